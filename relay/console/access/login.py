@@ -48,10 +48,11 @@ class Login:
         name, back, users = form.get("name", ""), leading_back(form.get("next", "")), entrance.console.users
         if not users:
             return self._page(request, back)
-        if wait := await entrance.wait(request, f"{PASSWORD} {name}"):
-            return self._later(request, back, name, messages.LATER, math.ceil(wait))
         try:
-            right = await self._passwords.right(users, name, form.get("password", ""))
+            with self._passwords.place() as place:  # first: who finds none has tried nothing, and it is not counted
+                if wait := await entrance.wait(request, f"{PASSWORD} {name}"):
+                    return self._later(request, back, name, messages.LATER, math.ceil(wait))
+                right = await place.right(users, name, form.get("password", ""))
         except Busy:
             return self._later(request, back, name, messages.BUSY, SOON)
         if not right:

@@ -8,8 +8,9 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from relay.config.console import User
 from relay.errors import RelayError
@@ -25,36 +26,57 @@ class Busy(RelayError):
 
 
 class Passwords:
-    """A name that nobody has takes as long as one that somebody has."""
+    """Those that are looked at, and as many as may wait for that."""
 
     def __init__(self) -> None:
         # None is started before the first password.
         self._threads = ThreadPoolExecutor(AT_ONCE, "console-password", initializer=_behind)
-        self._begun = 0
+        self._taken = 0
+
+    @contextmanager
+    def place(self) -> Iterator["Place"]:
+        """Where one password is looked at, or none: whether that may be is asked inside. Raises Busy."""
+        if self._taken >= AT_ONCE + WAITING:
+            raise Busy(f"{self._taken} passwords are being looked at")
+        self._taken += 1
+        place = Place(self._threads)
+        try:
+            yield place
+        finally:
+            if place.looking is None:
+                self._free()
+            else:  # also where its owner has hung up: the thread works on
+                place.looking.add_done_callback(self._looked)
+
+    def _looked(self, looking: "asyncio.Future[bool]") -> None:
+        self._free()
+        if not looking.cancelled():
+            looking.exception()  # who waited for it may be gone
+
+    def _free(self) -> None:
+        self._taken -= 1
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Place:
+    """Of one login. A name that nobody has takes as long as one that somebody has."""
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self.looking: asyncio.Future[bool] | None = None
 
     async def right(self, users: Mapping[str, User], name: str, password: str) -> bool:
-        """Whether it is this user's. Raises Busy."""
+        """Whether it is this user's. Once."""
         if not users:
             return False
         user = users.get(name) or sorted(users.items())[len(name) % len(users)][1]
         secret = password.encode("utf-8", "replace")
-        if self._begun >= AT_ONCE + WAITING:
-            raise Busy(f"{self._begun} passwords are being looked at")
-        self._begun += 1
-        looking = asyncio.get_running_loop().run_in_executor(
+        self.looking = asyncio.get_running_loop().run_in_executor(
             self._threads, matches, user.password.get_secret_value(), secret[:LONGEST]
         )
-        looking.add_done_callback(self._looked)
-        # Shielded: who hangs up frees no place, for the thread works on.
-        return await asyncio.shield(looking) and name in users and len(secret) <= LONGEST
-
-    def _looked(self, looking: "asyncio.Future[bool]") -> None:
-        self._begun -= 1
-        if not looking.cancelled():
-            looking.exception()  # who waited for it may be gone
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        return await asyncio.shield(self.looking) and name in users and len(secret) <= LONGEST
 
 
 def _behind() -> None:

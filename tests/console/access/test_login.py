@@ -1,10 +1,12 @@
 """Names and passwords: who gets in, what stays of it, and how often one may try."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
 from relay.config.console import LONGEST_SESSION
+from relay.console.access.passwords import AT_ONCE, WAITING
 from relay.console.access.visitors import NAME
 from relay.store import Store, keys
 from relay.store.tries import NAME as PER_NAME
@@ -248,6 +250,17 @@ class TestTrying:
         let_through = [page.status for page in pages if "wrong" in page.text]
         assert len(let_through) <= PER_NAME.free + 1
         assert {page.status for page in pages} <= {403, 429}
+
+    async def test_who_is_sent_away_because_many_log_in_has_tried_nothing(self, here: Served, browser: Browser) -> None:
+        with ExitStack() as stack:
+            for _ in range(AT_ONCE + WAITING):
+                stack.enter_context(here.door._passwords.place())
+            pages = [await browser.log_in() for _ in range(PER_NAME.free + 3)]
+
+        assert {page.status for page in pages} == {429}
+        assert all("Many people are logging in" in page.text for page in pages)
+        assert await here.store.redis.keys(f"{keys.CONSOLE}tries:*") == []
+        assert (await browser.log_in()).status == 303
 
     async def test_no_more_is_kept_of_it_than_for_an_hour(self, here: Served, browser: Browser) -> None:
         await browser.log_in("nobody", "wrong")

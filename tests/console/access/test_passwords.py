@@ -1,6 +1,7 @@
 """How a password is judged: as long for every name, and never so many at once that events would wait."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 from pydantic import SecretStr
@@ -13,27 +14,46 @@ from tests.support.doors import HASHES, RIGHT
 JANA = {"jana": User(password=SecretStr(HASHES[RIGHT]), role="operator")}
 
 
+async def judged(passwords: Passwords, name: str, password: str) -> bool:
+    with passwords.place() as place:
+        return await place.right(JANA, name, password)
+
+
 async def test_the_right_one_of_the_right_one() -> None:
     passwords = Passwords()
     asked = [("jana", RIGHT), ("jana", "wrong"), ("nobody", RIGHT), ("", "")]
 
-    assert [await passwords.right(JANA, *pair) for pair in asked] == [True, False, False, False]
-    assert not await passwords.right({}, "jana", RIGHT)
+    assert [await judged(passwords, *pair) for pair in asked] == [True, False, False, False]
+    with passwords.place() as place:
+        assert not await place.right({}, "jana", RIGHT)
     passwords.close()
 
 
 async def test_more_than_can_be_looked_at_soon_are_sent_away_and_hanging_up_frees_no_place() -> None:
     passwords = Passwords()
-    tasks = [asyncio.create_task(passwords.right(JANA, "jana", RIGHT)) for _ in range(AT_ONCE + WAITING)]
+    tasks = [asyncio.create_task(judged(passwords, "jana", RIGHT)) for _ in range(AT_ONCE + WAITING)]
     await asyncio.sleep(0)
     for task in tasks[:-1]:
         task.cancel()
     with pytest.raises(Busy):
-        await passwords.right(JANA, "jana", RIGHT)
+        await judged(passwords, "jana", RIGHT)
 
     assert await tasks[-1]
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert await passwords.right(JANA, "jana", RIGHT)
+    assert await judged(passwords, "jana", RIGHT)
+    passwords.close()
+
+
+async def test_a_place_in_which_no_password_is_looked_at_is_free_again() -> None:
+    passwords = Passwords()
+    for _ in range(AT_ONCE + WAITING + 1):
+        with passwords.place():
+            pass
+    with ExitStack() as stack:
+        for _ in range(AT_ONCE + WAITING):
+            stack.enter_context(passwords.place())
+        with pytest.raises(Busy):
+            stack.enter_context(passwords.place())
     passwords.close()
 
 
