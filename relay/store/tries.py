@@ -28,14 +28,15 @@ for i, key in ipairs(KEYS) do
 end
 return 0
 """
-# KEYS: the name, which is forgotten, and the peer, of which one try less counts.
-RIGHT = """#!lua flags=allow-oom
-redis.call('DEL', KEYS[1])
-local count = string.match(redis.call('GET', KEYS[2]) or '', '^(%d+) ')
-if count and tonumber(count) > 1 then
-  redis.call('SET', KEYS[2], string.format('%.0f 0', tonumber(count) - 1), 'KEEPTTL')
-elseif count then
-  redis.call('DEL', KEYS[2])
+# KEYS: what is counted. ARGV: of how many of the first all is forgotten; of the others one try less counts.
+BACK = """#!lua flags=allow-oom
+for i, key in ipairs(KEYS) do
+  local count = i > tonumber(ARGV[1]) and string.match(redis.call('GET', key) or '', '^(%d+) ')
+  if count and tonumber(count) > 1 then
+    redis.call('SET', key, string.format('%.0f 0', tonumber(count) - 1), 'KEEPTTL')
+  else
+    redis.call('DEL', key)
+  end
 end
 return 0
 """
@@ -66,8 +67,12 @@ class Tries:
         return float(await write(self._redis, self._redis.eval(TRY, 2, *_keys(name, peer), *args))) / 1000
 
     async def right(self, name: str, peer: str) -> None:
-        """The try that was counted last was no failure."""
-        await write(self._redis, self._redis.eval(RIGHT, 2, *_keys(name, peer)))
+        """The try that was counted last was no failure: nor do those of this name before it count any more."""
+        await write(self._redis, self._redis.eval(BACK, 2, *_keys(name, peer), 1))
+
+    async def give_back(self, name: str, peer: str) -> None:
+        """The try that was counted last was none, for nobody has judged it."""
+        await write(self._redis, self._redis.eval(BACK, 2, *_keys(name, peer), 0))
 
 
 def _keys(name: str, peer: str) -> tuple[str, str]:

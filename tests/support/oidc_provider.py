@@ -7,7 +7,7 @@ import base64
 import hmac
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -43,6 +43,7 @@ class Provider:
     algorithm: str = "RS256"
     metadata: dict[str, Any] = field(default_factory=dict)
     published: list[Any] = field(default_factory=lambda: [*KEYS.values()])
+    keys_beside: Sequence[Any] = ()  # which it publishes as well
     answer: Mapping[str, str] = field(default_factory=dict)  # what comes back besides, or instead
     refusals: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -70,7 +71,8 @@ class Provider:
         } | self.metadata)  # fmt: skip
 
     async def keys(self, _request: web.Request) -> web.Response:
-        return self._json(KeySet(self.published).as_dict(private=False))
+        own = KeySet(self.published).as_dict(private=False)["keys"]
+        return self._json({"keys": [*self.keys_beside, *own]})
 
     async def authorize(self, request: web.Request) -> web.Response:
         """RFC 6749 §4.1.1, RFC 7636 §4.3: nobody is sent anywhere but where the client said before."""

@@ -74,6 +74,9 @@ class Entrance:
     async def right(self, request: web.Request, name: str) -> None:
         await self.tries.right(name, _owner(request))
 
+    async def give_back(self, request: web.Request, name: str) -> None:
+        await self.tries.give_back(name, _owner(request))
+
     def later(self, request: web.Request, seconds: float) -> web.Response:
         whole = math.ceil(seconds)
         headers = {"Retry-After": f"{whole}"}

@@ -19,7 +19,7 @@ LEEWAY = 60  # seconds between two clocks
 OLDEST = 600  # seconds: it was made for this login
 LONGEST = 100_000  # characters
 NAMES = ("preferred_username", "email", "name", "sub")
-LONGEST_NAME, MOST_GROUPS = 100, 500
+LONGEST_NAME = 100
 
 
 class Untrusted(RelayError):
@@ -82,4 +82,4 @@ def groups_in(claims: Mapping[str, Any], claim: str) -> Sequence[str] | None:
             value = value.get(step) if isinstance(value, Mapping) else None
     if isinstance(value, str):
         return [value]
-    return [group for group in value if isinstance(group, str)][:MOST_GROUPS] if isinstance(value, list) else None
+    return [group for group in value if isinstance(group, str)] if isinstance(value, list) else None

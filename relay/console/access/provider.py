@@ -12,6 +12,7 @@ import aiohttp
 
 from relay.config import Oidc
 from relay.console.access.id_token import UnknownKey
+from relay.console.access.key_set import keys_in
 from relay.errors import RelayError
 
 if TYPE_CHECKING:
@@ -28,7 +29,14 @@ BASIC, POST = "client_secret_basic", "client_secret_post"
 
 
 class ProviderAway(RelayError):
-    """It does not answer, or not as the specification says. The message is for relay's log."""
+    """It does not answer, or not as the specification says. The message is for relay's log.
+
+    `refused`: it took what it was asked for wrong (4xx), as it does with a code that was guessed.
+    """
+
+    def __init__(self, reason: str, *, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.refused = refused
 
 
 @dataclass(frozen=True)
@@ -71,19 +79,15 @@ class Provider:
 
     async def keys(self, *, anew: bool = False) -> "KeySet":
         """`anew`: there may be one that was not there before. UnknownKey if that was found out a moment ago."""
-        from joserfc import errors  # noqa: PLC0415 - an extra
-        from joserfc.jwk import KeySet  # noqa: PLC0415
-
         age = self._clock() - self._keys[0] if self._keys else float("inf")
         if self._keys and age < (LOOK if anew else FRESH):
             if anew:
                 raise UnknownKey("the ID token is signed with a key that the provider does not publish")
             return self._keys[1]
         document = await self._get((await self.metadata()).keys)
-        try:
-            keys = KeySet.import_key_set({"keys": list(document["keys"])})
-        except (errors.JoseError, ValueError, TypeError, KeyError) as error:
-            raise ProviderAway(f"its keys cannot be read: {type(error).__name__}") from None
+        keys = keys_in(document)
+        if not keys:
+            raise ProviderAway("none of its keys can be read")
         self._keys = (self._clock(), keys)
         return keys
 
@@ -129,7 +133,8 @@ class Provider:
                     if len(body) > MOST:
                         raise ProviderAway(f"{where}: more than {MOST} bytes")
                 if response.status != 200:
-                    raise ProviderAway(f"{where}: {response.status}{_reason(body)}")
+                    refused = 400 <= response.status < 500
+                    raise ProviderAway(f"{where}: {response.status}{_reason(body)}", refused=refused)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ProviderAway(f"{where}: {type(error).__name__}") from None
         return _object(body, where)

@@ -1,11 +1,14 @@
 """What a login is worth now, by the configuration as it is now: who was taken out of it is out at once. Pure."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import blake2b
 
 from relay.config import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
 from relay.config.console import EVERYBODY
 from relay.store.sessions import Session
+
+MOST_GROUPS = 200  # of a session, which is read at each request
+LONGEST_GROUP = 200  # characters
 
 
 def role_of(console: Console, session: Session) -> Role | None:
@@ -18,6 +21,13 @@ def role_of_groups(oidc: Oidc, groups: Collection[str]) -> Role | None:
     if {*oidc.operators} & {*groups}:
         return OPERATOR
     return VIEWER if EVERYBODY in oidc.viewers or {*oidc.viewers} & {*groups} else None
+
+
+def groups_of_use(oidc: Oidc, groups: Iterable[str]) -> list[str]:
+    """Which of them a session remembers: those that the configuration names, and some that it may name later."""
+    named = {*oidc.operators, *oidc.viewers}
+    kept = dict.fromkeys(group for group in groups if group in named or len(group) <= LONGEST_GROUP)
+    return sorted(kept, key=lambda group: group not in named)[: max(MOST_GROUPS, len(named))]
 
 
 def mark_of(*made_by: str) -> str:

@@ -1,6 +1,5 @@
 """Logging in at a provider of OpenID Connect: authorization code, PKCE, state and nonce."""
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +13,7 @@ from relay.console.access.entrance import Entrance
 from relay.console.access.id_token import UnknownKey, Untrusted, claims_of, groups_in, name_in
 from relay.console.access.origin import PAGES, alike, leading_back
 from relay.console.access.provider import Metadata, Provider, ProviderAway
-from relay.console.access.roles import OIDC, mark_of_provider, role_of_groups
+from relay.console.access.roles import OIDC, groups_of_use, mark_of_provider, role_of_groups
 from relay.receiving.connection import client_of
 from relay.store.sessions import Session
 
@@ -67,15 +66,22 @@ class SingleSignOn:
         return response
 
     async def finish(self, request: web.Request) -> web.StreamResponse:
-        provider = self._of_now()
+        provider, begun = self._of_now(), Begun.read(request.cookies.get(self._cookie, ""))
+        if begun is None:
+            return self._unbegun(request)
+        try:
+            metadata = await provider.metadata()
+        except ProviderAway as error:
+            return self._away(request, provider, error)
         if wait := await self._entrance.wait(request, f"{OIDC} {client_of(request)}"):
             return self._entrance.later(request, wait)
-        begun = Begun.read(request.cookies.get(self._cookie, ""))
         try:
-            session, detail = await self._identify(request, provider, begun)
+            session, detail = await self._identify(request, provider, metadata, begun)
         except Untrusted as error:
             response = await self._refuse(request, str(error))
         except ProviderAway as error:
+            if not error.refused:
+                await self._entrance.give_back(request, f"{OIDC} {client_of(request)}")
             response = self._away(request, provider, error)
         else:
             if role_of_groups(provider.settings, session.groups) is None:
@@ -83,21 +89,18 @@ class SingleSignOn:
                 response = self._entrance.refused(request, messages.NOT_LET_IN, messages.NO_GROUP, name=session.name)
             else:
                 await self._entrance.right(request, f"{OIDC} {client_of(request)}")
-                response = await self._entrance.let_in(request, session, begun.back if begun else "", **detail)
+                response = await self._entrance.let_in(request, session, begun.back, **detail)
         response.del_cookie(
             self._cookie, path="/", httponly=True, secure=self._entrance.visitors.secure, samesite="Lax"
         )
         return response
 
     async def _identify(
-        self, request: web.Request, provider: Provider, begun: Begun | None
+        self, request: web.Request, provider: Provider, metadata: Metadata, begun: Begun
     ) -> tuple[Session, dict[str, str]]:
         """Whom the provider has sent back. Raises Untrusted and ProviderAway."""
-        if begun is None:
-            raise Untrusted("this browser has begun no login, or more than ten minutes ago")
         if not alike(request.query.get("state", ""), begun.state):
             raise Untrusted("the answer belongs to another login: its state is another")
-        metadata = await provider.metadata()
         _check_issuer(request, provider.settings, metadata)
         if error := request.query.get("error", ""):
             raise Untrusted(f"the provider refused: {error if error.isidentifier() else 'no reason'}"[:100])
@@ -113,9 +116,8 @@ class SingleSignOn:
         name = name_in(claims)
         if not name:
             raise Untrusted("the ID token has no name that can be shown")
-        session = Session(
-            name, OIDC, self._entrance.clock(), mark_of_provider(provider.settings), groups=_of_use(groups or ())
-        )
+        kept = groups_of_use(provider.settings, groups or ())
+        session = Session(name, OIDC, self._entrance.clock(), mark_of_provider(provider.settings), groups=kept)
         return session, {"account": claims["sub"], "issuer": provider.settings.name}
 
     async def _claims(self, provider: Provider, token: object, nonce: str) -> dict[str, Any]:
@@ -131,6 +133,14 @@ class SingleSignOn:
         if more and more.get("sub") != subject:
             raise Untrusted("what the provider says at its userinfo_endpoint is of somebody else")
         return more
+
+    def _unbegun(self, request: web.Request) -> web.Response:
+        """No try: any page can lead whoever looks at it here, and with them all who share their address."""
+        why = "this browser has begun no login, or more than ten minutes ago"
+        self._entrance.lines.warning(
+            log, "console.refused", OIDC, peer=client_of(request), path=request.path, reason=why
+        )
+        return self._entrance.refused(request, messages.NOT_LET_IN, messages.UNCERTAIN)
 
     async def _refuse(self, request: web.Request, why: str) -> web.Response:
         await self._entrance.turned_away(request, "", OIDC, why)
@@ -164,7 +174,3 @@ def _check_issuer(request: web.Request, oidc: Oidc, metadata: Metadata) -> None:
     named = request.query.get("iss")
     if named != oidc.issuer if named is not None else metadata.names_itself:
         raise Untrusted("the answer is of another issuer, or does not say of which")
-
-
-def _of_use(groups: Sequence[str]) -> Sequence[str]:
-    return [group for group in groups if len(group) <= 200][:200]

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from joserfc.jwk import KeySet
+from structlog.testing import capture_logs
 
 from relay.console.access.begun import Begun
 from relay.console.access.id_token import LEEWAY, UnknownKey, claims_of, groups_in, name_in
@@ -65,6 +66,12 @@ async def sent_back(browser: Browser, back: str = "/console/now?q=1") -> str:
 
 async def log_in(browser: Browser) -> Page:
     return await browser.get(await sent_back(browser))
+
+
+async def guess(browser: Browser) -> int:
+    """Begin a login, and come back with what the provider has not said; how that is answered."""
+    await browser.get("/console/oidc/start")
+    return (await browser.get(f"{RETURN}?code=x&state=y")).status
 
 
 async def refused(here: Served, browser: Browser, why: str) -> None:
@@ -160,6 +167,15 @@ class TestRoles:
 
         assert (await log_in(browser)).status == 303
         assert (await browser.get("/console/now")).text.startswith(f"jana {role} oidc")
+
+    @pytest.mark.parametrize("before", [200, 600])
+    async def test_of_very_many_groups_those_of_the_configuration_count(
+        self, browser: Browser, provider: Provider, before: int
+    ) -> None:
+        provider.person = {**JANA, "groups": [*(f"g-{number}" for number in range(before)), "data"]}
+
+        assert (await log_in(browser)).status == 303
+        assert (await browser.get("/console/now")).text.startswith("jana operator oidc")
 
     @pytest.mark.parametrize("groups", [["everybody else"], [], ["DATA"], ["*"], "dat", None])
     async def test_who_is_of_none_is_not_let_in_and_reads_that(
@@ -320,10 +336,28 @@ class TestAttacks:
         assert provider.refusals == ["verifier"]
         assert "<script>" not in page.text
 
-    async def test_guessing_waits(self, browser: Browser) -> None:
-        statuses = [(await browser.get(f"{RETURN}?code=x&state=y")).status for _ in range(8)]
+    async def test_guessing_waits(self, here: Served, browser: Browser, provider: Provider) -> None:
+        statuses = [await guess(browser) for _ in range(8)]
 
         assert statuses == [403] * 6 + [429] * 2
+        async with here.browser() as other:
+            provider.answer = {"code": "guessed"}
+            assert (await log_in(other)).status == 429
+
+    async def test_codes_that_are_guessed_wait_too(self, browser: Browser, provider: Provider) -> None:
+        provider.answer = {"code": "guessed"}
+        statuses = [(await log_in(browser)).status for _ in range(8)]
+
+        assert statuses == [503] * 6 + [429] * 2
+
+    async def test_who_is_led_here_by_a_page_elsewhere_locks_out_nobody(self, here: Served, browser: Browser) -> None:
+        with capture_logs() as lines:
+            statuses = [(await browser.get(f"{RETURN}?code=x&state=y")).status for _ in range(40)]
+
+        assert statuses == [403] * 40
+        assert [line["event"] for line in lines if line["log_level"] == "warning"][:1] == ["console.refused"]
+        assert await here.audit() == []
+        assert (await log_in(browser)).status == 303
 
 
 @pytest.mark.parametrize("cookie", ["", ".", ".eA", "\udcff", "\udcff.eA", "ä.eA", "x" * 65])
@@ -378,6 +412,35 @@ class TestAProviderThatFails:
             assert (page.status, page.location) == (503, "")
 
         assert provider.asked == ["/.well-known/openid-configuration"]  # strangers do not have it asked at will
+
+    async def test_while_it_is_away_nobody_is_locked_out(
+        self, here: Served, browser: Browser, provider: Provider
+    ) -> None:
+        known, backs = here.config, [await sent_back(browser)]
+        here.config = settings(Provider(here.clock, issuer="http://127.0.0.1:9"))
+        assert [(await browser.get(backs[0])).status for _ in range(8)] == [503] * 8
+
+        here.config, provider.metadata = known, {"token_endpoint": "http://127.0.0.1:9/token"}
+        for _ in range(8):
+            assert (await log_in(browser)).status == 503
+        here.config = settings(provider, "viewers: '*'")  # another one, which is asked anew
+        provider.metadata = {}
+
+        assert (await log_in(browser)).status == 303
+
+    async def test_a_key_of_a_kind_that_nobody_knows_here_says_nothing_of_the_others(
+        self, browser: Browser, provider: Provider
+    ) -> None:
+        odd = [
+            {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA", "kid": "odd"},
+            {"kty": "RSA"},
+            {"kty": "AKP"},
+            1,
+            None,
+        ]
+        provider.keys_beside = [*odd, {"kty": "OKP", "crv": "Ed999", "x": "AA"}, {"kty": []}]
+
+        assert (await log_in(browser)).status == 303
 
     async def test_keys_that_are_none(self, browser: Browser, provider: Provider) -> None:
         back = await sent_back(browser)
