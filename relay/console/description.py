@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from relay.console.access.visitors import NAME
 from relay.console.view import Action, View
 from relay.receiving.openapi import Besides
 
@@ -19,8 +20,8 @@ SCHEMES: Schema = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "relay",
-        "description": "Of who has logged in to the console.",
+        "name": NAME,
+        "description": f"Of who has logged in to the console; with TLS its name is `__Host-{NAME}`.",
     },
 }
 DONE: Schema = {

@@ -36,6 +36,12 @@ def test_describes_every_page_and_action_that_is_served() -> None:
     check_openapi(openapi.document({"/healthz"}, {"/console"}, besides=besides))
 
 
+def test_names_the_cookie_by_which_sessions_are_known() -> None:
+    session = described(VIEWS, ACTIONS, "/api/v1").security["session"]
+    assert session["name"] == "relay-console"
+    assert "`__Host-relay-console`" in session["description"]
+
+
 def test_says_what_is_asked_and_answered() -> None:
     view = View("/letters/{id}", _nothing, Asked, Answered, "letters.html", "A letter")
     action = Action("/letters", _nothing, Told, "Post it")  # type: ignore[arg-type]
