@@ -3,11 +3,11 @@
 from relay.console.words import said
 
 WRONG = said("The name or the password is wrong.")
-LATER = said("That was tried too often. Try again in %(seconds)s seconds.")
-BUSY = said("Many people are logging in just now. Try again in %(seconds)s seconds.")
+LATER = said("That was tried too often.")
+BUSY = said("Many people are logging in just now.")
 ELSEWHERE = said("This form did not come from a page of this relay. Open the page again, and send it from there.")
 STALE = said("This page is older than your login. Open it again, and send the form from there.")
-OPERATORS = said("This needs the role operator, and you are %(role)s.")
+OPERATORS = said("This needs the role operator, and your role is %(role)s.")
 USED = said(
     "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
 )

@@ -162,7 +162,7 @@ class TestActing:
 
         page = await browser.post("/console/act", {"csrf": csrf})
         assert page.status == 403
-        assert "This needs the role operator, and you are viewer." in page.text
+        assert "This needs the role operator, and your role is viewer." in page.text
         assert [(await browser.ask(method, "/console/act", headers={**SAME, "X-CSRF-Token": csrf})).status
                 for method in ("PUT", "DELETE", "PATCH", "OPTIONS")] == [403] * 4  # fmt: skip
         assert here.acted == []

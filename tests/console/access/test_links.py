@@ -60,6 +60,7 @@ async def test_one_who_guesses_waits(here: Served, browser: Browser) -> None:
     statuses = [(await browser.post(f"/console/enter/guess-{number}")).status for number in range(8)]
 
     assert statuses == [403] * 6 + [429] * 2
+    assert "Try again in 1 second." in (await browser.post("/console/enter/guess")).text
     assert {entry.outcome for entry in await here.audit()} == {"refused: used, too old, or none"}
 
 
