@@ -7,13 +7,15 @@ from functools import wraps
 from typing import Any
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler as AnyHandler
 from pydantic import BaseModel, ValidationError
 
 from relay.console import asking, news
 from relay.console.access import WHO, Who
+from relay.console.access.forms import LOOKING
 from relay.console.access.messages import AWAY, NOT_NOW
-from relay.console.access.origin import PAGES, leading_back
+from relay.console.access.origin import PAGES, START, STATIC, leading_back
 from relay.console.desk import Desk
 from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
@@ -27,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 CHOSEN = "relay_language"
 YEAR = 31_536_000  # seconds
+NOTHING = said("There is nothing here")
+NOWHERE = said("There is no page at this address.")
+FIRST = said("The first page")
 
 
 class Site:
@@ -76,6 +81,20 @@ class Site:
             return await streams.follow(request, key, look)
 
         return follow
+
+    @web.middleware
+    async def answered(self, request: web.Request, handler: AnyHandler) -> web.StreamResponse:
+        """An address that is none is a page, too, for whoever is in; of files, which no person asks for, it is not."""
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+            if request.path.startswith(STATIC):
+                raise
+            text = self._pages.translated(NOWHERE, {}, self._language(request))
+            near = [(START, self._pages.translated(FIRST, {}, self._language(request)))]
+            response = self._plain(request, error.status, NOTHING, text, near)
+            response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
+            return response
 
     def _answering(self, handler: Handler) -> Handler:
         """What cannot be shown is a page, too."""
@@ -135,13 +154,19 @@ class Site:
             "path": request.path,
             "navigation": self._navigation,
             "language": self._language(request),
-            "languages": {
-                code: f"?{request.rel_url.update_query(lang=code).raw_query_string}" for code in self._pages.languages
-            },
+            "languages": self._languages(request),
             "news": news.heard(request),
             "zone": config.timezone,
             "copies_kept": config.console.configured,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
+        }
+
+    def _languages(self, request: web.Request) -> Mapping[str, str]:
+        """Where the same page is in each of them; none where it answers a form, which nobody sends again by a link."""
+        asked = request.rel_url
+        return {
+            code: f"?{asked.update_query(lang=code).raw_query_string}"
+            for code in (self._pages.languages if request.method in LOOKING else ())
         }
 
     def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
@@ -163,7 +188,7 @@ class Site:
         language = self._language(request)
         text = self._pages.translated(error.text, error.values, language)
         near = [(link.page, self._pages.translated(link.text, link.values, language)) for link in error.near]
-        return self._plain(request, 404, said("There is nothing here"), text, near)
+        return self._plain(request, 404, NOTHING, text, near)
 
     def _plain(
         self, request: web.Request, status: int, title: str, text: str, near: Sequence[tuple[str, str]] = ()

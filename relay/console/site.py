@@ -114,9 +114,10 @@ class Console:
         self.streams = Streams()
         self._site = Site(desk, Pages({"states": delivery_facts.STATES, "says": delivery_facts.SAYS}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
-        self.pages = web.Application(middlewares=[*door])
+        self.pages = web.Application(middlewares=[*door, self._site.answered])
         self.pages.add_routes([
             web.get("", _first),
+            web.get("/", _first),
             *(web.get(view.path, self._site.page(view)) for view in VIEWS),
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
             *(web.get(f"{view.path}/html", self._site.framed(view)) for view in VIEWS if view.html),

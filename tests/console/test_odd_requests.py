@@ -14,7 +14,7 @@ from yarl import URL
 from relay import metrics
 from relay.console.access.origin import csrf_of
 from relay.store import Store
-from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, guarded, token
+from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, VIEWER, guarded, token
 from tests.support.clock import Clock
 from tests.support.doors import TOKEN
 from tests.support.every_case import every_case
@@ -71,6 +71,35 @@ async def test_nothing_but_its_files_is_static(here: Listening, client: ClientSe
                     assert response.status == 404
     async with client.get(f"{here.url}/console/static/vendor/htmx.min.js") as response:
         assert (response.status, response.content_type.partition("/")[2]) == (200, "javascript")
+
+
+async def test_an_address_that_is_none_is_a_page_for_people(here: Listening, client: ClientSession) -> None:
+    german = COOKIE | {"Accept-Language": "de"}
+    with every_case() as case:
+        for path, status in (("nowhere", 404), ("now/", 404), ("dead/replay", 405), ("live/nowhere", 404)):
+            address = f"{here.url}/console/{path}"
+            with case(path):
+                async with client.get(address, headers=german) as response:
+                    text = await response.text()
+                    assert (response.status, response.content_type) == (status, "text/html")
+                    assert "Unter dieser Adresse gibt es keine Seite." in text
+                    assert '<a href="/console">Die erste Seite</a>' in text
+                    assert response.headers.get("Allow") == ("POST" if status == 405 else None)
+                    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+                async with client.get(address, allow_redirects=False) as response:
+                    assert response.status == 303
+    async with client.get(f"{here.url}/console/", headers=COOKIE, allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, "/console/now")
+
+
+async def test_a_page_that_answers_a_form_offers_no_other_language(here: Listening, client: ClientSession) -> None:
+    viewer = {"Cookie": f"relay-console={VIEWER}", "Accept-Language": "de"}
+    async with client.get(f"{here.url}/console/now", headers=viewer) as response:
+        assert 'href="?lang=en"' in await response.text()
+    async with client.post(f"{here.url}/console/dead/replay", headers=viewer | SAME) as response:
+        text = await response.text()
+    assert "Das verlangt die Rolle Operator, und Ihre Rolle ist Leser." in text
+    assert "?lang=" not in text
 
 
 async def test_what_a_program_posts_is_read_within_bounds(here: Listening, client: ClientSession) -> None:
