@@ -15,6 +15,7 @@ import pytest
 from relay.dev.demo import Demo
 from relay.dev.demo.story import ROOM
 from tests.support.commands import ROOT, environment, relay
+from tests.support.doors import Browser
 from tests.support.patience import busyness, patience
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,22 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
 
     assert not succeeded
     assert "missing: mail: the critical failure to the team lead" in demo.failures
+
+
+async def test_its_link_into_the_console_is_audited_as_that_of_a_command_is() -> None:
+    async with (
+        Demo.open(os.environ, lambda happening: None) as demo,
+        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
+    ):
+        browser = Browser(demo.admin_url, session)
+        assert (await browser.post(demo.console)).status == 303
+        audit = await (await session.get(f"{demo.admin_url}/api/v1/audit")).json()
+
+    used, made = audit["acts"]
+    assert (made["actor"], made["action"], made["subject"], made["outcome"]) == (
+        "the demo", "console link", "operator", "done",
+    )  # fmt: skip
+    assert (used["actor"], used["action"]) == ("guest of the demo", "console login")
 
 
 # A busy machine gets twice the time, or four times: as a number whose parts can be written out.

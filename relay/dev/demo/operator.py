@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
 from relay.config import OPERATOR, Config
-from relay.console.access.links import make_link
+from relay.console.access.links import MINUTES, make_link
 from relay.store import Store
+from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.embedded.server import running_url
 from relay.store.sessions import Sessions
+
+DEMO = "the demo"  # who makes the link
 
 
 async def send_now(config: Config) -> None:
@@ -25,7 +28,9 @@ async def send_now(config: Config) -> None:
 async def link_into_console(config: Config, base: str) -> str:
     """What `relay console link --role operator` does: a link that lets one person in, once, within ten minutes."""
     async with _store(config) as store:
-        return await make_link(Sessions(store), base, OPERATOR, "the demo")
+        trail = AuditTrail(store.redis, store.sealer, via=COMMAND)
+        async with trail.act(Act(DEMO, "console link", OPERATOR, {"minutes": f"{MINUTES}"})):
+            return await make_link(Sessions(store), base, OPERATOR, DEMO)
 
 
 @asynccontextmanager
