@@ -163,9 +163,9 @@ class Site:
 
     def _languages(self, request: web.Request) -> Mapping[str, str]:
         """Where the same page is in each of them; none where it answers a form, which nobody sends again by a link."""
-        asked = request.rel_url
+        address = request.rel_url
         return {
-            code: f"?{asked.update_query(lang=code).raw_query_string}"
+            code: f"?{address.update_query(lang=code).raw_query_string}"
             for code in (self._pages.languages if request.method in LOOKING else ())
         }
 

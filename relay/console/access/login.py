@@ -49,10 +49,10 @@ class Login:
         if not users:
             return self._page(request, back)
         try:
-            with self._passwords.place() as place:  # first: who finds none has tried nothing, and it is not counted
+            with self._passwords.seat() as seat:  # first: who finds none has tried nothing, and it is not counted
                 if wait := await entrance.wait(request, f"{PASSWORD} {name}"):
                     return self._later(request, back, name, messages.LATER, math.ceil(wait))
-                right = await place.right(users, name, form.get("password", ""))
+                right = await seat.right(users, name, form.get("password", ""))
         except Busy:
             return self._later(request, back, name, messages.BUSY, SOON)
         if not right:

@@ -34,19 +34,19 @@ class Passwords:
         self._taken = 0
 
     @contextmanager
-    def place(self) -> Iterator["Place"]:
+    def seat(self) -> Iterator["Seat"]:
         """Where one password is looked at, or none: whether that may be is asked inside. Raises Busy."""
         if self._taken >= AT_ONCE + WAITING:
             raise Busy(f"{self._taken} passwords are being looked at")
         self._taken += 1
-        place = Place(self._threads)
+        seat = Seat(self._threads)
         try:
-            yield place
+            yield seat
         finally:
-            if place.looking is None:
+            if seat.looking is None:
                 self._free()
             else:  # also where its owner has hung up: the thread works on
-                place.looking.add_done_callback(self._looked)
+                seat.looking.add_done_callback(self._looked)
 
     def _looked(self, looking: "asyncio.Future[bool]") -> None:
         self._free()
@@ -60,7 +60,7 @@ class Passwords:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class Place:
+class Seat:
     """Of one login. A name that nobody has takes as long as one that somebody has."""
 
     def __init__(self, threads: ThreadPoolExecutor) -> None:

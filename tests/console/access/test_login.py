@@ -255,7 +255,7 @@ class TestTrying:
     async def test_who_is_sent_away_because_many_log_in_has_tried_nothing(self, here: Served, browser: Browser) -> None:
         with ExitStack() as stack:
             for _ in range(AT_ONCE + WAITING):
-                stack.enter_context(here.door._passwords.place())
+                stack.enter_context(here.door._passwords.seat())
             pages = [await browser.log_in() for _ in range(PER_NAME.free + 3)]
 
         assert {page.status for page in pages} == {429}

@@ -15,8 +15,8 @@ JANA = {"jana": User(password=SecretStr(HASHES[RIGHT]), role="operator")}
 
 
 async def judged(passwords: Passwords, name: str, password: str) -> bool:
-    with passwords.place() as place:
-        return await place.right(JANA, name, password)
+    with passwords.seat() as seat:
+        return await seat.right(JANA, name, password)
 
 
 async def test_the_right_one_of_the_right_one() -> None:
@@ -24,8 +24,8 @@ async def test_the_right_one_of_the_right_one() -> None:
     asked = [("jana", RIGHT), ("jana", "wrong"), ("nobody", RIGHT), ("", "")]
 
     assert [await judged(passwords, *pair) for pair in asked] == [True, False, False, False]
-    with passwords.place() as place:
-        assert not await place.right({}, "jana", RIGHT)
+    with passwords.seat() as seat:
+        assert not await seat.right({}, "jana", RIGHT)
     passwords.close()
 
 
@@ -44,16 +44,16 @@ async def test_more_than_can_be_looked_at_soon_are_sent_away_and_hanging_up_free
     passwords.close()
 
 
-async def test_a_place_in_which_no_password_is_looked_at_is_free_again() -> None:
+async def test_a_seat_in_which_no_password_is_looked_at_is_free_again() -> None:
     passwords = Passwords()
     for _ in range(AT_ONCE + WAITING + 1):
-        with passwords.place():
+        with passwords.seat():
             pass
     with ExitStack() as stack:
         for _ in range(AT_ONCE + WAITING):
-            stack.enter_context(passwords.place())
+            stack.enter_context(passwords.seat())
         with pytest.raises(Busy):
-            stack.enter_context(passwords.place())
+            stack.enter_context(passwords.seat())
     passwords.close()
 
 
