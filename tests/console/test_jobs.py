@@ -1,5 +1,6 @@
 """Jobs: how long their runs take, how they end, and when the next is expected."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -8,7 +9,9 @@ import pytest
 
 from relay.console.chart import chart
 from relay.domain.ends import End
+from relay.domain.jobs import Job
 from relay.domain.usual import usual
+from relay.policy.missing import Missing
 from relay.store import Store
 from relay.store.jobs import Jobs
 from tests.support.clock import Clock
@@ -115,6 +118,19 @@ async def test_where_a_template_names_jobs_the_operations_are_found_by_their_typ
         html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
     assert row["name"] == "Sales of EMEA"
     assert f'href="/console/operations?text={row["type"]}"' in html
+
+
+async def test_a_run_that_is_missing_is_said_in_the_readers_language(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await run(page, clock, 1, 600)
+        (row,) = (await page.api("/jobs"))["rows"]
+        job = Job(*(row[name] for name in Job._fields))
+        missing = Missing(job, clock() - 2 * HOUR, 0.0, clock())
+        await store.redis.hset(store.partitions[0].key("missing"), "op-Nightly-2", missing.dump())
+        query = urlencode(job._asdict())
+        english, german = [await page.page(f"/job?{query}&lang={code}") for code in ("en", "de")]
+    assert re.search(r"A run is missing:</b> it was to begin <time [^>]+>2 hours ago</time>\.", english)
+    assert re.search(r"Ein Lauf fehlt:</b> er hätte <time [^>]+>vor 2 Stunden</time> beginnen sollen\.", german)
 
 
 def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:

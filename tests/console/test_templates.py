@@ -236,6 +236,17 @@ class TestTheAuthorsPage:
         assert "WORKER_TIMEOUT</td>" not in closed
         assert 'hx-get="/console/template?name=operation.failed&amp;group=error"' in closed
 
+    async def test_says_how_many_and_yes_or_no_in_the_readers_language(self, store: Store, clock: Clock) -> None:
+        asked = "/template?name=operation.completed&group="
+        async with console(store, clock) as page:
+            facts = await page.api("/template?name=operation.completed")
+            german = "".join([await page.page(f"{asked}{group['name']}&lang=de") for group in facts["variables"]])
+
+        values = {row["value"] for group in facts["variables"] for row in group["rows"]}
+        assert {"True", "False", "1 of them"} <= values  # as `relay template variables` prints them
+        assert {"ja", "nein", "1 Stück"} <= (said := {*re.findall(r'<td data-label="Wert">([^<]*)</td>', german)})
+        assert not {value for value in said if value in ("True", "False") or "of them" in value}
+
     async def test_shows_a_file_that_several_messages_share_when_it_is_asked_for(
         self, store: Store, clock: Clock
     ) -> None:

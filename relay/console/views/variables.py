@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pydantic import Field
+
 from relay.authoring.studio import Choice, Studio
 from relay.authoring.variables import DEPTH, paths, shown, type_of
 from relay.console.phrases import Phrase, phrase
@@ -39,6 +41,7 @@ class VariableFacts(Facts):
     type: str
     optional: bool
     value: str
+    words: Phrase | None = Field(exclude=True)  # as a page says the value, where that depends on the language
 
 
 class VariableGroup(Facts):
@@ -65,6 +68,7 @@ def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
                 type=variable.type if variable else type_of(value),
                 optional=variable.optional if variable else True,
                 value=shown(value),
+                words=_words(value),
             )
         )
     return [
@@ -76,3 +80,9 @@ def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
         )
         for name, rows in groups.items()
     ]
+
+
+def _words(value: object) -> Phrase | None:
+    if isinstance(value, bool):
+        return phrase(said("yes") if value else said("no"))
+    return phrase(said("%(count)s of them"), count=len(value)) if isinstance(value, list) and value else None
