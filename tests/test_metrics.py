@@ -84,8 +84,8 @@ def test_what_people_do_is_counted_by_the_first_word_of_each_action() -> None:
     actions = [action for row in table.splitlines() for action in re.findall(r"`([a-z -]+)`", row.split("|")[1])]
 
     assert {action.partition(" ")[0] for action in actions} == {*DEEDS}
-    written = {action for module in (ROOT / "relay").rglob("*.py") for action in _written_by(module)}
-    assert {"destination pause", "reload", "unsubscribe", "test-send"} <= written <= {*actions}
+    named = {action for module in (ROOT / "relay").rglob("*.py") for action in _written_by(module)}
+    assert {"destination pause", "reload", "unsubscribe", "test-send"} <= named <= {*actions}
 
 
 def _written_by(module: Path) -> Iterator[str]:

@@ -68,11 +68,13 @@ def refilled(back: str, fields: Mapping[str, Any], questions: Mapping[str, type[
     pairs += [(name, text) for name, several in texts.items() for text in several if isinstance(text, str)]
     address = urlunsplit(page._replace(query=urlencode(pairs)))
     question = questions.get(page.path)
+    if question is None or len(address) > LONGEST_ADDRESS:
+        return back
     try:
-        taken = question is not None and question.model_validate(_filled_in(MultiDict(pairs)))
+        question.model_validate(_filled_in(MultiDict(pairs)))
     except ValidationError:
-        taken = False
-    return address if taken and len(address) <= LONGEST_ADDRESS else back
+        return back
+    return address
 
 
 def _filled_in(values: MultiMapping[str]) -> dict[str, Any]:

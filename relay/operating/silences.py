@@ -85,13 +85,13 @@ def at(text: str, zone: str, after: float) -> float:
 
     RelayError for what is neither.
     """
-    here, written = ZoneInfo(zone), text.strip()
+    here, stated = ZoneInfo(zone), text.strip()
     try:
-        if match := CLOCK.fullmatch(written):
+        if match := CLOCK.fullmatch(stated):
             day = datetime.fromtimestamp(after, here)
             named = day.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0)
             return (named if named.timestamp() > after else named + timedelta(days=1)).timestamp()
-        named = datetime.fromisoformat(written)
+        named = datetime.fromisoformat(stated)
         return (named if named.tzinfo else named.replace(tzinfo=here)).timestamp()
     except (ValueError, OverflowError):  # it is no time, or one beyond the years that there are
         raise RelayError(f"{text}: {EXPECTED}") from None
