@@ -1,6 +1,8 @@
 """Every text of the console is there in German, and every German text is still said."""
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterator
 
 from babel.messages.pofile import read_po
@@ -28,6 +30,11 @@ def test_every_text_is_there_in_german() -> None:
     for text, message in german.items():
         for translated in _texts(message.string):
             assert placeholders(translated) <= placeholders(text) | {"num"}, text
+
+
+def test_no_text_stands_there_twice() -> None:
+    texts = Counter(re.findall(r'^msgid "(.+)"$', CATALOGUE.read_text("utf-8"), re.M))
+    assert [text for text, count in texts.items() if count > 1] == []
 
 
 def _said() -> Iterator[str]:
