@@ -53,7 +53,7 @@ RUNS = {
     "slack": ("slack", "manifest", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),
 }
-NEED = {"serve": "relay[embedded]", "sandbox": "relay[embedded]", "demo": "relay[demo]"}
+NEED = dict.fromkeys(("serve", "sandbox", "restore"), "relay[embedded]") | {"demo": "relay[demo]"}
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from relay.cli.restore import restore
 from relay.store import keys
 from relay.store.embedded.backup import FOLDER, MANIFEST, back_up
+from tests.support.commands import Done, relay
+
+pytestmark = pytest.mark.slow
 
 INCREMENT = "appendonly.aof.1.incr.aof"
 CONFIG = """
@@ -29,7 +30,7 @@ def ledger(**counts: int) -> bytes:
     return command("SELECT", "0") + command("HSET", f"{keys.prefix(0, 1)}{keys.LEDGER}", *fields)
 
 
-def restored(home: Path, data: bytes, *options: str) -> Result:
+async def restored(home: Path, data: bytes, *options: str, **env: str) -> Done:
     """A backup of these data, put into `home/new`."""
     folder = home / "old" / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,45 +39,45 @@ def restored(home: Path, data: bytes, *options: str) -> Result:
     with (home / "relay.backup").open("wb") as to:
         back_up(home / "old", to, {"taken": "2026-01-20T11:40:00Z", "relay": "0.1.0"})
     (home / "relay.yaml").write_text(CONFIG + f"data_dir: {home / 'new'}\n")
-    return CliRunner().invoke(restore, [str(home / "relay.backup"), "--config", str(home / "relay.yaml"), *options])
+    return await relay("restore", home / "relay.backup", "--config", home / "relay.yaml", *options, env=env)
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
-def test_what_does_not_add_up_is_said_and_is_a_failure(tmp_path: Path, options: tuple[str, ...]) -> None:
-    result = restored(tmp_path, ledger(accepted=3, pending=1), *options)
+async def test_what_does_not_add_up_is_said_and_is_a_failure(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = await restored(tmp_path, ledger(accepted=3, pending=1), *options)
 
-    assert result.exit_code == 1
-    assert "2 of them are counted nowhere, or twice" in result.stderr
+    assert result.status == 1
+    assert "2 of them are counted nowhere, or twice" in result.err
     if options:
-        assert json.loads(result.stdout)["imbalance"] == 2
+        assert json.loads(result.out)["imbalance"] == 2
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
-def test_what_adds_up_is_a_success(tmp_path: Path, options: tuple[str, ...]) -> None:
-    result = restored(tmp_path, ledger(accepted=3, pending=1, delivered=2), *options)
+async def test_what_adds_up_is_a_success(tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = await restored(tmp_path, ledger(accepted=3, pending=1, delivered=2), *options)
 
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.status, result.err) == (0, "")
 
 
-def test_without_a_server_nothing_is_put_back_and_the_next_try_is_a_first_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as without:
-        without.setenv("RELAY_REDIS_SERVER", str(tmp_path / "nowhere"))
-        refused = restored(tmp_path, ledger(accepted=1, pending=1))
+async def test_without_a_server_nothing_is_put_back_and_the_next_try_is_a_first_one(tmp_path: Path) -> None:
+    data = ledger(accepted=1, pending=1)
+    refused = await restored(tmp_path, data, RELAY_REDIS_SERVER=str(tmp_path / "nowhere"))
     there = (tmp_path / "new").exists()
 
-    again = restored(tmp_path, ledger(accepted=1, pending=1))
+    again = await restored(tmp_path, data)
 
-    assert (refused.exit_code, there) == (1, False)
-    assert "there is no executable file of this name" in refused.output
-    assert again.exit_code == 0, again.output
+    assert (refused.status, there) == (1, False)
+    assert "there is no executable file of this name" in refused.out + refused.err
+    assert again.status == 0, again.out + again.err
 
 
-def test_what_the_server_cannot_read_stays_and_is_said_to_lie_there(tmp_path: Path) -> None:
-    result = restored(tmp_path, b"no commands\r\n" + ledger(accepted=1, pending=1))
+async def test_what_the_server_cannot_read_stays_and_is_said_to_lie_there(tmp_path: Path) -> None:
+    result = await restored(tmp_path, b"no commands\r\n" + ledger(accepted=1, pending=1))
 
-    assert result.exit_code == 1
-    assert f"relay.backup has lies in {tmp_path / 'new' / FOLDER}, whole, but was not read there" in result.output
-    assert "move it away and restore again" in result.output
+    assert result.status == 1
+    assert (
+        f"relay.backup has lies in {tmp_path / 'new' / FOLDER}, whole, but was not read there"
+        in result.out + result.err
+    )
+    assert "move it away and restore again" in result.out + result.err
     assert (tmp_path / "new" / FOLDER / INCREMENT).exists()

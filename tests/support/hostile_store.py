@@ -44,6 +44,7 @@ def hostile_config() -> Config:
     """Its names are what a configuration allows; whatever else it words is hostile."""
     document = {
         "timezone": "Europe/Berlin",
+        "console": {"tokens": {"program": {"token": SECRET, "role": "viewer"}}},  # so that pages lead to copies
         "sources": {SOURCE: {"max_age": "off", "signature": {"secrets": {"current": SECRET}}}},
         "channels": {
             "slack": {"token": "xoxb-2048-abcdef", "base_url": "http://127.0.0.1:9/api/"},
