@@ -11,7 +11,7 @@ OLDEST := $(LOWEST)/.ready
 # refuse it for lack of a hash, on the day on which one is published. What is imported is compiled then, and not the rest.
 LOCKED := install -q --disable-pip-version-check --no-compile --no-deps --require-hashes
 export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of the tests would compile everything again
-SPREAD := -n 6 --dist worksteal  # thrice the cores of a small machine, since many tests mostly wait
+SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test quick lint docs lowest bench security sbom clean
@@ -30,7 +30,7 @@ run: $(RUN)      ## Serve with config/relay.yaml
 test: $(DEV)     ## Run the tests, on a real Redis and a real mail server
 	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-QUICK := -n 3 --dist worksteal  # these wait for little
+QUICK := -n 2 --dist worksteal  # these wait for nothing
 quick: $(DEV)    ## Run the quick tests, while you work: they start no browser and none of relay's programs
 	$(BIN)/python -m pytest $(QUICK) -m "not slow" $(ARGS)
 

@@ -29,6 +29,7 @@ SEED = int(os.environ.get("RELAY_CHAOS_SEED") or random.SystemRandom().randrange
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
 KILLS_OF_RELAY, KILLS_OF_REDIS = 50, 20
 SENDERS = 6
+PACE = 0.12  # seconds between two events of a sender: what counts is what happens to each, and not how many there are
 
 
 class Addressed(Protocol):
@@ -68,7 +69,7 @@ class Load:
             operation = f"op-{self._number}"
             event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
             await self._until_taken(operation, event | {"eventId": f"evt-{operation}", "tenantId": "mail"})
-            await asyncio.sleep(0.03)  # the pace of the load, not a wait for something
+            await asyncio.sleep(PACE)
 
     async def _until_taken(self, operation: str, event: dict[str, Any]) -> None:
         while True:

@@ -22,7 +22,7 @@ from tests.support.waiting import until
 SENDERS = 4
 # They live in all partitions, each in another one than most of what it is told of.
 READERS = [f"reader-{number}@example.com" for number in range(40)]
-PACE = 0.005  # seconds between two events of a sender
+PACE = 0.02  # seconds between two events of a sender
 BACK_OFF = 0.02  # seconds until what was refused is sent again
 CONFIG = """
 redis: {url: "%s", partitions: %s, durability: %s}
