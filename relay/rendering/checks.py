@@ -107,8 +107,7 @@ def cases(
     files = {channel: [parsed(name) for name in templates] for channel, templates in library.messages.items()}
     destinations = {channel: sorted({"", *(name.destination for name in names)}) for channel, names in files.items()}
     for fixture in fixtures:
-        change = FIXTURES[fixture]
-        events = {name: with_past(_parsed(change(body), name), fixture) for name, body in bodies.items()}
+        events = {name: with_past(_changed(body, name, fixture), fixture) for name, body in bodies.items()}
         if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
             events |= bare_events(library, bodies)
         for name, event in events.items():

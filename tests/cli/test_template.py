@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -436,6 +437,20 @@ def test_a_destination_that_does_not_exist_is_not_shown(tmp_path: Path) -> None:
 
     assert told.exit_code == 2
     assert "there is no destination analyst; did you mean analysts?" in told.output
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"operationId": "flat", "status": "Completed"},
+        {"operation": {"operationId": "odd", "status": "Completed", "phases": ["loading"]}},
+    ],
+    ids=["flat", "odd"],
+)
+def test_a_sample_of_ones_own_may_have_another_shape(own: Path, document: dict[str, Any]) -> None:
+    write(own, "samples/operation.completed.mine.json", json.dumps(document))
+
+    assert lint(own) == []
 
 
 def test_samples_have_their_links_even_where_no_platform_is_configured(tmp_path: Path) -> None:
