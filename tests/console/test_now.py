@@ -14,7 +14,7 @@ from relay.store.operator_pauses import OperatorPauses
 from relay.store.settling import Pause
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
-from tests.support.console import console
+from tests.support.console import console, stage_config
 from tests.support.events import body, event_of
 from tests.support.queue import POSTED, claim_one, send
 
@@ -85,6 +85,24 @@ async def test_a_destination_that_somebody_paused_is_not_said_to_work(store: Sto
         (row,) = re.findall(r'<tr><th scope="row"><a href="/console/destination\?name=room">.*?</tr>', page, re.S)
         assert "paused by ana: Upgrade" in row
         assert "works" not in row
+
+
+async def test_of_hundreds_of_destinations_those_are_shown_that_do_not_work(store: Store, clock: Clock) -> None:
+    config = stage_config()
+    room = config.destinations["room"]
+    many = {
+        f"room-{n}": room.model_copy(update={"name": f"room-{n}", "addresses": (f"#room-{n}",)}) for n in range(600)
+    }
+    async with console(store, clock, config=config.model_copy(update={"destinations": {**many, "room": room}})) as page:
+        await page.ingest.ingest(event_of(body("operation.started", 0) | {"tenantId": "room"}))
+        pause = Pause("destination:room/#room", 300.0, "channel_not_found", probe=True)
+        await store.reschedule(await claim_one(store), 300.0, pause.reason, holds=[pause])
+        facts, text = await page.api("/now"), await page.page("/now")
+
+    assert (facts["destinations"][0]["name"], facts["destinations"][0]["why"]) == ("room", "channel_not_found")
+    assert len(facts["destinations"]) == 601
+    assert text.count('<th scope="row"><a href="/console/destination?name=') == 20
+    assert "20 of 601" in text
 
 
 async def test_says_when_something_last_arrived(store: Store, clock: Clock) -> None:
