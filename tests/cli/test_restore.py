@@ -7,17 +7,10 @@ import pytest
 
 from relay.store import keys
 from relay.store.embedded.backup import FOLDER, MANIFEST, back_up
+from tests.cli.test_backup import CONFIG, INCREMENT
 from tests.support.commands import Done, relay
 
 pytestmark = pytest.mark.slow
-
-INCREMENT = "appendonly.aof.1.incr.aof"
-CONFIG = """
-sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-channels: {slack: {token: xoxb-of-the-test}}
-destinations: {room: {slack: "#room", mode: each}}
-rules: [{name: all, notify: [room]}]
-"""
 
 
 def command(*words: str) -> bytes:
