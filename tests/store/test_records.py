@@ -195,7 +195,7 @@ def own_team(number: int) -> Target:
 
 @pytest.mark.parametrize(
     ("target", "percentages", "most"),
-    [(own_room, (10,), 20.5), (own_team, (10,), 29.5), (own_team, (10, 40), 25.5)],
+    [(own_room, (10,), 22.5), (own_team, (10,), 31.5), (own_team, (10, 40), 26.5)],
     ids=["each", "live", "edit"],
 )
 async def test_what_a_delivery_costs(

@@ -117,9 +117,19 @@ function verbs.complete(id, request, d)
   if d.lease == '' then forget(id) else forget(id, d.event, d.kind) end -- a lapsed one is queued again
 end
 
+-- What the attempt says of its channel or of its destination; a failure of the message alone says nothing of either.
+local function record_attempt(request)
+  local scopes = {}
+  for _, p in ipairs(request.pauses or {}) do
+    if p.scope:match('^channel:') or p.scope:match('^destination:') then scopes[#scopes + 1] = p.scope end
+  end
+  record_failure(scopes, request.error, request.refused)
+end
+
 function verbs.reschedule(id, request, d)
   local key = delivery_key(id)
   pause(request)
+  record_attempt(request)
   redis.call('HSET', key, 'error', request.error, 'claims', 0)
   redis.call('HSETNX', key, 'failing', now)
   note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)

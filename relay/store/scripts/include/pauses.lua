@@ -1,5 +1,6 @@
 -- What is known to fail for everybody, and for how long.
 --- @include "parking"
+--- @include "state"
 --- @include "suppressions"
 
 local throttled = nil -- whether any limit is for long, and
@@ -33,6 +34,7 @@ end
 local function resume(channel, destination, address, own)
   local scopes, lifted = {'destination:' .. destination .. '/' .. address}, {}
   if not own then scopes[2] = 'channel:' .. channel end
+  record_success(scopes)
   for _, scope in ipairs(scopes) do
     if not resumed[scope] then lifted[#lifted + 1] = P .. 'pause:' .. scope end
     resumed[scope] = true

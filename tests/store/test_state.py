@@ -1,0 +1,63 @@
+"""The facts that settling writes of each channel and of each address of a destination."""
+
+from relay.store import Store
+from relay.store.settling import Pause
+from tests.support import events
+from tests.support.clock import Clock
+from tests.support.queue import accept, claim_one, send
+from tests.support.targets import room
+
+CHANNEL, DESTINATION = "channel:slack", "destination:room/#room"
+
+
+async def state(store: Store, scope: str) -> dict[str, str]:
+    row = await store.redis.hgetall("{relay}:state:" + scope)
+    return {name.decode(): value.decode() for name, value in row.items()}
+
+
+async def fail(store: Store, *scopes: str, error: str) -> None:
+    delivery = await claim_one(store)
+    await store.mark_sending(delivery)
+    pauses = [Pause(scope, 60, error, probe=True) for scope in scopes]
+    await store.reschedule(delivery, 60, error, refund_attempt=True, unknown=False, holds=pauses)
+
+
+async def test_a_success_is_of_the_channel_and_of_the_address(store: Store) -> None:
+    await accept(store, events.completed(), to=room())
+    await send(store)
+
+    for scope in (CHANNEL, DESTINATION):
+        facts = await state(store, scope)
+        assert int(facts["works"]) > 0
+        assert not facts["since"]
+
+
+async def test_failures_keep_when_they_began_until_a_success(store: Store, clock: Clock) -> None:
+    await accept(store, events.completed(), to=room())
+    await fail(store, CHANNEL, error="slack.com: not known")
+    first = await state(store, CHANNEL)
+    clock.advance(70)
+    await fail(store, CHANNEL, error="slack.com: refused")
+    second = await state(store, CHANNEL)
+    clock.advance(70)
+    await send(store)
+    third = await state(store, CHANNEL)
+
+    assert (first["since"], first["failed"], first["cause"]) == (
+        first["failed"],
+        first["since"],
+        "slack.com: not known",
+    )
+    assert second["since"] == first["since"]
+    assert int(second["failed"]) - int(first["failed"]) == 70_000
+    assert second["cause"] == "slack.com: refused"
+    assert not third["since"]
+    assert int(third["works"]) == int(second["failed"]) + 70_000
+
+
+async def test_a_failure_of_an_address_says_nothing_of_its_channel(store: Store) -> None:
+    await accept(store, events.completed(), to=room())
+    await fail(store, DESTINATION, error="not_in_channel")
+
+    assert (await state(store, DESTINATION))["cause"] == "not_in_channel"
+    assert await state(store, CHANNEL) == {}
