@@ -199,3 +199,7 @@ class DeliveryError(RelayError):
         self.outcome_unknown = outcome_unknown
         self.pause: Pause = pause
         self.bounce: Bounce = bounce
+
+
+class CannotFind(DeliveryError):
+    """The channel cannot look for a message whose answer was lost: it is sent again."""

@@ -37,6 +37,11 @@ class Channel(Protocol):
                              what the other side would refuse of a message, or not show: for `relay template lint`
     async gave_up(content, error)
                              awaited before a delivery becomes a dead letter: for a channel that owes an answer
+    finds(address) -> bool   a message can be looked up there whose answer was lost; without, it is sent again
+    async find(notification, since) -> Receipt | None
+                             the receipt of the message that an earlier attempt left at `since` (a datetime) or later,
+                             by clocks that may differ by a minute; None if there is none. DeliveryError: it cannot be
+                             looked up now; CannotFind: nor later, until someone lets relay
     """
 
     Settings: ClassVar[type[BaseModel]]

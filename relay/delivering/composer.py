@@ -97,6 +97,7 @@ class Composer:
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
             labels=labels_of(delivery.event),
+            lane=delivery.lane,
         )
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:

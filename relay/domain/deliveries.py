@@ -225,6 +225,7 @@ class Notification:
     unknown: bool = False  # an earlier attempt may have arrived
     space: str = ""  # of the subject's id, if another tenant had it first: a thread is of both (Event.space)
     labels: Mapping[str, str] = field(default_factory=dict)  # as of `labels_of`
+    lane: str = ""  # as of Delivery: a live message is found by it, whichever delivery posted it
 
 
 def labels_of(event: Event) -> dict[str, str]:
@@ -244,3 +245,4 @@ class Receipt:
 
     detail: str  # for people: a permalink, or the mail server's answer
     thread: Mapping[str, str] = field(default_factory=dict)  # remembered for the next delivery of this lane
+    shown: str = ""  # of a message that was found: the name of the event that it shows
