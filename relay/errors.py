@@ -177,9 +177,11 @@ class DeliveryError(RelayError):
 
     permanent        trying again cannot help: it becomes a dead letter with this message
     retry_after      seconds before which the other side must not be called again
-    outcome_unknown  it may have arrived: repeat at most once
+    outcome_unknown  it may have arrived: its channel is asked before it is repeated, where that can tell
     pause            what else would fail now, and so waits too, without losing an attempt:
-                     "limit" (the rate limit this attempt ran under), "destination", "channel"
+                     "limit" (the rate limit this attempt ran under), "destination", "channel" (relay.policy.breaker)
+    unsent           surely nothing was sent, so one such failure is enough to pause the channel
+    refused          relay's credentials, or relay itself, were refused: somebody has to see to it
     bounce           what a permanent one says of its address: "hard", there is none; "soft", it does not take this
     """
 
@@ -191,9 +193,13 @@ class DeliveryError(RelayError):
         retry_after: float | None = None,
         outcome_unknown: bool = False,
         pause: Pause = "",
+        unsent: bool = False,
+        refused: bool = False,
         bounce: Bounce = "",
     ) -> None:
         super().__init__(message)
+        self.unsent = unsent
+        self.refused = refused
         self.permanent = permanent
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown

@@ -181,7 +181,7 @@ class Health:
     async def _clean_up(self) -> None:
         """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
-        await self.admin.expire_parked(MAX_PAUSED)
+        await self.admin.expire_parked(self._config().retry.give_up_after)
         await self.admin.expire_stranded(self._hindrances.channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
 

@@ -37,6 +37,7 @@ class Channel(Protocol):
                              what the other side would refuse of a message, or not show: for `relay template lint`
     async gave_up(content, error)
                              awaited before a delivery becomes a dead letter: for a channel that owes an answer
+    async probe(address)     ask, without a message, whether the other side works there; DeliveryError if not
     finds(address) -> bool   a message can be looked up there whose answer was lost; without, it is sent again
     async find(notification, since) -> Receipt | None
                              the receipt of the message that an earlier attempt left at `since` (a datetime) or later,
@@ -47,8 +48,8 @@ class Channel(Protocol):
     Settings: ClassVar[type[BaseModel]]
     """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
     more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain. Where
-    some addresses have credentials of their own, `own_credential(address)` says which: a paused channel holds up none
-    of them, and their success says nothing about it."""
+    some addresses have credentials of their own, `own_host(address)` names the host that one is sent to, or '': such a
+    host is paused by itself, and says nothing about the channel."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     max_concurrency: ClassVar[int]

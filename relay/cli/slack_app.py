@@ -44,4 +44,4 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
 
 def _by_the_app(conversations: Iterable[str], settings: SlackSettings) -> list[str]:
     """Those that no incoming webhook of their own is for."""
-    return [conversation for conversation in conversations if not settings.own_credential(conversation)]
+    return [conversation for conversation in conversations if not settings.own_host(conversation)]

@@ -21,7 +21,7 @@ from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
 from relay.policy.recipients import DynamicDestinations
-from relay.policy.retry import RetryPolicy
+from relay.policy.retry import Patience
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.access import Admin
@@ -210,7 +210,7 @@ class Config(Section):
         tuple[Name, ...], one_or_more, Field(max_length=20)
     ] = ()  # destinations: told of relay's own trouble
     heartbeat: Heartbeat = SecretStr("")
-    retry: RetryPolicy = RetryPolicy()
+    retry: Patience = Patience()
     quiet_hours: Hours = None
     watchdog: Annotated[Watchdog | None, BeforeValidator(off_as_none, json_schema_input_type=Watchdog | Off | None)] = (
         Watchdog()

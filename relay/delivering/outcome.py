@@ -4,14 +4,15 @@ A `DeliveryError` holds the whole decision; here it is read, in the order in whi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
+from relay.policy import breaker
 from relay.policy.retry import RetryPolicy, delay
 from relay.reasons import Dead
-from relay.store.settling import MAX_PAUSED, Pause
+from relay.store.settling import Pause
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
@@ -28,6 +29,7 @@ class Failure:
     reason          why it becomes a dead letter; None: it is tried again
     retry_in        seconds until the next attempt
     refund_attempt  something else is broken, so it costs none of the attempts that the policy allows
+    of_channel      and that is its channel, or the host that it is sent to
     unknown         it may have arrived
     pauses          what must wait along with it
     """
@@ -36,13 +38,9 @@ class Failure:
     reason: Dead | None = None
     retry_in: float = 0.0
     refund_attempt: bool = False
+    of_channel: bool = False
     unknown: bool = False
     pauses: tuple[Pause, ...] = ()
-
-    @property
-    def given_up(self) -> bool:
-        """Whether it is the worker that gives it up. Of two unknown outcomes the store itself makes a dead letter."""
-        return self.reason is not None and not self.unknown
 
 
 def failure_of(
@@ -50,30 +48,39 @@ def failure_of(
     delivery: Delivery,
     *,
     policy: RetryPolicy,
+    give_up_after: float,
     limits: Callable[[str], Limits],
     now: float,
     jitter: Callable[[], float],
 ) -> Failure:
-    """`limits` are the channel's at an address: of a new message, and of an edit. `now` is epoch seconds."""
+    """Return what this error leads to.
+
+    `limits` are the channel's at an address: of a new message, and of an edit. `now` is epoch seconds, `give_up_after`
+    seconds.
+    """
+    trial = delivery.trial
     if error.permanent:
         return Failure("dead", Dead.REJECTED)
-    if error.pause and now - delivery.created_at.timestamp() > MAX_PAUSED:
+    # Others got through, so it is the message that makes the channel fail.
+    pause = "" if error.pause == "channel" and trial.suspect else error.pause
+    if pause and trial.failing and now - trial.failing > give_up_after:
         return Failure("dead", Dead.PAUSED_TOO_LONG)
-    seconds = _paused_for(error) if error.pause else _policy_delay(error, delivery, policy, jitter)
+    seconds = _paused_for(error, delivery) if pause else _policy_delay(error, delivery, policy, jitter)
     if seconds is None:
         return Failure("dead", Dead.RETRIES_EXHAUSTED)
-    second_unknown = error.outcome_unknown and delivery.unknown
     return Failure(
-        "dead" if second_unknown else "unknown" if error.outcome_unknown else "failed",
-        Dead.OUTCOME_UNKNOWN if second_unknown else None,
+        "unknown" if error.outcome_unknown else "failed",
         retry_in=seconds,
-        refund_attempt=bool(error.pause),
+        refund_attempt=bool(pause),
+        of_channel=error.pause == "channel",
         unknown=error.outcome_unknown,
-        pauses=_pauses(error, delivery, limits, seconds),
+        pauses=_pauses(error, pause, delivery, limits, seconds),
     )
 
 
-def _paused_for(error: DeliveryError) -> float:
+def _paused_for(error: DeliveryError, delivery: Delivery) -> float:
+    if error.pause == "channel":
+        return min(breaker.retry_in(delivery.trial, error.retry_after), LONGEST_WAIT)
     return min(error.retry_after or (LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE), LONGEST_WAIT)
 
 
@@ -85,10 +92,10 @@ def _policy_delay(
 
 
 def _pauses(
-    error: DeliveryError, delivery: Delivery, limits: Callable[[str], Limits], seconds: float
+    error: DeliveryError, pause: str, delivery: Delivery, limits: Callable[[str], Limits], seconds: float
 ) -> tuple[Pause, ...]:
     text = str(error)
-    match error.pause:
+    match pause:
         case "limit":
             of_new, of_edit = limits(delivery.address)
             used = of_edit if delivery.edits else of_new
@@ -97,6 +104,8 @@ def _pauses(
         case "destination":
             return (Pause(f"destination:{delivery.destination}/{delivery.address}", seconds, text, probe=True),)
         case "channel":
-            return (Pause(f"channel:{delivery.channel}", seconds, text, probe=True),)
+            # The next probe is soon, however long this delivery has failed before its channel was paused.
+            soon = breaker.retry_in(replace(delivery.trial, faults=0), error.retry_after)
+            return (Pause(delivery.scope, min(soon, LONGEST_WAIT), text, probe=True, witnessed=not error.unsent),)
     # Newer news of this operation must not reach the other side before that time either.
     return (Pause("lane", seconds, text),) if error.retry_after else ()

@@ -1,7 +1,7 @@
 """claim → compose → send → settle. One loop per channel, so a dead Slack never delays a mail.
 
 A delivery is marked as being sent, sent and settled. A crash before the mark has sent nothing; one after it leaves the
-outcome unknown, and the store repeats such a message once at most.
+outcome unknown: before the message is repeated, its channel is asked for it, where that can tell.
 """
 
 import asyncio
@@ -10,20 +10,24 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
 
 from relay import metrics
 from relay.config import Config
+from relay.delivering import inquiry
+from relay.delivering.brakes import Brakes
 from relay.delivering.composer import Composer
 from relay.delivering.outcome import failure_of
 from relay.delivering.reach import Reach
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.domain.silences import Hold
-from relay.errors import DeliveryError, StoreUnavailable
+from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.outage import Outage
+from relay.policy import breaker
 from relay.policy.destinations import quiet_now
 from relay.policy.noise import Noise
 from relay.policy.retry import RetryPolicy
@@ -81,6 +85,7 @@ class Worker:
         self._outage = outage or Outage(clock)
         self._silences = silences or Silences()
         self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
+        self._brakes = Brakes(clock)
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
@@ -204,7 +209,14 @@ class Worker:
         if self._stopping:  # nothing has left yet: another process may have it at once
             await self._until_stored(delivery, lambda: self._store.release(delivery))
             return
+        if await self._is_clear(delivery, channel, notification):
+            await self._send(delivery, channel, notification)
+
+    async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
         if not await self._until_stored(delivery, lambda: self._store.mark_sending(delivery)):
+            return
+        if wait := self._brakes.wait(self._scopes(delivery, channel)):  # asked for while this one was on its way
+            await self._until_stored(delivery, lambda: self._store.release(delivery, wait))
             return
         started = time.monotonic()
         try:
@@ -214,7 +226,7 @@ class Worker:
         except DeliveryError as error:
             await self._failed(delivery, channel, error, started)
         except TimeoutError:
-            late = DeliveryError(f"no answer within {channel.timeout:g} s", outcome_unknown=not delivery.edits)
+            late = DeliveryError(_no_answer(channel), outcome_unknown=not delivery.edits, pause="channel")
             await self._failed(delivery, channel, late, started)
         except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
@@ -224,8 +236,59 @@ class Worker:
             self.reach.delivered(delivery)
             self._noise.sent(delivery.destination, edit=delivery.edits)
             # The proof is kept trying: losing it here would repeat a message that arrived.
-            await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
-            self._report(delivery, "delivered", started, receipt.detail)
+            await self._completed(delivery, receipt, notification, started)
+
+    async def _completed(
+        self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
+    ) -> None:
+        self._brakes.release(delivery.scope)
+        await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
+        self._report(delivery, "delivered", started, receipt.detail)
+
+    async def _is_clear(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> bool:
+        """Whether it may be sent: its channel answers again, and no earlier attempt is known to have arrived."""
+        trial, started = delivery.trial, time.monotonic()
+        if not (trial.faults or trial.doubted or trial.probe is not None):
+            return True
+        try:
+            async with asyncio.timeout(channel.timeout):
+                await inquiry.probe(channel, delivery.address, trial)
+                receipt = None if delivery.edits else await inquiry.find(channel, notification, trial)
+        except CannotFind:
+            wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
+            if wait:
+                await self._until_stored(delivery, lambda: self._store.release(delivery, min(wait, breaker.LAST_PROBE)))
+            return not wait
+        except DeliveryError as error:
+            await self._unclear(delivery, channel, error, started)
+            return False
+        except TimeoutError:
+            await self._unclear(delivery, channel, DeliveryError(_no_answer(channel), pause="channel"), started)
+            return False
+        except Exception as error:  # noqa: BLE001 - what cannot be asked is rather sent twice than never
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            return True
+        if receipt:
+            await self._completed(delivery, receipt, notification, started)
+        return not receipt
+
+    async def _unclear(
+        self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float
+    ) -> None:
+        """The channel does not answer even without a message, or wants to be asked later. Nothing was sent."""
+        if error.pause == "limit":
+            wait = error.retry_after or breaker.LAST_PROBE
+            await self._until_stored(delivery, lambda: self._store.release(delivery, wait))
+        else:
+            await self._failed(delivery, channel, error, started, failed_probe=True)
+
+    @staticmethod
+    def _scopes(delivery: Delivery, channel: DeliveryChannel) -> Iterator[str]:
+        """What must not be paused for it to be sent."""
+        of_new, of_edit = channel.limits(delivery.address)
+        yield from (f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new))
+        if delivery.trial.probe is None:
+            yield delivery.scope
 
     def _hold(self, delivery: Delivery) -> Hold | None:
         """What a silence makes of what was queued before it began, or is told of many."""
@@ -235,22 +298,30 @@ class Worker:
             log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
             return None
 
-    async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
+    async def _failed(
+        self,
+        delivery: Delivery,
+        channel: DeliveryChannel,
+        error: DeliveryError,
+        started: float,
+        *,
+        failed_probe: bool = False,
+    ) -> None:
         self.reach.failed(delivery.channel, error)
+        if failed_probe:  # it is the channel that failed, whoever got through since
+            delivery = replace(delivery, trial=replace(delivery.trial, suspect=False))
         failure = failure_of(
             error,
             delivery,
             policy=self._policy(delivery),
+            give_up_after=self._config().retry.give_up_after,
             limits=channel.limits,
             now=self._clock(),
             jitter=self._jitter,
         )
+        self._brakes.apply(failure.pauses)
         if failure.reason:
             metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
-        else:
-            why = error.pause or ("unknown" if failure.unknown else "error")
-            metrics.retries.labels(delivery.channel, why).inc()
-        if failure.reason and failure.given_up:
             reason = failure.reason
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
@@ -258,6 +329,8 @@ class Worker:
                 delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
             )
         else:
+            why = error.pause or ("unknown" if failure.unknown else "error")
+            metrics.retries.labels(delivery.channel, why).inc()
             await self._until_stored(
                 delivery,
                 lambda: self._store.reschedule(
@@ -265,7 +338,10 @@ class Worker:
                     failure.retry_in,
                     str(error),
                     refund_attempt=failure.refund_attempt,
-                    unknown=failure.unknown,
+                    unknown=failure.unknown and not failed_probe,
+                    of_channel=failure.of_channel,
+                    refused=error.refused,
+                    failed_probe=failed_probe,
                     holds=failure.pauses,
                 ),
             )
@@ -333,3 +409,7 @@ class Worker:
             detail=detail,
             **more,
         )
+
+
+def _no_answer(channel: DeliveryChannel) -> str:
+    return f"no answer within {channel.timeout:g} s"

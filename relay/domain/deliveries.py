@@ -56,7 +56,9 @@ class Limits:
     edit: tuple[Limit, ...] = ()  # each edit of one
     new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
     requested: "RequestLimit | None" = None  # of what operations ask for themselves
-    own_credential: bool = False  # what is wrong with the channel's does not concern this address
+    own_host: str = (
+        ""  # it has a credential of its own for this host: what is wrong with the channel's is not its concern
+    )
     together: bool = False  # all addresses of the channel are in one place of the store, for they share a limit
 
     @classmethod
@@ -171,6 +173,19 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """Earlier attempts of a delivery, and of others in its channel meanwhile. Times are seconds since the epoch."""
+
+    failing: float = 0.0  # since when it, or what it waits for, fails; 0: it does not
+    faults: int = 0  # failures that were its channel's, and so cost no attempt
+    suspect: bool = False  # others got through since the last of these: another one is its own
+    doubted: float = 0.0  # when the first attempt that may have arrived was sent; 0: there is none
+    repeated: float = 0.0  # and the last one
+    probe: int | None = None  # it goes ahead of what is parked for its channel, after so many that failed
+    deaf: float = 0.0  # when its channel last failed to answer even without a message
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """A claimed delivery: everything an attempt needs, read in one step with its lease."""
 
@@ -193,6 +208,13 @@ class Delivery:
     group: str = ""  # of a failure: the store's name of those that have its cause; '' where none are told together
     window: float = 0.0  # seconds for which they are
     mishap: str = ""  # healed: what had gone wrong
+    trial: Trial = Trial()
+    host: str = ""  # that it is sent to with a credential of its own; '': the channel's
+
+    @property
+    def scope(self) -> str:
+        """What fails with it where its channel, or the host that it is sent to, fails."""
+        return f"channel:{self.channel}@{self.host}" if self.host else f"channel:{self.channel}"
 
     @property
     def form(self) -> Form:

@@ -27,6 +27,12 @@ class RetryPolicy(BaseModel):
     )
 
 
+class Patience(RetryPolicy):
+    """The policy at the top of the configuration, with what is one for all destinations."""
+
+    give_up_after: Annotated[Duration, Field(ge=60, le=30 * 86_400)] = 3 * 86_400.0  # seconds for a channel that fails
+
+
 def delay(
     attempt: int, policy: RetryPolicy, jitter: Callable[[], float], retry_after: float | None = None
 ) -> float | None:

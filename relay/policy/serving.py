@@ -105,9 +105,9 @@ class Serving:
     def limits(self, channel: str, address: str) -> Limits:
         """What the messages to an address run under, but for the cap on live ones."""
         settings = self._config.channels.get(channel)
-        own = getattr(settings, "own_credential", None)
+        own = getattr(settings, "own_host", None)
         new, edit = self._channels[channel].limits(address, settings)
-        return Limits.of(new, edit, own_credential=bool(own and own(address)))
+        return Limits.of(new, edit, own_host=own(address) if own else "")
 
     def _service(self, destination: Destination) -> Service:
         defaults = self._config.destination_defaults
@@ -123,7 +123,7 @@ class Serving:
                 destination.language or defaults.language or "",
                 zone,
                 destination.mention,
-                (destination.retry or self._config.retry).model_dump(),
+                (destination.retry or self._config.retry).model_dump(exclude={"give_up_after"}),
                 destination.alert_after or 0,
             ),
             hours,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from relay.domain.deliveries import Delivery, Kind
+from relay.domain.deliveries import Delivery, Kind, Trial
 from relay.domain.events import Event
 from relay.domain.parsing import load
 from relay.store.bundles import BUNDLE_KINDS
@@ -98,4 +98,12 @@ def _telling(kind: str, words: Sequence[bytes | int]) -> dict[str, Any]:
         "group": how.get("group", ""),
         "window": float(how.get("window", 0)) / 1000,
         "mishap": how.get("said", ""),
+        "trial": _trial(how),
+        "host": how.get("host", ""),
     }
+
+
+def _trial(how: Mapping[str, str]) -> Trial:
+    seconds = {name: float(how.get(name, 0)) / 1000 for name in ("failing", "doubted", "repeated", "deaf")}
+    probe = int(how["probe"]) if "probe" in how else None
+    return Trial(faults=int(how.get("faults", 0)), suspect="suspect" in how, probe=probe, **seconds)

@@ -45,6 +45,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
     {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation, or of the removal of whom it is for; what
                                            waits for this pause to end
+    {relay}:urgent:<ch> <scope>    zset    those of them that are urgent
     {relay}:parking                zset    <ch> <scope> → ms at which to look whether it may go on; 0 is now
     {relay}:holds                  set     the scopes limit:<name> that are throttled for long
     {relay}:channels               set     the channels that had deliveries
@@ -53,14 +54,16 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:dead                   zset    delivery id → ms at which it died
     {relay}:ids:<op>               set     the digests of ids and facts that its `ids` has no room for
     {relay}:rate:<limit>           string  GCRA: when the limit's next slot is free
-    {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
+    {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe, and how many
+                                           probes have failed; scope is
                                            limit:, lane:, destination:, channel:, removed:, or operator:
                                            (with `by`, and `ends`: 0 for one without end)
-    {relay}:state:<scope>          hash    of channel:<name> (channel:<name>@<host> of addresses with a credential of their
-                                           own) or destination:<name>/<address>: works (ms of the last success), since
-                                           and failed (ms of the first and last failure after it; since is '' where it
-                                           works), cause (text, or that sealed), refused (1: a refusal of relay's
-                                           credentials); for 60 days
+    {relay}:state:<scope>          hash    of channel:<name> (channel:<name>@<host> of addresses with a credential of
+                                           their own) or destination:<name>/<address>: works (ms of the last success),
+                                           since and failed (ms of the first and last failure after it; since is ''
+                                           where it works), by (the delivery that failed last), cause (text, or that
+                                           sealed), refused (1: a refusal of relay's credentials), deaf (ms at which it
+                                           last failed to answer without a message); for 60 days
     {relay}:paused                 set     the destinations that people paused
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense

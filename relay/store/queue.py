@@ -243,7 +243,8 @@ class Store:
     async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
         """It arrived. What the receipt says of the thread is kept for the lane's next delivery.
 
-        `sent` is the message, of which a copy is kept where this store keeps any.
+        `sent` is the message, of which a copy is kept where this store keeps any. A live message that was found shows
+        its present state next.
         """
         return await self._settling.complete(delivery, receipt, sent)
 
@@ -255,12 +256,23 @@ class Store:
         *,
         refund_attempt: bool = False,
         unknown: bool = False,
+        of_channel: bool = False,
+        refused: bool = False,
+        failed_probe: bool = False,
         holds: Sequence[Pause] = (),
     ) -> bool:
-        """Try again in `delay` seconds. `refund_attempt`: it costs no attempt. `unknown`: it may have arrived."""
+        """Try again in `delay` seconds, or with what is parked for the same channel.
+
+        refund_attempt  it costs no attempt
+        unknown         it may have arrived
+        of_channel      the failure was its channel's (relay.policy.breaker)
+        refused         and that refused relay's credentials
+        failed_probe    it did not even answer without a message; nothing was marked
+        """
         return await self._settling.reschedule(
-            delivery, delay, error, refund_attempt=refund_attempt, unknown=unknown, holds=holds
-        )
+            delivery, delay, error, refund_attempt=refund_attempt, unknown=unknown, of_channel=of_channel,
+            refused=refused, failed_probe=failed_probe, holds=holds,
+        )  # fmt: skip
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
         """It will not be tried again by itself: a dead letter, kept with its reason.

@@ -35,13 +35,15 @@ ANSWERS = ("error", "detail")  # what the other side said, which scripts carry a
 class Pause:
     """Something that now fails for everyone: nobody else runs into it for `seconds`.
 
-    With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds.
+    With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds. `witnessed`: only
+    with another message that failed within a minute, for it may be this one's own fault.
     """
 
-    scope: str  # "channel:<name>", "destination:<name>/<address>", "limit:<name>", or "lane" for its own lane
+    scope: str  # "channel:<name>[@<host>]", "destination:<name>/<address>", "limit:<name>", or "lane" for its own lane
     seconds: float
     reason: str
     probe: bool = False
+    witnessed: bool = False
 
 
 class Settling:
@@ -94,9 +96,10 @@ class Settling:
         copy = packed_copy(delivery, sent, time.time(), self._sealer) if sent and self._copies else b""
         new = any(delivery.thread.get(key) != value for key, value in receipt.thread.items())
         return await self.settle(
-            "complete",
+            "found" if receipt.shown else "complete",
             delivery,
             thread=dict(receipt.thread),
+            shown=receipt.shown,
             detail=receipt.detail[:500],
             new=new,
             copy=copy,
@@ -113,6 +116,9 @@ class Settling:
         *,
         refund_attempt: bool,
         unknown: bool,
+        of_channel: bool,
+        refused: bool,
+        failed_probe: bool,
         holds: Sequence[Pause],
     ) -> bool:
         pauses = [
@@ -121,6 +127,7 @@ class Settling:
                 "ms": int(pause.seconds * 1000),
                 "reason": pause.reason[:500],
                 "probe": pause.probe,
+                "witnessed": pause.witnessed,
             }
             for pause in holds
         ]
@@ -131,6 +138,10 @@ class Settling:
             error=error[:500],
             free=refund_attempt,
             unknown=unknown,
+            fault=of_channel,
+            refused=refused,
+            probing=delivery.trial.probe is not None,
+            failed_probe=failed_probe,
             pauses=pauses,
         )
 

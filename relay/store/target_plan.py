@@ -158,9 +158,7 @@ def limits_of(target: Target) -> str:
 def _limits_of(target: Target) -> str:
     limits = target.limits
     cap = {"cap": [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]} if limits.new_message_cap else {}
-    more = if_any(
-        own=limits.own_credential, requested=limits.requested and _requested(target.channel, limits.requested)
-    )
+    more = if_any(own=limits.own_host, requested=limits.requested and _requested(target.channel, limits.requested))
     return to_json(
         {"new": _limits(limits.new), "edit": _limits(limits.edit), **cap, **more, **_delivery_options(target)}
     )

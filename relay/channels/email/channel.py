@@ -144,10 +144,14 @@ class Email:
             log.warning("mail.reduced", delivery=notification.delivery, bytes=len(mail), why=str(error))
         return Receipt(await self._submit(notification.address, reduced))
 
-    async def check(self) -> str:
-        """Connect, encrypt, log in, and leave again."""
+    async def probe(self, _recipient: str) -> None:
+        """Connect, encrypt, log in, and send no mail. Raises MailError."""
         async with self._pool.session(self._until(), fresh=True) as session:
             await session.probe(self._until())
+
+    async def check(self) -> str:
+        """Say how the mail server takes mail, without sending one."""
+        await self.probe("")
         how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no encryption"}[self._settings.tls]
         login = f", as {self._settings.username}" if self._settings.username else ""
         return f"{self._server} answers ({how}{login})"

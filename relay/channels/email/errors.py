@@ -13,7 +13,6 @@ from aiosmtplib import SMTPException, SMTPNotSupported, SMTPResponseException
 
 from relay.errors import Bounce, DeliveryError, Pause
 
-AWAY_FOR = 15.0  # seconds until a mail server that is away, or wants to be left alone, is asked again
 GREYLISTED_FOR = 60.0  # seconds that a recipient's server wants between two attempts, at the least
 MAX_REPLY = 300
 
@@ -47,26 +46,28 @@ class Verdict:
     retry_after: float | None = None
     outcome_unknown: bool = False
     pause: Pause = ""
+    unsent: bool = True
+    refused: bool = False
 
 
+AWAY = Verdict(pause="channel")
 # Up to and including MAIL nothing depends on the mail or its recipient: what fails would fail for every other mail
 # too, so all wait, and no delivery loses an attempt. With a 5xx somebody has to see to it.
-_SERVER = {
-    Answer.LATER: Verdict(retry_after=AWAY_FOR, pause="channel"),
-    Answer.NO: Verdict(pause="channel"),
-    Answer.NONE: Verdict(retry_after=AWAY_FOR, pause="channel"),
-}
-# From RCPT on it may be this mail's own fault, and one mail must not hold up the others.
+_SERVER = {Answer.LATER: AWAY, Answer.NO: Verdict(pause="channel", refused=True), Answer.NONE: AWAY}
+# From RCPT on a refusal may be this mail's own fault, and one mail must not hold up the others. A server that breaks
+# off is away: if it does so for this mail alone, others get through (relay.policy.breaker).
 _MAIL = {
     Answer.LATER: Verdict(retry_after=GREYLISTED_FOR),
     Answer.NO: Verdict(permanent=True),
-    Answer.NONE: Verdict(),
+    Answer.NONE: AWAY,
 }
 VERDICTS: Mapping[Stage, Mapping[Answer, Verdict]] = {
     **dict.fromkeys(Stage, _SERVER),
     **dict.fromkeys((Stage.RCPT, Stage.DATA), _MAIL),
-    Stage.DOT: _MAIL | {Answer.NONE: Verdict(outcome_unknown=True)},
+    Stage.DOT: _MAIL | {Answer.NONE: Verdict(outcome_unknown=True, pause="channel", unsent=False)},
 }
+CLOSING = 421  # wherever it comes, the server leaves (RFC 5321 §3.8)
+ILL = re.compile(r"\b4\.3\.\d{1,3}\b")  # the server itself, and no mail or recipient (RFC 3463 §3.4)
 TOO_LARGE = 552
 # What the enhanced codes of a 5xx say of the recipient (https://www.rfc-editor.org/rfc/rfc3463#section-3).
 NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.10"})
@@ -93,6 +94,8 @@ class MailError(DeliveryError):
             retry_after=verdict.retry_after,
             outcome_unknown=verdict.outcome_unknown,
             pause=verdict.pause,
+            unsent=verdict.unsent,
+            refused=verdict.refused,
             bounce=_bounce(stage, code, message) if verdict.permanent else "",
         )
         self.stage = stage
@@ -116,6 +119,8 @@ def failed(stage: Stage, error: Exception, server: str) -> MailError:
     else:
         answer = {4: Answer.LATER, 5: Answer.NO}.get(code // 100, Answer.NONE)
     verdict = VERDICTS[stage][answer]
+    if code == CLOSING or (answer is Answer.LATER and ILL.search(str(error))):
+        verdict = AWAY
     if stage is Stage.MAIL and code == TOO_LARGE:
         verdict = Verdict(permanent=True)  # by its SIZE: other mails are smaller, and must not wait for this one
     reason = f"{untrusted}" if untrusted else _reason(error)

@@ -116,6 +116,13 @@ class Slack:
                 log.info("message.replaced", address=notification.address, subject=notification.subject, why=error.code)
         return await self._post(notification, until)
 
+    async def probe(self, conversation: str) -> None:
+        """Ask whether Slack answers. Nothing is posted. SlackError if it does not."""
+        if conversation in self._webhooks:
+            await self._webhooks.probe(conversation, asyncio.get_running_loop().time() + self._deadline)
+        else:
+            await self._client.call("auth.test", {})
+
     async def check(self) -> str:
         """Who the token says we are. A webhook could be asked by a message alone."""
         webhooks = self._webhooks.description

@@ -27,8 +27,9 @@ class FailureKind(Enum):
     CONVERSATION = "nothing can be sent there: that destination waits"
     MESSAGE = "this message will not be taken as it is: send less of it"
     GONE = "the message to edit is not there any more: post it anew"
+    AWAY = "Slack, or the way there, is broken: nothing was sent, and everything waits"
     UNSENT = "not sent, and it may work later"
-    UNKNOWN = "it may have been sent"
+    UNKNOWN = "Slack is broken, and it may have been sent"
 
 
 _CODES: Mapping[FailureKind, str] = {
@@ -54,7 +55,8 @@ _CODES: Mapping[FailureKind, str] = {
         slack_connect_file_link_sharing_blocked slack_connect_canvas_sharing_blocked
         slack_connect_lists_sharing_blocked""",
     FailureKind.GONE: "message_not_found cant_update_message edit_window_closed",
-    FailureKind.UNSENT: "request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict",
+    FailureKind.AWAY: "service_unavailable team_added_to_org",
+    FailureKind.UNSENT: "request_timeout update_failed streaming_state_conflict",
     FailureKind.UNKNOWN: "fatal_error internal_error rollup_error",
 }
 KINDS: Mapping[str, FailureKind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
@@ -116,6 +118,8 @@ _PAUSES: Mapping[FailureKind, Pause] = {
     FailureKind.THROTTLED: "limit",
     FailureKind.WORKSPACE: "channel",
     FailureKind.CONVERSATION: "destination",
+    FailureKind.AWAY: "channel",
+    FailureKind.UNKNOWN: "channel",
 }
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,80}")
 _SCOPE = re.compile(r"[a-z][a-z0-9_.:,]{0,80}")
@@ -135,6 +139,8 @@ class SlackError(DeliveryError):
             retry_after=retry_after,
             outcome_unknown=kind is FailureKind.UNKNOWN and call in POSTS,
             pause="destination" if call == WEBHOOK and kind is FailureKind.WORKSPACE else _PAUSES.get(kind, ""),
+            unsent=kind is not FailureKind.UNKNOWN,
+            refused=kind is FailureKind.WORKSPACE,
         )
         self.kind = kind
         self.code = code
@@ -174,7 +180,7 @@ def unanswered(call: str, address: str, error: Exception) -> SlackError:
         case _:
             reason = f"the connection broke before the answer was complete ({type(error).__name__})"
     text = f"Slack did not answer {call}{f' to {address}' if address else ''}: {reason}"
-    return SlackError(text, call, FailureKind.UNKNOWN if sent else FailureKind.UNSENT)
+    return SlackError(text, call, FailureKind.UNKNOWN if sent else FailureKind.AWAY)
 
 
 def _kind_of(status: int, code: str, *, understood: bool) -> FailureKind:
@@ -184,9 +190,14 @@ def _kind_of(status: int, code: str, *, understood: bool) -> FailureKind:
         return KINDS[code]
     if status == 413:
         return FailureKind.MESSAGE
-    # A plain no, a redirect or a 4xx is a refusal, even with a code we do not know. A 5xx is one only if it says so
-    # in a code we know; and an answer that cannot be read tells nothing at all.
-    return FailureKind.UNSENT if 300 <= status < 500 or (understood and status < 300) else FailureKind.UNKNOWN
+    # A plain no in Slack's own form is a refusal, even with a code we do not know; a redirect or a 4xx in another form
+    # comes from something on the way. A 5xx is a refusal only if it says so in a code we know; an answer that cannot be
+    # read says nothing at all.
+    if understood and code and status < 500:
+        return FailureKind.UNSENT
+    if 300 <= status < 500:
+        return FailureKind.AWAY
+    return FailureKind.UNSENT if understood and status < 300 else FailureKind.UNKNOWN
 
 
 def _word(value: object) -> str:

@@ -188,9 +188,10 @@ class SlackSettings(BaseModel):
             )
         return self
 
-    def own_credential(self, conversation: str) -> bool:
-        """Whether it is posted to by a webhook, which needs no token."""
-        return conversation in self.webhooks
+    def own_host(self, conversation: str) -> str:
+        """Return the host of its webhook, which needs no token; '' where it has none."""
+        url = self.webhooks.get(conversation)
+        return urlsplit(url.get_secret_value()).hostname or "" if url else ""
 
     def modes_at(self, conversation: str) -> tuple[str, ...]:
         """What is possible there, the default first; nothing without a token or a webhook."""

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from relay.channels.slack.client import CONNECT_TIMEOUT
 from relay.channels.slack.directory import by_id
-from relay.channels.slack.errors import WEBHOOK, SlackError, refused, unanswered
+from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
 from relay.domain.mrkdwn import escape_mrkdwn
@@ -56,6 +56,14 @@ class Webhooks:
             log.warning("message.reduced", subject=notification.subject, why=str(error))
 
         return await first_accepted(versions, post, on_refusal)
+
+    async def probe(self, conversation: str, until: float) -> None:
+        """Post what Slack refuses to take, an empty message: its refusal shows that the webhook answers."""
+        try:
+            await self._post(conversation, {}, until)
+        except SlackError as error:
+            if error.kind not in (FailureKind.MESSAGE, FailureKind.UNSENT):
+                raise
 
     async def aclose(self) -> None:
         if self._session:

@@ -64,7 +64,7 @@ end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
                 'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended',
-                'cause', 'row'}
+                'cause', 'row', 'failing', 'faults', 'failed', 'doubted', 'repeated'}
 
 -- What one cause stopped, or operations asked for too often, is told at the end of its window, if anybody is to be disturbed
 -- then.
@@ -100,7 +100,7 @@ local function divert(id, d)
     end
     return hours
   end
-  local cap = d.kind == 'live' and d.attempts == 0 and d.calls.cap
+  local cap = d.kind == 'live' and d.attempts == 0 and d.unknowns == '0' and d.calls.cap
   if not (hours or cap) or not has_entry(operation_record(d.operation)) then return false end
   if hours and d.passes == '' then
     local box = box_id(d.lane, 'quiet', d.destination, d.address, hours[1], hours[2])
@@ -161,6 +161,21 @@ end
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
+-- What earlier attempts of it, and others in its channel, say about this one (relay/policy/breaker.py). suspect: others got
+-- through since it failed. probe: it goes ahead of others, after so many that failed.
+local function say_trouble(say, d)
+  local scope = channel_scope(channel, d.calls.own)
+  local probes = scope and probes_of(scope)
+  if probes then say('probe', probes) end
+  for _, name in ipairs({'failing', 'faults', 'doubted', 'repeated'}) do
+    if d[name] then say(name, d[name]) end
+  end
+  local state = scope and (d.failed or d.doubted) and redis.call('HMGET', P .. 'state:' .. scope, 'works', 'deaf')
+  if not state then return end
+  if d.failed and state[1] and tonumber(state[1]) > tonumber(d.failed) then say('suspect', 1) end
+  if state[2] then say('deaf', state[2]) end
+end
+
 -- How it is told, beside what it says: name and value in turn.
 local function telling_of(d, run)
   local how = {'broadcast', d.loud or ''}
@@ -170,6 +185,8 @@ local function telling_of(d, run)
     say('window', d.group.window)
   end
   if d.row then say('as', 'also') end
+  if d.calls.own then say('host', tostring(d.calls.own)) end
+  say_trouble(say, d)
   local of, said = (d.thread.healed or ''):match('^(%d+) %d+ (.*)$')
   if of == run and d.name == 'operation.completed' and not converges(d.kind) then
     say('as', 'healed')

@@ -58,7 +58,8 @@ function verbs.resume(name)
   return was
 end
 
--- What has waited for more than max_age (ms), the oldest of each place first. What a person paused comes back by itself.
+-- What has failed, or waited for what fails, for more than max_age (ms), the oldest of each place first. What a person
+-- paused comes back by itself.
 function verbs.expire(max_age, most)
   local done = 0
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
@@ -67,9 +68,14 @@ function verbs.expire(max_age, most)
     local paused = scope:match('^operator:')
     local old = paused and {} or redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
     for _, id in ipairs(old) do
-      if scope:sub(1, #REMOVED) == REMOVED then bury_removed(id) else bury(id, 'paused_too_long', reason) end
+      if scope:sub(1, #REMOVED) == REMOVED then
+        bury_removed(id)
+        done = done + 1
+      elseif now - (field(id, 'failing') or 0) > max_age then
+        bury(id, 'paused_too_long', reason)
+        done = done + 1
+      end
     end
-    done = done + #old
   end
   return done
 end

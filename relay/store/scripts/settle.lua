@@ -36,13 +36,14 @@ local verbs = {}
 
 -- The mark before the first byte leaves: from here on a crash leaves the outcome unknown.
 function verbs.begin(id, _, d)
-  redis.call('HSET', delivery_key(id), 'sending', '1', 'attempts', d.attempts + (d.sending == '1' and 0 or 1))
+  redis.call('HSET', delivery_key(id), 'sending', '1', 'attempts', d.attempts + (d.sending == '1' and 0 or 1), 'marked', now)
 end
 
 function verbs.extend() end
 
-function verbs.release(id, request)
+function verbs.release(id, request, d)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
+  if d.sending == '1' then redis.call('HINCRBY', delivery_key(id), 'attempts', -1) end -- marked, and nothing left
   requeue(id, now + (request.delay or 0))
 end
 
@@ -118,29 +119,28 @@ function verbs.complete(id, request, d)
 end
 
 -- What the attempt says of its channel or of its destination; a failure of the message alone says nothing of either.
-local function record_attempt(request)
+local function record_attempt(id, request)
   local scopes = {}
   for _, p in ipairs(request.pauses or {}) do
     if p.scope:match('^channel:') or p.scope:match('^destination:') then scopes[#scopes + 1] = p.scope end
   end
-  record_failure(scopes, request.error, request.refused)
+  record_failure(scopes, id, request.error, request.refused)
 end
 
 function verbs.reschedule(id, request, d)
   local key = delivery_key(id)
-  pause(request)
-  record_attempt(request)
+  local parks = pause(id, request)
+  record_attempt(id, request)
   redis.call('HSET', key, 'error', request.error, 'claims', 0)
   redis.call('HSETNX', key, 'failing', now)
   note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)
-  if request.free then redis.call('HINCRBY', key, 'attempts', -1) end
-  if request.unknown then
-    count('unknown_outcomes')
-    if redis.call('HINCRBY', key, 'unknowns', 1) > 1 then
-      return bury(id, 'outcome_unknown', request.error)
-    end
+  if request.free and d.sending == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
+  if request.fault then
+    redis.call('HINCRBY', key, 'faults', 1)
+    redis.call('HSET', key, 'failed', now)
   end
-  requeue(id, now + (held_long(request) and 0 or request.delay))
+  if request.unknown then doubt(id) end
+  requeue(id, now + (parks and 0 or request.delay))
 end
 
 function verbs.bury(id, request, d)
@@ -165,8 +165,9 @@ local function adopt(request, spec)
   local calls = redis.call('HGET', thread, 'calls')
   for name, value in pairs(request.thread) do redis.call('HSET', thread, 't:' .. name, value) end
   redis.call('HSET', thread, 'posted', now, 'posted_seq', 0, 'posted_of', spec.operation, 'sent', now, 'calls', '')
-  -- An outcome in it would have called people as a new message. An edit calls nobody.
-  if calls and calls ~= '' then
+  redis.call('HDEL', thread, 'doubt')
+  -- An outcome in it would have called people as a new message, as one that shows it has. An edit calls nobody.
+  if calls and calls ~= '' and calls ~= request.shown then
     local o, id = operation_record(spec.operation), request.id .. '-call'
     local run, call = (redis.call('HGET', thread, 'call') or ''):match('^(%d+) (.*)$')
     local body = o:get('doc:' .. calls) or run and tonumber(run) == o:number('retry') and call
@@ -181,10 +182,22 @@ local function adopt(request, spec)
   release_replies(request.id, request.lane)
 end
 
+-- The live message of an attempt whose answer was lost was found: this delivery shows the present state in it.
+function verbs.found(id, request, d)
+  local standing = converges(d.kind) and redis.call('HGET', thread_key(d.lane), 'spec')
+  if not standing then return verbs.complete(id, request, d) end
+  redis.call('HDEL', delivery_key(id), 'doubted', 'repeated')
+  redis.call('HSET', delivery_key(id), 'unknowns', 0, 'claims', 0)
+  adopt(request, spec_from(standing))
+  requeue(id, now)
+end
+
+local COMPLETES = {complete = true, found = true}
+
 -- A worker that had lost its lease says what it did. If it touched a live message, an old state may now stand
 -- over a newer one: show the present state once more.
 local function repair(request)
-  if request.verb ~= 'complete' or not request.lane then return end
+  if not COMPLETES[request.verb] or not request.lane then return end
   local t = redis.call('HMGET', thread_key(request.lane), 'spec', 'waiting', 'done', 'posted', 'flying', 'name', 'seq')
   if t[1] and request.new and not t[4] and not t[5] then adopt(request, spec_from(t[1])) end
   if not t[1] or t[2] or t[3] == request.lease then return end -- the last: only the answer to this had been lost
@@ -206,7 +219,7 @@ local function held(request)
   local row, d = redis.call('HMGET', delivery_key(request.id), unpack(FIELDS)), {}
   for i, name in ipairs(FIELDS) do d[name] = row[i] end
   if d.lease == request.lease then return d end
-  return request.verb == 'complete' and d.lease == '' and d.lapsed == request.lease and not d.died and d
+  return COMPLETES[request.verb] and d.lease == '' and d.lapsed == request.lease and not d.died and d
 end
 
 local leased, settled = {}, {} -- since now, with the time at which it lapses; and no more

@@ -3,7 +3,7 @@
 -- in a moment, and the newest, which stand behind it, are looked at meanwhile.
 --- @include "parking"
 local PARKED_FROM = 1000 -- ms: a shorter pause is waited for in the queue
-local paused, probe, scopes_of, candidates
+local paused, probe, probes_of, scopes_of, candidates
 do -- the rest is of this file alone
 
 local SCAN, NEWEST = 200, 50 -- so many are looked at closely, and so many of these are the newest
@@ -28,10 +28,14 @@ function probe(scope, ms)
   pauses[scope].wait = ms
 end
 
+-- How many probes of it have failed; nil if it is not paused, or not probed.
+function probes_of(scope) return pauses[scope] and pauses[scope].probed end
+
 -- What must work for it to be sent, the widest first: above all nobody has paused its destination. limits: of the call that it would make.
 function scopes_of(channel, destination, address, own, limits)
   local scopes = {'operator:' .. destination, 'destination:' .. destination .. '/' .. address}
-  if not own then table.insert(scopes, 2, 'channel:' .. channel) end
+  local shared = channel_scope(channel, own)
+  if shared then table.insert(scopes, 2, shared) end
   for _, limit in ipairs(limits) do scopes[#scopes + 1] = 'limit:' .. limit[1] end
   return scopes
 end

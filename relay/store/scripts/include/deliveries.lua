@@ -30,14 +30,14 @@ do
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
-local SELDOM = {'alone', 'cause', 'row', 'said'}
+local SELDOM = {'alone', 'cause', 'row', 'said', 'doubted'}
 
 local known_channels = {} -- in this step
 
 -- spec: a table with the fields of DELIVERY, and event (the digest its body is kept under, '' for live),
 -- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, and with 2 also an unsubscription; loud: the cap on new messages;
 -- alone: the live message does not tell it; cause, row: of causes.lua, said: of holds.lua; unknowns: as many attempts at
--- its message may have arrived already; created, if
+-- its message may have arrived already, since doubted; created, if
 -- its age does not count from now.
 function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
@@ -85,15 +85,29 @@ local function spec_from(standing)
   return spec
 end
 
+-- An attempt ended without an answer, so its message may have arrived. doubted, repeated: when the first and the last of
+-- these were marked.
+local function doubt(id)
+  local key = delivery_key(id)
+  local marked = redis.call('HGET', key, 'marked') or now
+  count('unknown_outcomes')
+  redis.call('HINCRBY', key, 'unknowns', 1)
+  redis.call('HSETNX', key, 'doubted', marked)
+  redis.call('HSET', key, 'repeated', marked)
+end
+
 -- The first message of a lane may have arrived, and its delivery leaves: whatever begins the message anew says so.
 local function keep_doubt(id, lane)
-  local d = redis.call('HMGET', delivery_key(id), 'kind', 'unknowns')
+  local d = redis.call('HMGET', delivery_key(id), 'kind', 'unknowns', 'doubted', 'created')
   if not converges(d[1]) or tonumber(d[2]) == 0 then return end
   local t = redis.call('HMGET', thread_key(lane), 'posted', 'waiting')
   if t[1] then return end
-  redis.call('HSET', thread_key(lane), 'doubt', 1)
+  local since = d[3] or d[4]
+  redis.call('HSET', thread_key(lane), 'doubt', since)
   redis.call('PEXPIRE', thread_key(lane), KEEP_OPERATION)
-  if t[2] and t[2] ~= id and field(t[2], 'unknowns') == '0' then redis.call('HSET', delivery_key(t[2]), 'unknowns', 1) end
+  if t[2] and t[2] ~= id and field(t[2], 'unknowns') == '0' then
+    redis.call('HSET', delivery_key(t[2]), 'unknowns', 1, 'doubted', since)
+  end
 end
 
 local function supersede(id, operation, destination, lane, why)

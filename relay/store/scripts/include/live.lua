@@ -21,10 +21,10 @@ local EDIT_FIRST = 3000 -- ms
 local SAYING = {'passes', 'loud'}
 local function join(plan, target, waiting, seq, wanted, held, grouped)
   local key = delivery_key(waiting)
-  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked')
+  local d = redis.call('HMGET', key, 'due', 'dated', 'kind', 'attempts', 'urgent', 'lapsed', 'parked', 'faults')
   local was = due_by_now(waiting, tonumber(d[1]), tonumber(d[2] or '0'), d[3])
   local due = held or plan.urgent and now or math.min(was, math.max(wanted, now))
-  if tonumber(d[4]) > 0 and not plan.urgent then due = was end -- its back-off holds
+  if (tonumber(d[4]) > 0 or d[8]) and not plan.urgent then due = was end -- its back-off holds
   local urgency = URGENCY[plan.urgency] < URGENCY[d[5]] and plan.urgency or d[5]
   local set = {'seq', seq, 'name', plan.name, 'urgent', urgency, 'due', due, 'dated', now,
                'cause', not grouped and cause_of(plan, target) or '', 'said', held and plan.said or ''}
@@ -66,7 +66,8 @@ function upsert_live(plan, target, o, seq, t, body)
     join(plan, target, waiting, seq, due, held_root, grouped)
   else
     local spec = spec_of(plan, target, seq, 'live')
-    spec.due, spec.unknowns = held_root or due, not posted and t[8] and 1 or nil
+    spec.due = held_root or due
+    if not posted and t[8] then spec.unknowns, spec.doubted = 1, t[8] end
     spec.said = held_root and plan.said
     if grouped then spec.cause = nil end -- the message of a batch tells more than that
     create(target.id, spec)

@@ -39,10 +39,13 @@ end
 local requeue
 do
 
+-- Of its failures that were its channel's: how many, when the first and the last; and when what may have arrived was sent.
+local TROUBLE = {'faults', 'failing', 'failed', 'doubted', 'repeated'}
+
 -- What the superseded delivery has been through counts for the one that takes its place: otherwise a new event
 -- during each attempt would mean attempts without end, and repeats without a bound.
 local function inherit(heir, id, due)
-  local was = redis.call('HMGET', delivery_key(id), 'attempts', 'unknowns', 'urgent')
+  local was = redis.call('HMGET', delivery_key(id), 'attempts', 'unknowns', 'urgent', unpack(TROUBLE))
   local is = redis.call('HMGET', delivery_key(heir), 'attempts', 'unknowns', 'urgent')
   -- An outcome need not wait for the back-off of the progress that it replaces.
   if not (is[3] == '1' and was[3] ~= '1') then
@@ -50,6 +53,9 @@ local function inherit(heir, id, due)
   end
   redis.call('HSET', delivery_key(heir), 'attempts', math.max(tonumber(was[1]), tonumber(is[1])),
              'unknowns', math.max(tonumber(was[2]), tonumber(is[2])))
+  for i, name in ipairs(TROUBLE) do
+    if was[i + 3] then redis.call('HSET', delivery_key(heir), name, was[i + 3]) end
+  end
 end
 
 -- Back into the queue. A live delivery behind which a newer one already waits has nothing left to say.

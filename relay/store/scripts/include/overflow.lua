@@ -15,7 +15,8 @@ function refresh_rolling(box)
   if t[1] then return end
   local number = redis.call('HINCRBY', box_key(box), 'shown', 1)
   local spec = {operation = box, destination = b[1], channel = b[2], address = b[3], kind = 'rolling', name = 'roundup',
-                lane = box, limits = b[4], event = '', urgent = '', seq = number, unknowns = not t[2] and t[4] and 1 or nil,
+                lane = box, limits = b[4], event = '', urgent = '', seq = number,
+                unknowns = not t[2] and t[4] and 1 or nil, doubted = not t[2] and t[4] or nil,
                 due = t[2] and math.max(now, tonumber(t[3] or '0') + ROLLING_INTERVAL) or now}
   create(box .. '-' .. number, spec)
   redis.call('HSET', thread_key(box), 'spec', standing_of(box, 'rolling', box, spec), 'interval', ROLLING_INTERVAL)

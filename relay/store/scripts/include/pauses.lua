@@ -6,34 +6,44 @@
 local throttled = nil -- whether any limit is for long, and
 local resumed = {} -- what was lifted; as far as this step knows
 
-local function pause(request)
-  throttled, resumed = nil, {}
-  for _, p in ipairs(request.pauses or {}) do
-    local ms = math.min(p.ms, DAY) -- whatever the other side asks for
-    local key, till = P .. 'pause:' .. p.scope, now + ms
-    local was = math.min(paused_until(p.scope), now + DAY)
-    redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason, 'at', now)
-    redis.call('HSETNX', key, 'since', now)
-    if p.probe then redis.call('HSET', key, 'probe', 1) end
-    if p.probe and p.scope:match('^limit:') then redis.call('SADD', HOLDS, p.scope) end
-    redis.call('PEXPIRE', key, ms + 7 * DAY)
-    if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
-  end
+local WITNESS = 60000 -- ms within which another message has to fail as well, before a channel counts as broken
+
+-- Whether a failure that may be the message's own pauses its channel: where that is paused already, or with the second.
+local function is_witnessed(scope, id)
+  if redis.call('EXISTS', P .. 'pause:' .. scope) == 1 then return true end
+  local last = redis.call('HMGET', P .. 'state:' .. scope, 'failed', 'by')
+  return last[1] and last[2] ~= id and now - last[1] <= WITNESS
 end
 
--- It is parked then, and comes back with the others, also where the throttle is lifted before its time.
-local function held_long(request)
+-- Whether the delivery is parked then, and comes back with the others, also where what it waits for ends before its time.
+-- request.failed_probe: its channel did not even answer without a message; request.probing: it went ahead of the others.
+local function pause(id, request)
+  local parks = false
+  throttled, resumed = nil, {}
   for _, p in ipairs(request.pauses or {}) do
-    if p.probe and p.scope:match('^limit:') then return true end
+    local of_channel = p.scope:match('^channel:')
+    if not p.witnessed or is_witnessed(p.scope, id) then
+      local ms = math.min(p.ms, DAY) -- whatever the other side asks for
+      local key, till = P .. 'pause:' .. p.scope, now + ms
+      local was = math.min(paused_until(p.scope), now + DAY)
+      redis.call('HSET', key, 'until', math.max(till, p.probe and 0 or was), 'reason', p.reason, 'at', now)
+      redis.call('HSETNX', key, 'since', now)
+      if p.probe then redis.call('HSET', key, 'probe', 1) end
+      if p.probe and p.scope:match('^limit:') then redis.call('SADD', HOLDS, p.scope) end
+      if of_channel and request.probing then redis.call('HINCRBY', key, 'probes', 1) end
+      redis.call('PEXPIRE', key, ms + 7 * DAY)
+      if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
+      parks = parks or p.probe and (of_channel or p.scope:match('^limit:')) and true
+    end
+    if of_channel and request.failed_probe then redis.call('HSET', P .. 'state:' .. p.scope, 'deaf', now) end
   end
-  return false
+  return parks
 end
 
 -- What got through says that all it needs works, and that this address takes it (suppressions.lua, bounce).
--- own: it was sent with a credential of its own, which says nothing about the channel's.
+-- own: the host that it was sent to with a credential of its own, which says nothing about the channel's.
 local function resume(channel, destination, address, own)
-  local scopes, lifted = {'destination:' .. destination .. '/' .. address}, {}
-  if not own then scopes[2] = 'channel:' .. channel end
+  local scopes, lifted = {'destination:' .. destination .. '/' .. address, channel_scope(channel, own)}, {}
   record_success(scopes)
   for _, scope in ipairs(scopes) do
     if not resumed[scope] then lifted[#lifted + 1] = P .. 'pause:' .. scope end

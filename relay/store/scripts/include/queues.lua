@@ -10,11 +10,13 @@ local function due_key(channel, urgency) return P .. 'due:' .. channel .. QUEUES
 -- What waits for something that is broken (parking.lua). A set of its own for each channel and scope: id → created.
 local PARKING = P .. 'parking'
 local function parked_key(place) return P .. 'parked:' .. place end
+local function urgent_key(place) return P .. 'urgent:' .. place end -- those of them that are urgent
 
 local function leave_queues(id, channel, but)
   local place = redis.call('HGET', delivery_key(id), 'parked')
   if place then
     redis.call('ZREM', parked_key(place), id)
+    redis.call('ZREM', urgent_key(place), id)
     redis.call('HDEL', delivery_key(id), 'parked')
   end
   for _, urgency in ipairs(URGENCIES) do

@@ -18,11 +18,12 @@ local function record_success(scopes)
 end
 
 -- refused: a token, a login or an address of relay's own was refused, and no time mends that.
-local function record_failure(scopes, cause, refused)
+-- id: of the delivery that failed.
+local function record_failure(scopes, id, cause, refused)
   for _, scope in ipairs(scopes) do
     if recorded[scope] ~= 'fails' then
       local since = redis.call('HGET', P .. 'state:' .. scope, 'since')
-      record_state(scope, 'fails', 'since', since and since ~= '' and since or now, 'failed', now, 'cause', cause,
+      record_state(scope, 'fails', 'since', since and since ~= '' and since or now, 'failed', now, 'by', id, 'cause', cause,
                    'refused', refused and '1' or '')
     end
   end
