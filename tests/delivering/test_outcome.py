@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, MAX_PAUSED, PROBE_PAUSE, Failure, failure_of
-from relay.domain.deliveries import Delivery, Limit
+from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, PROBE_PAUSE, Failure, failure_of
+from relay.domain.deliveries import Delivery, Limit, Trial
 from relay.errors import DeliveryError
 from relay.policy.retry import JITTER, RetryPolicy
 from relay.reasons import Dead
@@ -29,6 +29,13 @@ FIRST = Delivery(
 )
 EDIT = replace(FIRST, thread={"ts": "1.1"})
 DOUBTFUL = replace(FIRST, unknown=True)
+GIVE_UP = 3 * 86_400.0
+
+
+def after(delivery: Delivery = FIRST, **trial: float | bool | None) -> Delivery:
+    return replace(delivery, trial=Trial(**trial))  # type: ignore[arg-type]
+
+
 POLICY = RetryPolicy(max_retries=2, retry_delay=60, backoff_multiplier=2, max_delay=3600)
 NOW = EVENT.received_at.timestamp() + 1
 DAY = 86_400.0
@@ -38,15 +45,26 @@ def limits(address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
     return (Limit(f"post:{address}", 1.0), Limit("posts", 1.0)), (Limit("edit", 1.5, 10),)
 
 
-def failure(
-    error: DeliveryError, delivery: Delivery = FIRST, now: float = NOW, jitter: float = 0.0
-) -> tuple[Failure, bool]:
-    outcome = failure_of(error, delivery, policy=POLICY, limits=limits, now=now, jitter=lambda: jitter)
-    return outcome, outcome.given_up
+def failure(error: DeliveryError, delivery: Delivery = FIRST, now: float = NOW, jitter: float = 0.0) -> Failure:
+    return failure_of(
+        error, delivery, policy=POLICY, give_up_after=GIVE_UP, limits=limits, now=now, jitter=lambda: jitter
+    )
 
 
-def paused(scope: str, seconds: float, *, probe: bool = False) -> Pause:
-    return Pause(scope, seconds, "why", probe=probe)
+def paused(scope: str, seconds: float, *, probe: bool = False, witnessed: bool = False) -> Pause:
+    return Pause(scope, seconds, "why", probe=probe, witnessed=witnessed)
+
+
+def of_channel(retry_in: float, pause: float, scope: str = "channel:slack", **more: bool) -> Failure:
+    """It costs nothing, and its channel is paused: at once, or once another message has failed too."""
+    unknown, witnessed = more.get("unknown", False), more.get("witnessed", False)
+    held = paused(scope, pause, probe=True, witnessed=witnessed)
+    return Failure("unknown" if unknown else "failed", retry_in=retry_in, refund_attempt=True, of_channel=True,
+                   unknown=unknown, pauses=(held,))  # fmt: skip
+
+
+UNREACHABLE = DeliveryError("why", pause="channel", unsent=True)
+BROKEN = DeliveryError("why", pause="channel", outcome_unknown=True)
 
 
 LIMITED = (paused("limit:post:#team", 9), paused("limit:posts", 9))
@@ -98,34 +116,42 @@ TABLE = {
             "failed", retry_in=PROBE_PAUSE, refund_attempt=True, pauses=(paused(AT_ADDRESS, PROBE_PAUSE, probe=True),)
         ),
     ),
-    "channel": (
-        DeliveryError("why", pause="channel", retry_after=300),
+    "a channel that cannot be reached": (UNREACHABLE, FIRST, of_channel(2, 2)),
+    "the third time in a row": (UNREACHABLE, after(faults=2), of_channel(8, 2)),
+    "for long": (UNREACHABLE, after(faults=30), of_channel(60, 2)),
+    "its first probe": (UNREACHABLE, after(faults=9, probe=0), of_channel(2, 2)),
+    "its fourth probe": (UNREACHABLE, after(faults=9, probe=3), of_channel(16, 16)),
+    "its hundredth probe": (UNREACHABLE, after(faults=9, probe=99), of_channel(60, 60)),
+    "the host of an address": (UNREACHABLE, replace(FIRST, host="hooks"), of_channel(2, 2, "channel:slack@hooks")),
+    "a channel that names a time": (
+        DeliveryError("why", pause="channel", unsent=True, retry_after=300),
         FIRST,
-        Failure("failed", retry_in=300, refund_attempt=True, pauses=(paused(IN_CHANNEL, 300, probe=True),)),
+        of_channel(300, 300),
     ),
-    "channel for longer than all patience": (
-        DeliveryError("why", pause="channel", retry_after=30 * DAY),
+    "and one beyond all patience": (
+        DeliveryError("why", pause="channel", unsent=True, retry_after=30 * DAY),
         FIRST,
-        Failure(
-            "failed", retry_in=LONGEST_WAIT, refund_attempt=True, pauses=(paused(IN_CHANNEL, LONGEST_WAIT, probe=True),)
-        ),
+        of_channel(LONGEST_WAIT, LONGEST_WAIT),
     ),
-    "pause with the policy used up": (
-        DeliveryError("why", pause="channel", retry_after=9),
-        replace(FIRST, attempt=99),
-        Failure("failed", retry_in=9, refund_attempt=True, pauses=(paused(IN_CHANNEL, 9, probe=True),)),
+    "a channel that breaks off": (BROKEN, FIRST, of_channel(2, 2, unknown=True, witnessed=True)),
+    "though it may have arrived already": (BROKEN, DOUBTFUL, of_channel(2, 2, unknown=True, witnessed=True)),
+    "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
+    "a channel that breaks off for this message alone": (
+        BROKEN,
+        after(suspect=True, faults=1),
+        Failure("unknown", retry_in=60, of_channel=True, unknown=True),
     ),
-    "unknown outcome": (
-        DeliveryError("why", outcome_unknown=True),
-        FIRST,
-        Failure("unknown", retry_in=60, unknown=True),
+    "for this message alone, the policy used up": (
+        BROKEN,
+        after(replace(FIRST, attempt=3), suspect=True),
+        Failure("dead", Dead.RETRIES_EXHAUSTED),
     ),
-    "unknown outcome, the second time": (
+    "unknown for another reason": (
         DeliveryError("why", outcome_unknown=True),
         DOUBTFUL,
-        Failure("dead", Dead.OUTCOME_UNKNOWN, retry_in=60, unknown=True),
+        Failure("unknown", retry_in=60, unknown=True),
     ),
-    "unknown outcome with the policy used up": (
+    "unknown for another reason, the policy used up": (
         DeliveryError("why", outcome_unknown=True),
         replace(FIRST, attempt=3),
         Failure("dead", Dead.RETRIES_EXHAUSTED),
@@ -136,30 +162,27 @@ TABLE = {
 
 @pytest.mark.parametrize(("error", "delivery", "expected"), TABLE.values(), ids=TABLE.keys())
 def test_every_kind_of_error_has_one_consequence(error: DeliveryError, delivery: Delivery, expected: Failure) -> None:
-    outcome, given_up = failure(error, delivery)
-
-    assert outcome == expected
-    # Two unknown outcomes go to the store as a second try: it alone knows for certain that there was a first.
-    assert given_up == (expected.reason not in (None, Dead.OUTCOME_UNKNOWN))
+    assert failure(error, delivery) == expected
 
 
 @pytest.mark.parametrize("pause", ["limit", "destination", "channel"])
-def test_what_waits_for_something_broken_is_given_up_after_three_days(pause: str) -> None:
+def test_what_waits_for_something_broken_is_given_up_in_the_end(pause: str) -> None:
     error = DeliveryError("why", pause=pause)  # type: ignore[arg-type]
-    created = FIRST.created_at.timestamp()
+    delivery = after(failing=NOW)
 
-    in_time, _ = failure(error, now=created + MAX_PAUSED)
-    late, given_up = failure(error, now=created + MAX_PAUSED + 1)
+    assert failure(error, delivery, now=NOW + GIVE_UP).reason is None
+    assert failure(error, delivery, now=NOW + GIVE_UP + 1) == Failure("dead", Dead.PAUSED_TOO_LONG)
 
-    assert (in_time.status, in_time.reason) == ("failed", None)
-    assert (late, given_up) == (Failure("dead", Dead.PAUSED_TOO_LONG), True)
+
+def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:
+    assert failure(UNREACHABLE, FIRST, now=NOW + 2 * GIVE_UP).reason is None
 
 
 def test_a_delivery_without_a_pause_has_the_policy_however_old_it_is() -> None:
     old = replace(FIRST, created_at=FIRST.created_at - timedelta(days=30))
 
-    assert failure(DeliveryError("why"), old)[0] == Failure("failed", retry_in=60)
+    assert failure(DeliveryError("why"), old) == Failure("failed", retry_in=60)
 
 
 def test_jitter_only_adds() -> None:
-    assert failure(DeliveryError("why"), jitter=1.0)[0].retry_in == pytest.approx(60 * (1 + JITTER))
+    assert failure(DeliveryError("why"), jitter=1.0).retry_in == pytest.approx(60 * (1 + JITTER))

@@ -289,7 +289,7 @@ class TestCredentials:
     REVOKED = Pause("channel:slack", 60, "token_revoked", probe=True)
 
     async def webhook(self, store: Store, operation: str) -> None:
-        limits = replace(room().limits, own_credential=True)
+        limits = replace(room().limits, own_host="hooks.slack.com")
         target = replace(room(destination="hook", address="#hook"), limits=limits)
         await accept(store, events.completed(operationId=operation), to=target)
 
@@ -315,12 +315,12 @@ class TestCredentials:
         config = parse_config(HOOKED, env={}, channels=CHANNELS)
         targets = Targets(config, CHANNELS)
         own = {
-            target.address: target.limits.own_credential
+            target.address: target.limits.own_host
             for name in config.destinations
             for target in targets.for_digest(config.destinations[name])
         }
 
-        assert own == {"#ops": True, "#team": False}
+        assert own == {"#ops": "hooks.slack.com", "#team": ""}
 
 
 class TestRemovedChannels:

@@ -54,5 +54,6 @@ async def failing(mails: Email, notification: Notification = MAIL) -> DeliveryEr
 def outcome(result: object) -> str:
     if not isinstance(result, DeliveryError):
         return "delivered"
-    flags = {"waiting": result.pause == "channel", "permanent": result.permanent, "unknown": result.outcome_unknown}
+    away = result.pause == "channel"
+    flags = {"waiting": away and result.unsent, "permanent": result.permanent, "unknown": result.outcome_unknown}
     return " and ".join(name for name, holds in flags.items() if holds) or "transient"

@@ -273,7 +273,7 @@ function claim(id, set)
     return nil
   end
   if d.claims >= MAX_CLAIMS then
-    bury(id, 'worker_crashed', 'claimed ' .. d.claims .. ' times, and each time its worker died before an attempt')
+    bury(id, 'worker_crashed', 'claimed ' .. d.claims .. ' times, and each time its worker died')
     return nil
   end
   local readable, calls = pcall(cjson.decode, d.limits)

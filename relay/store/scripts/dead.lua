@@ -11,11 +11,11 @@ for i = 4, #ARGV do
     count('dead', -1)
     if verb == 'replay' then
       count('pending')
-      -- What may have arrived still may; it is tried once, and where that is unknown again it is dead again.
+      -- What may have arrived still may: its channel is asked first, where that can tell.
       local doubt = math.min(1, tonumber(field(id, 'unknowns')))
       redis.call('HSET', delivery_key(id), 'attempts', 0, 'claims', 0, 'unknowns', doubt, 'due', now, 'dated', now,
                  'created', now)
-      redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing', 'unreadable', 'removed')
+      redis.call('HDEL', delivery_key(id), 'reason', 'error', 'died', 'failing', 'faults', 'failed', 'unreadable', 'removed')
       local waiting = converges(d[4]) and redis.call('HGET', thread_key(d[3]), 'waiting')
       if waiting then
         supersede(id, d[1], d[2], d[3], 'newer state')

@@ -71,7 +71,7 @@ function verbs.expire(max_age, most)
       if scope:sub(1, #REMOVED) == REMOVED then
         bury_removed(id)
         done = done + 1
-      elseif now - (field(id, 'failing') or 0) > max_age then
+      elseif now - (field(id, 'failing') or 0) > tonumber(max_age) then
         bury(id, 'paused_too_long', reason)
         done = done + 1
       end
