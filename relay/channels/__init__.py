@@ -42,7 +42,7 @@ class Channel(Protocol):
     async find(notification, since) -> Receipt | None
                              the receipt of the message that an earlier attempt left at `since` (a datetime) or later,
                              by clocks that may differ by a minute; None if there is none. DeliveryError: it cannot be
-                             looked up now; CannotFind: nor later, until someone lets relay
+                             looked up now; CannotFind: it cannot be looked up at all
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from relay.channels.slack.errors import advice
-from relay.channels.slack.scopes import FOR_CHECKS, LOSSES
+from relay.channels.slack.scopes import LOSSES, OPTIONAL
 from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config
 from relay.configfile.document import Document
@@ -101,8 +101,8 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
         return ""
     demands, before = demands_of(config, settings), len(document.problems)
     lacking = slack.lacking(demands)
-    if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in FOR_CHECKS]:
-        scopes = ", ".join(scope for scope in lacking if scope not in FOR_CHECKS)
+    if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in OPTIONAL]:
+        scopes = ", ".join(scope for scope in lacking if scope not in OPTIONAL)
         document.report(("channels", "slack", "token"), f"{'; '.join(faults)}: {advice('missing_scope', scope=scopes)}")
     reach = await slack.reach(demands.conversations)
     for name, destination in config.destinations.items():

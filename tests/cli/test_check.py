@@ -447,6 +447,7 @@ async def test_live_says_what_it_could_not_ask(live: Path, slack: SlackStandin, 
 
     facts = json.loads(result.output)
     assert facts["problems"] == []
-    assert facts["live"]["channels.slack.app"].startswith(
-        "may do what this configuration says; Slack does not say of #process-mining; without the scope channels:read"
-    )
+    answer = facts["live"]["channels.slack.app"]
+    assert answer.startswith("may do what this configuration says; Slack does not say of #process-mining; without the")
+    again = "in public conversations a message whose answer was lost is sent again, so it may come twice"
+    assert f"; without the scope channels:history {again};" in answer

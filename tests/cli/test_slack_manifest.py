@@ -56,7 +56,8 @@ rules: []
 SLACK = 'channels: {slack: {token: "${SLACK_BOT_TOKEN}"%s}}\n'
 NOBODY = "mention: {critical_failed: [], failed: [], critical_timeout: [], timeout: [], stalled: [], completed: []}"
 BUTTONS = ', interactivity: http, signing_secret: "${SLACK_SIGNING_SECRET}", actions: {mute: %s}'
-BASE = {"chat:write", "channels:read", "groups:read"}
+BASE = {"chat:write", "channels:read", "groups:read", "channels:history", "groups:history"}
+PERSON = {"chat:write", "im:read", "im:history"}
 OWNERS = {"users:read", "users:read.email"}
 CONFIGURATIONS = {
     "nobody is called": (SLACK % "", f'team: {{slack: "#team", {NOBODY}}}', BASE),
@@ -72,13 +73,13 @@ CONFIGURATIONS = {
         f'team: {{slack: "#team", {NOBODY.replace("stalled: []", "stalled: [data-team]")}}}',
         BASE | {"users:read", "usergroups:read"},
     ),
-    "a person is written to": (SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}", {"chat:write"}),
+    "a person is written to": (SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}", PERSON),
     "everyone may press": (SLACK % (BUTTONS % "everyone"), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
-                           {"chat:write", "users:read"}),
+                           PERSON | {"users:read"}),
     "a group may press": (SLACK % (BUTTONS % '["@data-team"]'), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
-                          {"chat:write", "users:read", "usergroups:read"}),
+                          PERSON | {"users:read", "usergroups:read"}),
     "an address may press": (SLACK % (BUTTONS % "[lead@example.com]"), f"lead: {{slack: U0LEAD0001, {NOBODY}}}",
-                             {"chat:write", "users:read", "users:read.email"}),
+                             PERSON | {"users:read", "users:read.email"}),
 }  # fmt: skip
 
 
@@ -121,7 +122,7 @@ def test_buttons_by_a_socket_need_no_address(tmp_path: Path) -> None:
 
     document = manifest(file)
 
-    assert document["oauth_config"]["scopes"]["bot"] == ["chat:write", "users:read"]
+    assert document["oauth_config"]["scopes"]["bot"] == sorted(PERSON | {"users:read"})
     assert document["settings"]["interactivity"] == {"is_enabled": True}
     assert document["settings"]["socket_mode_enabled"] is True
 
@@ -130,7 +131,7 @@ def test_whom_operations_may_name_takes_scopes_too(tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
     file.write_text(file.read_text("utf-8") + 'dynamic_destinations: {slack: ["#team"]}\n', "utf-8")
 
-    assert {*manifest(file)["oauth_config"]["scopes"]["bot"]} == BASE | OWNERS
+    assert {*manifest(file)["oauth_config"]["scopes"]["bot"]} == PERSON | BASE | OWNERS
 
 
 def test_no_secret_has_to_be_there_yet_and_none_is_written(tmp_path: Path) -> None:

@@ -83,6 +83,8 @@ async def test_the_thread_of_a_live_message_is_handed_on(
         ("live", "1.1"),
         ("reply", "1.1"),
     ]
+    first, edit, _ = wire.arrived
+    assert first.lane == edit.lane != ""
 
 
 @pytest.mark.parametrize(("priority", "called"), [("High", ("@analyst",)), ("Critical", ("@data-team",))])

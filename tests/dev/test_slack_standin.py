@@ -15,7 +15,8 @@ from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.slack_blocks import JSON, block, plain
 
-POST, UPDATE, HISTORY = "chat.postMessage", "chat.update", "conversations.history"
+POST, UPDATE = "chat.postMessage", "chat.update"
+HISTORY, REPLIES = "conversations.history", "conversations.replies"
 
 
 class Client:
@@ -156,21 +157,57 @@ class TestMethods:
         clock.advance(60)
         await call(POST, channel="#ops", text="newest")
 
-        everything = await call(HISTORY, channel="#ops", include_all_metadata=True)
-        late = await call(HISTORY, channel="#ops", oldest=str(clock.now - 1))
-        early = await call(HISTORY, channel="#ops", latest=str(clock.now - 1))
+        everything = await call(HISTORY, channel=root["channel"], include_all_metadata=True)
+        late = await call(HISTORY, channel=root["channel"], oldest=str(clock.now - 1))
+        early = await call(HISTORY, channel=root["channel"], latest=str(clock.now - 1))
 
         assert [kept["text"] for kept in everything["messages"]] == ["newest", "root"]
         assert everything["messages"][1]["metadata"] == metadata
         assert ([kept["text"] for kept in late["messages"]], "metadata" in early["messages"][0]) == (["newest"], False)
 
-    async def test_history_says_if_there_is_more(self, call: Client) -> None:
+    async def test_history_comes_in_pages(self, call: Client) -> None:
         for text in ("one", "two"):
-            await call(POST, channel="#ops", text=text)
+            channel = (await call(POST, channel="#ops", text=text))["channel"]
 
-        answer = await call(HISTORY, channel="#ops", limit=1)
+        first = await call(HISTORY, channel=channel, limit=1)
+        last = await call(HISTORY, channel=channel, limit=1, cursor=first["response_metadata"]["next_cursor"])
 
-        assert ([kept["text"] for kept in answer["messages"]], answer["has_more"]) == (["two"], True)
+        assert ([kept["text"] for kept in first["messages"]], first["has_more"]) == (["two"], True)
+        assert ([kept["text"] for kept in last["messages"]], last["has_more"]) == (["one"], False)
+        assert "response_metadata" not in last
+
+    async def test_a_thread_is_its_root_and_the_replies_in_the_window(self, call: Client, clock: Clock) -> None:
+        root = await call(POST, channel="#ops", text="root")
+        await call(POST, channel="#ops", text="early", thread_ts=root["ts"])
+        clock.advance(60)
+        await call(POST, channel="#ops", text="late", thread_ts=root["ts"])
+
+        thread = {"channel": root["channel"], "ts": root["ts"]}
+        everything = await call(REPLIES, **thread)
+        late = await call(REPLIES, **thread, oldest=str(clock.now - 1))
+        gone = await call(REPLIES, channel=root["channel"], ts="1.1")
+
+        assert [kept["text"] for kept in everything["messages"]] == ["root", "early", "late"]
+        assert [kept["text"] for kept in late["messages"]] == ["root", "late"]
+        assert gone == {"ok": False, "error": "thread_not_found"}
+
+    @pytest.mark.parametrize("method", ["conversations.history", "conversations.replies"])
+    async def test_only_where_the_app_is_and_may_read_it_reads(
+        self, method: str, call: Client, slack: SlackStandin
+    ) -> None:
+        root = await call(POST, channel="#ops", text="root")
+        there = {"channel": root["channel"], "ts": root["ts"]}
+        conversation = slack.workspace.conversations[root["channel"]]
+
+        assert (await call(method, **there))["ok"]
+        assert (await call(method, **there | {"channel": "#ops"}))["error"] == "channel_not_found"
+        conversation.joined = False
+        assert (await call(method, **there))["error"] == "not_in_channel"
+        conversation.private = True
+        assert (await call(method, **there))["error"] == "channel_not_found"
+        conversation.joined, slack.scopes = True, "chat:write,channels:history"
+        refused = await call(method, **there)
+        assert (refused["error"], refused["needed"]) == ("missing_scope", "groups:history")
 
     async def test_a_permalink_leads_to_the_page(self, call: Client, slack: SlackStandin) -> None:
         first = await call(POST, channel="#ops", text="x")

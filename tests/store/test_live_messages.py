@@ -221,6 +221,7 @@ class TestLiveMessages:
         (letter,) = await Admin(store).dead()
 
         await Admin(store).replay([letter.id])
+        clock.advance(2)
 
         assert (await send(store)).unknown is True
 

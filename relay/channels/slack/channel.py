@@ -1,6 +1,7 @@
 """Slack: one message per event, or one per operation that is edited in place, with the outcome as a reply.
 
 Slack knows no idempotency key, so a message is never posted twice here: https://docs.slack.dev/reference/methods/chat.postMessage.
+One whose answer was lost is looked up before it is posted again (relay.channels.slack.search).
 Its "channels" are called conversations throughout, since a channel is something else in relay.
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
@@ -18,10 +20,11 @@ from relay.channels.slack.client import POST, UPDATE, Client
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
-from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
+from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, receipt_of
 from relay.channels.slack.people import People
 from relay.channels.slack.reachability import Reach, Reachability
 from relay.channels.slack.scopes import WRITE, Demands, lacking
+from relay.channels.slack.search import Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
@@ -67,6 +70,7 @@ class Slack:
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
         self._people = People(self._client.call, clock=clock)
         self._authority = Authority(self._people, clock=clock)
+        self._search = Search(self._client)
 
     @staticmethod
     def addresses(value: object) -> list[str]:
@@ -122,6 +126,17 @@ class Slack:
             await self._webhooks.probe(conversation, asyncio.get_running_loop().time() + self._deadline)
         else:
             await self._client.call("auth.test", {})
+
+    def finds(self, address: str) -> bool:
+        return address not in self._webhooks and self._search.may(address)
+
+    async def find(self, notification: Notification, since: datetime) -> Receipt | None:
+        until = asyncio.get_running_loop().time() + self._deadline
+        posted = await self._search.find(notification, since, until)
+        if posted is None:
+            return None
+        message = {"channel": posted.channel, "ts": posted.ts}
+        return receipt_of(await self._directory.home(), notification, message, posted.root, posted.event)
 
     async def check(self) -> str:
         """Who the token says we are. A webhook could be asked by a message alone."""
@@ -188,7 +203,7 @@ class Slack:
         message = {"channel": notification.thread.get("channel", notification.address), "ts": notification.thread["ts"]}
         home = await self._directory.home()
         await self._deliver(UPDATE, message | LITERAL, notification, until)
-        return Receipt(_link(home, message), message)
+        return receipt_of(home, notification, message)
 
     async def _post(self, notification: Notification, until: float) -> Receipt:
         root = notification.thread.get("ts", "") if notification.kind == "reply" else ""
@@ -206,9 +221,7 @@ class Slack:
             del arguments["thread_ts"], arguments["reply_broadcast"]  # its thread is gone or locked: told beside it
             answer = await self._deliver(POST, arguments, notification, until, mentions)
         posted = {"channel": str(answer.get("channel") or arguments["channel"]), "ts": str(answer.get("ts") or "")}
-        # A reply leaves the lane's thread as it is: the next edit is the root's.
-        thread = notification.thread if notification.kind == "reply" else posted if posted["ts"] else {}
-        return Receipt(_link(home, posted, str(arguments.get("thread_ts", ""))), thread)
+        return receipt_of(home, notification, posted, str(arguments.get("thread_ts", "")))
 
     async def _deliver(
         self, method: str, arguments: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
@@ -219,10 +232,9 @@ class Slack:
         rich = notification.content.get("rich") if self._rich else None
         if rich:
             versions = [degraded_versions({**notification.content, "blocks": rich}, mentions, otherwise)[0], *versions]
-        if method == POST:  # the whole workspace can read this: ids, nothing else
-            ids = {"operation_id": notification.subject, "delivery_id": notification.delivery}
-            for version in versions[: 2 if rich else 1]:  # not where the words alone are left: it may be the fault
-                version["metadata"] = {"event_type": "relay_operation", "event_payload": ids}
+        if method == POST:
+            for version in versions[:-1]:  # not where one line is left: it may be the fault
+                version["metadata"] = metadata_of(notification)
 
         def on_refusal(version: Message, error: SlackError) -> None:
             if rich and version is versions[0] and error.code == "invalid_blocks" and self._rich:
@@ -230,17 +242,11 @@ class Slack:
                 log.warning("blocks.classic", why=str(error))
             else:
                 log.warning("message.reduced", subject=notification.subject, why=str(error))
+            if "metadata" in error.code:
+                for later in versions:
+                    later.pop("metadata", None)
 
         async def post(version: Message) -> Mapping[str, Any]:
             return await self._client.call(method, {**arguments, **version}, address=notification.address, until=until)
 
         return await first_accepted(versions, post, on_refusal)
-
-
-def _link(home: str, message: Mapping[str, str], thread: str = "") -> str:
-    """The message's permalink, made here: asking Slack for it would be one call more for every message."""
-    channel, ts = message["channel"], message["ts"]
-    if not home or not ts:
-        return f"{channel}/{ts}"
-    inside = f"?thread_ts={thread}&cid={channel}" if thread else ""
-    return f"{home}archives/{channel}/p{ts.replace('.', '')}{inside}"

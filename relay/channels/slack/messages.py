@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from relay.channels.slack.errors import FailureKind, SlackError
+from relay.domain.deliveries import Notification, Receipt
 from relay.domain.mrkdwn import TEXT_BUDGET, length, truncate_mrkdwn
 
 MAX_SECTION = 3_000
@@ -59,6 +60,26 @@ async def first_accepted(
                 raise
             on_refusal(version, error)
     return await post(plainest)
+
+
+def receipt_of(
+    home: str, notification: Notification, message: Mapping[str, str], root: str = "", shown: str = ""
+) -> Receipt:
+    """The receipt of a message, given by its channel and ts. `home`: the workspace's address; `root`: of its thread.
+
+    A reply leaves the lane's thread as it is: the next edit is the root's.
+    """
+    thread = notification.thread if notification.kind == "reply" else message if message["ts"] else {}
+    return Receipt(_permalink(home, message, root), thread, shown)
+
+
+def _permalink(home: str, message: Mapping[str, str], root: str) -> str:
+    """Made here: asking Slack for it would be one call more for every message."""
+    channel, ts = message["channel"], message["ts"]
+    if not home or not ts:
+        return f"{channel}/{ts}"
+    inside = f"?thread_ts={root}&cid={channel}" if root else ""
+    return f"{home}archives/{channel}/p{ts.replace('.', '')}{inside}"
 
 
 def _joined(mentions: str, text: str) -> str:

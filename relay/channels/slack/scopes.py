@@ -4,7 +4,6 @@ A test compares the table with what is called.
 https://docs.slack.dev/reference/methods names the scopes of each.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -15,23 +14,36 @@ from relay.domain.deliveries import PERSON
 
 WRITE = "chat:write"
 UNINVITED = "chat:write.public"  # to post in public conversations without an invitation: relay asks nobody for it
-PUBLIC, PRIVATE = "channels:read", "groups:read"
-FOR_CHECKS = frozenset({PUBLIC, PRIVATE})  # what `relay check --live` alone asks with
+PUBLIC, PRIVATE, IM = "channels:read", "groups:read", "im:read"
+HISTORY = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
 NO_SCOPE: frozenset[str] = frozenset()
 
-# With the app's bot token. Where conversations are asked about, a public one takes the first scope, a private one the
-# second.
+# To ask about a conversation and to read it, by the beginning of its name or id; Slack alone knows which are private.
+# https://docs.slack.dev/reference/methods/conversations.history
+_CHANNEL = frozenset({PUBLIC, PRIVATE, "channels:history", "groups:history"})
+OF_CONVERSATIONS: Mapping[str, frozenset[str]] = {
+    "#": _CHANNEL,
+    "C": _CHANNEL,
+    "G": frozenset({PUBLIC, PRIVATE, "groups:history", "mpim:history"}),
+    "D": frozenset({"im:history"}),
+    "U": frozenset({IM, "im:history"}),
+}
+OPTIONAL = frozenset().union(*OF_CONVERSATIONS.values())  # everything is sent without them
+
+# With the app's bot token. Those of `OF_CONVERSATIONS` are needed one at a time: as the conversation is.
 METHODS: Mapping[str, frozenset[str]] = {
     "auth.test": NO_SCOPE,
     "bots.info": frozenset({"users:read"}),
     "chat.postEphemeral": frozenset({WRITE}),
     "chat.postMessage": frozenset({WRITE}),
     "chat.update": frozenset({WRITE}),
+    "conversations.history": HISTORY,
     "conversations.info": frozenset({PUBLIC, PRIVATE}),
     "conversations.list": frozenset({PUBLIC, PRIVATE}),
+    "conversations.replies": HISTORY,
     "usergroups.list": frozenset({"usergroups:read"}),
     "usergroups.users.list": frozenset({"usergroups:read"}),
-    "users.conversations": frozenset({PUBLIC, PRIVATE}),
+    "users.conversations": frozenset({PUBLIC, PRIVATE, IM}),
     "users.info": frozenset({"users:read"}),
     "users.list": frozenset({"users:read"}),
     "users.lookupByEmail": frozenset({"users:read", "users:read.email"}),  # Slack gives the second with the first alone
@@ -41,15 +53,28 @@ METHODS: Mapping[str, frozenset[str]] = {
 APP_METHODS: Mapping[str, frozenset[str]] = {"apps.connections.open": frozenset({"connections:write"})}
 
 # What goes missing without a scope; without chat:write nothing works at all.
+_AGAIN = "a message whose answer was lost is sent again, so it may come twice"
+_UNASKED = "`relay check --live` cannot say whether the app may post in"
 LOSSES = {
     "users:read": "people are not called by name, and nobody may press a button",
     "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a button",
     "usergroups:read": "groups are not called, and where actions names one, nobody may press a button",
-    PUBLIC: "`relay check --live` cannot say whether the app may post in public conversations",
-    PRIVATE: "`relay check --live` cannot say whether the app may post in private conversations",
+    PUBLIC: f"{_UNASKED} public conversations, and in those named with # {_AGAIN}",
+    PRIVATE: f"{_UNASKED} private conversations, and in those named with # {_AGAIN}",
+    IM: f"to a person named by U… {_AGAIN}",
+    "channels:history": f"in public conversations {_AGAIN}",
+    "groups:history": f"in private conversations {_AGAIN}",
+    "im:history": f"to a person {_AGAIN}",
+    "mpim:history": f"to several people {_AGAIN}",
 }
 
-_GROUP_OR_ROOM = re.compile(r"[CG][A-Z0-9]{2,30}|#.+")  # not a person, and not the conversation with one
+# What is asked about a conversation, by the beginning of its name or id.
+_ASKING: Mapping[str, frozenset[str]] = {
+    "#": frozenset({"users.conversations", "conversations.list"}),
+    "C": frozenset({"conversations.info"}),
+    "G": frozenset({"conversations.info"}),
+    "U": frozenset({"users.conversations"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +97,9 @@ class Demands:
 
 def methods_for(demands: Demands) -> frozenset[str]:
     """The methods that relay calls for this."""
-    used = {"auth.test", "chat.postMessage", "chat.update"}
-    for conversation in filter(_GROUP_OR_ROOM.fullmatch, demands.conversations):
-        by_name = conversation.startswith("#")
-        used |= {"users.conversations", "conversations.list"} if by_name else {"conversations.info"}
+    used = {"auth.test", "chat.postMessage", "chat.update", "conversations.history", "conversations.replies"}
+    for conversation in demands.conversations:
+        used |= _ASKING.get(conversation[0], NO_SCOPE)
     for name in demands.names:
         used |= set(_calling(name))
     if demands.owners or demands.anybody:
@@ -90,7 +114,14 @@ def methods_for(demands: Demands) -> frozenset[str]:
 
 def scopes_for(demands: Demands) -> list[str]:
     """The scopes that an app needs for this, and no other."""
-    return sorted({scope for method in methods_for(demands) for scope in METHODS[method]})
+    scopes = {scope for method in methods_for(demands) for scope in METHODS[method]} - OPTIONAL
+    return sorted(scopes.union(*(OF_CONVERSATIONS[conversation[0]] for conversation in demands.conversations)))
+
+
+def may_search(conversation: str, granted: Iterable[str]) -> bool:
+    """Return whether these scopes let the app look for a message there: read it, and learn its id from its name."""
+    usable = OF_CONVERSATIONS.get(conversation[:1], NO_SCOPE) & {*granted}
+    return not usable.isdisjoint(HISTORY) and (conversation[:1] not in "#U" or not usable <= HISTORY)
 
 
 # What it takes to find whom a name under `actions` stands for, by its kind.

@@ -1,12 +1,13 @@
 """What is in a Slack workspace, people, groups, conversations and messages, and how Slack's API shows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Message:
     metadata: Json = field(default_factory=dict)
     thread_ts: str = ""
     broadcast: bool = False
+    bot: str = BOT  # of the app that posted it
     edited: bool = False  # Slack marks an edit as such only if it came without blocks
     revisions: list[Json] = field(default_factory=list)
 
@@ -75,6 +77,13 @@ class Conversation:
     private: bool = False
     archived: bool = False
     read_only: bool = False  # for all but a few
+    user: str = ""  # the id of the person whom the app talks to there
+
+    @property
+    def type(self) -> str:
+        """In Slack's words."""
+        private = self.private or self.id.startswith("G")
+        return "im" if self.id.startswith("D") else "private_channel" if private else "public_channel"
 
     def roots(self) -> list[Message]:
         return [message for message in self.messages.values() if not message.thread_ts]
@@ -94,7 +103,7 @@ class SlackRefusal(Exception):
 
 def message_document(message: Message, *, metadata: bool = False) -> Json:
     shown: Json = {
-        "type": "message", "user": "U0RELAYBOT", "bot_id": BOT, "ts": message.ts,
+        "type": "message", "user": f"U{message.bot[1:]}", "bot_id": message.bot, "ts": message.ts,
         "text": message.text, "blocks": message.blocks, "attachments": message.attachments,
     }  # fmt: skip
     if message.thread_ts:
@@ -104,7 +113,25 @@ def message_document(message: Message, *, metadata: bool = False) -> Json:
     return shown
 
 
+def messages_page(messages: Sequence[Message], arguments: Json, *, always: str = "") -> Json:
+    """A page of what is in the window, and of the message `always`, which is in every one."""
+    oldest, latest = float(arguments.get("oldest") or 0), float(arguments.get("latest") or "inf")
+    metadata = str(arguments.get("include_all_metadata")).lower() in ("1", "true")
+    matching = [message for message in messages if message.ts == always or oldest < float(message.ts) < latest]
+    page, cursor = page_of(matching, arguments)
+    return {"messages": [message_document(message, metadata=metadata) for message in page], "has_more": bool(cursor),
+            **({"response_metadata": {"next_cursor": cursor}} if cursor else {})}  # fmt: skip
+
+
+def page_of(items: Sequence[T], arguments: Json) -> tuple[Sequence[T], str]:
+    """The items, and the cursor of those that follow; '' for none."""
+    start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
+    return items[start : start + limit], str(start + limit) if start + limit < len(items) else ""
+
+
 def conversation_document(conversation: Conversation) -> Json:
+    if conversation.user:
+        return {"id": conversation.id, "is_im": True, "user": conversation.user}
     return {"id": conversation.id, "name": conversation.name, "is_channel": True, "is_private": conversation.private,
             "is_archived": conversation.archived, "is_member": conversation.joined,
             "is_read_only": conversation.read_only}  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
 from relay.channels.slack.limits import RICH, validate
-from relay.channels.slack.scopes import METHODS, PRIVATE, PUBLIC, UNINVITED, WRITE
+from relay.channels.slack.scopes import IM, METHODS, OPTIONAL, PRIVATE, PUBLIC, UNINVITED, WRITE
 from relay.dev.standins.slack_records import (
     APP,
     BOT,
@@ -20,6 +20,8 @@ from relay.dev.standins.slack_records import (
     User,
     conversation_document,
     message_document,
+    messages_page,
+    page_of,
     user_document,
 )
 
@@ -67,7 +69,7 @@ class Workspace:
         if method not in _METHODS:
             return {"ok": False, "error": "unknown_method"}
         try:
-            self._check_scopes(METHODS.get(method, frozenset()) - {PUBLIC, PRIVATE})
+            self._check_scopes(METHODS.get(method, frozenset()) - OPTIONAL)
             return {"ok": True} | _METHODS[method](self, arguments)
         except SlackRefusal as refused:
             return {"ok": False, "error": refused.code} | refused.extra
@@ -82,7 +84,8 @@ class Workspace:
         if not name or not (create or person):
             return None
         number = f"{'D' if person else 'C'}0STANDIN{len(self.conversations) + 1:02d}"
-        new = Conversation(reference if re.fullmatch(r"[CDG][A-Z0-9]{6,}", reference) else number, name)
+        id_ = reference if re.fullmatch(r"[CDG][A-Z0-9]{6,}", reference) else number
+        new = Conversation(id_, name, user=person.id if person else "")
         self.conversations[new.id] = new
         return new
 
@@ -162,36 +165,48 @@ class Workspace:
         return {"channel": conversation.id, "permalink": f"{self.url}archives/{conversation.id}/p{ts.replace('.', '')}"}
 
     def _history(self, arguments: Json) -> Json:
-        oldest, latest = float(arguments.get("oldest") or 0), float(arguments.get("latest") or "inf")
-        matching = [message for message in self._named(arguments).roots() if oldest < float(message.ts) < latest]
-        newest = matching[::-1][: int(arguments.get("limit") or 100)]
-        metadata = str(arguments.get("include_all_metadata")).lower() in ("1", "true")
-        return {"messages": [message_document(message, metadata=metadata) for message in newest],
-                "has_more": len(newest) < len(matching)}  # fmt: skip
+        shown = [message for message in self._read(arguments).messages.values()
+                 if not message.thread_ts or message.broadcast]  # fmt: skip
+        return messages_page(shown[::-1], arguments)
 
-    def _conversation(self, arguments: Json) -> Json:
+    def _replies(self, arguments: Json) -> Json:
+        conversation, ts = self._read(arguments), str(arguments.get("ts"))
+        if ts not in conversation.messages:
+            raise SlackRefusal("thread_not_found")
+        return messages_page([conversation.messages[ts], *conversation.replies(ts)], arguments, always=ts)
+
+    def _read(self, arguments: Json) -> Conversation:
+        """A conversation whose messages the app may read: one that it is in."""
+        conversation = self._visible(arguments)
+        self._check_scopes({_READING[conversation.type]})
+        if not conversation.joined:
+            raise SlackRefusal("not_in_channel")
+        return conversation
+
+    def _visible(self, arguments: Json) -> Conversation:
         conversation = self.conversations.get(str(arguments.get("channel")))  # an id: a name does not work here
         if conversation is None or (conversation.private and not conversation.joined):
             raise SlackRefusal("channel_not_found")
+        return conversation
+
+    def _conversation(self, arguments: Json) -> Json:
+        conversation = self._visible(arguments)
         self._check_scopes({PRIVATE if conversation.private else PUBLIC})
         return {"channel": conversation_document(conversation)}
 
     def _conversations(self, arguments: Json) -> Json:
         """Of private ones, those that the app is in."""
         types = str(arguments.get("types") or "public_channel").split(",")
-        self._check_scopes(scope for kind, scope in (("public_channel", PUBLIC), ("private_channel", PRIVATE))
-                           if kind in types)  # fmt: skip
-        visible = [conversation for conversation in self.conversations.values() if conversation.id.startswith("C")
-                   and (conversation.joined or not conversation.private)
-                   and ("private_channel" if conversation.private else "public_channel") in types]  # fmt: skip
-        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 100)
-        page, cursor = visible[start : start + limit], str(start + limit) if start + limit < len(visible) else ""
+        self._check_scopes(scope for kind, scope in _LISTING.items() if kind in types)
+        visible = [conversation for conversation in self.conversations.values()
+                   if (conversation.joined or not conversation.private) and conversation.type in types]  # fmt: skip
+        page, cursor = page_of(visible, arguments)
         return {"channels": [conversation_document(conversation) for conversation in page],
                 "response_metadata": {"next_cursor": cursor}}  # fmt: skip
 
     def _joined(self, arguments: Json) -> Json:
         listed = self._conversations(arguments)
-        return listed | {"channels": [channel for channel in listed["channels"] if channel["is_member"]]}
+        return listed | {"channels": [channel for channel in listed["channels"] if channel.get("is_member", True)]}
 
     def _auth(self, _arguments: Json) -> Json:
         return {"url": self.url, "team": self.name, "team_id": TEAM, "user": self.app_name,
@@ -215,11 +230,8 @@ class Workspace:
         raise SlackRefusal("users_not_found")
 
     def _users(self, arguments: Json) -> Json:
-        start, limit = int(arguments.get("cursor") or 0), int(arguments.get("limit") or 200)
-        members = list(self.users.values())
-        cursor = str(start + limit) if start + limit < len(members) else ""
-        return {"members": [user_document(user) for user in members[start : start + limit]],
-                "response_metadata": {"next_cursor": cursor}}  # fmt: skip
+        page, cursor = page_of([*self.users.values()], arguments)
+        return {"members": [user_document(user) for user in page], "response_metadata": {"next_cursor": cursor}}
 
     def _usergroups(self, _arguments: Json) -> Json:
         return {"usergroups": [asdict(group) for group in self.groups.values()]}
@@ -245,6 +257,8 @@ class Workspace:
             raise SlackRefusal(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
 
 
+_READING = {"public_channel": "channels:history", "private_channel": "groups:history", "im": "im:history"}
+_LISTING = {"public_channel": PUBLIC, "private_channel": PRIVATE, "im": IM}
 _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "auth.test": Workspace._auth,
     "chat.postMessage": Workspace._post,
@@ -255,6 +269,7 @@ _METHODS: Mapping[str, Callable[[Workspace, Json], Json]] = {
     "conversations.list": Workspace._conversations,
     "users.conversations": Workspace._joined,
     "conversations.history": Workspace._history,
+    "conversations.replies": Workspace._replies,
     "bots.info": Workspace._bot,
     "users.info": Workspace._user,
     "users.lookupByEmail": Workspace._lookup,

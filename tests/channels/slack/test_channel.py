@@ -23,13 +23,18 @@ class TestCheck:
         slack.scopes = "chat:write,users:read"
         await channel.check()
 
+        again = "a message whose answer was lost is sent again, so it may come twice"
+        unasked = "`relay check --live` cannot say whether the app may post in"
+        named = f"and in those named with # {again}"
         assert channel.lacking(Demands(frozenset({"#a"}), names=frozenset({"analyst@example.com"}))) == {
-            "channels:read": "`relay check --live` cannot say whether the app may post in public conversations",
-            "groups:read": "`relay check --live` cannot say whether the app may post in private conversations",
+            "channels:read": f"{unasked} public conversations, {named}",
+            "groups:read": f"{unasked} private conversations, {named}",
+            "channels:history": f"in public conversations {again}",
+            "groups:history": f"in private conversations {again}",
             "users:read.email": "people are not called by e-mail address, and one under actions lets nobody press a"
             " button",
         }
-        assert channel.lacking(Demands(frozenset({"U0ANALYST1"}))) == {}
+        assert channel.lacking(Demands(frozenset({"D0PERSON01"}))) == {"im:history": f"to a person {again}"}
 
     async def test_a_slack_that_tells_no_scopes_is_believed(self, channel: Slack, slack: SlackStandin) -> None:
         slack.scopes = ""

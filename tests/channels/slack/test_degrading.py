@@ -15,7 +15,15 @@ class TestRefusedMessages:
         message = await posted(channel, slack, mentions=("@here",))
 
         words = "🔴 *Failed* · Order-to-Cash Q3 EMEA\nSAP extractor did not answer for 300 s."
-        assert (message.text, message.blocks, message.metadata) == (f"<!here> {words}", [], {})
+        assert (message.text, message.blocks) == (f"<!here> {words}", [])
+        assert message.metadata["event_payload"]["delivery_id"] == "d-1"
+
+    async def test_metadata_that_is_refused_is_left_out(self, channel: Slack, slack: SlackStandin) -> None:
+        slack.script(POST, Fault(error="metadata_too_large"))
+
+        message = await posted(channel, slack)
+
+        assert (message.text[:10], message.metadata) == ("🔴 *Failed*", {})
 
     async def test_in_the_end_one_plain_line_is_left(self, channel: Slack, slack: SlackStandin) -> None:
         slack.script(POST, Fault(error="msg_blocks_too_long"), Fault(error="msg_too_long"))

@@ -33,11 +33,16 @@ class TestPosting:
         switches = ("unfurl_links", "unfurl_media", "link_names", "parse")
         assert [call[switch] for switch in switches] == [False, False, False, "none"]
 
-    async def test_metadata_holds_ids_and_nothing_else(self, channel: Slack, slack: SlackStandin) -> None:
-        message = await posted(channel, slack)
+    async def test_metadata_holds_what_finds_the_message_and_nothing_else(
+        self, channel: Slack, slack: SlackStandin
+    ) -> None:
+        message = await posted(channel, slack, lane="00:lane")
+        live = await posted(channel, slack, lane="00:lane", kind="live")
 
-        ids = {"operation_id": "op-7f3a91c2", "delivery_id": "d-1"}
+        ids = {"operation_id": "op-7f3a91c2", "delivery_id": "d-1", "event": "operation.failed"}
         assert message.metadata == {"event_type": "relay_operation", "event_payload": ids}
+        lane = live.metadata["event_payload"].pop("lane")
+        assert (live.metadata, len(lane), "lane" in lane) == (message.metadata, 16, False)
 
     async def test_the_receipt_names_the_message_and_where_to_look(self, channel: Slack, slack: SlackStandin) -> None:
         receipt = await channel.send(notification())

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ METHOD = re.compile(r"(?:apps|auth|bots|chat|conversations|reactions|team|usergr
 OF_THE_APP_ITSELF = {"apps.connections.open"}  # called with another token, which has a scope of its own
 
 SOME = Demands(frozenset({"#process-mining"}))
-READING = {"channels:read", "groups:read"}
+READING = {"channels:read", "groups:read", "channels:history", "groups:history"}
 DEMANDS = {
     "one conversation": (SOME, READING),
     "one by its id": (Demands(frozenset({"C0TEAM0001"})), READING),
-    "a person": (Demands(frozenset({"U0ANALYST1"})), set()),
+    "a person": (Demands(frozenset({"U0ANALYST1"})), {"im:read", "im:history"}),
+    "several people": (Demands(frozenset({"G0PEOPLE01"})), {*READING} - {"channels:history"} | {"mpim:history"}),
     "ids are called": (Demands(SOME.conversations, frozenset({"U0ANALYST1", "S0DATATEAM", "@here"})), READING),
     "an address": (
         Demands(SOME.conversations, frozenset({"a@example.com"})),
@@ -33,14 +35,17 @@ DEMANDS = {
     "a person's name": (Demands(SOME.conversations, frozenset({f"{PERSON}@analyst"})), READING | {"users:read"}),
     "owners": (Demands(SOME.conversations, owners=True), READING | {"users:read", "users:read.email"}),
     "anybody": (Demands(SOME.conversations, anybody=True), READING | {"users:read", "users:read.email"}),
-    "everyone presses": (Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"everyone"})), {"users:read"}),
+    "everyone presses": (
+        Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"everyone"})),
+        {"im:history", "users:read"},
+    ),
     "an address presses": (
         Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"a@example.com"})),
-        {"users:read", "users:read.email"},
+        {"im:history", "users:read", "users:read.email"},
     ),
     "a group presses": (
         Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"@data-team"})),
-        {"users:read", "usergroups:read"},
+        {"im:history", "users:read", "usergroups:read"},
     ),
 }
 
@@ -98,6 +103,8 @@ async def test_with_these_scopes_all_works_and_without_any_one_of_them_something
     await attempt(channel.is_allowed(Presser("U0LEAD0001", frozenset(), ""), sorted(ALL.pressers or ())))
     await attempt(channel.post_ephemeral("#process-mining", "U0ANALYST1", "Noted."))
     reach = await channel.reach(ALL.conversations)
+    for conversation in sorted(ALL.conversations):
+        await attempt(channel.find(notification(address=conversation), datetime.now(UTC)))
 
     messages = slack.messages("#process-mining")
     called = messages[-1].text.count("<@") + messages[-1].text.count("<!") if messages else 0

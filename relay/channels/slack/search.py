@@ -1,0 +1,136 @@
+"""Search for the message that an attempt left whose answer was lost, by the ids in its metadata.
+
+It takes the history scope of the conversation's kind, and the app's membership in the conversation:
+https://docs.slack.dev/reference/methods/conversations.history and …/conversations.replies. Metadata takes no scope of
+its own: https://docs.slack.dev/messaging/message-metadata. An organisation's own app may make 50 such calls a minute;
+one that is distributed commercially outside Slack's Marketplace may make one, for 15 messages:
+https://docs.slack.dev/apis/web-api/rate-limits.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+from relay.channels.slack.client import Client
+from relay.channels.slack.errors import KINDS, FailureKind, SlackError
+from relay.channels.slack.people import text
+from relay.channels.slack.reachability import JOINED, PAGE, PAGES, TYPES
+from relay.channels.slack.scopes import IM, may_search
+from relay.domain.deliveries import Notification
+from relay.domain.json_access import mapping, rows
+from relay.errors import CannotFind
+
+HISTORY, REPLIES = "conversations.history", "conversations.replies"
+MESSAGES = "100"  # a page
+MARGIN = 60.0  # seconds by which Slack's clock and relay's may differ
+
+_EVENT_TYPE = "relay_operation"
+# The app lacks a scope, or the server lacks the method: remembered until the scopes change.
+_FORBIDDEN = frozenset(
+    {"missing_scope", "no_permission", "not_allowed_token_type", "unknown_method", "method_deprecated"}
+)
+_PASSING = (FailureKind.THROTTLED, FailureKind.UNSENT, FailureKind.UNKNOWN)
+
+Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    channel: str
+    ts: str
+    root: str  # of a reply: the ts of its thread's root
+    event: str  # the name of the event that it shows
+
+
+def metadata_of(notification: Notification) -> dict[str, Any]:
+    """The metadata of a message. The whole workspace can read it, so it holds no more than it takes to find it."""
+    payload = {"operation_id": notification.subject, "delivery_id": notification.delivery, "event": notification.event}
+    if notification.kind == "live" and notification.lane:  # a newer delivery may look for an older one's message
+        payload["lane"] = sha256(notification.lane.encode()).hexdigest()[:16]
+    return {"event_type": _EVENT_TYPE, "event_payload": payload}
+
+
+class Search:
+    """Only the app's own messages count: any other app can read these ids, and write them into messages of its own."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._own: frozenset[str] = frozenset()  # the ids that Slack gives the app as a message's author
+        self._refused: dict[str, frozenset[str]] = {}  # the app's scopes when Slack refused, by address
+
+    def may(self, address: str) -> bool:
+        """Return False where the app's scopes are known not to suffice."""
+        scopes = self._client.scopes  # none: Slack has not said yet, or never does
+        return self._refused.get(address) != scopes and (not scopes or may_search(address, scopes))
+
+    async def find(self, notification: Notification, since: datetime, until: float) -> PostedMessage | None:
+        """Return the message posted at `since` or later. `until` is on the loop's clock.
+
+        SlackError: try later; CannotFind: Slack does not let the app look, or has more messages than `PAGES` hold.
+        """
+        try:
+            return await self._find(notification, since, partial(self._call, notification.address, until))
+        except SlackError as error:
+            # The token's own trouble concerns sending as well. Any other refusal would be the same the next time.
+            passing = not error.code or (error.code in KINDS and error.kind in _PASSING)
+            if passing or (error.kind is FailureKind.WORKSPACE and error.code not in _FORBIDDEN):
+                raise
+            if error.code in _FORBIDDEN:
+                self._refused[notification.address] = self._client.scopes
+            raise CannotFind(str(error)) from None
+
+    async def _find(self, notification: Notification, since: datetime, call: Call) -> PostedMessage | None:
+        if not self._own:
+            answer = await call("auth.test", {})
+            self._own = frozenset(filter(None, (text(answer.get("bot_id")), text(answer.get("user_id")))))
+        thread, payload = notification.thread, metadata_of(notification)["event_payload"]
+        key = "lane" if "lane" in payload else "delivery_id"
+        channel = thread.get("channel") or await self._id(notification.address, call)
+        arguments = {"channel": channel, "oldest": f"{since.timestamp() - MARGIN:.6f}", "limit": MESSAGES}
+        searches = [(HISTORY, arguments | {"include_all_metadata": "true"})]
+        if notification.kind == "reply" and thread.get("ts"):  # or a root, where its thread was gone or locked
+            searches.insert(0, (REPLIES, searches[0][1] | {"ts": thread["ts"]}))
+        for search in searches:
+            try:
+                async for message in _rows(call, *search, "messages"):
+                    if (posted := self._own_payload(message)).get(key) == payload[key]:
+                        ts, root = text(message.get("ts")), text(message.get("thread_ts"))
+                        return PostedMessage(channel, ts, root if root != ts else "", text(posted.get("event")))
+            except SlackError as error:
+                if error.code != "thread_not_found":
+                    raise
+        return None
+
+    async def _call(self, address: str, until: float, method: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
+        return await self._client.call(method, arguments, address=address, until=until)
+
+    def _own_payload(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+        metadata = mapping(message.get("metadata"))
+        own = not self._own.isdisjoint((message.get("bot_id"), message.get("user")))
+        return mapping(metadata.get("event_payload")) if own and metadata.get("event_type") == _EVENT_TYPE else {}
+
+    async def _id(self, address: str, call: Call) -> str:
+        """Return the conversation's id: unlike posting, reading takes no name and no person's id."""
+        if not address.startswith(("#", "U")):
+            return address
+        kinds, scopes = TYPES if address.startswith("#") else {"im": IM}, self._client.scopes
+        types = ",".join(kind for kind, scope in kinds.items() if not scopes or scope in scopes)
+        async for row in _rows(call, JOINED, {"types": types, "limit": f"{PAGE}"}, "channels"):
+            if address in (f"#{row.get('name')}", row.get("user")):
+                return text(row.get("id"))
+        raise CannotFind(f"{address} is none of the conversations that Slack says the app is in")
+
+
+async def _rows(call: Call, method: str, arguments: Mapping[str, str], key: str) -> AsyncIterator[Mapping[str, Any]]:
+    cursor: dict[str, str] = {}
+    for _ in range(PAGES):
+        answer = await call(method, {**arguments, **cursor})
+        for row in rows(answer.get(key)):
+            yield row
+        if not (following := text(mapping(answer.get("response_metadata")).get("next_cursor"))):
+            return
+        cursor = {"cursor": following}
+    raise CannotFind(f"Slack's answer to {method} has more than {PAGES} pages")
