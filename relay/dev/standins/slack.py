@@ -219,7 +219,9 @@ class SlackStandin(PageServer):
         """https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks"""
         if not channel:
             return 404, "no_service"
-        if method != "POST" or not message or message.keys() - WEBHOOK_KEYS:
+        if method == "POST" and not message:
+            return 400, "invalid_payload"  # how relay asks whether a webhook answers
+        if method != "POST" or message.keys() - WEBHOOK_KEYS:
             self.violations.append(f"webhook: invalid_payload: {method} with {', '.join(sorted(message))}")
             return 400, "invalid_payload"
         answer = self.workspace.call("chat.postMessage", {**message, "channel": channel})

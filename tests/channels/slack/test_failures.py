@@ -33,8 +33,8 @@ MESSAGE = """msg_too_long msg_blocks_too_long invalid_blocks invalid_blocks_form
     metadata_too_large invalid_metadata_format invalid_metadata_schema metadata_must_be_sent_from_app block_mismatch
     markdown_text_conflict slack_connect_file_link_sharing_blocked slack_connect_canvas_sharing_blocked
     slack_connect_lists_sharing_blocked"""
-UNSENT = """request_timeout service_unavailable team_added_to_org update_failed streaming_state_conflict
-    some_code_nobody_knows"""
+UNSENT = "request_timeout update_failed streaming_state_conflict some_code_nobody_knows"
+AWAY, UNKNOWN = (False, "channel", False), (False, "channel", True)  # Slack or the way there is broken
 
 
 class TestClassification:
@@ -46,7 +46,7 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert decision(error) == (False, "channel", False)
+        assert (decision(error), error.refused) == ((False, "channel", False), True)
         assert f"chat.postMessage to #process-mining with {code}: " in str(error)
 
     @pytest.mark.parametrize("code", CONVERSATION.split())
@@ -78,6 +78,16 @@ class TestClassification:
 
         assert decision(error) == (False, "", False)
 
+    @pytest.mark.parametrize("code", ["service_unavailable", "team_added_to_org"])
+    async def test_a_slack_that_says_it_is_away_took_nothing(
+        self, code: str, channel: Slack, slack: SlackStandin
+    ) -> None:
+        slack.outages[POST] = Fault(error=code)
+
+        error = await failing(channel)
+
+        assert (decision(error), error.unsent, error.refused) == (AWAY, True, False)
+
     @pytest.mark.parametrize("code", ["fatal_error", "internal_error"])
     async def test_what_may_have_been_sent_is_of_unknown_outcome(
         self, code: str, channel: Slack, slack: SlackStandin
@@ -86,7 +96,7 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert decision(error) == (False, "", True)
+        assert (decision(error), error.unsent) == (UNKNOWN, False)
 
     @pytest.mark.parametrize(
         ("fault", "seconds"),
@@ -151,7 +161,7 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert decision(error) == (False, "", True)
+        assert decision(error) == UNKNOWN
         assert len(slack.called(POST)) == 1
 
     @pytest.mark.parametrize("status", [302, 307, 308, 400, 401, 403, 404, 407])
@@ -160,7 +170,7 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert decision(error) == (False, "", False)
+        assert (decision(error), error.unsent) == (AWAY, True)
         assert f"HTTP {status}: that is not Slack's own way of refusing; check channels.slack.base_url" in str(error)
         assert slack.called("elsewhere") == []
 
@@ -176,7 +186,7 @@ class TestClassification:
 
         error = await failing(channel)
 
-        assert (decision(error), error.retry_after) == ((False, "", False), 9)
+        assert (decision(error), error.retry_after) == (AWAY, 9)
 
     async def test_a_missing_scope_is_named(self, channel: Slack, slack: SlackStandin) -> None:
         slack.outages[POST] = Fault(error="missing_scope", extra={"needed": "chat:write", "provided": "users:read"})
@@ -196,7 +206,7 @@ class TestConnections:
 
         error = await failing(channel)
 
-        assert decision(error) == (False, "", True)
+        assert decision(error) == UNKNOWN
         assert (len(slack.called(POST)), len(slack.messages("#process-mining"))) == (1, 1)
 
     async def test_a_connection_that_broke_before_the_message_was_taken_looks_no_different(
@@ -214,7 +224,7 @@ class TestConnections:
 
         error = await failing(connect(deadline=patience(1.0)))
 
-        assert decision(error) == (False, "", True)
+        assert decision(error) == UNKNOWN
         assert str(error) == "Slack did not answer chat.postMessage to #process-mining: no answer in time"
 
     @pytest.mark.slow
@@ -229,13 +239,13 @@ class TestConnections:
     async def test_a_refused_connection_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
         error = await failing(connect(base_url="http://127.0.0.1:1/api/"))
 
-        assert decision(error) == (False, "", False)
+        assert decision(error) == AWAY
         assert "no connection to 127.0.0.1:1: " in str(error)
 
     async def test_a_failed_handshake_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
         error = await failing(connect(base_url=slack.base_url.replace("http:", "https:")))
 
-        assert (decision(error), slack.called(POST)) == ((False, "", False), [])
+        assert (decision(error), slack.called(POST)) == (AWAY, [])
 
     @pytest.mark.slow
     async def test_a_handshake_that_never_ends_sent_nothing(self, connect: Connect) -> None:
@@ -244,7 +254,7 @@ class TestConnections:
 
             error = await failing(connect(base_url=f"https://127.0.0.1:{port}/api/", deadline=0.6))
 
-        assert decision(error) == (False, "", False)
+        assert decision(error) == AWAY
         assert "no connection in time" in str(error)
 
     async def test_a_proxy_is_used_if_the_settings_name_one(self, connect: Connect, slack: SlackStandin) -> None:
@@ -268,7 +278,7 @@ class TestConnections:
 
         error = await failing(connect(base_url="https://slack.invalid/api/", proxy=proxy))
 
-        assert (decision(error), "hidden" in everything(error)) == ((False, "", False), False)
+        assert (decision(error), "hidden" in everything(error)) == (AWAY, False)
 
 
 def everything(error: BaseException) -> str:

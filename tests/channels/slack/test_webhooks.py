@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.errors import KINDS, WEBHOOK, refused
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.dev.standins.slack import Fault, SlackStandin
@@ -70,7 +69,7 @@ async def failing(channel: Slack, notification: Notification = FAILED) -> Delive
 
 def outcome(error: DeliveryError) -> str:
     if error.pause:
-        return f"pause {error.pause}"
+        return f"{'unknown, ' if error.outcome_unknown else ''}pause {error.pause}"
     return "permanent" if error.permanent else "unknown" if error.outcome_unknown else "transient"
 
 
@@ -144,12 +143,13 @@ ANSWERS = [
     (410, "channel_is_archived", "pause destination"),
     (410, "channel_not_found", "pause destination"),
     (429, "rate_limited", "pause limit"),
-    (500, "rollup_error", "unknown"),
-    (502, "<html>Bad gateway</html>", "unknown"),
-    (503, "service_unavailable", "transient"),
-    (302, "", "transient"),
-    (418, "a teapot", "transient"),
-    (200, "<html>Please log in</html>", "unknown"),
+    (500, "rollup_error", "unknown, pause channel"),
+    (502, "<html>Bad gateway</html>", "unknown, pause channel"),
+    (503, "service_unavailable", "pause channel"),
+    (302, "", "pause channel"),
+    (418, "a teapot", "pause channel"),
+    (400, "some_code_nobody_knows", "transient"),
+    (200, "<html>Please log in</html>", "unknown, pause channel"),
 ]
 
 
@@ -183,13 +183,22 @@ class TestAnswers:
     async def test_no_answer_leaves_doubt(self, fault: Fault, slack: SlackStandin, connect: Connect) -> None:
         slack.script("webhook", fault)
 
-        assert outcome(await failing(connect(deadline=patience(1.0)))) == "unknown"
+        assert outcome(await failing(connect(deadline=patience(1.0)))) == "unknown, pause channel"
 
     async def test_a_slack_that_is_not_there_costs_nothing_but_time(self, connect: Connect) -> None:
         error = await failing(connect(webhooks={"#ops": f"http://127.0.0.1:9/services/{SECRET}"}))
 
-        assert outcome(error) == "transient"
+        assert outcome(error) == "pause channel"
         assert SECRET not in str(error)
+
+    async def test_a_probe_posts_nothing(self, slack: SlackStandin, connect: Connect) -> None:
+        channel = connect()
+        await channel.probe("#ops")
+        slack.outages["webhook"] = Fault(status=503, body=b"<html>")
+
+        with pytest.raises(DeliveryError, match="HTTP 503"):
+            await channel.probe("#ops")
+        assert (slack.messages("#ops"), slack.violations) == ([], [])
 
 
 class TestSettings:
@@ -299,9 +308,3 @@ rules: [{{events: ["operation.*"], notify: [ops]}}]
         assert "<@U0ANALYST1>" in message.blocks[0]["text"]["text"]
         assert (ledger.counts["delivered"], ledger.counts["held:no_outcome"], ledger.imbalance) == (1, 4, 0)
         assert around.slack.violations == []
-
-
-def test_no_answer_to_a_webhook_stops_what_is_sent_with_the_token() -> None:
-    pauses = {refused(WEBHOOK, "#ops", 403, {}, {"ok": False, "error": code}).pause for code in KINDS}
-
-    assert pauses == {"", "limit", "destination"}
