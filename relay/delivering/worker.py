@@ -345,6 +345,10 @@ class Worker:
                     holds=failure.pauses,
                 ),
             )
+        if failed_probe and not failure.reason:
+            fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
+            self._lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
+            return
         consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
         self._report(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
 

@@ -72,7 +72,7 @@ def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    for number, (at, kind, *values) in enumerate(log):
+    for at, kind, *values in log:
         counted = values.pop() if values and isinstance(values[-1], Counted) else None
         names = NOTED.get(kind, [f"value_{index}" for index in range(len(values))])
         line = {"at": _iso(at), "what": kind, **dict(zip(names, values, strict=False))}
@@ -82,12 +82,7 @@ def _timeline(log: Sequence[Sequence[Any]]) -> Iterator[dict[str, Any]]:
             line |= {"count": counted.times, "until": _iso(counted.until)}
             line |= {"lowest_percentage": counted.lowest} if "percentage" in line else {}
         if kind == "failed":
-            # One that becomes a dead letter in the same step has no next try. Time and destination alone would not
-            # tell: it may be another address of the same destination.
-            dead_letter = [at, "dead", line["destination"], "outcome_unknown", line["error"]]
-            is_last = [[*after] for after in log[number + 1 : number + 2]] == [dead_letter]
-            line["next_at"] = None if is_last else _iso(at + line["delay"])
-            del line["delay"]
+            line["next_at"] = _iso(at + line.pop("delay"))
         yield line
 
 

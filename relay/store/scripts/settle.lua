@@ -133,7 +133,9 @@ function verbs.reschedule(id, request, d)
   record_attempt(id, request)
   redis.call('HSET', key, 'error', request.error, 'claims', 0)
   redis.call('HSETNX', key, 'failing', now)
-  note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)
+  if not request.failed_probe then -- of which there may be thousands, and the log has room for 200 lines
+    note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)
+  end
   if request.free and d.sending == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
   if request.fault then
     redis.call('HINCRBY', key, 'faults', 1)
