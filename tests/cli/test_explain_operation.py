@@ -187,3 +187,117 @@ def test_every_note_has_its_sentence(noted: list[Any], sentence: str) -> None:
     facts = facts_of(Timeline("op-1", {}, [[NOON, *noted]]))
 
     assert sentence_of(facts["timeline"][0]) == sentence
+
+
+def test_everything_that_the_scripts_note_can_be_told() -> None:
+    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "relay/store/scripts").rglob("*.lua"))
+    notes = re.findall(r"\bnote\([^,()]+(?:\[\d\])?, '([^']+)'", scripts)
+
+    assert len(notes) > 10
+    assert set(notes) == set(NOTED)
+
+
+def test_what_the_watchdog_found_is_told() -> None:
+    alarms = Alarms({"silent": Alarm(NOON / 1000, NOON / 1000 - 900, reminders=2)}, episode=1)
+    kept = {"watch:heard": str(NOON - 900_000), "watch:estimate": str(NOON), "watch:moves": "3",
+            "watch:alarms": alarms.dump()}  # fmt: skip
+
+    watched = facts_of(Timeline("op-1", kept, []))["watchdog"]
+
+    assert (watched["last_sign_of_life_at"], watched["estimate_moved"]) == ("2024-01-20T11:05:00.000Z", 3)
+    (said,) = watch_lines(watched, "Europe/Berlin")
+    assert said == "silent since 2024-01-20 12:05:00 CET, told 2024-01-20 12:20:00 CET, and 2 times again"
+    assert facts_of(Timeline("batch-1", {}, []))["watchdog"] is None
+
+
+@pytest.mark.parametrize("tenant", ["live", "steps"])
+async def test_a_run_of_a_hundred_reports_fits_a_screen(running_stage: Stage, tenant: str) -> None:
+    await running_stage.post(event("started", 0, tenant, status="Initiated"))
+    for percentage in range(1, 101):
+        await running_stage.post(event("progress", percentage, tenant))
+    await running_stage.post(event("completed", 100, tenant, status="Completed"))
+    await running_stage.around.settled()
+
+    short, every = await explain(running_stage), await explain(running_stage, "--all")
+    facts = (await explain(running_stage, "--json")).facts
+
+    assert len(short.out.splitlines()) <= 24
+    assert re.search(r"\d+ × operation\.progress, Running, \d+ % … 99 %, from async-operations, until \d\d:\d\d:\d\d",
+                     short.out)  # fmt: skip
+    assert re.search(r"^\d{4}-\d\d-\d\d CES?T$", short.out, re.M)
+    assert re.search(r"operation\.progress, Running, 100 %,", short.out)
+    assert "operation.completed, Completed, 100 %" in short.out
+    assert short.out.endswith("What repeats is counted; --all shows each line that is kept.\n")
+    accepted = [line for line in facts["timeline"] if line["what"] == "accepted"]
+    assert every.out.count(", from async-operations") == len(accepted)
+    whole = tenant == "steps"  # of a run that is told line by line the store keeps the newest lines alone
+    assert [("What came before is not kept." in told.out) for told in (short, every)] == [not whole] * 2
+    assert (sum(line.get("count", 1) for line in accepted) == 102) is whole
+
+
+def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
+    return [{"at": f"2024-01-20T11:40:{second:02}.000Z", "what": what, "destination": "team", "percentage": percentage}
+            for second, (what, percentage) in enumerate(whats)]  # fmt: skip
+
+
+def test_few_of_a_kind_are_shown_one_by_one() -> None:
+    few = lines(("accepted", 1), ("accepted", 2), ("accepted", 3))
+
+    assert fold(few) == few
+
+
+def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
+    first, *between, last = lines(*(("accepted", number) for number in range(6)))
+
+    assert fold([first, *between, last]) == [first, Repeated(tuple(between)), last]
+
+
+def test_what_is_unusual_stands_alone_where_it_was() -> None:
+    shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
+
+    assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]
+
+
+COUNT = {"count": 4, "until": "2024-01-20T11:21:30.000Z"}
+
+
+def test_what_the_store_counts_is_told_with_how_many_until_when_and_which_percentages() -> None:
+    counted = Counted(4, NOON + 90_000, 41)
+    log = [
+        [NOON, "accepted", "operation.progress", "Running", 44, "ops", counted],
+        [NOON, "held", "team", "increment", counted],
+        [NOON, "held", "boss", "not_allowed", "boss@example.com", counted],
+        [NOON, "late", "operation.progress", "", Counted(2, NOON, None)],
+    ]
+
+    accepted, *held, late = facts_of(Timeline("op-1", {}, log))["timeline"]
+
+    assert accepted == {
+        "at": "2024-01-20T11:20:00.000Z", "what": "accepted", "event": "operation.progress", "status": "Running",
+        "percentage": 44, "source": "ops", **COUNT, "lowest_percentage": 41,
+    }  # fmt: skip
+    assert [{name: line[name] for name in COUNT} for line in held] == [COUNT] * 2
+    assert (held[1]["reason"], held[1]["address"]) == ("not_allowed", "boss@example.com")
+    assert sentence_of(accepted) == "operation.progress, Running, 41 % … 44 %, from ops"
+    assert (late["count"], late["percentage"]) == (2, None)
+
+
+def test_what_lasted_beyond_midnight_says_the_day_on_which_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    log = [[NOON, "late", "operation.progress", 20, Counted(3, NOON + 86_400_000, 5)]]
+    facts = facts_of(Timeline("op-1", {}, log))
+
+    show(facts, "UTC", every=True)
+
+    said = "3 × operation.progress, 5 % … 20 % came late: something newer was known, so nobody is told"
+    assert f"11:20:00.000  {said}, until 2024-01-21 11:20:00" in capsys.readouterr().out
+
+
+def test_lines_that_stand_for_several_are_counted_as_so_many() -> None:
+    several = [line | {"count": 5, "until": "2024-01-20T11:50:00.000Z", "lowest_percentage": 2} for line in
+               lines(*[("held", 9)] * 3)]  # fmt: skip
+
+    (repeated,) = fold([*several, *lines(("held", 10))])
+
+    assert isinstance(repeated, Repeated)
+    assert (repeated.line["count"], repeated.line["lowest_percentage"], repeated.line["percentage"]) == (16, 2, 10)
+    assert repeated.line["until"] == repeated.lines[-1]["at"]
