@@ -308,7 +308,8 @@ class Worker:
         failed_probe: bool = False,
     ) -> None:
         self.reach.failed(delivery.channel, error)
-        if failed_probe:  # it is the channel that failed, whoever got through since
+        if failed_probe:  # nothing was sent, so it is the channel that failed, whoever got through since
+            error.unsent = True
             delivery = replace(delivery, trial=replace(delivery.trial, suspect=False))
         failure = failure_of(
             error,
