@@ -59,12 +59,13 @@ local function stale_reason(id, d)
     if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then
       return 'it goes on again'
     end
+    if d.raised and (o:number(alarm_field(d.lane)) or 0) < tonumber(d.raised) then return 'its alarm was not told' end
   end
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
                 'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended',
-                'cause', 'row'}
+                'cause', 'row', 'raised'}
 
 -- What one cause stopped, or operations asked for too often, is told at the end of its window, if anybody is to be disturbed
 -- then.
