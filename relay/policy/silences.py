@@ -60,7 +60,7 @@ class Silences:
     def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
         """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs.
 
-        A silence holds what happened in it: events since its beginning, and round-ups and digests that became due since.
+        A silence holds what happened in it: events since it began, and round-ups and digests that became due since.
         """
         event = delivery.event
         if delivery.edits or event.name in NEVER_HELD:
