@@ -177,6 +177,7 @@ def test_every_command_is_one_that_is_tested_here() -> None:
         ("demo", f"{PROGRAM} demo"),
         ("test", "-m pytest"),
         ("setup", "pip install"),
+        ("setup", "compileall"),  # else each start compiles everything where PYTHONDONTWRITEBYTECODE is set
         ("lint", "mypy"),
         ("docs", "sphinx-build"),
     ],
