@@ -8,7 +8,8 @@ DOCS   := $(VENV)/.docs-ready
 LOWEST := .venv-lowest
 OLDEST := $(LOWEST)/.ready
 # A lock is whole, so nothing is resolved: pip would look past it for a newer version of what is asked for with an extra, and
-# refuse it for lack of a hash, on the day on which one is published. What is imported is compiled then, and not the rest.
+# refuse it for lack of a hash, on the day on which one is published. What relay runs on is compiled at the setup, for where
+# PYTHONDONTWRITEBYTECODE is set each start would compile it anew; of the other tools what is imported is compiled then.
 LOCKED := install -q --disable-pip-version-check --no-compile --no-deps --require-hashes
 export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of the tests would compile everything again
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
@@ -90,6 +91,7 @@ $(BIN)/python:
 $(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip $(LOCKED) -r requirements/build.txt -r requirements/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(BIN)/python -m compileall -q -j 0 relay $(VENV)/lib -x '/(pip|setuptools|wheel)/'
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUN)

@@ -189,7 +189,7 @@ class Relay:
             )
             looking = self._looking(store, unguarded, health, worker.reach, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
-            console = self._front.console(health, ingest, audit, store)
+            console = self._front.console(health, ingest, audit, store, watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
             presses, socket, routes = self._pressing(interactivity, outage)

@@ -101,7 +101,7 @@ class Coordinator:
     def reload(self) -> None:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
         try:
-            fresh = load(self._path, env=self._env, channels=CHANNELS)
+            fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._config.server)
             self._refuse_new_channels(fresh)
             renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:

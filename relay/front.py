@@ -6,6 +6,7 @@ from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
 from relay.background.collecting import Collecting
+from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.desk import Desk
 from relay.console.opening import OpenConsole
@@ -76,7 +77,9 @@ class Front:
         self._coordinator.subscribe(reloaded)
         return receiver
 
-    def console(self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store) -> OpenConsole:
+    def console(
+        self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store, silences: SilenceWatch
+    ) -> OpenConsole:
         """What operators look at; it wants to be closed."""
         coordinator = self._coordinator
         desk = Desk(
@@ -89,6 +92,7 @@ class Front:
             audit=audit,
             kinds=CHANNELS,
             channels=coordinator.channels,
+            refresh_silences=silences.look,
             clock=self._clock,
         )
         return OpenConsole(desk, coordinator.config().server.admin)

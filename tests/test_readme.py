@@ -165,8 +165,8 @@ def test_the_page_explains_every_scope_that_a_manifest_may_have() -> None:
 def test_every_command_is_one_that_is_tested_here() -> None:
     programs = {" ".join(line[:2]) for line in commands() if line[0] != "export"}
 
-    assert programs == {"make demo", "make test", "make setup",
-                        *(f"{PROGRAM} {verb}" for verb in ("check", "serve", "explain", "send"))}  # fmt: skip
+    verbs = ("check", "test-send", "serve", "explain", "send")
+    assert programs == {"make demo", "make test", "make setup", *(f"{PROGRAM} {verb}" for verb in verbs)}
     settings = re.sub(r"(^|\s)#.*", "", (ROOT / "config/relay.yaml").read_text("utf-8"))
     assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", settings))
 
@@ -177,6 +177,7 @@ def test_every_command_is_one_that_is_tested_here() -> None:
         ("demo", f"{PROGRAM} demo"),
         ("test", "-m pytest"),
         ("setup", "pip install"),
+        ("setup", "compileall"),  # else each start compiles everything where PYTHONDONTWRITEBYTECODE is set
         ("lint", "mypy"),
         ("docs", "sphinx-build"),
     ],
@@ -205,6 +206,19 @@ async def test_explain_says_whom_the_sample_event_reaches(env: dict[str, str]) -
     assert "process-mining" in done.out
 
 
+async def test_the_first_command_after_check_sends_a_message(env: dict[str, str], tmp_path: Path) -> None:
+    async with SlackStandin(channels=["process-mining"]) as slack:
+        config = tmp_path / "relay.yaml"
+        shipped = (ROOT / "config/relay.yaml").read_text("utf-8")
+        config.write_text(shipped.replace("  slack:\n", f"  slack:\n    base_url: {slack.base_url}\n", 1), "utf-8")
+        done = await relay(*of(PROGRAM, "test-send"), env={**env, "RELAY_CONFIG": str(config)})
+
+        assert done.status == 0, done.err
+        assert len(slack.messages("#process-mining")) == 1
+    verbs = [line[1] for line in commands() if line[0] == PROGRAM]
+    assert verbs.index("test-send") < verbs.index("serve")
+
+
 async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str]) -> None:
     verb, *arguments = of(PROGRAM, "serve")
     assert (verb, arguments[0]) == ("serve", "-c")
@@ -222,6 +236,7 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
         stopped = await serving.wait()
 
     assert (sent.status, sent.out.splitlines()[0]) == (0, "202 Accepted"), sent.err
+    assert "the first message waits 1m after the operation's first event" in sent.out
     assert set(statuses.values()) == {200}
     assert stopped == 0
 

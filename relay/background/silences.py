@@ -1,4 +1,4 @@
-"""Every process goes by the silences that people made: read once a second, and never for an event."""
+"""Every process goes by the silences that people made: read once a second, or at once where one was made."""
 
 import asyncio
 import time
@@ -15,6 +15,7 @@ from relay.store.silences import SilenceList
 log = structlog.get_logger(__name__)
 
 PERIOD = 1.0  # seconds
+IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
 
 class SilenceWatch:

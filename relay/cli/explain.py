@@ -54,7 +54,6 @@ def explain(subject: str, config: Path, source: str | None, *, every: bool, as_j
 def _explain_event(subject: str, path: Path, source: str | None, *, as_json: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415 - `relay --help` needs none of their libraries
     from relay.cli.explanation import show  # noqa: PLC0415
-    from relay.operating.explanation import explanation_of  # noqa: PLC0415
 
     try:
         config = load(path, env=os.environ, channels=CHANNELS)
@@ -62,20 +61,28 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
         refuse(error)
     name = _source(config, source)
     try:
-        document = decode(read_event(subject))
-        sender, reach = config.sources[name], reaches(config.sources)[name]
-        how: dict[str, Any] = {"source": name, "received_at": datetime.now(UTC), "default_event": sender.event,
-                               "platform": sender.platform}  # fmt: skip
-        whole = parse(document, **how)
-        event = reach.read(document, **how) if reach else whole
+        explanation = explained(read_event(subject), config, name)
     except (RelayError, OSError) as error:
         refuse(RelayError(f"{subject}: {error}"))
-    ignored = unheard(whole, SILENT.format(name)) if reach and not reach.recipients else ()
-    explanation = explanation_of(event, config, CHANNELS, ignored=ignored, limits=reach.limits if reach else ())
     if as_json:
         click.echo(json.dumps(explanation, ensure_ascii=False, indent=2))
     else:
         show(explanation)
+
+
+def explained(body: bytes, config: Config, source: str) -> dict[str, Any]:
+    """What this configuration makes of a body from this source. NotJson, InvalidEvent or OutOfReach if nothing."""
+    from relay.channels import CHANNELS  # noqa: PLC0415 - as above
+    from relay.operating.explanation import explanation_of  # noqa: PLC0415
+
+    document = decode(body)
+    sender, reach = config.sources[source], reaches(config.sources)[source]
+    how: dict[str, Any] = {"source": source, "received_at": datetime.now(UTC), "default_event": sender.event,
+                           "platform": sender.platform}  # fmt: skip
+    whole = parse(document, **how)
+    event = reach.read(document, **how) if reach else whole
+    ignored = unheard(whole, SILENT.format(source)) if reach and not reach.recipients else ()
+    return explanation_of(event, config, CHANNELS, ignored=ignored, limits=reach.limits if reach else ())
 
 
 def _source(config: Config, name: str | None) -> str:

@@ -25,6 +25,15 @@ def show(explanation: Mapping[str, Any]) -> None:
             actual = condition["actual"] or "not stated"
             console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
                                 ("dim", f"(wanted: {', '.join(condition['wanted'])})")))  # fmt: skip
+    show_destinations(explanation)
+    unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
+    if unstated and not event["event"].startswith("batch."):
+        console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
+
+
+def show_destinations(explanation: Mapping[str, Any]) -> None:
+    """Print where messages will go, and what delays or holds them there."""
+    console = screen(soft_wrap=True)
     for destination in explanation["destinations"]:
         console.print()
         how = f"{destination['channel']}, {destination['mode']}:"
@@ -40,9 +49,6 @@ def show(explanation: Mapping[str, Any]) -> None:
         )
     if not explanation["destinations"]:
         console.print("\nNobody is notified.", style="bold")
-    unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
-    if unstated and not event["event"].startswith("batch."):
-        console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
 
 
 def _about(event: Mapping[str, Any]) -> str:

@@ -5,12 +5,19 @@ import json
 import os
 import secrets
 import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from relay.cli.options import json_option, read_event, refuse, visible
+from relay.cli.explain import explained
+from relay.cli.options import CONFIG, json_option, read_event, refuse, visible
+from relay.config import load
+from relay.domain import fields
+from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.signatures import sign
@@ -32,30 +39,79 @@ SHOWN = 4000  # characters of it that are printed
 @click.option("--id", "message_id", metavar="ID", default="",
               help="The webhook-id: under standard-webhooks, which signs it, the same id again is a duplicate. "
                    "Elsewhere the eventId in the body is what counts.")  # fmt: skip
+@click.option("--now", is_flag=True,
+              help="As if it happened now: its timestamp is the present time, and all its other times keep their "
+                   "distance from that.")  # fmt: skip
+@click.option("-c", "--config", "config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True, metavar="FILE",
+              show_envvar=True, help="The configuration of the relay that it goes to, if it is here.")  # fmt: skip
 @json_option
-def send(*, event: str, url: str, secret: str, scheme: str, header: str | None, message_id: str, as_json: bool) -> None:
-    """Sign the event in EVENT.json (- for standard input) and POST it, byte for byte as it stands there.
+def send(
+    *,
+    event: str,
+    url: str,
+    secret: str,
+    scheme: str,
+    header: str | None,
+    message_id: str,
+    now: bool,
+    config: str,
+    as_json: bool,
+) -> None:
+    """Sign the event in EVENT.json (- for standard input) and POST it, byte for byte as it stands there, or with --now.
 
-    Leaves with 0 if the answer is a 2xx, else with 1.
+    What is accepted is told by rules: where the configuration is here, the command says where, when and what holds it
+    back, as `relay explain` does. Leaves with 0 if the answer is a 2xx, else with 1.
     """
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("expected an address that begins with http:// or https://", param_hint="--to")
     key = _secret(secret)
     if SCHEMES[scheme].needs_secret and not key:
         raise click.UsageError(f"the scheme {scheme} needs a --secret")
-    body = read_event(event)
+    body = _of_now(read_event(event)) if now else read_event(event)
     headers = _headers(body, scheme, key, header, message_id)
     try:
         status, answer = asyncio.run(_post(url, body, headers))
     except RelayError as error:
         refuse(error)
+    document = _read(answer)
+    accepted = isinstance(document, dict) and document.get("status") == "accepted"
+    explanation = _explanation(body, Path(config), url) if accepted else None
     if as_json:
-        click.echo(json.dumps({"status": status, "answer": _read(answer)}, ensure_ascii=False))
+        facts = {"status": status, "answer": document} | ({"explanation": explanation} if explanation else {})
+        click.echo(json.dumps(facts, ensure_ascii=False))
     else:
         click.echo(f"{status} {_phrase(status)}".rstrip())
         click.echo(visible(answer.decode(errors="replace")[:SHOWN]).rstrip())
+        if explanation:
+            from relay.cli.explanation import show_destinations  # noqa: PLC0415 - as above
+
+            show_destinations(explanation)
     if not 200 <= status < 300:
         raise SystemExit(1)
+
+
+def _of_now(body: bytes) -> bytes:
+    from relay.operating.example_events import moved  # noqa: PLC0415 - `relay --help` needs none of it
+
+    try:
+        document = decode(body)
+    except RelayError as error:
+        raise click.BadParameter(str(error), param_hint="EVENT.json") from None
+    if not fields.moment(document.get("timestamp")):
+        raise click.BadParameter("the event states no timestamp that its times could be moved by", param_hint="--now")
+    return json.dumps(moved(document, datetime.now(UTC)), ensure_ascii=False).encode()
+
+
+def _explanation(body: bytes, path: Path, url: str) -> dict[str, Any] | None:
+    """What the configuration makes of the event; None where it is not here, or not of the relay that this went to."""
+    source = urlsplit(url).path.rpartition("/")[2]
+    try:
+        from relay.channels import CHANNELS  # noqa: PLC0415 - as above
+
+        config = load(path, env=os.environ, channels=CHANNELS) if path.is_file() else None
+        return explained(body, config, source) if config and source in config.sources else None
+    except RelayError:  # it was accepted all the same
+        return None
 
 
 def _secret(value: str) -> bytes:

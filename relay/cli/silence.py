@@ -1,5 +1,6 @@
 """relay silence: what nobody is to hear of for a while; to add, to look at, to end."""
 
+import asyncio
 import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from relay.background.silences import IN_FORCE
 from relay.cli.actor import actor
 from relay.cli.formatting import local, print_json
 from relay.cli.groups import Group
@@ -29,7 +31,7 @@ NONE_OVER = "Nothing is silenced, and no silence ended in the last 30 days."
 def silence() -> None:
     """Silences: for a while no new message is sent of what they mean. Messages that stand are still edited.
 
-    Works on a running relay, by the same configuration, in all its processes within a second.
+    Works on a running relay, by the same configuration: once it is answered, in all its processes.
     """
 
 
@@ -65,6 +67,8 @@ def add(config: Path, *, as_json: bool, **options: Any) -> None:
         zone, (author, _) = session.config.timezone, actor(os.environ)
         new = silence_of(Asked(**options), session.config, author, session.clock())
         await begin(SilenceList(session.store), new, session.act, zone)
+        if new.holds(session.clock()):
+            await asyncio.sleep(IN_FORCE)  # whoever reads the answer may rely on it
         if as_json:
             print_json({"added": to_json(new, session.clock())})
         else:

@@ -14,12 +14,13 @@ LIBRARIES = {"argon2": "argon2-cffi", "joserfc": "joserfc"}
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
-def check_listeners(server: Server, document: Document, now: float) -> None:
-    """`now` is epoch seconds: certificates end."""
+def check_listeners(server: Server, document: Document, now: float, running: Server | None = None) -> None:
+    """`now` is epoch seconds: certificates end. Files that `running` serves with are left to their renewal."""
     _check_port(server, document)
     _check_who_may_ask(server, document)
+    served = (running.tls, running.admin.tls) if running else ()
     for path, settings in ((("server", "tls"), server.tls), ((*ADMIN, "tls"), server.admin.tls)):
-        if not settings:
+        if not settings or settings in served:
             continue
         faults = list(tls.faults(settings, now))
         for key, fault in faults:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
 from relay.config.listeners import check_console, check_listeners
-from relay.config.schema import Config
+from relay.config.schema import Config, Server
 from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
@@ -32,11 +32,17 @@ DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to t
 
 
 def load(
-    path: Path, *, env: Mapping[str, str], channels: Channels, substitutes: Mapping[str, str] | None = None
+    path: Path,
+    *,
+    env: Mapping[str, str],
+    channels: Channels,
+    substitutes: Mapping[str, str] | None = None,
+    running: Server | None = None,
 ) -> Config:
     """The configuration in this file. Raises ConfigError with everything that is wrong with it.
 
-    `substitutes` are the texts of files that it names, where these cannot be read.
+    `substitutes` are the texts of files that it names, where these cannot be read. `running` are the settings that
+    relay serves with while it reads the file again: their certificates are no part of that.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -44,7 +50,7 @@ def load(
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(text, file=str(path), env=env, channels=channels, substitutes=substitutes)
+    return parse_config(text, file=str(path), env=env, channels=channels, substitutes=substitutes, running=running)
 
 
 def parse_config(
@@ -54,6 +60,7 @@ def parse_config(
     env: Mapping[str, str],
     channels: Channels,
     substitutes: Mapping[str, str] | None = None,
+    running: Server | None = None,
 ) -> Config:
     """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
     document = read(text, file=file, env=env, substitutes=substitutes)
@@ -71,7 +78,7 @@ def parse_config(
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
         check(config, document)
-        check_listeners(config.server, document, time.time())
+        check_listeners(config.server, document, time.time(), running)
         check_console(config, document)
         check_dynamic(config, document, channels)
     if document.problems or not config:

@@ -37,6 +37,7 @@ class Desk(Vantage):
 
     ingest     the way of an event from the quarantine into relay
     kinds      the channels there are, by name; `channels` are those that are open
+    refresh_silences  makes this process go by the silences that Redis has now
     """
 
     renderer: Callable[[], IsolatedRenderer]
@@ -44,6 +45,7 @@ class Desk(Vantage):
     audit: AuditTrail
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
+    refresh_silences: Callable[[], Awaitable[None]]
 
     @cached_property
     def gallery(self) -> Gallery:

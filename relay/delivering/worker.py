@@ -291,7 +291,7 @@ class Worker:
             yield delivery.scope
 
     def _hold(self, delivery: Delivery) -> Hold | None:
-        """What a silence makes of what was queued before it began, or is told of many."""
+        """What a silence makes of a delivery that was queued without it, or of a round-up."""
         try:
             return self._silences.hold(delivery, self._clock(), self._config().job)
         except Exception as error:  # noqa: BLE001 - whatever its event says, it is told rather than lost

@@ -103,7 +103,8 @@ def alarm(missing: Missing, now: float) -> Event:
 def recovery(missing: Missing, began: float, now: float) -> Event:
     """That it has begun."""
     part = {"rule": RULE, "seconds": max(0, round(began - missing.since)), "flapping": False, "episode": 1}
-    watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump()}
+    raised = round(missing.at * 1000)
+    watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump(), "raised": raised}
     return _event("operation.recovered", missing, now, {"recovered": part}, watch)
 
 

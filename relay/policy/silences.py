@@ -58,20 +58,23 @@ class Silences:
         return self._made[key][1]
 
     def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
-        """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs."""
+        """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs.
+
+        A silence holds what happened in it: events since it began, and round-ups and digests that became due since.
+        """
         event = delivery.event
         if delivery.edits or event.name in NEVER_HELD:
             return None
         if event.name in OPERATOR_EVENTS or delivery.kind == DIGEST:
-            return _held([silence for silence in self._whole(now, delivery) if silence.destinations], "later")
+            return _held([silence for silence in self._whole(now, delivery) if silence.destinations], event, "later")
         if delivery.kind == ROUNDUP:  # what one promised to tell, another that tells nothing does not keep back
             promised = event.document.get("kind") == "silence"
             whole = self._whole(now, delivery)
-            return _held([silence for silence in whole if silence.then == "summary" or not promised], "bundled")
+            return _held([silence for silence in whole if silence.then == "summary" or not promised], event, "bundled")
         documents = [event.operation.document] if event.operation else []
         job = named(template, *documents, event.document) if template else ""
         matching = [silence for silence in self._meaning(event, now, job) if _at(silence, delivery.destination)]
-        return _held(matching, "bundled")
+        return _held(matching, event, "bundled")
 
     def _meaning(self, event: Event, now: float, job: str | None) -> list[Silence]:
         """Those that mean the event, wherever it is told."""
@@ -111,8 +114,9 @@ def _with(target: Target, matching: Sequence[Silence]) -> Target:
     return replace(target, silence=silence.hold)
 
 
-def _held(matching: Sequence[Silence], how: Literal["bundled", "later"]) -> Hold | None:
-    silence = strongest(matching)
+def _held(matching: Sequence[Silence], event: Event, how: Literal["bundled", "later"]) -> Hold | None:
+    received = event.received_at.timestamp()
+    silence = strongest([silence for silence in matching if silence.starts <= received])
     if silence is None:
         return None
     return Hold(silence.hold, how if silence.then == "summary" else "dropped")

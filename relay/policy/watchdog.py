@@ -78,6 +78,7 @@ class Alert:
     parts: Document  # `stalled` and `recovered` of the event's body
     alarms: Alarms
     depends: tuple[str, ...] = ()  # `heard`, `moved`: the alert is outdated if that has changed
+    raised: float = 0.0  # of a recovery: when the alarm that is over was raised
 
 
 def _silent(run: Run, settings: Watchdog) -> float | None:
@@ -191,6 +192,7 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     was = run.alarms.dump() if run.kept is None else run.kept
     watch = {"was": was, "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
     watch |= {"batch": True} if run.batch else {}
+    watch |= {"raised": round(alert.raised * 1000)} if alert.raised else {}
     spaces = history[-1].spaces if history else {}
     return replace(parse(document, source=SOURCE, received_at=when), watch=watch, spaces=spaces)
 
@@ -234,7 +236,7 @@ def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Ale
     flapping = rule in COMING_AND_GOING and alarms.flapping(rule)
     part = {"rule": rule, "seconds": lasted[rule], "flapping": flapping, "episode": alarms.episode}
     standing = {"stalled": _stalled_part(run, alarms, now)} if alarms.open else {}  # something else is still not right
-    return Alert("operation.recovered", {"recovered": part, **standing}, alarms)
+    return Alert("operation.recovered", {"recovered": part, **standing}, alarms, raised=run.alarms.open[rule].at)
 
 
 def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:

@@ -17,7 +17,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            facts and senders' ids (ids, 8 bytes each; many in state: there are more in
                                            ids:<op>), the lanes of the live messages that showed the outcome (lanes),
                                            when one of them became a dead letter (buried), what buttons asked for
-                                           (asked:<action>:<run>), where it is muted (mute:<lane>), the lines of its
+                                           (asked:<action>:<run>), where it is muted (mute:<lane>), when its last alarm
+                                           was sent (alarm:<lane>), the lines of its
                                            log that are counted on (tallies), its job where a template names it (job),
                                            which deliveries about its failure are held until when (holds), and how
                                            often an event was dropped because it was known, and when last

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.support.certificates import make_certificate
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 
+ROOT = Path(__file__).parents[2]
+SHIPPED = ROOT / "config/relay.yaml"
 SECRET = "kFv8-the-secret-of-the-platform"
 BODY = json.dumps(body("operation.failed")).encode() + b"\n \n"
 
@@ -63,8 +66,8 @@ def event(tmp_path: Path) -> Path:
     return file
 
 
-async def send(event: Path, listener: Listener, *arguments: object, **options: Any) -> Any:
-    return await relay_beside("send", event, "--to", listener.url, *arguments, **options)
+async def send(event: Path, listener: Listener, *arguments: object, config: object = "no.yaml", **options: Any) -> Any:
+    return await relay_beside("send", event, "--to", listener.url, "-c", config, *arguments, **options)
 
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
@@ -131,6 +134,40 @@ async def test_json_has_status_and_answer(event: Path, listener: Listener) -> No
 
     assert json.loads(told.output) == {"status": 202, "answer": {"status": "accepted", "deliveries": 2}}
     assert json.loads(plain.output) == {"status": 200, "answer": "not JSON \x1b[2J"}
+
+
+async def test_it_says_what_is_told_where_and_when(event: Path, listener: Listener) -> None:
+    told = await send(event, listener, "--secret", SECRET, config=SHIPPED)
+    facts = json.loads((await send(event, listener, "--secret", SECRET, "--json", config=SHIPPED)).output)
+    listener.answer = web.json_response({"status": "duplicate"})
+    again = await send(event, listener, "--secret", SECRET, config=SHIPPED)
+
+    assert "process-mining slack, live: #process-mining" in told.output
+    assert "an outcome: told at once" in told.output
+    assert "process-mining" in [row["destination"] for row in facts["explanation"]["destinations"]]
+    assert "process-mining" not in again.output
+
+
+async def test_with_now_its_times_are_those_of_this_moment(listener: Listener) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    await send(ROOT / "tests/data/event.json", listener, "--secret", SECRET, "--now")
+
+    [(_, raw)] = listener.requests
+    sent = json.loads(raw)
+    stamp, operation = datetime.fromisoformat(sent["timestamp"]), sent["operation"]
+    assert before <= stamp <= datetime.now(UTC)
+    ahead = datetime.fromisoformat(operation["progress"]["estimatedCompletion"]) - stamp
+    assert ahead.total_seconds() == 25 * 60
+    assert datetime.fromisoformat(operation["timeoutAt"]) > stamp
+
+
+def test_now_needs_a_timestamp(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text('{"event": "operation.started"}')
+
+    result = relay("send", event, "--now", "--to", "http://127.0.0.1:1/", "--secret", SECRET)
+
+    assert (result.exit_code, "states no timestamp" in result.output) == (2, True)
 
 
 async def test_what_would_steer_the_terminal_is_not_printed(event: Path, listener: Listener) -> None:

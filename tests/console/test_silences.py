@@ -1,6 +1,11 @@
 """Silences in the console: listed with what each holds, begun and ended, and written down."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
 
 from relay.store import Store
 from relay.store.audit import AuditTrail
@@ -10,7 +15,9 @@ from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.events import body, event_of
 from tests.support.queue import accept, claim_one
+from tests.support.redis_server import RedisServer
 from tests.support.silences import added, hold, silence
+from tests.support.stage import CONFIG, Stage, running, surroundings
 from tests.support.targets import room
 
 
@@ -176,3 +183,32 @@ async def test_nonsense_is_refused_in_words(store: Store, clock: Clock) -> None:
 async def test_a_viewer_gets_no_form(store: Store, clock: Clock) -> None:
     async with console(store, clock, role="viewer") as open_console:
         assert "/console/silences/add" not in await open_console.page("/silences")
+
+
+TOKEN = "a-token-of-the-operators-for-programs"
+
+
+@pytest.mark.slow
+async def test_once_it_is_answered_the_next_event_and_the_next_delivery_go_by_it(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "relay.yaml"
+    more = f"console: {{tokens: {{ops: {{token: {TOKEN}, role: operator}}}}}}\n"
+    config.write_text(CONFIG.read_text("utf-8") + more)
+    event = body("operation.failed", 60, operationId="op-1") | {"tenantId": "room"}
+    async with surroundings(redis_server.url) as around, running(around, config) as relay, ClientSession() as client:
+        stage = Stage(around, relay)
+
+        async def act(path: str, **fields: Any) -> str:
+            url, header = f"{stage.admin_url}/api/v1/silences/{path}", {"Authorization": f"Bearer {TOKEN}"}
+            async with client.post(url, json=fields, headers=header) as response:
+                answer = await response.json()
+                assert response.status == 200, answer
+                return str(answer["id"])
+
+        silence = await act("add", destination=["room"], lasts="2h", reason="Upgrade")
+        during = await stage.post(event)
+        await act("expire", id=silence)
+        after = await stage.post(event | {"operation": event["operation"] | {"operationId": "op-2"}})
+
+    assert [reply.document["deliveries"] for reply in (during, after)] == [0, 1]

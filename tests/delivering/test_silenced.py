@@ -79,7 +79,7 @@ async def test_a_decision_that_was_made_before_is_not_what_counts(store: Store, 
         ({"destinations": ("analysts",)}, ["operation.failed"], ["operation.failed"]),
     ],
 )
-async def test_what_was_queued_before_it_began(
+async def test_what_was_queued_in_it_by_a_process_that_had_not_heard_of_it(
     store: Store,
     wire: Wire,
     told_by: Callable[[Silence], Worker],
@@ -98,6 +98,20 @@ async def test_what_was_queued_before_it_began(
 
     assert (sent, told(wire)) == (during, after)
     assert (await Admin(store).ledger()).counts.get("pending", 0) == 0
+
+
+async def test_what_was_queued_before_it_began_is_sent_as_it_is(
+    store: Store, wire: Wire, told_by: Callable[[Silence], Worker], clock: Clock
+) -> None:
+    for number in range(5):
+        await store.accept(events.failed(operationId=f"op-{number}"), [room()])
+    clock.now = RECEIVED + 1
+    worker = told_by(silence(clock(), destinations=()))
+
+    while await worker.run_once("slack"):
+        clock.advance(1)
+
+    assert told(wire) == ["operation.failed"] * 5
 
 
 async def test_one_that_is_over_by_the_clock_of_redis_is_not_asked_about_again(

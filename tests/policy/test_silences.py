@@ -147,10 +147,22 @@ class TestEvents:
 
 class TestDeliveries:
     @pytest.mark.parametrize(("then", "how"), [("summary", "bundled"), ("nothing", "dropped")])
-    def test_what_was_queued_before_is_held(self, then: Any, how: str) -> None:
+    def test_what_happened_in_it_is_held(self, then: Any, how: str) -> None:
         its = silence(NOW, jobs=("Comprehensive *",), then=then)
 
         assert Silences([its]).hold(delivery(events.failed()), NOW) == (its.hold, how)
+
+    @pytest.mark.parametrize(
+        "older",
+        [
+            delivery(events.failed()),
+            delivery(many("roundup", "backlog"), kind="roundup"),
+            delivery(many("digest", "digest"), kind="digest"),
+            delivery(many(TROUBLE, "")),
+        ],
+    )
+    def test_what_is_older_is_not(self, older: Delivery) -> None:
+        assert Silences([silence(NOW + 1)]).hold(older, NOW + 2) is None
 
     def test_a_template_names_its_job(self) -> None:
         its, failed = Silences([silence(NOW, jobs=("Process*",))]), delivery(events.failed())

@@ -74,6 +74,7 @@ async def console(
         "audit": AuditTrail(store.redis, store.sealer),
         "kinds": CHANNELS,
         "channels": {},
+        "refresh_silences": _no_silences,
         "clock": clock,
     }
     desk = Desk(**(own | parts))
@@ -111,6 +112,10 @@ def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
     file = folder / "relay.yaml"
     file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
     return stage_config(file)
+
+
+async def _no_silences() -> None:
+    """No process delivers here."""
 
 
 def _as(role: Role) -> Any:

@@ -40,6 +40,7 @@ async def add(desk: Desk, form: SilenceForm, who: Who) -> Done:
     try:
         silence = silence_of(Asked(**fields), config, who.name, desk.clock())
         await begin(SilenceList(desk.store), silence, Acting(desk, who), config.timezone)
+        await desk.refresh_silences()
     except StoreUnavailable:
         raise
     except RelayError as error:
@@ -53,6 +54,7 @@ async def expire(desk: Desk, form: ExpireForm, who: Who) -> Done:
     count = (await kept.held([form.id]))[form.id]
     if not await end(kept, form.id, Acting(desk, who)):
         return Done(said("Nothing was ended: it was over already, or there is none."), refused=True)
+    await desk.refresh_silences()
     if silence and silence.then == "nothing":
         return Done(said("Silence %(id)s has ended. What it held is not told, as it was to be."), {"id": form.id})
     text = said("Silence %(id)s has ended. Deliveries that it held, and that are told together now: %(count)s.")

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from relay.app import Relay
-from relay.dev.demo.expectations import DIGEST, FAILED, expectations, repeated
+from relay.dev.demo.expectations import DIGEST, FAILED, expectations, repeated, unexpected
 from relay.dev.demo.operator import link_into_console, send_now
 from relay.dev.demo.story import (
     ANALYSIS,
@@ -152,6 +152,7 @@ class Demo:
             if expectation == FAILED:
                 await self._send_again(failing.operation_id)
         self.failures += repeated(self.slack.messages(ROOM), self.inbox.mails)
+        self.failures += unexpected(self.slack.messages(ROOM))
         self.failures += [f"Slack would have refused: {violation}" for violation in self.slack.violations]
         return not self.failures
 

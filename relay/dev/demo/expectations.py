@@ -8,6 +8,7 @@ from relay.dev.standins.mail import Mail
 from relay.dev.standins.slack import Message
 
 FAILED = "Slack: the enrichment, failed"
+STALLED, RECOVERED = "No sign of life", "Running again"  # as their messages say it
 DIGEST = "mail: the digest to the analyst"  # of all that is over by then, so the last
 
 
@@ -21,10 +22,9 @@ def expectations(
             title in message.text and status in message.text and not message.thread_ts for message in messages()
         )
 
-    def reply(title: str, *, outcome: bool = True) -> Callable[[], bool]:
+    def reply(title: str, label: str = "") -> Callable[[], bool]:
         return lambda: any(
-            title in message.text and message.thread_ts and (outcome or "Completed" not in message.text)
-            for message in messages()
+            title in message.text and label in message.text and message.thread_ts for message in messages()
         )
 
     def mail(address: str, *words: str) -> Callable[[], bool]:
@@ -37,7 +37,7 @@ def expectations(
         "Slack: the enrichment's outcome in its thread": reply("Sales Data"),
         "mail: the failure to the analyst": mail("analyst@", "Sales Data"),
         "mail: the critical failure to the team lead": mail("lead@", "Sales Data"),
-        "Slack: the report, stalled": reply("Weekly Conformance", outcome=False),
+        "Slack: the report, stalled": reply("Weekly Conformance", STALLED),
         "Slack: the batch, completed": root("Monthly Process Mining", "Completed"),
         "mail: the batch to the analyst": mail("analyst@", "Monthly Process Mining"),
         "Slack: the analysis, completed": root("Customer Journey", "Completed"),
@@ -58,3 +58,15 @@ def repeated(messages: Iterable[Message], mails: Iterable[Mail]) -> list[str]:
     counts = {f"messages of {title} in {ROOM}": sum(title in text for text in roots) for title in titles}
     counts |= {f"mails to {recipient}: {subject}": count for (recipient, subject), count in mail_counts.items()}
     return [f"expected one, found {count} {subject}" for subject, count in counts.items() if count > 1]
+
+
+def unexpected(messages: Iterable[Message]) -> list[str]:
+    """Recoveries in threads that no alarm had reached. `messages` are in their order."""
+    alarmed, orphans = set[str](), list[str]()
+    for message in messages:
+        first = message.revisions[0]["text"] if message.revisions else message.text
+        if STALLED in first:
+            alarmed.add(message.thread_ts or message.ts)
+        elif RECOVERED in message.text and message.thread_ts and message.thread_ts not in alarmed:
+            orphans.append(f"unexpected, for no alarm came before it: {message.text}")
+    return orphans

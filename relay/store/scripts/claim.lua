@@ -57,14 +57,16 @@ local function stale_reason(id, d)
     local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
     if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then
+      if tonumber(d.unknowns) > 0 then record_alarm_sent(d) end -- it may have arrived
       return 'it goes on again'
     end
+    if d.raised and (o:number(alarm_field(d.lane)) or 0) < tonumber(d.raised) then return 'its alarm was not told' end
   end
 end
 
 local FIELDS = {'operation', 'destination', 'address', 'kind', 'name', 'lane', 'limits', 'event', 'seq',
                 'attempts', 'claims', 'unknowns', 'created', 'urgent', 'passes', 'loud', 'removed', 'alone', 'lapsed', 'ended',
-                'cause', 'row', 'failing', 'faults', 'failed', 'doubted', 'repeated'}
+                'cause', 'row', 'failing', 'faults', 'failed', 'doubted', 'repeated', 'raised'}
 
 -- What one cause stopped, or operations asked for too often, is told at the end of its window, if anybody is to be disturbed
 -- then.

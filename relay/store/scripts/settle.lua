@@ -108,6 +108,7 @@ function verbs.complete(id, request, d)
     redis.call('HINCRBY', thread_key(d.lane), 'edits', 1)
   else
     record_end(id, 'delivered', nil, request.detail, d)
+    record_alarm_sent(d)
   end
   confirm_told(id, d)
   resume(d.channel, d.destination, d.address, calls.own)

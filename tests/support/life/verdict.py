@@ -119,11 +119,24 @@ class Verdict:
         operation, event = fact_of(expected.event)[:2], expected.event
         if event.name == "operation.stalled" and self._record.recoveries.get(operation, -1) > expected.position:
             return True
+        if event.name == "operation.recovered" and not self._alarmed(expected):
+            return True
         if event.name == "operation.stalled" and self._record.letters:
             return (
                 True  # what ends an alarm may come from another partition after it; lives of one partition judge that
             )
         return event.name in PASSING and self._record.endings.get(operation, -1) > expected.position
+
+    def _alarmed(self, expected: Expected) -> bool:
+        """Whether a new message about the alarm that this recovery ends arrived at the same place."""
+        before = [
+            one for one in self._record.expected if one.lane == expected.lane and one.position < expected.position
+        ]
+        since = max((one.position for one in before if one.event.name == expected.event.name), default=-1)
+        told = (one for one in self._by_lane[expected.lane] if not one.delivery.edits)
+        return any(
+            one.delivery.event.name == "operation.stalled" and since < one.position < expected.position for one in told
+        )
 
     def _given_up(self, expected: Expected) -> bool:
         """A dead letter tells it, or would have before somebody dropped it."""

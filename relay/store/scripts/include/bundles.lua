@@ -3,7 +3,7 @@
 -- failures of one cause, or new messages above the cap. All but the last have a delivery of the same id, made with it and due at its end. Its first claim seals it:
 -- nothing joins it any more, so every attempt tells the same, and what comes later goes into the next one.
 --- @include "deliveries"
---- @include "records"
+--- @include "watched"
 local function box_key(box) return P .. 'box:' .. box end
 local function entries_key(box) return P .. 'entries:' .. box end
 local function digests_key(destination, address)
@@ -135,6 +135,7 @@ local function move_to_bundle(id, d, reason, which)
   count('held:' .. reason)
   note(d.operation, 'held', d.destination, reason, which)
   record_end(id, 'held', reason)
+  record_alarm_sent(d)
   keep_doubt(id, d.lane)
   leave_lane(id, d.lane)
   forget(id)

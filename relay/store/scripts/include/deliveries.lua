@@ -30,7 +30,7 @@ do
 
 local DELIVERY = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'lane', 'limits'}
 
-local SELDOM = {'alone', 'cause', 'row', 'said', 'doubted'}
+local SELDOM = {'alone', 'cause', 'row', 'said', 'doubted', 'raised'}
 
 local known_channels = {} -- in this step
 
@@ -38,7 +38,7 @@ local known_channels = {} -- in this step
 -- urgent ('1' to '3' as in URGENCIES), seq, due; passes: quiet hours, and with 2 also an unsubscription; loud: the cap on new messages;
 -- alone: the live message does not tell it; cause, row: of causes.lua, said: of holds.lua; unknowns: as many attempts at
 -- its message may have arrived already, since doubted; created, if
--- its age does not count from now.
+-- its age does not count from now; raised: of a recovery, when its alarm was.
 function create(id, spec)
   -- An event that failed half-way is made again, under the same ids. What has left with less than it says is another.
   local was = redis.call('HMGET', delivery_key(id), 'lease', 'died')

@@ -14,7 +14,8 @@ local function spec_of(plan, target, seq, kind)
           address = target.address, kind = kind, name = plan.name, limits = target.limits,
           lane = kind == 'reply' and replies_of(target.lane) or target.lane,
           event = kind == 'live' and '' or plan.event, urgent = plan.urgency, seq = seq, due = now,
-          passes = target.passes, loud = target.loud, cause = cause_of(plan, target)}
+          passes = target.passes, loud = target.loud, cause = cause_of(plan, target),
+          raised = plan.watch and plan.watch.raised}
 end
 
 -- A new message, now or with others later. Answers how many references to the event's body that makes.

@@ -1,5 +1,5 @@
 -- The runs that the watchdog looks at, and those that are over.
---- @include "keys"
+--- @include "records"
 
 -- The runs that the watchdog looks at, and those that it has found stalled.
 local WATCH, STALLED = P .. 'watch', P .. 'stalled'
@@ -8,6 +8,18 @@ local WATCH, STALLED = P .. 'watch', P .. 'stalled'
 local OVER = P .. 'over'
 
 local function check_now(operation) redis.call('ZADD', WATCH, now, operation) end
+
+-- When an alarm of the run arrived in this lane, or became part of what is sent there together: only then is its
+-- recovery sent there (claim.lua). Of a lane and its replies the name is one.
+local function alarm_field(lane) return 'alarm:' .. lane:match('^[^/]+') end
+
+local function record_alarm_sent(d)
+  local o = d.name == 'operation.stalled' and operation_record(d.operation)
+  if o and o:get('state') then
+    o:set(alarm_field(d.lane), now)
+    o:write()
+  end
+end
 
 local function unwatch(operation)
   redis.call('ZREM', WATCH, operation)

@@ -80,6 +80,9 @@ function silences.withhold(plan, target, due)
   count('accepted')
   count('held:' .. why)
   note(plan.operation, 'held', target.destination, why, why == 'silenced' and silence[1] or nil)
+  if plan.name == 'operation.stalled' and (why == 'quiet_hours' or silence[4] == 1) then
+    operation_record(plan.operation):set(alarm_field(target.lane), now)
+  end
   return why
 end
 

@@ -1,0 +1,102 @@
+"""A recovery goes only where its alarm arrived."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from relay.background.scheduler import WatchdogTick
+from relay.channels import CHANNELS
+from relay.domain.silences import Silence, Then
+from relay.ingest import Ingest
+from relay.policy.silences import Silences
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.flow import Flow, flowing
+from tests.support.flow_events import event_of
+
+MINUTE = 60.0
+
+
+class Run:
+    """One of high priority whose message stands, and the watchdog that looks at it."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+        self.watchdog = WatchdogTick(flow.store, flow.intake.ingest, lambda: flow.config)
+
+    async def begins(self) -> None:
+        await self.watchdog.tick(0)
+        await self.is_silent(11)  # the grace after the start is over
+        await self.goes_on(10)
+        await self.flow.wait(2 * MINUTE, step=30)
+        assert len(self.flow.roots()) == 1
+
+    async def goes_on(self, percentage: float) -> None:
+        await self.flow.send(event_of("operation.progress", percentage, priority="High"))
+        await self.watchdog.tick(0)
+
+    async def is_silent(self, minutes: int) -> None:
+        for _ in range(minutes):
+            self.flow.clock.advance(MINUTE)
+            await self.watchdog.tick(0)
+
+    @property
+    def replies(self) -> list[str]:
+        return [reply.text.partition(":")[0] for reply in self.flow.replies()]
+
+
+@pytest.fixture
+async def run(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Run]:
+    async with flowing(open_store, clock) as flow:
+        run = Run(flow)
+        await run.begins()
+        yield run
+
+
+async def test_none_follows_an_alarm_that_was_outdated_before_it_was_sent(run: Run) -> None:
+    await run.is_silent(16)
+    await run.goes_on(20)
+    await run.flow.wait(2 * MINUTE, step=10)
+
+    assert run.replies == []
+    assert (await run.flow.ledger()).imbalance == 0
+
+
+async def test_one_follows_an_alarm_that_arrived_though_its_reminder_did_not(run: Run) -> None:
+    await run.is_silent(16)
+    await run.flow.wait(MINUTE, step=10)
+    await run.is_silent(31)
+    await run.goes_on(20)
+    await run.flow.wait(2 * MINUTE, step=10)
+
+    assert run.replies == ["No sign of life", "Running"]
+
+
+async def test_none_follows_a_second_alarm_that_was_not_sent(run: Run) -> None:
+    await run.is_silent(16)
+    await run.flow.wait(MINUTE, step=10)
+    await run.goes_on(20)
+    await run.flow.wait(MINUTE, step=10)
+    await run.is_silent(16)
+    await run.goes_on(30)
+    await run.flow.wait(2 * MINUTE, step=10)
+
+    assert run.replies == ["No sign of life", "Running"]
+
+
+@pytest.mark.parametrize(("then", "replies"), [("summary", ["Running"]), ("nothing", [])])
+async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
+    run: Run, then: Then, replies: list[str]
+) -> None:
+    now = run.flow.clock()
+    silence = Silence("s-1", "olga", "maintenance", now, now + 20 * MINUTE, now, then)
+    run.flow.intake = Ingest(run.flow.store, lambda: run.flow.config, CHANNELS, silences=Silences([silence]))
+    run.watchdog = WatchdogTick(run.flow.store, run.flow.intake.ingest, lambda: run.flow.config)
+
+    await run.is_silent(16)
+    await run.flow.wait(10 * MINUTE, step=MINUTE)
+    await run.goes_on(20)
+    await run.flow.wait(2 * MINUTE, step=10)
+
+    assert len(run.flow.roots()) == (2 if then == "summary" else 1)
+    assert run.replies == replies
