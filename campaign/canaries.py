@@ -13,9 +13,10 @@ LENGTH = 24
 
 @dataclass
 class Canaries:
-    """The secrets of one run by their name."""
+    """The secrets of one run by their name: those that were configured, and those that relay made itself."""
 
     secrets: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
 
     def make(self, name: str, form: str = "{}") -> str:
         """A new secret in this form; in `whsec_{base64}` it is written in base64."""
@@ -37,6 +38,9 @@ class Canaries:
                 names = [name for name, secret in self.secrets.items() if _is_in(secret, around)]
                 yield f"{', '.join(names) or 'a part of a secret'} in …{output[max(0, start - 60) : start]!r}"
                 start = output.find(spelling, start + len(spelling))
+        for name, secret in self.made.items():
+            if any(spelling in output for spelling in spellings(secret.encode())):
+                yield name
 
 
 def spellings(mark: bytes) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ TENANT, HOSTILE_TENANT = "tenant-1", "hostile"  # whom nobody hears of, and whom
 LINK_HOST = "mining.example.com"
 BASE_URL = f"https://{LINK_HOST}"
 PUBLIC_URL = "https://relay.example.com"
+CONSOLE_URL = "http://relay.internal:8081"
 OPERATOR, VIEWER, PROGRAM = "jana", "viktor", "wallboard"  # of the console
 TOLERANCE = 3600.0  # seconds; a signature is made once and sent for the whole of a part
 
@@ -110,6 +111,7 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         },
         "watchdog": "off",
         "console": {
+            "url": CONSOLE_URL,
             "users": {
                 OPERATOR: {"password": hashed(passwords[OPERATOR]), "role": "operator"},
                 VIEWER: {"password": hashed(passwords[VIEWER]), "role": "viewer"},

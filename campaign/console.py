@@ -16,7 +16,7 @@ from campaign.report import Report
 from campaign.requests import Request
 from campaign.seeds import FORM
 from campaign.target import Target
-from campaign.visits import answers, asking, entered, working
+from campaign.visits import answers, asking, entered, entered_by_link, working
 
 FULL = 20  # seconds under attack
 GROWTH = 100  # MB
@@ -24,6 +24,7 @@ SLOW, TABS = 120, 24  # logins that dribble, and streams of one who looks
 FORGERS = "127.0.22.1"
 SLOW_PEERS, VIEWERS = ("127.0.21.1", "127.0.21.2"), ("127.0.23.1",)
 OUT = "whoever may not is refused, and given no login"
+LINKED = "a link lets one in"
 NOTHING_DONE = "no form of theirs did anything"
 CROWDED = "strangers have as many connections as they get, or nothing was attacked"
 
@@ -34,6 +35,7 @@ async def console(target: Target, count: int, seed: int) -> Report:
     seconds = max(1.0, float(count))
     viewer, viewer_csrf = await entered(listener, VIEWER)
     operator, _ = await entered(listener, OPERATOR)
+    report.promise(LINKED, await entered_by_link(listener))
     facts = target.configured
     known = Known(viewer, viewer_csrf, operator, facts.admin_token, facts.api_token)
     end = time.monotonic() + seconds

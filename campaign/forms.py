@@ -113,7 +113,7 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
         frozenset({403}),
     ),
     "an invented link": (
-        lambda dice, _: _post(f"/console/enter/{dice.getrandbits(200):x}", "", OWN), frozenset({403, 429}),
+        lambda dice, _: _post(f"/console/enter/{dice.getrandbits(200):x}", "", OWN), frozenset({403}),
     ),
     "a huge form": (
         lambda _, known: _post(PAUSE, "x=" + "y" * 1_100_000, OWN, _cookie(known.operator)), frozenset({413}),

@@ -5,18 +5,20 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from campaign.configuration import OPERATOR
-from campaign.forms import COOKIE, HOST, OWN
+from campaign.forms import COOKIE, ELSEWHERE, HOST, OWN
 from campaign.pipelines import replies
 from campaign.report import Report
 from campaign.requests import Request
 from campaign.seeds import FORM
 from campaign.target import Target
+from tests.support.commands import relay
 from tests.support.patience import patience
 
 SOON = 3.0  # seconds of a machine at rest for a login, a page, a number or a probe
+COOKIES = re.compile(rf"{COOKIE}=([\w-]+)".encode())
 BETWEEN = 0.1  # seconds from one round to the next
 OPERATORS, PROGRAMS = "127.0.20.1", "127.0.20.2"
 PAGES = ("/console/now", "/console/destinations", "/console/deliveries", "/console/dead", "/console/audit")
@@ -33,12 +35,25 @@ async def entered(listener: Target, name: str, peer: str = OPERATORS) -> tuple[s
     fields = urlencode({"name": name, "password": listener.configured.passwords[name]}).encode()
     login = Request(b"POST", b"/console/login", (HOST, FORM, OWN), fields)
     [(status, head, _)] = await answers(listener, [login], peer)
-    cookie = re.search(rf"{COOKIE}=([\w-]+)".encode(), head)
+    cookie = COOKIES.search(head)
     if status != 303 or not cookie:
         return "", ""
     [(_, _, page)] = await answers(listener, [_page("/console/now", cookie[1])], peer)
     csrf = re.search(rb'name="csrf" value="(\w+)"', page)
     return cookie[1].decode(), csrf[1].decode() if csrf else ""
+
+
+async def entered_by_link(listener: Target) -> bool:
+    """Log in by a link. Its token, which also comes from elsewhere and to no page, and the session become canaries."""
+    done = await relay("console", "link", "-c", listener.config, env=listener.configured.env)
+    path = urlsplit(done.out.strip()).path.encode()
+    posts = [Request(b"POST", target, (HOST, FORM, site), b"")
+             for target, site in ((path, ELSEWHERE), (path + b"/more", OWN), (path, OWN))]  # fmt: skip
+    *_, (status, head, _) = await answers(listener, posts, OPERATORS)
+    if status != 303 or not (cookie := COOKIES.search(head)):
+        return False
+    listener.canaries.made |= {"console.link": path.rpartition(b"/")[2].decode(), "console.session": cookie[1].decode()}
+    return True
 
 
 async def working(listener: Target, report: Report, end: float) -> None:

@@ -221,7 +221,7 @@ class Relay:
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
         """What can wait until relay is ready: the first message must hold up no event."""
-        stack.push_async_callback(cancelled, asyncio.create_task(console.door.announce(self._front.operators_url)))
+        console.door.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 

@@ -4,6 +4,7 @@ A call is repeated only where a repetition cannot do anything twice: what reads,
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -39,6 +40,7 @@ PAGE_SIZE = 100  # the API's most
 MAX_ANSWER = 16 * 2**20  # bytes
 BUSY = frozenset({429, 502, 503, 504})
 SAFE = frozenset({"GET"})
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 
 class OperationsClient:
@@ -57,7 +59,7 @@ class OperationsClient:
         timeout: float = TIMEOUT,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._root = f"{base_url.rstrip('/')}/api/{quote(tenant, safe='')}/{quote(project, safe='')}/async"
+        self._root = f"{base_url.rstrip('/')}/api/{_segment(tenant)}/{_segment(project)}/async"
         try:
             self._path = urlsplit(self._root).path
         except ValueError:
@@ -85,7 +87,7 @@ class OperationsClient:
         return await self._call(Started, "POST", "/operation", body=request.sent())
 
     async def status(self, operation: str) -> Operation:
-        return await self._call(Operation, "GET", f"/operation/{_part(operation)}")
+        return await self._call(Operation, "GET", f"/operation/{_segment(operation)}")
 
     async def operations(
         self,
@@ -136,18 +138,18 @@ class OperationsClient:
             "forceTermination": force_termination,
             "notifyCallbacks": notify_callbacks,
         }
-        return await self._call(Cancelled, "DELETE", f"/operation/{_part(operation)}", body=body)
+        return await self._call(Cancelled, "DELETE", f"/operation/{_segment(operation)}", body=body)
 
     async def results(
         self, operation: str, *, detail: str = "summary", include_artifacts: bool = True, phase: str = ""
     ) -> Results:
         """`detail` is summary, detailed or download. PlatformError with status 409 until the operation has finished."""
         query = {"format": detail, "includeArtifacts": str(include_artifacts).lower(), "phase": phase}
-        return await self._call(Results, "GET", f"/operation/{_part(operation)}/results", query=query)
+        return await self._call(Results, "GET", f"/operation/{_segment(operation)}/results", query=query)
 
     async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried:
         body = (request or RetryOperation(retry_mode="resume")).sent()
-        return await self._call(Retried, "POST", f"/operation/{_part(operation)}/retry", body=body)
+        return await self._call(Retried, "POST", f"/operation/{_segment(operation)}/retry", body=body)
 
     async def register_webhook(self, request: RegisterWebhook) -> Webhook:
         return await self._call(Webhook, "POST", "/webhooks", body=request.sent())
@@ -158,13 +160,13 @@ class OperationsClient:
         return [_read(Webhook, row, "GET /webhooks") for row in rows or ()]
 
     async def delete_webhook(self, webhook: str) -> None:
-        await self._request("DELETE", f"/webhooks/{_part(webhook)}")
+        await self._request("DELETE", f"/webhooks/{_segment(webhook)}")
 
     async def submit_batch(self, request: SubmitBatch) -> Batch:
         return await self._call(Batch, "POST", "/batch", body=request.sent())
 
     async def batch(self, batch: str) -> Batch:
-        return await self._call(Batch, "GET", f"/batch/{_part(batch)}")
+        return await self._call(Batch, "GET", f"/batch/{_segment(batch)}")
 
     async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[Operation]:
         """The operation's state now, and again every so many seconds until it has ended."""
@@ -227,8 +229,11 @@ class OperationsClient:
         return document
 
 
-def _part(name: str) -> str:
-    """An id as one step of a path, whatever is in it."""
+def _segment(name: str) -> str:
+    """Return an id as one segment of a path. PlatformError for dot segments: clients and proxies resolve these, also
+    percent-encoded, and the token would go to another address."""
+    if _DOT_SEGMENT.search(name):
+        raise PlatformError(f"{name[:100]!r}: expected an id without '.' and '..' between slashes", status=400)
     return quote(name, safe="")
 
 

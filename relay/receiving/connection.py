@@ -43,12 +43,13 @@ class GuardedConnection(web.RequestHandler):
     """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header.
 
     Another one is for those who do not read their answers: aiohttp waits for them as long as they like. Meanwhile no
-    more of what they ask for is read.
+    more of what they ask for is read. What the kernel has taken for them counts as unread until it is acknowledged: it
+    takes megabytes, which small answers fill in minutes or never.
     """
 
     __slots__ = (
-        "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received", "_wire", "answering",
-        "guard", "held", "owner", "peer", "unread_since", "waiting_since",
+        "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received", "_unacknowledged_since",
+        "_wire", "answering", "guard", "held", "owner", "peer", "unread_since", "waiting_since",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
@@ -66,6 +67,7 @@ class GuardedConnection(web.RequestHandler):
         self.held = 0  # bytes of a body
         self.waiting_since = inf  # for headers
         self.unread_since = inf  # an answer, or the end of the connection
+        self._unacknowledged_since = inf  # bytes that the kernel has taken
         self._idle_from = inf
 
     @property
@@ -80,11 +82,15 @@ class GuardedConnection(web.RequestHandler):
 
     def unheard(self) -> bool:
         """Whether something has come that is not read yet: under load, most of a request's way is there."""
+        return self._in_kernel(termios.FIONREAD)
+
+    def _in_kernel(self, queue: int) -> bool:
+        """Return whether the socket's queue of this ioctl holds any bytes."""
         try:
-            waiting = fcntl.ioctl(self._wire.get_extra_info("socket").fileno(), termios.FIONREAD, bytes(4))
-        except (AttributeError, OSError, ValueError):  # it is closed
+            size = fcntl.ioctl(self._wire.get_extra_info("socket").fileno(), queue, bytes(4))
+        except (AttributeError, OSError, ValueError):  # it is closed, or the system does not say
             return False
-        return any(waiting)
+        return any(size)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
@@ -202,13 +208,15 @@ class GuardedConnection(web.RequestHandler):
         if self.unread_since == inf and self._wire.is_closing():
             self.unread_since = now  # the end of the last answer is still on its way
         patience = PROBE_TIMEOUT if self in self.guard.admission.reserved else self.guard.header_timeout
+        unacknowledged = self._in_kernel(termios.TIOCOUTQ)
+        self._unacknowledged_since = min(self._unacknowledged_since, now) if unacknowledged else inf
         if now - self.waiting_since > patience:
             self._give_up("headers", patience)
-        elif now - self.unread_since > self.guard.write_timeout:
+        elif now - min(self.unread_since, self._unacknowledged_since) > self.guard.write_timeout:
             self._give_up("answer", self.guard.write_timeout)
 
     def _give_up(self, awaited: str, seconds: float) -> None:
-        self.waiting_since = self.unread_since = inf
+        self.waiting_since = self.unread_since = self._unacknowledged_since = inf
         self.guard.given_up(awaited)
         self.guard.lines.warning(log, "connection.too_slow", peer=self.peer, awaited=awaited, seconds=seconds)
         self._wire.abort()

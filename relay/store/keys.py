@@ -122,7 +122,6 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
     {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
                                            sealed; relay/store/trials.py); for a week
-    {relay}:console:started        string  a process has just laid the link that is printed at the start
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)

@@ -70,11 +70,6 @@ class Sessions:
         content = self._read(key, await write(self._redis, self._redis.getdel(key)))
         return Link(**content) if content else None
 
-    async def first(self, seconds: float) -> bool:
-        """True for one process of those that start within so long."""
-        key = f"{keys.CONSOLE}started"
-        return bool(await write(self._redis, self._redis.set(key, 1, nx=True, ex=max(1, int(seconds)))))
-
     async def _write(self, key: str, content: Mapping[str, Any], seconds: float) -> None:
         text = json.dumps(content).encode("utf-8", "replace")
         stored = text if self._sealer is None else self._sealer.seal(text, SESSION, key)

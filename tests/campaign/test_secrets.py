@@ -37,6 +37,16 @@ def test_a_secret_is_found_in_every_spelling(written: bytes) -> None:
     assert {*report.broken} == {NOWHERE}
 
 
+def test_a_secret_that_relay_made_is_found() -> None:
+    canaries, report, said = Canaries(made={"console.link": "hA7-token"}), Report("secrets"), Outputs()
+    said.add("the log", b"path=/console/enter/hA7-token")
+
+    target: Any = SimpleNamespace(canaries=canaries)
+    look(report, said, target)
+
+    assert "console.link" in report.broken[NOWHERE][0]
+
+
 def test_what_is_none_is_not_found_and_a_secret_is_named() -> None:
     assert [*CANARIES.within(b"q9LEAK, x7Kw, sha256=abc, whsec_AAAA" * 100)] == []
     assert "a.secret" in next(CANARIES.within(b"token=" + SECRET))

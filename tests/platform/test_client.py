@@ -185,11 +185,27 @@ def test_what_is_no_address_is_said_at_once() -> None:
 
 
 async def test_ids_are_one_step_of_a_path_whatever_is_in_them() -> None:
-    answers: dict[str, list[Any]] = {"GET /api/t/p/async/operation/../x?y": [(404, {})]}
+    answers: dict[str, list[Any]] = {"GET /api/t/p/async/operation/a/b?c%2e%2e": [(404, {})]}
     async with scripted_platform(answers) as platform, client_of(platform.url) as client:
-        with pytest.raises(PlatformError, match=r"operation/\.\.%2Fx%3Fy: 404"):
-            await client.status("../x?y")
-    assert platform.asked[0].path == "/api/t/p/async/operation/../x?y"
+        with pytest.raises(PlatformError, match=r"operation/a%2Fb%3Fc%252e%252e: 404"):
+            await client.status("a/b?c%2e%2e")
+    assert platform.asked[0].path == "/api/t/p/async/operation/a/b?c%2e%2e"
+
+
+@pytest.mark.parametrize("name", [".", "..", "../x", "x/..", "a/../b", "a\\..\\b", "./x"])
+async def test_no_id_leads_to_another_address(name: str) -> None:
+    calls = [
+        lambda c: c.status(name), lambda c: c.results(name), lambda c: c.cancel(name), lambda c: c.retry(name),
+        lambda c: c.batch(name), lambda c: c.delete_webhook(name),
+    ]  # fmt: skip
+    async with scripted_platform({}) as platform, client_of(platform.url) as client:
+        for call in calls:
+            with pytest.raises(PlatformError, match="expected an id without") as caught:
+                await call(client)
+            assert not caught.value.temporary
+        with pytest.raises(PlatformError, match="expected an id without"):
+            OperationsClient(platform.url, tenant=name, project="p")
+    assert platform.asked == []
 
 
 async def test_watching_ends_with_the_operation() -> None:

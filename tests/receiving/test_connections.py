@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -210,6 +211,49 @@ async def test_an_answer_that_is_not_read_is_waited_for_so_long_and_what_comes_b
         writer.transport.abort()
         await runner.cleanup()
     assert count("connections_given_up", listener="public", awaited="answer") == given_up + 1
+
+
+@asynccontextmanager
+async def answered_in_kernel(guard: Guard) -> AsyncIterator[tuple[socket.socket, Any]]:
+    """A client that takes nothing, and its connection, which has answered all and waits for the next request."""
+    async with receiving(guard=guard) as front:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, front.runner.addresses[0])
+            await loop.sock_sendall(client, HEALTHZ * 100)
+            await loop.sock_recv(client, 1)
+            [connection] = guard.connections
+            await until(lambda: connection.idle_since < inf)
+            yield client, connection
+
+
+async def test_an_answer_that_the_kernel_holds_for_a_client_is_unread() -> None:
+    guard = Guard(header_timeout=patience(), idle_timeout=3600.0)
+    async with answered_in_kernel(guard) as (_, connection):
+        now = guard.clock()
+        for seconds in (0, 20):
+            guard.look(now + seconds, [connection])
+            assert guard.connections == {connection}
+
+        guard.look(now + 20.1, [connection])
+
+        await until(lambda: not guard.connections)
+
+
+async def test_an_answer_that_the_client_takes_in_time_is_none() -> None:
+    guard = Guard(header_timeout=patience(), idle_timeout=3600.0)
+    async with answered_in_kernel(guard) as (client, connection):
+        now, answers = guard.clock(), b""
+        guard.look(now, [connection])
+        while answers.count(b"ok") < 100:
+            answers += await asyncio.get_running_loop().sock_recv(client, 2**16)
+        await until(lambda: guard.look(now + 19, [connection]) or connection._unacknowledged_since == inf)
+
+        guard.look(now + 20.1, [connection])
+
+        assert guard.connections == {connection}
 
 
 async def test_pipelined_requests_are_all_answered_in_order() -> None:

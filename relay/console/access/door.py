@@ -7,13 +7,13 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from relay.config import OPERATOR, VIEWER, Config
+from relay.config import OPERATOR, Config
 from relay.console.access import messages
 from relay.console.access.entrance import Entrance
 from relay.console.access.forms import LOOKING, carries, shows, to_login
-from relay.console.access.links import AT_START, Links, make_link
+from relay.console.access.links import Links
 from relay.console.access.login import Login
-from relay.console.access.origin import API_HEADERS, HEADERS, LIVE, STATIC, is_ours, is_page
+from relay.console.access.origin import API_HEADERS, HEADERS, LIVE, PAGES, STATIC, is_ours, is_page, route_of
 from relay.console.access.pages import Render, plain
 from relay.console.access.passwords import Passwords
 from relay.console.access.programs import Programs
@@ -29,8 +29,6 @@ from relay.store.sessions import Sessions
 from relay.store.tries import Tries
 
 log = structlog.get_logger(__name__)
-
-ONCE = 5.0  # seconds within which the processes of one relay start
 
 
 class Door:
@@ -89,17 +87,12 @@ class Door:
             for header, value in (HEADERS if is_page(request.path) else API_HEADERS).items():
                 response.headers.setdefault(header, value)
 
-    async def announce(self, base: str) -> None:
-        """Print a link that lets in one person who looks, where nothing else would let in anybody."""
-        if not self._loopback or self._config().console.configured:
-            return
-        try:
-            if not await self._sessions.first(ONCE):
-                return
-            link = await make_link(self._sessions, self._config().console.url or base, VIEWER, AT_START)
-        except StoreUnavailable:  # which is in the log already; a command makes another
-            return
-        log.info("console.link", link=link, role=VIEWER, minutes=10, meaning="lets one person look, once")
+    def announce(self, base: str) -> None:
+        """Log the way into a console for which nobody is configured: a command, since a link is a secret."""
+        if self._loopback and not self._config().console.configured:
+            log.info(
+                "console.link", console=f"{self._config().console.url or base}{PAGES}", command="relay console link"
+            )
 
     async def aclose(self) -> None:
         self._passwords.close()
@@ -139,10 +132,10 @@ class Door:
             who = await _available(self._visitors.who(request))
             acting = request.method not in LOOKING
             if who and acting and not (self._entrance.from_here(request) and shows(request, who)):
-                self._entrance.lines.warning(log, "console.forged", peer=client_of(request), path=request.path)
+                self._entrance.lines.warning(log, "console.forged", peer=client_of(request), path=route_of(request))
                 raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
         if who is None:
-            self._entrance.lines.warning(log, "console.refused", peer=client_of(request), path=request.path)
+            self._entrance.lines.warning(log, "console.refused", peer=client_of(request), path=route_of(request))
             raise HttpProblem(
                 401,
                 "Show a token of console.tokens: Authorization: Bearer …",

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from relay.config import Config, Console
 from relay.console.access import messages
-from relay.console.access.origin import leading_back, same_origin
+from relay.console.access.origin import leading_back, route_of, same_origin
 from relay.console.access.pages import Render, answer
 from relay.console.access.roles import role_of
 from relay.console.access.visitors import Visitors
@@ -87,7 +87,7 @@ class Entrance:
 
     def elsewhere(self, request: web.Request, why: str) -> web.Response:
         """What a page of somebody else has sent, in the name of whoever looks at it."""
-        self.lines.warning(log, "console.forged", why, peer=client_of(request), reason=why, path=request.path)
+        self.lines.warning(log, "console.forged", why, peer=client_of(request), reason=why, path=route_of(request))
         return self.refused(request, messages.REFUSED, messages.ELSEWHERE)
 
     def refused(

@@ -1,6 +1,7 @@
 """Links that let one person in, once. Opening one changes nothing, since whatever previews links opens them, too."""
 
 import secrets
+from math import inf
 
 from aiohttp import web
 
@@ -11,13 +12,12 @@ from relay.console.access.origin import PAGES, START
 from relay.console.access.pages import answer
 from relay.console.access.roles import LINK
 from relay.receiving import request_body
-from relay.receiving.connection import client_of
 from relay.store.sessions import Link, Session, Sessions
 
 MINUTES = 10
 ID = 32  # random bytes
 LONGEST = 100
-AT_START = "whoever started relay"
+RECORDED = 1.0  # seconds between two refusals that are recorded: 256 random bits need no throttle, the log does
 
 
 class Links:
@@ -26,6 +26,7 @@ class Links:
     def __init__(self, entrance: Entrance, sessions: Sessions) -> None:
         self._entrance = entrance
         self._sessions = sessions
+        self._recorded = -inf
 
     def routes(self) -> list[web.RouteDef]:
         serving, path = self._entrance.serving, f"{PAGES}/enter/{{token}}"
@@ -41,13 +42,12 @@ class Links:
         entrance = self._entrance
         if not entrance.from_here(request):
             return entrance.elsewhere(request, "link")
-        if wait := await entrance.wait(request, f"{LINK} {client_of(request)}"):
-            return entrance.later(request, wait)
         link = await self._sessions.take(request.match_info["token"][:LONGEST])
         if link is None:
-            await entrance.turned_away(request, "", LINK, "used, too old, or none")
+            if (now := entrance.clock()) - self._recorded >= RECORDED:
+                self._recorded = now
+                await entrance.turned_away(request, "", LINK, "used, too old, or none")
             return entrance.refused(request, messages.NOT_LET_IN, messages.USED)
-        await entrance.right(request, f"{LINK} {client_of(request)}")
         session = Session(f"guest of {link.maker}", LINK, entrance.clock(), role=link.role)
         return await entrance.let_in(request, session, START)
 

@@ -1,6 +1,7 @@
 """What a browser is told to keep to, and whether a request comes from a page of ours. Pure."""
 
 import hmac
+import re
 from hashlib import blake2b
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
 LIVE = f"{PAGES}/live/"  # what pages ask for by themselves, whether or not anybody looks
 LONGEST = 1000  # characters of an address that a login leads back to
+# A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
+PAGE = re.compile(rf"{PAGES}(?:/[\w-]+)*/?(?:\?[!-\[\]-~]*)?", re.ASCII)
 # `same-origin`, not `no-referrer`: with that, forms say `Origin: null`, and without TLS that is all they say. Nothing
 # leads to other sites either way. `form-action` also binds where a form is redirected to.
 HEADERS = {
@@ -52,11 +55,15 @@ def same_origin(request: web.Request, url: str) -> bool:
 
 
 def leading_back(address: str) -> str:
-    """This address, if it is a page of ours, whatever a browser makes of it; else the first page."""
-    ours = address == PAGES or address.startswith((f"{PAGES}/", f"{PAGES}?"))
-    plain = address.isascii() and address.isprintable() and not {*"\\ "} & {*address}
-    own = address.startswith(LOGIN) or "/../" in f"{address.partition('?')[0]}/"
-    return address if ours and plain and not own and len(address) <= LONGEST else START
+    """Return this address if it is a page of the console, else the first page."""
+    ours = len(address) <= LONGEST and PAGE.fullmatch(address) and not address.startswith(LOGIN)
+    return address if ours else START
+
+
+def route_of(request: web.Request) -> str:
+    """Return the pattern of the request's route, for the log: its path may hold the token of a link."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
 
 
 def csrf_of(id_: str) -> str:

@@ -11,7 +11,7 @@ from relay.console.access import messages
 from relay.console.access.begun import Begun
 from relay.console.access.entrance import Entrance
 from relay.console.access.id_token import UnknownKey, Untrusted, claims_of, groups_in, name_in
-from relay.console.access.origin import PAGES, alike, leading_back
+from relay.console.access.origin import PAGES, alike, leading_back, route_of
 from relay.console.access.provider import Metadata, Provider, ProviderAway
 from relay.console.access.roles import OIDC, groups_of_use, mark_of_provider, role_of_groups
 from relay.receiving.connection import client_of
@@ -138,7 +138,7 @@ class SingleSignOn:
         """No try: any page can lead whoever looks at it here, and with them all who share their address."""
         why = "this browser has begun no login, or more than ten minutes ago"
         self._entrance.lines.warning(
-            log, "console.refused", OIDC, peer=client_of(request), path=request.path, reason=why
+            log, "console.refused", OIDC, peer=client_of(request), path=route_of(request), reason=why
         )
         return self._entrance.refused(request, messages.NOT_LET_IN, messages.UNCERTAIN)
 

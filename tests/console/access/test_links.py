@@ -56,40 +56,55 @@ async def test_redis_has_its_hash_for_ten_minutes(here: Served) -> None:
     assert 0 < await here.store.redis.ttl(key) <= MINUTES * 60
 
 
-async def test_one_who_guesses_waits(here: Served, browser: Browser) -> None:
-    statuses = [(await browser.post(f"/console/enter/guess-{number}")).status for number in range(8)]
+async def test_wrong_passwords_and_links_from_one_address_keep_no_link_out(store: Store, clock: Clock) -> None:
+    async with served(console(USERS), store, clock) as here, here.browser() as browser:
+        passwords = [(await browser.log_in("jana", "wrong")).status for _ in range(25)]
+        links = [(await browser.post(f"/console/enter/guess-{number}")).status for number in range(25)]
 
-    assert statuses == [403] * 6 + [429] * 2
-    assert "Try again in 1 second." in (await browser.post("/console/enter/guess")).text
-    assert {entry.outcome for entry in await here.audit()} == {"refused: used, too old, or none"}
+        assert passwords[-1] == 429
+        assert {*links} == {403}
+        assert (await browser.post(await made(here))).status == 303
+
+
+async def test_refused_links_are_recorded_once_a_second(here: Served, browser: Browser, clock: Clock) -> None:
+    with capture_logs() as lines:
+        for _ in range(2):
+            for number in range(3):
+                await browser.post(f"/console/enter/guess-{number}")
+            clock.advance(1.0)
+
+    refused = ["refused: used, too old, or none"] * 2
+    assert [entry.outcome for entry in await here.audit()] == refused
+    assert [line["outcome"] for line in lines] == refused
+
+
+async def test_the_log_has_the_pattern_of_a_route_and_no_token(here: Served, browser: Browser) -> None:
+    link = await made(here)
+    with capture_logs() as lines:
+        await browser.post(link, headers={"Sec-Fetch-Site": "cross-site"})
+        await browser.get(f"{link}/more")
+        await browser.post(f"{link}/more")
+        await browser.get(link.replace("/console/", "/api/v1/"))
+        await browser.post(link)
+
+    assert link.rpartition("/")[2] not in str(lines)
+    assert [line.get("path") for line in lines] == ["/console/enter/{token}", "unknown", None]
 
 
 class TestAtTheStart:
-    async def test_one_process_prints_one(self, store: Store, clock: Clock) -> None:
-        async with served(console(), store, clock) as here, here.browser() as browser:
-            with capture_logs() as lines:
-                await asyncio.gather(*(here.door.announce(here.url) for _ in range(4)))
-            (line,) = [line for line in lines if line["event"] == "console.link"]
-
-            assert (line["role"], line["minutes"]) == ("viewer", 10)
-            assert (await browser.post(line["link"])).status == 303
-            assert (await browser.get("/console/now")).text.startswith("guest of whoever started relay viewer link")
-
-    @pytest.mark.parametrize(("parts", "loopback"), [((USERS,), True), ((), False)])
-    async def test_none_is_printed_where_others_can_log_in_or_come(
-        self, store: Store, clock: Clock, parts: tuple[str, ...], loopback: bool
+    @pytest.mark.parametrize(
+        ("parts", "loopback", "events"),
+        [((), True, ["console.link"]), ((USERS,), True, []), ((), False, [])],
+        ids=["nobody configured", "users", "not on loopback"],
+    )
+    async def test_the_command_is_logged_where_nothing_else_lets_anybody_in(
+        self, store: Store, clock: Clock, parts: tuple[str, ...], loopback: bool, events: list[str]
     ) -> None:
         async with served(console(*parts), store, clock, loopback=loopback) as here:
             with capture_logs() as lines:
-                await here.door.announce(here.url)
+                here.door.announce(here.url)
 
-        assert lines == []
-
-    async def test_without_a_store_relay_starts_all_the_same(self, clock: Clock) -> None:
-        away = Store.open("unix:///nonexistent.sock", worker="w")
-        async with served(console(), away, clock) as here:
-            with capture_logs() as lines:
-                await here.door.announce(here.url)
-        await away.aclose()
-
-        assert lines == []
+        assert [line["event"] for line in lines] == events
+        assert all(
+            (line["console"], line["command"]) == (f"{here.url}/console", "relay console link") for line in lines
+        )

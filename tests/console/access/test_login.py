@@ -47,7 +47,9 @@ async def test_part_of_what_is_no_page_leads_the_whole_page_to_the_first(browser
     [
         "https://evil.example/", "//evil.example/console", "/console\\@evil.example", "/consoles", "/metrics", "",
         "/console/../metrics", "/console/\r\nX: y", "javascript:alert(1)", "/console/login?next=/console/login",
-        "/console/" + "x" * 2000,
+        "/console/" + "x" * 2000, "/console/%2e%2e/metrics", "/console/%252e%252e/metrics", "/console/%2E./metrics",
+        "/console/now/..", "/console/.", "/console//evil.example", "/console/%5c%5cevil.example", "/console/now;x",
+        "/console/now?x=\\y", "/console/now#x y", "console/now", "HTTPS:/console/now", "/console/%0d%0aX:y",
     ],
 )  # fmt: skip
 async def test_a_login_leads_nowhere_else(browser: Browser, back: str) -> None:
