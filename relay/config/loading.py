@@ -15,6 +15,7 @@ from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
 from relay.policy.destinations import Channels, modes_at, read_destinations
+from relay.policy.retry import RetryPolicy
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {
@@ -147,9 +148,10 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
 
 def _with_inherited_retries(config: Config) -> Config:
     """What a destination's retry leaves out, it takes from the one at the top."""
+    inherited = config.retry.model_dump(exclude={"give_up_after"})
     heirs = {
         name: destination.model_copy(
-            update={"retry": config.retry.model_copy(update=destination.retry.model_dump(exclude_unset=True))}
+            update={"retry": RetryPolicy(**inherited | destination.retry.model_dump(exclude_unset=True))}
         )
         for name, destination in config.destinations.items()
         if destination.retry

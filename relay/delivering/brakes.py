@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 
 from relay.store.settling import Pause
 
+IN_HAND = 3.0  # seconds from a claim until what was claimed is sent; from then on the store's own pause holds
+
 
 class Brakes:
     """`clock` is in seconds since the epoch."""
@@ -21,7 +23,8 @@ class Brakes:
         self._until = {scope: until for scope, until in self._until.items() if until > now}
         for pause in pauses:
             if not pause.witnessed:
-                self._until[pause.scope] = max(self._until.get(pause.scope, 0.0), now + pause.seconds)
+                until = now + min(pause.seconds, IN_HAND)
+                self._until[pause.scope] = max(self._until.get(pause.scope, 0.0), until)
 
     def release(self, *scopes: str) -> None:
         """Forget what something got through."""

@@ -123,7 +123,7 @@ class Serving:
                 destination.language or defaults.language or "",
                 zone,
                 destination.mention,
-                (destination.retry or self._config.retry).model_dump(exclude={"give_up_after"}),
+                (destination.retry or self._config.retry).model_dump(include=set(RetryPolicy.model_fields)),
                 destination.alert_after or 0,
             ),
             hours,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from relay.errors import ConfigError
-from relay.policy.retry import RetryPolicy
+from relay.policy.retry import Patience, RetryPolicy
 from relay.policy.watchdog import Watchdog
 from relay.receiving.sources import RateLimit
 from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
@@ -24,7 +24,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert config.server.drain == 5.0
     assert (config.redis.url, config.redis.durability, config.redis.replicas) == ("", "auto", 1)
     assert (config.data_dir, config.language, config.timezone, config.templates) == (Path("data"), "en", "UTC", None)
-    assert config.retry == RetryPolicy()
+    assert config.retry == Patience(give_up_after=3 * 86_400)
     signature = config.sources["async-operations"].signature
     assert (signature.scheme, signature.header, signature.tolerance) == ("hmac-sha256", "", 300.0)
     assert config.warnings == ()
@@ -50,7 +50,7 @@ def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out()
         ("mode: live", "retry: {retryDelay: 1s}"),
     )
 
-    assert config.retry == RetryPolicy(max_retries=9, retry_delay=300, max_delay=7200)
+    assert config.retry == Patience(max_retries=9, retry_delay=300, max_delay=7200)
     assert config.destinations["team"].retry == RetryPolicy(max_retries=9, retry_delay=1, max_delay=7200)
     assert config.destinations["analysts"].retry is None
 

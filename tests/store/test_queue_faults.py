@@ -189,6 +189,7 @@ class TestMemory:
             "over",
             "job",
             "jobs",
+            "state",
         }
 
     async def test_everything_that_stays_behind_expires(self, store: Store) -> None:

@@ -176,7 +176,7 @@ class Verdict:
         for name, attempts in deliveries.items():
             marks = [one.delivery.unknown for one in attempts if one.number >= 0]
             times = 1 + self._record.replays[name]
-            if marks.count(False) > times or len(marks) > 2 * times:
+            if marks.count(False) > times:
                 yield f"{name}: arrived {len(marks)} times, {marks.count(True)} of them marked as a repetition"
 
     def _message(self, attempt: Attempt) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from relay.delivering.outcome import Limits, failure_of
 from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.silences import Hold
 from relay.errors import DeliveryError, StoreUnavailable
-from relay.policy.retry import RetryPolicy
+from relay.policy.retry import Patience, RetryPolicy
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Attempt, Record
 
@@ -23,9 +23,9 @@ def fault(pick: Random, delivery: Delivery) -> DeliveryError:
             DeliveryError("550 no such mailbox", permanent=True),
             DeliveryError("451 come back later", retry_after=wait),
             DeliveryError("is_archived", pause="destination"),
-            DeliveryError("token_revoked", pause="channel"),
+            DeliveryError("token_revoked", pause="channel", unsent=True, refused=True),
             DeliveryError("429", pause="limit", retry_after=wait),
-            DeliveryError("no answer within 15 s", outcome_unknown=not delivery.edits),
+            DeliveryError("no answer within 15 s", pause="channel", outcome_unknown=not delivery.edits),
         ]
     )
 
@@ -118,14 +118,17 @@ class Work:
         if error.outcome_unknown and pick.random() < 0.5:
             self._record.arrived(attempt)
         limits = CHANNELS[delivery.channel].limits if delivery.channel in CHANNELS else _unlimited
-        failure = failure_of(error, delivery, policy=RetryPolicy(), limits=limits, now=self._now(), jitter=pick.random)
-        if failure.reason and failure.given_up:
+        failure = failure_of(
+            error, delivery, policy=RetryPolicy(), give_up_after=Patience().give_up_after, limits=limits,
+            now=self._now(), jitter=pick.random,
+        )  # fmt: skip
+        if failure.reason:
             reason = failure.reason
             self._settle = lambda: store.dead_letter(delivery, reason, str(error))
         else:
             self._settle = lambda: store.reschedule(
                 delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt, unknown=failure.unknown,
-                holds=failure.pauses,
+                of_channel=failure.of_channel, holds=failure.pauses,
             )  # fmt: skip
         self._unknown = failure.unknown
 

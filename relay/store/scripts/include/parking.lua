@@ -2,10 +2,7 @@
 -- A delivery whose channel, destination or limit is paused for long leaves the queue, so that nobody looks at it again
 -- and again. {relay}:parking says when to look at each place: at the end of its pause, or at once when that is lifted.
 --- @include "outcomes"
-local CHUNK = 500 -- so many come back in one step: a claim stays quick
 local RECHECK = 1000 -- ms; a place whose probe was lost sends the next one after so long
-local REPEAT = 900000 -- ms between two probes with one message that may have arrived, where others wait
-local PROBERS = 100 -- so many are looked at for the next probe
 
 local HOLDS = P .. 'holds' -- the limits that are throttled for long
 
@@ -66,6 +63,13 @@ end
 
 local function look_at(place) redis.call('ZADD', PARKING, 'XX', 0, place) end
 
+local reopen_places
+do -- the rest is of this file alone
+
+local CHUNK = 500 -- so many come back in one step: a claim stays quick
+local REPEAT = 900000 -- ms between two probes with one message that may have arrived, where others wait
+local PROBERS = 100 -- so many are looked at for the next probe
+
 local function bring_back(place, ids)
   for _, id in ipairs(ids) do
     redis.call('ZREM', parked_key(place), id)
@@ -102,6 +106,8 @@ local function reopen(place)
   redis.call('ZADD', PARKING, probe and now + RECHECK or 0, place)
 end
 
-local function reopen_places()
+function reopen_places()
   for _, place in ipairs(redis.call('ZRANGEBYSCORE', PARKING, '-inf', now, 'LIMIT', 0, 10)) do reopen(place) end
+end
+
 end

@@ -6,6 +6,9 @@
 local throttled = nil -- whether any limit is for long, and
 local resumed = {} -- what was lifted; as far as this step knows
 
+local pause
+do -- the rest is of `pause` alone
+
 local WITNESS = 60000 -- ms within which another message has to fail as well, before a channel counts as broken
 
 -- Whether a failure that may be the message's own pauses its channel: where that is paused already, or with the second.
@@ -17,7 +20,7 @@ end
 
 -- Whether the delivery is parked then, and comes back with the others, also where what it waits for ends before its time.
 -- request.failed_probe: its channel did not even answer without a message; request.probing: it went ahead of the others.
-local function pause(id, request)
+function pause(id, request)
   local parks = false
   throttled, resumed = nil, {}
   for _, p in ipairs(request.pauses or {}) do
@@ -38,6 +41,8 @@ local function pause(id, request)
     if of_channel and request.failed_probe then redis.call('HSET', P .. 'state:' .. p.scope, 'deaf', now) end
   end
   return parks
+end
+
 end
 
 -- What got through says that all it needs works, and that this address takes it (suppressions.lua, bounce).

@@ -1,5 +1,8 @@
 -- What delivering sees of a channel and of a destination's address: the last success, and since when and why it fails.
 --- @include "keys"
+local record_success, record_failure
+do -- the rest is of this file alone
+
 local STATE_KEPT = 60 * DAY -- operations may ask for any number of addresses
 local recorded = {} -- scope → 'works' or 'fails', as this step has written it
 
@@ -11,7 +14,7 @@ local function record_state(scope, state, ...)
   if state == 'fails' or added > 0 then redis.call('PEXPIRE', P .. 'state:' .. scope, STATE_KEPT) end
 end
 
-local function record_success(scopes)
+function record_success(scopes)
   for _, scope in ipairs(scopes) do
     if recorded[scope] ~= 'works' then record_state(scope, 'works', 'works', now, 'since', '', 'refused', '') end
   end
@@ -19,7 +22,7 @@ end
 
 -- refused: a token, a login or an address of relay's own was refused, and no time mends that.
 -- id: of the delivery that failed.
-local function record_failure(scopes, id, cause, refused)
+function record_failure(scopes, id, cause, refused)
   for _, scope in ipairs(scopes) do
     if recorded[scope] ~= 'fails' then
       local since = redis.call('HGET', P .. 'state:' .. scope, 'since')
@@ -27,4 +30,6 @@ local function record_failure(scopes, id, cause, refused)
                    'refused', refused and '1' or '')
     end
   end
+end
+
 end
