@@ -39,25 +39,26 @@ class Blockers:
         self._admin = admin
         self._config = config
         self._now = now
-        self._places = dict[tuple[str, ...], Blocker | None]()
+        self._places = dict[tuple[str | bool, ...], Blocker | None]()
 
     async def of(self, letter: DeadLetter) -> Blocker | None:
         """The first that would hold it, in the order in which a delivery meets them; None where it is sent at once."""
-        place = letter.destination, letter.channel, letter.address, letter.kind, letter.event
+        place = letter.destination, letter.channel, letter.address, letter.kind, letter.event, letter.essential
         if place not in self._places:
             self._places[place] = await self._of_place(letter)
         return self._places[place] or await self._silenced(letter)
 
     async def _of_place(self, letter: DeadLetter) -> Blocker | None:
-        entries = await self._suppressions.among(letter.destination, [letter.address])
-        if (entry := entries.get(letter.address)) and letter.kind != "roundup":
+        entry = (await self._suppressions.among(letter.destination, [letter.address])).get(letter.address)
+        passes = letter.kind == "roundup" or (entry and entry.reason == Held.UNSUBSCRIBED and letter.essential)
+        if entry and not passes:
             scope = "" if entry.destination == EVERYWHERE else f" -d {entry.destination}"
             why = ": ".join(filter(None, (REASONS.get(entry.reason, ""), entry.detail)))
             lift = f"`relay suppressed remove {letter.address}{scope}` first"
             return Blocker(f"{letter.address} is suppressed{f' ({why})' if why else ''}: {lift}", refuses=True)
         if not self._is_configured(letter):
             return Blocker(f"it waits: the configuration has no {letter.address} at {letter.destination} any more")
-        return await self._paused(letter)
+        return await self.paused(letter.destination, letter.channel, letter.address)
 
     def _is_configured(self, letter: DeadLetter) -> bool:
         if letter.event == ACTION_REQUESTED or (letter.destination == DYNAMIC and self._config.dynamic_destinations):
@@ -65,22 +66,32 @@ class Blockers:
         destination = self._config.destinations.get(letter.destination)
         return destination is not None and letter.address in destination.addresses
 
-    async def _paused(self, letter: DeadLetter) -> Blocker | None:
-        by_hand = f"{SCOPE}{letter.destination}"
+    async def paused(self, destination: str, channel: str, address: str) -> Blocker | None:
+        """Who paused it, or what does not work there."""
+        by_hand = f"{SCOPE}{destination}"
         scopes = [
             by_hand,
-            f"channel:{letter.channel}",
-            f"destination:{letter.destination}/{letter.address}",
-            f"limit:{letter.channel}:post:{letter.address}",
+            f"channel:{channel}",
+            f"destination:{destination}/{address}",
+            f"limit:{channel}:post:{address}",
         ]
         paused = await self._admin.paused(scopes)
         if by_hand in paused:
-            resume = f"`relay resume {letter.destination}` ends that"
-            return Blocker(f"it waits: {letter.destination} is paused ({paused[by_hand][1]}); {resume}")
+            resume = f"`relay resume {destination}` ends that"
+            return Blocker(f"it waits: {destination} is paused ({paused[by_hand][1]}); {resume}")
         for scope in scopes:
             if scope in paused:
                 return Blocker(f"it waits until {scope.partition(':')[2]} works again: {paused[scope][1]}")
         return None
+
+    async def broken(self, destination: str) -> list[str]:
+        """What waits at a destination that nobody has paused any more, and for what."""
+        settings = self._config.destinations.get(destination)
+        found = dict[str, str]()
+        for address in settings.addresses if settings else ():
+            if settings and (blocker := await self.paused(destination, settings.channel, address)):
+                found.setdefault(blocker.sentence, address)
+        return [f"{address}: {sentence}" for sentence, address in found.items()]
 
     async def _silenced(self, letter: DeadLetter) -> Blocker | None:
         """Of what keeps no event of its own, only what happens next is known to be held."""
