@@ -1,6 +1,7 @@
 """relay dead: the dead letters and the quarantine, to look at, replay or drop."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import show as show_page
 from relay.cli.session import StoreSession, with_store
 from relay.operating import acts
+from relay.operating.blockers import Blockers
 from relay.operating.entries import Entry, all_entries, entries_named, short
 from relay.operating.filters import Filter
 from relay.store.dead_letters import DeadLetter
@@ -103,7 +105,8 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
     """Deliver these again, with fresh attempts; read quarantined events again, by today's rules. Each happens once.
 
     They are named by their ids, or by filters, all of which must hold; --dry-run says first which these are. If one
-    of the ids is unknown, nothing is done. Leaves with 1 if a quarantined event still cannot be taken.
+    of the ids is unknown, nothing is done. What would not be sent because its address is suppressed stays; of what
+    has to wait it says for what. Leaves with 1 if one of them stays.
     """
     selection = Filter(**filters)
     _require_names(ids, selection, every=every)
@@ -113,15 +116,24 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
         if dry_run:
             _report(entries, "would replay", ids, as_json=as_json, key="would_replay")
             return
-        faults: dict[str, str] = {}
+        faults, waits = dict[str, str](), dict[str, str]()
+        blockers = Blockers(session.store, session.admin, session.config, session.clock())
 
         async def replayed(entry: Entry) -> bool:
-            if fault := await acts.replay(session.admin, entry, session.take):
+            if isinstance(entry, Quarantined):
+                fault = await acts.take_again(session.admin, entry, session.take)
+            else:
+                blocker = await blockers.of(entry)
+                fault = await acts.replay_letter(session.admin, entry, blocker)
+                if blocker and not fault:
+                    waits[entry.id] = blocker.sentence
+            if fault:
                 faults[entry.id] = fault
             return not fault
 
         await acts.audited(session.act, "replay", entries, replayed, selection.given)
-        _report([entry for entry in entries if entry.id not in faults], "replayed", ids, as_json=as_json, faults=faults)
+        done = [entry for entry in entries if entry.id not in faults]
+        _report(done, "replayed", ids, as_json=as_json, faults=faults, waits=waits)
         if faults:
             raise SystemExit(1)
 
@@ -179,17 +191,21 @@ async def _filtered(session: StoreSession, selection: Filter) -> list[Entry]:
 
 def _report(
     entries: list[Entry], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
-    faults: dict[str, str] | None = None,
+    faults: dict[str, str] | None = None, waits: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """What was done, and what was not; facts on standard output, faults on standard error.
+    """What was done, what that has to wait for, and what was not done; facts on standard output, faults on standard
+    error.
 
     Where nobody named them one by one, they are counted.
     """
     if as_json:
-        print_json({key or verb: [entry.id for entry in entries], "count": len(entries), "failed": faults or {}})
+        done = {key or verb: [entry.id for entry in entries], "count": len(entries), "failed": faults or {}}
+        print_json(done if waits is None else {**done, "waits": waits})
         return
     for entry in entries:
         click.echo(f"{verb} {visible(short(entry.id))}  {headline(entry)}")
+        if entry.id in (waits or {}):
+            click.echo(visible(f"  {(waits or {})[entry.id]}"))
     for name, fault in (faults or {}).items():
         click.echo(visible(f"{short(name)}: {fault}"), err=True)
     if not ids:

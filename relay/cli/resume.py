@@ -9,6 +9,7 @@ from relay.cli.pause import destination_argument
 from relay.cli.session import StoreSession, with_store
 from relay.errors import RelayError
 from relay.operating import pauses
+from relay.operating.blockers import Blockers
 from relay.store.operator_pauses import OperatorPauses
 
 
@@ -16,11 +17,14 @@ from relay.store.operator_pauses import OperatorPauses
 @config_option
 @destination_argument
 def resume(config: Path, name: str) -> None:
-    """End the pause of DESTINATION: what waits for it goes out. Leaves with 1 if nobody had paused it."""
+    """End the pause of DESTINATION: what waits for it goes out, but for what has to wait for something broken, which is
+    said. Leaves with 1 if nobody had paused it."""
 
     async def work(session: StoreSession) -> None:
         if not await pauses.resume(OperatorPauses(session.store), name, open_act=session.act):
             raise RelayError(f"nobody has paused {name}; `relay health` says what else stands in the way")
         click.echo(visible(f"{name} goes on"))
+        for left in await Blockers(session.store, session.admin, session.config, session.clock()).broken(name):
+            click.echo(visible(f"  {left}"))
 
     with_store(config, work)

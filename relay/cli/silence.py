@@ -111,11 +111,13 @@ def expire(config: Path, ids: Sequence[str], *, as_json: bool) -> None:
         listed = {entry.id for entry in await kept.all()}
         if unknown := [id_ for id_ in ids if id_ not in listed]:
             raise RelayError(f"there is no silence {', '.join(unknown)}; `relay silence list` shows them")
+        held = await kept.held(ids)
         for id_ in dict.fromkeys(ids):
             if await end(kept, id_, session.act):
                 ended.append(id_)
                 if not as_json:
-                    click.echo(f"ended {visible(id_)}")
+                    told = f"; deliveries that are told now: {held[id_]}" if held[id_] else ""
+                    click.echo(f"ended {visible(id_)}{told}")
         if as_json:
             print_json({"ended": ended})
         if over := [id_ for id_ in dict.fromkeys(ids) if id_ not in ended]:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from relay.domain.deliveries import Accepted
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
+from relay.operating.blockers import Blocker
 from relay.operating.entries import Entry, short
 from relay.store.admin import Admin
 from relay.store.audit import Act
@@ -22,10 +23,15 @@ class OpenAct(Protocol):
     def __call__(self, action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]: ...
 
 
-async def replay(admin: Admin, entry: Entry, take: Callable[[Quarantined], Awaitable[Accepted]]) -> str:
-    """Why it could not be replayed, or ''."""
-    if isinstance(entry, DeadLetter):
-        return "" if await admin.replay([entry.id]) else GONE
+async def replay_letter(admin: Admin, letter: DeadLetter, blocker: Blocker | None) -> str:
+    """Why it could not be replayed, or ''. `blocker` is what would keep it from being sent."""
+    if blocker and blocker.refuses:
+        return blocker.sentence
+    return "" if await admin.replay([letter.id]) else GONE
+
+
+async def take_again(admin: Admin, entry: Quarantined, take: Callable[[Quarantined], Awaitable[Accepted]]) -> str:
+    """Why it could not be taken as an event, or ''."""
     try:
         await take(entry)
     except (NotJson, InvalidEvent) as error:

@@ -101,7 +101,7 @@ async def sweep_quarantine(
             swept.done += await admin.release([row.id for row in page.rows])
         for row in page.rows if take else ():
             entry = await admin.quarantined_body(row.id)
-            if entry and take and (fault := await acts.replay(admin, entry, take)):
+            if entry and take and (fault := await acts.take_again(admin, entry, take)):
                 swept.faults[row.id] = fault
             elif entry:
                 swept.done += 1

@@ -40,6 +40,7 @@ class DeadLetter:
     project: str = ""
     platform: str = ""
     title: str = ""  # what people call it
+    essential: bool = False  # it goes to readers who have unsubscribed, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class DeadLetters:
             tenant=stated.get("fact:tenant", ""),
             project=stated.get("fact:project", ""),
             platform=stated.get("fact:platform", ""),
+            essential=row.get("passes") == "2",
             title=text_to_show(self._everywhere.sealer, stated.get("fact:name", ""), SEALED["fact:name"]),
         )
 

@@ -236,7 +236,7 @@ async def test_what_a_filter_means_is_replayed_and_counted(running_stage: Stage,
     done = await dead(running_stage, "replay", "--reason", "rejected", "--json")
     ledger = await running_stage.around.settled()
 
-    assert (done.status, done.facts) == (0, {"replayed": [letter], "count": 1, "failed": {}})
+    assert (done.status, done.facts) == (0, {"replayed": [letter], "count": 1, "failed": {}, "waits": {}})
     assert ledger.counts["delivered"] == 2
     assert [one.id for one in await running_stage.around.admin.quarantined()] == [body_id]
 
@@ -375,3 +375,22 @@ async def test_without_a_running_relay_it_says_how_to_start_one(running_stage: S
     assert (done.status, done.out) == (1, "")
     assert "start `relay serve` first" in done.err
     assert "Traceback" not in done.err
+
+
+async def test_a_letter_to_a_suppressed_address_stays_and_what_ends_that_is_said(
+    running_stage: Stage, letter: str
+) -> None:
+    env = running_stage.around.env
+    await relay("suppressed", "add", "gone@example.com", "-c", CONFIG, env=env)
+    refused = await dead(running_stage, "replay", letter)
+    still = [one.id for one in await running_stage.around.admin.dead()]
+    await relay("suppressed", "remove", "gone@example.com", "-c", CONFIG, env=env)
+    await relay("pause", "pair", "--reason", "Move", "-c", CONFIG, env=env)
+    replayed = await dead(running_stage, "replay", letter)
+
+    lift = "`relay suppressed remove gone@example.com` first"
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err == f"{short(letter)}: gone@example.com is suppressed: {lift}\n"
+    assert still == [letter]
+    assert replayed.status == 0
+    assert "  it waits: pair is paused (Move); `relay resume pair` ends that" in replayed.out.splitlines()

@@ -75,7 +75,7 @@ async def test_what_is_held_is_told_in_one_mail_once_it_is_ended(running_stage: 
     audit = (await relay("audit", "-c", CONFIG, "--json", env=running_stage.around.env)).facts["audit"]
 
     assert {one.recipient for one in german} == {"german@example.com"}
-    assert (ended.status, ended.out) == (0, f"ended {added.facts['added']['id']}\n")
+    assert (ended.status, ended.out) == (0, f"ended {added.facts['added']['id']}; deliveries that are told now: 1\n")
     assert [one.message["subject"] for one in mails if one.recipient == "english@example.com"] == [
         "While messages were silenced: 2 completed"
     ]

@@ -11,10 +11,14 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
 from relay.store.keys import DEAD
+from relay.store.operator_pauses import OperatorPauses
+from relay.store.silences import SilenceList
+from relay.store.suppressions import BOUNCED, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console
 from tests.support.queue import accept, claim
+from tests.support.silences import HOUR, silence
 from tests.support.targets import mail, room
 
 
@@ -100,6 +104,72 @@ async def test_what_is_gone_is_said_to_be_gone(store: Store, clock: Clock) -> No
         url = open_console.server.make_url("/console/dead-letter?id=00ff&lang=de")
         async with open_console.client.get(url) as response:
             assert "00ff ist keine unzustellbare Nachricht" in await response.text()
+
+
+async def _suppress(store: Store, _: Clock) -> None:
+    await Suppressions(store).add("english@example.com", reason=BOUNCED, detail="550 5.1.1 no such user")
+
+
+async def _pause(store: Store, _: Clock) -> None:
+    await OperatorPauses(store).pause("english", "Move", "ana")
+
+
+async def _break(store: Store, clock: Clock) -> None:
+    await store.redis.hset(
+        "{relay}:pause:channel:email", mapping={"since": clock() * 1000, "reason": "535 who are you"}
+    )
+
+
+async def _silence(store: Store, clock: Clock) -> None:
+    await SilenceList(store).add(silence(clock() - HOUR, until=clock() + 3 * HOUR, destinations=("english",)))
+
+
+async def _drop(store: Store, clock: Clock) -> None:
+    its = silence(clock() - HOUR, until=clock() + 3 * HOUR, destinations=("english",), then="nothing")
+    await SilenceList(store).add(its)
+
+
+@pytest.mark.parametrize(
+    ("befalls", "stays", "says"),
+    [
+        (_suppress, True, "english@example.com is suppressed (bounced: 550 5.1.1 no such user): "
+                          "`relay suppressed remove english@example.com` first"),
+        (_pause, False, "it waits: english is paused (Move); `relay resume english` ends that"),
+        (_break, False, "it waits until email works again: 535 who are you"),
+        (_silence, False, "it waits for the end of silence s-1; `relay silence expire s-1` ends that now"),
+        (_drop, True, "silence s-1 would drop it: `relay silence expire s-1` first"),
+    ],
+)  # fmt: skip
+async def test_what_would_keep_it_from_being_sent_is_said_and_what_would_lose_it_refused(
+    store: Store, clock: Clock, befalls: Any, *, stays: bool, says: str
+) -> None:
+    [letter] = await bury(store, "op-1", to=mail("english@example.com", destination="english"))
+    await befalls(store, clock)
+
+    async with console(store, clock) as open_console:
+        url = open_console.server.make_url("/api/v1/dead/replay")
+        async with open_console.client.post(url, json={"id": [letter]}) as response:
+            answer = await response.json()
+
+    assert (response.status, answer["done"]) == ((409, False) if stays else (200, True))
+    assert answer["notes"] == (f"1 stays: {says}" if stays else f"1: {says}")
+    assert await left(store) == ({"op-1"} if stays else set())
+
+
+async def test_of_all_that_match_those_are_replayed_that_may_be_sent(store: Store, clock: Clock) -> None:
+    await bury(store, "op-1", to=mail("english@example.com", destination="english"))
+    await bury(store, "op-2")
+    await _suppress(store, clock)
+    removed = await bury(store, "op-3", to=mail("former@example.com", destination="english"))
+
+    async with console(store, clock) as open_console:
+        shown = await open_console.act("/dead/replay", every="true", before=f"{clock() + 1}")
+
+    assert "2 put back into the queue" in shown
+    assert "1 stays: english@example.com is suppressed" in shown
+    assert "it waits: the configuration has no former@example.com at english any more" in shown
+    assert len(removed) == 3
+    assert await left(store) == {"op-1"}
 
 
 async def test_some_are_replayed_and_it_is_written_down(store: Store, clock: Clock) -> None:

@@ -35,6 +35,17 @@ async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store,
     assert [entry.action for entry in await AuditTrail(store.redis).entries()].count("destination pause") == 1
 
 
+async def test_resuming_says_what_is_still_in_the_way(store: Store, clock: Clock) -> None:
+    await OperatorPauses(store).pause("english", "Move", "ana")
+    broken = {"since": clock() * 1000, "reason": "535 who are you"}
+    await store.redis.hset("{relay}:pause:channel:email", mapping=broken)
+
+    async with console(store, clock) as open_console:
+        shown = await open_console.act("/destinations/resume", name="english")
+
+    assert "english goes on. english@example.com: it waits until email works again: 535 who are you" in shown
+
+
 async def test_nonsense_pauses_nothing(store: Store, clock: Clock) -> None:
     async with console(store, clock) as open_console:
         for fields, says in (

@@ -188,12 +188,14 @@ class TestBounces:
 
         assert await suppressions.all() == []
 
-    async def test_a_replayed_letter_to_a_suppressed_address_is_not_sent(
+    async def test_a_letter_to_a_suppressed_address_is_not_replayed_and_stays(
         self, store: Store, suppressions: Suppressions
     ) -> None:
         await bounce(store, "hard", 1)
         (letter,) = await Admin(store).dead()
-        await Admin(store).replay([letter.id])
 
-        assert await claimed(store) == []
-        assert (await counts(store))["superseded"] == 1
+        assert await Admin(store).replay([letter.id]) == 0
+        assert await Admin(store).dead() == [letter]
+        await suppressions.remove(letter.address, EVERYWHERE)
+        assert await Admin(store).replay([letter.id]) == 1
+        assert len(await claimed(store)) == 1

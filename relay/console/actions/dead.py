@@ -1,5 +1,6 @@
 """Replaying and dropping dead letters: those that are named, or all that filters hold for."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from relay.console.desk import Desk
 from relay.console.questions import Name, When, seconds_of
 from relay.console.view import Done, Form
 from relay.console.words import said
-from relay.operating.acts import names_of
+from relay.operating.acts import GONE, names_of, replay_letter
+from relay.operating.blockers import Blockers
 from relay.operating.filters import Filter
 from relay.operating.sweeps import sweep_dead
 from relay.store.dead_pages import DeadPages
@@ -53,8 +55,11 @@ class _Verb:
     none: str
     none_yet: str
 
-    def done(self, count: int, *, more: bool) -> Done:
-        """`more`: there may be others that were not looked at."""
+    def done(self, count: int, *, more: bool, notes: str = "") -> Done:
+        """`more`: there may be others that were not looked at. `notes`: what stays dead, and what has to wait."""
+        if notes:
+            values: dict[str, str | int] = {"count": count, "notes": notes}
+            return Done(BLOCKED[bool(count), more], values, refused=not count)
         if not count:
             return Done(self.none_yet if more else self.none, refused=True)
         return Done(self.more if more else self.some, {"count": count})
@@ -76,15 +81,51 @@ DROP = _Verb(
 )
 
 
+BLOCKED = {  # by whether some were replayed, and there are more
+    (True, False): said("%(count)s put back into the queue, with fresh attempts. %(notes)s"),
+    (True, True): said("%(count)s put back into the queue so far; there are more: do it again to go on. %(notes)s"),
+    (False, False): said("Nothing was replayed: %(notes)s"),
+    (False, True): said("Nothing was replayed so far; there are more: do it again to go on. %(notes)s"),
+}
+
+
 async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
-    return await _act(desk, form, who, REPLAY, desk.admin.replay)
+    blockers = Blockers(desk.store, desk.admin, desk.config(), desk.clock())
+    stay, wait = Counter[str](), Counter[str]()
+
+    async def step(ids: list[str]) -> int:
+        count = 0
+        for name in ids:
+            letter = await desk.admin.dead_letter(name)
+            if letter is None:
+                continue
+            blocker = await blockers.of(letter)
+            fault = await replay_letter(desk.admin, letter, blocker)
+            count += not fault
+            if blocker and fault != GONE:
+                (stay if fault else wait)[blocker.sentence] += 1
+        return count
+
+    def notes() -> str:
+        stays = [f"{count} {'stay' if count > 1 else 'stays'}: {why}" for why, count in stay.items()]
+        return "; ".join([*stays, *(f"{count}: {why}" for why, count in wait.items())])
+
+    return await _act(desk, form, who, REPLAY, step, notes=notes)
 
 
 async def drop(desk: Desk, form: DeadForm, who: Who) -> Done:
     return await _act(desk, form, who, DROP, desk.admin.drop)
 
 
-async def _act(desk: Desk, form: DeadForm, who: Who, verb: _Verb, step: Callable[[list[str]], Awaitable[int]]) -> Done:
+async def _act(
+    desk: Desk,
+    form: DeadForm,
+    who: Who,
+    verb: _Verb,
+    step: Callable[[list[str]], Awaitable[int]],
+    *,
+    notes: Callable[[], str] = str,
+) -> Done:
     acting = Acting(desk, who)
     if form.id:
         async with acting(f"dead {verb.name}", names_of(form.id)) as act:
@@ -99,4 +140,4 @@ async def _act(desk: Desk, form: DeadForm, who: Who, verb: _Verb, step: Callable
             act.outcome = f"{count}, and there are more" if more else f"{count}"
     else:
         return Done(NONE_CHOSEN, refused=True)
-    return verb.done(count, more=more)
+    return verb.done(count, more=more, notes=notes())

@@ -13,6 +13,7 @@ from relay.console.view import Done, Form
 from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
+from relay.operating.blockers import Blockers
 from relay.operating.test_message import send_test
 from relay.policy.recipients import NAME
 from relay.rendering.notices import CONSOLE_TEST_NOTE
@@ -74,6 +75,9 @@ async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
 
 async def resume(desk: Desk, form: ResumeForm, who: Who) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
+        left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).broken(form.name)
+        if left:
+            return Done(said("%(name)s goes on. %(notes)s"), {"name": form.name, "notes": "; ".join(left)})
         return Done(said("%(name)s goes on: what waited for it goes out."), {"name": form.name})
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
 

@@ -108,7 +108,7 @@ async def _swept(desk: Desk, form: QuarantineForm, who: Who, verb: str) -> Swept
         async with acting(f"quarantine {verb}", acts.names_of(form.id)) as act:
             for name in form.id:
                 entry = await desk.admin.quarantined_body(name)
-                if entry and taking and (fault := await acts.replay(desk.admin, entry, taking)):
+                if entry and taking and (fault := await acts.take_again(desk.admin, entry, taking)):
                     swept.faults[name] = fault
                 elif entry and (taking or await desk.admin.release([name])):
                     swept.done += 1

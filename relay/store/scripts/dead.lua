@@ -3,10 +3,18 @@
 -- A second replay of the same letter finds it no longer dead: it happens once.
 --- @include "causes"
 --- @include "outcomes"
+--- @include "suppressions"
 local verb, done = ARGV[3], 0
+
+-- It would be dropped when it is claimed. A round-up goes to another address of its destination then.
+local function is_suppressed(id)
+  local d = redis.call('HMGET', delivery_key(id), 'destination', 'address', 'passes', 'kind')
+  return d[1] and d[4] ~= 'roundup' and suppressed(d[1], d[2], d[3] == '2')
+end
+
 for i = 4, #ARGV do
   local id = ARGV[i]
-  if redis.call('ZREM', DEAD, id) == 1 then
+  if not (verb == 'replay' and is_suppressed(id)) and redis.call('ZREM', DEAD, id) == 1 then
     local d = redis.call('HMGET', delivery_key(id), 'operation', 'destination', 'lane', 'kind')
     count('dead', -1)
     if verb == 'replay' then
