@@ -9,9 +9,11 @@ from typing import Any
 import structlog
 
 from relay.domain.deliveries import Notification, Receipt, Trial
-from relay.errors import CannotFind
+from relay.errors import CannotFind, DeliveryError
 
 log = structlog.get_logger(__name__)
+
+LOOK_UPS = 6  # that may fail before a message is sent again without one: two minutes
 
 
 async def probe(channel: Any, address: str, trial: Trial) -> None:
@@ -34,7 +36,13 @@ async def find(channel: Any, notification: Notification, trial: Trial) -> Receip
     """
     if not is_findable(channel, notification.address, trial):
         raise CannotFind("the channel cannot look it up")
-    receipt: Receipt | None = await channel.find(notification, datetime.fromtimestamp(trial.doubted, UTC))
+    try:
+        receipt: Receipt | None = await channel.find(notification, datetime.fromtimestamp(trial.doubted, UTC))
+    except DeliveryError as error:
+        # It has just answered a probe: what refuses nothing but the look-up may do so for ever.
+        if trial.faults < LOOK_UPS or error.pause == "limit":
+            raise
+        raise CannotFind(str(error)) from None
     if receipt is not None:
         log.info("delivery.found", delivery=notification.delivery, detail=receipt.detail)
     return receipt

@@ -1,36 +1,24 @@
-"""claim → compose → send → settle. One loop per channel, so a dead Slack never delays a mail.
-
-A delivery is marked as being sent, sent and settled. A crash before the mark has sent nothing; one after it leaves the
-outcome unknown: before the message is repeated, its channel is asked for it, where that can tell.
-"""
+"""The loops that deliver what is due: one per channel, so a dead Slack never delays a mail."""
 
 import asyncio
 import contextlib
-import logging
 import random
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.delivering import inquiry
-from relay.delivering.brakes import Brakes
+from relay.delivering.attempts import Attempts, DeliveryChannel
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import failure_of
-from relay.delivering.reach import Reach
-from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
-from relay.domain.silences import Hold
-from relay.errors import CannotFind, DeliveryError, StoreUnavailable
+from relay.delivering.reporting import Reporting
+from relay.delivering.settlement import REDIS_PAUSE, Settlement
+from relay.domain.deliveries import Delivery, Window
+from relay.errors import StoreUnavailable
 from relay.outage import Outage
-from relay.policy import breaker
 from relay.policy.destinations import quiet_now
 from relay.policy.noise import Noise
-from relay.policy.retry import RetryPolicy
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
@@ -39,20 +27,7 @@ from relay.tracing import Tracing
 log = structlog.get_logger(__name__)
 
 IDLE = 1.0  # seconds between two looks at an empty queue; events accepted here wake the loop at once
-REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again and again
-LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
-
-
-class DeliveryChannel(Protocol):
-    """The part of a channel that the worker uses."""
-
-    @property
-    def max_concurrency(self) -> int: ...
-    @property
-    def timeout(self) -> float: ...
-    def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
-    async def send(self, notification: Notification) -> Receipt: ...
 
 
 class Worker:
@@ -72,27 +47,29 @@ class Worker:
         silences: Silences | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        """`noise` counts what arrives."""
-        self._noise = noise or Noise()
-        self.reach = Reach(clock)  # as the attempts of this process show it
+        outage, self._lines = outage or Outage(clock), RateLimitedLog(clock, BROKEN_PERIOD)
         self._store = store
         self._channels = channels
         self._config = config
-        self._composer = composer
         self._clock = clock
-        self._jitter = jitter
-        self._tracing = tracing
-        self._outage = outage or Outage(clock)
-        self._silences = silences or Silences()
-        self._lines = RateLimitedLog(clock, BROKEN_PERIOD)
-        self._brakes = Brakes(clock)
+        self._outage = outage
+        self._settlement = Settlement(store, outage)
+        self._attempts = Attempts(
+            store,
+            channels,
+            composer,
+            self._settlement,
+            Reporting(clock, self._lines, noise, tracing),
+            config=config,
+            clock=clock,
+            jitter=jitter,
+            silences=silences or Silences(),
+        )
+        self.deliver = self._attempts.deliver
         self._wakes = {name: asyncio.Event() for name in channels}
         self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
         self._loops: list[asyncio.Task[None]] = []
-        self._settling: set[asyncio.Task[Any] | None] = set()  # those that tell Redis what became of their delivery
         metrics.begin_at_nought(metrics.template_failures, [(name,) for name in channels])
-        self._unsettled = Counter[int]()  # how many of them have met a Redis that is away, by partition
-        self._stopping = False
 
     def wake(self, channels: Iterable[str] | None = None) -> None:
         """Something new may be due in these, or in all."""
@@ -110,7 +87,7 @@ class Worker:
         """Claim no more, let what is being sent finish within `grace` seconds, then let go of the rest."""
         loop = asyncio.get_running_loop()
         until = loop.time() + grace
-        self._stopping = True
+        self._attempts.stopping = True
         self.wake()
         if self._loops:  # first, so that a claim on its way is seen through or given back
             await asyncio.wait(self._loops, timeout=grace)
@@ -130,10 +107,9 @@ class Worker:
 
     async def _serve(self, channel: str) -> None:
         wake, sending = self._wakes[channel], self._sending[channel]
-        while not self._stopping:
+        while not self._attempts.stopping:
             wake.clear()
-            # There a claim might take over what is known to have arrived.
-            unsettled = [partition for partition, count in self._unsettled.items() if count]
+            unsettled = self._settlement.stuck()
             if len(unsettled) == len(self._store.partitions):
                 await asyncio.sleep(REDIS_PAUSE)
                 continue
@@ -181,240 +157,9 @@ class Worker:
     async def keep_leases(self) -> None:
         """Renew all of them, in one step. Of what has its answer, Redis is being told anyway."""
         under_way = [pair for sending in self._sending.values() for pair in sending.items()]
-        await asyncio.gather(*(self._keep_lease(*pair) for pair in under_way if pair[0] not in self._settling))
+        await asyncio.gather(*(self._keep_lease(*pair) for pair in under_way if pair[0] not in self._settlement))
 
     async def _keep_lease(self, task: asyncio.Task[None], delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
-            if not await self._store.extend(delivery) and task not in self._settling:
+            if not await self._store.extend(delivery) and task not in self._settlement:
                 task.cancel()  # somebody else holds it now
-
-    async def deliver(self, delivery: Delivery) -> None:
-        """One attempt, from rendering to settling."""
-        hold = self._hold(delivery) if self._silences.current else None
-        if hold and await self._until_stored(delivery, lambda: self._store.silence(delivery, hold)):
-            return
-        channel, began = self._channels[delivery.channel], time.monotonic()
-        try:
-            notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
-        except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
-            await self._until_stored(delivery, lambda: self._store.release(delivery, REDIS_PAUSE))
-            return
-        except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
-            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._until_stored(delivery, lambda: self._store.mark_sending(delivery)):
-                fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
-                await self._failed(delivery, channel, fault, time.monotonic())
-            return
-        metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        if self._stopping:  # nothing has left yet: another process may have it at once
-            await self._until_stored(delivery, lambda: self._store.release(delivery))
-            return
-        if await self._is_clear(delivery, channel, notification):
-            await self._send(delivery, channel, notification)
-
-    async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
-        if not await self._until_stored(delivery, lambda: self._store.mark_sending(delivery)):
-            return
-        if wait := self._brakes.wait(self._scopes(delivery, channel)):  # asked for while this one was on its way
-            await self._until_stored(delivery, lambda: self._store.release(delivery, wait))
-            return
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(channel.timeout):
-                with metrics.send_seconds.labels(delivery.channel).time():
-                    receipt = await channel.send(notification)
-        except DeliveryError as error:
-            await self._failed(delivery, channel, error, started)
-        except TimeoutError:
-            late = DeliveryError(_no_answer(channel), outcome_unknown=not delivery.edits, pause="channel")
-            await self._failed(delivery, channel, late, started)
-        except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
-            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            fault = DeliveryError(f"unexpected {type(error).__name__}", outcome_unknown=True)
-            await self._failed(delivery, channel, fault, started)
-        else:
-            self.reach.delivered(delivery)
-            self._noise.sent(delivery.destination, edit=delivery.edits)
-            # The proof is kept trying: losing it here would repeat a message that arrived.
-            await self._completed(delivery, receipt, notification, started)
-
-    async def _completed(
-        self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
-    ) -> None:
-        self._brakes.release(delivery.scope)
-        await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
-        self._report(delivery, "delivered", started, receipt.detail)
-
-    async def _is_clear(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> bool:
-        """Whether it may be sent: its channel answers again, and no earlier attempt is known to have arrived."""
-        trial, started = delivery.trial, time.monotonic()
-        if not (trial.faults or trial.doubted or trial.probe is not None):
-            return True
-        try:
-            async with asyncio.timeout(channel.timeout):
-                await inquiry.probe(channel, delivery.address, trial)
-                receipt = None if delivery.edits else await inquiry.find(channel, notification, trial)
-        except CannotFind:
-            wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
-            if wait:
-                await self._until_stored(delivery, lambda: self._store.release(delivery, min(wait, breaker.LAST_PROBE)))
-            return not wait
-        except DeliveryError as error:
-            await self._unclear(delivery, channel, error, started)
-            return False
-        except TimeoutError:
-            await self._unclear(delivery, channel, DeliveryError(_no_answer(channel), pause="channel"), started)
-            return False
-        except Exception as error:  # noqa: BLE001 - what cannot be asked is rather sent twice than never
-            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            return True
-        if receipt:
-            await self._completed(delivery, receipt, notification, started)
-        return not receipt
-
-    async def _unclear(
-        self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float
-    ) -> None:
-        """The channel does not answer even without a message, or wants to be asked later. Nothing was sent."""
-        if error.pause == "limit":
-            wait = error.retry_after or breaker.LAST_PROBE
-            await self._until_stored(delivery, lambda: self._store.release(delivery, wait))
-        else:
-            await self._failed(delivery, channel, error, started, failed_probe=True)
-
-    @staticmethod
-    def _scopes(delivery: Delivery, channel: DeliveryChannel) -> Iterator[str]:
-        """What must not be paused for it to be sent."""
-        of_new, of_edit = channel.limits(delivery.address)
-        yield from (f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new))
-        if delivery.trial.probe is None:
-            yield delivery.scope
-
-    def _hold(self, delivery: Delivery) -> Hold | None:
-        """What a silence makes of a delivery that was queued without it, or of a round-up."""
-        try:
-            return self._silences.hold(delivery, self._clock(), self._config().job)
-        except Exception as error:  # noqa: BLE001 - whatever its event says, it is told rather than lost
-            log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
-            return None
-
-    async def _failed(
-        self,
-        delivery: Delivery,
-        channel: DeliveryChannel,
-        error: DeliveryError,
-        started: float,
-        *,
-        failed_probe: bool = False,
-    ) -> None:
-        self.reach.failed(delivery.channel, error)
-        if failed_probe:  # nothing was sent, so it is the channel that failed, whoever got through since
-            error.unsent = True
-            delivery = replace(delivery, trial=replace(delivery.trial, suspect=False))
-        failure = failure_of(
-            error,
-            delivery,
-            policy=self._policy(delivery),
-            give_up_after=self._config().retry.give_up_after,
-            limits=channel.limits,
-            now=self._clock(),
-            jitter=self._jitter,
-        )
-        self._brakes.apply(failure.pauses)
-        if failure.reason:
-            metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
-            reason = failure.reason
-            # First, for it may be told twice: whoever waits for an answer must not wait for ever.
-            await self._give_up(delivery, channel, error)
-            await self._until_stored(
-                delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
-            )
-        else:
-            why = error.pause or ("unknown" if failure.unknown else "error")
-            metrics.retries.labels(delivery.channel, why).inc()
-            await self._until_stored(
-                delivery,
-                lambda: self._store.reschedule(
-                    delivery,
-                    failure.retry_in,
-                    str(error),
-                    refund_attempt=failure.refund_attempt,
-                    unknown=failure.unknown and not failed_probe,
-                    of_channel=failure.of_channel,
-                    refused=error.refused,
-                    failed_probe=failed_probe,
-                    holds=failure.pauses,
-                ),
-            )
-        if failed_probe and not failure.reason:
-            fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
-            self._lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
-            return
-        consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
-        self._report(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
-
-    def _policy(self, delivery: Delivery) -> RetryPolicy:
-        if delivery.options and delivery.options.retry:
-            return RetryPolicy.model_validate(delivery.options.retry)
-        config = self._config()
-        destination = config.destinations.get(delivery.destination)
-        return (destination and destination.retry) or config.retry
-
-    async def _give_up(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError) -> None:
-        gave_up = getattr(channel, "gave_up", None)
-        if gave_up is not None:
-            with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
-                await gave_up(delivery.event.document, str(error))
-
-    async def _until_stored(self, delivery: Delivery, step: Callable[[], Awaitable[bool]]) -> bool:
-        """Repeat a step for as long as Redis is away: what is known in here, nobody else could find out."""
-        task, waits = asyncio.current_task(), False
-        partition = self._store.partitions.of(delivery.id).number
-        self._settling.add(task)
-        try:
-            while True:
-                try:
-                    return await step()
-                except StoreUnavailable as error:
-                    self._outage.failed(str(error))
-                    self._unsettled[partition] += not waits
-                    waits = True
-                    await asyncio.sleep(REDIS_PAUSE)
-        finally:
-            self._settling.discard(task)
-            self._unsettled[partition] -= waits
-
-    def _report(
-        self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
-    ) -> None:
-        seconds, trace = time.monotonic() - started, delivery.event.trace
-        if self._tracing is not None:
-            self._tracing.attempted(
-                trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
-                outcome=outcome, error=fault,
-            )  # fmt: skip
-            more |= {"trace_id": trace[3:35]} if trace else {}
-        metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
-        if outcome == "delivered":
-            metrics.latency.labels(delivery.channel).observe(
-                max(0.0, self._clock() - delivery.event.received_at.timestamp())
-            )
-        log.log(
-            LEVELS.get(outcome, logging.WARNING),
-            "delivery.attempted",
-            delivery=delivery.id,
-            subject=delivery.event.subject,
-            name=delivery.event.name,
-            destination=delivery.destination,
-            channel=delivery.channel,
-            kind=delivery.kind,
-            attempt=delivery.attempt,
-            outcome=outcome,
-            seconds=round(seconds, 3),
-            detail=detail,
-            **more,
-        )
-
-
-def _no_answer(channel: DeliveryChannel) -> str:
-    return f"no answer within {channel.timeout:g} s"

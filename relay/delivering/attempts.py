@@ -1,0 +1,250 @@
+"""One attempt of a delivery: compose → ask → mark → send → settle.
+
+A crash before the mark has sent nothing; one after it leaves the outcome unknown: before the message is repeated, its
+channel is asked for it, where that can tell.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from relay import metrics
+from relay.config import Config
+from relay.delivering import inquiry
+from relay.delivering.brakes import Brakes
+from relay.delivering.composer import Composer
+from relay.delivering.outcome import Failure, failure_of
+from relay.delivering.reporting import Reporting
+from relay.delivering.settlement import REDIS_PAUSE, Settlement
+from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
+from relay.domain.silences import Hold
+from relay.errors import CannotFind, DeliveryError, StoreUnavailable
+from relay.policy import breaker
+from relay.policy.retry import RetryPolicy
+from relay.policy.silences import Silences
+from relay.store import Store
+
+log = structlog.get_logger(__name__)
+
+
+class DeliveryChannel(Protocol):
+    """The part of a channel that an attempt uses."""
+
+    @property
+    def max_concurrency(self) -> int: ...
+    @property
+    def timeout(self) -> float: ...
+    def limits(self, address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]: ...
+    async def send(self, notification: Notification) -> Receipt: ...
+
+
+class Attempts:
+    """`config` is asked anew each time, so a reload needs no restart."""
+
+    def __init__(
+        self,
+        store: Store,
+        channels: Mapping[str, DeliveryChannel],
+        composer: Composer,
+        settlement: Settlement,
+        reporting: Reporting,
+        *,
+        config: Callable[[], Config],
+        clock: Callable[[], float],
+        jitter: Callable[[], float],
+        silences: Silences,
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._composer = composer
+        self._stored = settlement.until_stored
+        self._reporting = reporting
+        self._config = config
+        self._clock = clock
+        self._jitter = jitter
+        self._silences = silences
+        self._brakes = Brakes(clock)
+        self.stopping = False
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """One attempt, from rendering to settling."""
+        hold = self._hold(delivery) if self._silences.current else None
+        if hold and await self._stored(delivery, lambda: self._store.silence(delivery, hold)):
+            return
+        channel, began = self._channels[delivery.channel], time.monotonic()
+        try:
+            notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
+        except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
+            await self._stored(delivery, lambda: self._store.release(delivery, REDIS_PAUSE))
+            return
+        except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            if await self._stored(delivery, lambda: self._store.mark_sending(delivery)):
+                fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
+                await self._failed(delivery, channel, fault, time.monotonic())
+            return
+        metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
+        if self.stopping:  # nothing has left yet: another process may have it at once
+            await self._stored(delivery, lambda: self._store.release(delivery))
+        elif await self._is_clear(delivery, channel, notification):
+            await self._send(delivery, channel, notification)
+
+    def _hold(self, delivery: Delivery) -> Hold | None:
+        """What a silence makes of a delivery that was queued without it, or of a round-up."""
+        try:
+            return self._silences.hold(delivery, self._clock(), self._config().job)
+        except Exception as error:  # noqa: BLE001 - whatever its event says, it is told rather than lost
+            log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
+            return None
+
+    async def _is_clear(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> bool:
+        """Whether it may be sent: its channel answers again, and no earlier attempt is known to have arrived."""
+        trial, started = delivery.trial, time.monotonic()
+        if not (trial.faults or trial.doubted or trial.probe is not None):
+            return True
+        try:
+            async with asyncio.timeout(channel.timeout):
+                await inquiry.probe(channel, delivery.address, trial)
+                receipt = None if delivery.edits else await inquiry.find(channel, notification, trial)
+        except CannotFind:
+            wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
+            if wait:
+                await self._stored(delivery, lambda: self._store.release(delivery, min(wait, breaker.LAST_PROBE)))
+            return not wait
+        except DeliveryError as error:
+            await self._unclear(delivery, channel, error, started)
+            return False
+        except TimeoutError:
+            await self._unclear(delivery, channel, DeliveryError(_no_answer(channel)), started)
+            return False
+        except Exception as error:  # noqa: BLE001 - what cannot be asked is rather sent twice than never
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            return True
+        if receipt:
+            await self._completed(delivery, receipt, notification, started)
+        return not receipt
+
+    async def _unclear(
+        self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float
+    ) -> None:
+        """The channel does not answer even without a message, or wants to be asked later. Nothing was sent."""
+        if error.pause == "limit":
+            wait = error.retry_after or breaker.LAST_PROBE
+            await self._stored(delivery, lambda: self._store.release(delivery, wait))
+            return
+        fault = DeliveryError(
+            str(error), pause="channel", unsent=True, refused=error.refused, retry_after=error.retry_after
+        )
+        # So it is the channel that failed, whoever got through since.
+        blameless = replace(delivery, trial=replace(delivery.trial, suspect=False))
+        await self._failed(blameless, channel, fault, started, failed_probe=True)
+
+    async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
+        if not await self._stored(delivery, lambda: self._store.mark_sending(delivery)):
+            return
+        if wait := self._brakes.wait(self._scopes(delivery, channel)):  # asked for while this one was on its way
+            await self._stored(delivery, lambda: self._store.release(delivery, wait))
+            return
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(channel.timeout):
+                with metrics.send_seconds.labels(delivery.channel).time():
+                    receipt = await channel.send(notification)
+        except DeliveryError as error:
+            await self._failed(delivery, channel, error, started)
+        except TimeoutError:
+            late = DeliveryError(_no_answer(channel), outcome_unknown=not delivery.edits, pause="channel")
+            await self._failed(delivery, channel, late, started)
+        except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
+            log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
+            fault = DeliveryError(f"unexpected {type(error).__name__}", outcome_unknown=True)
+            await self._failed(delivery, channel, fault, started)
+        else:
+            # The proof is kept trying: losing it here would repeat a message that arrived.
+            await self._completed(delivery, receipt, notification, started)
+
+    @staticmethod
+    def _scopes(delivery: Delivery, channel: DeliveryChannel) -> Iterator[str]:
+        """What must not be paused for it to be sent."""
+        of_new, of_edit = channel.limits(delivery.address)
+        yield from (f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new))
+        if delivery.trial.probe is None:
+            yield delivery.scope
+
+    async def _completed(
+        self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
+    ) -> None:
+        self._brakes.release(delivery.scope)
+        await self._stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
+        self._reporting.delivered(delivery, started, receipt)
+
+    async def _failed(
+        self,
+        delivery: Delivery,
+        channel: DeliveryChannel,
+        error: DeliveryError,
+        started: float,
+        *,
+        failed_probe: bool = False,
+    ) -> None:
+        failure = failure_of(
+            error,
+            delivery,
+            policy=self._policy(delivery),
+            give_up_after=self._config().retry.give_up_after,
+            limits=channel.limits,
+            now=self._clock(),
+            jitter=self._jitter,
+        )
+        self._brakes.apply(failure.pauses)
+        if failure.reason:
+            # First, for it may be told twice: whoever waits for an answer must not wait for ever.
+            await self._give_up(delivery, channel, error)
+            reason = failure.reason
+            await self._stored(
+                delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
+            )
+        else:
+            await self._reschedule(delivery, failure, error, failed_probe=failed_probe)
+        self._reporting.failed(delivery, started, failure, error, failed_probe=failed_probe)
+
+    async def _reschedule(
+        self, delivery: Delivery, failure: Failure, error: DeliveryError, *, failed_probe: bool
+    ) -> None:
+        await self._stored(
+            delivery,
+            lambda: self._store.reschedule(
+                delivery,
+                failure.retry_in,
+                str(error),
+                refund_attempt=failure.refund_attempt,
+                unknown=failure.unknown,
+                of_channel=failure.of_channel,
+                refused=error.refused,
+                failed_probe=failed_probe,
+                holds=failure.pauses,
+            ),
+        )
+
+    def _policy(self, delivery: Delivery) -> RetryPolicy:
+        if delivery.options and delivery.options.retry:
+            return RetryPolicy.model_validate(delivery.options.retry)
+        config = self._config()
+        destination = config.destinations.get(delivery.destination)
+        return (destination and destination.retry) or config.retry
+
+    @staticmethod
+    async def _give_up(delivery: Delivery, channel: DeliveryChannel, error: DeliveryError) -> None:
+        gave_up = getattr(channel, "gave_up", None)
+        if gave_up is not None:
+            with contextlib.suppress(DeliveryError):  # Redis is away: it is found dead, with its reason
+                await gave_up(delivery.event.document, str(error))
+
+
+def _no_answer(channel: DeliveryChannel) -> str:
+    return f"no answer within {channel.timeout:g} s"
