@@ -21,8 +21,10 @@ from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.reach import Reach, listed_members
 from relay.domain.repeats import Repeats
+from relay.domain.run_numbers import compare
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
+from relay.policy.completions import as_failure, mark_informed
 from relay.policy.noise import Noise
 from relay.policy.routing import Routing
 from relay.policy.silences import Silences
@@ -120,7 +122,11 @@ class Ingest:
         if not unasked:
             event = await (self._placed_batch(event, reach) if event.about_batch else self._filled(event, reach))
         with handling():
+            if unasked:
+                event = compare(event, {})
             targets: Sequence[Target] = self._targets(event)
+            if event.compared and event.compared.completes:
+                targets = mark_informed(targets, self._targets(as_failure(event)))
             if (template := self._config().job) and event.operation:
                 event = replace(event, job=named(template, event.operation.document, event.document))
             if self._silences.current:
@@ -143,7 +149,7 @@ class Ingest:
             kept = await self._store.kept(event)
             if kept:
                 with handling():
-                    kept = completed(kept, event).changed(job=event.job)
+                    kept = completed(kept, event).changed(job=event.job, compared=event.compared)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
@@ -151,6 +157,8 @@ class Ingest:
             self._noise.decided(targets, accepted.held, event, self._routing)
         elif accepted.status == "duplicate":
             self._repeats.add(event)
+            if event.compared and event.compared.differs:
+                metrics.duplicates_differing.labels(event.source).inc()
         if accepted.deliveries and self._wake:
             self._wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
@@ -208,7 +216,7 @@ class Ingest:
         if "original_space" in facts:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
-            event = fill(event, facts)
+            event = compare(fill(event, facts), facts)
             if reach:
                 reach.check(as_sent, event, of_its_own)
         if event.member_of and not event.watch:

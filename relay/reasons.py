@@ -43,6 +43,10 @@ class Held(Reason):
     SHOWN_BESIDE = "told_beside", "another message tells it in the same conversation"
     SHOWN_BY_BATCH = "batch", "the message of its batch shows it"
     HEALED = "healed", "it was begun again within hold_failure; its end says that it had failed"
+    FAILURE_SHOWN = (
+        "failure_shown",
+        "its failure was told here and no start since: it completes that, and only messages that are edited show it",
+    )
     SAME_CAUSE = "same_cause", "others failed for the same cause just before; those that follow are told together"
     NOT_ALLOWED = "not_allowed", "the operation asks for {address}, and dynamic_destinations does not allow it"
     UNSUBSCRIBED = "unsubscribed", "the reader of {address} has unsubscribed"

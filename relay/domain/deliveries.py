@@ -155,6 +155,7 @@ class Target:
     hold: float = 0.0  # of a failure: seconds for which it is not told, if its run is begun anew meanwhile
     group: float = 0.0  # of a failure: seconds after it for which others of the same cause are told below it
     silence: Silenced | None = None  # the one at hand: what would be a new message is held by it
+    failure_shown: bool = False  # of a run that completed: that it had failed was for this address as well
 
 
 @immutable

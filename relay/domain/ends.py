@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 Phases = tuple[tuple[str, float], ...]  # names and seconds, in their order
 
@@ -36,6 +37,16 @@ class End:
     def failed(self) -> bool:
         """A cancelled run is neither: it says nothing of the job."""
         return self.status in ("Failed", "Timeout")
+
+
+class Comparison(NamedTuple):
+    """An outcome beside the recorded ends of its operation's runs (relay/domain/run_ends.py), which the store keeps."""
+
+    before: str  # the ends that it was compared with
+    after: str  # and with it
+    decisive: bool = False  # it is of another run than its time and the platform's count say
+    differs: tuple[str, ...] = ()  # what it states otherwise than the end that it is another report of
+    completes: str = ""  # it completed, and this is the status with which the same run had failed
 
 
 def before(ends: Sequence[End], run: str, moment: float) -> tuple[End, ...]:

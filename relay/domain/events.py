@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
-from relay.domain.ends import End
+from relay.domain.ends import Comparison, End
 from relay.domain.values import immutable
 
 Document = Mapping[str, Any]
@@ -123,6 +123,7 @@ class Event:
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[End, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
+    compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
     # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.

@@ -46,6 +46,11 @@ def ended(event: Event) -> float:
     return _ended(event, _places(event))
 
 
+def stated_end(event: Event) -> float | None:
+    """When the run ended, as its documents state it; the event's own time says when it was sent."""
+    return _moment(_places(event), _ENDED)
+
+
 def span_of(value: object) -> float | None:
     """Seconds, from a number or from text like `45 minutes`."""
     number = finite(value)

@@ -1,14 +1,14 @@
 """Which run of an operation an event is of: the platform counts retries, relay the starts after an outcome. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.domain import fields
+from relay.domain.ends import Comparison
 from relay.domain.events import Event
-from relay.domain.json_access import mapping
+from relay.domain.run_ends import RunEnd, differ, read_ends, stated_start, write_ends
 
-_STARTED = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
+OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
 
 
 class _Start(NamedTuple):
@@ -26,17 +26,14 @@ def begun(event: Event) -> datetime | None:
     """
     if event.name != "operation.started" or event.operation is None:
         return None
-    document = event.operation.document
-    progress = mapping(document.get("progress"))
-    stated = fields.moment(*(part.get(name) for part in (progress, document) for name in _STARTED))
-    return stated or (event.occurred_at if event.dated else None)
+    return stated_start(event) or (event.occurred_at if event.dated else None)
 
 
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
     """The event's run, counted from 0, and how many starts more than the platform counts that includes.
 
     `remembered` are the operation's facts as `Store.known` gives them: retry, runs, began, starts, ended,
-    restarts.
+    restarts, ends.
     """
     stated = event.operation.retry if event.operation else 0
     counted = max(stated, int(remembered.get("retry", 0)))
@@ -54,6 +51,59 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
             return stated, 0
     earlier = restarts_of(event, remembered)
     return counted + earlier, earlier
+
+
+def compare(event: Event, remembered: Mapping[str, str]) -> Event:
+    """Return an outcome with its `Comparison`, and with the number of the run that it is of by that.
+
+    `remembered` are the operation's facts as `Store.known` gives them; other events, and those of a retry under a new
+    id, which has a number of its own, stay as they are.
+    """
+    if event.name not in OUTCOMES or event.operation is None or event.original or "original" in remembered:
+        return event
+    before, report = remembered.get("ends", ""), RunEnd.of(event)
+    ends = read_ends(before)
+    run, restarts = _run_by_ends(report, event, ends, remembered)
+    recorded = next((end for end in ends if end.run == run), None)
+    if recorded:
+        ends[ends.index(recorded)] = recorded.completed(report)
+    elif not ends or run > ends[-1].run:
+        ends.append(report._replace(run=run, restarts=restarts))
+    return event.changed(
+        operation=event.operation.changed(retry=run),
+        restarts=restarts,
+        compared=Comparison(
+            before,
+            write_ends(ends),
+            (run, restarts) != (event.retry, event.restarts),
+            recorded.differences(report) if recorded else (),
+            recorded.status if recorded and recorded.failed and report.status == "Completed" else "",
+        ),
+    )
+
+
+def _run_by_ends(
+    report: RunEnd, event: Event, ends: Sequence[RunEnd], remembered: Mapping[str, str]
+) -> tuple[int, int]:
+    """The run, and how many starts more than the platform counts that includes; the event has both by its time."""
+    newest, went_on = int(remembered.get("runs", 0)), int(remembered.get("went_on", 0))
+
+    def is_other(end: RunEnd) -> bool:
+        return end.begins_anew(report, went_on if end.run == newest else 0)
+
+    for end in reversed(ends):
+        if end.is_same_end(report):
+            return end.run, end.restarts
+    if not any(end.run == event.retry and is_other(end) for end in ends):
+        return event.retry, event.restarts
+    if "ended" not in remembered and "began" in remembered:  # the newest run goes on
+        return newest, int(remembered.get("restarts", 0))
+    for end in reversed(ends):
+        if not is_other(end):
+            return end.run, end.restarts
+    if report.precedes(ends[-1]):
+        return newest - 1, event.restarts  # of a run before: it is late
+    return newest + 1, newest + 1 - (event.retry - event.restarts)
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
@@ -87,11 +137,23 @@ def _starts(remembered: Mapping[str, str]) -> list[_Start]:
 
 
 def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
-    """A start that began after the outcome that is known; a retry under a new id is counted by its original."""
+    """A start that began after the outcome that is known, which may have been sent later than that; a retry under a new
+    id is counted by its original."""
     moment = begun(event)
     if moment is None or "ended" not in remembered or "original" in remembered:
         return False
-    return int(moment.timestamp() * 1000) > int(remembered["ended"])
+    if int(moment.timestamp() * 1000) > int(remembered["ended"]):
+        return True
+    ends = read_ends(remembered.get("ends", ""))
+    return bool(ends) and f"{ends[-1].run}" == remembered.get("runs", "0") and _starts_another(event, ends)
+
+
+def _starts_another(event: Event, ends: Sequence[RunEnd]) -> bool:
+    """Return whether a start states that it is of another run than those whose ends are recorded."""
+    start = RunEnd.of(event)
+    if start.started and (ends[-1].started or ends[-1].ended):
+        return start.started_after(ends[-1])
+    return all(differ(end.execution, start.execution) for end in ends)
 
 
 def _says_its_run(event: Event) -> bool:

@@ -34,6 +34,11 @@ ids_reused = Counter(
     "Events under a delivery id that another event had before; they are told all the same.",
     ["source"],
 )
+duplicates_differing = Counter(
+    "relay_duplicates_differing",
+    "Reports of a known end that state another time or error, though nothing says that they are of another run.",
+    ["source"],
+)
 reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
 
 connections = Gauge(

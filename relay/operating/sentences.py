@@ -16,6 +16,7 @@ SENTENCES = {
     "accepted": "{summary}, from {source}",
     "late": "{summary} came late: something newer was known, so nobody is told",
     "completed": "{event} again, from {source}: it says more, so what stands is completed",
+    "differs": "{event} again, from {source}, with another {differs}: a report of the same run, so nobody is told",
     "queued": "queued for {address}",
     "held": "held: {why}",
     "waits": "waits: {why}",

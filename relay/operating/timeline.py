@@ -15,6 +15,7 @@ NOTED = {
     "accepted": ("event", "status", "percentage", "source"),
     "late": ("event", "percentage"),
     "completed": ("event", "source"),
+    "differs": ("event", "source", "differs"),
     "queued": ("destination", "address"),
     "held": ("destination", "reason", "address"),
     "waits": ("destination", "reason", "address"),

@@ -83,5 +83,5 @@ def _lasting(values: Mapping[str, str]) -> dict[str, str]:
         facts["ended"] = values["at"]
     if values.get("retry", "0") != "0":
         facts["runs"] = values["retry"]
-    named = {"since": "first", "began": "began", "starts": "starts", "apart": "apart"}
-    return facts | {name: values[own] for name, own in named.items() if values.get(own)}
+    facts |= {name: values[name] for name in ("began", "starts", "ends", "went_on", "apart") if values.get(name)}
+    return facts | ({"since": values["first"]} if values.get("first") else {})

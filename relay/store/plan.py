@@ -56,6 +56,7 @@ def accept_arguments(
         retry=event.retry,
         phase=event.phase_name,
         progress=progress,
+        undated=progress and not event.dated,
         phase_end=event.name == "operation.phase.completed",
         urgent=terminal,
         urgency=urgency_of(event, terminal=terminal),
@@ -82,7 +83,7 @@ def accept_arguments(
     lanes, texts = target_plans(event, targets, unique, away)
     sender_id = _sender_id(event) if event.id else b""
     gates = " ".join(lanes).encode() if progress else b""
-    flags = b"" if said_of or "begun" in plan else b"plain"
+    flags = b"" if said_of or "begun" in plan or "ends" in plan else b"plain"
     if unasked:
         flags += b"unasked"
     stated_facts = facts(event)

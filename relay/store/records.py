@@ -23,7 +23,7 @@ PACKED: Mapping[str, Sequence[str]] = {
         "watch:deadline", "watch:alarms", "watch:asked", "seq:operation.started", "seq:operation.phase.completed",
         "seq:operation.stalled", "seq:operation.recovered", "seq:operation.completed", "seq:operation.failed",
         "seq:operation.cancelled", "seq:batch.started", "seq:batch.operation.completed", "seq:batch.completed",
-        "away", "followers", "starts",
+        "away", "followers", "starts", "ends", "went_on",
     ),
     "facts": (
         "id", "fact:platform", "fact:tenant", "fact:project", "fact:original", "fact:retry", "fact:restarts",

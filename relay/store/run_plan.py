@@ -66,9 +66,13 @@ def _of_run(event: Event, run: Operation, stated: int) -> dict[str, Any]:
         plan["begun"] = ms(moment)
     if run.phases_completed is not None:
         plan["phases"] = run.phases_completed
+    if event.compared:
+        plan["ends"] = event.compared[:2]
+        if event.compared.differs:
+            plan["differs"] = " and ".join(event.compared.differs)
     # The fact as the document alone says it, where only the time of receipt decided of which run it is: what is sent
     # again is received again, and a run may have begun in between.
-    if event.retry != stated and not event.dated:
+    if event.retry != stated and not event.dated and not (event.compared and event.compared.decisive):
         alone = replace(event, operation=replace(run, retry=stated))
         plan["as_stated"] = digest("fact", fingerprint(alone))[:ID].hex()
     return plan

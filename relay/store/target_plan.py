@@ -89,6 +89,7 @@ def _standing_fields(target: Target) -> dict[str, Any]:
             once=presentation.once_in_batch,
             hold=round(target.hold * 1000),
             group=round(target.group * 1000),
+            failure_shown=target.failure_shown,
             silence=target.silence and silence_plan(target.silence),
         ),
         "destination": target.destination,

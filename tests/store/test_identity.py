@@ -13,7 +13,10 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted, Digest, Window
 from relay.domain.facts import merge_documents
+from relay.domain.run_numbers import compare
 from relay.ingest import Ingest
+from relay.operating.sentences import sentence_of
+from relay.operating.timeline import facts_of
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
@@ -189,6 +192,70 @@ async def test_two_reports_of_one_start_anew_are_one_run(send: Send, store: Stor
     assert (await Admin(store).ledger()).counts["events"] == 3
 
 
+def of_execution(name: str, minute: int, **fields: Any) -> dict[str, Any]:
+    document = outcome(minute, **fields)
+    return document | {"operation": document["operation"] | {"execution": {"executionId": name}}}
+
+
+async def test_two_reports_of_the_second_runs_end_at_one_time_are_one(send: Send, store: Store) -> None:
+    await send(of_execution("a", 3))
+
+    again = of_execution("b", 8)
+    answers = await asyncio.gather(*(send(again, source=source) for source in ("async-operations", "other", "third")))
+
+    assert sorted(answer.status for answer in answers) == ["accepted", "duplicate", "duplicate"]
+    assert (await Admin(store).ledger()).counts["events"] == 2
+
+
+async def test_neither_a_missing_time_nor_an_id_used_again_hides_the_second_run(send: Send) -> None:
+    first, second = of_execution("a", 3), of_execution("b", 8)
+    del first["timestamp"], second["timestamp"]
+
+    assert await statuses(send, first, second, second, id="wh_8f2c") == ["accepted", "accepted", "duplicate"]
+
+
+async def test_an_end_that_was_compared_before_another_was_recorded_is_compared_again(send: Send, store: Store) -> None:
+    unaware = compare(events.event_of(of_execution("b", 8)), {})
+    await send(of_execution("a", 3))
+
+    assert (await store.accept(unaware, [room()])).status == "elsewhere"
+
+
+async def test_of_a_record_without_ends_a_second_end_is_the_same(send: Send, store: Store) -> None:
+    """An older relay recorded it."""
+    await store.accept(events.event_of(of_execution("a", 3)), [room()])
+
+    assert await statuses(send, of_execution("b", 8), of_execution("c", 9)) == ["duplicate", "accepted"]
+
+
+async def test_an_end_of_an_earlier_run_that_comes_after_the_next_is_late(send: Send) -> None:
+    ends = [of_execution(name, minute, results={"endTime": f"2024-01-20T11:{minute:02}:00Z"})
+            for name, minute in (("b", 8), ("a", 3))]  # fmt: skip
+
+    assert await statuses(send, *ends, *ends) == ["accepted", "late", "duplicate", "duplicate"]
+
+
+async def test_a_report_with_another_error_or_end_is_counted_and_in_the_timeline(send: Send, store: Store) -> None:
+    before = differing()
+    ended = [{"results": {"endTime": f"2024-01-20T11:0{minute}:00Z"}} for minute in (1, 2)]
+    first, second = outcome(3, error=ERROR, **ended[0]), outcome(3, error={"code": "OTHER"}, **ended[1])
+
+    assert await statuses(send, first, second) == ["accepted", "duplicate"]
+
+    timeline = await Admin(store).timeline("op-1")
+    assert timeline
+    lines = [sentence_of(line) for line in facts_of(timeline)["timeline"]]
+    assert lines[-1].startswith("operation.failed again, from async-operations, with another end and error")
+    assert differing() - before == 1
+
+
+async def test_a_failure_that_was_not_sent_yet_gives_way_to_its_completion(send: Send, store: Store) -> None:
+    await statuses(send, outcome(1), outcome(2, "operation.completed"))
+
+    assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
+    assert (await Admin(store).ledger()).imbalance == 0
+
+
 async def test_a_member_of_a_batch_that_fails_again_after_a_start_anew_is_told_again(send: Send) -> None:
     def told(minute: int) -> dict[str, Any]:
         return outcome(minute) | {
@@ -288,6 +355,10 @@ async def test_what_is_sent_again_without_a_time_is_the_same_by_its_id(send: Sen
     again = await send(undated, id="evt-1", at=events.RECEIVED + timedelta(hours=1))
 
     assert (first.status, again.status) == ("accepted", "duplicate")
+
+
+def differing() -> float:
+    return metrics.duplicates_differing.labels("async-operations")._value.get()
 
 
 def reused() -> float:

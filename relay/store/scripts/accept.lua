@@ -74,6 +74,7 @@ local function advance(o, plan, was, body)
     if plan.rank == TERMINAL then o:set('says:' .. plan.name, says(plan)) end
   end
   track_run(o, plan, was)
+  if plan.ends then o:set('ends', plan.ends[2]) end
   if plan.rank == TERMINAL then
     keep_lanes(o, plan.operation, plan.targets)
   end
@@ -94,7 +95,7 @@ function accept(delivery_digest, fact_digest, operation, gates, flags, text, fac
   end
   local plan = decoded(text, o, operation, facts, entry)
   local was = order_of(o)
-  if another_s(o, plan) or begins_anew(plan, was) then return {'elsewhere', 0, ''} end -- nothing is done yet
+  if another_s(o, plan) or begins_anew(plan, was) or ends_changed(o, plan) then return {'elsewhere', 0, ''} end -- nothing is done yet
   count('received')
   -- An id alone makes no repetition: some senders put their registration's into every event.
   local told = known or used and plan.as_stated and seen(o, from_hex(plan.as_stated))
@@ -110,6 +111,8 @@ function accept(delivery_digest, fact_digest, operation, gates, flags, text, fac
       post_report(o, plan, away)
     end
     count('duplicates')
+    if plan.ends then o:set('ends', plan.ends[2]) end
+    if plan.differs then note(plan.operation, 'differs', plan.name, plan.sender, plan.differs) end
     if not used then record_repeat(o, plan, was) end
     return {'duplicate', 0, posted_to()}
   end

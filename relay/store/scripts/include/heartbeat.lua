@@ -39,6 +39,9 @@ end
 -- A repetition, or what came late. A new phase at an old percentage is a move all the same.
 function record_repeat(o, plan, was)
   local state = o:values('state')
+  if plan.progress and not plan.undated and was.rank == TERMINAL then
+    o:set('went_on', math.max(plan.at, o:number('went_on') or 0)) -- its next end is another one (relay/domain/run_ends.py)
+  end
   if not plan.run or was.rank == TERMINAL or not state[HEARD] then return end
   record_heartbeat(o, plan, true, was)
   if plan.phase ~= '' and plan.at >= (was.at or 0) and plan.phase ~= state[PHASE] then

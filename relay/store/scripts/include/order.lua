@@ -30,7 +30,7 @@ local function reset_run(o)
   for name in pairs(PLACE) do
     if name:match('^watch:') or name:match('^seq:') then o:set(name, nil) end
   end
-  for _, name in ipairs({'percentage', 'phases', 'fact:pressed'}) do o:set(name, nil) end
+  for _, name in ipairs({'percentage', 'phases', 'went_on', 'fact:pressed'}) do o:set(name, nil) end
 end
 
 -- When the runs before the newest began, oldest first: number of the run, how many starts after an outcome that includes,
@@ -54,6 +54,9 @@ end
 local function begins_anew(plan, was)
   return plan.begun and was.rank == TERMINAL and plan.begun > was.at and plan.retry <= was.retry
 end
+
+-- Another outcome was recorded since this one was compared with those that were (relay/domain/run_ends.py).
+local function ends_changed(o, plan) return plan.ends and plan.ends[1] ~= (o:get('ends') or '') end
 
 -- What the event states of its facts, by their places in the record.
 local function stated(plan)

@@ -16,7 +16,7 @@ local PACKED = {
     'watch:deadline', 'watch:alarms', 'watch:asked', 'seq:operation.started', 'seq:operation.phase.completed',
     'seq:operation.stalled', 'seq:operation.recovered', 'seq:operation.completed', 'seq:operation.failed',
     'seq:operation.cancelled', 'seq:batch.started', 'seq:batch.operation.completed', 'seq:batch.completed', 'away',
-    'followers', 'starts',
+    'followers', 'starts', 'ends', 'went_on',
   },
   facts = {
     'id', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:retry', 'fact:restarts', 'fact:type',

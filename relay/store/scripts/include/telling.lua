@@ -15,6 +15,19 @@ local function held_back(o, plan, target)
   return target.held or not target.windows and (silenced(o, plan, target) or gate(o, plan, target))
 end
 
+-- A failure of this run that nobody has begun to tell gives way to its completion. False: it was told.
+local function give_way(plan, target)
+  local ids = target.live and replies_beside(target.lane) or redis.call('LRANGE', lane_key(target.lane), 0, -1)
+  for _, id in ipairs(ids) do
+    local d = redis.call('HMGET', delivery_key(id), 'operation', 'name', 'lease', 'attempts', 'lane')
+    if d[1] == plan.operation and d[2] == 'operation.failed' and d[3] == '' and d[4] == '0' then
+      supersede(id, plan.operation, target.destination, d[5], 'newer state')
+      return true
+    end
+  end
+  return false
+end
+
 -- One target of this partition. Answers the references to the event's body that this makes, nil where nothing is queued;
 -- and why nobody is told of it.
 local function tell_target(o, plan, target, seq, body)
@@ -29,6 +42,13 @@ local function tell_target(o, plan, target, seq, body)
   if reason then
     hold(plan, target, reason, refused and target.address or nil)
     return nil, reason
+  end
+  if target.failure_shown and not give_way(plan, target) then
+    if not target.live then
+      hold(plan, target, 'failure_shown')
+      return nil, 'failure_shown'
+    end
+    target.reply = false
   end
   if target.windows then
     add_to_digest(plan, target)
