@@ -76,7 +76,7 @@ class Superseded(Reason):
     SUPPRESSED = "suppressed", "its address was put on the list of `relay suppressed` meanwhile"
     RECOVERED = "it goes on again", "the run goes on again, so its alarm is not told any more"
     ALARM_NOT_SENT = (
-        "its alarm was not told",
+        "its alarm was not delivered",
         "the alarm that is over did not arrive here, so its end is not told either",
     )
     RUN_ENDED = "the run is over", "the run is over, so its progress is not told any more"

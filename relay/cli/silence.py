@@ -116,8 +116,8 @@ def expire(config: Path, ids: Sequence[str], *, as_json: bool) -> None:
             if await end(kept, id_, session.act):
                 ended.append(id_)
                 if not as_json:
-                    told = f"; deliveries that are told now: {held[id_]}" if held[id_] else ""
-                    click.echo(f"ended {visible(id_)}{told}")
+                    released = f"; deliveries that are told now: {held[id_]}" if held[id_] else ""
+                    click.echo(f"ended {visible(id_)}{released}")
         if as_json:
             print_json({"ended": ended})
         if over := [id_ for id_ in dict.fromkeys(ids) if id_ not in ended]:

@@ -43,10 +43,10 @@ class Blockers:
 
     async def of(self, letter: DeadLetter) -> Blocker | None:
         """The first that would hold it, in the order in which a delivery meets them; None where it is sent at once."""
-        place = letter.destination, letter.channel, letter.address, letter.kind, letter.event, letter.essential
-        if place not in self._places:
-            self._places[place] = await self._of_place(letter)
-        return self._places[place] or await self._silenced(letter)
+        key = letter.destination, letter.channel, letter.address, letter.kind, letter.event, letter.essential
+        if key not in self._places:
+            self._places[key] = await self._of_place(letter)
+        return self._places[key] or await self._silenced(letter)
 
     async def _of_place(self, letter: DeadLetter) -> Blocker | None:
         entry = (await self._suppressions.among(letter.destination, [letter.address])).get(letter.address)
@@ -87,11 +87,11 @@ class Blockers:
     async def broken(self, destination: str) -> list[str]:
         """What waits at a destination that nobody has paused any more, and for what."""
         settings = self._config.destinations.get(destination)
-        found = dict[str, str]()
+        addresses = dict[str, str]()
         for address in settings.addresses if settings else ():
             if settings and (blocker := await self.paused(destination, settings.channel, address)):
-                found.setdefault(blocker.sentence, address)
-        return [f"{address}: {sentence}" for sentence, address in found.items()]
+                addresses.setdefault(blocker.sentence, address)
+        return [f"{address}: {sentence}" for sentence, address in addresses.items()]
 
     async def _silenced(self, letter: DeadLetter) -> Blocker | None:
         """Of what keeps no event of its own, only what happens next is known to be held."""
@@ -99,10 +99,12 @@ class Blockers:
             return None
         if self._silences is None:
             self._silences = Silences(await self._silence_list.all())
-        delivery = Delivery(
-            letter.id, "", letter.destination, letter.channel, letter.address, "each", load(letter.body.encode()),
-            (), {}, 1, letter.died_at,
-        )  # fmt: skip
+        try:
+            event = load(letter.body.encode())
+        except (KeyError, TypeError, ValueError):  # a body that this release cannot read
+            return None
+        where = letter.destination, letter.channel, letter.address
+        delivery = Delivery(letter.id, "", *where, "each", event, (), {}, 1, letter.died_at)
         hold = self._silences.hold(delivery, self._now, self._config.job)
         if hold is None:
             return None

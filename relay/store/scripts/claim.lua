@@ -60,7 +60,7 @@ local function stale_reason(id, d)
       if tonumber(d.unknowns) > 0 then record_alarm_sent(d) end -- it may have arrived
       return 'it goes on again'
     end
-    if d.raised and (o:number(alarm_field(d.lane)) or 0) < tonumber(d.raised) then return 'its alarm was not told' end
+    if d.raised and (o:number(alarm_field(d.lane)) or 0) < tonumber(d.raised) then return 'its alarm was not delivered' end
   end
 end
 
