@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE :=  # some machines set it; then every process of
 SPREAD := -n 4 --dist worksteal  # twice the cores of a small machine, since many tests mostly wait
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test quick lint docs lowest bench security sbom clean
+.PHONY: help setup demo run test quick soak lint docs lowest bench security sbom clean
 
 help:            ## Say what there is
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -33,7 +33,10 @@ test: $(DEV)     ## Run the tests, on a real Redis and a real mail server
 
 QUICK := -n 2 --dist worksteal  # these wait for nothing
 quick: $(DEV)    ## Run the quick tests, while you work: they start no browser and none of relay's programs
-	$(BIN)/python -m pytest $(QUICK) -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest $(QUICK) -m "not slow and not soak" $(ARGS)
+
+soak: $(DEV)     ## Run what takes an hour, nightly and before a release: all outages, and relays on the real clock
+	$(BIN)/python -m pytest $(SPREAD) -m soak $(ARGS)
 
 lint: $(DEV)     ## Format, lint, types, import directions
 	$(BIN)/ruff format --check .
@@ -53,7 +56,7 @@ UNTOUCHED := authoring background benchmarks campaign deploy flow policy/test_ro
   store/test_unasked.py test_packaging.py test_readme.py test_sbom.py test_structure.py
 TOUCHED := channels/email store/embedded store/test_cluster.py store/test_sentinel.py cli/test_serve.py
 lowest: $(OLDEST) ## Run the tests that meet libraries on the oldest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest $(QUICK) -m "not slow" $(addprefix --ignore=tests/,$(UNTOUCHED)) $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(QUICK) -m "not slow and not soak" $(addprefix --ignore=tests/,$(UNTOUCHED)) $(ARGS)
 	$(LOWEST)/bin/python -m pytest $(SPREAD) -m slow $(addprefix tests/,$(TOUCHED)) $(ARGS)
 
 $(OLDEST): requirements/lowest.txt

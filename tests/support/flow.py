@@ -1,4 +1,4 @@
-"""A relay in a time of its own: the real store, worker, templates and Slack channel, before a Slack that runs here."""
+"""A relay in a time of its own: the real store, worker, templates and channels, before a Slack that runs here."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.channels import CHANNELS
+from relay.channels import CHANNELS, Channel
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
 from relay.delivering.past import Past
@@ -50,7 +49,7 @@ class Flow:
     clock: Clock
     open_store: Callable[..., Store]
     workers: list[Worker] = field(default_factory=list)
-    channels: list[Slack] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,11 +60,11 @@ class Flow:
 
     def start(self) -> Worker:
         """One more worker, with nothing in its memory."""
-        settings = SlackSettings(token="xoxb-1-flow", base_url=self.slack.base_url)
-        self.channels.append(Slack(settings, clock=self.clock))
+        channels = {name: self._open(name) for name in self.config.channels}
+        self.channels += channels.values()
         worker = Worker(
             self.open_store(),
-            {"slack": self.channels[-1]},
+            channels,
             Composer(
                 lambda: self.config,
                 lambda: RENDERER,
@@ -80,6 +79,10 @@ class Flow:
         self.workers.append(worker)
         return worker
 
+    def _open(self, name: str) -> Channel:
+        settings = self.config.channels[name]
+        return Slack(settings, clock=self.clock) if name == "slack" else CHANNELS[name](settings)
+
     def restart(self) -> None:
         """Every worker is gone, and a fresh one comes."""
         self.workers.clear()
@@ -93,7 +96,7 @@ class Flow:
 
     async def deliver(self) -> None:
         """Everything that is due now."""
-        while sum([await worker.run_once("slack") for worker in self.workers]):
+        while sum([await worker.run_once(name) for worker in self.workers for name in self.config.channels]):
             pass
 
     async def wait(self, seconds: float, step: float = 1.0) -> None:
@@ -103,6 +106,10 @@ class Flow:
         while self.clock() < end:
             self.clock.advance(min(step, end - self.clock()))
             await self.deliver()
+
+    async def clean_up(self) -> None:
+        """What every process does of the queue now and then."""
+        await self.admin.expire_parked(self.config.retry.give_up_after)
 
     async def ledger(self) -> Ledger:
         return await self.admin.ledger()

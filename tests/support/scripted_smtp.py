@@ -3,7 +3,8 @@
     async with ScriptedSmtp(rcpt=["451 4.7.1 later"]) as server: …
 
 answers the first RCPT so, and everything else as a good server would. Text is sent as a line, bytes as they are;
-a 421 is followed by the end of the connection. `scripted` makes one for a `tls` mode of relay's configuration.
+a 421 is followed by the end of the connection. `outages` answer so each time, until they are removed. `scripted` makes
+one for a `tls` mode of relay's configuration.
 """
 
 import asyncio
@@ -29,10 +30,11 @@ class Deed(Enum):
     RST = "resets the connection"
     FIN = "ends the connection"
     CUT = "ends the connection, and over TLS without saying so"
+    TAKEN = "takes the mail, and ends the connection without an answer"
 
 
 Reply = str | bytes | Deed
-SILENCE, RST, FIN, CUT = Deed
+SILENCE, RST, FIN, CUT, TAKEN = Deed
 
 GOOD = {
     "banner": "220 mx.example.com ESMTP", "starttls": "220 2.0.0 go ahead", "auth": "235 2.7.0 welcome",
@@ -66,6 +68,8 @@ class ScriptedSmtp:
         self.commands: list[str] = []  # as they came, over all connections; the end of a mail is "."
         self.connections = 0
         self.settings: dict[str, Any] = {}  # of a client that wants to come in, beside the port
+        self.outages: dict[str, Reply] = {}  # by stage; what the script says goes first
+        self.port = 0
         self._tls = tls
         self._implicit = implicit
         self._extensions = [*extensions, "STARTTLS"] if tls and not implicit else list(extensions)
@@ -75,12 +79,26 @@ class ScriptedSmtp:
         self._heard = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
+        await self.listen()
+        return self
+
+    async def listen(self) -> None:
+        """Take connections, after `refuse` on the same port."""
         at_once = self._tls if self._implicit and not self._script["connect"] else None
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = socket.create_server(("127.0.0.1", self.port))
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)  # what it accepts inherits that
         self._server = await asyncio.start_server(self._serve, sock=listening, ssl=at_once)
         self.port = int(self._server.sockets[0].getsockname()[1])
-        return self
+
+    def refuse(self) -> None:
+        """Refuse new connections, and end those that there are."""
+        self._server.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """End the connections that there are."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
@@ -89,6 +107,10 @@ class ScriptedSmtp:
         await asyncio.gather(*self._serving, return_exceptions=True)
         for writer in self._writers:
             writer.transport.abort()  # over TLS, closing waits for a client that may have gone without a word
+
+    def script(self, stage: str, *replies: Reply) -> None:
+        """What is done at this stage the next times; afterwards it is a good server again."""
+        self._script[stage].extend(replies)
 
     async def heard(self, command: str, times: int = 1) -> None:
         """Until this command has come that often."""
@@ -110,8 +132,8 @@ class ScriptedSmtp:
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sender = recipient = ""
-        if self._script["connect"]:
-            await self._do(self._script["connect"].popleft(), writer)
+        if reply := self._next("connect"):
+            await self._do(reply, writer)
             if self._implicit:
                 return
         await self._answer("banner", writer)
@@ -128,9 +150,9 @@ class ScriptedSmtp:
                 case "rcpt":
                     recipient = line.partition(":")[2]
                 case "data":
-                    if self._script["body"]:
+                    if reply := self._next("body"):
                         await reader.readexactly(100)
-                        await self._do(self._script["body"].popleft(), writer)
+                        await self._do(reply, writer)
                     data = await _mail(reader)
                     await self._hear(".")
                     if await self._answer("dot", writer):
@@ -139,8 +161,8 @@ class ScriptedSmtp:
                     return
 
     async def _encrypt(self, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
-        if self._script["handshake"]:
-            await self._do(self._script["handshake"].popleft(), writer)
+        if reply := self._next("handshake"):
+            await self._do(reply, writer)
             raise EOFError
         await writer.start_tls(context)
 
@@ -154,9 +176,12 @@ class ScriptedSmtp:
         good = GOOD.get(stage) or "\r\n".join(
             ["250-mx.example.com", *(f"250-{name}" for name in self._extensions), "250 HELP"]
         )
-        reply = self._script[stage].popleft() if self._script[stage] else good
+        reply = self._next(stage) or good
         await self._do(reply, writer)
-        return reply == good or (isinstance(reply, bytes) and reply.startswith(f"{good}\r\n".encode()))
+        return reply in (good, TAKEN) or (isinstance(reply, bytes) and reply.startswith(f"{good}\r\n".encode()))
+
+    def _next(self, stage: str) -> Reply | None:
+        return self._script[stage].popleft() if self._script[stage] else self.outages.get(stage)
 
     async def _do(self, reply: Reply, writer: asyncio.StreamWriter) -> None:
         match reply:
@@ -173,6 +198,9 @@ class ScriptedSmtp:
                 with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as raw:
                     raw.shutdown(socket.SHUT_RDWR)
                 raise EOFError
+            case Deed.TAKEN:
+                writer.close()
+                return
             case str():
                 writer.write(f"{reply}\r\n".encode())
             case bytes():

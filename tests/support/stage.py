@@ -14,7 +14,7 @@ from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.ledger import Ledger
-from tests.support.patience import patience
+from tests.support.patience import PATIENCE, patience
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until
 
@@ -43,14 +43,14 @@ class Surroundings:
     async def ledger(self) -> Ledger:
         return await self.admin.ledger()
 
-    async def settled(self) -> Ledger:
+    async def settled(self, seconds: float = PATIENCE) -> Ledger:
         """The ledger, once nothing is pending any more."""
 
         async def settled() -> Ledger | None:
             ledger = await self.ledger()
             return None if ledger.counts.get("pending", 0) else ledger
 
-        found: Ledger = await until(settled)
+        found: Ledger = await until(settled, seconds)
         return found
 
     async def mails(self, count: int) -> list[Any]:

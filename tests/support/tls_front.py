@@ -16,7 +16,7 @@ class TlsFront:
 
     def __init__(self, port: int, context: ssl.SSLContext) -> None:
         self._port = port
-        self._context = context
+        self.context = context
         self.secured = 0
         self._forwarding: set[asyncio.Task[None]] = set()
 
@@ -35,14 +35,18 @@ class TlsFront:
         try:
             secure = await self._first(client) == HANDSHAKE
             self.secured += secure
-            context = self._context if secure else None
+            context = self.context if secure else None
             transport, _ = await loop.connect_accepted_socket(lambda: protocol, client, ssl=context)
             writer = asyncio.StreamWriter(transport, protocol, reader, loop)
             from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
         except OSError:
             client.close()
             return
-        await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
+        try:
+            await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
+        finally:
+            writer.close()
+            to_server.close()
 
     async def _first(self, client: socket.socket) -> bytes:
         """The first byte, which stays to be read."""

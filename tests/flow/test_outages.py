@@ -1,0 +1,80 @@
+"""Outages of Slack and of the mail server, of minutes and hours: all is delivered once, and promptly after them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.store import Store
+from tests.support.certificates import make_certificate
+from tests.support.clock import Clock
+from tests.support.outages import OUTAGES, SLACK_OUTAGES, UNCERTAIN, World, behind_tls, world
+from tests.support.ports import free_ports
+from tests.support.traffic import Account, busy, passes, single
+
+MINUTE, HOUR = 60.0, 3600.0
+SECONDS = {"140s": 140.0, "35min": 35 * MINUTE, "4h": 4 * HOUR}
+PROMPTLY = 61.0  # seconds after the end of an outage in which everything is delivered: a probe comes each minute
+QUARTER = 15 * MINUTE  # between two attempts of a message that may have arrived, where nothing says whether it has
+
+# One or two cells of each outage; `make soak` has all.
+USUAL = """
+503-html-140s-busy-kill 503-html-4h-single 500-empty-35min-single-kill reset-140s-single fatal_error-140s-single-kill
+fatal_error-posted-140s-busy-kill internal_error-35min-single unresolvable-4h-single refused-140s-single-kill
+login-page-35min-single 200-html-140s-single service_unavailable-4h-single mail-cut-after-dot-140s-busy
+mail-taken-then-cut-140s-single-kill mail-cut-at-rcpt-140s-single-kill mail-refused-4h-single mail-421-35min-single
+mail-451-140s-single mail-unresolvable-35min-single-kill
+"""
+
+
+@pytest.fixture
+async def outpost(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[World]:
+    async with world(open_store, clock) as opened:
+        yield opened
+
+
+def cells() -> Iterator[Any]:
+    for cell in product(OUTAGES, SECONDS, ("busy", "single"), ("", "kill")):
+        name = "-".join(filter(None, cell))
+        yield pytest.param(*cell, id=name, marks=[] if name in USUAL.split() else pytest.mark.soak)
+
+
+@pytest.mark.parametrize(("outage", "lasts", "traffic", "kill"), [*cells()])
+async def test_after_an_outage_everything_is_shown_once_and_promptly(
+    outpost: World, outage: str, lasts: str, traffic: str, kill: str
+) -> None:
+    seconds, tenant = SECONDS[lasts], "slack" if outage in SLACK_OUTAGES else "email"
+    runs = busy(60, seconds) if traffic == "busy" else single(seconds)
+
+    await passes(outpost, OUTAGES[outage], runs, tenant, seconds=seconds, kill=bool(kill))
+    await outpost.flow.wait(PROMPTLY + (QUARTER if outage in UNCERTAIN and traffic == "single" else 0))
+
+    account, counts = Account(outpost, tenant, runs), (await outpost.flow.ledger()).counts
+    print(f"FIG {outage} {lasts} {traffic} {kill or '-'}: dead={counts['dead']} {account} "
+          f"unknown={counts['unknown_outcomes']} pending={counts['pending']}")  # fmt: skip
+    assert counts["dead"] == 0
+    assert (account.missing, account.stale) == ([], [])
+    assert account.doubled.total() <= (counts["unknown_outcomes"] if tenant == "email" else 0)
+    assert counts["pending"] == 0
+    assert outpost.flow.slack.violations == []
+
+
+async def test_a_certificate_that_nobody_trusts_is_an_outage_like_any_other(
+    open_store: Callable[..., Store], clock: Clock, tmp_path: Path
+) -> None:
+    [port] = free_ports(1)
+    good, bad = (make_certificate(tmp_path / name, "slack.localhost") for name in ("good", "bad"))
+    async with (
+        world(open_store, clock, tls_port=port) as outpost,
+        behind_tls(outpost.slack, port, good, bad) as outage,
+    ):
+        runs = busy(10, 140)
+
+        await passes(outpost, outage, runs, "slack", seconds=140)
+        await outpost.flow.wait(PROMPTLY)
+
+        account, counts = Account(outpost, "slack", runs), (await outpost.flow.ledger()).counts
+        assert (counts["dead"], counts["pending"]) == (0, 0)
+        assert (account.missing, account.stale, account.doubled) == ([], [], {})

@@ -1,0 +1,229 @@
+"""Outages of Slack and of a mail server, and a relay between these. An outage lasts as long as its context."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from aiohttp import connector
+
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.dev.standins.slack import Fault, SlackStandin
+from relay.store import Store
+from tests.support.certificates import Certificate
+from tests.support.clock import Clock
+from tests.support.flow import POST, UPDATE, Flow
+from tests.support.flow_events import AT_ONCE, event_of
+from tests.support.scripted_smtp import FIN, TAKEN, Reply, ScriptedSmtp
+from tests.support.stage import SECRET
+from tests.support.tls_front import tls_front
+
+LOOPBACK = "127.0.0.1"
+SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.localhost"
+LEASE = 30.0
+
+# Limits far above the traffic, so that what is late is late for the outage's sake.
+CONFIG = """
+sources: {async-operations: {signature: {secrets: {current: "%(secret)s"}}}}
+channels:
+  slack:
+    {token: xoxb-1-flow, base_url: "%(slack)s", new_message_limit: off, posts_per_second: %(posts)s,
+     edits_per_minute: 900, webhooks: {"#alerts": "%(webhook)s"}}
+  email: {host: %(mail)s, port: %(smtp)s, tls: none, from: "Operations <relay@example.com>"}
+destinations:
+  team: {slack: "#team", mode: live, live: {%(live)s}, group_errors: off}
+  room: {slack: "#room", mode: each, group_errors: off}
+  alerts: {slack: "#alerts", mode: each, group_errors: off}
+  analysts: {email: analyst@example.com, group_errors: off}
+rules:
+  - {name: live, events: ["operation.*"], tenants: [slack, both], notify: [team]}
+  - {name: each, events: [operation.failed], tenants: [room], notify: [room]}
+  - {name: webhook, events: [operation.failed], tenants: [webhook], notify: [alerts]}
+  - {name: mails, events: [operation.failed], tenants: [email, both], notify: [analysts]}
+"""
+
+
+@dataclass
+class Peers:
+    """The other sides of a relay, which can fail."""
+
+    slack: SlackStandin
+    smtp: ScriptedSmtp
+
+
+@dataclass
+class World(Peers):
+    """A relay in a time of its own between them, and the names that cannot be resolved."""
+
+    flow: Flow
+    unknown_hosts: set[str]
+
+    async def fails(self, run: str, tenant: str, **operation: Any) -> None:
+        """A run of the tenant fails now, of which nobody has heard before."""
+        operation = {"operationId": run, "operationName": f"Run {run}", "status": "Failed", **operation}
+        error = {"code": f"E_{run}", "message": f"{run} has no source"}
+        await self.flow.send(event_of("operation.failed", 60, **operation) | {"error": error, "tenantId": tenant})
+
+    async def new_process(self) -> None:
+        """Replace the relay by one that has no connection and no name in its memory."""
+        await self.close()
+        self.flow.restart()
+
+    async def close(self) -> None:
+        """Close the connections of all processes."""
+        for channel in self.flow.channels:
+            await channel.aclose()
+        self.flow.channels.clear()
+
+
+@asynccontextmanager
+async def world(
+    open_store: Callable[..., Store], clock: Clock, *, posts: int = 20, tls_port: int = 0
+) -> AsyncIterator[World]:
+    """Open a world with so many `posts_per_second`. relay looks for Slack at `tls_port`, where that is given."""
+    async with AsyncExitStack() as stack:
+        slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=posts))
+        smtp = await stack.enter_async_context(ScriptedSmtp())
+        unknown = stack.enter_context(name_service())
+        text = config_text(slack, smtp, posts=posts, tls_port=tls_port)
+        flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, partial(open_store, lease=LEASE))
+        for conversation in ("#team", "#room", "#alerts"):
+            slack.workspace.conversation(conversation, create=True)
+        world = World(slack, smtp, flow, unknown)
+        stack.push_async_callback(world.close)
+        yield world
+
+
+def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20, tls_port: int = 0) -> str:
+    """Return a relay's configuration in which each host has a name of `name_service`."""
+    api = f"https://{LOOPBACK}:{tls_port}/api/" if tls_port else slack.base_url
+    return CONFIG % {
+        "slack": api.replace(LOOPBACK, SLACK_HOST),
+        "webhook": slack.webhook("#alerts").replace(LOOPBACK, HOOKS_HOST),
+        "mail": MAIL_HOST, "smtp": smtp.port, "posts": posts, "live": AT_ONCE, "secret": SECRET,
+    }  # fmt: skip
+
+
+def port_of(slack: SlackStandin) -> int:
+    return int(slack.url.rstrip("/").rpartition(":")[2])
+
+
+@contextmanager
+def name_service() -> Iterator[set[str]]:
+    """Resolve names under `.localhost` to loopback, but for those in the set, which nobody knows."""
+    unknown: set[str] = set()
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *arguments: Any, **options: Any) -> Any:
+        if host in unknown:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return real(LOOPBACK if str(host).endswith(".localhost") else host, *arguments, **options)
+
+    with patch("socket.getaddrinfo", getaddrinfo):
+        yield unknown
+
+
+Outage = Callable[[Any], AbstractAsyncContextManager[None]]  # takes Peers; where a relay is replaced, a World
+
+
+def answered(fault: Fault, *methods: str) -> Outage:
+    """Slack answers these methods so, or all."""
+
+    @asynccontextmanager
+    async def outage(peers: Peers) -> AsyncIterator[None]:
+        peers.slack.outages.update(dict.fromkeys(methods or ("*",), fault))
+        yield
+        peers.slack.outages.clear()
+
+    return outage
+
+
+def replied(stage: str, reply: Reply) -> Outage:
+    """The mail server does this at a stage of the dialogue."""
+
+    @asynccontextmanager
+    async def outage(peers: Peers) -> AsyncIterator[None]:
+        if stage == "banner":  # a connection that is open already has had its own
+            peers.smtp.disconnect()
+        peers.smtp.outages[stage] = reply
+        yield
+        peers.smtp.outages.clear()
+
+    return outage
+
+
+@asynccontextmanager
+async def slack_refuses(peers: Peers) -> AsyncIterator[None]:
+    port = port_of(peers.slack)
+    await peers.slack.stop()
+    yield
+    await peers.slack.start(port=port)
+
+
+@asynccontextmanager
+async def mail_refuses(peers: Peers) -> AsyncIterator[None]:
+    peers.smtp.refuse()
+    yield
+    await peers.smtp.listen()
+
+
+def unresolvable(host: str) -> Outage:
+    @asynccontextmanager
+    async def outage(world: World) -> AsyncIterator[None]:
+        world.unknown_hosts.add(host)
+        await world.new_process()  # a name is remembered for seconds of the machine's own clock
+        yield
+        world.unknown_hosts.clear()
+
+    return outage
+
+
+HTML = {"Content-Type": "text/html"}
+PAGE = b"<!doctype html><title>Sorry</title><p>Something is not right."
+LOGIN = Fault(status=302, body=PAGE, headers=HTML | {"Location": "https://login.example.com/"})
+
+SLACK_OUTAGES: Mapping[str, Outage] = {
+    "503-html": answered(Fault(status=503, body=PAGE, headers=HTML)),
+    "500-empty": answered(Fault(status=500, body=b"")),
+    "reset": answered(Fault(close=True)),
+    "fatal_error": answered(Fault(error="fatal_error"), POST, UPDATE),
+    "fatal_error-posted": answered(Fault(error="fatal_error", applied=True), POST, UPDATE),
+    "internal_error": answered(Fault(error="internal_error", status=500), POST, UPDATE),
+    "unresolvable": unresolvable(SLACK_HOST),
+    "refused": slack_refuses,
+    "login-page": answered(LOGIN),
+    "200-html": answered(Fault(body=PAGE, headers=HTML)),
+    "service_unavailable": answered(Fault(error="service_unavailable", status=503)),
+}
+MAIL_OUTAGES: Mapping[str, Outage] = {
+    "mail-cut-after-dot": replied("dot", FIN),
+    "mail-taken-then-cut": replied("dot", TAKEN),
+    "mail-cut-at-rcpt": replied("rcpt", FIN),
+    "mail-refused": mail_refuses,
+    "mail-421": replied("banner", "421 4.3.2 shutting down"),
+    "mail-451": replied("dot", "451 4.3.0 mail server temporarily rejected message"),
+    "mail-unresolvable": unresolvable(MAIL_HOST),
+}
+OUTAGES = SLACK_OUTAGES | MAIL_OUTAGES
+# A mail's outcome cannot be found out: the same mail goes again after a quarter of an hour at the earliest.
+UNCERTAIN = ("mail-cut-after-dot", "mail-taken-then-cut")
+
+
+@asynccontextmanager
+async def behind_tls(slack: SlackStandin, port: int, good: Certificate, bad: Certificate) -> AsyncIterator[Outage]:
+    """Serve Slack with TLS. The outage is a certificate that nobody trusts."""
+    connector._SSL_CONTEXT_VERIFIED.load_verify_locations(good.authority)  # aiohttp's, which Slack's client uses
+    async with tls_front(port, port_of(slack), good.context) as front:
+
+        @asynccontextmanager
+        async def outage(world: World) -> AsyncIterator[None]:
+            front.context = bad.context
+            await world.new_process()
+            yield
+            front.context = good.context
+
+        yield outage
