@@ -1,31 +1,39 @@
 """What failovers by Sentinel cost a relay under load: events lost, messages told twice, seconds until accepted again.
 
     python -m benchmarks.failovers [FAILOVERS]
+    python -m benchmarks.failovers composed [ROUNDS]
 
 A primary, two replicas and three Sentinels, `durability: replicated`, and one whole relay, to which six senders send
 events until each is answered 2xx. The failovers are in turn planned (SENTINEL FAILOVER) and by kill -9 of the primary,
 which is started again afterwards, as its supervisor would. The Sentinels call a primary down after 1 s.
+
+`composed`: in each round one replica is replaced while the other one is promoted, and something is killed meanwhile.
+In the end every acknowledged event is sent again; one that is taken as new was lost.
 """
 
 import asyncio
 import contextlib
+import random
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict, deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.store.ledger import Ledger
-from tests.chaos.test_kills import Load
+from tests.chaos.test_kills import SEED, Load
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay
 from tests.support.sentinels import Watched, watched
 from tests.support.stage import CONFIG, Surroundings, surroundings
+from tests.support.waiting import until
 
 BETWEEN = 20  # events answered 2xx before a failover, and after it
 STANDSTILL = 5.0  # seconds without a mail after which there should be none left
+VICTIMS = ("nobody", "relay", "old primary", "joiner", "new primary")  # of a kill -9 in a composed round
 READERS = ("english@example.com", "german@example.com")
 
 
@@ -34,6 +42,7 @@ class Report:
     """What was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
 
     acknowledged: int = 0
+    refused: int = 0
     lost: int = 0
     repeats: int = 0
     unknown: int = 0
@@ -43,7 +52,7 @@ class Report:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.acknowledged} events acknowledged, {self.lost} lost; "
+            f"{self.acknowledged} events acknowledged, {self.refused} times 503, {self.lost} lost; "
             f"{self.repeats} messages told twice, of {self.unknown} unknown outcomes; {self.dead} dead letters"
         ]
         for kind, seconds in self.pauses.items():
@@ -56,6 +65,27 @@ class Report:
 async def failovers(count: int, *, quick: bool = False) -> Report:
     """`quick`: the Sentinels look around more often than they do by themselves."""
     report = Report()
+    async with _loaded(report, quick=quick) as (group, _, load):
+        for number in range(count):
+            kind = "killed" if number % 2 else "planned"
+            report.pauses[kind].append(await _one(group, load, kind))
+    return report
+
+
+async def composed(rounds: int, *, quick: bool = False, seed: int = SEED) -> Report:
+    """Each round draws when the replica joins and what is killed; as many rounds as there are of both meet all."""
+    report, pick = Report(), random.Random(seed)
+    combinations = [(early, victim) for early in (True, False) for victim in VICTIMS]
+    order = [combination for _ in range(rounds) for combination in combinations][:rounds]
+    pick.shuffle(order)
+    async with _loaded(report, quick=quick) as (group, relay, load):
+        for early, victim in order:
+            report.pauses[victim].append(await _round(group, relay, load, pick, early=early, victim=victim))
+    return report
+
+
+@contextlib.asynccontextmanager
+async def _loaded(report: Report, *, quick: bool) -> AsyncIterator[tuple[Watched, RunningRelay, Load]]:
     async with watched(quick=quick) as group, surroundings(group.url, RELAY_HOST=own_host()) as around:
         with tempfile.TemporaryDirectory(prefix="relay-") as directory:
             async with RunningRelay(configuration(directory), around.env) as relay:
@@ -63,11 +93,8 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
                 load = Load(relay)
                 async with load.sending():
                     await load.more(BETWEEN)
-                    for number in range(count):
-                        kind = "killed" if number % 2 else "planned"
-                        report.pauses[kind].append(await _one(group, load, kind))
+                    yield group, relay, load
                 await count_all(report, around, load)
-    return report
 
 
 def configuration(directory: str | Path, *, durability: str = "replicated", partitions: int = 1) -> Path:
@@ -93,6 +120,42 @@ async def _one(group: Watched, load: Load, kind: str) -> float:
     [pause] = await asyncio.gather(watching)
     if kind == "killed":
         group.servers[before].start()
+    await group.settled()
+    await load.more(BETWEEN)
+    return pause
+
+
+async def _round(
+    group: Watched, relay: RunningRelay, load: Load, pick: random.Random, *, early: bool, victim: str
+) -> float:
+    """A replica is replaced while the other one is promoted; the longest time without an event accepted."""
+    watching = asyncio.create_task(longest_pause(load))
+    before = await group.primary()
+    joiner = pick.choice([port for port in group.servers if port != before])
+    group.servers[joiner].kill()
+    await load.more(BETWEEN)  # which the other one alone confirms
+    if early:
+        await group.join(joiner, before)
+    failing_over = asyncio.create_task(group.fail_over())
+    await until(lambda: group.promoted(before))
+    if not early:
+        await group.join(joiner, before)
+    if victim == "relay":
+        await relay.kill()
+        await relay.start()
+    elif victim in ("old primary", "joiner"):
+        group.servers[before if victim == "old primary" else joiner].kill()
+    after = await failing_over
+    await load.more(pick.randrange(1, BETWEEN))
+    if victim == "new primary":
+        group.servers[after].kill()
+        await group.replaced(after)
+    await load.more(BETWEEN)
+    watching.cancel()
+    [pause] = await asyncio.gather(watching)
+    for port, server in group.servers.items():
+        if not server.running:
+            await group.join(port, await group.primary())
     await group.settled()
     await load.more(BETWEEN)
     return pause
@@ -124,16 +187,17 @@ async def count_all(report: Report, around: Surroundings, load: Load) -> None:
     """Once everything is told: what each reader has, against what was acknowledged."""
     ledger = await _told(around)
     mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
-    known = [await around.store.known(operation) for operation in load.acknowledged]
     told = Counter(recipient for recipient, _ in mails)
     report.acknowledged = len(load.acknowledged)
     report.dead = ledger.counts.get("dead", 0)
     untold = sum(max(0, ledger.counts["events"] - told[reader]) for reader in READERS)
-    report.lost = sum(not facts for facts in known) + max(0, untold - report.dead)
+    report.refused = load.statuses[503]
+    report.lost = len(await load.lost()) + max(0, untold - report.dead)
     report.repeats = sum(count - 1 for count in mails.values())
     report.unknown = ledger.counts.get("unknown_outcomes", 0)
     report.imbalance = ledger.imbalance
 
 
 if __name__ == "__main__":
-    print(asyncio.run(failovers(int(sys.argv[1]) if len(sys.argv) > 1 else 20)))
+    *kind, count = [*sys.argv[1:], *([] if sys.argv[1:] and sys.argv[-1].isdecimal() else ["20"])]
+    print(asyncio.run((composed if kind else failovers)(int(count))))

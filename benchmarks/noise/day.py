@@ -38,7 +38,7 @@ class Run:
 
 def runs(count: int, hours: float, *, seed: int, batch_of: int = 0) -> list[Run]:
     """The day's operations; with `batch_of`, in batches that start together."""
-    chance = random.Random(seed)  # noqa: S311 - the same day every time
+    chance = random.Random(seed)
     found = []
     for number in range(count):
         batch = f"batch-{number // batch_of}" if batch_of else ""

@@ -27,13 +27,12 @@ from redis.exceptions import (
 from relay import metrics
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import cluster, sentinel
+from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
 from relay.store.keys import PREFIX
 from relay.store.owners import at_owner
-from relay.store.succession import drop_connections, has_succession, required
 from relay.store.wire import WiredPool
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]
-REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
 LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim", "letters",
            "trouble", "copies", "repeats", "silence")  # fmt: skip
@@ -165,24 +164,23 @@ class Scripts:
             self._seconds[name].observe(time.perf_counter() - began)
 
     async def _evaluate(self, redis: Redis, command: str, script: str, rest: Sequence[Any], replicas: int) -> Any:
-        replicas = required(redis, replicas)
         if not replicas and isinstance(redis.connection_pool, WiredPool):
             [answer] = await redis.connection_pool.call((command, script, 2, *rest))
             if isinstance(answer, Exception):
                 raise answer
             return answer
+        before = candidates_of(redis)
         # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
         async with redis.pipeline(transaction=False) as pipeline:
             (pipeline.evalsha if command == "EVALSHA" else pipeline.eval)(script, 2, *rest)
             if replicas:
-                pipeline.wait(replicas, int(REPLICA_TIMEOUT * 1000))
-                if has_succession(redis):
+                pipeline.wait(max(replicas, before.total()), int(REPLICA_TIMEOUT * 1000))
+                if can_fail_over(redis):
                     pipeline.info("replication")
             answer, *confirmed = await pipeline.execute()
-        replicas = required(redis, replicas, *confirmed[1:])  # one may have come since the last inspection
-        if replicas and confirmed[0] < replicas:
+        if replicas and (reason := unconfirmed(redis, before, replicas, *confirmed)):
             await drop_connections(redis)  # a primary that was replaced may not know it yet
-            raise StoreUnavailable(f"{confirmed[0]} of {replicas} replicas confirmed within {REPLICA_TIMEOUT:g} s")
+            raise StoreUnavailable(reason)
         return answer
 
 

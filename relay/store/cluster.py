@@ -18,8 +18,8 @@ from redis.exceptions import TimeoutError as TooLate
 
 from relay.store.addresses import Address, spelt, split
 from relay.store.cluster_pipeline import ClusterPipeline
+from relay.store.failover import FailoverPool, drop_connections
 from relay.store.slots import EVERYWHERE, NOT_DONE, SlotMoving, slot_of, word
-from relay.store.succession import Succession, drop_connections
 from relay.store.topology import Survey, Topology
 
 MARK = "+cluster://"
@@ -140,7 +140,7 @@ class Cluster(Redis):
     def _node(self, address: Address) -> Redis:
         if address not in self._nodes:
             host, port = address
-            self._nodes[address] = Redis.from_pool(Succession(host=host, port=port, **self._options))
+            self._nodes[address] = Redis.from_pool(FailoverPool(host=host, port=port, **self._options))
         return self._nodes[address]
 
     async def _look(self) -> None:

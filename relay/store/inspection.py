@@ -10,11 +10,11 @@ from redis.exceptions import RedisError
 
 from relay.errors import ConfigError, Problem, StoreUnavailable
 from relay.store.client import Durability, Promise, call
+from relay.store.failover import Replicas, candidates_of, drop_connections, online
 from relay.store.layout import layout_of, of_another_layout
 from relay.store.owners import owners
 from relay.store.partitions import Partitions
 from relay.store.sentinel import inspected
-from relay.store.succession import drop_connections, successors
 
 OLDEST = 7  # scripts with flags
 PATIENCE = 1.0  # seconds that one of several primaries may take to describe itself
@@ -30,12 +30,13 @@ class _Server:
     partitions: Sequence[int]
     software: Mapping[str, Any]
     memory: Mapping[str, Any]
+    candidates: Replicas  # before its replication was asked for
     replication: Mapping[str, Any]
     fsync: bool  # every write is on disk before it is answered
 
     @property
     def replicas(self) -> int:
-        return successors(self.replication) if self.where else int(self.replication.get("connected_slaves", 0))
+        return online(self.replication).total() if self.where else int(self.replication.get("connected_slaves", 0))
 
     @property
     def prefix(self) -> str:
@@ -99,7 +100,7 @@ async def _falls_short(server: _Server, requested: Durability, replicas: int) ->
         lacks = requested == "fsync" and not server.fsync
         fault = f"durability is fsync, but {name} does not run with appendonly yes and appendfsync always"
         return 0, fault if lacks else ""
-    own, doubt = await inspected(server.redis, replicas, server.replication)
+    own, doubt = await inspected(server.redis, replicas, server.candidates, server.replication)
     if server.replicas >= own or doubt:
         return own, doubt
     primary = f" to {server.where}" if server.where else ""
@@ -107,12 +108,13 @@ async def _falls_short(server: _Server, requested: Durability, replicas: int) ->
 
 
 async def _look(where: str, redis: Redis, theirs: Sequence[int], partitions: int) -> _Server:
+    candidates = candidates_of(redis)
     async with asyncio.timeout(PATIENCE if partitions > 1 else None):
         software, memory, persistence, replication = [
             await call(redis.info(part)) for part in ("server", "memory", "persistence", "replication")
         ]
         fsync = bool(persistence.get("aof_enabled")) and await _setting(redis, "appendfsync") == "always"
-    return _Server(where, redis, theirs, software, memory, replication, fsync)
+    return _Server(where, redis, theirs, software, memory, candidates, replication, fsync)
 
 
 def _problems(server: _Server) -> Iterator[str]:

@@ -7,7 +7,7 @@ them as `?sentinel_username=` and `sentinel_password=`. What else stands there i
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -18,12 +18,14 @@ from redis.asyncio.sentinel import (
     SentinelManagedConnection,
     SentinelManagedSSLConnection,
 )
+from redis.exceptions import NoPermissionError
 
 from relay.store.addresses import Address, split
-from relay.store.succession import Succession, required, successors
+from relay.store.failover import FailoverPool, Replicas, drop_connections, online
 
 MARK = "+sentinel://"
 PORT = 26379
+State = dict[str, Any]  # a server's, in a Sentinel's words
 ASKING = {"socket_timeout": 2.0, "socket_connect_timeout": 1.0}  # one that is away must not use up the caller's time
 
 
@@ -52,11 +54,18 @@ class _Sentinels(Sentinel):
         self._down |= not well
         return well
 
-    async def views(self, name: str) -> list[dict[str, Any]]:
-        """What each Sentinel that answers says of the primary."""
-        questions = (sentinel.sentinel_masters() for sentinel in self.sentinels)
-        answers = await asyncio.gather(*questions, return_exceptions=True)
-        return [answer[name] for answer in answers if isinstance(answer, dict) and name in answer]
+    async def views(self, name: str) -> list[tuple[State, list[State]]]:
+        """Return the primary and its replicas as each Sentinel that answers has them."""
+
+        async def view(sentinel: Redis) -> tuple[State, list[State]]:
+            primaries: Any = await sentinel.sentinel_masters()
+            return primaries[name], await sentinel.sentinel_slaves(name)
+
+        answers = await asyncio.gather(*map(view, self.sentinels), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, NoPermissionError):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, tuple)]
 
     def _reason(self, name: str, error: str) -> str:
         if self._down:
@@ -69,7 +78,7 @@ class _Sentinels(Sentinel):
         return f"the Sentinels that answer watch no primary called {name}"
 
 
-class _Pool(SentinelConnectionPool, Succession):
+class _Pool(SentinelConnectionPool, FailoverPool):
     """Asks the Sentinels for each new connection."""
 
     async def get_master_address(self) -> tuple[str, int]:
@@ -111,26 +120,57 @@ def by_sentinels(redis: Redis) -> bool:
     return isinstance(redis.connection_pool, _Pool)
 
 
-async def inspected(redis: Redis, replicas: int, replication: Mapping[str, Any]) -> tuple[int, str]:
-    """As `required`, without the replicas that left, and why that number is in doubt.
+async def inspected(redis: Redis, minimum: int, before: Replicas, replication: Mapping[str, Any]) -> tuple[int, str]:
+    """Return how many replicas have to confirm, and why that is in doubt. Remove candidates that left.
 
     A planned failover promotes one replica while the primary still takes writes, which the others go on to confirm. So
     a replica that left is done without only once the Sentinels, asked afterwards, say that no failover is under way.
+    One that was seen since the primary was asked stays: it may be the next one that is promoted.
     """
     pool = redis.connection_pool
-    doubt = await _doubt(pool) if isinstance(pool, _Pool) else ""
-    if isinstance(pool, Succession) and not doubt:
-        pool.required = successors(replication)
-    return required(redis, replicas, replication), doubt
+    if not isinstance(pool, FailoverPool):
+        return minimum, ""
+    present = online(replication)
+    doubt = await _doubt(redis, pool, present) if isinstance(pool, _Pool) else ""
+    if doubt:
+        return max(minimum, (pool.candidates | present).total()), doubt
+    pool.replication_id = replication.get("master_replid", "")
+    pool.candidates = (pool.candidates - (before - present)) | present
+    return max(minimum, pool.candidates.total()), ""
 
 
-async def _doubt(pool: _Pool) -> str:
-    """Why the primary may be replaced just now, '' if it is not."""
-    states = await pool.sentinel_manager.views(pool.service_name)
-    if not states:
+async def _doubt(redis: Redis, pool: _Pool, present: Replicas) -> str:
+    """Return why the primary may be replaced by a server that has not all it has, '' if it cannot."""
+    try:
+        views = await pool.sentinel_manager.views(pool.service_name)
+    except NoPermissionError:
+        return "the Sentinels do not let relay list the replicas: their user lacks +sentinel|slaves"
+    if not views:
         return "none of the Sentinels answers, so a failover may be under way"
-    if any("failover_in_progress" in state["flags"] for state in states):
+    if any("failover_in_progress" in primary["flags"] for primary, _ in views):
         return "a failover is under way"
-    if {(state["ip"], state["port"]) for state in states} != {pool.master_address}:
+    named = {(primary["ip"], primary["port"]) for primary, _ in views}
+    if named != {pool.master_address}:
+        if len(named) == 1:  # the old one keeps its connections, and loses what it is still given
+            await drop_connections(redis)
         return "the Sentinels do not agree yet which server is the primary"
+    if rival := next(filter(None, (_rival(replicas, present) for _, replicas in views)), ""):
+        return f"{rival} does not follow the primary yet, and the Sentinels may promote it"
+    return ""
+
+
+def _rival(replicas: Sequence[State], present: Replicas) -> str:
+    """Return a server that a Sentinel may prefer to one of those that confirm, '' if there is none.
+
+    It prefers the one with the most data by its last INFO, which may be 10 s old. After a planned failover the old
+    primary calls itself one for some seconds, and then counts its own data, which the new one does not have.
+    """
+    offsets = {f"{row['ip']}:{row['port']}": row["slave-repl-offset"] for row in replicas}
+    least = min((offset for address, offset in offsets.items() if address in present), default=0)
+    for row in replicas:
+        address = f"{row['ip']}:{row['port']}"
+        if address in present or row["is_sdown"] or row["is_disconnected"] or not row["slave-priority"]:
+            continue
+        if row["role-reported"] != "slave" or offsets[address] >= least:
+            return address
     return ""

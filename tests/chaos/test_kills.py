@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import aiohttp
 import pytest
@@ -67,11 +67,19 @@ class Load:
         while not self._stop:
             self._number += 1
             operation = f"op-{self._number}"
-            event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
-            await self._until_taken(operation, event | {"eventId": f"evt-{operation}", "tenantId": "mail"})
+            await self._until_taken(operation)
+            async with self._progress:
+                self.acknowledged[operation] = "operation.completed"
+                self._progress.notify_all()
             await asyncio.sleep(PACE)
 
-    async def _until_taken(self, operation: str, event: dict[str, Any]) -> None:
+    async def lost(self) -> list[str]:
+        """Send every acknowledged event again: those that are taken as new were lost."""
+        return [operation for operation in self.acknowledged if await self._until_taken(operation) == 202]
+
+    async def _until_taken(self, operation: str) -> int:
+        event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
+        event |= {"eventId": f"evt-{operation}", "tenantId": "mail"}
         while True:
             try:
                 reply = await post(self.relay.url, event)
@@ -80,10 +88,7 @@ class Load:
             status = reply.status if reply else 0
             self.statuses[status] += 1
             if status in (200, 202):
-                async with self._progress:
-                    self.acknowledged[operation] = "operation.completed"
-                    self._progress.notify_all()
-                return
+                return status
             assert status in self.refused, f"unexpected answer {status}"
             await asyncio.sleep(0.1)  # a sender's own back-off
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.failovers import configuration, failovers
+from benchmarks.failovers import composed, configuration, failovers
 from tests.support.commands import Serving
 from tests.support.events import body
 from tests.support.sentinels import watched
@@ -24,6 +24,22 @@ async def test_failovers_under_load_lose_nothing_and_repeat_only_the_unknown() -
     assert report.repeats <= report.unknown
     assert [len(seconds) for seconds in report.pauses.values()] == [1, 1]
     assert "0 lost" in str(report)
+
+
+@pytest.mark.timeout(400)
+async def test_a_replica_that_joins_during_a_failover_and_a_kill_lose_nothing() -> None:
+    report = await composed(3, quick=True)
+
+    assert report.acknowledged > 0
+    assert (report.lost, report.imbalance) == (0, 0)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_every_composition_of_join_failover_and_kill_loses_nothing() -> None:
+    report = await composed(20)
+
+    assert (report.lost, report.imbalance) == (0, 0)
 
 
 @pytest.mark.timeout(120)

@@ -152,7 +152,8 @@ class TestConnecting:
     async def test_passwords_of_redis_and_of_the_sentinels(self) -> None:
         passwords = {"requirepass": "of-redis", "masterauth": "of-redis"}
         more = (
-            "user relay on >of-sentinels -@all +@connection +sentinel|masters\nrequirepass of-all\n"
+            "user short on >of-short -@all +@connection +sentinel|masters\n"
+            "user relay on >of-sentinels -@all +@connection +sentinel|masters +sentinel|slaves\nrequirepass of-all\n"
             f"sentinel sentinel-pass of-all\nsentinel auth-pass {NAME} of-redis\n"
         )
         async with watched(password="of-redis", sentinel_password="of-all", more=more, **passwords) as group:
@@ -161,12 +162,16 @@ class TestConnecting:
             store = Store.open(f"{with_password}{user}of-sentinels", worker="w")
             promise = await store.prepare("replicated")
             await store.aclose()
+            store = Store.open(f"{with_password}?sentinel_username=short&sentinel_password=of-short", worker="w")
+            lacking = (await store.prepare("replicated")).shortfall
+            await store.aclose()
             refusals = [
                 await refused(url)
                 for url in (with_password, f"{group.url}{user}of-sentinels", f"{with_password}{user}of-others")
             ]
 
         assert promise.shortfall == ""
+        assert lacking.endswith("their user lacks +sentinel|slaves")
         assert "the Sentinels want a password" in refusals[0]
         assert "it wants a password" in refusals[1]
         assert "the Sentinels want a password" in refusals[2]
@@ -176,6 +181,17 @@ class TestConnecting:
 async def _alone(store: Store) -> bool:
     """Whether one replica is enough now."""
     return await store.prepare("replicated") == Promise("replicated", 1)
+
+
+async def _both(store: Store) -> bool:
+    """Whether both replicas have to confirm, and nothing is in doubt."""
+    with contextlib.suppress(StoreUnavailable):
+        return await store.prepare("replicated") == Promise("replicated", 2)
+    return False
+
+
+async def _followed(group: Watched, port: int, by: set[int]) -> bool:
+    return await group.followers(port) == by
 
 
 async def refused(url: str) -> str:
@@ -244,6 +260,60 @@ class TestFailingOver:
         await until(lambda: _alone(store))
         assert (await store.accept(events.completed(), [room()])).status == "duplicate"
         await store.aclose()
+
+    @pytest.mark.timeout(120)
+    async def test_a_replica_that_joins_does_not_confirm_for_one_that_was_promoted(self, group: Watched) -> None:
+        """The primary takes writes until it is told, and what it is sent by then is thrown away."""
+        primary = await group.primary()
+        late, promoted = (port for port in group.servers if port != primary)
+        group.servers[late].kill()
+        store = Store.open(group.url, worker="w")
+        await until(lambda: _alone(store))
+        for sentinel in group.sentinels:
+            sentinel.kill()  # they would take it for a mistake, and undo it
+        await group.promote(promoted)
+        await group.join(late, primary)
+        await until(lambda: _followed(group, primary, {late}))
+
+        with pytest.raises(StoreUnavailable, match="1 of 2 replicas confirmed"):
+            await store.accept(events.completed(), [room()])
+        await store.aclose()
+
+    @pytest.mark.timeout(120)
+    async def test_a_new_primary_promises_nothing_before_it_was_inspected(self, group: Watched) -> None:
+        store = Store.open(group.url, worker="w")
+        await store.prepare("replicated")
+        await group.fail_over()
+        await group.settled()
+
+        with pytest.raises(StoreUnavailable, match="the new one is not inspected yet"):
+            await store.accept(events.completed(), [room()])
+
+        await until(lambda: _both(store))
+        assert (await store.accept(events.completed(), [room()])).status == "duplicate"
+        await store.aclose()
+
+    @pytest.mark.timeout(200)
+    async def test_a_new_primary_promises_nothing_before_the_old_one_follows(self) -> None:
+        """If it dies by then, the Sentinels may prefer the old one to the replica that confirmed."""
+        async with watched(quick=False) as group:
+            store = Store.open(group.url, worker="w")
+            await store.prepare("replicated")
+            before = await group.primary()
+            after = await group.fail_over()
+
+            async def shortfall() -> str:
+                with contextlib.suppress(StoreUnavailable):
+                    return (await store.prepare("replicated")).shortfall
+                return ""
+
+            async def in_doubt() -> bool:
+                return f":{before} does not follow the primary yet" in await shortfall()
+
+            await until(in_doubt)
+            await until(lambda: _both(store))
+            assert before in await group.followers(after)
+            await store.aclose()
 
     async def test_in_doubt_nothing_makes_do_with_fewer(self, group: Watched) -> None:
         """An accept or a begin may be under way, and waits as `promise` says."""

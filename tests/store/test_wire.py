@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as TooLate
 
 from relay.store.client import LIMITS
-from relay.store.succession import drop_connections
+from relay.store.failover import drop_connections
 from relay.store.wire import WiredPool
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer

@@ -68,6 +68,10 @@ class RedisServer:
         return self._running.pid
 
     @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
     def log(self) -> str:
         """Everything the server has said so far."""
         return (self.directory / "redis.log").read_text(errors="replace")

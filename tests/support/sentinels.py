@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from relay.store.embedded.binary import find_server
 from tests.support.ports import free_ports
@@ -75,6 +75,36 @@ class Watched:
         port = await self.primary()
         self.servers[port].kill()
         return port
+
+    async def join(self, port: int, primary: int) -> None:
+        """Start a server as a replica of this one, as a new one is; returns before it has the data."""
+        self.servers[port].start()
+        await self.replicate(port, "127.0.0.1", primary)
+
+    async def promote(self, port: int) -> None:
+        """The first step of a failover: this server follows nobody any more."""
+        await self.replicate(port, "NO", "ONE")
+
+    async def replicate(self, port: int, *source: Any) -> None:
+        async with Redis.from_url(self.servers[port].url) as redis:
+            await redis.execute_command("REPLICAOF", *source)
+
+    async def followers(self, port: int) -> set[int]:
+        """The ports of the replicas that this server calls online."""
+        async with Redis.from_url(self.servers[port].url) as redis:
+            replication = await redis.info("replication")
+        rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
+        return {row["port"] for row in rows if row["state"] == "online"}
+
+    async def promoted(self, before: int) -> bool:
+        """Whether another server than this one calls itself a primary, whatever the Sentinels say."""
+        others = [server for port, server in self.servers.items() if port != before and server.running]
+        for server in others:
+            with contextlib.suppress(RedisError):  # promotion ends its connections
+                async with Redis.from_url(server.url) as redis:
+                    if (await redis.info("replication"))["role"] == "master":
+                        return True
+        return False
 
     async def replaced(self, before: int) -> int:
         """The port of the new primary, once every Sentinel names it."""

@@ -1,0 +1,71 @@
+"""A primary that one of its replicas may replace at any moment: which of them have to confirm, and leaving it."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from relay.store.wire import WiredPool
+
+REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
+LAG = 3  # seconds since a replica's last sign, from which on nobody waits for it
+Replicas = Counter[str]  # by address; those behind one NAT may share theirs
+
+
+class FailoverPool(WiredPool):
+    """Connections to such a primary; callers that find all of them taken wait for one."""
+
+    replication_id = ""  # of the primary that was inspected last: each promotion makes a new one
+    candidates = Replicas()  # the replicas that could take over; replaced, never changed in place
+
+
+def can_fail_over(redis: Redis) -> bool:
+    return isinstance(redis.connection_pool, FailoverPool)
+
+
+def candidates_of(redis: Redis) -> Replicas:
+    """Return the replicas that have to confirm what is promised: all that could take over.
+
+    What only some have is lost if another one is promoted. Each replica that is seen becomes one of them, and only an
+    inspection removes one that left.
+    """
+    pool = redis.connection_pool
+    return pool.candidates if isinstance(pool, FailoverPool) else Replicas()
+
+
+def unconfirmed(
+    redis: Redis, before: Replicas, minimum: int, confirmed: int, replication: Mapping[str, Any] = MappingProxyType({})
+) -> str:
+    """Return why a write is not promised, '' if it is.
+
+    `before` are the candidates when it was sent, `confirmed` is the answer of WAIT, which names nobody, and
+    `replication` what the primary said after that. All that confirmed are in it or left since, so as many as there are
+    candidates are the candidates: one that joins during a failover does not count for the one that is promoted.
+    """
+    pool = redis.connection_pool
+    candidates = before
+    if isinstance(pool, FailoverPool):
+        if pool.replication_id not in ("", replication.get("master_replid", "")):
+            return "the primary was replaced, and the new one is not inspected yet"
+        pool.candidates = pool.candidates | online(replication)
+        candidates = before | pool.candidates
+    required = max(minimum, candidates.total())
+    return "" if confirmed >= required else f"{confirmed} of {required} replicas confirmed within {REPLICA_TIMEOUT:g} s"
+
+
+def online(replication: Mapping[str, Any]) -> Replicas:
+    """Return the replicas that could take over, as the primary's INFO has them."""
+    rows = [row for name, row in replication.items() if name.startswith("slave") and isinstance(row, dict)]
+    well = [row for row in rows if row.get("state") == "online" and int(row.get("lag", 0)) <= LAG]
+    return Replicas(f"{row.get('ip')}:{row.get('port')}" for row in well)
+
+
+async def drop_connections(redis: Redis) -> None:
+    """Make every later call connect anew: those in use are dropped when they come back."""
+    await redis.connection_pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]
+    with contextlib.suppress(RedisError, OSError):  # of a connection that is lost anyway
+        await redis.connection_pool.disconnect(inuse_connections=False)
