@@ -7,7 +7,7 @@ channel is asked for it, where that can tell.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -89,10 +89,13 @@ class Attempts:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        if self.stopping:  # nothing has left yet: another process may have it at once
-            await self._stored(delivery, lambda: self._store.release(delivery))
-        elif await self._is_clear(delivery, channel, notification):
-            await self._send(delivery, channel, notification)
+        async with self._brakes.turn(_limits_of(delivery, channel)):
+            if self.stopping:  # nothing has left yet: another process may have it at once
+                await self._stored(delivery, lambda: self._store.release(delivery))
+            elif wait := self._brakes.wait(_scopes_of(delivery, channel)):  # asked for since it was claimed
+                await self._stored(delivery, lambda: self._store.release(delivery, wait))
+            elif await self._is_clear(delivery, channel, notification):
+                await self._send(delivery, channel, notification)
 
     def _hold(self, delivery: Delivery) -> Hold | None:
         """What a silence makes of a delivery that was queued without it, or of a round-up."""
@@ -147,9 +150,6 @@ class Attempts:
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
         if not await self._stored(delivery, lambda: self._store.mark_sending(delivery)):
             return
-        if wait := self._brakes.wait(self._scopes(delivery, channel)):  # asked for while this one was on its way
-            await self._stored(delivery, lambda: self._store.release(delivery, wait))
-            return
         started = time.monotonic()
         try:
             async with asyncio.timeout(channel.timeout):
@@ -168,18 +168,10 @@ class Attempts:
             # The proof is kept trying: losing it here would repeat a message that arrived.
             await self._completed(delivery, receipt, notification, started)
 
-    @staticmethod
-    def _scopes(delivery: Delivery, channel: DeliveryChannel) -> Iterator[str]:
-        """What must not be paused for it to be sent."""
-        of_new, of_edit = channel.limits(delivery.address)
-        yield from (f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new))
-        if delivery.trial.probe is None:
-            yield delivery.scope
-
     async def _completed(
         self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
     ) -> None:
-        self._brakes.release(delivery.scope)
+        self._brakes.works(delivery.scope)
         await self._stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
         self._reporting.delivered(delivery, started, receipt)
 
@@ -192,6 +184,9 @@ class Attempts:
         *,
         failed_probe: bool = False,
     ) -> None:
+        others = error.pause == "channel" and self._brakes.failed(delivery.scope, delivery.id)
+        if others:  # so it is the channel's failure, whatever got through before
+            delivery = replace(delivery, trial=replace(delivery.trial, suspect=False))
         failure = failure_of(
             error,
             delivery,
@@ -201,7 +196,7 @@ class Attempts:
             now=self._clock(),
             jitter=self._jitter,
         )
-        self._brakes.apply(failure.pauses)
+        self._brakes.apply(failure.pauses, witnessed=others)
         if failure.reason:
             # First, for it may be told twice: whoever waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
@@ -248,3 +243,15 @@ class Attempts:
 
 def _no_answer(channel: DeliveryChannel) -> str:
     return f"no answer within {channel.timeout:g} s"
+
+
+def _limits_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
+    """The scopes of the limits that its call is under."""
+    of_new, of_edit = channel.limits(delivery.address)
+    return [f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new)]
+
+
+def _scopes_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
+    """What must not be paused for it to be sent."""
+    ahead = delivery.trial.probe is not None  # of what waits for the end of that pause
+    return [*_limits_of(delivery, channel), *([] if ahead else [delivery.scope])]

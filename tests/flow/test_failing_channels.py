@@ -106,7 +106,6 @@ class TestProbes:
 
 
 class TestRecovery:
-    @pytest.mark.xfail(reason="while single messages get through, each failure costs the others a try", strict=True)
     async def test_of_a_channel_that_takes_one_message_and_fails_for_half_a_minute_loses_nothing(
         self, outpost: World
     ) -> None:
@@ -212,7 +211,6 @@ class TestOthers:
         assert (await flow.ledger()).counts["dead"] == 0
 
 
-@pytest.mark.xfail(reason="the calls of a burst are under way when the first one is throttled", strict=True)
 async def test_no_call_comes_before_the_time_that_slack_asked_for(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
