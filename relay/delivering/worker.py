@@ -19,7 +19,6 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.outcome import failure_of
-from relay.delivering.reach import Reach
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt, Window
 from relay.domain.silences import Hold
 from relay.errors import DeliveryError, StoreUnavailable
@@ -70,7 +69,6 @@ class Worker:
     ) -> None:
         """`noise` counts what arrives."""
         self._noise = noise or Noise()
-        self.reach = Reach(clock)  # as the attempts of this process show it
         self._store = store
         self._channels = channels
         self._config = config
@@ -221,7 +219,6 @@ class Worker:
             fault = DeliveryError(f"unexpected {type(error).__name__}", outcome_unknown=True)
             await self._failed(delivery, channel, fault, started)
         else:
-            self.reach.delivered(delivery)
             self._noise.sent(delivery.destination, edit=delivery.edits)
             # The proof is kept trying: losing it here would repeat a message that arrived.
             await self._until_stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
@@ -236,7 +233,6 @@ class Worker:
             return None
 
     async def _failed(self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float) -> None:
-        self.reach.failed(delivery.channel, error)
         failure = failure_of(
             error,
             delivery,

@@ -56,11 +56,11 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:pause:<scope>          hash    until, at (ms at which it was written), reason, since, probe; scope is
                                            limit:, lane:, destination:, channel:, removed:, or operator:
                                            (with `by`, and `ends`: 0 for one without end)
-    {relay}:state:<scope>          hash    of channel:<name> (channel:<name>@<host> of addresses with a credential of their
-                                           own) or destination:<name>/<address>: works (ms of the last success), since
-                                           and failed (ms of the first and last failure after it; since is '' where it
-                                           works), cause (text, or that sealed), refused (1: a refusal of relay's
-                                           credentials); for 60 days
+    {relay}:state:<scope>          hash    of channel:<name>, channel:<name>@<host> (addresses with a credential of
+                                           their own) or destination:<name>/<address>: works (ms of the last success),
+                                           since and failed (ms of the first and last failure after it; since is ''
+                                           where it works), cause (text, or that sealed), refused (1: a refusal of
+                                           relay's credentials); for 60 days
     {relay}:paused                 set     the destinations that people paused
     {relay}:claimed:<worker>:<ch>  string  the worker's last claim, to give it again if the answer was lost
     {relay}:quarantine             zset    id → ms; the bodies that were signed but made no sense

@@ -192,6 +192,11 @@ class SlackSettings(BaseModel):
         """Whether it is posted to by a webhook, which needs no token."""
         return conversation in self.webhooks
 
+    def own_host(self, conversation: str) -> str:
+        """Return the host of its webhook, '' where it is posted to by the token."""
+        webhook = self.webhooks.get(conversation)
+        return urlsplit(webhook.get_secret_value()).hostname or "" if webhook else ""
+
     def modes_at(self, conversation: str) -> tuple[str, ...]:
         """What is possible there, the default first; nothing without a token or a webhook."""
         if conversation in self.webhooks:
