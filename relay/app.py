@@ -27,7 +27,6 @@ from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
 from relay.delivering.past import Past
-from relay.delivering.reach import Reach
 from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health
@@ -187,7 +186,7 @@ class Relay:
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
-            looking = self._looking(store, unguarded, health, worker.reach, outage)
+            looking = self._looking(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
             console = self._front.console(health, ingest, audit, store, watch)
             stack.push_async_callback(console.aclose)
@@ -196,7 +195,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = _begun(stack, (*parts, looking, watch, collecting, Vitals()))
+            loops = _begun(stack, (*parts, *looking, watch, collecting, Vitals()))
             # Operators are asked to the end.
             ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
@@ -258,7 +257,7 @@ class Relay:
         stack.push_async_callback(collecting.aclose)
         return collecting
 
-    def _looking(self, store: Store, ingest: Ingest, health: Health, reach: Reach, outage: Outage) -> Scheduler:
+    def _looking(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
         """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
         may be accepted from outside."""
         coordinator = self._coordinator
@@ -267,7 +266,6 @@ class Relay:
             coordinator.config,
             CHANNELS,
             ingest.ingest,
-            attempts=reach,
             templates=coordinator.template_faults,
             store_is=health.shortcomings,
             clock=self._clock,
@@ -279,7 +277,7 @@ class Relay:
             lookout,
             health.unready,
             clock=self._clock,
-            period=2 * self._period,
+            period=self._period,
             outage=outage,
         )
 

@@ -15,6 +15,7 @@ from relay.errors import ConfigError, StoreUnavailable
 from relay.ingest import CROWDED
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import Outage
+from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
@@ -83,7 +84,7 @@ class Health:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
         self._hindrances = Hindrances(store, config, clock, internal)
         self.admin = self._hindrances.admin
-        self._figures = Figures(store, self.admin, config, clock, self._hindrances.scopes)
+        self._figures = Figures(store, self.admin, config, clock)
         self._store = store
         self._config = config
         self._clock = clock
@@ -281,4 +282,4 @@ class Health:
     async def _resume(self) -> None:
         with contextlib.suppress(StoreUnavailable):
             await self._announce()
-            await self.admin.resume_all(self._hindrances.scopes())
+            await self.admin.resume_all(scopes(self._config()))

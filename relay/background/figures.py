@@ -6,16 +6,16 @@ from relay import metrics
 from relay.config import Config
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.operator_pauses import OperatorPauses
+from relay.store.reachability import Reachability
 
 SELDOM = 5  # looks
 PROMISES = ("memory", "fsync", "replicated")
 NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped"), 0)
-SCOPES = ("channel", "destination", "limit")
+SCOPES = ("channel", "destination")
 
 
 class Figures:
-    """`scopes` are all that may be paused; `time` is Redis's, by which things are due."""
+    """`time` is Redis's, by which things are due."""
 
     def __init__(
         self,
@@ -23,7 +23,6 @@ class Figures:
         admin: Admin,
         config: Callable[[], Config],
         clock: Callable[[], float],
-        scopes: Callable[[], Sequence[str]],
         *,
         time: Callable[[], Awaitable[float]] | None = None,
     ) -> None:
@@ -31,9 +30,8 @@ class Figures:
         self._admin = admin
         self._config = config
         self._clock = clock
-        self._scopes = scopes
         self._time = time or store.time
-        self._pauses = OperatorPauses(store, partial=True)
+        self._reachability = Reachability(store, partial=True)
         self._channels: set[str] = set()  # those that are shown
         self._looks = 0
 
@@ -91,10 +89,13 @@ class Figures:
         due = await self._admin.oldest_due(channels)
         for channel in channels:
             metrics.due_age.labels(channel).set(max(0.0, now - due.get(channel, now)))
-        paused = await self._admin.pauses(self._scopes())
-        metrics.operator_pauses.set(len(await self._pauses.all(now)))
+        states = await self._reachability.states(self._config(), self._clock())
+        metrics.operator_pauses.set(sum(state.name == "paused" for state in states.values()))
         for kind in SCOPES:
-            metrics.pauses.labels(kind).set(sum(scope.startswith(f"{kind}:") for scope in paused))
+            metrics.pauses.labels(kind).set(
+                sum(state.fails and scope.startswith(f"{kind}:") for scope, state in states.items())
+            )
+        metrics.pauses.labels("limit").set(len(await self._admin.throttled()))
         faults = await self._admin.faults()
         metrics.quarantine_bodies.labels("fault").set(faults)
         metrics.quarantine_bodies.labels("other").set(await self._admin.quarantine_size() - faults)

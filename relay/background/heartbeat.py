@@ -16,7 +16,7 @@ from relay.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-PERIOD = 50.0  # seconds between two calls: less than between two looks of one process
+PERIOD = 50.0  # seconds between two calls, at least
 TIMEOUT = 10.0
 REDIRECTS = 3
 AGENT = "relay"

@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection
 from relay.background.scheduler import PERIOD
 from relay.config import Config
 from relay.errors import StoreUnavailable
+from relay.policy.reachability import DESTINATION, OPERATOR
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.operator_pauses import OperatorPauses, sentence_of
+from relay.store.reachability import Reachability
 from relay.store.runs import Runs
 from relay.store.settling import MAX_PAUSED
 
@@ -24,7 +25,7 @@ class Hindrances:
     ) -> None:
         self.admin = Admin(store, partial=True)
         self._runs = Runs(store)
-        self._pauses = OperatorPauses(store, partial=True)
+        self._reachability = Reachability(store, partial=True)
         self._store = store
         self._config = config
         self._clock = clock
@@ -32,19 +33,12 @@ class Hindrances:
 
     async def checks(self) -> dict[str, str]:
         """All of them; what is as it should be is not named."""
-        checks = await self._paused() | await self.stranded() | await self._removed()
+        checks = await self._unreachable() | await self.stranded() | await self._removed()
         return checks | await self._ticking() | await self._faults() | await self._unread()
 
     def channels(self) -> set[str]:
         """Those that something may wait for: the configured ones, and relay's own."""
         return {*self._config().channels, *self._internal}
-
-    def scopes(self) -> list[str]:
-        """All that relay pauses by itself where it is broken: channels, and addresses of destinations."""
-        config = self._config()
-        channels = [f"channel:{name}" for name in config.channels]
-        destinations = config.destinations.items()
-        return channels + [f"destination:{name}/{to}" for name, settings in destinations for to in settings.addresses]
 
     async def stranded(self) -> dict[str, str]:
         """What waits for a channel that was taken out of the configuration."""
@@ -55,10 +49,14 @@ class Hindrances:
             for name, count in stranded.items()
         }
 
-    async def _paused(self) -> dict[str, str]:
-        broken = {scope: f"paused: {reason}" for scope, reason in (await self.admin.pauses(self.scopes())).items()}
-        by_people = await self._pauses.all(self._clock())
-        return broken | {f"destination:{pause.destination}": sentence_of(pause) for pause in by_people}
+    async def _unreachable(self) -> dict[str, str]:
+        states = await self._reachability.states(self._config(), self._clock())
+        throttled = {scope: f"paused: {why}" for scope, (_, why) in (await self.admin.throttled()).items()}
+        return throttled | {
+            scope.replace(OPERATOR, DESTINATION): state.sentence
+            for scope, state in states.items()
+            if state.name in ("failing", "paused")
+        }
 
     async def _ticking(self) -> dict[str, str]:
         """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""

@@ -1,4 +1,4 @@
-"""Whether relay itself is well: one look a minute, in every process.
+"""Self-monitoring: a look each ten seconds, in every process.
 
 All processes remember together what is wrong and who was told (relay/policy/troubles.py), so of any number of them one
 is heard, and a restart forgets nothing. What is to be told goes the ordinary way, as an event of relay's own, but for
@@ -12,15 +12,17 @@ import structlog
 
 from relay import metrics
 from relay.background.intake import Intake
-from relay.background.operators import of_channels, scopes, targets
+from relay.background.operators import targets
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.policy.causes import KINDS, STORE, TEMPLATE, Cause, Sight, channel_down, of_pauses
+from relay.policy.causes import KINDS, STORE, TEMPLATE, Cause, Sight, of_states
+from relay.policy.reachability import destinations_of
 from relay.policy.troubles import Notice, Troubles, event_of, looked, noticed, queued
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.reachability import Reachability
 from relay.store.troubles import Remembered, TroubleMemory
 
 log = structlog.get_logger(__name__)
@@ -29,13 +31,6 @@ DAY = 86_400.0
 MOST_DEATHS = 500  # dead letters that are looked at, the newest
 RACES = 4  # with other processes' looks; the next look makes up for more
 REMINDER = 3600.0  # seconds between two lines that say that nobody can be told
-
-
-class AttemptsSeen(Protocol):
-    """What this process's own attempts show (relay/delivering/reach.py)."""
-
-    def failing(self) -> Mapping[str, Any]: ...
-    def works(self) -> Mapping[str, float]: ...
 
 
 class Tell(Protocol):
@@ -59,7 +54,6 @@ class Lookout:
         channels: Mapping[str, Any],
         tell: Tell,
         *,
-        attempts: AttemptsSeen,
         templates: Callable[[], Mapping[str, str]],
         store_is: Callable[[], Mapping[str, str]],
         clock: Callable[[], float],
@@ -67,10 +61,10 @@ class Lookout:
     ) -> None:
         self._admin = Admin(store, partial=True)
         self._memory = TroubleMemory(store)
+        self._reachability = Reachability(store, partial=True)
         self._config = config
         self._channels = channels
         self._tell = tell
-        self._attempts = attempts
         self._templates = templates
         self._store_is = store_is
         self._parts = parts
@@ -135,19 +129,13 @@ class Lookout:
 
     async def _sight(self, now: float) -> Sight:
         config = self._config()
-        configured = scopes(config)
-        waiting = await self._admin.queued(list(config.channels))
-        names = of_channels(config)
-        causes = of_pauses(await self._admin.paused(configured), waiting, names)
-        paused = {cause.key for cause in causes}
-        for channel, failing in self._attempts.failing().items():
-            if channel in config.channels and f"channel:{channel}" not in paused:
-                causes.append(channel_down(channel, failing.since, failing.reason, waiting, names, at=failing.at))
+        states = await self._reachability.states(config, now)
+        causes = of_states(states, await self._admin.queued(list(config.channels)), destinations_of(config), now)
         causes += [Cause(TEMPLATE, name.removeprefix("template:"), now, why) for name, why in self._templates().items()]
         causes += [Cause(STORE, name, now, why) for name, why in self._store_is().items()]
         causes += self._intake.causes(now)
         deaths = await self._admin.deaths(now - DAY, MOST_DEATHS)
-        return Sight(tuple(causes), tuple(deaths), self._attempts.works(), frozenset(configured))
+        return Sight(tuple(causes), tuple(deaths), states)
 
 
 def _loaded(text: str) -> Troubles:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from relay.config import Config
 from relay.domain.deliveries import Each, Target
 from relay.policy.destinations import Channels, Destination
+from relay.policy.reachability import channel_scope
 from relay.policy.serving import Serving
 
 # At once, at any hour, and whatever its reader has unsubscribed from: it is their duty, and no newsletter.
@@ -30,7 +31,8 @@ def targets(config: Config, channels: Channels, avoids: Collection[str] = ()) ->
         for destination in operators(config)
         for service in [serving.of(destination)]
         for address, limits in service.addresses
-        if not {f"channel:{destination.channel}", f"destination:{destination.name}/{address}"} & {*avoids}
+        if channel_scope(config, destination.channel, address) not in avoids
+        and f"destination:{destination.name}/{address}" not in avoids
     )
 
 
@@ -38,16 +40,3 @@ def operators(config: Config) -> Iterator[Destination]:
     """Their destinations."""
     for name in config.operators:
         yield config.destinations[name]
-
-
-def scopes(config: Config) -> list[str]:
-    """Everything that can be paused: the channels, and each address of each destination."""
-    channels = [f"channel:{name}" for name in config.channels]
-    named = config.destinations.items()
-    return channels + [f"destination:{name}/{address}" for name, settings in named for address in settings.addresses]
-
-
-def of_channels(config: Config) -> dict[str, list[str]]:
-    """The destinations of each channel, by name."""
-    named = config.destinations.items()
-    return {channel: [name for name, settings in named if settings.channel == channel] for channel in config.channels}

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from relay.background.lookout import Lookout
 from relay.config import Config
-from relay.policy.causes import CHANNEL
+from relay.policy.reachability import CHANNEL
 from relay.store import Store
 from relay.store.admin import Admin
+from relay.store.reachability import Reachability
 
 PATIENCE = 180.0  # seconds without a sign of a process that receives, or of one that delivers
 OVERDUE = 300.0  # that something is due and nobody takes it
@@ -20,6 +21,7 @@ class Wellness:
     ) -> None:
         self._store = store
         self._admin = Admin(store)
+        self._reachability = Reachability(store)
         self._config = config
         self._lookout = lookout
         self._obstacle = obstacle
@@ -34,10 +36,12 @@ class Wellness:
         for part, ago in (("receives", remembered.received), ("delivers", remembered.delivered)):
             if ago is None or ago > PATIENCE:
                 return f"no process {part}"
-        if down := [row.cause.name for row in self._lookout.troubles.open if row.cause.kind == CHANNEL]:
+        now, states = remembered.now, await self._reachability.states(self._config(), remembered.now)
+        scopes = [scope for scope, state in states.items() if state.is_down(now)]
+        if down := [scope.removeprefix(CHANNEL) for scope in scopes if scope.startswith(CHANNEL)]:
             return f"nothing gets out by {' and '.join(down)}"
         due = await self._admin.oldest_due(list(self._config().channels))
         oldest = min(due.values(), default=None)
-        if oldest is not None and remembered.now - oldest > OVERDUE:
-            return f"a delivery is overdue by {remembered.now - oldest:.0f} s"
+        if oldest is not None and now - oldest > OVERDUE:
+            return f"a delivery is overdue by {now - oldest:.0f} s"
         return ""

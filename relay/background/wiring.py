@@ -55,8 +55,11 @@ def build_lookout(
     clock: Callable[[], float],
     period: float,
     outage: Outage,
-) -> Scheduler:
-    """A third one, in every process, whatever part of the work it does: what looks after relay itself."""
+) -> tuple[Scheduler, Scheduler]:
+    """Two more, in every process, whatever part of the work it does: what looks after relay itself.
+
+    Its look at itself comes three times in a period: a channel that is down has to be told within a minute.
+    """
     wellness = Wellness(store, config, lookout, unready)
 
     def url() -> str:
@@ -64,10 +67,13 @@ def build_lookout(
 
     memory = TroubleMemory(store)
     heartbeat = Heartbeat(url, wellness.unwell, memory.turn)
+    looks = {"operators": lookout.tick, "heartbeat": heartbeat.tick}
     ticks = {
-        "operators": lookout.tick,
-        "heartbeat": heartbeat.tick,
         "audit": AuditLog(store, memory.turn).tick,
         "records": Records(store, config, memory.turn).tick,
     }
-    return Scheduler(ticks, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)
+    report = Runs(store).report_tick
+    return (
+        Scheduler(looks, clock=clock, period=period / 3, outage=outage, report=report),
+        Scheduler(ticks, clock=clock, period=2 * period, outage=outage, report=report),
+    )

@@ -190,7 +190,8 @@ def _check_operators(config: Config, document: Document) -> None:
         if name in config.destinations and config.destinations[name].mode == "digest":
             document.report(("operators", position), f"{name} is a digest; expected a destination that is told at once")
     if not operators:
-        text = "there are none, so nobody hears that relay itself cannot notify; expected names of destinations"
+        unheard = "nobody hears when a channel is down, credentials are refused or messages are given up"
+        text = f"there are none, so {unheard}; expected names of destinations"
         document.warn(("operators",), text)
     elif len({destination.channel for destination in operators}) == 1:
         others = [name for name in config.channels if name != operators[0].channel]

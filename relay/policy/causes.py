@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from relay.domain.events import OPERATOR_EVENTS
+from relay.policy.reachability import DOWN, State, States
 from relay.reasons import Dead
 
 CHANNEL, DESTINATION, DEAD, TEMPLATE, STORE, REFUSED = "channel", "destination", "dead", "template", "store", "refused"
@@ -17,8 +18,7 @@ KINDS = (CHANNEL, DESTINATION, DEAD, TEMPLATE, STORE, REFUSED)  # in the order i
 MOST_NAMED = 5  # destinations that a cause names
 LONGEST = 300  # characters of a reason
 RECENT = 3600.0  # seconds that a dead letter is news
-ATTENTION = 300.0  # seconds that a channel or a destination must fail before it is a trouble
-SETTLED = ATTENTION + 60.0  # and those that a dead letter waits for it: a look of every process more
+SETTLED = DOWN + 60.0  # seconds that a dead letter waits for its channel to be a trouble
 LATE = 120.0  # seconds after its return in which a channel's last dead letters still come in
 # What says that the whole channel does not work, and not one message or address of it.
 OF_CHANNEL = frozenset({Dead.RETRIES_EXHAUSTED, Dead.PAUSED_TOO_LONG, Dead.OUTCOME_UNKNOWN})
@@ -36,7 +36,7 @@ class Cause:
     total: int = 0  # of so many requests
     affected: tuple[str, ...] = ()  # destinations, by name
     blocks: tuple[str, ...] = ()
-    at: float | None = None  # when it last showed; None: it holds now
+    ripe: bool = True  # it has lasted long enough to be told
 
     @property
     def key(self) -> str:
@@ -65,48 +65,40 @@ class Sight:
     """Everything that one look found.
 
     deaths      the newest dead letters of the last day
-    works       scopes in which something got through since the last look, and when it last did
-    configured  the scopes that the configuration has
+    states      of all channels and destinations that the configuration has
     """
 
     causes: tuple[Cause, ...] = ()
     deaths: tuple[Death, ...] = ()
-    works: Mapping[str, float] = field(default_factory=dict)
-    configured: frozenset[str] = frozenset()
+    states: States = field(default_factory=dict)
 
 
-def of_pauses(
-    paused: Mapping[str, tuple[float, str]], waiting: Mapping[str, int], names: Mapping[str, Iterable[str]]
+def of_states(
+    states: States, waiting: Mapping[str, int], names: Mapping[str, Iterable[str]], now: float
 ) -> list[Cause]:
-    """What is paused, by scope, since when and why.
+    """Return a cause for each channel and destination that fails.
 
-    `waiting` and `names` are of channels: how many deliveries wait, and which destinations they are for.
+    `waiting` deliveries by channel, and the `names` of the destinations that each scope of a channel reaches.
     """
-    causes = []
-    for scope, (since, reason) in paused.items():
-        kind, _, name = scope.partition(":")
-        if kind == CHANNEL:
-            causes.append(channel_down(name, since, reason, waiting, names))
-        elif kind == DESTINATION:
-            destination = name.partition("/")[0]
-            causes.append(Cause(DESTINATION, name, since, reason[:LONGEST], affected=(destination,), blocks=(scope,)))
-    return causes
+    return [_failing(scope, state, waiting, names, now) for scope, state in states.items() if state.fails]
 
 
-def channel_down(
-    name: str,
-    since: float,
-    reason: str,
-    waiting: Mapping[str, int],
-    names: Mapping[str, Iterable[str]],
-    *,
-    at: float | None = None,
+def _failing(
+    scope: str, state: State, waiting: Mapping[str, int], names: Mapping[str, Iterable[str]], now: float
 ) -> Cause:
-    """Nothing gets through in this channel. `at`: the last attempt that shows it."""
-    affected = tuple(names.get(name, ()))[: MOST_NAMED + 1]
-    blocks = (f"{CHANNEL}:{name}",)
-    waits = waiting.get(name, 0)
-    return Cause(CHANNEL, name, since, reason[:LONGEST], waits, affected=affected, blocks=blocks, at=at)
+    kind, _, name = scope.partition(":")
+    of_channel = kind == CHANNEL
+    affected = names.get(scope, ()) if of_channel else (name.partition("/")[0],)
+    return Cause(
+        kind,
+        name,
+        state.since,
+        state.cause[:LONGEST],
+        waiting.get(name, state.parked) if of_channel else 0,
+        affected=tuple(affected)[: MOST_NAMED + 1],
+        blocks=(scope,),
+        ripe=state.is_down(now),
+    )
 
 
 def unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> Cause | None:

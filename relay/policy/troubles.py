@@ -4,11 +4,12 @@ What all processes remember together is one value, `Troubles`. A look makes the 
 the notice stays in it until it is queued, so a process that dies in between loses and doubles nothing.
 
 A trouble is told once, with all others that are new at that moment, again after a day, and when it is over. One that
-comes back within an hour is not told anew before that has passed; between two notices of new trouble are ten minutes.
+comes back within an hour is not told anew before that has passed; between two notices of new trouble are ten minutes,
+but a channel that is down is told at once.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,6 @@ from pydantic import TypeAdapter
 from relay.domain.events import RESOLVED, TROUBLE, Event
 from relay.domain.parsing import parse
 from relay.policy.causes import (
-    ATTENTION,
     CHANNEL,
     DEAD,
     DESTINATION,
@@ -36,10 +36,10 @@ from relay.policy.watchdog import SOURCE, iso
 WINDOW = 3600.0  # seconds within which the same trouble is told once
 REMIND = 86_400.0  # while it lasts
 GAP = 600.0  # between two notices of new trouble, whatever it is
-# Seconds without a sign of it after which a trouble is over. A channel, or a destination, is over once something got
-# through there as well: a process that has just begun has seen nothing fail yet.
+# Seconds without a sign of it after which a trouble is over. A channel, or a destination, has to work as well: a part
+# of the store may be away, and what is known of it with that.
 CALM: Mapping[str, float] = {
-    CHANNEL: 150.0, DESTINATION: 150.0, DEAD: 150.0, STORE: 150.0, TEMPLATE: 900.0, REFUSED: 900.0
+    CHANNEL: 60.0, DESTINATION: 60.0, DEAD: 150.0, STORE: 150.0, TEMPLATE: 900.0, REFUSED: 900.0
 }  # fmt: skip
 WANTS_PROOF = (CHANNEL, DESTINATION)
 LONGEST = 7 * 86_400.0  # without a sign of it, and without proof that it is over
@@ -54,7 +54,6 @@ class Trouble:
     told_at    when it was last told, also of an earlier time that it was there
     announced  whether it was told since it began
     missed     whether it should have been told, and there was nobody who could be
-    proved     since when something gets through again
     ended      when it was over; owed: which is still to be told
     """
 
@@ -63,7 +62,6 @@ class Trouble:
     told_at: float = 0.0
     announced: bool = False
     missed: bool = False
-    proved: float = 0.0
     ended: float = 0.0
     owed: bool = False
     lost: int = 0
@@ -89,7 +87,6 @@ class Troubles:
     number: int = 0  # of notices so far
     noticed: float = 0.0  # when there was last one of new trouble
     pending: Notice | None = None  # not queued yet, as far as is known
-    works: Mapping[str, float] = field(default_factory=dict)  # channels in which something got through, when last
 
     @property
     def open(self) -> tuple[Trouble, ...]:
@@ -117,22 +114,16 @@ Reachable = Callable[[Collection[str]], bool]
 def looked(troubles: Troubles, sight: Sight, now: float) -> Troubles:
     """What is remembered after this look."""
     rows = {row.cause.key: row for row in troubles.rows}
-    works = {**troubles.works}
-    for scope, at in sight.works.items():
-        if scope.startswith(f"{CHANNEL}:") and scope in sight.configured:
-            works[scope] = max(at, works.get(scope, 0.0))
-    causes = [*filter(None, (_standing(cause, works.get(cause.key, 0.0)) for cause in sight.causes))]
-    ripe = [cause for cause in causes if cause.kind not in WANTS_PROOF or now - cause.since >= ATTENTION]
     # What was there a moment ago is there as soon as it fails again.
-    ripe += [cause for cause in causes if cause not in ripe and (row := rows.get(cause.key)) and not row.ended]
+    ripe = [cause for cause in sight.causes if cause.ripe or ((row := rows.get(cause.key)) and not row.ended)]
     # What may turn out to be one accounts for dead letters already: a moment later they are told together.
-    ended = {row.cause.key: row.ended for row in rows.values()} | dict.fromkeys((cause.key for cause in causes), 0.0)
+    ended = {key: row.ended for key, row in rows.items()} | dict.fromkeys((cause.key for cause in sight.causes), 0.0)
     if rest := unexplained(sight.deaths, ended, now):
         ripe.append(rest)
     fresh = {cause.key: _seen(rows.get(cause.key), cause, sight, now) for cause in ripe}
     gone = {key: _unseen(row, sight, now) for key, row in rows.items() if key not in fresh}
     kept = [row for row in (*fresh.values(), *gone.values()) if row is not None]
-    return replace(troubles, rows=tuple(sorted(kept, key=_order)[:MOST]), works=works)
+    return replace(troubles, rows=tuple(sorted(kept, key=_order)[:MOST]))
 
 
 def noticed(troubles: Troubles, now: float, reachable: Reachable) -> Troubles:
@@ -146,7 +137,8 @@ def noticed(troubles: Troubles, now: float, reachable: Reachable) -> Troubles:
         rows = tuple(replace(row, owed=False) if row in over else row for row in troubles.rows)
         return _with_notice(replace(troubles, rows=rows), RESOLVED, over, now, len(troubles.open))
     due = [row for row in troubles.open if _is_due(row, now)]
-    if not due or 0 <= now - troubles.noticed < GAP:
+    early = 0 <= now - troubles.noticed < GAP and not any(row.cause.kind == CHANNEL for row in due)
+    if not due or early:
         return troubles
     if not reachable(avoids):
         rows = tuple(replace(row, missed=True) if row in due else row for row in troubles.rows)
@@ -175,13 +167,6 @@ def event_of(notice: Notice) -> Event:
     return parse(document, source=SOURCE, received_at=when)
 
 
-def _standing(cause: Cause, worked: float) -> Cause | None:
-    """The cause, unless another process got something through since it last showed in this one."""
-    if cause.at is None:
-        return cause
-    return replace(cause, since=max(cause.since, worked)) if cause.at > worked else None
-
-
 def _order(row: Trouble) -> tuple[bool, int, float]:
     """Those that are there first, the newest of what is over next: what there is no room for has been told."""
     return bool(row.ended), KINDS.index(row.cause.kind) if row.cause.kind in KINDS else len(KINDS), -row.ended
@@ -194,7 +179,7 @@ def _seen(row: Trouble | None, cause: Cause, sight: Sight, now: float) -> Troubl
         return Trouble(cause, shown=now, told_at=row.told_at, lost=lost(cause, sight.deaths))
     cause = merged(row.cause, cause)
     gone = max(row.lost, lost(cause, sight.deaths))
-    return replace(row, cause=cause, shown=now, proved=0.0, ended=0.0, owed=False, lost=gone)
+    return replace(row, cause=cause, shown=now, ended=0.0, owed=False, lost=gone)
 
 
 def _unseen(row: Trouble, sight: Sight, now: float) -> Trouble | None:
@@ -203,20 +188,18 @@ def _unseen(row: Trouble, sight: Sight, now: float) -> Trouble | None:
         owed = row.owed and now - row.ended < LONGEST
         return row if owed or now - max(row.told_at, row.ended) < WINDOW else None
     row = replace(row, lost=max(row.lost, lost(row.cause, sight.deaths)))
-    quiet, wants_proof = now - row.shown, row.cause.kind in WANTS_PROOF
-    if not row.proved and row.cause.key in sight.works:
-        row = replace(row, proved=now)
-    if wants_proof and not row.proved and row.cause.key in sight.configured and quiet < LONGEST:
+    quiet, state = now - row.shown, sight.states.get(row.cause.key)
+    if state and state.name != "works" and quiet < LONGEST:
         return row
     if 0 <= quiet < CALM.get(row.cause.kind, 0.0):
         return row
     if not (row.announced or row.missed):
         return replace(row, ended=now) if row.told_at else None
-    return replace(row, ended=row.proved or row.shown, owed=True)
+    return replace(row, ended=row.shown, owed=True)
 
 
 def _is_due(row: Trouble, now: float) -> bool:
-    if row.proved:  # it is about to be over
+    if row.cause.kind in WANTS_PROOF and row.shown < now:  # it is about to be over
         return False
     if row.announced:
         return now - row.told_at >= REMIND
@@ -232,6 +215,6 @@ def _with_notice(troubles: Troubles, name: str, rows: Iterable[Trouble], now: fl
 
 def _told(row: Trouble) -> dict[str, Any]:
     cause = asdict(row.cause)
-    del cause["blocks"], cause["at"]
+    del cause["blocks"], cause["ripe"]
     times = {"since": iso(row.cause.since), "until": iso(row.ended or None)}
     return cause | times | {"affected": list(cause["affected"]), "lost": row.lost}

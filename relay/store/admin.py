@@ -48,12 +48,9 @@ class Admin:
         """Deliveries waiting in each channel's queue, due or not, or for something that is paused."""
         return await self._backlog.queued(channels)
 
-    async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
-        """The scopes (channel:<name>, destination:<name>/<address>) that are paused, with the reason.
-
-        Limits that are throttled for long (limit:<name>) are among them, unasked.
-        """
-        return await self._backlog.pauses(scopes)
+    async def waiting(self, channels: Sequence[str], now: float) -> dict[str, int]:
+        """The same without digests and round-ups whose time is still to come: these are no backlog."""
+        return await self._backlog.waiting(channels, now)
 
     async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
         """Those of the scopes that are paused, each with the time since which it is, and the reason."""

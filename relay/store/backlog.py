@@ -9,6 +9,7 @@ from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition
 
+SCHEDULED = 1000  # deliveries of a later time that are looked at, of each channel in a partition
 STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
 
 
@@ -40,9 +41,23 @@ class Backlog:
         counts = await self._everywhere.of_each(count)
         return dict(zip(channels, map(sum, zip(*counts, strict=True)), strict=True))
 
-    async def pauses(self, scopes: Sequence[str]) -> dict[str, str]:
-        paused = await self.paused([*scopes, *await self._throttled()])
-        return {scope: reason for scope, (_, reason) in paused.items()}
+    async def waiting(self, channels: Sequence[str], now: float) -> dict[str, int]:
+
+        async def scheduled(partition: Partition) -> list[int]:
+            """Count the digests and round-ups whose time is still to come, which are in the least urgent queue."""
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for channel in channels:
+                    pipeline.zrangebyscore(partition.key(f"due:{channel}"), now * 1000, "+inf", 0, SCHEDULED)
+                later = await call(pipeline.execute())
+                for name in chain(*later):
+                    pipeline.hget(partition.key(f"delivery:{name.decode()}"), "kind")
+                kinds = iter(await call(pipeline.execute()))
+            return [sum(next(kinds) in (b"digest", b"roundup") for _ in names) for names in later]
+
+        queued = await self.queued(channels)
+        counts = await self._everywhere.of_each(scheduled) if channels else []
+        of_calendar = dict(zip(channels, map(sum, zip(*counts, strict=True)), strict=True)) if counts else {}
+        return {channel: max(0, count - of_calendar.get(channel, 0)) for channel, count in queued.items()}
 
     async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
 

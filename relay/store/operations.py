@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.domain.spaces import NOWHERE, Space
+from relay.domain.summaries import FAILED
 from relay.store import keys
+from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.merging import Merged, Position, RawRow
 from relay.store.partitions import Partition
@@ -24,6 +26,8 @@ STEP = 250  # of them at a time, where most do not fit
 FIELDS = ("state", "run", "facts")
 OF_BATCHES = ("seq:batch.started", "seq:batch.operation.completed", "seq:batch.completed")
 STATES = ("running", "stalled", "over")
+KEEP_DOCUMENTS = 3 * 86_400.0  # seconds after the outcome, by which {relay}:over is in order (scripts/include/keys.lua)
+_FAILED = [status.encode() for status in FAILED]
 
 
 PackedRow = Sequence[bytes | None]  # the values of FIELDS
@@ -116,6 +120,22 @@ class Operations:
         cut = more and len(rows) < most
         cursor = last.position.dump() if last and more else ""
         return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
+
+    async def failed(self, since: float) -> list[OperationRow]:
+        """Return those that failed since then, newest first, of the newest `looked` of each partition that ended."""
+
+        async def ended(partition: Partition) -> list[str]:
+            oldest = round((since + KEEP_DOCUMENTS) * 1000)
+            rows = await call(self._redis.zrevrangebyscore(partition.key("over"), "+inf", oldest, 0, self._looked))
+            return [name.decode() for name in rows]
+
+        def may_fit(row: PackedRow) -> bool:
+            return row[FIELDS.index("facts")] is not None and any(status in (row[0] or b"") for status in _FAILED)
+
+        names = [name for names in await self._everywhere.of_each(ended) for name in names]
+        rows = (await self._read(names, may_fit)).values()
+        failed = [row for row in rows if row.status in FAILED and row.over and row.last >= since]
+        return sorted(failed, key=lambda row: -row.last)
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
         """Those with this id, which several tenants may use."""

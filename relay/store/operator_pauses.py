@@ -5,7 +5,6 @@ Such a pause is kept in every partition, beside those of what does not work. Not
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from relay.store import keys
 from relay.store.client import call
@@ -63,12 +62,6 @@ class OperatorPauses:
                 if row[0] is not None and (entry := _pause(name, row, now)):
                     pauses.setdefault(name, entry)
         return [pauses[name] for name in sorted(pauses)]
-
-
-def sentence_of(pause: OperatorPause) -> str:
-    """As `/readyz?verbose` says it."""
-    until = "" if pause.until is None else f" until {datetime.fromtimestamp(pause.until, UTC):%Y-%m-%d %H:%M UTC}"
-    return f"paused by {pause.by}{until}: {pause.reason}"
 
 
 def _pause(name: str, row: Sequence[bytes | None], now: float) -> OperatorPause | None:

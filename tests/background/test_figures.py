@@ -38,8 +38,7 @@ def figures(store: Store, clock: Clock) -> Figures:
     async def time() -> float:
         return clock()
 
-    scopes = ["channel:slack", "channel:email"]
-    return Figures(store, Admin(store), lambda: config, clock, lambda: scopes, time=time)
+    return Figures(store, Admin(store), lambda: config, clock, time=time)
 
 
 async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, clock: Clock, figures: Figures) -> None:
@@ -83,7 +82,7 @@ async def test_of_a_channel_that_was_taken_out_nothing_is_shown(store: Store, cl
     without = parse_config(CONFIG.replace(", email: {host: localhost, from: relay@example.com}", ""), env={},
                            channels=CHANNELS)  # fmt: skip
     files = [with_mail]
-    figures = Figures(store, Admin(store), lambda: files[-1], clock, list, time=lambda: asyncio.sleep(0, clock()))
+    figures = Figures(store, Admin(store), lambda: files[-1], clock, time=lambda: asyncio.sleep(0, clock()))
     event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
     await store.accept(event, [mail("a@example.com", how=Each())])
     clock.advance(90.0)

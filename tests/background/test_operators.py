@@ -94,14 +94,31 @@ async def test_of_mail_that_is_dead_operators_hear_in_slack_once_and_of_its_retu
     assert relay.subjects == ["E-mail: messages get through again"]
 
 
-async def test_a_failure_that_lasts_less_than_five_minutes_is_nobodys_trouble(relay: Operating) -> None:
+async def test_a_refused_token_is_told_at_the_next_look(relay: Operating) -> None:
     relay.slack.outages["*"] = REFUSED
     await relay.send()
-    await relay.passes(4 * MINUTE)
-    relay.slack.outages.clear()
-    await relay.passes(2 * HOUR)
+    await relay.passes(20, step=10)
 
-    assert (relay.subjects, relay.texts) == ([], [])
+    assert len(relay.subjects) == 1
+
+
+@pytest.mark.parametrize("fault", [BROKEN, None], ids=["503", "unreachable"])
+async def test_a_channel_that_is_down_is_told_within_a_minute_and_a_failure_that_soon_ends_is_not(
+    relay: Operating, fault: Fault | None
+) -> None:
+    if fault:
+        relay.slack.outages["*"] = fault
+    else:
+        await slack_gone(relay)
+    await relay.send()
+    await relay.passes(40, step=10)
+    soon = relay.subjects
+    await relay.passes(20, step=10)
+    if not fault:
+        await relay.slack.stop()
+
+    assert soon == []
+    assert len(relay.subjects) == 1
 
 
 @pytest.mark.slow

@@ -1,8 +1,11 @@
 """`relay serve` as people run it: Slack takes nothing, and those who run relay have a mail that says so."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from relay.dev.standins.slack import Fault
 from tests.support.commands import Serving, relay
@@ -12,22 +15,17 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-PAUSE = "{relay}:pause:channel:slack"
+STATE = "{relay}:state:channel:slack"
+WITH_OPERATORS = ("rules:\n", "operators: [english, room]\nrules:\n")
 
 
-async def test_of_a_slack_that_is_dead_the_mail_arrives_and_explain_knows_it(
+async def test_of_a_slack_that_refuses_the_token_the_mail_arrives_and_explain_knows_it(
     around: Surroundings, config: Path
 ) -> None:
-    """What takes five minutes is over at once: the store is told that Slack has been paused for ten."""
-    change(config, "rules:\n", "operators: [english, room]\nrules:\n")
+    change(config, *WITH_OPERATORS)
     around.slack.outages["*"] = Fault("invalid_auth")
-    redis = around.store.redis
     async with Serving(config, around.env) as serving:
         await post(serving.url, started())
-        await until(lambda: redis.exists(PAUSE))
-    await redis.hincrby(PAUSE, "since", -600_000)
-
-    async with Serving(config, around.env) as serving:
         [mail] = await around.mails(1)
         line = await serving.wait_for_line("relay.trouble")
         env = {**around.env, "RELAY_PORT": "0"}
@@ -43,9 +41,40 @@ async def test_of_a_slack_that_is_dead_the_mail_arrives_and_explain_knows_it(
     assert around.slack.messages("#room") == []
 
 
+async def test_a_slack_that_cannot_be_resolved_is_shown_everywhere_and_green_again_by_itself(
+    around: Surroundings, config: Path
+) -> None:
+    """A minute is over at once: the store is told that it has failed for that long."""
+    change(config, *WITH_OPERATORS)
+    gone = {**around.env, "STAGE_SLACK": "http://slack.invalid/api/"}
+    async with Serving(config, gone) as serving:
+        await post(serving.url, started())
+        failing = await until(lambda: shown_states(serving, config, gone, "failing"))
+        await around.store.redis.hincrby(STATE, "since", -60_000)
+        [mail] = await around.mails(1)
+    async with Serving(config, around.env) as serving:
+        await around.messages("#room", len)
+        works = await until(lambda: shown_states(serving, config, around.env, "works"))
+
+    assert "slack.invalid" in failing
+    assert works == "no fault"
+    assert "Slack: messages do not get through (since " in mail.subject
+
+
+async def shown_states(serving: Serving, config: Path, env: Mapping[str, str], state: str) -> str | None:
+    """What `/readyz?verbose` says of Slack, once `relay top` shows that state of it."""
+    top = await relay("top", "--json", "-c", config, env={**env, "RELAY_PORT": "0"})
+    facts = json.loads(top.out)
+    shown = {row["name"]: row["state"] for row in facts["channels"]}
+    if shown["slack"] != state or (state == "works" and facts["obstacles"]):
+        return None
+    async with ClientSession() as client, client.get(f"{serving.admin_url}/readyz?verbose") as response:
+        return str((await response.json())["checks"].get("channel:slack", "no fault"))
+
+
 async def test_a_start_without_operators_says_so_in_one_line(around: Surroundings) -> None:
     async with Serving(CONFIG, around.env) as serving:
         warned = events(serving, "config.warned")
 
     assert [row["key"] for row in warned] == ["operators"]
-    assert "nobody hears that relay itself cannot notify" in warned[0]["warning"]
+    assert "nobody hears when a channel is down" in warned[0]["warning"]

@@ -21,6 +21,7 @@ from relay.cli.session import StoreSession
 from relay.console.phrases import phrase
 from relay.console.views.now import NowFacts
 from relay.console.views.obstacles import Obstacle
+from relay.console.views.operations import OperationListed
 from relay.console.views.parts import ChannelHealth, DestinationHealth, SourceHealth, StoreHealth, Throttled
 from relay.console.views.running import STALLED, RunFacts
 from relay.domain.runs import Alarm, Alarms
@@ -57,7 +58,7 @@ def facts(*runs: RunFacts, **changes: Any) -> NowFacts:
     usual = {"ready": True, "checks": {}, "obstacles": [], "durability": "fsync", "running": len(runs),
              "waiting": {"slack": 3}, "ledger": {"accepted": 12, "delivered": 9, "pending": 3}, "runs": [*runs],
              "sources": [source("builds"), source("nightly")],
-             "channels": [ChannelHealth(name="slack", paused_since=None, why="", waiting=3, parked=0,
+             "channels": [ChannelHealth(name="slack", state="works", since=None, why="", waiting=3, parked=0,
                                         oldest_due=NOON - timedelta(minutes=3))],
              "destinations": [destination("team")],
              "redis": StoreHealth(memory=5 << 20, fullness=0.25, replicas=1, partitions=1, away=0, aof_failing=False,
@@ -66,7 +67,7 @@ def facts(*runs: RunFacts, **changes: Any) -> NowFacts:
 
 
 def destination(name: str, **changes: Any) -> DestinationHealth:
-    usual = {"name": name, "channel": "slack", "addresses": 1, "paused": 0, "paused_since": None, "why": "",
+    usual = {"name": name, "channel": "slack", "addresses": 1, "state": "works", "failing": 0, "since": None, "why": "",
              "parked": 0, "last_delivered": NOON - timedelta(minutes=5)}  # fmt: skip
     return DestinationHealth(**{**usual, **changes})
 
@@ -82,16 +83,25 @@ def obstacle(name: str, text: str) -> Obstacle:
                     advice=phrase("Look at what failed."), page="")  # fmt: skip
 
 
+def failure(name: str, **changes: Any) -> OperationListed:
+    usual = {"operation": "op-9", "name": name, "type": "", "priority": "Critical", "tenant": "", "project": "",
+             "platform": "", "batch": "", "is_batch": False, "status": "Failed", "state": "over", "percentage": None,
+             "phase": "", "first": NOON, "last": NOON - timedelta(minutes=1)}  # fmt: skip
+    return OperationListed(**{**usual, **changes})
+
+
 def everything(text: str) -> NowFacts:
     """Where all that others can name has this name."""
-    paused = {"paused": 2, "addresses": 3, "why": text, "paused_since": NOON, "parked": 4}
+    paused = {"state": "failing", "failing": 2, "addresses": 3, "why": text, "since": NOON, "parked": 4}
     return facts(
         stalled("op-1", name=text, phase=text, late=True), run(text, name="", tenant=text),
         obstacles=[obstacle(text, text * 5)],
         destinations=[destination(text, channel=text, **paused)],
-        channels=[ChannelHealth(name=text, paused_since=NOON, why=text, waiting=1, parked=0, oldest_due=None)],
+        channels=[ChannelHealth(name=text, state="failing", since=NOON, why=text, waiting=1, parked=0,
+                                oldest_due=None)],
         throttled=[Throttled(name=text, since=NOON, why=text)],
         sources=[source(text, **{text: 3}), source(text)],
+        failed=12, failures=[failure(text, priority=text)],
         ready=False, durability=text, imbalance=1, dead=7,
     )  # fmt: skip
 
@@ -136,23 +146,30 @@ def test_on_forty_columns_a_run_keeps_its_name_its_bar_and_what_is_wrong() -> No
 
 
 def test_what_stands_in_the_way_is_first_with_since_when_and_what_to_do() -> None:
-    lines = shown(facts(obstacles=[obstacle("destination:team/#team", "paused: channel_not_found")]))
+    lines = shown(facts(obstacles=[obstacle("destination:team/#team", "channel_not_found")]))
 
     assert lines[0].startswith("✘ 1 thing stands in the way")
     assert lines[1:4] == [
-        "  destination:team/#team  paused: channel_not_found  since 09:20, 2h ago",
+        "  destination:team/#team  channel_not_found  since 09:20, 2h ago",
         "    Look at what failed.",
         "0 running · 0 stalled · 3 waiting to be sent · 0 dead letters · 0 in quarantine",
     ]
 
 
+def test_what_failed_in_the_last_day_is_above_what_runs() -> None:
+    lines = shown(facts(run("op-1"), failed=1, failures=[failure("Report of the north")]))
+
+    assert lines[0].startswith("✘ 1 operation failed in the last 24 hours")
+    assert lines[2:4] == ["Failed in the last 24 hours", "  Report of the north  Failed Critical  60s ago"]
+
+
 def test_destinations_sources_redis_and_the_ledger_say_how_they_are() -> None:
-    paused = destination("room", paused=1, addresses=2, why="not_in_channel", paused_since=NOON, parked=1)
+    paused = destination("room", state="failing", failing=1, addresses=2, why="not_in_channel", since=NOON, parked=1)
     sources = [source("builds", unsigned=12), source("nightly")]
     text = "\n".join(shown(facts(destinations=[paused, destination("team")], sources=sources), 120))
 
     assert "  slack channel  works  3 wait, the oldest due 3m ago" in text
-    assert "  room slack     paused: not_in_channel  since 11:20, just now, 1 of 2 addresses  1 waits" in text
+    assert "  room slack     failing: not_in_channel  since 11:20, just now, 1 of 2 addresses  1 waits" in text
     assert "  team slack     works  last arrived 5m ago" in text
     assert "  builds  refused today: 12 " in text
     assert "  nothing refused today: nightly" in text
@@ -161,10 +178,10 @@ def test_destinations_sources_redis_and_the_ledger_say_how_they_are() -> None:
 
 
 def test_a_destination_that_a_person_has_paused_says_who_and_why() -> None:
-    checks = {"destination:team": "paused by ana until 12:00: upgrade of \x1b[2J the workspace"}
-    text = "\n".join(shown(facts(checks=checks, destinations=[destination("team"), destination("room")]), 120))
+    paused = destination("team", state="paused", by="ana", why="upgrade of \x1b[2J the workspace", since=NOON)
+    text = "\n".join(shown(facts(destinations=[paused, destination("room")]), 120))
 
-    assert "  team slack     paused by ana until 12:00: upgrade of " in text
+    assert "  team slack     paused by ana: upgrade of " in text
     assert "  room slack     works  " in text
 
 

@@ -211,8 +211,8 @@ def test_a_rule_may_name_relay_as_a_source_and_stalled_as_a_status() -> None:
 
 def test_without_operators_there_is_a_warning() -> None:
     assert warnings(configured()) == [
-        "None: operators: there are none, so nobody hears that relay itself cannot notify; "
-        "expected names of destinations"
+        "None: operators: there are none, so nobody hears when a channel is down, credentials are refused or messages "
+        "are given up; expected names of destinations"
     ]
 
 

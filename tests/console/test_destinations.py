@@ -208,7 +208,8 @@ async def test_nothing_works_whose_channel_does_not(store: Store, clock: Clock) 
         await page.ingest.ingest(completed(1))
         (delivery,) = (await store.claim("slack", 10)).deliveries
         await store.mark_sending(delivery)
-        await store.reschedule(delivery, 30, "", holds=[Pause("channel:slack", 300, "invalid_auth", probe=True)])
+        pause = Pause("channel:slack", 300, "invalid_auth", probe=True)
+        await store.reschedule(delivery, 30, pause.reason, holds=[pause])
         facts = await page.api("/destinations")
         own = await page.api("/destination?name=room")
         texts = [await page.page(path) for path in ("/destinations", "/destination?name=room", "/now")]

@@ -309,7 +309,7 @@ class TestCredentials:
         await send(store)
 
         assert await claim(store) == []
-        assert await Admin(store).pauses(["channel:slack"]) == {"channel:slack": "token_revoked"}
+        assert (await Admin(store).paused(["channel:slack"]))["channel:slack"][1] == "token_revoked"
 
     def test_conversations_with_a_webhook_have_their_own(self) -> None:
         config = parse_config(HOOKED, env={}, channels=CHANNELS)

@@ -272,12 +272,12 @@ class TestPausesAndLimits:
         await store.reschedule(
             delivery, 60, "535", refund_attempt=True, holds=[Pause("channel:email", 60, "535 no", probe=True)]
         )
-        named = await Admin(store).pauses(["channel:email", "channel:slack"])
+        named = await Admin(store).paused(["channel:email", "channel:slack"])
         clock.advance(61)
         await send(store, "email", Receipt("250"))
 
-        assert named == {"channel:email": "535 no"}
-        assert await Admin(store).pauses(["channel:email"]) == {}
+        assert [(scope, why) for scope, (_, why) in named.items()] == [("channel:email", "535 no")]
+        assert await Admin(store).paused(["channel:email"]) == {}
 
     async def test_the_reserve_of_a_burst_is_for_outcomes(self, store: Store, clock: Clock) -> None:
         limited = team(edit_limits=(Limit("edit", 2.0, 5, reserve=3),), new_limits=())

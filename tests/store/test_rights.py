@@ -146,7 +146,7 @@ async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, cl
     await admin.quarantine("ops", b"{", {}, "no JSON")
     await admin.quarantined()
     await admin.announce({"room": ("*",)})
-    await admin.pauses(["channel:slack"])
+    await admin.paused(["channel:slack"])
     await admin.stranded({"email"})
     await admin.expire_parked(3 * DAY)
     await admin.expire_dead(datetime.fromtimestamp(clock(), UTC))

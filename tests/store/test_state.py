@@ -1,10 +1,15 @@
 """The facts that settling writes of each channel and of each address of a destination."""
 
+from collections.abc import Callable
+
+from relay.policy.reachability import State
 from relay.store import Store
+from relay.store.reachability import Reachability
+from relay.store.sealing import Sealer
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim_one, send
+from tests.support.queue import accept, claim, claim_one, send
 from tests.support.targets import room
 
 CHANNEL, DESTINATION = "channel:slack", "destination:room/#room"
@@ -61,3 +66,18 @@ async def test_a_failure_of_an_address_says_nothing_of_its_channel(store: Store)
 
     assert (await state(store, DESTINATION))["cause"] == "not_in_channel"
     assert await state(store, CHANNEL) == {}
+
+
+async def test_its_reader_says_the_same_of_sealed_causes_with_how_much_waits(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(sealer=Sealer({"now": b"k" * 32}))
+    await accept(store, events.completed(), to=room())
+    await fail(store, CHANNEL, error="slack.com: not known")
+    await accept(store, events.completed(operationId="op-2"), to=room())
+    await claim(store)
+    read = Reachability(store)
+    states = await read.of([CHANNEL, DESTINATION], ["slack"])
+
+    assert states == {CHANNEL: State("failing", clock(), "slack.com: not known", parked=1), DESTINATION: State()}
+    assert "not known" not in (await state(store, CHANNEL))["cause"]

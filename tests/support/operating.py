@@ -95,7 +95,6 @@ class Operating:
             lambda: self.config,
             CHANNELS,
             Ingest(store, lambda: self.config, CHANNELS).ingest,
-            attempts=worker.reach,
             templates=lambda: self.templates,
             store_is=lambda: self.lacks,
             clock=self.clock,

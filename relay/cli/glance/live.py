@@ -179,5 +179,5 @@ class Live:
 def _away(error: RelayError, since: datetime) -> NowFacts:
     """What is known while there is nobody to ask."""
     checks = {"configuration" if isinstance(error, ConfigError) else "redis": str(error)}
-    rows = [row.model_copy(update={"since": since}) for row in obstacles(checks)]
+    rows = [row.model_copy(update={"since": since}) for row in obstacles(checks, {})]
     return NowFacts(ready=False, checks=checks, obstacles=rows, durability="")

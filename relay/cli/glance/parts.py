@@ -7,6 +7,7 @@ from rich.text import Text
 
 from relay.cli.glance.sheet import GAP, Line, Sheet, harmless
 from relay.console.views.now import NowFacts
+from relay.console.views.operations import OperationListed
 from relay.console.views.parts import ChannelHealth, DestinationHealth, SourceHealth, StoreHealth, Throttled
 
 MEBIBYTE = 1 << 20
@@ -15,14 +16,23 @@ Row = tuple[Text, Text]  # a name, and how it is
 
 
 def destination_lines(facts: NowFacts, sheet: Sheet) -> list[Line]:
-    """What is paused comes first among channels, and among destinations."""
+    """What does not work comes first among channels, and among destinations."""
     rows: list[Row] = []
     rows += [(_titled(row.name, "channel"), _channel(row, sheet)) for row in facts.channels]
-    rows += [
-        (_titled(row.name, row.channel), _destination(row, facts.checks.get(f"destination:{row.name}", ""), sheet))
-        for row in facts.destinations
-    ]
+    rows += [(_titled(row.name, row.channel), _destination(row, sheet)) for row in facts.destinations]
     rows += [(_titled(row.name, "limit"), _throttled(row, sheet)) for row in facts.throttled]
+    return [*_table(rows, sheet)]
+
+
+def failure_lines(failures: Sequence[OperationListed], sheet: Sheet) -> list[Line]:
+    """Each failed operation, and when."""
+    rows = [
+        (
+            _titled(row.name or row.operation),
+            Text(harmless(f"{row.status} {row.priority}"), "red").append(f"{GAP}{sheet.ago(row.last)}", "dim"),
+        )
+        for row in failures
+    ]
     return [*_table(rows, sheet)]
 
 
@@ -66,21 +76,18 @@ def counted(count: int, noun: str) -> str:
 
 
 def _channel(row: ChannelHealth, sheet: Sheet) -> Text:
-    state = _state(row.why, "paused", sheet.since(row.paused_since))
+    state = _state(row.state, row.why, sheet.since(row.since))
     if row.waiting:
         due = f", the oldest due {sheet.ago(row.oldest_due)}" if row.oldest_due else ""
         state.append(f"{GAP}{_waiting(row.waiting)}{due}")
     return state
 
 
-def _destination(row: DestinationHealth, check: str, sheet: Sheet) -> Text:
-    """`check` is what is said of all of it: that a person has paused it."""
-    some = f", {row.paused} of {row.addresses} addresses" if row.paused and row.addresses > 1 else ""
-    state = _state(row.why if row.paused else "", "paused", sheet.since(row.paused_since) + some)
-    if row.channel_fault and not row.paused:
+def _destination(row: DestinationHealth, sheet: Sheet) -> Text:
+    some = f", {row.failing} of {row.addresses} addresses" if row.failing and row.addresses > 1 else ""
+    state = _state(f"paused by {row.by}" if row.by else row.state, row.why, sheet.since(row.since) + some)
+    if row.channel_fault and not row.failing and not row.by:
         state = Text("its channel does not work", "bold red")
-    elif check and not row.paused:
-        state = Text(harmless(check), "yellow")
     if row.parked:
         state.append(f"{GAP}{_waiting(row.parked)}")
     if row.last_delivered:
@@ -89,7 +96,7 @@ def _destination(row: DestinationHealth, check: str, sheet: Sheet) -> Text:
 
 
 def _throttled(row: Throttled, sheet: Sheet) -> Text:
-    return _state(row.why or "used up", "throttled", sheet.since(row.since), "yellow")
+    return _state("throttled", row.why or "used up", sheet.since(row.since))
 
 
 def _source(row: SourceHealth, sheet: Sheet) -> Text:
@@ -99,11 +106,12 @@ def _source(row: SourceHealth, sheet: Sheet) -> Text:
     )
 
 
-def _state(why: str, verb: str, since: str, style: str = "bold red") -> Text:
-    if not why:
-        return Text("works", "green")
-    state = Text(verb, style).append(f": {harmless(why)}", "not bold")
-    return state.append(f"{GAP}since {since}", "dim") if since else state
+def _state(state: str, why: str, since: str) -> Text:
+    """`state` of a row, or another word for what is the matter with it."""
+    if state in ("works", "never_tried"):
+        return Text("works", "green") if state == "works" else Text("not tried yet", "dim")
+    verdict = Text(state, "bold red" if state == "failing" else "bold yellow").append(f": {harmless(why)}", "not bold")
+    return verdict.append(f"{GAP}since {since}", "dim") if since else verdict
 
 
 def _waiting(count: int) -> str:

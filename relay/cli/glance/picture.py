@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from relay.cli.glance.parts import counted, destination_lines, ledger_line, source_lines, store_line
+from relay.cli.glance.parts import counted, destination_lines, failure_lines, ledger_line, source_lines, store_line
 from relay.cli.glance.runs import run_lines
 from relay.cli.glance.sheet import Line, Sheet, harmless
 from relay.console.views.now import NowFacts
@@ -14,9 +14,11 @@ from relay.operating.clocks import there
 
 def headline(facts: NowFacts, sheet: Sheet) -> Text:
     """The answer, and when it was given."""
-    mark, style, sentence = _verdict(facts, sheet)
+    tone, sentence = facts.verdict
+    style = {"ok": "green", "warn": "yellow", "bad": "red"}[tone]
+    mark = sheet.letters.bad if facts.obstacles or facts.failed or not facts.ready else sheet.letters.good
     at = there(sheet.now, sheet.zone).strftime("%H:%M:%S %Z")
-    return sheet.fit(Text(f"{mark} {sentence}", f"bold {style}").append(f"  {at}", "not bold dim"))
+    return sheet.fit(Text(f"{mark} {sentence.text}", f"bold {style}").append(f"  {at}", "not bold dim"))
 
 
 def picture(facts: NowFacts, sheet: Sheet, pattern: str = "") -> list[Line]:
@@ -29,6 +31,11 @@ def _lines(facts: NowFacts, sheet: Sheet, unfiltered: NowFacts, pattern: str) ->
         yield from map(Line, _obstacle(obstacle, sheet))
     if facts.redis is None:
         return
+    if facts.failures:
+        shown = f"{len(facts.failures):,} of {facts.failed:,}" if facts.failed > len(facts.failures) else ""
+        yield from _section("Failed in the last 24 hours", shown, sheet)
+        yield from failure_lines(facts.failures, sheet)
+        yield Line(Text())
     yield from map(Line, sheet.wrapped(_figures(facts, sheet)))
     yield from _section("Running operations", _shown(facts, unfiltered, pattern), sheet)
     yield from run_lines(facts.runs, sheet) if facts.runs else [Line(Text("  none", "dim"))]
@@ -50,19 +57,6 @@ def _lines(facts: NowFacts, sheet: Sheet, unfiltered: NowFacts, pattern: str) ->
 def _section(title: str, note: str, sheet: Sheet) -> Iterator[Line]:
     yield Line(Text())
     yield Line(sheet.fit(Text(title, "bold").append(f"  {note}" if note else "", "not bold dim")))
-
-
-def _verdict(facts: NowFacts, sheet: Sheet) -> tuple[str, str, str]:
-    """A mark, a colour and a sentence, as on the console's first page."""
-    letters, faults = sheet.letters, len(facts.obstacles)
-    if not facts.ready:
-        return letters.bad, "red", "relay takes no events now"
-    if faults:
-        stand = "thing stands" if faults == 1 else "things stand"
-        return letters.bad, "yellow", f"{faults} {stand} in the way"
-    if facts.dead or facts.stalled:
-        return letters.good, "yellow", "Messages go out, and some want a look"
-    return letters.good, "green", "Everything is reaching people"
 
 
 def _obstacle(obstacle: Obstacle, sheet: Sheet) -> Iterator[Text]:

@@ -14,17 +14,19 @@ from relay.domain.deliveries import Limits
 from relay.policy.destinations import Destination, modes_at
 from relay.policy.recipients import NAME, limit_of
 from relay.policy.serving import Serving
+from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressions
 
 Place = tuple[str, str, Limits]  # channel, address, and what it runs under
 
 
 class AddressFacts(Facts):
-    """One address: what is broken since when, why it is not written to any more ('' if it is), and its limits."""
+    """One address: its `state` (never_tried, works or failing), why it is not written to any more, and its limits."""
 
     address: str
     channel: str
-    paused_since: datetime | None
+    state: str
+    since: datetime | None
     why: str
     suppressed: str
     suppressed_at: datetime | None
@@ -60,19 +62,21 @@ def _requested(desk: Desk, config: Config, serving: Serving, channel: str, addre
 
 async def addresses(desk: Desk, name: str, places: Sequence[Place]) -> list[AddressFacts]:
     names = [address for _, address, _ in places]
-    paused = await desk.admin.paused([f"destination:{name}/{address}" for address in names])
+    scopes = [f"destination:{name}/{address}" for address in names]
+    states = await Reachability(desk.store, partial=True).of(scopes, [*desk.config().channels])
     kept = await Suppressions(desk.store).among(name, names)
     limits = await limits_of(desk, name, places)
     rows = []
     for (channel, address, _), own in zip(places, limits, strict=True):
-        since, why = paused.get(f"destination:{name}/{address}", (None, ""))
+        state = states[f"destination:{name}/{address}"]
         off = kept.get(address)
         rows.append(
             AddressFacts(
                 address=address,
                 channel=channel,
-                paused_since=moment(since),
-                why=why,
+                state=state.name,
+                since=moment(state.since),
+                why=state.cause,
                 suppressed=off.reason if off else "",
                 suppressed_at=off.at if off else None,
                 everywhere=bool(off and off.destination == EVERYWHERE),

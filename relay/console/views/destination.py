@@ -18,6 +18,8 @@ from relay.console.views.persons_pauses import PersonsPause, persons_pauses
 from relay.console.words import said
 from relay.policy.destinations import Destination, quiet_at, zone_at
 from relay.policy.recipients import NAME
+from relay.store.history import History
+from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
 from relay.store.trials import Trials
 
@@ -106,8 +108,13 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
     if its is None and not (name == NAME and config.dynamic_destinations):
         raise Unknown(said("The configuration has no destination of this name."))
     options, defaults = its or config.destination_defaults, config.destination_defaults
-    channels, health = await parts.channels(desk, {}, {})
-    own = next((row for row in health if row.name == name), None) or await dynamic_health(desk, config, channels)
+    states = await Reachability(desk.store, partial=True).states(config, desk.clock())
+    last = (await History(desk.store, partial=True).last_delivered([name])).get(name)
+    own = (
+        parts.destination_health(name, its.channel, parts.places_of(config, its), states, last)
+        if its
+        else await dynamic_health(desk, config, states)
+    )
     every = [*places(desk, config, its)]
     shown = every[:MOST_ADDRESSES]
     if question.address and question.address not in [address for _, address, _ in shown]:
@@ -125,7 +132,7 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
         domains=[*config.dynamic_destinations.email_domains] if not its and config.dynamic_destinations else [],
         mentions={when: [*whom] for when, whom in options.mention.items()},
         rules=[rule.name for rule in config.rules if name in rule.notify],
-        pause=(await persons_pauses(desk)).get(name),
+        pause=persons_pauses(states).get(name),
         channel_fault=own.channel_fault,
         quiet_until=moment(quiet.end) if quiet else None,
         digests=await _digests(desk, its) if its and its.mode == "digest" else [],

@@ -1,16 +1,15 @@
 """The destinations: where each leads, who notifies it, and what stands in the way there."""
 
-from collections.abc import Sequence
-
 from relay.config import Config
 from relay.console.desk import Desk
-from relay.console.times import moment
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.parts import ChannelHealth, DestinationHealth, Throttled
 from relay.console.views.persons_pauses import PersonsPause, persons_pauses
+from relay.policy.reachability import States, channel_scope
 from relay.policy.recipients import NAME
 from relay.store.history import History
+from relay.store.reachability import Reachability
 
 
 class DestinationRow(Facts):
@@ -36,46 +35,39 @@ class DestinationsFacts(Facts):
 async def destinations(desk: Desk, _question: NoQuestion) -> DestinationsFacts:
     config = desk.config()
     names = [*config.channels]
-    channels, health = await parts.channels(desk, await desk.admin.queued(names), await desk.admin.oldest_due(names))
-    pauses = await persons_pauses(desk)
+    states = await Reachability(desk.store, partial=True).states(config, desk.clock())
+    waiting, due = await desk.admin.waiting(names, desk.clock()), await desk.admin.oldest_due(names)
+    channels, health = await parts.channels(desk, states, waiting, due)
+    pauses = persons_pauses(states)
     rows = [
         DestinationRow(health=row, mode=config.destinations[row.name].mode, pause=pauses.get(row.name))
         for row in health
     ]
     if config.dynamic_destinations:
-        health_there = await dynamic_health(desk, config, channels)
+        health_there = await dynamic_health(desk, config, states)
         rows.append(DestinationRow(health=health_there, mode="", pause=pauses.get(NAME)))
     there = {row.health.name for row in rows}
-    rows.sort(key=lambda row: row.pause is None and not row.health.paused and not row.health.channel_fault)
+    rows.sort(key=lambda row: row.health.state in ("works", "never_tried"))
     return DestinationsFacts(
-        channels=[row for row in channels if row.why],
+        channels=[row for row in channels if row.state == "failing"],
         throttled=await parts.throttled(desk),
         rows=rows,
         removed=[pause for name, pause in pauses.items() if name not in there],
     )
 
 
-async def dynamic_health(desk: Desk, config: Config, health: Sequence[ChannelHealth]) -> DestinationHealth:
+async def dynamic_health(desk: Desk, config: Config, states: States) -> DestinationHealth:
     """Of the destination that is whoever operations ask for: its addresses are those that are listed by name."""
-    places = dynamic_addresses(config)
-    scopes = [f"destination:{NAME}/{address}" for _, address in places]
-    paused = await desk.admin.paused(scopes)
-    parked = await desk.admin.parked([*config.channels], [*paused])
-    since, why = min(paused.values(), default=(None, ""))
+    places = [
+        (f"destination:{NAME}/{address}", channel_scope(config, channel, address))
+        for channel, address in dynamic_addresses(config)
+    ]
+    reader = Reachability(desk.store, partial=True)
+    own = await reader.of([scope for place in places for scope in place], [*config.channels])
     last = await History(desk.store, partial=True).last_delivered([NAME])
     allowed = config.dynamic_destinations
     channels = [name for name, listed in (allowed.by_channel if allowed else {}).items() if listed]
-    return DestinationHealth(
-        name=NAME,
-        channel=", ".join(channels),
-        addresses=len(places),
-        paused=len(paused),
-        paused_since=moment(since),
-        why=why,
-        channel_fault="; ".join(row.why for row in health if row.why and row.name in channels),
-        parked=sum(parked.values()),
-        last_delivered=moment(last.get(NAME)),
-    )
+    return parts.destination_health(NAME, ", ".join(channels), places, {**states, **own}, last.get(NAME))
 
 
 def dynamic_addresses(config: Config) -> list[tuple[str, str]]:

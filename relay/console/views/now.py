@@ -7,19 +7,26 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk, Vantage
+from relay.console.phrases import Phrase, phrase
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.obstacles import Obstacle, obstacles
+from relay.console.views.operations import OperationListed, listed
 from relay.console.views.parts import ChannelHealth, DestinationHealth, SourceHealth, StoreHealth, Throttled
 from relay.console.views.running import RunFacts, runs
 from relay.console.words import said
+from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
 from relay.health import STRENGTHS
 from relay.reasons import Held, sentences
+from relay.store.operations import OperationRow, Operations
+from relay.store.reachability import Reachability
 from relay.store.running import Running
 from relay.store.troubles import TroubleMemory
 
-MOST = 50  # runs that are shown
+MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
+DAY = 86_400.0
+ONE_FAULT, ONE_FAILED = said("1 thing stands in the way"), said("1 operation failed in the last 24 hours")
 PLACES = (
     said("accepted"), said("pending"), said("delivered"), said("superseded"), said("digested"), said("dead"),
     said("dropped"),
@@ -30,13 +37,16 @@ HELD = {f"held:{code}": sentence for code, sentence in sentences(Held).items()}
 class NowFacts(Facts):
     """`checks` says of each part of relay what is the matter; what is as it should be is not named.
 
-    `obstacles` says the same in words, with what operators were told beside it.
+    `obstacles` says the same in words, with what operators were told beside it. `failed` operations are those of the
+    last 24 hours, of which `failures` has the gravest.
     """
 
     ready: bool
     checks: dict[str, str]
     obstacles: list[Obstacle]
     durability: str
+    failed: int = 0
+    failures: list[OperationListed] = Field(default_factory=list)
     running: int = 0
     stalled: int = 0
     waiting: dict[str, int] = Field(default_factory=dict)  # by channel
@@ -55,6 +65,22 @@ class NowFacts(Facts):
     redis: StoreHealth | None = None
 
     @property
+    def verdict(self) -> tuple[str, Phrase]:
+        """Return how bad it is (bad, warn, ok), and the headline: the gravest of all this."""
+        faults, down = len(self.obstacles), any(row.state == "failing" for row in self.channels)
+        if not self.ready:
+            return "bad", phrase(said("relay takes no events now"))
+        if faults:
+            several = said("%(count)s things stand in the way")
+            return "bad" if down else "warn", phrase(several if faults > 1 else ONE_FAULT, count=faults)
+        if self.failed:
+            several = said("%(count)s operations failed in the last 24 hours")
+            return "warn", phrase(several if self.failed > 1 else ONE_FAILED, count=self.failed)
+        if self.dead or self.stalled:
+            return "warn", phrase(said("Messages go out, and some want a look"))
+        return "ok", phrase(said("Everything is reaching people"))
+
+    @property
     def held(self) -> dict[str, str]:
         """The sentences for held:<code>."""
         return {name: HELD[name] for name in self.ledger if name in HELD}
@@ -71,41 +97,46 @@ async def seen(vantage: Vantage, most: int = MOST) -> NowFacts:
     durability = checks.get("durability", "")
     if durability in (*STRENGTHS, "unknown"):  # else it is what Redis lacks
         del checks["durability"]
-    facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks), durability=durability)
+    facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks, {}), durability=durability)
     try:
         return await _asked(vantage, facts, most) if readiness.checks.get("redis") == "ok" else facts
     except StoreUnavailable as error:
         away = {"redis": f"{error}"} | checks
-        return facts.model_copy(update={"ready": False, "checks": away, "obstacles": obstacles(away)})
+        return facts.model_copy(update={"ready": False, "checks": away, "obstacles": obstacles(away, {})})
 
 
 async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
     """With what the store says."""
     running, names = Running(vantage.store), [*vantage.config().channels]
-    counts, going, ledger, due, waiting = await asyncio.gather(
+    config, clock = vantage.config(), vantage.clock()
+    counts, going, ledger, due, waiting, states = await asyncio.gather(
         running.counts(),
         running.some(most),
         vantage.admin.ledger(),
         vantage.admin.oldest_due(names),
-        vantage.admin.queued(names),
+        vantage.admin.waiting(names, clock),
+        Reachability(vantage.store, partial=True).states(config, clock),
     )
-    quarantined, remembered, throttled, redis, sources = await asyncio.gather(
+    quarantined, remembered, failed, throttled, redis, sources = await asyncio.gather(
         vantage.admin.quarantine_size(),
         _remembered(vantage),
+        Operations(vantage.store, partial=True).failed(clock - DAY),
         parts.throttled(vantage),
         parts.redis(vantage),
         parts.sources(vantage),
     )
-    channels, destinations = await parts.channels(vantage, waiting, due)
+    channels, destinations = await parts.channels(vantage, states, waiting, due)
     return NowFacts(
         ready=facts.ready,
         checks=facts.checks,
-        obstacles=obstacles(facts.checks, remembered, ledger.imbalance),
+        obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance),
         durability=facts.durability,
+        failed=len(failed),
+        failures=[listed(row) for row in sorted(failed, key=_gravity)[:MOST_FAILURES]],
         running=counts.running,
         stalled=counts.stalled,
         waiting=waiting,
-        oldest_due=parts.oldest(due.values()),
+        oldest_due=parts.oldest(at for name, at in due.items() if waiting.get(name)),
         dead=ledger.counts.get("dead", 0),
         quarantined=quarantined,
         ledger=_places(ledger.counts),
@@ -117,6 +148,11 @@ async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
         throttled=throttled,
         redis=redis,
     )
+
+
+def _gravity(row: OperationRow) -> int:
+    """What is Critical first; of the same priority the newest stays first."""
+    return -PRIORITIES.index(row.priority) if row.priority in PRIORITIES else 0
 
 
 async def _remembered(vantage: Vantage) -> str:

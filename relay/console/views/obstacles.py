@@ -10,6 +10,7 @@ from relay.console.view import Facts
 from relay.console.views.refusals import MOSTLY
 from relay.console.words import said
 from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE
+from relay.policy.reachability import States
 from relay.policy.troubles import Trouble, Troubles
 from relay.reasons import Dead, sentences
 
@@ -86,12 +87,12 @@ OF_ONE: Mapping[str, str] = {DEAD: said("1 message became a dead letter")}
 CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: MOSTLY}  # else the reason is a text itself
 
 
-def obstacles(checks: Mapping[str, str], remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
-    """What the checks say, and the troubles (as they are remembered) that no check says already."""
-    troubles = _open(remembered)
-    since = {row.cause.key: row.cause.since for row in troubles}
-    shown = [_of_check(name, text, since.get(name)) for name, text in checks.items()]
-    shown += [_of_trouble(row) for row in troubles if row.cause.kind in TROUBLES]
+def obstacles(checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
+    """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
+    failing = {scope: state for scope, state in states.items() if state.fails}
+    shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
+    shown += [_of_check(name, text, None) for name, text in checks.items() if name not in failing]
+    shown += [_of_trouble(row) for row in _open(remembered) if row.cause.kind in TROUBLES]
     if imbalance:
         sentence = phrase(said("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
         advice = phrase(said("That is a fault of relay: please report it with the log."))

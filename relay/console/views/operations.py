@@ -62,13 +62,14 @@ async def operations(desk: Desk, question: OperationsQuestion) -> OperationsFact
         if len(going) < MOST or (question.state == "stalled" and others):
             rows = [_going(row) for row in going if row.stalled or question.state == "running"]
             return OperationsFacts(rows=rows, cursor="", looked=len(going), looked_to=None)
-    listed = Operations(desk.store, partial=True)
     try:
-        page = await listed.page(state=question.state, text=question.text, cursor=question.cursor, most=MOST)
+        page = await Operations(desk.store, partial=True).page(
+            state=question.state, text=question.text, cursor=question.cursor, most=MOST
+        )
     except ValueError:
         raise Unknown(NO_PAGE) from None
     return OperationsFacts(
-        rows=[_row(row) for row in page.rows],
+        rows=[listed(row) for row in page.rows],
         cursor=page.cursor,
         looked=page.looked,
         looked_to=moment(page.looked_to),
@@ -95,7 +96,7 @@ def _going(row: Goes) -> OperationListed:
     )
 
 
-def _row(row: OperationRow) -> OperationListed:
+def listed(row: OperationRow) -> OperationListed:
     same = [name for name in OperationListed.model_fields if name not in ("operation", "first", "last")]
     values = {name: getattr(row, name) for name in same}
     return OperationListed(**values, operation=row.subject, first=moment(row.first), last=moment(row.last))

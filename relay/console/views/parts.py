@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import chain
 
 from relay.background.intake import TAKEN, counts
+from relay.config import Config
 from relay.console.desk import Vantage
 from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.views.refusals import WORDS
+from relay.policy.destinations import Destination
+from relay.policy.reachability import State, States, channel_scope
 from relay.store.history import History
 from relay.store.refusals import Refusals
 from relay.store.runs import Runs
+
+BY_GRAVITY = ("failing", "paused", "works", "never_tried")
 
 
 class SourceHealth(Facts):
@@ -35,10 +39,13 @@ class SourceHealth(Facts):
 
 
 class ChannelHealth(Facts):
-    """`waiting` deliveries, due or not; `parked` of these wait for it to work again."""
+    """`state` is never_tried, works or failing: `since` when, and `why`. Of `waiting` deliveries, due or not, `parked`
+    wait for it to work again. What is due by the calendar, such as a digest, does not wait.
+    """
 
     name: str
-    paused_since: datetime | None
+    state: str
+    since: datetime | None
     why: str
     waiting: int
     parked: int
@@ -46,18 +53,20 @@ class ChannelHealth(Facts):
 
 
 class DestinationHealth(Facts):
-    """`paused_since`, `why` of the address that has been paused longest; `paused` of its `addresses` are.
+    """`state` is never_tried, works, failing or paused (`by` somebody); `since` when, and `why`.
 
-    `channel_fault` is why its channel does not work, '' if it does: then nothing is sent there either, and `parked` has
-    what waits for its addresses alone.
+    Where it fails that is of the address that has failed longest; `failing` of its `addresses` do. `channel_fault` is
+    why its channel fails, '' if it does not: then nothing is sent there either. `parked` has what waits for all that.
     """
 
     name: str
     channel: str
-    addresses: int
-    paused: int
-    paused_since: datetime | None
+    state: str
+    since: datetime | None
     why: str
+    by: str = ""
+    addresses: int
+    failing: int
     channel_fault: str = ""
     parked: int
     last_delivered: datetime | None
@@ -107,52 +116,66 @@ async def sources(vantage: Vantage) -> list[SourceHealth]:
 
 
 async def channels(
-    vantage: Vantage, waiting: Mapping[str, int], due: Mapping[str, float]
+    vantage: Vantage, states: States, waiting: Mapping[str, int], due: Mapping[str, float]
 ) -> tuple[list[ChannelHealth], list[DestinationHealth]]:
-    """Channels and destinations: what is paused first."""
+    """Channels and destinations: what does not work first."""
     config = vantage.config()
-    names = [*config.channels]
-    places = {name: [f"destination:{name}/{to}" for to in its.addresses] for name, its in config.destinations.items()}
-    scopes = [f"channel:{name}" for name in names] + [*chain.from_iterable(places.values())]
-    paused = await vantage.admin.paused(scopes)
-    parked = await vantage.admin.parked(names, [*paused])
     last = await History(vantage.store, partial=True).last_delivered([*config.destinations])
     rows = [
         ChannelHealth(
             name=name,
-            paused_since=moment(paused.get(f"channel:{name}", (None, ""))[0]),
-            why=paused.get(f"channel:{name}", (None, ""))[1],
-            waiting=waiting.get(name, 0),
-            parked=parked.get(f"channel:{name}", 0),
-            oldest_due=moment(due.get(name)),
+            state=state.name,
+            since=moment(state.since),
+            why=state.cause,
+            waiting=waiting.get(name, state.parked),
+            parked=state.parked,
+            oldest_due=moment(due.get(name)) if waiting.get(name) else None,
         )
-        for name in names
+        for scope, state in states.items()
+        for kind, _, name in [scope.partition(":")]
+        if kind == "channel" and (name in config.channels or state.name != "never_tried")
     ]
     every = [
-        DestinationHealth(
-            name=name,
-            channel=settings.channel,
-            addresses=len(settings.addresses),
-            channel_fault=paused.get(f"channel:{settings.channel}", (None, ""))[1],
-            last_delivered=moment(last.get(name)),
-            **_pause([scope for scope in places[name] if scope in paused], paused, parked),
-        )
-        for name, settings in config.destinations.items()
+        destination_health(name, its.channel, places_of(config, its), states, last.get(name))
+        for name, its in config.destinations.items()
     ]
-    every.sort(key=lambda row: (not row.paused, not row.channel_fault))
-    return sorted(rows, key=lambda row: not row.why), every
+    every.sort(key=lambda row: BY_GRAVITY.index(row.state))
+    return sorted(rows, key=lambda row: BY_GRAVITY.index(row.state)), every
 
 
-def _pause(
-    scopes: Sequence[str], paused: Mapping[str, tuple[float, str]], parked: Mapping[str, int]
-) -> dict[str, object]:
-    since, why = min((paused[scope] for scope in scopes), default=(None, ""))
-    return {
-        "paused": len(scopes),
-        "paused_since": moment(since),
-        "why": why,
-        "parked": sum(parked.get(scope, 0) for scope in scopes),
-    }
+def places_of(config: Config, its: Destination) -> list[tuple[str, str]]:
+    """Return the scopes of each of its addresses: the address's own, and its channel's."""
+    return [
+        (f"destination:{its.name}/{address}", channel_scope(config, its.channel, address)) for address in its.addresses
+    ]
+
+
+def destination_health(
+    name: str, channel: str, places: Sequence[tuple[str, str]], states: States, last: float | None
+) -> DestinationHealth:
+    nothing = State()
+    own = [states.get(scope, nothing) for scope, _ in places]
+    failing = [state for state in own if state.fails]
+    channels = {scope: states.get(scope, nothing) for _, scope in places}
+    down = [state for state in channels.values() if state.fails]
+    worked = any(state.name == "works" for state in own) or bool(last)
+    pause = states.get(f"operator:{name}")
+    state = pause or min(
+        failing or down, key=lambda row: row.since, default=State("works" if worked else "never_tried")
+    )
+    return DestinationHealth(
+        name=name,
+        channel=channel,
+        state=state.name,
+        since=moment(state.since),
+        why=state.cause,
+        by=state.by,
+        addresses=len(places),
+        failing=len(failing),
+        channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
+        parked=sum(state.parked for state in (*failing, *filter(None, [pause]))),
+        last_delivered=moment(last),
+    )
 
 
 async def throttled(vantage: Vantage) -> list[Throttled]:

@@ -106,13 +106,13 @@ async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(
         await worker.run_once("email")
         await store.accept(events.completed(operationId="op-2"), [mail("lead@example.com")])
         while_paused = await worker.run_once("email")
-        paused = await Admin(store).pauses(["channel:email"])
+        paused = await Admin(store).paused(["channel:email"])
         for _ in range(4):
             clock.advance(61)
             await worker.run_once("email")
 
     assert while_paused == 0
-    assert "535 5.7.8 wrong" in paused["channel:email"]
+    assert "535 5.7.8 wrong" in paused["channel:email"][1]
     assert sorted(taken.rcpt_to for taken in server.taken) == ["<analyst@example.com>", "<lead@example.com>"]
     assert await Suppressions(store).all() == []
     assert (await Admin(store).ledger()).counts["delivered"] == 2

@@ -14,8 +14,8 @@ local WITNESS = 60000 -- ms within which another message has to fail as well, be
 -- Whether a failure that may be the message's own pauses its channel: where that is paused already, or with the second.
 local function is_witnessed(scope, id)
   if redis.call('EXISTS', P .. 'pause:' .. scope) == 1 then return true end
-  local last = redis.call('HMGET', P .. 'state:' .. scope, 'failed', 'by')
-  return last[1] and last[2] ~= id and now - last[1] <= WITNESS
+  local last = redis.call('HMGET', P .. 'state:' .. scope, 'failed', 'by', 'works')
+  return last[1] and last[2] ~= id and now - last[1] <= WITNESS and tonumber(last[3] or '0') <= tonumber(last[1])
 end
 
 -- Whether the delivery is parked then, and comes back with the others, also where what it waits for ends before its time.

@@ -1,0 +1,106 @@
+"""State of each channel and each destination: never tried, works, failing or paused. Pure.
+
+Every page, check and notice to operators answers from here; delivering records the facts (scripts/include/state.lua).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from relay.policy.serving import Configuration
+
+CHANNEL, DESTINATION, OPERATOR = "channel:", "destination:", "operator:"  # how a scope begins
+DOWN = 45.0  # seconds of failing after which a channel counts as down: with a look each 10 s, told within a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one partition recorded of a scope. Times are seconds since the epoch, 0 where there is none."""
+
+    works: float = 0.0
+    since: float = 0.0
+    failed: float = 0.0
+    cause: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """State of one scope. Times are seconds since the epoch.
+
+    since    of what fails, the first failure after the last success; of a pause, its beginning
+    cause    the last error; of a pause, its reason
+    refused  relay's credentials were refused: no time mends that
+    by       who paused it, and `until`: None for a pause without an end
+    parked   deliveries that wait for its end
+    """
+
+    name: Literal["never_tried", "works", "failing", "paused"] = "never_tried"
+    since: float = 0.0
+    cause: str = ""
+    refused: bool = False
+    by: str = ""
+    until: float | None = None
+    parked: int = 0
+
+    @property
+    def fails(self) -> bool:
+        return self.name == "failing"
+
+    def is_down(self, now: float) -> bool:
+        """Return whether it has failed for so long, or in such a way, that somebody has to act."""
+        return self.fails and (self.refused or now - self.since >= DOWN)
+
+    @property
+    def sentence(self) -> str:
+        """The state in words, as `/readyz?verbose` says it."""
+        wait = f" ({self.parked} {'waits' if self.parked == 1 else 'wait'})" if self.parked else ""
+        if self.fails:
+            return f"failing since {_clock(self.since)}: {self.cause}{wait}"
+        if self.name == "paused":
+            until = "" if self.until is None else f" until {_clock(self.until)}"
+            return f"paused by {self.by}{until}: {self.cause}{wait}"
+        return "works" if self.name == "works" else "not tried yet"
+
+
+States = Mapping[str, State]  # by scope
+
+
+def state_of(records: Iterable[Record]) -> State:
+    """Merge what the partitions recorded of one scope: a failure counts until there is a newer success anywhere."""
+    rows = [*records]
+    worked = max((row.works for row in rows), default=0.0)
+    failing = [row for row in rows if row.since and (row.failed > worked or row.works == worked)]
+    if failing:
+        last = max(failing, key=lambda row: row.failed)
+        since = min(row.since if row.works == worked else max(row.since, worked) for row in failing)
+        return State("failing", since, last.cause, last.refused)
+    return State("works" if worked else "never_tried")
+
+
+def channel_scope(config: Configuration, channel: str, address: str) -> str:
+    """Return the scope of the channel at this address: its own host's where it has credentials of its own."""
+    host = getattr(config.channels.get(channel), "own_host", lambda _: "")(address)
+    return f"{CHANNEL}{channel}@{host}" if host else f"{CHANNEL}{channel}"
+
+
+def scopes(config: Configuration) -> list[str]:
+    """Return all scopes of this configuration: channels, then each address of each destination."""
+    places = [(its, address) for its in config.destinations.values() for address in its.addresses]
+    channels = [f"{CHANNEL}{name}" for name in config.channels]
+    channels += [channel_scope(config, its.channel, address) for its, address in places]
+    return [*dict.fromkeys(channels), *(f"{DESTINATION}{its.name}/{address}" for its, address in places)]
+
+
+def destinations_of(config: Configuration) -> dict[str, list[str]]:
+    """Return the names of the destinations that each scope of a channel reaches."""
+    names: dict[str, dict[str, None]] = {}
+    for its in config.destinations.values():
+        for address in its.addresses:
+            names.setdefault(channel_scope(config, its.channel, address), {})[its.name] = None
+    return {scope: [*them] for scope, them in names.items()}
+
+
+def _clock(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M UTC}"
