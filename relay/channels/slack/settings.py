@@ -193,11 +193,6 @@ class SlackSettings(BaseModel):
         url = self.webhooks.get(conversation)
         return urlsplit(url.get_secret_value()).hostname or "" if url else ""
 
-    def own_host(self, conversation: str) -> str:
-        """Return the host of its webhook, '' where it is posted to by the token."""
-        webhook = self.webhooks.get(conversation)
-        return urlsplit(webhook.get_secret_value()).hostname or "" if webhook else ""
-
     def modes_at(self, conversation: str) -> tuple[str, ...]:
         """What is possible there, the default first; nothing without a token or a webhook."""
         if conversation in self.webhooks:
