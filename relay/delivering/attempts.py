@@ -117,7 +117,7 @@ class Attempts:
         except CannotFind:
             wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
             if wait:
-                await self._stored(delivery, lambda: self._store.release(delivery, min(wait, breaker.LAST_PROBE)))
+                await self._wait(delivery, min(wait, breaker.LAST_PROBE))
             return not wait
         except DeliveryError as error:
             await self._unclear(delivery, channel, error, started)
@@ -137,8 +137,7 @@ class Attempts:
     ) -> None:
         """The channel does not answer even without a message, or wants to be asked later. Nothing was sent."""
         if error.pause == "limit":
-            wait = error.retry_after or breaker.LAST_PROBE
-            await self._stored(delivery, lambda: self._store.release(delivery, wait))
+            await self._wait(delivery, error.retry_after or breaker.LAST_PROBE)
             return
         fault = DeliveryError(
             str(error), pause="channel", unsent=True, refused=error.refused, retry_after=error.retry_after
@@ -146,6 +145,11 @@ class Attempts:
         # So it is the channel that failed, whoever got through since.
         blameless = replace(delivery, trial=replace(delivery.trial, suspect=False))
         await self._failed(blameless, channel, fault, started, failed_probe=True)
+
+    async def _wait(self, delivery: Delivery, seconds: float) -> None:
+        """It is not sent now. If it went ahead to probe its channel, another one does."""
+        probes_in = None if delivery.trial.probe is None else breaker.retry_in(delivery.trial)
+        await self._stored(delivery, lambda: self._store.release(delivery, seconds, probes_in))
 
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
         if not await self._stored(delivery, lambda: self._store.mark_sending(delivery)):

@@ -23,10 +23,11 @@ def retry_in(trial: Trial, retry_after: float | None = None) -> float:
 def repeats_in(trial: Trial, now: float) -> float:
     """Return the seconds for which a message that may have arrived, which nothing can find out, is not sent again.
 
-    A channel that did not even answer a probe without a message, and answers one now, has recovered: 0. Otherwise it
-    may be one that takes messages and loses its answers, so each try may make a double: fewer, the longer it lasts.
+    A channel that let others through since, or did not even answer a probe without a message and answers one now, has
+    recovered: 0. Otherwise it may be one that takes messages and loses its answers, so each try may make a double:
+    fewer, the longer it lasts.
     """
-    if not trial.doubted or trial.deaf > trial.repeated:
+    if not trial.doubted or trial.suspect or trial.deaf > trial.repeated:
         return 0.0
     gap = min(LONGEST_DOUBT, max(FIRST_PROBE, DOUBT_SHARE * (now - trial.doubted)))
     return max(0.0, trial.repeated + gap - now)

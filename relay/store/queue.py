@@ -228,9 +228,12 @@ class Store:
     async def extend(self, delivery: Delivery) -> bool:
         return await self._settling.extend(delivery)
 
-    async def release(self, delivery: Delivery, delay: float = 0.0) -> bool:
-        """Give an unsent delivery back: due at once (SIGTERM), or after so many seconds."""
-        return await self._settling.release(delivery, delay)
+    async def release(self, delivery: Delivery, delay: float = 0.0, probes_in: float | None = None) -> bool:
+        """Give an unsent delivery back: due at once (SIGTERM), or after so many seconds.
+
+        `probes_in`: it was to probe its channel, which is probed again in so many seconds.
+        """
+        return await self._settling.release(delivery, delay, probes_in)
 
     async def silence(self, delivery: Delivery, hold: Hold) -> bool:
         """A silence means this unsent delivery: it becomes part of what is told at its end, waits for that, or is over.

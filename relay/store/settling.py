@@ -89,8 +89,9 @@ class Settling:
     async def extend(self, delivery: Delivery) -> bool:
         return await self.settle("extend", delivery)
 
-    async def release(self, delivery: Delivery, delay: float) -> bool:
-        return await self.settle("release", delivery, delay=int(delay * 1000))
+    async def release(self, delivery: Delivery, delay: float, probes_in: float | None) -> bool:
+        probing = {} if probes_in is None else {"probes_in": int(probes_in * 1000)}
+        return await self.settle("release", delivery, delay=int(delay * 1000), **probing)
 
     async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
         copy = packed_copy(delivery, sent, time.time(), self._sealer) if sent and self._copies else b""

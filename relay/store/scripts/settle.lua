@@ -41,7 +41,17 @@ end
 
 function verbs.extend() end
 
+-- A probe of the channel ended without a message: the next one goes in so many ms, and not when its lease would end.
+local function next_probe_in(d, ms)
+  local scope = channel_scope(d.channel, cjson.decode(d.limits).own)
+  if not scope or redis.call('EXISTS', P .. 'pause:' .. scope) == 0 then return end
+  redis.call('HSET', P .. 'pause:' .. scope, 'until', now + ms, 'at', now)
+  if ms > 0 then redis.call('HINCRBY', P .. 'pause:' .. scope, 'probes', 1) end
+  look_at(place_of(d.channel, scope))
+end
+
 function verbs.release(id, request, d)
+  if request.probes_in then next_probe_in(d, request.probes_in) end
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
   if d.sending == '1' then redis.call('HINCRBY', delivery_key(id), 'attempts', -1) end -- marked, and nothing left
   requeue(id, now + (request.delay or 0))
@@ -192,6 +202,7 @@ function verbs.found(id, request, d)
   redis.call('HDEL', delivery_key(id), 'doubted', 'repeated')
   redis.call('HSET', delivery_key(id), 'unknowns', 0, 'claims', 0)
   adopt(request, spec_from(standing))
+  next_probe_in(d, 0) -- it is the one, as an edit
   requeue(id, now)
 end
 
