@@ -184,7 +184,7 @@ async def _alone(store: Store) -> bool:
 
 
 async def _both(store: Store) -> bool:
-    """Whether both replicas have to confirm, and nothing is in doubt."""
+    """Return whether both replicas have to confirm, and nothing is in doubt."""
     with contextlib.suppress(StoreUnavailable):
         return await store.prepare("replicated") == Promise("replicated", 2)
     return False

@@ -97,7 +97,7 @@ class Watched:
         return {row["port"] for row in rows if row["state"] == "online"}
 
     async def promoted(self, before: int) -> bool:
-        """Whether another server than this one calls itself a primary, whatever the Sentinels say."""
+        """Return whether another server than this one calls itself a primary, whatever the Sentinels say."""
         others = [server for port, server in self.servers.items() if port != before and server.running]
         for server in others:
             with contextlib.suppress(RedisError):  # promotion ends its connections
