@@ -18,7 +18,7 @@ from relay.config import Config
 from relay.delivering import inquiry
 from relay.delivering.brakes import Brakes
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import Failure, failure_of
+from relay.delivering.outcome import LONGEST_WAIT, failure_of
 from relay.delivering.reporting import Reporting
 from relay.delivering.settlement import REDIS_PAUSE, Settlement
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
@@ -73,6 +73,7 @@ class Attempts:
 
     async def deliver(self, delivery: Delivery) -> None:
         """One attempt, from rendering to settling."""
+        claimed = self._clock()
         hold = self._hold(delivery) if self._silences.current else None
         if hold and await self._stored(delivery, lambda: self._store.silence(delivery, hold)):
             return
@@ -89,10 +90,9 @@ class Attempts:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        async with self._brakes.turn(_limits_of(delivery, channel)):
-            if self.stopping:  # nothing has left yet: another process may have it at once
-                await self._stored(delivery, lambda: self._store.release(delivery))
-            elif wait := self._brakes.wait(_scopes_of(delivery, channel)):  # asked for since it was claimed
+        async with self._brakes.turn([] if delivery.edits else _limits_of(delivery, channel)) as is_mine:
+            wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # asked for since it was claimed
+            if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
                 await self._stored(delivery, lambda: self._store.release(delivery, wait))
             elif await self._is_clear(delivery, channel, notification):
                 await self._send(delivery, channel, notification)
@@ -110,20 +110,21 @@ class Attempts:
         trial, started = delivery.trial, time.monotonic()
         if not (trial.faults or trial.doubted or trial.probe is not None):
             return True
+        if wait := self._brakes.wait([_asking(delivery)], 0.0):
+            await self._wait(delivery, wait)
+            return False
+        probed = False
         try:
-            async with asyncio.timeout(channel.timeout):
-                await inquiry.probe(channel, delivery.address, trial)
-                receipt = None if delivery.edits else await inquiry.find(channel, notification, trial)
+            await inquiry.probe(channel, delivery.address, trial)
+            probed = True
+            receipt = await inquiry.find(channel, notification, trial, self._clock())
         except CannotFind:
             wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
             if wait:
                 await self._wait(delivery, min(wait, breaker.LAST_PROBE))
             return not wait
         except DeliveryError as error:
-            await self._unclear(delivery, channel, error, started)
-            return False
-        except TimeoutError:
-            await self._unclear(delivery, channel, DeliveryError(_no_answer(channel)), started)
+            await self._unclear(delivery, channel, error, started, deaf=not probed)
             return False
         except Exception as error:  # noqa: BLE001 - what cannot be asked is rather sent twice than never
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
@@ -133,18 +134,24 @@ class Attempts:
         return not receipt
 
     async def _unclear(
-        self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float
+        self, delivery: Delivery, channel: DeliveryChannel, error: DeliveryError, started: float, *, deaf: bool
     ) -> None:
-        """The channel does not answer even without a message, or wants to be asked later. Nothing was sent."""
+        """The channel does not answer, or wants to be asked later. Nothing was sent."""
         if error.pause == "limit":
-            await self._wait(delivery, error.retry_after or breaker.LAST_PROBE)
+            wait = min(error.retry_after or breaker.LAST_PROBE, LONGEST_WAIT)
+            self._brakes.hold(_asking(delivery), wait)
+            await self._wait(delivery, wait)
             return
         fault = DeliveryError(
-            str(error), pause="channel", unsent=True, refused=error.refused, retry_after=error.retry_after
+            str(error),
+            pause=error.pause or "channel",
+            unsent=True,
+            refused=error.refused,
+            retry_after=error.retry_after,
         )
         # So it is the channel that failed, whoever got through since.
-        blameless = replace(delivery, trial=replace(delivery.trial, suspect=False))
-        await self._failed(blameless, channel, fault, started, failed_probe=True)
+        blameless = replace(delivery, trial=replace(delivery.trial, works=0.0))
+        await self._failed(blameless, channel, fault, started, unsent=True, deaf=deaf)
 
     async def _wait(self, delivery: Delivery, seconds: float) -> None:
         """It is not sent now. If it went ahead to probe its channel, another one does."""
@@ -162,7 +169,7 @@ class Attempts:
         except DeliveryError as error:
             await self._failed(delivery, channel, error, started)
         except TimeoutError:
-            late = DeliveryError(_no_answer(channel), outcome_unknown=not delivery.edits, pause="channel")
+            late = inquiry.no_answer(channel, outcome_unknown=not delivery.edits)
             await self._failed(delivery, channel, late, started)
         except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
@@ -186,11 +193,12 @@ class Attempts:
         error: DeliveryError,
         started: float,
         *,
-        failed_probe: bool = False,
+        unsent: bool = False,
+        deaf: bool = False,
     ) -> None:
-        others = error.pause == "channel" and self._brakes.failed(delivery.scope, delivery.id)
+        others = error.pause == "channel" and self._brakes.failed(delivery.scope, delivery.lane)
         if others:  # so it is the channel's failure, whatever got through before
-            delivery = replace(delivery, trial=replace(delivery.trial, suspect=False))
+            delivery = replace(delivery, trial=replace(delivery.trial, works=0.0))
         failure = failure_of(
             error,
             delivery,
@@ -209,26 +217,23 @@ class Attempts:
                 delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
             )
         else:
-            await self._reschedule(delivery, failure, error, failed_probe=failed_probe)
-        self._reporting.failed(delivery, started, failure, error, failed_probe=failed_probe)
-
-    async def _reschedule(
-        self, delivery: Delivery, failure: Failure, error: DeliveryError, *, failed_probe: bool
-    ) -> None:
-        await self._stored(
-            delivery,
-            lambda: self._store.reschedule(
+            await self._stored(
                 delivery,
-                failure.retry_in,
-                str(error),
-                refund_attempt=failure.refund_attempt,
-                unknown=failure.unknown,
-                of_channel=failure.of_channel,
-                refused=error.refused,
-                failed_probe=failed_probe,
-                holds=failure.pauses,
-            ),
-        )
+                lambda: self._store.reschedule(
+                    delivery,
+                    failure.retry_in,
+                    str(error),
+                    refund_attempt=failure.refund_attempt,
+                    unknown=failure.unknown,
+                    of_channel=failure.of_channel,
+                    refused=error.refused,
+                    unsent=unsent,
+                    deaf=deaf,
+                    holds=failure.pauses,
+                ),
+            )
+        self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew
+        self._reporting.failed(delivery, started, failure, error, unsent=unsent)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         if delivery.options and delivery.options.retry:
@@ -245,10 +250,6 @@ class Attempts:
                 await gave_up(delivery.event.document, str(error))
 
 
-def _no_answer(channel: DeliveryChannel) -> str:
-    return f"no answer within {channel.timeout:g} s"
-
-
 def _limits_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
     """The scopes of the limits that its call is under."""
     of_new, of_edit = channel.limits(delivery.address)
@@ -259,3 +260,8 @@ def _scopes_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
     """What must not be paused for it to be sent."""
     ahead = delivery.trial.probe is not None  # of what waits for the end of that pause
     return [*_limits_of(delivery, channel), *([] if ahead else [delivery.scope])]
+
+
+def _asking(delivery: Delivery) -> str:
+    """The scope of questions without a message."""
+    return f"asking:{delivery.scope}"

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from relay.store.settling import Pause
 
-IN_HAND = 3.0  # seconds from a claim until what was claimed is sent; from then on the store's own pause holds
+PATIENCE = 1.0  # seconds that a delivery waits for its turn: what waits longer takes the place of others
 WITNESS = 60.0  # seconds within which another message has to fail as well, before a channel counts as broken
 
 
@@ -19,40 +19,47 @@ class Brakes:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._until: dict[str, float] = {}
+        self._held: dict[str, tuple[float, float]] = {}  # by scope, until when, and whom: what was claimed by then
         self._failed: dict[str, tuple[float, str]] = {}  # by scope, the last failure since something got through
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @contextlib.asynccontextmanager
-    async def turn(self, limits: Iterable[str]) -> AsyncIterator[None]:
-        """Wait until nothing else is under way under these limits."""
+    async def turn(self, limits: Iterable[str]) -> AsyncIterator[bool]:
+        """Wait until nothing else is under way under these limits; False where that takes too long."""
         async with contextlib.AsyncExitStack() as stack:
-            for name in sorted(limits):  # in one order, so that no two wait for each other
-                await stack.enter_async_context(self._turns.setdefault(name, asyncio.Lock()))
-            yield
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    for name in sorted(limits):  # in one order, so that no two wait for each other
+                        await stack.enter_async_context(self._turns.setdefault(name, asyncio.Lock()))
+            except TimeoutError:
+                yield False
+                return
+            yield True
 
-    def failed(self, scope: str, delivery: str) -> bool:
+    def failed(self, scope: str, lane: str) -> bool:
         """Take note of a failure, and return whether another message failed there too, with no success in between."""
-        now, (at, by) = self._clock(), self._failed.get(scope, (0.0, delivery))
-        self._failed[scope] = now, delivery
-        return by != delivery and now - at <= WITNESS
+        now, (at, by) = self._clock(), self._failed.get(scope, (0.0, lane))
+        self._failed[scope] = now, lane
+        return by != lane and now - at <= WITNESS
 
     def apply(self, pauses: Iterable[Pause], *, witnessed: bool) -> None:
         """Hold what is in hand back from what is paused."""
-        now = self._clock()
-        self._until = {scope: until for scope, until in self._until.items() if until > now}
         for pause in pauses:
             if witnessed or not pause.witnessed:
-                until = now + min(pause.seconds, IN_HAND)
-                self._until[pause.scope] = max(self._until.get(pause.scope, 0.0), until)
+                self.hold(pause.scope, pause.seconds)
+
+    def hold(self, scope: str, seconds: float) -> None:
+        """Let nothing go there for so long that is claimed by now: of the rest the store knows."""
+        now = self._clock()
+        self._held = {held: (until, by) for held, (until, by) in self._held.items() if until > now}
+        self._held[scope] = max(self._held.get(scope, (0.0, 0.0))[0], now + seconds), now
 
     def works(self, scope: str) -> None:
         """Take note of a success."""
-        self._until.pop(scope, None)
+        self._held.pop(scope, None)
         self._failed.pop(scope, None)
 
-    def wait(self, scopes: Iterable[str]) -> float:
-        """Return the seconds until all of these may be called again; 0 where they may."""
-        if not self._until:
-            return 0.0
-        return max(0.0, max((self._until.get(scope, 0.0) for scope in scopes), default=0.0) - self._clock())
+    def wait(self, scopes: Iterable[str], claimed: float) -> float:
+        """Return the seconds until all of these may be called again by what was claimed then; 0 where they may."""
+        held = (self._held[scope] for scope in scopes if scope in self._held)
+        return max(0.0, max((until for until, by in held if claimed <= by), default=0.0) - self._clock())

@@ -40,14 +40,14 @@ class Reporting:
         self._attempted(delivery, "delivered", started, receipt.detail)
 
     def failed(
-        self, delivery: Delivery, started: float, failure: Failure, error: DeliveryError, *, failed_probe: bool
+        self, delivery: Delivery, started: float, failure: Failure, error: DeliveryError, *, unsent: bool
     ) -> None:
         if failure.reason:
             metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
         else:
             why = error.pause or ("unknown" if failure.unknown else "error")
             metrics.retries.labels(delivery.channel, why).inc()
-        if failed_probe and not failure.reason:
+        if unsent and not failure.reason:
             fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
             self._lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
             return

@@ -179,11 +179,17 @@ class Trial:
 
     failing: float = 0.0  # since when it, or what it waits for, fails; 0: it does not
     faults: int = 0  # failures that were its channel's, and so cost no attempt
-    suspect: bool = False  # others got through since the last of these: another one is its own
+    failed: float = 0.0  # when the last of these was
     doubted: float = 0.0  # when the first attempt that may have arrived was sent; 0: there is none
     repeated: float = 0.0  # and the last one
     probe: int | None = None  # it goes ahead of what is parked for its channel, after so many that failed
+    works: float = 0.0  # when something last got through in its channel
     deaf: float = 0.0  # when its channel last failed to answer even without a message
+
+    @property
+    def suspect(self) -> bool:
+        """Others got through since it failed: another failure is its own."""
+        return 0 < self.failed < self.works
 
 
 @dataclass(frozen=True, slots=True)

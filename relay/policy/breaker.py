@@ -27,7 +27,7 @@ def repeats_in(trial: Trial, now: float) -> float:
     recovered: 0. Otherwise it may be one that takes messages and loses its answers, so each try may make a double:
     fewer, the longer it lasts.
     """
-    if not trial.doubted or trial.suspect or trial.deaf > trial.repeated:
+    if not trial.doubted or max(trial.works, trial.deaf) > trial.repeated:
         return 0.0
     gap = min(LONGEST_DOUBT, max(FIRST_PROBE, DOUBT_SHARE * (now - trial.doubted)))
     return max(0.0, trial.repeated + gap - now)

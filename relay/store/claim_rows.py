@@ -12,6 +12,8 @@ from relay.store.records import OVER, documents_of, values_of
 from relay.store.sealing import BODY, ERROR, Sealer, open_texts, opened
 from relay.store.target_plan import delivery_options_of
 
+TIMES = ("failing", "failed", "doubted", "repeated", "works", "deaf")  # of a Trial
+
 
 def bundle_of(row: Sequence[Any]) -> str:
     """The id of the bundle that a claimed delivery carries; '' for one of an event."""
@@ -104,6 +106,6 @@ def _telling(kind: str, words: Sequence[bytes | int]) -> dict[str, Any]:
 
 
 def _trial(how: Mapping[str, str]) -> Trial:
-    seconds = {name: float(how.get(name, 0)) / 1000 for name in ("failing", "doubted", "repeated", "deaf")}
+    seconds = {name: float(how[name]) / 1000 for name in TIMES if name in how}
     probe = int(how["probe"]) if "probe" in how else None
-    return Trial(faults=int(how.get("faults", 0)), suspect="suspect" in how, probe=probe, **seconds)
+    return Trial(faults=int(how.get("faults", 0)), probe=probe, **seconds)

@@ -62,7 +62,7 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:state:<scope>          hash    of channel:<name> (channel:<name>@<host> of addresses with a credential of
                                            their own) or destination:<name>/<address>: works (ms of the last success),
                                            since and failed (ms of the first and last failure after it; since is ''
-                                           where it works), by (the delivery that failed last), cause (text, or that
+                                           where it works), by (the lane that failed last), cause (text, or that
                                            sealed), refused (1: a refusal of relay's credentials), deaf (ms at which it
                                            last failed to answer without a message); for 60 days
     {relay}:paused                 set     the destinations that people paused

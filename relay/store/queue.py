@@ -261,7 +261,8 @@ class Store:
         unknown: bool = False,
         of_channel: bool = False,
         refused: bool = False,
-        failed_probe: bool = False,
+        unsent: bool = False,
+        deaf: bool = False,
         holds: Sequence[Pause] = (),
     ) -> bool:
         """Try again in `delay` seconds, or with what is parked for the same channel.
@@ -270,11 +271,12 @@ class Store:
         unknown         it may have arrived
         of_channel      the failure was its channel's (relay.policy.breaker)
         refused         and that refused relay's credentials
-        failed_probe    it did not even answer without a message; nothing was marked
+        unsent          nothing was marked: its channel was asked before
+        deaf            and did not even answer a probe
         """
         return await self._settling.reschedule(
             delivery, delay, error, refund_attempt=refund_attempt, unknown=unknown, of_channel=of_channel,
-            refused=refused, failed_probe=failed_probe, holds=holds,
+            refused=refused, unsent=unsent, deaf=deaf, holds=holds,
         )  # fmt: skip
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:

@@ -90,8 +90,8 @@ class Settling:
         return await self.settle("extend", delivery)
 
     async def release(self, delivery: Delivery, delay: float, probes_in: float | None) -> bool:
-        probing = {} if probes_in is None else {"probes_in": int(probes_in * 1000)}
-        return await self.settle("release", delivery, delay=int(delay * 1000), **probing)
+        details: dict[str, Any] = {} if probes_in is None else {"probes_in": int(probes_in * 1000)}
+        return await self.settle("release", delivery, delay=int(delay * 1000), **details)
 
     async def complete(self, delivery: Delivery, receipt: Receipt, sent: Notification | None = None) -> bool:
         copy = packed_copy(delivery, sent, time.time(), self._sealer) if sent and self._copies else b""
@@ -119,7 +119,8 @@ class Settling:
         unknown: bool,
         of_channel: bool,
         refused: bool,
-        failed_probe: bool,
+        unsent: bool,
+        deaf: bool,
         holds: Sequence[Pause],
     ) -> bool:
         pauses = [
@@ -141,8 +142,8 @@ class Settling:
             unknown=unknown,
             fault=of_channel,
             refused=refused,
-            probing=delivery.trial.probe is not None,
-            failed_probe=failed_probe,
+            unsent=unsent,
+            deaf=deaf,
             pauses=pauses,
         )
 
@@ -175,6 +176,8 @@ class Settling:
         if self._sealer is not None:
             answers = {name: self._sealer.seal_text(details[name], ANSWER) for name in ANSWERS if details.get(name)}
             details |= answers
+        if delivery.trial.probe is not None:
+            details["probing"] = True
         request = {"verb": verb, "id": delivery.id, "lease": delivery.lease, **details}
         # Half a surrogate pair, as JSON from outside may hold, is nothing that Redis's JSON could read.
         text: str | bytes = (encoded := json.dumps(request, ensure_ascii=False).encode("utf-8", "replace")).decode()

@@ -138,12 +138,12 @@ TABLE = {
     "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
     "a channel that breaks off for this message alone": (
         BROKEN,
-        after(suspect=True, faults=1),
+        after(failed=1, works=2, faults=1),
         Failure("unknown", retry_in=60, of_channel=True, unknown=True),
     ),
     "for this message alone, the policy used up": (
         BROKEN,
-        after(replace(FIRST, attempt=3), suspect=True),
+        after(replace(FIRST, attempt=3), failed=1, works=2),
         Failure("dead", Dead.RETRIES_EXHAUSTED),
     ),
     "unknown for another reason": (

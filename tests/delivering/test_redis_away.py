@@ -60,7 +60,7 @@ async def running(
 async def _sending(store: Store, wire: Wire, worker: Worker, count: int = 1) -> asyncio.Event:
     """So many mails are on the wire; each arrives once the event is set."""
     arrived = asyncio.Event()
-    wire.answers = [arrived] * count
+    wire.answers, wire.limited = [arrived] * count, ((), ())
     for number in range(count):
         await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
     worker.wake()

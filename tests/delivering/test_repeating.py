@@ -1,20 +1,24 @@
 """Questions to a channel before a message is sent again: whether it works, and whether an earlier attempt arrived."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from relay.config import Config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Notification, Receipt
 from relay.errors import CannotFind, DeliveryError
+from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim
+from tests.support.queue import accept, claim, claim_one
 from tests.support.targets import room, team
 from tests.support.wire import Wire, letters
+from tests.support.workers import worker_of
 
 BROKEN = DeliveryError("503", pause="channel", outcome_unknown=True)
 UNREACHABLE = DeliveryError("no connection", pause="channel", unsent=True)
@@ -144,3 +148,98 @@ async def test_what_was_claimed_before_a_throttle_does_not_leave_into_it(
     assert len(wire.arrived) == 1
     clock.advance(30)
     assert [delivery.attempt for delivery in await claim(store)] == [1, 1]
+
+
+class Poisoned(Askable):
+    """A channel that one message breaks, each time before it is sent."""
+
+    async def send(self, notification: Notification) -> Receipt:
+        if notification.subject == "poison":
+            raise UNREACHABLE
+        return await super().send(notification)
+
+
+async def test_a_message_that_breaks_its_channel_holds_up_no_other(
+    open_store: Callable[..., Store], config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    store, wire = open_store(), Poisoned()
+    worker = worker_of(store, {"slack": wire, "email": wire}, config, renderer, clock=clock, jitter=lambda: 0.0)
+    for name in ("poison", *(f"op-{number}" for number in range(5))):
+        await store.accept(events.completed(operationId=name), [room()])
+    for _ in range(100):
+        await worker.run_once("slack")
+        clock.advance(3)
+
+    assert len(wire.arrived) == 5
+
+
+async def test_a_probe_that_is_refused_for_good_makes_way_at_once(
+    store: Store, worker: Worker, wire: Askable, clock: Clock
+) -> None:
+    await fail(store, worker, wire, clock, UNREACHABLE)
+    for number in range(2):
+        await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+    wire.answers = [DeliveryError("550 no such user", permanent=True)]
+    for _ in range(4):
+        await worker.run_once("slack")
+        clock.advance(1)
+
+    assert (await Admin(store).ledger()).counts["delivered"] == 2
+
+
+async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
+    store: Store, worker: Worker, wire: Askable, clock: Clock
+) -> None:
+    await fail(store, worker, wire, clock, UNREACHABLE)
+    await store.accept(events.completed(operationId="well"), [replace(room(), destination="other", address="#other")])
+    wire.probes = [DeliveryError("no_service", pause="destination")]
+    for _ in range(4):
+        await worker.run_once("slack")
+        clock.advance(1)
+
+    assert [notification.address for notification in wire.arrived] == ["#room", "#other"]
+
+
+async def test_one_look_up_that_fails_after_a_long_outage_makes_no_double(
+    store: Store, worker: Worker, wire: Askable, clock: Clock
+) -> None:
+    await fail(store, worker, wire, clock, BROKEN)
+    wire.probes = [UNREACHABLE] * 8
+    while wire.probes:
+        clock.advance(61)
+        await worker.run_once("slack")
+    wire.finding = DeliveryError("HTTP 503", pause="channel")
+    clock.advance(61)
+    await worker.run_once("slack")
+
+    assert (len(wire.asked), len(wire.arrived)) == (1, 1)
+
+
+async def test_a_look_up_that_fails_for_ever_ends_with_a_repeat(
+    store: Store, worker: Worker, wire: Askable, clock: Clock
+) -> None:
+    wire.finding = DeliveryError("HTTP 403", pause="channel", unsent=True)
+    await fail(store, worker, wire, clock, BROKEN)
+    for _ in range(10):
+        await worker.run_once("slack")
+        clock.advance(61)
+
+    assert len(wire.arrived) == 2
+
+
+async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_present(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    dead, late, alive = open_store(), open_store(), open_store()
+    await accept(dead, events.progress(10), to=team(post_after=0.0))
+    await dead.mark_sending(await claim_one(dead))
+    clock.advance(60)
+    looked_up = await claim_one(late)
+    clock.advance(60)
+    await alive.redis.hset("{relay}:pause:channel:slack", mapping={"until": int(clock() * 1000) + 60_000, "probe": 1})
+    assert await claim(alive) == []  # it waits for its channel by now
+    await late.complete(looked_up, Receipt("p1", {"channel": "C1", "ts": "1.1"}, shown="operation.started"))
+    await Admin(alive).resume_all(["channel:slack"])
+    clock.advance(5)
+
+    assert (await claim_one(alive)).edits

@@ -44,4 +44,4 @@ def test_what_cannot_have_arrived_is_sent_again_at_once() -> None:
 
 def test_a_channel_that_was_deaf_and_answers_or_let_others_through_has_recovered() -> None:
     assert repeats_in(Trial(doubted=SENT, repeated=SENT + 2000, deaf=SENT + 2001), SENT + 2061) == 0
-    assert repeats_in(Trial(doubted=SENT, repeated=SENT + 2000, suspect=True), SENT + 2061) == 0
+    assert repeats_in(Trial(doubted=SENT, repeated=SENT + 2000, works=SENT + 2001), SENT + 2061) == 0

@@ -20,9 +20,13 @@ class Wire:
         self.arrived: list[Notification] = []
         self.answers: list[Exception | Receipt | asyncio.Event] = []
         self.called = asyncio.Event()
+        self.limited: tuple[tuple[Limit, ...], tuple[Limit, ...]] = (
+            (Limit("post:#room", 1.0),),
+            (Limit("edit", 1.5, 10),),
+        )
 
     def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        return (Limit("post:#room", 1.0),), (Limit("edit", 1.5, 10),)
+        return self.limited
 
     async def send(self, notification: Notification) -> Receipt:
         self.arrived.append(notification)

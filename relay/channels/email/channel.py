@@ -148,6 +148,7 @@ class Email:
         """Connect, encrypt, log in, and send no mail. Raises MailError."""
         async with self._pool.session(self._until(), fresh=True) as session:
             await session.probe(self._until())
+            await session.quit()  # one more than the pool has room for
 
     async def check(self) -> str:
         """Say how the mail server takes mail, without sending one."""

@@ -32,7 +32,7 @@ _EVENT_TYPE = "relay_operation"
 _FORBIDDEN = frozenset(
     {"missing_scope", "no_permission", "not_allowed_token_type", "unknown_method", "method_deprecated"}
 )
-_PASSING = (FailureKind.THROTTLED, FailureKind.UNSENT, FailureKind.UNKNOWN)
+_PASSING = (FailureKind.THROTTLED, FailureKind.AWAY, FailureKind.UNSENT, FailureKind.UNKNOWN)
 
 Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
@@ -48,7 +48,7 @@ class PostedMessage:
 def metadata_of(notification: Notification) -> dict[str, Any]:
     """The metadata of a message. The whole workspace can read it, so it holds no more than it takes to find it."""
     payload = {"operation_id": notification.subject, "delivery_id": notification.delivery, "event": notification.event}
-    if notification.kind == "live" and notification.lane:  # a newer delivery may look for an older one's message
+    if notification.kind in ("live", "roundup") and notification.lane:  # a newer delivery may look for an older one's
         payload["lane"] = sha256(notification.lane.encode()).hexdigest()[:16]
     return {"event_type": _EVENT_TYPE, "event_payload": payload}
 

@@ -163,18 +163,17 @@ end
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
--- What earlier attempts of it, and others in its channel, say about this one (relay/policy/breaker.py). suspect: others got
--- through since it failed. probe: it goes ahead of others, after so many that failed.
+-- What earlier attempts of it, and others in its channel, say about this one (relay/policy/breaker.py). probe: it goes ahead
+-- of others, after so many that failed.
 local function say_trouble(say, d)
   local scope = channel_scope(channel, d.calls.own)
-  local probes = scope and probes_of(scope)
+  local probes = probes_of(scope)
   if probes then say('probe', probes) end
-  for _, name in ipairs({'failing', 'faults', 'doubted', 'repeated'}) do
+  for _, name in ipairs({'failing', 'faults', 'failed', 'doubted', 'repeated'}) do
     if d[name] then say(name, d[name]) end
   end
-  local state = scope and (d.failed or d.doubted) and redis.call('HMGET', P .. 'state:' .. scope, 'works', 'deaf')
-  if not state then return end
-  if d.failed and state[1] and tonumber(state[1]) > tonumber(d.failed) then say('suspect', 1) end
+  local state = (d.failed or d.doubted) and redis.call('HMGET', P .. 'state:' .. scope, 'works', 'deaf') or {}
+  if state[1] then say('works', state[1]) end
   if state[2] then say('deaf', state[2]) end
 end
 

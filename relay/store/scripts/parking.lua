@@ -65,13 +65,14 @@ function verbs.expire(max_age, most)
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
     local scope = place:match('^%S+ (.*)$')
     local reason = redis.call('HGET', P .. 'pause:' .. scope, 'reason') or 'what it waited for was paused'
-    local paused = scope:match('^operator:')
-    local old = paused and {} or redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - max_age, 'LIMIT', 0, most - done)
+    local paused, gone = scope:match('^operator:'), scope:sub(1, #REMOVED) == REMOVED
+    local age = gone and REMOVED_KEPT or tonumber(max_age)
+    local old = paused and {} or redis.call('ZRANGEBYSCORE', parked_key(place), '-inf', now - age, 'LIMIT', 0, most - done)
     for _, id in ipairs(old) do
-      if scope:sub(1, #REMOVED) == REMOVED then
+      if gone then
         bury_removed(id)
         done = done + 1
-      elseif now - (field(id, 'failing') or 0) > tonumber(max_age) then
+      elseif now - (field(id, 'failing') or 0) > age then
         bury(id, 'paused_too_long', reason)
         done = done + 1
       end

@@ -41,19 +41,8 @@ end
 
 function verbs.extend() end
 
--- A probe of the channel ended without a message: the next one goes in so many ms, and not when its lease would end.
-local function next_probe_in(d, ms)
-  local scope = channel_scope(d.channel, cjson.decode(d.limits).own)
-  if not scope or redis.call('EXISTS', P .. 'pause:' .. scope) == 0 then return end
-  redis.call('HSET', P .. 'pause:' .. scope, 'until', now + ms, 'at', now)
-  if ms > 0 then redis.call('HINCRBY', P .. 'pause:' .. scope, 'probes', 1) end
-  look_at(place_of(d.channel, scope))
-end
-
-function verbs.release(id, request, d)
-  if request.probes_in then next_probe_in(d, request.probes_in) end
+function verbs.release(id, request)
   redis.call('HINCRBY', delivery_key(id), 'claims', -1)
-  if d.sending == '1' then redis.call('HINCRBY', delivery_key(id), 'attempts', -1) end -- marked, and nothing left
   requeue(id, now + (request.delay or 0))
 end
 
@@ -130,21 +119,21 @@ function verbs.complete(id, request, d)
 end
 
 -- What the attempt says of its channel or of its destination; a failure of the message alone says nothing of either.
-local function record_attempt(id, request)
+local function record_attempt(request, d)
   local scopes = {}
   for _, p in ipairs(request.pauses or {}) do
     if p.scope:match('^channel:') or p.scope:match('^destination:') then scopes[#scopes + 1] = p.scope end
   end
-  record_failure(scopes, id, request.error, request.refused)
+  record_failure(scopes, d.lane, request.error, request.refused)
 end
 
 function verbs.reschedule(id, request, d)
   local key = delivery_key(id)
-  local parks = pause(id, request)
-  record_attempt(id, request)
+  local parks = pause(request, d)
+  record_attempt(request, d)
   redis.call('HSET', key, 'error', request.error, 'claims', 0)
   redis.call('HSETNX', key, 'failing', now)
-  if not request.failed_probe then -- of which there may be thousands, and the log has room for 200 lines
+  if not request.unsent then -- of which there may be thousands, and the log has room for 200 lines
     note(d.operation, 'failed', d.destination, tonumber(d.attempts), request.error, request.delay)
   end
   if request.free and d.sending == '1' then redis.call('HINCRBY', key, 'attempts', -1) end
@@ -202,7 +191,8 @@ function verbs.found(id, request, d)
   redis.call('HDEL', delivery_key(id), 'doubted', 'repeated')
   redis.call('HSET', delivery_key(id), 'unknowns', 0, 'claims', 0)
   adopt(request, spec_from(standing))
-  next_probe_in(d, 0) -- it is the one, as an edit
+  record_end(id, 'delivered', nil, request.detail, d)
+  record_alarm_sent(d)
   requeue(id, now)
 end
 
@@ -236,6 +226,19 @@ local function held(request)
   return COMPLETES[request.verb] and d.lease == '' and d.lapsed == request.lease and not d.died and d
 end
 
+-- What went ahead to probe its channel is settled, and that has not failed again: the next one goes at once, or in so many
+-- ms, and not when the lease would have ended.
+local function go_on_probing(request, d)
+  for _, p in ipairs(request.pauses or {}) do
+    if p.scope:match('^channel:') then return end
+  end
+  local scope = channel_scope(d.channel, cjson.decode(d.limits).own)
+  if redis.call('EXISTS', P .. 'pause:' .. scope) == 0 then return end
+  redis.call('HSET', P .. 'pause:' .. scope, 'until', now + (request.probes_in or 0), 'at', now)
+  if request.probes_in then redis.call('HINCRBY', P .. 'pause:' .. scope, 'probes', 1) end
+  look_at(place_of(d.channel, scope))
+end
+
 local leased, settled = {}, {} -- since now, with the time at which it lapses; and no more
 local channels = {} -- of the latter
 
@@ -252,6 +255,7 @@ local function settle(text)
   if KEEPS_LEASE[request.verb] then
     leased[#leased + 1], leased[#leased + 2] = now + lease_ms, request.id
   else
+    if request.probing then go_on_probing(request, d) end
     settled[#settled + 1] = request.id
     channels[d.channel] = true
   end

@@ -33,9 +33,7 @@ function probes_of(scope) return pauses[scope] and pauses[scope].probed end
 
 -- What must work for it to be sent, the widest first: above all nobody has paused its destination. limits: of the call that it would make.
 function scopes_of(channel, destination, address, own, limits)
-  local scopes = {'operator:' .. destination, 'destination:' .. destination .. '/' .. address}
-  local shared = channel_scope(channel, own)
-  if shared then table.insert(scopes, 2, shared) end
+  local scopes = {'operator:' .. destination, channel_scope(channel, own), 'destination:' .. destination .. '/' .. address}
   for _, limit in ipairs(limits) do scopes[#scopes + 1] = 'limit:' .. limit[1] end
   return scopes
 end

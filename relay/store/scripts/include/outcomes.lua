@@ -65,7 +65,7 @@ function requeue(id, due)
   if not detach_outcome(id) and converges(d[1]) then
     local thread = thread_key(d[2])
     local heir = redis.call('HGET', thread, 'waiting')
-    if heir then
+    if heir and heir ~= id then
       inherit(heir, id, due)
       return supersede(id, d[3], d[4], d[2], 'newer state')
     end

@@ -20,11 +20,10 @@ end
 
 local function place_of(channel, scope) return channel .. ' ' .. scope end
 
--- What fails there fails for the whole channel, or for the host that an address has a credential of its own for; nil where
--- an older relay did not say which.
+-- What fails there fails for the whole channel, or for the host that an address has a credential of its own for: all such
+-- hosts are one where an older relay did not say which.
 local function channel_scope(channel, own)
-  if own == true then return nil end
-  return 'channel:' .. channel .. (own and '@' .. own or '')
+  return 'channel:' .. channel .. (own and '@' .. tostring(own) or '')
 end
 
 local STRETCH = 1000 -- so many go into one command
@@ -34,14 +33,14 @@ local function recheck_at(scope, till) return scope:match('^channel:') and till 
 
 -- created: of each of them.
 local function park_many(ids, set, channel, scope, created, till)
-  local place, by_person = place_of(channel, scope), scope:match('^operator:')
+  local place, fails = place_of(channel, scope), scope:match('^channel:') or scope:match('^destination:')
   local urgent = set == due_key(channel, '1')
   for first = 1, #ids, STRETCH do
     local last, rows = math.min(first + STRETCH - 1, #ids), {}
     for i = first, last do
       rows[#rows + 1], rows[#rows + 2] = created[i], ids[i]
       redis.call('HSET', delivery_key(ids[i]), 'parked', place)
-      if not by_person then redis.call('HSETNX', delivery_key(ids[i]), 'failing', now) end
+      if fails then redis.call('HSETNX', delivery_key(ids[i]), 'failing', now) end
     end
     redis.call('ZREM', set, unpack(ids, first, last))
     redis.call('ZADD', parked_key(place), unpack(rows))
@@ -72,11 +71,12 @@ local PROBERS = 100 -- so many are looked at for the next probe
 
 local function bring_back(place, ids)
   for _, id in ipairs(ids) do
-    redis.call('ZREM', parked_key(place), id)
     redis.call('ZREM', urgent_key(place), id)
-    redis.call('HDEL', delivery_key(id), 'parked')
-    set_due(id, now) -- it was due when it was parked
-    make_due(id)
+    if redis.call('ZREM', parked_key(place), id) == 1 then -- an older relay leaves what it took from there among the urgent
+      redis.call('HDEL', delivery_key(id), 'parked')
+      set_due(id, now) -- it was due when it was parked
+      make_due(id)
+    end
   end
 end
 
@@ -86,14 +86,15 @@ local function next_parked(place)
   return ids[1] and ids or redis.call('ZRANGE', parked_key(place), 0, CHUNK - 1)
 end
 
--- The one to probe with: what has not been sent yet rather than what may have arrived just now.
+-- The one to probe with: what has not failed yet, or longest ago, for it may be the message that makes the channel fail;
+-- and none that may have arrived just now.
 local function next_probe(place)
-  local ids = redis.call('ZRANGE', parked_key(place), 0, PROBERS - 1)
+  local ids, best, least = redis.call('ZRANGE', parked_key(place), 0, PROBERS - 1), nil, math.huge
   for _, id in ipairs(ids) do
-    local sent = field(id, 'repeated')
-    if not sent or sent + REPEAT <= now then return {id} end
+    local sent, failed = field(id, 'repeated'), tonumber(field(id, 'failed') or '0')
+    if (not sent or sent + REPEAT <= now) and failed < least then best, least = id, failed end
   end
-  return {ids[1]}
+  return {best or ids[1]}
 end
 
 -- The pause is over, or it is time for a probe.

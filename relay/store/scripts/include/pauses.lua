@@ -12,20 +12,20 @@ do -- the rest is of `pause` alone
 local WITNESS = 60000 -- ms within which another message has to fail as well, before a channel counts as broken
 
 -- Whether a failure that may be the message's own pauses its channel: where that is paused already, or with the second.
-local function is_witnessed(scope, id)
+local function is_witnessed(scope, lane)
   if redis.call('EXISTS', P .. 'pause:' .. scope) == 1 then return true end
   local last = redis.call('HMGET', P .. 'state:' .. scope, 'failed', 'by', 'works')
-  return last[1] and last[2] ~= id and now - last[1] <= WITNESS and tonumber(last[3] or '0') <= tonumber(last[1])
+  return last[1] and last[2] ~= lane and now - last[1] <= WITNESS and tonumber(last[3] or '0') <= tonumber(last[1])
 end
 
 -- Whether the delivery is parked then, and comes back with the others, also where what it waits for ends before its time.
--- request.failed_probe: its channel did not even answer without a message; request.probing: it went ahead of the others.
-function pause(id, request)
+-- request.deaf: its channel did not even answer without a message; request.probing: it went ahead of the others.
+function pause(request, d)
   local parks = false
   throttled, resumed = nil, {}
   for _, p in ipairs(request.pauses or {}) do
     local of_channel = p.scope:match('^channel:')
-    if not p.witnessed or is_witnessed(p.scope, id) then
+    if not p.witnessed or is_witnessed(p.scope, d.lane) then
       local ms = math.min(p.ms, DAY) -- whatever the other side asks for
       local key, till = P .. 'pause:' .. p.scope, now + ms
       local was = math.min(paused_until(p.scope), now + DAY)
@@ -38,7 +38,7 @@ function pause(id, request)
       if not p.probe then redis.call('PEXPIRE', key, math.max(till, was) - now + 1000) end
       parks = parks or p.probe and (of_channel or p.scope:match('^limit:')) and true
     end
-    if of_channel and request.failed_probe then redis.call('HSET', P .. 'state:' .. p.scope, 'deaf', now) end
+    if of_channel and request.deaf then redis.call('HSET', P .. 'state:' .. p.scope, 'deaf', now) end
   end
   return parks
 end

@@ -21,12 +21,12 @@ function record_success(scopes)
 end
 
 -- refused: a token, a login or an address of relay's own was refused, and no time mends that.
--- id: of the delivery that failed.
-function record_failure(scopes, id, cause, refused)
+-- lane: of the delivery that failed, for those of a lane are no two messages.
+function record_failure(scopes, lane, cause, refused)
   for _, scope in ipairs(scopes) do
     if recorded[scope] ~= 'fails' then
       local since = redis.call('HGET', P .. 'state:' .. scope, 'since')
-      record_state(scope, 'fails', 'since', since and since ~= '' and since or now, 'failed', now, 'by', id, 'cause', cause,
+      record_state(scope, 'fails', 'since', since and since ~= '' and since or now, 'failed', now, 'by', lane, 'cause', cause,
                    'refused', refused and '1' or '')
     end
   end
