@@ -48,6 +48,7 @@ async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, c
     await store.mark_sending(delivery)
     hold = Pause("channel:slack", 600.0, "invalid_auth", probe=True)
     await store.reschedule(delivery, 600.0, "invalid_auth", refund_attempt=True, holds=[hold])
+    assert (await store.claim("slack", 1)).deliveries == ()  # it is parked with what else is for that channel
     clock.advance(90.0)
     await Admin(store).quarantine("async-operations", b"{}", {}, "no operation")
     await Admin(store).quarantine("async-operations", b"[]", {}, "KeyError", fault=True)
