@@ -2,6 +2,8 @@
 
 import asyncio
 import fcntl
+import socket
+import sys
 import termios
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -48,8 +50,9 @@ class GuardedConnection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received", "_unacknowledged_since",
-        "_wire", "answering", "guard", "held", "owner", "peer", "unread_since", "waiting_since",
+        "_acknowledged", "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received",
+        "_unacknowledged_since", "_wire", "answering", "guard", "held", "owner", "peer", "unread_since",
+        "waiting_since",
     )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
@@ -67,7 +70,8 @@ class GuardedConnection(web.RequestHandler):
         self.held = 0  # bytes of a body
         self.waiting_since = inf  # for headers
         self.unread_since = inf  # an answer, or the end of the connection
-        self._unacknowledged_since = inf  # bytes that the kernel has taken
+        self._unacknowledged_since = inf  # bytes that the kernel has taken, of which none was acknowledged since
+        self._acknowledged = 0
         self._idle_from = inf
 
     @property
@@ -91,6 +95,14 @@ class GuardedConnection(web.RequestHandler):
         except (AttributeError, OSError, ValueError):  # it is closed, or the system does not say
             return False
         return any(size)
+
+    def _bytes_acknowledged(self) -> int:
+        """Return the bytes that the peer has acknowledged since it connected (tcpi_bytes_acked of Linux's TCP_INFO)."""
+        try:
+            info = self._wire.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
+            return int.from_bytes(info[120:128], sys.byteorder)
+        except (AttributeError, OSError):  # it is closed, or the system does not say
+            return 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
@@ -208,8 +220,10 @@ class GuardedConnection(web.RequestHandler):
         if self.unread_since == inf and self._wire.is_closing():
             self.unread_since = now  # the end of the last answer is still on its way
         patience = PROBE_TIMEOUT if self in self.guard.admission.reserved else self.guard.header_timeout
-        unacknowledged = self._in_kernel(termios.TIOCOUTQ)
-        self._unacknowledged_since = min(self._unacknowledged_since, now) if unacknowledged else inf
+        # A sender that is busy acknowledges an answer with its next request, so there is always one of the last.
+        before, self._acknowledged = self._acknowledged, self._bytes_acknowledged()
+        read_more = self._acknowledged != before or not self._in_kernel(termios.TIOCOUTQ)
+        self._unacknowledged_since = inf if read_more else min(self._unacknowledged_since, now)
         if now - self.waiting_since > patience:
             self._give_up("headers", patience)
         elif now - min(self.unread_since, self._unacknowledged_since) > self.guard.write_timeout:

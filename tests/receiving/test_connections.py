@@ -233,7 +233,7 @@ async def test_an_answer_that_the_kernel_holds_for_a_client_is_unread() -> None:
     guard = Guard(header_timeout=patience(), idle_timeout=3600.0)
     async with answered_in_kernel(guard) as (_, connection):
         now = guard.clock()
-        for seconds in (0, 20):
+        for seconds in (0, 0, 20):  # the first look counts what was acknowledged by then
             guard.look(now + seconds, [connection])
             assert guard.connections == {connection}
 
@@ -252,6 +252,20 @@ async def test_an_answer_that_the_client_takes_in_time_is_none() -> None:
         await until(lambda: guard.look(now + 19, [connection]) or connection._unacknowledged_since == inf)
 
         guard.look(now + 20.1, [connection])
+
+        assert guard.connections == {connection}
+
+
+async def test_a_client_that_takes_some_of_it_between_two_looks_is_busy() -> None:
+    guard = Guard(header_timeout=patience(), idle_timeout=3600.0)
+    async with answered_in_kernel(guard) as (client, connection):
+        now = guard.clock()
+        for seconds in range(0, 100, 15):
+            guard.look(now + seconds, [connection])
+            acknowledged = connection._bytes_acknowledged()
+            await asyncio.get_running_loop().sock_recv(client, 2**12)
+            await asyncio.get_running_loop().sock_sendall(client, HEALTHZ)
+            await until(lambda before=acknowledged: connection._bytes_acknowledged() > before)  # type: ignore[misc]
 
         assert guard.connections == {connection}
 
