@@ -14,7 +14,7 @@ STATIC = f"{PAGES}/static/"
 LIVE = f"{PAGES}/live/"  # what pages ask for by themselves, whether or not anybody looks
 LONGEST = 1000  # characters of an address that a login leads back to
 # A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
-PAGE = re.compile(rf"{PAGES}(?:/[\w-]+)*/?(?:\?[!-\[\]-~]*)?", re.ASCII)
+PAGE = re.compile(rf"{PAGES}(?:/[\w-]+)*/?(?:\?[!-\[\]-~]*)?(?:#[\w-]*)?", re.ASCII)
 # `same-origin`, not `no-referrer`: with that, forms say `Origin: null`, and without TLS that is all they say. Nothing
 # leads to other sites either way. `form-action` also binds where a form is redirected to.
 HEADERS = {
