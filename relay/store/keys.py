@@ -111,6 +111,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
                                            (relay/store/refusals.py); 15 days
     {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine
+    {relay}:audit:sealing          stream  rows of one of them while `relay keys seal` writes it anew; also
+                                           {relay}:audit:strangers:sealing
     {relay}:audited                string  the id of the last row that is in the log
     {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
