@@ -129,7 +129,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
     {relay}:job:<job>              list    the last ends of a job's runs: when each began as far as earlier events said,
                                            and what the outcome said (JSON); the last of a run counts
-    {relay}:jobs                   zset    <job> and what it is (JSON) → ms of its last end; at most 10,000
+    {relay}:jobs                   zset    <job> and what it is (JSON, or that sealed) → ms of its last end; at most
+                                           10,000
     {relay}:missing                hash    <op> of each run that has not begun, of which people heard → what relay goes
                                            by (JSON, relay/policy/missing.py)
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -11,6 +12,7 @@ from relay.background.scheduler import WatchdogTick
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.jobs import job_of
 from relay.domain.spaces import Space
 from relay.domain.tokens import issue
 from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
@@ -22,6 +24,8 @@ from relay.store.audit_pages import audit_page
 from relay.store.claiming import SEALED
 from relay.store.copies import Copies
 from relay.store.copying import COPIES, copied_as
+from relay.store.ends import job_name
+from relay.store.jobs import Jobs
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
 from relay.store.seal_existing import SealExisting
@@ -36,7 +40,7 @@ from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
-from tests.support.partitions import PARTITIONS
+from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, message, send
 from tests.support.silences import silence
 from tests.support.targets import mail, room, team
@@ -44,6 +48,7 @@ from tests.support.targets import mail, room, team
 ONE, OTHER = b"1" * 16 + b"the first key, whatever", b"2" * 16 + b"the second key, whatever"
 DAY = 86_400.0
 MERGER = "the merger that nobody may read of"
+TAKEOVER = "the takeover"  # as a job has it: nothing in it differs from run to run
 
 
 def sealer(*secrets: bytes, kept: float = 100 * DAY) -> Sealer:
@@ -503,6 +508,38 @@ async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open
     await send(store)
 
     assert (await store.accept(secretive(), [room()])).status == "duplicate"
+
+
+async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(
+    open_store: Callable[..., Store], partitions: int
+) -> None:
+    store = open_store(sealer=sealer(ONE), partitions=partitions)
+    await store.prepare()
+    event = events.completed(operationName=TAKEOVER)
+    job = job_of(event)
+    assert job
+    await store.accept(event, [])
+    await carried(store)
+
+    at_rest = await everything(store.redis)
+    assert TAKEOVER.encode() not in at_rest
+    assert job_name(job).encode() not in at_rest + repr(await store.redis.keys()).encode()
+    assert len(await Jobs(store).ends(job)) == 1
+    assert [row.job for row in (await Jobs(store).page()).rows] == [job]
+    assert await Jobs(open_store(sealer=sealer(OTHER, ONE), partitions=partitions)).ends(job) == ()
+    assert (await Jobs(open_store(sealer=sealer(OTHER), partitions=partitions)).page()).rows == []
+
+
+async def test_the_job_that_a_template_names_is_sealed_with_its_operation(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    event = replace(events.started(), job=TAKEOVER)
+    await store.accept(event, [])
+    before = open_store()
+    await before.accept(replace(events.started(operationId="op-2"), job=TAKEOVER), [])
+    named = [await Jobs(store).named(keys.operation(subject)) for subject in (event.subject, "op-2")]
+
+    assert [job and job.name for job in named] == [TAKEOVER, TAKEOVER]
+    assert await Jobs(before).named(keys.operation(event.subject)) is None
 
 
 class TestShortTexts:
