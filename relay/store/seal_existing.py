@@ -16,7 +16,6 @@ from relay.store import keys
 from relay.store.audit import sealed_row
 from relay.store.client import call, write
 from relay.store.owners import at_owner
-from relay.store.partitions import Partition
 from relay.store.quarantine import PARTS, record_of
 from relay.store.queue import Store
 from relay.store.sealing import BODY, COPY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
@@ -24,6 +23,7 @@ from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 
 PAGE = 500
+STRINGS = {"found": RESULTS, "copy": COPY, "console": TRIAL}
 SCRATCH = ":sealing"  # behind the name of a stream: its rows, sealed
 META = (b"via", b"over", b"of")  # fields of a row of the audit trail that stay clear
 # KEYS: a string or a hash. ARGV: the field, '' for a string; what was read; what takes its place.
@@ -59,11 +59,9 @@ class SealExisting:
         self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
         for stream in (keys.AUDIT, keys.AUDIT_STRANGERS):
             self._counts["audit"] += await self._audit(stream)
-        for partition in self._store.partitions:
-            async for key in self._keys(partition.prefix):
-                await self._of_partition(partition, key, key.removeprefix(partition.prefix))
-        async for key in self._keys(keys.PREFIX):
-            await self._of_all(key, key.removeprefix(keys.PREFIX))
+        for prefix in dict.fromkeys([keys.PREFIX, *(partition.prefix for partition in self._store.partitions)]):
+            async for key in self._keys(prefix):
+                await self._seal(prefix, key)
         if self._counts[SILENCE]:  # every process reads them again
             version = self._store.partitions[0].key("silences:version")
             await write(self._redis, self._redis.set(version, f"seal {token_hex(4)}"))
@@ -79,37 +77,35 @@ class SealExisting:
             if not cursor:
                 return
 
-    async def _of_partition(self, partition: Partition, key: str, own: str) -> None:
+    async def _seal(self, prefix: str, key: str) -> None:
+        own = key.removeprefix(prefix)
         kind, _, name = own.partition(":")
         if kind == "operation":
-            fields = await call(self._redis.hgetall(key))
-            for field, body in fields.items():
+            for field, body in (await call(self._redis.hgetall(key))).items():
                 if field.startswith(b"doc:"):
                     await self._replace(key, field, body, BODY, name)
         elif kind == "delivery":
             event, operation = [(text or b"").decode() for text in await self._fields(key, "event", "operation")]
             if event:
-                event = partition.key(f"event:{event}")
+                event = f"{prefix}event:{event}"
                 await self._replace(event, b"body", await call(self._redis.hget(event, "body")), BODY, operation)
-        elif kind == "found":
-            await self._replace(key, b"", await call(self._redis.get(key)), RESULTS, key)
-        elif kind == "copy":
-            await self._replace(key, b"", await call(self._redis.get(key)), COPY, name)
+        elif kind == "quarantined":
+            for part, text in zip(PARTS, await self._fields(key, *PARTS), strict=True):
+                await self._replace(key, part, text, QUARANTINE, record_of(name, part.decode()))
         elif own == "silences":
             for id_, text in (await call(self._redis.hgetall(key))).items():
                 await self._replace(key, id_, text, SILENCE, id_.decode())
+        elif kind in STRINGS:
+            await self._seal_string(key, kind, name)
 
-    async def _of_all(self, key: str, own: str) -> None:
-        kind, _, name = own.partition(":")
-        if kind == "quarantined":
-            for part, text in zip(PARTS, await self._fields(key, *PARTS), strict=True):
-                await self._replace(key, part, text, QUARANTINE, record_of(name, part.decode()))
-        elif own.startswith(("console:session:", "console:link:")):
+    async def _seal_string(self, key: str, kind: str, name: str) -> None:
+        if name.startswith(("session:", "link:")):
             stored = await call(self._redis.get(key))
             if stored and not is_sealed(stored):
                 self._counts["deleted login"] += await write(self._redis, self._redis.delete(key))
-        elif own.startswith("console:tested:"):
-            await self._replace(key, b"", await call(self._redis.get(key)), TRIAL, key)
+        elif kind != "console" or name.startswith("tested:"):
+            record = name if kind == "copy" else key
+            await self._replace(key, b"", await call(self._redis.get(key)), STRINGS[kind], record)
 
     async def _fields(self, key: str, *names: Any) -> list[bytes | None]:
         return list(await call(self._redis.hmget(key, names)))
