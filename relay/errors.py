@@ -140,6 +140,17 @@ class Unsealable(NoRoom):
         )
 
 
+class NotSealed(Unsealable):
+    """A value in Redis is clear where a key is configured: whoever can write to Redis may have put it there (503)."""
+
+    def __init__(self) -> None:
+        NoRoom.__init__(
+            self,
+            "a value in Redis is not sealed: it was written without redis.encryption_key, or by somebody else. "
+            "`relay keys seal` seals what relay wrote before it had the key",
+        )
+
+
 class EmbeddedRedisError(RelayError):
     """The private Redis could not be started or kept running; the message says what to do."""
 

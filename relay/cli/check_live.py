@@ -17,7 +17,7 @@ from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
 from relay.store.owners import owners
-from relay.store.sealing_keys import check_keys, older_keys
+from relay.store.sealing_keys import check_keys, check_sealed, older_keys
 from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
@@ -65,6 +65,7 @@ async def _ask_redis(config: Config) -> str:
     try:
         promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
         places = await _places(store)
+        await check_sealed(store.redis, store.partitions, sealer)
         await check_keys(store.redis, sealer)
         sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
     finally:

@@ -1,4 +1,4 @@
-"""relay keys: the key behind unsubscribe links and buttons, to look at and to rotate."""
+"""relay keys: the key behind unsubscribe links and buttons, to look at and to rotate; and sealing older data."""
 
 from pathlib import Path
 
@@ -12,17 +12,19 @@ from relay.cli.screen import show, table
 from relay.cli.session import StoreSession, with_store
 from relay.configfile.units import duration
 from relay.errors import RelayError
+from relay.store.seal_existing import SealExisting
 from relay.store.signing_keys import MOST, RetiredKey, SigningKeys, name_of
 
 KEEP = "366d"
 DEAD = "What it sealed does not work any more: links in mails that were sent, and buttons that stand."
 
 
-@click.group(cls=Group, short_help="Show and rotate the key behind unsubscribe links and buttons.")
+@click.group(cls=Group, short_help="Show and rotate the key behind links and buttons; seal older data.")
 def keys() -> None:
     """The key by which relay knows its own unsubscribe links and buttons again. relay makes it, in its store.
 
-    Works on a running relay, by the same configuration. Keys are shown by names from which nothing follows.
+    Works on a running relay, by the same configuration. Keys are shown by names from which nothing follows. `seal` is
+    about another key, redis.encryption_key, and what was written before there was one.
     """
 
 
@@ -87,6 +89,31 @@ def rotate(config: Path, *, keep: str, force: bool, as_json: bool) -> None:
             click.echo(f"forgotten: {name}. {DEAD}")
 
     with_store(config, work)
+
+
+@keys.command(short_help="Seal what was written before there was a redis.encryption_key.")
+@config_option
+@json_option
+def seal(config: Path, *, as_json: bool) -> None:
+    """Seal what is clear in Redis: run it once, when redis.encryption_key is new, before relay starts with the key.
+
+    With the key relay refuses clear values. This calls them genuine, whoever wrote them: later, look first who wrote
+    what relay refuses. It may be run again, with relay stopped or running. At the console people log in again.
+    """
+
+    async def work(session: StoreSession) -> None:
+        sealer = session.store.sealer
+        if sealer is None:
+            raise RelayError("redis.encryption_key is not set, so there is no key to seal with")
+        async with session.act("keys seal", sealer.name) as act:
+            counts = await SealExisting(session.store, sealer).run()
+            act.outcome = ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "nothing was clear"
+        if as_json:
+            print_json({"sealed": dict(counts)})
+        else:
+            click.echo(f"sealed with {sealer.name}: {act.outcome}")
+
+    with_store(config, work, sealing=True)
 
 
 def _to_json(key: RetiredKey) -> dict[str, str]:

@@ -21,7 +21,7 @@ from relay.operating.quarantine import take
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
-from relay.store.embedded.server import running_url
+from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
 from relay.store.quarantine import Quarantined
 
 
@@ -56,28 +56,33 @@ class StoreSession:
 
 
 @contextlib.asynccontextmanager
-async def open_session(path: Path, env: Mapping[str, str]) -> AsyncIterator[StoreSession]:
-    """Reach the Redis of this configuration, embedded or not. Raises a RelayError that says why it cannot."""
+async def open_session(path: Path, env: Mapping[str, str], *, sealing: bool = False) -> AsyncIterator[StoreSession]:
+    """Reach the Redis of this configuration, embedded or not. Raises a RelayError that says why it cannot.
+
+    `sealing`: also one whose data was written without a key; a private one is started where no relay runs it.
+    """
     config = load(path, env=env, channels=CHANNELS)
     url = config.redis.url or await running_url(config.data_dir)
-    if not url:
-        raise EmbeddedRedisError(
-            f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
-        )
-    store = Store.open(url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions,
-                       sealer=build_sealer(config))  # fmt: skip
-    try:
-        await store.prepare(config.redis.durability, config.redis.replicas)
+    async with contextlib.AsyncExitStack() as stack:
+        if not url and sealing:
+            server = find_server(env.get("RELAY_REDIS_SERVER", ""))
+            url = (await stack.enter_async_context(EmbeddedRedis(config.data_dir, server))).url
+        if not url:
+            raise EmbeddedRedisError(
+                f"no relay is running on {config.data_dir}, so its private Redis is not up; start `relay serve` first"
+            )
+        store = Store.open(url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions,
+                           sealer=build_sealer(config))  # fmt: skip
+        stack.push_async_callback(store.aclose)
+        await store.prepare(config.redis.durability, config.redis.replicas, sealing=sealing)
         yield StoreSession(config, store, Admin(store))
-    finally:
-        await store.aclose()
 
 
-def with_store(config: Path, work: Callable[[StoreSession], Awaitable[None]]) -> None:
+def with_store(config: Path, work: Callable[[StoreSession], Awaitable[None]], *, sealing: bool = False) -> None:
     """Run `work` on the store of the relay with this configuration; leave with 1 and the reason if there is none."""
 
     async def run() -> None:
-        async with open_session(config, dict(os.environ)) as session:
+        async with open_session(config, dict(os.environ), sealing=sealing) as session:
             await work(session)
 
     configure(machine=False, level="warning")  # what a command says of itself is its answer

@@ -24,6 +24,7 @@ from relay.store.sealing import AUDIT, Sealer, opened
 KEPT = 20_000  # rows of each stream, about: two for most acts
 KEEP_DAYS = 90
 PAGE = 500
+CLEAR = "not authentic: written without redis.encryption_key"
 NEXT = 100  # rows in which the end of an act is looked for
 LONGEST = 200  # characters of a value
 # The first words of what people do, as metrics call it: a row may be another release's.
@@ -123,10 +124,10 @@ class AuditTrail:
                 pipeline.xrange(name, f"({first}", "+", count=NEXT)
             answers = await call(pipeline.execute()) if begun else []
         return {
-            (name, first): self._opened(name, row)
+            (name, first): opened_row
             for (name, first), rows in zip(begun, answers, strict=True)
             for _, row in rows
-            if row.get(b"of") == first.encode()
+            if row.get(b"of") == first.encode() and b"of" in (opened_row := self._opened(name, row))
         }
 
     async def unlogged(self) -> tuple[list[AuditEntry], str]:
@@ -161,8 +162,10 @@ class AuditTrail:
 
     def _opened(self, name: str, row: Mapping[bytes, bytes]) -> Mapping[bytes, bytes]:
         sealed = row.get(b"sealed")
-        if sealed is None:
+        if sealed is None and self._sealer is None:
             return row
+        if sealed is None:  # whoever can write to Redis may have added it: it must not end a genuine act either
+            return {b"subject": CLEAR.encode()}
         try:
             content = json.loads(opened(self._sealer, sealed, AUDIT, name))
         except Unsealable as error:  # it costs no other its place in a list
@@ -181,7 +184,7 @@ class AuditTrail:
         name = keys.AUDIT_STRANGERS if stranger else keys.AUDIT
         fields: dict[Any, Any] = {key: value.encode("utf-8", "replace") for key, value in row.items() if value}
         if self._sealer is not None:
-            fields = {"sealed": self._sealer.seal(json.dumps(row).encode(), AUDIT, name)}
+            fields = {"sealed": sealed_row(self._sealer, name, row)}
         fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
         values = [value for pair in fields.items() for value in pair]
         # Dropping dead letters, for instance, is what a full Redis needs.
@@ -246,6 +249,11 @@ def _acts(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterable[Audit
         began = acts.get(first, entry)  # cut off by the limit, it has the time of its end
         acts[first or entry.id] = AuditEntry(**{**vars(entry), "id": began.id, "at": began.at})
     return acts.values()
+
+
+def sealed_row(sealer: Sealer, name: str, row: Mapping[str, str]) -> bytes:
+    """What `sealed` has of an act in the stream of this name."""
+    return sealer.seal(json.dumps(row).encode(), AUDIT, name)
 
 
 def entry_of(name: bytes, row: Mapping[bytes, bytes]) -> AuditEntry:

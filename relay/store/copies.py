@@ -56,7 +56,7 @@ class Copies:
         try:
             packed = opened(self._everywhere.sealer, kept, COPY, name)
         except Unsealable:
-            return None  # with a key that is gone nobody reads it any more
+            return None  # clear, or sealed with a key that is gone: nobody reads it any more
         return Copy(name=name, **json.loads(zlib.decompress(packed)))
 
     async def forget(self, part: float) -> int:

@@ -13,6 +13,7 @@ from relay.domain.events import Event
 from relay.domain.jobs import Job, job_of
 from relay.domain.outcomes import end_of
 from relay.store.keys import digest, operation
+from relay.store.sealing import NAME, Sealer
 
 MOST = 10_000  # jobs
 
@@ -22,12 +23,13 @@ def run_name(event: Event) -> str:
     return f"{operation(event.subject, event.space(event.subject))[:16]}:{event.retry}"
 
 
-def job_name(job: Job) -> str:
-    """The name under which its ends are found."""
-    return digest("job", *job).hex()
+def job_name(job: Job, sealer: Sealer | None = None) -> str:
+    """The name under which its ends are found; with another current key it is another one."""
+    plain = digest("job", *job)
+    return (sealer.hashed(plain) if sealer else plain).hex()
 
 
-def end_plan(event: Event, partitions: int) -> dict[str, Any]:
+def end_plan(event: Event, partitions: int, sealer: Sealer | None = None) -> dict[str, Any]:
     """What accept keeps of an outcome for later runs of its job: that, the end, and how many jobs a partition has."""
     job = job_of(event, name=event.job)
     if job is None and (event.job is not None or event.about_batch):
@@ -36,19 +38,20 @@ def end_plan(event: Event, partitions: int) -> dict[str, Any]:
     times = (round(1000 * moment) if moment is not None else None for moment in (end.ended, end.started))
     phases = [[_text(name), seconds] for name, seconds in end.phases]
     row = [end.run, end.status, *times, end.duration, end.error, _text(end.priority), phases]
-    return {"end": [_line(job) if job else "", to_json(row).decode(), -(-MOST // partitions), partitions]}
+    return {"end": [_line(job, sealer) if job else "", to_json(row).decode(), -(-MOST // partitions), partitions]}
 
 
-def job_plan(event: Event) -> dict[str, Any]:
+def job_plan(event: Event, sealer: Sealer | None = None) -> dict[str, Any]:
     """Where a template names the job, events before the outcome may be all that state what it asks for."""
     job = job_of(event, name=event.job) if event.job else None
-    return {"job": _line(job)} if job else {}
+    return {"job": _line(job, sealer)} if job else {}
 
 
 @lru_cache(1024)
-def _line(job: Job) -> str:
-    """As it stands in the list of all jobs."""
-    return f"{job_name(job)} {to_json([_text(part) for part in job]).decode()}"
+def _line(job: Job, sealer: Sealer | None) -> str:
+    """As it stands in the list of all jobs: always the same with one key."""
+    names = to_json([_text(part) for part in job]).decode()
+    return f"{job_name(job, sealer)} {sealer.seal_text(names, NAME) if sealer else names}"
 
 
 def _text(text: str) -> str:

@@ -10,12 +10,14 @@ from pydantic_core import from_json
 from relay.domain import fields
 from relay.domain.ends import End
 from relay.domain.jobs import Job
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
 from relay.store.ends import job_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
+from relay.store.sealing import NAME as NAMES
+from relay.store.sealing import Sealer, open_texts
 
 log = structlog.get_logger(__name__)
 
@@ -48,15 +50,16 @@ class Jobs:
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
         self._partitions = store.partitions
+        self._sealer = store.sealer
 
     async def named(self, operation: str) -> Job | None:
         """Where a template names jobs: that of the operation of this name, if its events have stated it."""
         row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
-        return read_job(row) if row else None
+        return read_job(row, self._sealer) if row else None
 
     async def ends(self, job: Job) -> tuple[End, ...]:
         """The last ends of its runs, in the order in which they were told; of a run there may be several."""
-        name = job_name(job)
+        name = job_name(job, self._sealer)
         partition = self._partitions.of(name)
         if why := self._partitions.away.get(partition.number):  # whoever asks would wait for it with each message
             raise StoreUnavailable(why)
@@ -65,7 +68,7 @@ class Jobs:
 
     async def ends_of_each(self, jobs: Sequence[Job]) -> list[tuple[End, ...]]:
         """Of each of these as `ends`, asked together; nothing of a job whose partition is away."""
-        names = [job_name(job) for job in jobs]
+        names = [job_name(job, self._sealer) for job in jobs]
 
         async def ask(partition: Partition) -> dict[str, tuple[End, ...]]:
             here = [name for name in names if self._partitions.of(name) is partition]
@@ -91,7 +94,7 @@ class Jobs:
         parts = await self._partitions.each(ask)
         every = sorted(row for part in parts.values() for row in part)
         left = [(score, row) for score, row in every if ms is None or (score, row[:NAME]) > (-float(ms), behind)]
-        rows = [(JobEnd(job, -score / 1000), row) for score, row in left[:most] if (job := read_job(row))]
+        rows = [(JobEnd(job, -score / 1000), row) for score, row in left[:most] if (job := read_job(row, self._sealer))]
         last = left[min(most, len(left)) - 1] if left else None
         more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > most else ""
         return JobsPage([job for job, _ in rows], more)
@@ -108,7 +111,7 @@ class Jobs:
             rows = await call(
                 self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=most, withscores=True)
             )
-            jobs.extend(job for row, _ in rows if (job := read_job(row)))
+            jobs.extend(job for row, _ in rows if (job := read_job(row, self._sealer)))
             moments[partition.number] = int(rows[-1][1]) if rows else since
             if len(rows) == most and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
                 moments[partition.number] += 1
@@ -139,11 +142,12 @@ def _position(cursor: str) -> tuple[int | None, bytes]:
     return int(match[1]), match[2].encode()
 
 
-def read_job(row: bytes) -> Job | None:
-    """As `ends.py` writes it. None for a row that is damaged or says less; a newer relay may say more."""
+def read_job(row: bytes, sealer: Sealer | None) -> Job | None:
+    """As `ends.py` writes it. None for one that is damaged, does not open or says less; a newer relay may say more."""
+    names = row.partition(b" ")[2].decode("utf-8", "replace")
     try:
-        parts = from_json(row.partition(b" ")[2])
-    except ValueError:
+        parts = from_json(open_texts(sealer, {"names": names}, {"names": NAMES})["names"])
+    except (ValueError, Unsealable):
         parts = None
     if not isinstance(parts, list) or len(parts) < len(Job._fields):
         log.warning("job.unreadable", error="a row of names")

@@ -111,6 +111,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
                                            (relay/store/refusals.py); 15 days
     {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine
+    {relay}:audit:sealing          stream  rows of one of them while `relay keys seal` writes it anew; also
+                                           {relay}:audit:strangers:sealing
     {relay}:audited                string  the id of the last row that is in the log
     {relay}:key                    string  32 bytes: what the links in mails and the buttons are sealed with
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
@@ -127,7 +129,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
     {relay}:job:<job>              list    the last ends of a job's runs: when each began as far as earlier events said,
                                            and what the outcome said (JSON); the last of a run counts
-    {relay}:jobs                   zset    <job> and what it is (JSON) → ms of its last end; at most 10,000
+    {relay}:jobs                   zset    <job> and what it is (JSON, or that sealed) → ms of its last end; at most
+                                           10,000
     {relay}:missing                hash    <op> of each run that has not begun, of which people heard → what relay goes
                                            by (JSON, relay/policy/missing.py)
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms

@@ -72,9 +72,9 @@ def accept_arguments(
     summary = {} if event.action else summarize(event)
     plan |= run_plan(event, terminal=terminal)
     if terminal:
-        plan |= end_plan(event, partitions)
+        plan |= end_plan(event, partitions, sealer)
     elif event.job:
-        plan |= job_plan(event)
+        plan |= job_plan(event, sealer)
     if event.spaces:
         plan |= _spaces(event)
     away = away_from(name, partitions)

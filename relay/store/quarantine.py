@@ -14,6 +14,7 @@ from relay.store.client import call
 from relay.store.sealing import QUARANTINE, Sealer, opened
 
 QUARANTINE_LENGTH = 1000  # of each kind; of senders' faults the oldest leave first. Each is at most max_body long
+PARTS = (b"reason", b"headers", b"body")  # the fields that are sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Quarantine:
             content |= {"body": body}
             if self._sealer is not None:
                 seal = self._sealer.seal
-                content = {part: seal(text, QUARANTINE, f"{name} {part}") for part, text in content.items()}
+                content = {part: seal(text, QUARANTINE, record_of(name, part)) for part, text in content.items()}
             pipeline.hset(key, mapping={"source": source, "fault": int(fault), **content})
             (pipeline.sadd if fault else pipeline.srem)(keys.FAULTS, name)
             pipeline.zadd(keys.QUARANTINE, {name: seconds * 1000 + micros // 1000})
@@ -87,8 +88,7 @@ class Quarantine:
             return None
         try:
             reason, headers, body = (
-                opened(self._sealer, row[part], QUARANTINE, f"{name} {part.decode()}")
-                for part in (b"reason", b"headers", b"body")
+                opened(self._sealer, row[part], QUARANTINE, record_of(name, part.decode())) for part in PARTS
             )
         except Unsealable as error:  # it stays, and costs no other its place in a list
             reason, headers, body = str(error).encode(), b"{}", b""
@@ -111,3 +111,8 @@ class Quarantine:
             pipeline.delete(*(f"{keys.PREFIX}quarantined:{name}" for name in ids))
             removed, *_ = await call(pipeline.execute())
         return int(removed)
+
+
+def record_of(name: str, part: str) -> str:
+    """The record that a part of this body is sealed for."""
+    return f"{name} {part}"

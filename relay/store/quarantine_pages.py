@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import call
-from relay.store.quarantine import QUARANTINE_LENGTH
+from relay.store.quarantine import QUARANTINE_LENGTH, record_of
 from relay.store.queue import Store
 from relay.store.reading import read_all
 from relay.store.sealing import QUARANTINE, opened
@@ -96,7 +96,7 @@ class QuarantinePages:
 
     def _reason(self, name: str, stored: bytes) -> str:
         try:
-            return opened(self._sealer, stored, QUARANTINE, f"{name} reason").decode("utf-8", "replace")
+            return opened(self._sealer, stored, QUARANTINE, record_of(name, "reason")).decode("utf-8", "replace")
         except Unsealable as error:
             return str(error)
 

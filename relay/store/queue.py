@@ -26,7 +26,7 @@ from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.sealing import Sealer
-from relay.store.sealing_keys import agree_on_keys
+from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 from relay.store.settling import Pause, Settling
 from relay.store.turns import AllTurns
@@ -95,12 +95,18 @@ class Store:
         """A store on the Redis at this URL, with the options of the constructor. Nothing is sent yet."""
         return cls(connect(url), **options)
 
-    async def prepare(self, durability: Durability = "auto", replicas: int = 1) -> Promise:
-        """Check that this Redis may be relied on. ConfigError if not, StoreUnavailable if it is away."""
+    async def prepare(self, durability: Durability = "auto", replicas: int = 1, *, sealing: bool = False) -> Promise:
+        """Check that this Redis may be relied on. ConfigError if not, StoreUnavailable if it is away.
+
+        `sealing`: it is opened to seal what was written without a key.
+        """
         promise = await inspect(self.redis, self.partitions, durability, replicas)
         try:
             await agree(self.redis, len(self.partitions))
-            await agree_on_keys(self.redis, self.sealer)
+            if not (self._agreed or sealing):
+                await check_sealed(self.redis, self.partitions, self.sealer)
+            if not sealing:
+                await agree_on_keys(self.redis, self.sealer)
             self._agreed = True
         except StoreUnavailable:
             if not self._agreed or len(self.partitions) == 1:

@@ -165,7 +165,7 @@ class Runs:
                     rows = await call(pipeline.execute())
                 for name, (*row, line) in zip(names[page:], rows, strict=False):
                     run = _read(name, row, self._store.sealer)
-                    job = (read_job(line) if line else None) if named else run and run.job
+                    job = (read_job(line, self._store.sealer) if line else None) if named else run and run.job
                     if run and job and run.started is not None:
                         starts[job].append(run.started)
         return starts

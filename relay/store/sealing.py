@@ -2,8 +2,13 @@
 
 AES-256-GCM. Each process seals with a key of its own, made from the configured one and 16 random bytes that stand
 before each value, so its nonces may simply count. What a value is and which record it belongs to is sealed with it:
-moved elsewhere it opens no more. Short texts that scripts carry and compare are sealed by AES-256-SIV, so that the same
-text is the same. What was written before there was a key is read as it is.
+moved elsewhere it opens no more. With a key a value that is not sealed is refused: whoever can write to Redis makes no
+login, no signing key and no event that way. What was written before there was a key is sealed by
+relay/store/seal_existing.py.
+
+Short texts that scripts carry and compare are sealed by AES-256-SIV, so that the same text is the same. Clear ones are
+read as they are, whatever they are: scripts write some themselves, and they stand in packed fields and lines beside
+values that are never sealed.
 """
 
 from base64 import b64decode, b64encode
@@ -14,7 +19,7 @@ from itertools import count
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, Self
 
-from relay.errors import RelayError, Unsealable
+from relay.errors import NotSealed, RelayError, Unsealable
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -76,9 +81,9 @@ class Sealer:
         return self._head + nonce + self._cipher.encrypt(nonce, content, _bound(kind, record))
 
     def open(self, stored: bytes, kind: str, record: str) -> bytes:
-        """What was sealed as this; what never was, as it is. Unsealable for what is another's, or damaged."""
+        """What was sealed as this. Unsealable for what is another's, or damaged; NotSealed for what never was."""
         if not is_sealed(stored):
-            return stored
+            raise NotSealed
         id_ = stored[len(MARK) : len(MARK) + ID]
         if id_ not in self._keys:
             raise Unsealable(id_.hex())
@@ -87,6 +92,10 @@ class Sealer:
             return self._cipher_of(id_, salt).decrypt(nonce, stored[HEAD:], _bound(kind, record))
         except Exception:  # noqa: BLE001 - the library's own class, which is imported with a key alone
             raise Unsealable(id_.hex(), damaged=True) from None
+
+    def hashed(self, content: bytes) -> bytes:
+        """16 bytes that stand for this, and from which nobody without the key can tell it by trying."""
+        return blake2b(content, key=_derived(self._keys[self._first], b"names"), digest_size=16).digest()
 
     def _seal_text(self, text: str, kind: str) -> str:
         """A short text, sealed as what it is; the same text is always the same (RFC 5297), so that scripts see that
@@ -110,7 +119,7 @@ class Sealer:
 
 
 def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> bytes:
-    """As of `Sealer.open`; without a key nothing that is sealed can be read."""
+    """As of `Sealer.open`. Without a key clear values are read, and nothing that is sealed can be."""
     if sealer:
         return sealer.open(stored, kind, record)
     if is_sealed(stored):

@@ -7,8 +7,10 @@ from redis.asyncio import Redis
 from relay.errors import ConfigError, Problem
 from relay.store import keys
 from relay.store.client import call, write, write_although_full
+from relay.store.partitions import Partition, Partitions
 from relay.store.sealing import Sealer
 
+CLEAR = "the data in Redis was written without a key; run `relay keys seal` once, or begin with an empty Redis"
 FORGOTTEN = 400 * 86_400.0  # seconds after which whoever has no key at all is believed
 
 
@@ -31,6 +33,19 @@ async def check_keys(redis: Redis, sealer: Sealer | None) -> tuple[float, list[s
     if needed := {id_: at for id_, at in missing.items() if now - at < kept}:
         raise ConfigError([Problem("redis.encryption_key", _lacks(id_, at, kept)) for id_, at in needed.items()])
     return now, [*missing]
+
+
+async def check_sealed(redis: Redis, partitions: Partitions, sealer: Sealer | None) -> None:
+    """ConfigError if there is a key and the data was written without any: relay would refuse all of it."""
+    if sealer is None or (await sealed_with(redis))[1]:
+        return
+
+    async def written(partition: Partition) -> int:
+        return int(await call(redis.exists(partition.key(keys.LEDGER), partition.key("operations"))))
+
+    shared = await call(redis.exists(keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS))
+    if shared or any((await partitions.each(written)).values()):
+        raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 
 
 async def sealed_with(redis: Redis) -> tuple[float, dict[str, float]]:

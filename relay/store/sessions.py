@@ -76,7 +76,7 @@ class Sessions:
         await write_although_full(self._redis, key, "SET", stored, "EX", max(1, int(seconds)))
 
     def _read(self, key: str, stored: bytes | None) -> dict[str, Any]:
-        """Nothing where it is sealed with a key that is not here: then its holder logs in again."""
+        """Nothing where it is clear, or sealed with a key that is not here: then its holder logs in again."""
         try:
             return dict(json.loads(opened(self._sealer, stored, SESSION, key))) if stored else {}
         except Unsealable:

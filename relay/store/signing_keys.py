@@ -15,7 +15,7 @@ from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.queue import Store
-from relay.store.sealing import SIGNING, is_sealed_by, opened
+from relay.store.sealing import SIGNING, is_sealed, is_sealed_by, opened
 
 SIZE = 32  # bytes
 # The keys sealed anew, each in place of what was read; one that was replaced meanwhile stays as it is.
@@ -103,12 +103,24 @@ class SigningKeys:
         return sorted(retired, key=lambda key: (key.at, key.key), reverse=True)
 
     async def _seal_anew(self, stored: bytes, present: bytes, retired: Sequence[RetiredKey]) -> None:
-        """Seal them as this process does, where an earlier key did, or none: they are older than that is kept for."""
+        """Seal them as this process does, where an earlier key did: they are older than that is kept for."""
         pairs = [(stored, present), *((key.stored, key.key) for key in retired)]
         if all(is_sealed_by(self._sealer, stored) for stored, _ in pairs):
             return
         words = [word for stored, key in pairs for word in (stored, self._sealed(key))]
         await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+
+    async def seal_clear(self) -> int:
+        """Seal those that were written before there was a key to seal with; how many they were."""
+        present, retired = await call(self._redis.get(keys.KEY)), await call(self._redis.hkeys(keys.KEYS_RETIRED))
+        clear = [stored for stored in (present, *retired) if stored and not is_sealed(stored)]
+        if clear:
+            first = present or b""
+            pairs = [(first, first if is_sealed(first) else self._sealed(first))]
+            pairs += [(stored, self._sealed(stored)) for stored in retired if not is_sealed(stored)]
+            words = [word for pair in pairs for word in pair]
+            await write(self._redis, self._redis.eval(RESEAL, 2, keys.KEY, keys.KEYS_RETIRED, *words))
+        return len(clear)
 
     def _opened(self, stored: bytes) -> bytes:
         return opened(self._sealer, stored, SIGNING, keys.KEY)

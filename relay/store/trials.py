@@ -59,7 +59,7 @@ class Trials:
         await write(self._redis, self._redis.set(key, sealed, ex=KEPT))
 
     async def last(self, destination: str) -> LastTrial | None:
-        """None also where the key is not here that it was sealed with."""
+        """None also where it is not sealed with a key that is here."""
         key = _key("tested", destination)
         stored = await call(self._redis.get(key))
         try:

@@ -1,10 +1,16 @@
 """relay keys: the key behind unsubscribe links and buttons, on a running relay."""
 
+from pathlib import Path
+from secrets import token_hex
+
 import pytest
 
 from relay.domain.tokens import issue
 from relay.errors import InvalidSignature
+from relay.store import Store
+from relay.store.embedded.server import EmbeddedRedis
 from relay.store.signing_keys import MOST, SigningKeys, name_of
+from tests.cli.test_backup import CONFIG as SMALLEST
 from tests.support.commands import Done, relay
 from tests.support.stage import CONFIG, Stage
 
@@ -57,3 +63,34 @@ async def test_one_rotation_too_many_is_refused_with_what_it_would_cost(running_
     assert "--force does it all the same" in refused.err
     assert (forced.status, forced.out.count("forgotten: ")) == (0, 1)
     assert (wrong.status, "--keep: expected a duration" in wrong.err) == (2, True)
+
+
+async def test_data_that_was_written_without_a_key_is_sealed_before_anything_starts_with_one(
+    running_stage: Stage, tmp_path: Path
+) -> None:
+    present = name_of(await SigningKeys(running_stage.around.store).current())
+    config = tmp_path / "relay.yaml"
+    config.write_text(f"{CONFIG.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n")
+
+    refused, sealed, listed = [
+        await relay("keys", verb, "-c", config, env=running_stage.around.env) for verb in ("list", "seal", "list")
+    ]
+    keyless = await keys(running_stage, "seal")
+
+    assert (refused.status, "was written without a key; run `relay keys seal` once" in refused.err) == (1, True)
+    assert (sealed.status, "signing key: 1" in sealed.out) == (0, True)
+    assert (listed.status, present in listed.out) == (0, True)
+    assert (keyless.status, "there is no key to seal with" in keyless.err) == (1, True)
+
+
+async def test_the_data_of_a_private_redis_is_sealed_while_no_relay_runs(tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    config.write_text(f"{SMALLEST}data_dir: {tmp_path / 'data'}\nredis: {{encryption_key: {token_hex(32)}}}\n")
+    async with EmbeddedRedis(tmp_path / "data") as redis:
+        store = Store.open(redis.url, worker="before")
+        await SigningKeys(store).current()
+        await store.aclose()
+
+    done = await relay("keys", "seal", "-c", config, env={})
+
+    assert (done.status, "signing key: 1" in done.out) == (0, True)

@@ -31,6 +31,8 @@ from relay.store.operations import Operations
 from relay.store.owners import whole_hash
 from relay.store.refusals import Refusals
 from relay.store.repeats import RepeatFigures
+from relay.store.seal_existing import SealExisting
+from relay.store.sealing import Sealer
 from relay.store.slots import SlotMoving
 from relay.store.waiting import Waiting
 from tests.support import events
@@ -500,6 +502,29 @@ class TestLosingAPrimary:
 
             assert len(await claim(store)) == 10
             await store.aclose()
+
+
+@pytest.mark.slow
+async def test_what_was_written_without_a_key_is_sealed_on_every_node(group: Clustered, wide: Store) -> None:
+    await wide.prepare("memory")
+    for number in range(8):
+        await wide.accept(events.completed(operationId=f"op-{number}"), [room()])
+    async with AuditTrail(wide.redis).act(Act("jana@host-1", "dead drop")):
+        pass
+    sealer = Sealer({"current": b"k" * 32})
+    store = Store.open(group.url, worker="sealed", partitions=len(wide.partitions), sealer=sealer)
+    try:
+        with pytest.raises(ConfigError, match="relay keys seal"):
+            await store.prepare("memory")
+        await store.prepare("memory", sealing=True)
+        sealed = await SealExisting(store, sealer).run()
+        await store.prepare("memory")
+
+        assert (sealed["body"] >= 16, sealed["audit"]) == (True, 2)
+        assert len(await claim(store)) == 8
+        assert [entry.actor for entry in await AuditTrail(store.redis, sealer).entries()] == ["jana@host-1"]
+    finally:
+        await store.aclose()
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -11,31 +12,43 @@ from relay.background.scheduler import WatchdogTick
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.jobs import job_of
 from relay.domain.spaces import Space
 from relay.domain.tokens import issue
-from relay.errors import ConfigError, StoreUnavailable, Unsealable
+from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
 from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import Admin
-from relay.store.audit import Act, AuditTrail
+from relay.store.audit import CLEAR, Act, AuditTrail
+from relay.store.audit_pages import audit_page
 from relay.store.claiming import SEALED
+from relay.store.copies import Copies
+from relay.store.copying import COPIES, copied_as
+from relay.store.ends import job_name
+from relay.store.jobs import Jobs
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
+from relay.store.seal_existing import SealExisting
 from relay.store.sealing import BODY, HEAD, NAME, PATH, RESULTS, SIGNING, TAG, Sealer, is_sealed, is_sealed_by
 from relay.store.sealing_keys import older_keys
+from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
+from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
+from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
-from tests.support.partitions import PARTITIONS
-from tests.support.queue import accept, claim, claim_one, counts, send
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import POSTED, accept, claim, claim_one, counts, message, send
+from tests.support.silences import silence
 from tests.support.targets import mail, room, team
 
 ONE, OTHER = b"1" * 16 + b"the first key, whatever", b"2" * 16 + b"the second key, whatever"
 DAY = 86_400.0
 MERGER = "the merger that nobody may read of"
+TAKEOVER = "the takeover"  # as a job has it: nothing in it differs from run to run
 
 
 def sealer(*secrets: bytes, kept: float = 100 * DAY) -> Sealer:
@@ -85,8 +98,9 @@ class TestASealer:
     @pytest.mark.parametrize(
         "stored", [b"", b"{}", b'{"event": "operation.completed"}', "ÿ".encode(), b"\xff", b"\xffs"]
     )
-    def test_what_was_never_sealed_is_as_it_is(self, stored: bytes) -> None:
-        assert sealer(ONE).open(stored, BODY, "op-1") == stored
+    def test_what_was_never_sealed_is_refused(self, stored: bytes) -> None:
+        with pytest.raises(NotSealed, match="relay keys seal"):
+            sealer(ONE).open(stored, BODY, "op-1")
 
     @pytest.mark.parametrize(("kind", "record"), [(BODY, "op-2"), (RESULTS, "op-1"), (BODY, "")])
     def test_a_value_opens_in_its_own_place_alone(self, kind: str, record: str) -> None:
@@ -146,13 +160,19 @@ def said_of(event: Event | None) -> object:
     return event.document["operation"]["parameters"]["purpose"]
 
 
-async def test_what_was_there_before_the_key_is_delivered(open_store: Callable[..., Store], clock: Clock) -> None:
-    await open_store().accept(secretive(), [room(), team()])
+async def test_a_body_that_is_not_sealed_waits_and_the_log_says_why(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
     store = open_store(sealer=sealer(ONE))
-    await store.prepare()
-    clock.advance(60)
+    await open_store().accept(secretive(), [room()])
+    with capture_logs() as lines:
+        for _ in range(30):
+            assert await claim(store) == []
+            clock.advance(SEALED / 1000)
 
-    assert {said(delivery) for delivery in await claim(store)} == {MERGER}
+    assert {line["event"] for line in lines} == {"delivery.sealed"}
+    assert all("is not sealed" in line["error"] and "relay keys seal" in line["error"] for line in lines)
+    assert (await counts(store))["pending"] == 1
 
 
 async def test_an_earlier_key_opens_what_it_sealed(open_store: Callable[..., Store]) -> None:
@@ -356,11 +376,8 @@ async def test_results_the_audit_trail_and_the_key_of_links_are_sealed(open_stor
     assert await again.redeem("unsubscribe", issue(key, "unsubscribe", "x")) == ("x",)
 
 
-@pytest.mark.parametrize("first", [None, sealer(ONE)])
-async def test_the_key_of_links_outlives_the_key_that_sealed_it(
-    open_store: Callable[..., Store], first: Sealer | None
-) -> None:
-    old = SigningKeys(open_store(sealer=first))
+async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_store: Callable[..., Store]) -> None:
+    old = SigningKeys(open_store(sealer=sealer(ONE)))
     links = [issue(await old.current(), "unsubscribe", "x")]
     await old.rotate(await open_store().time(), 365 * DAY)
     links.append(issue(await old.current(), "unsubscribe", "x"))
@@ -376,7 +393,7 @@ async def test_a_key_of_links_that_was_replaced_meanwhile_is_not_put_back(open_s
     """Between reading the key and sealing it anew somebody else rotates: what others may have stays forgotten."""
     signing = SigningKeys(open_store(sealer=sealer(OTHER, ONE)))
     stored = sealer(ONE).seal(b"k" * 32, SIGNING, keys.KEY)
-    await signing._redis.set(keys.KEY, b"n" * 32)
+    await signing._redis.set(keys.KEY, sealer(OTHER).seal(b"n" * 32, SIGNING, keys.KEY))
 
     await signing._seal_anew(stored, b"k" * 32, [])
 
@@ -396,12 +413,93 @@ async def test_a_rotation_while_keys_are_sealed_anew_retires_each_once(open_stor
         assert len(retired) == len({*retired}) == number
 
 
-async def test_links_that_were_made_before_the_key_work(open_store: Callable[..., Store]) -> None:
-    link = issue(await SigningKeys(open_store()).current(), "unsubscribe", "x")
-    signing = SigningKeys(open_store(sealer=sealer(ONE)))
-    await signing.rotate(await open_store().time(), DAY)
+async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    forged = b"f" * 32
+    await store.redis.set(keys.KEY, forged)
 
-    assert await signing.redeem("unsubscribe", link) == ("x",)
+    with pytest.raises(NotSealed, match="relay keys seal"):
+        await SigningKeys(store).redeem("unsubscribe", issue(forged, "unsubscribe", "x"))
+    await store.redis.delete(keys.KEY)
+    await SigningKeys(store).current()
+    await store.redis.hset(keys.KEYS_RETIRED, forged, "0 99999999999999")
+    with pytest.raises(NotSealed):
+        await SigningKeys(store).redeem("unsubscribe", issue(forged, "unsubscribe", "x"))
+
+
+async def test_a_row_of_the_audit_trail_that_is_not_sealed_is_not_shown_as_genuine(
+    open_store: Callable[..., Store],
+) -> None:
+    """Neither does it take the place of one that is, by saying that it ends it."""
+    store = open_store(sealer=sealer(ONE))
+    trail = AuditTrail(store.redis, store.sealer)
+    async with trail.act(Act("eve@host-1", "dead drop", "everything")):
+        pass
+    (first, _), *_ = await store.redis.xrange(keys.AUDIT)
+    forged = {"actor": "jana@host-1", "action": "dead drop", "outcome": "done", "via": "relay", "over": 1}
+    await store.redis.xadd(keys.AUDIT, {**forged, "of": first})
+
+    for entries in (await trail.entries(), (await audit_page(trail, lambda _: True)).rows):
+        assert {(entry.actor, entry.action, entry.subject) for entry in entries} == {
+            ("eve@host-1", "dead drop", "everything"),
+            ("", "", CLEAR),
+        }
+
+
+async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_on(
+    open_store: Callable[..., Store], clock: Clock, partitions: int
+) -> None:
+    before = open_store(partitions=partitions, copies=COPIES)
+    await before.prepare()
+    await before.accept(secretive("op-1"), [room()])
+    sent = await claim_one(before)
+    await before.mark_sending(sent)
+    await before.complete(sent, POSTED, message(sent))
+    await before.accept(secretive("op-2"), [room(), team(), mail()])
+    await Admin(before).quarantine("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}")
+    await ResultsCache(before).keep("op-1", 0, {"summary": MERGER})
+    its = silence(clock(), reason=MERGER)
+    await SilenceList(before).add(its)
+    trial = LastTrial(clock(), "jana", [TriedAddress("#room", MERGER, "")])
+    await Trials(before).keep("room", trial)
+    for strangers in (False, True):
+        async with AuditTrail(before.redis).act(Act("jana@host-1", "dead drop", MERGER), stranger=strangers):
+            pass
+    links = [issue(await SigningKeys(before).current(), "unsubscribe", "x")]
+    await SigningKeys(before).rotate(await before.time(), 365 * DAY)
+    links.append(issue(await SigningKeys(before).current(), "unsubscribe", "x"))
+    await Sessions(before).keep("an-id", Session("jana", "password", clock()), DAY)
+    stream = [id_ for id_, _ in await before.redis.xrange(keys.AUDIT)]
+    store = open_store(partitions=partitions, sealer=sealer(ONE), copies=COPIES)
+    with pytest.raises(
+        ConfigError, match=r"redis\.encryption_key: .* was written without a key; run `relay keys seal`"
+    ):
+        await store.prepare()
+
+    await store.prepare(sealing=True)
+    sealed = {**await SealExisting(store, sealer(ONE)).run()}
+
+    await store.prepare()
+    assert not await SealExisting(store, sealer(ONE)).run()
+    assert sealed.pop("body") in range(3, 6)  # where there are several partitions some are in two
+    assert sealed == {
+        "quarantine": 3, "results": 1, "copy": 1, "silence": 1, "trial": 1, "audit": 4, "signing key": 2,
+        "deleted login": 1,
+    }  # fmt: skip
+    clock.advance(60)
+    assert {said(one) for one in [*await claim(store), *await claim(store, "email")]} == {MERGER}
+    assert [said_of(event) for event in await Admin(store).events("op-1")] == [MERGER]
+    assert (await Admin(store).quarantined())[0].body == MERGER.encode()
+    assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
+    assert await SilenceList(store).all() == [its]
+    assert await Trials(store).last("room") == trial
+    entries = await AuditTrail(store.redis, store.sealer).entries()
+    assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")] * 2
+    assert [id_ for id_, _ in await store.redis.xrange(keys.AUDIT)] == stream
+    assert [await SigningKeys(store).redeem("unsubscribe", link) for link in links] == [("x",)] * 2
+    assert await Sessions(store).find("an-id") is None
+    assert await Copies(store).of(copied_as(sent))
+    assert MERGER.encode() not in await everything(store.redis)
 
 
 async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open_store: Callable[..., Store]) -> None:
@@ -410,6 +508,38 @@ async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open
     await send(store)
 
     assert (await store.accept(secretive(), [room()])).status == "duplicate"
+
+
+async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(
+    open_store: Callable[..., Store], partitions: int
+) -> None:
+    store = open_store(sealer=sealer(ONE), partitions=partitions)
+    await store.prepare()
+    event = events.completed(operationName=TAKEOVER)
+    job = job_of(event)
+    assert job
+    await store.accept(event, [])
+    await carried(store)
+
+    at_rest = await everything(store.redis)
+    assert TAKEOVER.encode() not in at_rest
+    assert job_name(job).encode() not in at_rest + repr(await store.redis.keys()).encode()
+    assert len(await Jobs(store).ends(job)) == 1
+    assert [row.job for row in (await Jobs(store).page()).rows] == [job]
+    assert await Jobs(open_store(sealer=sealer(OTHER, ONE), partitions=partitions)).ends(job) == ()
+    assert (await Jobs(open_store(sealer=sealer(OTHER), partitions=partitions)).page()).rows == []
+
+
+async def test_the_job_that_a_template_names_is_sealed_with_its_operation(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE))
+    event = replace(events.started(), job=TAKEOVER)
+    await store.accept(event, [])
+    before = open_store()
+    await before.accept(replace(events.started(operationId="op-2"), job=TAKEOVER), [])
+    named = [await Jobs(store).named(keys.operation(subject)) for subject in (event.subject, "op-2")]
+
+    assert [job and job.name for job in named] == [TAKEOVER, TAKEOVER]
+    assert await Jobs(before).named(keys.operation(event.subject)) is None
 
 
 class TestShortTexts:

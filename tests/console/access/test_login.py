@@ -1,6 +1,7 @@
 """Names and passwords: who gets in, what stays of it, and how often one may try."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -9,6 +10,7 @@ from relay.config.console import LONGEST_SESSION
 from relay.console.access.passwords import AT_ONCE, WAITING
 from relay.console.access.visitors import NAME
 from relay.store import Store, keys
+from relay.store.sealing import Sealer
 from relay.store.tries import NAME as PER_NAME
 from relay.store.tries import PEER as PER_PEER
 from tests.support.clock import Clock
@@ -296,3 +298,20 @@ async def test_where_there_is_no_tls_the_origin_is_enough(browser: Browser) -> N
     origin = {"Origin": browser.base}
 
     assert (await browser.post("/console/login", {"name": "jana", "password": RIGHT}, origin)).status == 303
+
+
+async def test_a_session_that_is_not_sealed_lets_nobody_in(open_store: Callable[..., Store], clock: Clock) -> None:
+    """Whoever can write to Redis, but has no key, is no operator by that."""
+    config, sealed = console(USERS), open_store(sealer=Sealer({"current": b"k" * 32}))
+    async with (
+        served(config, open_store(), clock) as clear,
+        served(config, sealed, clock) as here,
+        clear.browser() as one,
+    ):
+        await one.log_in()
+        assert (await one.get("/console/now")).status == 200
+        one.base = here.url  # the cookie is sent there, too
+
+        assert (await one.get("/console/now")).status == 303
+        await one.log_in()
+        assert (await one.get("/console/now")).text.startswith("jana operator")
