@@ -113,9 +113,6 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
 
     async def work(session: StoreSession) -> None:
         entries = await _selected(session, ids, selection)
-        if dry_run:
-            _report(entries, "would replay", ids, as_json=as_json, key="would_replay")
-            return
         faults, waits = dict[str, str](), dict[str, str]()
         blockers = Blockers(session.store, session.admin, session.config, session.clock())
 
@@ -131,9 +128,15 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
                 faults[entry.id] = fault
             return not fault
 
-        await acts.audited(session.act, "replay", entries, replayed, selection.given)
+        if dry_run:
+            for entry in entries:
+                if isinstance(entry, DeadLetter) and (blocker := await blockers.of(entry)):
+                    (faults if blocker.refuses else waits)[entry.id] = blocker.sentence
+        else:
+            await acts.audited(session.act, "replay", entries, replayed, selection.given)
         done = [entry for entry in entries if entry.id not in faults]
-        _report(done, "replayed", ids, as_json=as_json, faults=faults, waits=waits)
+        verb, key = ("would replay", "would_replay") if dry_run else ("replayed", "")
+        _report(done, verb, ids, as_json=as_json, key=key, faults=faults, waits=waits)
         if faults:
             raise SystemExit(1)
 
