@@ -1,4 +1,4 @@
-"""What keeps a replayed dead letter from being sent, in a sentence that says what ends it."""
+"""Obstacles to a replayed dead letter, each in a sentence that says what ends it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class Blockers:
         return destination is not None and letter.address in destination.addresses
 
     async def paused(self, destination: str, channel: str, address: str) -> Blocker | None:
-        """Who paused it, or what does not work there."""
+        """Return what holds back messages to this address: a pause by somebody, or what is failing there."""
         by_hand, *others = scopes = scopes_at(self._config, destination, channel, address)
         paused = await self._admin.paused(scopes)
         if by_hand in paused:
@@ -78,8 +78,8 @@ class Blockers:
                 return Blocker(f"it waits until {scope.partition(':')[2]} works again: {paused[scope][1]}")
         return None
 
-    async def broken(self, destination: str) -> list[str]:
-        """What waits at a destination that nobody has paused any more, and for what."""
+    async def remaining(self, destination: str) -> list[str]:
+        """Return what holds back messages at a destination that nobody has paused any more, by address."""
         settings = self._config.destinations.get(destination)
         addresses = dict[str, str]()
         for address in settings.addresses if settings else ():
