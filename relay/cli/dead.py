@@ -196,8 +196,7 @@ def _report(
     entries: list[Entry], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
     faults: dict[str, str] | None = None, waits: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """What was done, what that has to wait for, and what was not done; facts on standard output, faults on standard
-    error.
+    """Print what was done and has to wait, to standard output, and what was not done, to standard error.
 
     Where nobody named them one by one, they are counted.
     """

@@ -7,8 +7,8 @@ from datetime import datetime
 from pydantic import Field
 
 from relay.console.desk import Desk, Vantage
-from relay.console.times import moment
 from relay.console.phrases import Phrase, phrase
+from relay.console.times import moment
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.obstacles import Obstacle, obstacles
@@ -154,7 +154,7 @@ async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
 
 
 def _gravity(row: OperationRow) -> int:
-    """What is Critical first; of the same priority the newest stays first."""
+    """Return the rank of its priority, Critical first; of the same priority the newest stays first."""
     return -PRIORITIES.index(row.priority) if row.priority in PRIORITIES else 0
 
 
