@@ -21,6 +21,7 @@ from tests.support.events import body, event_of
 from tests.support.operating import HOUR, MINUTE, Operating, operating
 from tests.support.patience import patience
 from tests.support.targets import mail
+from tests.support.waiting import until
 
 SECRET = "8c1d9f27-the-secret-of-the-check"
 
@@ -161,14 +162,19 @@ async def test_an_address_that_never_answers_holds_up_no_look(
     zone = "timezone: Europe/Berlin"
     async with operating(open_store, clock, **{zone: f"{zone}\nheartbeat: {url}"}) as relay:
         schedulers = build_lookout(
-            relay.store, lambda: relay.config, relay.processes[0].lookout, well, clock=clock, period=0.3, outage=Outage(clock)
+            relay.store,
+            lambda: relay.config,
+            relay.processes[0].lookout,
+            well,
+            clock=clock,
+            period=0.3,
+            outage=Outage(clock),
         )
         tasks = [asyncio.create_task(scheduler.run()) for scheduler in schedulers]
         await asyncio.wait_for(asked.wait(), patience())
         before = looks.get()
         async with asyncio.timeout(TIMEOUT / 2):
-            while looks.get() < before + 2:
-                await asyncio.sleep(0.01)
+            await until(lambda: looks.get() >= before + 2)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
