@@ -76,6 +76,7 @@ class Coordinator:
         self._retired: list[Channel] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
+        self._started = self._config  # whose NEEDS_RESTART are in use
         self._renderer = build_renderer(self._config)
         self.channels: Final[dict[str, Channel]] = {}
 
@@ -101,7 +102,7 @@ class Coordinator:
     def reload(self) -> None:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
         try:
-            fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._config.server)
+            fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
             self._refuse_new_channels(fresh)
             renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:
@@ -143,8 +144,8 @@ class Coordinator:
             raise ConfigError([Problem(f"channels.{name}", "a channel's first use needs a restart") for name in new])
 
     def _needing_restart(self, fresh: Config) -> list[str]:
-        """The keys that have changed and stay as they were until relay starts again."""
-        keys = [name for name in NEEDS_RESTART if getattr(fresh, name) != getattr(self._config, name)]
+        """The keys that stay as they were at the start until relay starts again."""
+        keys = [name for name in NEEDS_RESTART if getattr(fresh, name) != getattr(self._started, name)]
         if pressed_by(fresh) == "http" != pressed_by(self._config):
             keys.append("channels.slack.interactivity")  # its address is not served yet
         return keys

@@ -45,7 +45,7 @@ class Held(Reason):
     HEALED = "healed", "it was begun again within hold_failure; its end says that it had failed"
     FAILURE_SHOWN = (
         "failure_shown",
-        "its failure was told here and no start since: it completes that, and only messages that are edited show it",
+        "its failure was sent here and the run did not start again; only edited messages show the completion",
     )
     SAME_CAUSE = "same_cause", "others failed for the same cause just before; those that follow are told together"
     NOT_ALLOWED = "not_allowed", "the operation asks for {address}, and dynamic_destinations does not allow it"

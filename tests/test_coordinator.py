@@ -6,6 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay.coordinator import Coordinator
+from tests.support.certificates import make_certificate
 from tests.support.configuration import GOOD, SECRETS
 
 
@@ -83,6 +84,22 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(coordinator: 
         ("config.needs_restart", "server"), ("config.reloaded", None),
     ]  # fmt: skip
     assert coordinator.config().timezone == "UTC"
+
+
+async def test_certificates_that_are_not_served_yet_are_checked_by_each_reload(
+    coordinator: Coordinator, file: Path, tmp_path: Path
+) -> None:
+    made = make_certificate(tmp_path)
+    tls = f"{{certificate: {made.authority}, key: {made.key}}}"
+    change(file, "timezone: Europe/Berlin", f"timezone: Europe/Berlin\nserver: {{tls: {tls}}}")
+
+    with capture_logs() as lines:
+        coordinator.reload()
+        made.key.unlink()
+        coordinator.reload()
+    await coordinator.aclose()
+
+    assert [line["event"] for line in lines] == ["config.needs_restart", "config.reloaded", "config.refused"]
 
 
 async def test_a_channels_first_use_needs_a_restart(tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ class Lookout:
     async def _sight(self, now: float) -> Sight:
         config = self._config()
         states = await self._reachability.states(config, now)
-        causes = of_states(states, await self._admin.queued(list(config.channels)), destinations_of(config), now)
+        causes = of_states(states, await self._admin.waiting([*config.channels], now), destinations_of(config), now)
         causes += [Cause(TEMPLATE, name.removeprefix("template:"), now, why) for name, why in self._templates().items()]
         causes += [Cause(STORE, name, now, why) for name, why in self._store_is().items()]
         causes += self._intake.causes(now)

@@ -55,10 +55,11 @@ def build_lookout(
     clock: Callable[[], float],
     period: float,
     outage: Outage,
-) -> tuple[Scheduler, Scheduler]:
-    """Two more, in every process, whatever part of the work it does: what looks after relay itself.
+) -> tuple[Scheduler, ...]:
+    """Three more, in every process, whatever part of the work it does: what looks after relay itself.
 
-    Its look at itself comes three times in a period: a channel that is down has to be told within a minute.
+    Its look at itself comes three times in a period: a channel that is down has to be told within a minute, whether or
+    not the heartbeat's address answers.
     """
     wellness = Wellness(store, config, lookout, unready)
 
@@ -67,13 +68,18 @@ def build_lookout(
 
     memory = TroubleMemory(store)
     heartbeat = Heartbeat(url, wellness.unwell, memory.turn)
-    looks = {"operators": lookout.tick, "heartbeat": heartbeat.tick}
+
+    async def beat(now: float) -> None:
+        if lookout.remembered:  # before its first look there is nothing to say
+            await heartbeat.tick(now)
+
     ticks = {
         "audit": AuditLog(store, memory.turn).tick,
         "records": Records(store, config, memory.turn).tick,
     }
     report = Runs(store).report_tick
     return (
-        Scheduler(looks, clock=clock, period=period / 3, outage=outage, report=report),
+        Scheduler({"operators": lookout.tick}, clock=clock, period=period / 3, outage=outage, report=report),
+        Scheduler({"heartbeat": beat}, clock=clock, period=period / 3, outage=outage, report=report),
         Scheduler(ticks, clock=clock, period=2 * period, outage=outage, report=report),
     )

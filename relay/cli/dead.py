@@ -113,9 +113,6 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
 
     async def work(session: StoreSession) -> None:
         entries = await _selected(session, ids, selection)
-        if dry_run:
-            _report(entries, "would replay", ids, as_json=as_json, key="would_replay")
-            return
         faults, waits = dict[str, str](), dict[str, str]()
         blockers = Blockers(session.store, session.admin, session.config, session.clock())
 
@@ -131,9 +128,15 @@ def replay(config: Path, ids: tuple[str, ...], *, every: bool, dry_run: bool, as
                 faults[entry.id] = fault
             return not fault
 
-        await acts.audited(session.act, "replay", entries, replayed, selection.given)
+        if dry_run:
+            for entry in entries:
+                if isinstance(entry, DeadLetter) and (blocker := await blockers.of(entry)):
+                    (faults if blocker.refuses else waits)[entry.id] = blocker.sentence
+        else:
+            await acts.audited(session.act, "replay", entries, replayed, selection.given)
         done = [entry for entry in entries if entry.id not in faults]
-        _report(done, "replayed", ids, as_json=as_json, faults=faults, waits=waits)
+        verb, key = ("would replay", "would_replay") if dry_run else ("replayed", "")
+        _report(done, verb, ids, as_json=as_json, key=key, faults=faults, waits=waits)
         if faults:
             raise SystemExit(1)
 
@@ -193,8 +196,7 @@ def _report(
     entries: list[Entry], verb: str, ids: tuple[str, ...], *, as_json: bool, key: str = "",
     faults: dict[str, str] | None = None, waits: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """What was done, what that has to wait for, and what was not done; facts on standard output, faults on standard
-    error.
+    """Print what was done and has to wait, to standard output, and what was not done, to standard error.
 
     Where nobody named them one by one, they are counted.
     """

@@ -71,7 +71,7 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
 
 
 def explained(body: bytes, config: Config, source: str) -> dict[str, Any]:
-    """What this configuration makes of a body from this source. NotJson, InvalidEvent or OutOfReach if nothing."""
+    """Explain a body from this source by this configuration. NotJson, InvalidEvent or OutOfReach if nothing."""
     from relay.channels import CHANNELS  # noqa: PLC0415 - as above
     from relay.operating.explanation import explanation_of  # noqa: PLC0415
 

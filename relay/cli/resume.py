@@ -24,7 +24,7 @@ def resume(config: Path, name: str) -> None:
         if not await pauses.resume(OperatorPauses(session.store), name, open_act=session.act):
             raise RelayError(f"nobody has paused {name}; `relay health` says what else stands in the way")
         click.echo(visible(f"{name} goes on"))
-        for left in await Blockers(session.store, session.admin, session.config, session.clock()).broken(name):
+        for left in await Blockers(session.store, session.admin, session.config, session.clock()).remaining(name):
             click.echo(visible(f"  {left}"))
 
     with_store(config, work)

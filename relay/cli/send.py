@@ -103,7 +103,7 @@ def _of_now(body: bytes) -> bytes:
 
 
 def _explanation(body: bytes, path: Path, url: str) -> dict[str, Any] | None:
-    """What the configuration makes of the event; None where it is not here, or not of the relay that this went to."""
+    """Explain the event by the configuration; None where it is not here, or not of the relay that this went to."""
     source = urlsplit(url).path.rpartition("/")[2]
     try:
         from relay.channels import CHANNELS  # noqa: PLC0415 - as above

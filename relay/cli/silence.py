@@ -115,11 +115,13 @@ def expire(config: Path, ids: Sequence[str], *, as_json: bool) -> None:
         for id_ in dict.fromkeys(ids):
             if await end(kept, id_, session.act):
                 ended.append(id_)
-                if not as_json:
-                    released = f"; deliveries that are told now: {held[id_]}" if held[id_] else ""
-                    click.echo(f"ended {visible(id_)}{released}")
+        if ended:
+            await asyncio.sleep(IN_FORCE)  # whoever reads the answer may rely on it
         if as_json:
-            print_json({"ended": ended})
+            print_json({"ended": ended, "released": {id_: held[id_] for id_ in ended}})
+        for id_ in () if as_json else ended:
+            released = f"; held messages sent now: {held[id_]}" if held[id_] else ""
+            click.echo(f"ended {visible(id_)}{released}")
         if over := [id_ for id_ in dict.fromkeys(ids) if id_ not in ended]:
             raise RelayError(f"over already: {', '.join(over)}")
 

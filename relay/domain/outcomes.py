@@ -47,7 +47,7 @@ def ended(event: Event) -> float:
 
 
 def stated_end(event: Event) -> float | None:
-    """When the run ended, as its documents state it; the event's own time says when it was sent."""
+    """Return the end of the run as its documents state it; the event's own time says when it was sent."""
     return _moment(_places(event), _ENDED)
 
 

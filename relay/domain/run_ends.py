@@ -129,7 +129,7 @@ def write_ends(ends: Sequence[RunEnd]) -> str:
 
 
 def stated_start(event: Event) -> datetime | None:
-    """When the run began, as its own documents state it."""
+    """Return the start of the run as its own documents state it."""
     document = event.operation.document if event.operation else {}
     parts = (mapping(document.get("progress")), document, mapping(document.get("execution")), event.results)
     return moment(*(part.get(name) for part in parts for name in STARTS))

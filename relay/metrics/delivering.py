@@ -51,7 +51,7 @@ operator_pauses = Gauge(
 )
 pauses = Gauge(
     "relay_pauses",
-    "What is paused because it does not work: channels, addresses of destinations, and limits throttled for long.",
+    "Channels and addresses of destinations that fail, and limits throttled for long.",
     ["kind"],
     multiprocess_mode="livemostrecent",
 )

@@ -24,14 +24,14 @@ class OpenAct(Protocol):
 
 
 async def replay_letter(admin: Admin, letter: DeadLetter, blocker: Blocker | None) -> str:
-    """Why it could not be replayed, or ''. `blocker` is what would keep it from being sent."""
+    """Replay it; return why that could not be done, or ''. `blocker` is what would keep it from being sent."""
     if blocker and blocker.refuses:
         return blocker.sentence
     return "" if await admin.replay([letter.id]) else GONE
 
 
 async def take_again(admin: Admin, entry: Quarantined, take: Callable[[Quarantined], Awaitable[Accepted]]) -> str:
-    """Why it could not be taken as an event, or ''."""
+    """Take it as an event and release it; return why that could not be done, or ''."""
     try:
         await take(entry)
     except (NotJson, InvalidEvent) as error:

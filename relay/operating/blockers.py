@@ -1,4 +1,4 @@
-"""What keeps a replayed dead letter from being sent, in a sentence that says what ends it."""
+"""Obstacles to a replayed dead letter, each in a sentence that says what ends it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from relay.config import Config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import ACTION_REQUESTED
 from relay.domain.parsing import load
+from relay.policy.reachability import scopes_at
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.policy.silences import Silences
 from relay.reasons import Held
@@ -14,7 +15,6 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.bundles import BUNDLE_KINDS
 from relay.store.dead_letters import DeadLetter
-from relay.store.operator_pauses import SCOPE
 from relay.store.silences import SilenceList
 from relay.store.suppressions import EVERYWHERE, Suppressions
 
@@ -67,25 +67,19 @@ class Blockers:
         return destination is not None and letter.address in destination.addresses
 
     async def paused(self, destination: str, channel: str, address: str) -> Blocker | None:
-        """Who paused it, or what does not work there."""
-        by_hand = f"{SCOPE}{destination}"
-        scopes = [
-            by_hand,
-            f"channel:{channel}",
-            f"destination:{destination}/{address}",
-            f"limit:{channel}:post:{address}",
-        ]
+        """Return what holds back messages to this address: a pause by somebody, or what is failing there."""
+        by_hand, *others = scopes = scopes_at(self._config, destination, channel, address)
         paused = await self._admin.paused(scopes)
         if by_hand in paused:
             resume = f"`relay resume {destination}` ends that"
             return Blocker(f"it waits: {destination} is paused ({paused[by_hand][1]}); {resume}")
-        for scope in scopes:
+        for scope in others:
             if scope in paused:
                 return Blocker(f"it waits until {scope.partition(':')[2]} works again: {paused[scope][1]}")
         return None
 
-    async def broken(self, destination: str) -> list[str]:
-        """What waits at a destination that nobody has paused any more, and for what."""
+    async def remaining(self, destination: str) -> list[str]:
+        """Return what holds back messages at a destination that nobody has paused any more, by address."""
         settings = self._config.destinations.get(destination)
         addresses = dict[str, str]()
         for address in settings.addresses if settings else ():

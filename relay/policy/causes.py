@@ -26,7 +26,7 @@ OF_CHANNEL = frozenset({Dead.RETRIES_EXHAUSTED, Dead.PAUSED_TOO_LONG, Dead.OUTCO
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`since` and `at` are in seconds since the epoch; `count` and `total` are of what the kind counts."""
+    """`since` is in seconds since the epoch; `count` and `total` are of what the kind counts."""
 
     kind: str
     name: str

@@ -85,6 +85,16 @@ def channel_scope(config: Configuration, channel: str, address: str) -> str:
     return f"{CHANNEL}{channel}@{host}" if host else f"{CHANNEL}{channel}"
 
 
+def scopes_at(config: Configuration, destination: str, channel: str, address: str) -> list[str]:
+    """Return the scopes whose pauses hold back what is for this address, in the order in which it meets them."""
+    return [
+        f"{OPERATOR}{destination}",
+        channel_scope(config, channel, address),
+        f"{DESTINATION}{destination}/{address}",
+        f"limit:{channel}:post:{address}",
+    ]
+
+
 def scopes(config: Configuration) -> list[str]:
     """Return all scopes of this configuration: channels, then each address of each destination."""
     places = [(its, address) for its in config.destinations.values() for address in its.addresses]

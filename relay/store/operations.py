@@ -22,6 +22,7 @@ from relay.store.sealing import text_to_show
 from relay.store.subjects import together
 
 LOOKED = 500  # operations that one page reads
+MOST_ENDED = 5000  # operations of a partition, the newest, among which those that failed are looked for
 STEP = 250  # of them at a time, where most do not fit
 FIELDS = ("state", "run", "facts")
 OF_BATCHES = ("seq:batch.started", "seq:batch.operation.completed", "seq:batch.completed")
@@ -85,6 +86,14 @@ class OperationsPage:
     looked_to: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class FailedOperations:
+    """Newest first; `looked_to`: of what failed before then some may be missing, None if nothing is."""
+
+    rows: Sequence[OperationRow]
+    looked_to: float | None
+
+
 class Operations:
     """Reads them. Every failure is StoreUnavailable."""
 
@@ -121,21 +130,25 @@ class Operations:
         cursor = last.position.dump() if last and more else ""
         return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
 
-    async def failed(self, since: float) -> list[OperationRow]:
-        """Return those that failed since then, newest first, of the newest `looked` of each partition that ended."""
+    async def failed(self, since: float, *, most: int = MOST_ENDED) -> FailedOperations:
+        """Return those that failed since then, of the newest `most` of each partition that ended."""
 
-        async def ended(partition: Partition) -> list[str]:
-            oldest = round((since + KEEP_DOCUMENTS) * 1000)
-            rows = await call(self._redis.zrevrangebyscore(partition.key("over"), "+inf", oldest, 0, self._looked))
-            return [name.decode() for name in rows]
+        async def ended(partition: Partition) -> list[tuple[str, float]]:
+            oldest, key = round((since + KEEP_DOCUMENTS) * 1000), partition.key("over")
+            rows = await call(self._redis.zrevrangebyscore(key, "+inf", oldest, 0, most + 1, withscores=True))
+            return [(name.decode(), ms / 1000 - KEEP_DOCUMENTS) for name, ms in rows]
 
         def may_fit(row: PackedRow) -> bool:
             return row[FIELDS.index("facts")] is not None and any(status in (row[0] or b"") for status in _FAILED)
 
-        names = [name for names in await self._everywhere.of_each(ended) for name in names]
-        rows = (await self._read(names, may_fit)).values()
-        failed = [row for row in rows if row.status in FAILED and row.over and row.last >= since]
-        return sorted(failed, key=lambda row: -row.last)
+        partitions = await self._everywhere.of_each(ended)
+        names = [name for rows in partitions for name, _ in rows[:most]]
+        failed = list[OperationRow]()
+        for begin in range(0, len(names), self._looked):
+            rows = (await self._read(names[begin : begin + self._looked], may_fit)).values()
+            failed += [row for row in rows if row.status in FAILED and row.over and row.last >= since]
+        cut = [rows[most - 1][1] for rows in partitions if len(rows) > most]
+        return FailedOperations(sorted(failed, key=lambda row: -row.last), max(cut, default=None))
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
         """Those with this id, which several tenants may use."""

@@ -1,4 +1,4 @@
-"""What delivering recorded of channels and destinations, with who paused what and how much waits for it."""
+"""States of channels and destinations as delivering recorded them, with who paused what and how much waits for it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

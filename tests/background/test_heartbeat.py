@@ -1,5 +1,6 @@
 """The call that says that all is well: once a minute, only while it is true, and with its address kept secret."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -7,16 +8,20 @@ import pytest
 from aiohttp import web
 
 from relay import metrics
-from relay.background.heartbeat import Heartbeat
+from relay.background.heartbeat import TIMEOUT, Heartbeat
 from relay.background.wellness import Wellness
+from relay.background.wiring import build_lookout
 from relay.dev.standins.slack import Fault
 from relay.domain.deliveries import Each
+from relay.outage import Outage
 from relay.store import Store
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.operating import HOUR, MINUTE, Operating, operating
+from tests.support.patience import patience
 from tests.support.targets import mail
+from tests.support.waiting import until
 
 SECRET = "8c1d9f27-the-secret-of-the-check"
 
@@ -139,6 +144,43 @@ async def test_redirects_are_followed_on_the_same_host_alone(
 
     assert watcher.calls == [f"GET /{SECRET}", *(["GET /moved"] if followed else [])]
     assert metrics.heartbeats.labels("failed")._value.get() == failed + (not followed)
+
+
+async def test_an_address_that_never_answers_holds_up_no_look(
+    open_store: Callable[..., Store], clock: Clock, watcher: Watcher
+) -> None:
+    asked, over, looks = asyncio.Event(), asyncio.Event(), metrics.ticks.labels("operators", "done")._value
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{SECRET}"
+    zone = "timezone: Europe/Berlin"
+    async with operating(open_store, clock, **{zone: f"{zone}\nheartbeat: {url}"}) as relay:
+        schedulers = build_lookout(
+            relay.store,
+            lambda: relay.config,
+            relay.processes[0].lookout,
+            well,
+            clock=clock,
+            period=0.3,
+            outage=Outage(clock),
+        )
+        tasks = [asyncio.create_task(scheduler.run()) for scheduler in schedulers]
+        await asyncio.wait_for(asked.wait(), patience())
+        before = looks.get()
+        async with asyncio.timeout(TIMEOUT / 2):
+            await until(lambda: looks.get() >= before + 2)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    over.set()
+    server.close()
+    await server.wait_closed()
 
 
 @pytest.fixture

@@ -382,6 +382,7 @@ async def test_a_letter_to_a_suppressed_address_stays_and_what_ends_that_is_said
 ) -> None:
     env = running_stage.around.env
     await relay("suppressed", "add", "gone@example.com", "-c", CONFIG, env=env)
+    dry_run = await dead(running_stage, "replay", letter, "--dry-run")
     refused = await dead(running_stage, "replay", letter)
     still = [one.id for one in await running_stage.around.admin.dead()]
     await relay("suppressed", "remove", "gone@example.com", "-c", CONFIG, env=env)
@@ -389,6 +390,7 @@ async def test_a_letter_to_a_suppressed_address_stays_and_what_ends_that_is_said
     replayed = await dead(running_stage, "replay", letter)
 
     lift = "`relay suppressed remove gone@example.com` first"
+    assert (dry_run.status, dry_run.out, dry_run.err) == (refused.status, refused.out, refused.err)
     assert (refused.status, refused.out) == (1, "")
     assert refused.err == f"{short(letter)}: gone@example.com is suppressed: {lift}\n"
     assert still == [letter]

@@ -75,7 +75,7 @@ async def test_what_is_held_is_told_in_one_mail_once_it_is_ended(running_stage: 
     audit = (await relay("audit", "-c", CONFIG, "--json", env=running_stage.around.env)).facts["audit"]
 
     assert {one.recipient for one in german} == {"german@example.com"}
-    assert (ended.status, ended.out) == (0, f"ended {added.facts['added']['id']}; deliveries that are told now: 1\n")
+    assert (ended.status, ended.out) == (0, f"ended {added.facts['added']['id']}; held messages sent now: 1\n")
     assert [one.message["subject"] for one in mails if one.recipient == "english@example.com"] == [
         "While messages were silenced: 2 completed"
     ]
@@ -93,11 +93,12 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
     nothing = await silenced(running_stage, "list")
     await SilenceList(running_stage.around.store).add(silence(now(), reason="Move \x1b[2J", jobs=("Sales *",)))
     done = await silenced(running_stage, "list")
-    await silenced(running_stage, "expire", "s-1")
+    ended = await silenced(running_stage, "expire", "s-1", "--json")
     listed = await silenced(running_stage, "list")
     expired = (await silenced(running_stage, "list", "--expired", "--json")).facts["silences"]
     again = await silenced(running_stage, "expire", "s-1")
 
+    assert ended.facts == {"ended": ["s-1"], "released": {"s-1": 0}}
     assert nothing.out == listed.out == "Nothing is silenced.\n"
     assert "s-1  active" in done.out
     assert "at room, named Sales *" in done.out

@@ -163,6 +163,14 @@ def test_what_failed_in_the_last_day_is_above_what_runs() -> None:
     assert lines[2:4] == ["Failed in the last 24 hours", "  Report of the north  Failed Critical  60s ago"]
 
 
+def test_how_far_back_failures_were_looked_for_is_said() -> None:
+    cut = {"failed_since": NOON - timedelta(hours=2)}
+    lines = shown(facts(failed=1, failures=[failure("Report of the north")], **cut))
+
+    assert lines[2] == "Failed in the last 24 hours  at least 1, back to 09:20"
+    assert shown(facts(**cut))[2] == "Failed in the last 24 hours  at least 0, back to 09:20"
+
+
 def test_destinations_sources_redis_and_the_ledger_say_how_they_are() -> None:
     paused = destination("room", state="failing", failing=1, addresses=2, why="not_in_channel", since=NOON, parked=1)
     sources = [source("builds", unsigned=12), source("nightly")]

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import Notification, Receipt
@@ -18,7 +20,7 @@ from relay.store.settling import Pause
 from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support.clock import Clock
-from tests.support.console import console, more_destinations, open_channels, stage_config
+from tests.support.console import console, more_destinations, open_channels, stage_config, webhook_config
 from tests.support.events import body, event_of
 
 
@@ -26,8 +28,8 @@ async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store,
     async with console(store, clock) as open_console:
         await open_console.act("/destinations/pause", name="room", lasts="2h", reason="<i>Renamed</i>")
         rows = {row["health"]["name"]: row for row in (await open_console.api("/destinations"))["rows"]}
-        assert rows["room"]["pause"]["by"] == "ana"
-        assert rows["team"]["pause"] is None
+        assert (rows["room"]["health"]["state"], rows["room"]["health"]["by"]) == ("paused", "ana")
+        assert rows["team"]["health"]["state"] == "never_tried"
         for page in ("/destinations", "/destination?name=room"):
             assert "&lt;i&gt;Renamed&lt;/i&gt;" in await open_console.page(page)
         assert "goes on" in await open_console.act("/destinations/resume", name="room")
@@ -44,6 +46,21 @@ async def test_resuming_says_what_is_still_in_the_way(store: Store, clock: Clock
         shown = await open_console.act("/destinations/resume", name="english")
 
     assert "english goes on. english@example.com: it waits until email works again: 535 who are you" in shown
+
+
+@pytest.mark.parametrize(
+    ("scope", "notes"),
+    [
+        ("slack@hooks.slack.com", "room goes on. #room: it waits until slack@hooks.slack.com works again: 503"),
+        ("slack", "room goes on: what waited for it goes out."),
+    ],
+)
+async def test_a_webhook_waits_for_its_own_host_alone(store: Store, clock: Clock, scope: str, notes: str) -> None:
+    await OperatorPauses(store).pause("room", "Move", "ana")
+    await store.redis.hset(f"{{relay}}:pause:channel:{scope}", mapping={"since": clock() * 1000, "reason": "503"})
+
+    async with console(store, clock, config=webhook_config()) as open_console:
+        assert notes in await open_console.act("/destinations/resume", name="room")
 
 
 async def test_nonsense_pauses_nothing(store: Store, clock: Clock) -> None:
@@ -219,7 +236,7 @@ async def test_nothing_works_whose_channel_does_not(store: Store, clock: Clock) 
         for name, settings in stage_config().destinations.items()
     }
     assert own["channel_fault"] == "invalid_auth"
-    assert all("ts channel does not work" in text for text in texts)
+    assert all("ts channel is failing" in text for text in texts)
 
 
 async def test_a_limit_that_the_other_side_holds_says_until_when(store: Store, clock: Clock) -> None:
@@ -294,7 +311,7 @@ async def test_whom_operations_ask_for_is_a_destination_as_well(store: Store, cl
     async with console(store, clock, config=config) as page:
         await page.act("/destinations/pause", name=NAME, reason="Too many")
         facts = await page.api("/destinations")
-        assert next(row for row in facts["rows"] if row["health"]["name"] == NAME)["pause"]["by"] == "ana"
+        assert next(row for row in facts["rows"] if row["health"]["name"] == NAME)["health"]["by"] == "ana"
         assert facts["removed"] == []
         its = await page.api(f"/destination?name={NAME}&address=who@example.com")
         assert [row["address"] for row in its["addresses"]] == ["who@example.com", "#asked"]

@@ -22,7 +22,7 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from tests.support.clock import Clock
-from tests.support.console import Open, console, more_destinations
+from tests.support.console import Open, console, more_destinations, webhook_config
 from tests.support.events import body, event_of
 from tests.support.queue import claim, claim_one, send, send_all
 from tests.support.silences import silence
@@ -161,6 +161,21 @@ async def test_what_waits_for_a_paused_destination_says_since_when_and_why(store
 
         assert (row["state"], row["why"]["text"]) == ("waiting", "its destination is paused: channel_not_found")
         assert row["page"] == "/console/destination?name=room"
+
+
+@pytest.mark.parametrize(
+    ("scope", "why"),
+    [("slack@hooks.slack.com", "its channel is paused: 503"), ("slack", "it is in the queue")],
+)
+async def test_what_waits_at_a_webhook_waits_for_its_own_host_alone(
+    store: Store, clock: Clock, scope: str, why: str
+) -> None:
+    async with console(store, clock, config=webhook_config()) as page:
+        await take(page, "operation.started", 0, "room")
+        await store.redis.hset(f"{{relay}}:pause:channel:{scope}", mapping={"since": clock() * 1000, "reason": "503"})
+
+        row = await verdict(page, "room")
+        assert (row["state"], row["why"]["text"]) == ("waiting", why)
 
 
 async def test_what_waits_for_a_destination_that_somebody_paused_says_so(store: Store, clock: Clock) -> None:

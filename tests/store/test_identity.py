@@ -235,6 +235,13 @@ async def test_an_end_of_an_earlier_run_that_comes_after_the_next_is_late(send: 
     assert await statuses(send, *ends, *ends) == ["accepted", "late", "duplicate", "duplicate"]
 
 
+async def test_an_end_before_the_first_that_was_heard_of_leaves_the_next_run_its_number(send: Send) -> None:
+    ends = [of_execution(name, minute, results={"endTime": f"2024-01-20T11:{minute:02}:00Z"})
+            for name, minute in (("b", 8), ("a", 5), ("c", 12))]  # fmt: skip
+
+    assert await statuses(send, *ends, *ends) == ["accepted", "late", "accepted", *["duplicate"] * 3]
+
+
 async def test_a_report_with_another_error_or_end_is_counted_and_in_the_timeline(send: Send, store: Store) -> None:
     before = differing()
     ended = [{"results": {"endTime": f"2024-01-20T11:0{minute}:00Z"}} for minute in (1, 2)]

@@ -46,6 +46,18 @@ async def test_an_operation_with_all_that_is_shown_of_it(store: Store, clock: Cl
     assert row.phase
 
 
+async def test_a_failure_is_found_behind_many_that_ended_since(store: Store, clock: Clock) -> None:
+    since = clock() - 60
+    await tell(store, clock, events.failed(operationId="op-0"))
+    await tell(store, clock, *(events.completed(operationId=f"op-{number}") for number in range(1, 9)))
+
+    operations = Operations(store, looked=3)
+    found, cut = await operations.failed(since), await operations.failed(since, most=4)
+
+    assert (ids(found.rows), found.looked_to) == (["op-0"], None)
+    assert (ids(cut.rows), cut.looked_to) == ([], clock() - 4)
+
+
 @pytest.mark.parametrize("partitions", [1, PARTITIONS])
 async def test_pages_follow_each_other_newest_first(
     open_store: Callable[..., Store], clock: Clock, partitions: int

@@ -1,4 +1,4 @@
-"""Where messages go and come from, and what is below, as lines."""
+"""Channels, destinations, sources and the store as lines of text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,7 +16,7 @@ Row = tuple[Text, Text]  # a name, and how it is
 
 
 def destination_lines(facts: NowFacts, sheet: Sheet) -> list[Line]:
-    """What does not work comes first among channels, and among destinations."""
+    """Return channels, then destinations, each with what is failing first."""
     rows: list[Row] = []
     rows += [(_titled(row.name, "channel"), _channel(row, sheet)) for row in facts.channels]
     rows += [(_titled(row.name, row.channel), _destination(row, sheet)) for row in facts.destinations]

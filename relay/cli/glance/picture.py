@@ -31,8 +31,10 @@ def _lines(facts: NowFacts, sheet: Sheet, unfiltered: NowFacts, pattern: str) ->
         yield from map(Line, _obstacle(obstacle, sheet))
     if facts.redis is None:
         return
-    if facts.failures:
+    if facts.failures or facts.failed_since:
         shown = f"{len(facts.failures):,} of {facts.failed:,}" if facts.failed > len(facts.failures) else ""
+        if facts.failed_since:
+            shown = f"at least {facts.failed:,}, back to {sheet.clock(facts.failed_since)}"
         yield from _section("Failed in the last 24 hours", shown, sheet)
         yield from failure_lines(facts.failures, sheet)
         yield Line(Text())

@@ -75,7 +75,7 @@ async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
 
 async def resume(desk: Desk, form: ResumeForm, who: Who) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
-        left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).broken(form.name)
+        left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).remaining(form.name)
         if left:
             return Done(said("%(name)s goes on. %(notes)s"), {"name": form.name, "notes": "; ".join(left)})
         return Done(said("%(name)s goes on: what waited for it goes out."), {"name": form.name})

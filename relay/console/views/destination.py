@@ -14,7 +14,7 @@ from relay.console.view import Facts, Question, Unknown
 from relay.console.views import parts
 from relay.console.views.addresses import AddressFacts, addresses, looked_up, places
 from relay.console.views.destinations import dynamic_health
-from relay.console.views.persons_pauses import PersonsPause, persons_pauses
+from relay.console.views.parts import DestinationHealth
 from relay.console.words import said
 from relay.policy.destinations import Destination, quiet_at, zone_at
 from relay.policy.recipients import NAME
@@ -91,7 +91,7 @@ class DestinationFacts(Facts):
     domains: list[str]
     mentions: dict[str, list[str]]
     rules: list[str]
-    pause: PersonsPause | None
+    health: DestinationHealth
     channel_fault: str
     quiet_until: datetime | None
     digests: list[DigestFacts]
@@ -132,7 +132,7 @@ async def destination(desk: Desk, question: DestinationQuestion) -> DestinationF
         domains=[*config.dynamic_destinations.email_domains] if not its and config.dynamic_destinations else [],
         mentions={when: [*whom] for when, whom in options.mention.items()},
         rules=[rule.name for rule in config.rules if name in rule.notify],
-        pause=persons_pauses(states).get(name),
+        health=own,
         channel_fault=own.channel_fault,
         quiet_until=moment(quiet.end) if quiet else None,
         digests=await _digests(desk, its) if its and its.mode == "digest" else [],

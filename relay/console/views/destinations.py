@@ -5,19 +5,17 @@ from relay.console.desk import Desk
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.parts import ChannelHealth, DestinationHealth, Throttled
-from relay.console.views.persons_pauses import PersonsPause, persons_pauses
-from relay.policy.reachability import States, channel_scope
+from relay.policy.reachability import OPERATOR, States, channel_scope
 from relay.policy.recipients import NAME
 from relay.store.history import History
 from relay.store.reachability import Reachability
 
 
 class DestinationRow(Facts):
-    """`health` says what does not work there, `pause` who has paused it; `mode` is '' where operations ask for it."""
+    """`health` says what is failing there and who has paused it; `mode` is '' where operations ask for it."""
 
     health: DestinationHealth
     mode: str
-    pause: PersonsPause | None
 
 
 class DestinationsFacts(Facts):
@@ -29,7 +27,7 @@ class DestinationsFacts(Facts):
     channels: list[ChannelHealth]
     throttled: list[Throttled]
     rows: list[DestinationRow]
-    removed: list[PersonsPause]
+    removed: list[DestinationHealth]
 
 
 async def destinations(desk: Desk, _question: NoQuestion) -> DestinationsFacts:
@@ -38,21 +36,18 @@ async def destinations(desk: Desk, _question: NoQuestion) -> DestinationsFacts:
     states = await Reachability(desk.store, partial=True).states(config, desk.clock())
     waiting, due = await desk.admin.waiting(names, desk.clock()), await desk.admin.oldest_due(names)
     channels, health = await parts.channels(desk, states, waiting, due)
-    pauses = persons_pauses(states)
-    rows = [
-        DestinationRow(health=row, mode=config.destinations[row.name].mode, pause=pauses.get(row.name))
-        for row in health
-    ]
+    rows = [DestinationRow(health=row, mode=config.destinations[row.name].mode) for row in health]
     if config.dynamic_destinations:
         health_there = await dynamic_health(desk, config, states)
-        rows.append(DestinationRow(health=health_there, mode="", pause=pauses.get(NAME)))
-    there = {row.health.name for row in rows}
+        rows.append(DestinationRow(health=health_there, mode=""))
+    paused = {scope.removeprefix(OPERATOR) for scope in states if scope.startswith(OPERATOR)}
+    removed = sorted(paused - {row.health.name for row in rows})
     rows.sort(key=lambda row: row.health.state in ("works", "never_tried"))
     return DestinationsFacts(
         channels=[row for row in channels if row.state == "failing"],
         throttled=await parts.throttled(desk),
         rows=rows,
-        removed=[pause for name, pause in pauses.items() if name not in there],
+        removed=[parts.destination_health(name, "", [], states, None) for name in removed],
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from relay.console.desk import Desk, Vantage
 from relay.console.phrases import Phrase, phrase
+from relay.console.times import moment
 from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.obstacles import Obstacle, obstacles
@@ -38,7 +39,7 @@ class NowFacts(Facts):
     """`checks` says of each part of relay what is the matter; what is as it should be is not named.
 
     `obstacles` says the same in words, with what operators were told beside it. `failed` operations are those of the
-    last 24 hours, of which `failures` has the gravest.
+    last 24 hours, of which `failures` has the gravest; `failed_since`: the look went back to then alone.
     """
 
     ready: bool
@@ -46,6 +47,7 @@ class NowFacts(Facts):
     obstacles: list[Obstacle]
     durability: str
     failed: int = 0
+    failed_since: datetime | None = None
     failures: list[OperationListed] = Field(default_factory=list)
     running: int = 0
     stalled: int = 0
@@ -73,7 +75,7 @@ class NowFacts(Facts):
         if faults:
             several = said("%(count)s things stand in the way")
             return "bad" if down else "warn", phrase(several if faults > 1 else ONE_FAULT, count=faults)
-        if self.failed:
+        if self.failed and not self.dead:
             several = said("%(count)s operations failed in the last 24 hours")
             return "warn", phrase(several if self.failed > 1 else ONE_FAILED, count=self.failed)
         if self.dead or self.stalled:
@@ -131,8 +133,9 @@ async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
         checks=facts.checks,
         obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance),
         durability=facts.durability,
-        failed=len(failed),
-        failures=[listed(row) for row in sorted(failed, key=_gravity)[:MOST_FAILURES]],
+        failed=len(failed.rows),
+        failed_since=moment(failed.looked_to),
+        failures=[listed(row) for row in sorted(failed.rows, key=_gravity)[:MOST_FAILURES]],
         running=counts.running,
         stalled=counts.stalled,
         waiting=waiting,
@@ -151,7 +154,7 @@ async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
 
 
 def _gravity(row: OperationRow) -> int:
-    """What is Critical first; of the same priority the newest stays first."""
+    """Return the rank of its priority, Critical first; of the same priority the newest stays first."""
     return -PRIORITIES.index(row.priority) if row.priority in PRIORITIES else 0
 
 

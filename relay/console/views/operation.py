@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
+from relay.config import Config
 from relay.console.desk import Desk
 from relay.console.permalinks import permalink
 from relay.console.times import moment
@@ -25,6 +27,7 @@ from relay.domain.usual import usual
 from relay.errors import AmbiguousId
 from relay.operating.folding import Repeated, fold
 from relay.operating.timeline import facts_of
+from relay.policy.reachability import scopes_at
 from relay.policy.rules import decide
 from relay.policy.silences import Silences
 from relay.store.history import History
@@ -106,16 +109,16 @@ async def _judged(
     waits: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     config = desk.config()
-    channels = {name: destination.channel for name, destination in config.destinations.items()}
+    scopes = _scopes(config, timeline)
     newest = events[-1] if events else None
     reached = decide(newest, config.rules).reached if newest else ()
     around = Around(
-        paused=await _paused(desk, timeline, channels),
+        paused=await _paused(desk, scopes),
         gates={row.destination: row.gates for row in reached},
         sent=_sent(ended),
         dead=_dead(ended),
         waiting={name: len(ids) for name, ids in waits.items()},
-        channels=channels,
+        scopes=scopes,
     )
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(desk.store).read("")).silences or ())
@@ -138,16 +141,18 @@ def _reaches_back(timeline: Iterable[Mapping[str, Any]]) -> bool:
     return any(line["what"] == "accepted" for line in timeline)
 
 
-async def _paused(
-    desk: Desk, timeline: Iterable[Mapping[str, Any]], channels: Mapping[str, str]
-) -> dict[str, tuple[datetime | None, str]]:
-    """What is paused of the places that its messages are for."""
-    places = {(line["destination"], line["address"]) for line in timeline if line.get("address")}
-    scopes = {f"channel:{channels[name]}" for name, _ in places if name in channels}
-    scopes |= {f"destination:{name}/{address}" for name, address in places}
-    scopes |= {f"operator:{name}" for name, _ in places}
-    scopes |= {f"limit:{channels[name]}:post:{address}" for name, address in places if name in channels}
-    paused = await desk.admin.paused(sorted(scopes))
+def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return by destination the scopes whose pauses hold back its messages."""
+    scopes: dict[str, list[str]] = {}
+    for name, address in sorted({(line["destination"], line["address"]) for line in timeline if line.get("address")}):
+        destination = config.destinations.get(name)
+        channel = destination.channel if destination else ""
+        scopes.setdefault(name, []).extend(scopes_at(config, name, channel, address))
+    return scopes
+
+
+async def _paused(desk: Desk, scopes: Mapping[str, Sequence[str]]) -> dict[str, tuple[datetime | None, str]]:
+    paused = await desk.admin.paused([*chain.from_iterable(scopes.values())])
     return {scope: (moment(since), why) for scope, (since, why) in paused.items()}
 
 

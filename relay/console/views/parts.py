@@ -53,7 +53,7 @@ class ChannelHealth(Facts):
 
 
 class DestinationHealth(Facts):
-    """`state` is never_tried, works, failing or paused (`by` somebody); `since` when, and `why`.
+    """`state` is never_tried, works, failing or paused (`by` somebody, perhaps `until` then); `since` when, and `why`.
 
     Where it fails that is of the address that has failed longest; `failing` of its `addresses` do. `channel_fault` is
     why its channel fails, '' if it does not: then nothing is sent there either. `parked` has what waits for all that.
@@ -65,6 +65,7 @@ class DestinationHealth(Facts):
     since: datetime | None
     why: str
     by: str = ""
+    until: datetime | None = None
     addresses: int
     failing: int
     channel_fault: str = ""
@@ -153,6 +154,7 @@ def places_of(config: Config, its: Destination) -> list[tuple[str, str]]:
 def destination_health(
     name: str, channel: str, places: Sequence[tuple[str, str]], states: States, last: float | None
 ) -> DestinationHealth:
+    """Return how it is; `places` are the scopes of its addresses, each with its channel's, `last` the last delivery."""
     nothing = State()
     own = [states.get(scope, nothing) for scope, _ in places]
     failing = [state for state in own if state.fails]
@@ -170,6 +172,7 @@ def destination_health(
         since=moment(state.since),
         why=state.cause,
         by=state.by,
+        until=moment(state.until),
         addresses=len(places),
         failing=len(failing),
         channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),

@@ -76,6 +76,7 @@ class Around:
     sent    of each destination the newest that arrived: its link and the name of its copy
     dead    of each destination the newest of its messages that died, where its address got none since
     waiting of each destination how many messages wait for it
+    scopes  of each destination those whose pauses hold back its messages
     """
 
     paused: Mapping[str, tuple[datetime | None, str]]
@@ -83,7 +84,7 @@ class Around:
     sent: Mapping[str, tuple[str, str]]
     dead: Mapping[str, Ended]
     waiting: Mapping[str, int]
-    channels: Mapping[str, str]
+    scopes: Mapping[str, Sequence[str]]
 
 
 def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
@@ -156,11 +157,7 @@ def _why(name: str, track: Track, around: Around) -> tuple[Phrase | None, Phrase
 
 def _waits(name: str, track: Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
     last: Line = track.last or {}
-    channel = around.channels.get(name, "")
-    scopes = [f"operator:{name}", f"channel:{channel}"]
-    for address in sorted(track.addresses):
-        scopes += [f"destination:{name}/{address}", f"limit:{channel}:post:{address}"]
-    for scope in scopes:
+    for scope in around.scopes.get(name, ()):
         if scope in around.paused:
             _, reason = around.paused[scope]
             kind = scope.partition(":")[0]
