@@ -58,7 +58,7 @@ async def dynamic_health(desk: Desk, config: Config, states: States) -> Destinat
         for channel, address in dynamic_addresses(config)
     ]
     reader = Reachability(desk.store, partial=True)
-    own = await reader.of([scope for place in places for scope in place], [*config.channels])
+    own = await reader.of([scope for pair in places for scope in pair], [*config.channels])
     last = await History(desk.store, partial=True).last_delivered([NAME])
     allowed = config.dynamic_destinations
     channels = [name for name, listed in (allowed.by_channel if allowed else {}).items() if listed]
