@@ -117,7 +117,7 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: Url = ""
     max_body: Size = 2**20
-    max_body_memory: Memory = 64 * 2**20  # for all bodies that are being received
+    max_body_memory: Memory = 32 * 2**20  # for all bodies that are being received
     max_connections: Annotated[int, Field(ge=16, le=100_000)] = 800
     trusted_proxies: Annotated[tuple[Network, ...], one_or_more, Field(max_length=100)] = ()
     tls: Tls | None = None

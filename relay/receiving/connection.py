@@ -27,6 +27,7 @@ Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 CROWDED = "relay has as many connections at present as it can take. Send it again."
 FORWARDED = "X-Forwarded-For"
 MOST_HEADERS = 32 * 1024  # bytes of all headers together: memory that a stranger gets before anything is known of it
+KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take, and one read give, four times as many
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
 TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
@@ -112,6 +113,7 @@ class GuardedConnection(web.RequestHandler):
             self._refuse(obstacle)
             return
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
         self._wire.set_write_buffer_limits(high=1, low=0)  # so that all of an answer is awaited, to its last byte
         self.waiting_since = self._idle_from = self._clock()
 

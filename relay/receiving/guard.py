@@ -88,3 +88,4 @@ class Guard:
         self.admission.all_busy = False  # who sends its headers slowly becomes idle by time alone
         self._open.set(len(self.connections))
         metrics.body_bytes.set(self.bodies.used)
+        self.bodies.trim()

@@ -11,7 +11,6 @@ from relay.receiving.bodies import Bodies, count_refused
 from relay.receiving.connection import GuardedConnection
 from relay.receiving.problems import HttpProblem
 
-PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
 
@@ -46,28 +45,26 @@ async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: 
     except (web.RequestPayloadError, ConnectionError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and request.transport is not None:
             raise  # aiohttp's, if the sender had hung up before its body was asked for
-        raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from error
+        # The stream keeps the error, whose traceback keeps the stream and what it has read, until the collector comes.
+        cause = error.with_traceback(None)
+        raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from cause
 
 
 async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: int) -> bytes:
     connection = request.protocol
-    if isinstance(connection, GuardedConnection):
-        bodies, hold = connection.guard.bodies, connection.hold
-    else:
-        bodies = Bodies(sys.maxsize)
-        hold = bodies.take
-    pieces: list[bytes] = []  # as they come: a buffer that grows is moved again and again, and leaves gaps
+    guarded = connection if isinstance(connection, GuardedConnection) else None
     size, begun = 0, asyncio.get_running_loop().time()
-    with bodies.coming() as coming:
+    with (guarded.guard.bodies if guarded else Bodies(sys.maxsize)).coming() as coming:
         async with coming.waiting(seconds) as deadline:
             async for piece in request.content.iter_any():
                 size += len(piece)
                 _check_size(size, most)
-                coming.grow(len(piece) + PIECE)
-                hold(len(piece) + PIECE)
-                pieces.append(piece)
+                coming.add(piece)
                 deadline.reschedule(begun + seconds + size / slowest)
-    return b"".join(pieces)
+        body = coming.joined()
+    if guarded:
+        guarded.hold(len(body))
+    return body
 
 
 async def expect_later(_request: web.Request) -> None:

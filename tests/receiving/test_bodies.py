@@ -18,22 +18,22 @@ EVENT = json.dumps(body()).encode()
 
 
 async def test_the_biggest_that_is_still_coming_makes_room_for_what_is_smaller() -> None:
-    bodies = Bodies(100)
+    bodies = Bodies(1000)
 
     with bodies.coming() as big, bodies.coming() as small:
-        for coming, size in ((big, 60), (small, 30)):
-            coming.grow(size)
-            bodies.take(size)
-        bodies.take(20)
+        big.add(bytes(600))
+        small.add(bytes(300))
+        bodies.take(200)
 
         assert (big.displaced, small.displaced) == (True, False)
+        assert bodies.used == small.size + 200
         with pytest.raises(HttpProblem, match="more at present"):
-            big.grow(1)
-        bodies.take(40)  # what it gives back counts as free already
+            big.add(b"x")
+        with pytest.raises(HttpProblem, match="more at present"):
+            big.joined()
         with pytest.raises(HttpProblem):
-            bodies.take(30)  # nothing that is bigger is left
-        bodies.give_back(60)
-        assert bodies.used == 90
+            bodies.take(500)  # nothing that is bigger is left
+    assert bodies.used == 200
 
 
 async def test_what_fits_nowhere_is_refused_and_asked_to_come_again() -> None:

@@ -75,6 +75,11 @@ class RunningRelay:
         """SIGTERM, and its exit status."""
         return await self._end(signal.SIGTERM)
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def send_signal(self, number: int) -> None:
         assert self._process
         self._process.send_signal(number)
