@@ -222,7 +222,7 @@ async def test_watch_as_json_is_a_line_for_each_state_and_leaves_by_how_it_ended
     ("arguments", "code", "message"),
     [
         (["status", "op-unknown"], 1, "404 Not Found: This project has no operation op-unknown."),
-        (["watch", "../x"], 1, "422"),
+        (["watch", "../x"], 1, "'../x': expected an id without '.' and '..' between slashes"),
         (["list", "--status", "Runing"], 1, "status: input should be 'Initiated', 'Running'"),
         (["start", "--name", "x"], 2, "There is no operationType: say --type"),
         (["start", "--type", "x"], 2, "There is no operationName: say --name"),

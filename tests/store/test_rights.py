@@ -77,7 +77,6 @@ async def test_who_comes_to_the_console(server: RedisServer, administrator: Redi
     await sessions.forget("an-id")
     await sessions.lay("a-link", Link("viewer", "root@host"), 60)
     await sessions.take("a-link")
-    await sessions.first(1)
     await Tries(store).begin("jana", "127.0.0.1", clock())
     await Tries(store).right("jana", "127.0.0.1")
     await store.aclose()

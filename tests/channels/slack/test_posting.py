@@ -150,7 +150,7 @@ class TestLiveMessage:
 
         error = await failing(channel, kind="live", thread=first.thread)
 
-        assert decision(error) == (False, "", False)
+        assert decision(error) == (False, "channel", False)
 
 
 class TestReplies:
