@@ -31,6 +31,8 @@ from relay.store import Store
 
 log = structlog.get_logger(__name__)
 
+UNLIMITED = 0.01  # seconds between two calls below which a limit says that there is none
+
 
 class DeliveryChannel(Protocol):
     """The part of a channel that an attempt uses."""
@@ -90,7 +92,7 @@ class Attempts:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        async with self._brakes.turn([] if delivery.edits else _limits_of(delivery, channel)) as is_mine:
+        async with self._brakes.turn(_in_turn(delivery, channel)) as is_mine:
             wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # asked for since it was claimed
             if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
                 await self._stored(delivery, lambda: self._store.release(delivery, wait))
@@ -250,16 +252,18 @@ class Attempts:
                 await gave_up(delivery.event.document, str(error))
 
 
-def _limits_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
-    """The scopes of the limits that its call is under."""
-    of_new, of_edit = channel.limits(delivery.address)
-    return [f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new)]
+def _in_turn(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
+    """The limits of a new message that are low enough for the other side to throttle."""
+    of_new, _ = channel.limits(delivery.address)
+    return [] if delivery.edits else [limit.name for limit in of_new if limit.period >= UNLIMITED]
 
 
 def _scopes_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
     """What must not be paused for it to be sent."""
+    of_new, of_edit = channel.limits(delivery.address)
+    limits = [f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new)]
     ahead = delivery.trial.probe is not None  # of what waits for the end of that pause
-    return [*_limits_of(delivery, channel), *([] if ahead else [delivery.scope])]
+    return limits if ahead else [*limits, delivery.scope]
 
 
 def _asking(delivery: Delivery) -> str:
