@@ -6,8 +6,6 @@ stranger nothing, cannot keep out the many events that are small and come whole.
 """
 
 import asyncio
-import contextlib
-import ctypes
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -16,7 +14,6 @@ from relay.receiving.problems import HttpProblem
 
 MOST = 32 * 2**20
 PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
-LARGE = 16 * 2**20  # bytes that bodies have given back, after which memory is returned to the system
 DETAIL = "relay is receiving more at present than it has memory for. Send it again."
 
 count_refused = metrics.Prepared(metrics.bodies_refused)
@@ -72,7 +69,7 @@ class Coming:
 
 
 class Bodies:
-    """A budget of `most` bytes. `used` is what is taken of it, `peak` the most that was since `trim` looked."""
+    """A budget of `most` bytes. `used` is what is taken of it, `peak` the most since a sweep."""
 
     def __init__(self, most: int = MOST) -> None:
         self.most = most
@@ -102,18 +99,6 @@ class Bodies:
         finally:
             self._coming.discard(body)
             body.release()
-
-    def trim(self) -> None:
-        """Return to the system what large bodies have left in the allocator, which keeps it for good otherwise: 300
-        uploads of 1 MiB left 77 to 117 MB. It takes up to 20 ms, so not after small ones."""
-        if self.peak - self.used >= LARGE:
-            self.peak = self.used
-            _release_free_memory()
-
-
-def _release_free_memory() -> None:
-    with contextlib.suppress(AttributeError):  # of glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def no_memory() -> HttpProblem:

