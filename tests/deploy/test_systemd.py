@@ -23,7 +23,7 @@ TYPED = {
     for page in ("hardening", "backup")
 }
 SENDS = (
-    ". /etc/relay/relay.env; exec /opt/relay/bin/relay send /opt/relay/source/tests/data/event.json "
+    ". /etc/relay/relay.env; exec /opt/relay/bin/relay send /opt/relay/source/tests/data/event.json --now "
     "--to http://127.0.0.1:8080/webhooks/async-operations --secret env:RELAY_WEBHOOK_SECRET"
 )
 HOOK = re.search(r"^(#!/bin/sh -e\n.*?)^```$", (ROOT / "docs/deployment.md").read_text("utf-8"), re.M | re.S)

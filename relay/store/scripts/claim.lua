@@ -56,10 +56,7 @@ local function stale_reason(id, d)
   if not converges(kind) and PASSING[d.name] then
     local o = operation_record(d.operation)
     if o:get('rank') == TERMINAL and o:get('seq') > seq then return 'the run is over' end
-    if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then
-      if tonumber(d.unknowns) > 0 then record_alarm_sent(d) end -- it may have arrived
-      return 'it goes on again'
-    end
+    if d.name == 'operation.stalled' and not is_stalled(o, d.operation) then return 'it goes on again' end
     if d.raised and (o:number(alarm_field(d.lane)) or 0) < tonumber(d.raised) then return 'its alarm was not delivered' end
   end
 end

@@ -2,6 +2,7 @@
 --- @include "ledger"
 --- @include "lanes"
 --- @include "history"
+--- @include "watched"
 
 -- These show what is so when they are sent: a newer one replaces an older one, and one that is repeated does no harm.
 local function converges(kind) return kind == 'live' or kind == 'rolling' end
@@ -89,8 +90,10 @@ end
 -- these were marked.
 local function doubt(id)
   local key = delivery_key(id)
-  local marked = redis.call('HGET', key, 'marked') or now
+  local d = redis.call('HMGET', key, 'marked', 'name', 'operation', 'lane', 'created')
+  local marked = d[1] or now
   count('unknown_outcomes')
+  record_alarm_sent({name = d[2], operation = d[3], lane = d[4], created = d[5]}) -- whatever becomes of it: who may have it hears its end
   redis.call('HINCRBY', key, 'unknowns', 1)
   redis.call('HSETNX', key, 'doubted', marked)
   redis.call('HSET', key, 'repeated', marked)

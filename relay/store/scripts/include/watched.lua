@@ -16,7 +16,7 @@ local function alarm_field(lane) return 'alarm:' .. lane:match('^[^/]+') end
 local function record_alarm_sent(d)
   local o = d.name == 'operation.stalled' and operation_record(d.operation)
   if o and o:get('state') then
-    o:set(alarm_field(d.lane), now)
+    o:set(alarm_field(d.lane), math.max(now, tonumber(d.created or '0'))) -- the clock may have been set back since
     o:write()
   end
 end
