@@ -344,7 +344,7 @@ class TestOnATerminal:
             await screen.shows("0 running")
             screen.command.send_signal(signal.SIGTSTP)
             await until(lambda: Path(f"/proc/{screen.command.pid}/stat").read_text().rpartition(") ")[2][0] == "T")
-            assert screen.as_before
+            await until(lambda: screen.as_before)  # what it wrote last is read a moment later
             screen.command.send_signal(signal.SIGCONT)
             await until(lambda: screen.wrote.count("\x1b[?1049h") == 2)
             screen.type("q")
