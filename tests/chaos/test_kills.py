@@ -94,7 +94,10 @@ class Load:
 
 
 async def check(around: Surroundings, load: Load) -> None:
-    """Nothing acknowledged was lost; a message came twice only where its outcome was unknown."""
+    """Nothing acknowledged was lost; a message came again only after an outcome that nobody could know.
+
+    A mail that two kills hit comes three times: an unknown outcome is repeated, and never a reason to give up.
+    """
     ledger = await around.settled()
     assert ledger.imbalance == 0
     mails = Counter((mail.recipient, mail.id) for mail in around.inbox.mails)
@@ -105,7 +108,6 @@ async def check(around: Surroundings, load: Load) -> None:
     for recipient in ("english@example.com", "german@example.com"):
         assert told[recipient] + dead >= accepted
     repeats = sum(count - 1 for count in mails.values())
-    assert all(count <= 2 for count in mails.values())
     assert repeats <= ledger.counts.get("unknown_outcomes", 0)
     assert around.slack.violations == []
     print(f"acked {len(load.acknowledged)}, lost 0, repeated {repeats} of {ledger.counts.get('unknown_outcomes', 0)} "
