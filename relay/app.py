@@ -70,7 +70,6 @@ class Relay:
         env: Mapping[str, str],
         *,
         role: Role = "all",
-        reuse_port: bool = False,
         lease: float = LEASE,
         grace: float = GRACE,
         period: float = PERIOD,
@@ -85,7 +84,7 @@ class Relay:
         self._clock = clock
         self._shutdown = Shutdown(grace)
         self._coordinator = Coordinator(path, env)
-        self._front = Front(self._coordinator, env, clock, receives=self._receives, reuse_port=reuse_port)
+        self._front = Front(self._coordinator, env, clock, receives=self._receives)
         self._socket: PressSocket | None = None
         self.started = asyncio.Event()
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
 
-from relay import metrics
 from relay.background.collecting import Collecting
 from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
@@ -39,13 +38,11 @@ class Front:
         clock: Callable[[], float],
         *,
         receives: bool,
-        reuse_port: bool,
     ) -> None:
         self._coordinator = coordinator
         self._env = env
         self._clock = clock
         self._receives = receives
-        self._reuse_port = reuse_port
         server = coordinator.config().server
         self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
@@ -55,7 +52,7 @@ class Front:
         self, ingest: IngestEvent, health: Health, outage: Outage, collecting: Collecting, tracing: Tracing | None
     ) -> Receiver:
         """What takes events. Sources and certificates are read anew with the configuration."""
-        server, directory = self._coordinator.config().server, self._env.get("PROMETHEUS_MULTIPROC_DIR")
+        server = self._coordinator.config().server
         receiver = Receiver(
             self._sources(),
             ingest,
@@ -66,7 +63,6 @@ class Front:
             public_url=server.public_url,
             outage=outage,
             refusals=collecting.refusals,
-            registry=metrics.shared(directory) if directory else metrics.REGISTRY,
             tracing=tracing,
         )
 
@@ -112,7 +108,7 @@ class Front:
             self.certificates,
             guard=self._guard(),
             direct=receiver,
-            reuse_port=self._reuse_port,
+            reuse_port=server.reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
         return listeners

@@ -1,57 +1,20 @@
-"""What relay counts, shown by any one of several processes, and explained on a page."""
+"""What relay counts, and the page that explains it."""
 
 import ast
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from prometheus_client import CollectorRegistry, Histogram
 
 from relay import metrics
 from relay.store.audit import DEEDS
 from tests.support.commands import ROOT
 from tests.support.measured import Metric, counted
-from tests.support.patience import patience
 
-COUNT = (
-    "from relay import metrics; metrics.events.labels('ops', 'accepted').inc(); "
-    "metrics.ack_seconds.of('ops').observe(0.02); metrics.hand_on()"
-)
-SHOW = "import sys; from relay import metrics; print(metrics.exposition(metrics.shared(sys.argv[1])).decode())"
 ROW = re.compile(r"^\| `(relay_\w+)` \| (\w+) \| ([\w, ]*?) ?\| (.+?) \|", re.M)
 ACTION_AT = {"act": 0, "open_act": 0, "Acting": 0, "Act": 1}  # of what begins an act, which argument says its action
 BOUNDS = (0.001, 0.1, 1)
-
-
-def run(program: str, directory: Path) -> str:
-    env = os.environ | {"PROMETHEUS_MULTIPROC_DIR": f"{directory}"}
-    command = [sys.executable, "-c", program, f"{directory}"]
-    return subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=patience()).stdout
-
-
-@pytest.mark.slow
-def test_the_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:
-    run(COUNT, tmp_path)
-    run(COUNT, tmp_path)
-
-    shown = run(SHOW, tmp_path)
-
-    assert 'relay_events_total{outcome="accepted",source="ops"} 2.0' in shown
-    assert 'relay_ack_seconds_bucket{le="0.01",source="ops"} 0.0' in shown
-    assert 'relay_ack_seconds_bucket{le="0.025",source="ops"} 2.0' in shown
-    assert 'relay_ack_seconds_sum{source="ops"} 0.04' in shown
-
-
-@pytest.mark.slow
-def test_what_is_forgotten_is_nought_where_there_are_several_processes(tmp_path: Path) -> None:
-    run("from relay import metrics; metrics.queued.labels('email').set(7); metrics.forget(metrics.queued, 'email')",
-        tmp_path)  # fmt: skip
-
-    assert 'relay_queued{channel="email"} 0.0' in run(SHOW, tmp_path)
 
 
 def test_what_is_tallied_is_shown_as_if_it_had_been_observed_at_once() -> None:

@@ -73,7 +73,8 @@ class Figures:
         """Show no more of those that the configuration has no longer: nobody would ever set them again."""
         for channel in channels:
             for gauge in (metrics.queued, metrics.due_age):
-                metrics.forget(gauge, channel)
+                gauge.labels(channel).set(0)  # a reference to it may live on
+                gauge.remove(channel)
 
     async def _server(self) -> None:
         signs = await self._store.signs()

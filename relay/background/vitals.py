@@ -19,7 +19,6 @@ class Vitals:
     def __init__(self) -> None:
         self._cpu = 0.0
         metrics.build_info.labels(__version__).set(1)
-        metrics.processes.set(1)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -11,8 +11,6 @@ Without, in this module:
 Without, elsewhere:
 - pydantic's validators of what is only a part of something, or of a document of the platform's that never comes
   (`defer_build` in relay/configfile/validation.py and relay/platform/models.py). 40 ms.
-- a supervisor does without all that its processes work with (relay/supervisor/__init__.py), the store's client among
-  it (relay/store/__init__.py): 28 MB instead of 81.
 
 Later:
 - what relay's messages share is compiled once it is ready, by another process (relay/rendering/precompiled.py). 0.2 s,

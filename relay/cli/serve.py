@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,6 @@ from relay.errors import ConfigError, RelayError, TemplateError
 
 if TYPE_CHECKING:
     from relay.app import Relay, Role
-    from relay.supervisor import Supervisor
 
 
 def run_loop(main: Coroutine[Any, Any, None]) -> None:
@@ -33,13 +32,8 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     "--role", type=click.Choice(["all", "receive", "deliver"]), default="all", show_default=True,
     help="What this process does; several may share one Redis.",
 )  # fmt: skip
-@click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, show_default=True,
-    help="How many processes share the ports and the Redis.",
-)  # fmt: skip
 @log_options
-@click.option("--supervised", "line", type=int, default=None, hidden=True)  # the number of its end of the line
-def serve(config: Path, role: "Role", processes: int, *, level: str, form: str | None, line: int | None) -> None:
+def serve(config: Path, role: "Role", *, level: str, form: str | None) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
 
     Both stop with grace: what is being sent is finished, and all is over within 30 s. SIGTERM first lets load balancers
@@ -50,11 +44,7 @@ def serve(config: Path, role: "Role", processes: int, *, level: str, form: str |
     configure(machine=form == "json", level=level)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: its default is to end us
     try:
-        if processes > 1:
-            logs = ("--log-level", level, "--log-format", form)
-            _supervise(config, role, processes, logs)
-        else:
-            _serve_alone(config, role, line)
+        _run(config, role)
     except RelayError as error:
         _end(error, form)
 
@@ -68,45 +58,21 @@ def _end(error: RelayError, form: str) -> NoReturn:
     raise SystemExit(1)
 
 
-def _supervise(path: Path, role: "Role", processes: int, logs: Sequence[str]) -> None:
-    from relay.supervisor import AlreadySaid, Supervisor  # noqa: PLC0415 - and nothing of what its processes need
-
-    supervisor = Supervisor(path, dict(os.environ), role=role, count=processes, options=logs)
-    try:
-        asyncio.run(_serve(supervisor))
-    except AlreadySaid:
-        raise SystemExit(1) from None
-    except OSError as error:
-        raise _stopped(error) from None
-
-
-def _serve_alone(path: Path, role: "Role", line: int | None) -> None:
-    """`line` leads to the supervisor, where there is one."""
+def _run(path: Path, role: "Role") -> None:
     with collecting_nothing(), absent("opentelemetry"):
-        from relay.app import Relay  # noqa: PLC0415 - `--help` and the supervisor need none of it
-        from relay.supervisor.inside import orders  # noqa: PLC0415
-
-    env = dict(os.environ)
-    if line is not None:
-        env |= orders(line, path, env)
-    service = Relay(path, env, role=role, reuse_port=line is not None)
+        from relay.app import Relay  # noqa: PLC0415 - `--help` needs none of it
     try:
-        run_loop(_serve(service, alone=line is None))
+        run_loop(_serve(Relay(path, dict(os.environ), role=role)))
     except OSError as error:
-        raise _stopped(error) from None
+        raise RelayError(f"relay cannot serve: {error.strerror or error}") from None
 
 
-def _stopped(error: OSError) -> RelayError:
-    return RelayError(f"relay cannot serve: {error.strerror or error}")
-
-
-async def _serve(service: "Supervisor | Relay", *, alone: bool = True) -> None:
+async def _serve(service: "Relay") -> None:
     loop = asyncio.get_running_loop()
 
     def drain() -> None:
         service.drain()
-        if alone:  # one of several may hear the same SIGTERM twice: from systemd, and from the process that keeps it
-            loop.add_signal_handler(signal.SIGTERM, service.stop)
+        loop.add_signal_handler(signal.SIGTERM, service.stop)
 
     loop.add_signal_handler(signal.SIGTERM, drain)
     loop.add_signal_handler(signal.SIGINT, service.stop)

@@ -115,6 +115,7 @@ class Server(Section):
 
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    reuse_port: bool = False  # other relays on this machine listen on the same port (SO_REUSEPORT)
     public_url: Url = ""
     max_body: Size = 2**20
     max_body_memory: Memory = 32 * 2**20  # for all bodies that are being received

@@ -1,13 +1,12 @@
 """What relay counts, for Prometheus. Labels are names of the configuration and words of the code, never of a payload.
 
-With several processes, the program sets PROMETHEUS_MULTIPROC_DIR before this package is imported, and scrapes the
-registry that `shared` makes. docs/metrics.md says of each what it means and what to do.
+docs/metrics.md says of each what it means and what to do.
 """
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from relay.metrics.counting import Prepared, Tallied, Tally, begin_at_nought, exposition, forget, hand_on, shared
+from relay.metrics.counting import Prepared, Tallied, Tally, begin_at_nought, exposition, hand_on
 from relay.metrics.delivering import (
     attempts,
     compose_seconds,
@@ -48,7 +47,6 @@ from relay.metrics.itself import (
     left_stalled,
     loop_lag,
     operators_told,
-    processes,
     ready,
     reloads,
     resident_memory,
@@ -111,7 +109,6 @@ __all__ = [
     "durability_short",
     "events",
     "exposition",
-    "forget",
     "fsyncs_delayed",
     "given_up",
     "hand_on",
@@ -126,7 +123,6 @@ __all__ = [
     "operators_told",
     "partitions_away",
     "pauses",
-    "processes",
     "quarantine_bodies",
     "quarantined",
     "queued",
@@ -143,7 +139,6 @@ __all__ = [
     "script_failures",
     "script_seconds",
     "send_seconds",
-    "shared",
     "signatures_refused",
     "signatures_verified",
     "silences",

@@ -1,11 +1,9 @@
-"""How counts are kept and shown: once for each process, and added up where there are several."""
+"""Keep counts and show them."""
 
-import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 
 Label = str
 
@@ -30,13 +28,6 @@ def begin_at_nought(counter: Counter, labels: Iterable[Sequence[Label]]) -> None
         counter.labels(*values)
 
 
-def forget(gauge: Gauge, *labels: Label) -> None:
-    """Show this no more; as 0 where there are several processes, in whose files prometheus_client removes nothing."""
-    gauge.labels(*labels).set(0)
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        gauge.remove(*labels)
-
-
 class Tally:
     """What was measured under one label since it was last handed on, by the bounds of a histogram."""
 
@@ -59,7 +50,7 @@ class Tally:
 class Tallied:
     """A histogram with one label for what is measured with every event: kept in plain numbers, and handed on together.
 
-    `Histogram.observe` takes 0.6 us, and 1.6 with several processes; this takes 0.1. prometheus_client has no public
+    `Histogram.observe` takes 0.6 us; this takes 0.1. prometheus_client has no public
     way to hand on many at once, so this knows where a histogram keeps them; tests/test_metrics.py compares the two.
     """
 
@@ -96,10 +87,3 @@ def exposition(registry: CollectorRegistry = REGISTRY) -> bytes:
     """Everything counted, in the text format of `CONTENT_TYPE_LATEST`."""
     hand_on()
     return generate_latest(registry)
-
-
-def shared(directory: str) -> CollectorRegistry:
-    """The counts of all processes that keep theirs in this directory, added up at each scrape."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, directory)  # type: ignore[no-untyped-call]  # has no annotations
-    return registry

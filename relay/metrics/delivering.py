@@ -35,23 +35,16 @@ send_seconds = Histogram(
 slack_socket_connected = Gauge(
     "relay_slack_socket_connected",
     "Connections to Slack by which presses of buttons come (interactivity: socket): 1 for each process that receives.",
-    multiprocess_mode="livesum",
 )
 template_failures = Counter("relay_template_failures", "Messages sent in the built-in wording instead.", ["channel"])
 
-queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"], multiprocess_mode="livemostrecent")
+queued = Gauge("relay_queued", "Deliveries that wait, due or not.", ["channel"])
 due_age = Gauge(
     "relay_due_age_seconds",
     "For how long the oldest delivery is due that nobody has taken; 0 where none is.",
     ["channel"],
-    multiprocess_mode="livemostrecent",
 )
-operator_pauses = Gauge(
-    "relay_operator_pauses", "Destinations that people have paused.", multiprocess_mode="livemostrecent"
-)
+operator_pauses = Gauge("relay_operator_pauses", "Destinations that people have paused.")
 pauses = Gauge(
-    "relay_pauses",
-    "Channels and addresses of destinations that fail, and limits throttled for long.",
-    ["kind"],
-    multiprocess_mode="livemostrecent",
+    "relay_pauses", "Channels and addresses of destinations that fail, and limits throttled for long.", ["kind"]
 )

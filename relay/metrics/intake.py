@@ -27,7 +27,6 @@ quarantine_bodies = Gauge(
     "relay_quarantine_bodies",
     "Bodies in the quarantine: those that relay itself failed on (fault), and the others (other).",
     ["kind"],
-    multiprocess_mode="livemostrecent",
 )
 ids_reused = Counter(
     "relay_ids_reused",
@@ -41,9 +40,7 @@ duplicates_differing = Counter(
 )
 reconciled = Counter("relay_reconciled_events", "News that never arrived here, and that the platform told when asked.")
 
-connections = Gauge(
-    "relay_connections", "Open connections, as of the last second.", ["listener"], multiprocess_mode="livesum"
-)
+connections = Gauge("relay_connections", "Open connections, as of the last second.", ["listener"])
 connections_evicted = Counter(
     "relay_connections_evicted", "Idle connections that were closed to make room for others.", ["listener"]
 )
@@ -57,17 +54,12 @@ connections_given_up = Counter(
     "Connections that were closed because headers did not come, or an answer was not read, in time.",
     ["listener", "awaited"],
 )
-body_bytes = Gauge(
-    "relay_body_bytes", "Bytes of bodies being received or handled, as of the last second.", multiprocess_mode="livesum"
-)
+body_bytes = Gauge("relay_body_bytes", "Bytes of bodies being received or handled, as of the last second.")
 bodies_refused = Counter(
     "relay_bodies_refused",
     "Bodies that were not taken: too large, too slow, no memory, or unsigned by their headers and therefore unread.",
     ["reason"],
 )
 certificate_ends = Gauge(
-    "relay_tls_certificate_expiry_timestamp_seconds",
-    "When the certificate of a listener ends.",
-    ["listener"],
-    multiprocess_mode="livemostrecent",
+    "relay_tls_certificate_expiry_timestamp_seconds", "When the certificate of a listener ends.", ["listener"]
 )

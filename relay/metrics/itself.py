@@ -2,14 +2,9 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-build_info = Gauge("relay_build_info", "1, with the version that runs.", ["version"], multiprocess_mode="livemax")
-ready = Gauge(
-    "relay_ready", "1 if this relay can take events and make them durable, else 0.", multiprocess_mode="livemin"
-)
-processes = Gauge("relay_processes", "Processes behind this address.", multiprocess_mode="livesum")
-resident_memory = Gauge(
-    "relay_resident_memory_bytes", "Memory of relay's processes, without Redis.", multiprocess_mode="livesum"
-)
+build_info = Gauge("relay_build_info", "1, with the version that runs.", ["version"])
+ready = Gauge("relay_ready", "1 if this relay can take events and make them durable, else 0.")
+resident_memory = Gauge("relay_resident_memory_bytes", "Memory of relay's processes, without Redis.")
 cpu_seconds = Counter("relay_cpu_seconds", "Processor time of relay's processes, without Redis and template processes.")
 loop_lag = Histogram(
     "relay_event_loop_lag_seconds",
@@ -20,13 +15,8 @@ unexpected_errors = Counter("relay_unexpected_errors", "Requests that met a faul
 reloads = Counter("relay_reloads", "Reloads of the configuration, by outcome: taken, or refused.", ["outcome"])
 acts = Counter("relay_acts", "What people did to relay, as `relay audit` lists it; a reload is one, too.", ["action"])
 
-troubles = Gauge(
-    "relay_troubles",
-    "What is wrong with relay itself, by kind, as its operators are told; 0.",
-    ["kind"],
-    multiprocess_mode="livemostrecent",
-)
-silences = Gauge("relay_silences", "Silences that hold now.", multiprocess_mode="livemostrecent")
+troubles = Gauge("relay_troubles", "What is wrong with relay itself, by kind, as its operators are told; 0.", ["kind"])
+silences = Gauge("relay_silences", "Silences that hold now.")
 operators_told = Counter("relay_operators_told", "Notices to operators that were queued.", ["event"])
 heartbeats = Counter("relay_heartbeats", "Calls of `heartbeat`, by their outcome.", ["outcome"])
 
@@ -34,6 +24,4 @@ ticks = Counter("relay_ticks", "What the scheduler did, by its outcome.", ["tick
 left_stalled = Counter(
     "relay_runs_left_stalled", "Runs that were forgotten after 30 days with an open alarm, of which nobody was told."
 )
-stalled_runs = Gauge(
-    "relay_stalled_runs", "Runs that the watchdog has an alarm for.", multiprocess_mode="livemostrecent"
-)
+stalled_runs = Gauge("relay_stalled_runs", "Runs that the watchdog has an alarm for.")

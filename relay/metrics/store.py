@@ -2,10 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"], multiprocess_mode="livemostrecent")
-imbalance = Gauge(
-    "relay_ledger_imbalance", "What the ledger does not account for; 0.", multiprocess_mode="livemostrecent"
-)
+ledger = Gauge("relay_ledger", "Where everything accepted is now.", ["place"])
+imbalance = Gauge("relay_ledger_imbalance", "What the ledger does not account for; 0.")
 
 script_seconds = Histogram(
     "relay_script_seconds",
@@ -20,57 +18,27 @@ batch_events = Histogram(
     "relay_accept_batch_events", "Events that were made durable in one step.", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
 
-redis_up = Gauge(
-    "relay_redis_up", "1 if Redis took what was asked of it at the last look, else 0.", multiprocess_mode="livemin"
-)
-redis_memory = Gauge(
-    "relay_redis_memory_bytes", "Memory that Redis uses, of all primaries.", multiprocess_mode="livemostrecent"
-)
+redis_up = Gauge("relay_redis_up", "1 if Redis took what was asked of it at the last look, else 0.")
+redis_memory = Gauge("relay_redis_memory_bytes", "Memory that Redis uses, of all primaries.")
 redis_fullness = Gauge(
     "relay_redis_memory_ratio",
     "The part of maxmemory that Redis uses, of the fullest primary; 0 where there is no maxmemory.",
-    multiprocess_mode="livemostrecent",
 )
-durability = Gauge(
-    "relay_durability",
-    "1 at what a 2xx promises now: memory, fsync or replicated.",
-    ["promise"],
-    multiprocess_mode="livemostrecent",
-)
+durability = Gauge("relay_durability", "1 at what a 2xx promises now: memory, fsync or replicated.", ["promise"])
 durability_short = Gauge(
     "relay_durability_short",
     "1 while Redis cannot keep what was promised, so that nothing is taken, or promises less than before; else 0.",
-    multiprocess_mode="livemostrecent",
 )
-replicas = Gauge(
-    "relay_redis_replicas", "Replicas of the primary that has the fewest.", multiprocess_mode="livemostrecent"
-)
-replica_lag = Gauge(
-    "relay_redis_replica_lag_bytes",
-    "How far the last replica is behind its primary.",
-    multiprocess_mode="livemostrecent",
-)
-aof_bytes = Gauge(
-    "relay_redis_aof_bytes",
-    "Size of the append-only files; 0 where there are none.",
-    multiprocess_mode="livemostrecent",
-)
+replicas = Gauge("relay_redis_replicas", "Replicas of the primary that has the fewest.")
+replica_lag = Gauge("relay_redis_replica_lag_bytes", "How far the last replica is behind its primary.")
+aof_bytes = Gauge("relay_redis_aof_bytes", "Size of the append-only files; 0 where there are none.")
 aof_failing = Gauge(
-    "relay_redis_aof_failing",
-    "1 if the last write to the append-only file, or its last rewriting, failed; else 0.",
-    multiprocess_mode="livemostrecent",
+    "relay_redis_aof_failing", "1 if the last write to the append-only file, or its last rewriting, failed; else 0."
 )
 fsyncs_delayed = Gauge(
     "relay_redis_fsyncs_delayed",
     "How often Redis had to wait for the disk since it started, where it does not fsync each write.",
-    multiprocess_mode="livemostrecent",
 )
-partitions_away = Gauge(
-    "relay_partitions_away", "Partitions of the store that take nothing now; 0.", multiprocess_mode="livemostrecent"
-)
-clock_skew = Gauge(
-    "relay_clock_skew_seconds",
-    "How far the clock of Redis is ahead of relay's own.",
-    multiprocess_mode="livemostrecent",
-)
+partitions_away = Gauge("relay_partitions_away", "Partitions of the store that take nothing now; 0.")
+clock_skew = Gauge("relay_clock_skew_seconds", "How far the clock of Redis is ahead of relay's own.")
 clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 5 s.")

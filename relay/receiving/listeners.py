@@ -34,7 +34,7 @@ class Listeners:
         direct: Direct,
         reuse_port: bool = False,
     ) -> Self:
-        """Listen with these applications on these hosts and ports (0: any free one); `guard` and `direct`
+        """Listen with these applications on these hosts and ports (0: any free one); `guard`, `direct` and `reuse_port`
         are the world's, as in `serve`. Proxies are trusted on both.
 
         CannotListen if one address is not to be had; then there is neither.
@@ -43,13 +43,13 @@ class Listeners:
         async def listen(section: str, app: web.Application, host: str, port: int, **options: Any) -> GuardedRunner:
             context = certificates.context(section)
             try:
-                return await serve(app, host, port, reuse_port=reuse_port, context=context, **options)
+                return await serve(app, host, port, context=context, **options)
             except OSError as error:
                 raise CannotListen(section, host, port, error) from None
 
         second = await listen(OPERATORS, *operators, guard=operators_guard(guard.proxies))
         try:  # the last, for from here on events come
-            return cls(await listen(WORLD, *world, guard=guard, direct=direct), second)
+            return cls(await listen(WORLD, *world, guard=guard, direct=direct, reuse_port=reuse_port), second)
         except BaseException:
             await second.cleanup(0.0)
             raise

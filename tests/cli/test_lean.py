@@ -18,22 +18,8 @@ def imported(*modules: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_a_supervisor_imports_nothing_of_what_its_processes_work_with() -> None:
-    names = imported("relay.cli.serve", "relay.supervisor")
-
-    heavy = {"aiohttp", "jinja2", "prometheus_client", "pydantic", "redis", "rich", "ruamel", "slack_sdk", "uvloop"}
-    assert names & heavy == set()
-    assert {name for name in names if name.startswith("relay.store.")} == {
-        "relay.store.embedded",
-        "relay.store.embedded.binary",
-        "relay.store.embedded.data_directory",
-        "relay.store.embedded.memory",
-        "relay.store.embedded.server",
-    }
-
-
 def test_serving_needs_no_tracebacks_in_colour() -> None:
-    assert imported("relay.cli.serve", "relay.app", "relay.supervisor.inside") & {"rich", "pygments"} == set()
+    assert imported("relay.cli.serve", "relay.app") & {"rich", "pygments"} == set()
 
 
 def test_whoever_wants_rich_afterwards_has_it() -> None:

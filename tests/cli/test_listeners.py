@@ -15,7 +15,6 @@ from tests.support.commands import Serving, relay
 from tests.support.ports import free_ports
 from tests.support.serving import change, events, started
 from tests.support.stage import CONFIG, SECRET, Surroundings, now
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -96,22 +95,6 @@ async def test_events_come_over_tls_and_a_renewed_certificate_ends_no_connection
     assert hidden[0] == 404
     assert afresh == (200, '{"ready": true}')
     assert (well.status, well.out.splitlines()[0]) == (0, f"relay at {world} takes events."), well.err
-
-
-async def test_two_processes_share_both_ports(around: Surroundings, config: Path) -> None:
-    change(config, "drain: 0s", f"drain: 0s, admin: {{token: {TOKEN}}}")
-
-    async with Serving(config, around.env, "--processes", "2") as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
-        public = {(await get(f"{serving.url}{path}"))[0] for path in ("/readyz", "/healthz") * 8}
-        shown = {
-            (await get(f"{serving.admin_url}/readyz?verbose", Authorization=f"Bearer {TOKEN}"))[0] for _ in range(16)
-        }
-        refused = {(await get(f"{serving.admin_url}/metrics"))[0] for _ in range(4)}
-        addresses = {str(line["admin_addresses"]) for line in events(serving, "relay.started")}
-
-    assert (public, shown, refused) == ({200}, {200}, {401})
-    assert len(addresses) == 1
 
 
 async def test_operators_of_another_machine_need_to_show_something(around: Surroundings) -> None:

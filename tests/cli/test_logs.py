@@ -1,4 +1,4 @@
-"""The log of relay serve: its format and its level, in one process and in several."""
+"""The log of relay serve: its format and its level."""
 
 import asyncio
 import contextlib
@@ -46,22 +46,19 @@ async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bo
     return log.decode().splitlines()
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-async def test_text_is_written_where_it_is_asked_for(around: Surroundings, processes: int) -> None:
-    lines = await log_of(around, "--log-format", "text", "--processes", str(processes),
-                         done=lambda log: log.count("relay.started") == processes)  # fmt: skip
+async def test_text_is_written_where_it_is_asked_for(around: Surroundings) -> None:
+    lines = await log_of(around, "--log-format", "text", done=lambda log: "relay.started" in log)  # fmt: skip
 
-    assert len([line for line in lines if "relay.stopped" in line]) == processes
+    assert len([line for line in lines if "relay.stopped" in line]) == 1
     assert not [line for line in lines if line.startswith("{") or "\x1b" in line]
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-async def test_json_of_several_processes_is_one_object_a_line(around: Surroundings, processes: int) -> None:
-    lines = await log_of(around, "--processes", str(processes), PYTHONUNBUFFERED="1",
-                         done=lambda log: log.count("relay.started") == processes)  # fmt: skip
+async def test_json_is_one_object_a_line(around: Surroundings) -> None:
+    lines = await log_of(around, PYTHONUNBUFFERED="1",
+                         done=lambda log: "relay.started" in log)  # fmt: skip
 
     events = [json.loads(line)["event"] for line in lines]
-    assert events.count("relay.stopped") == processes
+    assert events.count("relay.stopped") == 1
     assert all(set(json.loads(line)) >= {"event", "level", "timestamp"} for line in lines)
 
 
@@ -131,11 +128,10 @@ async def test_what_libraries_say_is_text_among_text() -> None:
     assert (await library_says(machine=False)).startswith("WARNING aiohttp.server it was slow\n")
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-async def test_what_is_less_than_the_level_is_left_out(around: Surroundings, processes: int) -> None:
+async def test_what_is_less_than_the_level_is_left_out(around: Surroundings) -> None:
     # A variable that nobody knows is warned of at the start, by each process.
-    lines = await log_of(around, "--log-level", "warning", "--processes", str(processes), RELAY_PROT="1",
-                         done=lambda log: log.count("RELAY_PROT") == processes)  # fmt: skip
+    lines = await log_of(around, "--log-level", "warning", RELAY_PROT="1",
+                         done=lambda log: log.count("RELAY_PROT") == 1)  # fmt: skip
 
     assert [line for line in lines if json.loads(line)["level"] != "warning"] == []
 

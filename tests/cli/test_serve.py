@@ -1,4 +1,4 @@
-"""relay serve: how it starts, refuses and reloads, in one process and in several."""
+"""relay serve: how it starts, refuses and reloads."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,9 @@ import pytest
 from relay import __version__
 from tests.support.commands import Serving, relay
 from tests.support.patience import patience
-from tests.support.redis_server import RedisServer
 from tests.support.sender import read_reply
-from tests.support.serving import alive, change, embedded, events, pids, started
+from tests.support.serving import change, embedded, started
 from tests.support.stage import CONFIG, Surroundings, post
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -61,13 +59,12 @@ async def connection(url: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
 
 
 @pytest.mark.parametrize(("section", "variable"), [("server", "RELAY_PORT"), ("server.admin", "RELAY_ADMIN_PORT")])
-@pytest.mark.parametrize("processes", ["1", "2"])
 async def test_a_port_that_is_taken_is_said_in_one_line(
-    around: Surroundings, taken: int, processes: str, section: str, variable: str
+    around: Surroundings, taken: int, section: str, variable: str
 ) -> None:
     env = {**around.env, "RELAY_PORT": "0", "RELAY_ADMIN_PORT": "0", variable: f"{taken}"}
 
-    done = await relay("serve", "-c", CONFIG, "--processes", processes, *AS_TEXT, env=env)
+    done = await relay("serve", "-c", CONFIG, *AS_TEXT, env=env)
 
     assert done.status == 1
     assert done.err.splitlines()[-1] == (
@@ -77,29 +74,23 @@ async def test_a_port_that_is_taken_is_said_in_one_line(
     assert "Traceback" not in done.err
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-async def test_a_wrong_configuration_is_named_with_file_and_line(
-    around: Surroundings, config: Path, processes: str
-) -> None:
+async def test_a_wrong_configuration_is_named_with_file_and_line(around: Surroundings, config: Path) -> None:
     line = change(config, "notify: [room]", "notify: [broom]")
 
-    done = await relay("serve", "-c", config, "--processes", processes, *AS_TEXT, env=around.env)
+    done = await relay("serve", "-c", config, *AS_TEXT, env=around.env)
 
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith(f"{config}:{line}: rules[4].notify[0]: unknown destination")
     assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
-async def test_a_wrong_template_is_named_once(
-    around: Surroundings, config: Path, tmp_path: Path, processes: str
-) -> None:
+async def test_a_wrong_template_is_named_once(around: Surroundings, config: Path, tmp_path: Path) -> None:
     own = tmp_path / "own" / "email" / "operation.failed.yaml"
     own.parent.mkdir(parents=True)
     own.write_text("subject: '{% if %}'\n", "utf-8")
     change(config, "data_dir:", f"templates: {tmp_path / 'own'}\ndata_dir:")
 
-    done = await relay("serve", "-c", config, "--processes", processes, *AS_TEXT, env=around.env)
+    done = await relay("serve", "-c", config, *AS_TEXT, env=around.env)
 
     assert done.status == 1
     assert len(done.err.splitlines()) == 1
@@ -188,59 +179,21 @@ async def test_what_was_accepted_survives_a_restart_on_the_private_redis(around:
     assert "Comprehensive Customer Journey Analysis" in messages[0].text
 
 
-async def test_two_processes_share_the_private_redis_and_a_scrape_adds_them_up(
-    around: Surroundings, data_dir: str
-) -> None:
-    async with Serving(CONFIG, embedded(around, data_dir), "--processes", "2") as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
+async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around: Surroundings, config: Path) -> None:
+    change(config, "drain: 0s", "drain: 0s, reuse_port: true")
+    async with Serving(config, around.env) as first:
+        env = {**around.env, "RELAY_PORT": f"{urlsplit(first.url).port}"}
+        async with Serving(config, env) as second, contextlib.AsyncExitStack() as stack:
+            assert second.url == first.url
+            connections = [await stack.enter_async_context(connection(first.url)) for _ in range(40)]
+            assert {await ask() for ask in connections} == {200}
 
-        replies = [await post(serving.url, started(operationId=f"op-{number}")) for number in range(20)]
-        metrics = await get(f"{serving.admin_url}/metrics")
-        listed = await relay("dead", "list", "-c", CONFIG, env=embedded(around, data_dir))
-        status = await serving.stop()
+            await first.kill()
 
-    assert {reply.status for reply in replies} == {202}
-    assert 'relay_events_total{outcome="accepted",source="async-operations"} 20.0' in metrics
-    assert listed.status == 0
-    assert status == 0
-    assert not any(alive(pid) for pid in pids(serving, "process.started"))
-
-
-async def test_both_processes_answer_and_one_that_dies_is_started_again(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env, "--processes", "2") as serving, contextlib.AsyncExitStack() as stack:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
-        connections = [await stack.enter_async_context(connection(serving.url)) for _ in range(40)]
-        assert {await ask() for ask in connections} == {200}
-        victim = pids(serving, "process.started")[0]
-
-        os.kill(victim, signal.SIGKILL)
-        ended = await serving.wait_for_line("process.ended")
-        await until(lambda: len(events(serving, "relay.started")) == 3)
-
-        assert (ended["pid"], ended["status"]) == (victim, -signal.SIGKILL)
-        assert {await ask() for ask in connections} == {200, 0}  # 0: it was the victim's
-        assert (await post(serving.url, started())).status == 202
-        assert await serving.stop() == 0
-
-
-async def test_processes_do_not_outlive_the_one_that_keeps_them(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env, "--processes", "2") as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 2)
-
-        await serving.kill()
-
-        await until(lambda: not any(alive(pid) for pid in pids(serving, "process.started")))
-
-
-async def test_processes_that_cannot_start_end_the_whole_with_1(around: Surroundings) -> None:
-    with RedisServer(maxmemory="50mb", maxmemory_policy="allkeys-lru") as evicting:
-        done = await relay(
-            "serve", "-c", CONFIG, "--processes", "2", *AS_TEXT, env={**around.env, "RELAY_REDIS_URL": evicting.url}
-        )
-
-    assert done.status == 1
-    assert "noeviction" in done.err
-    assert done.err.splitlines()[-1] == "relay did not start: the lines above say why"
+            assert {await ask() for ask in connections} == {200, 0}  # 0: it was the first one's
+            assert (await post(second.url, started())).status == 202
+            assert await around.messages("#room", lambda messages: len(messages) == 1)
+            assert await second.stop() == 0
 
 
 def test_lines_of_several_processes_do_not_mix() -> None:

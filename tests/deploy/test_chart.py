@@ -36,7 +36,7 @@ EVERYTHING = MADE | {
     "imagePullSecrets": [{"name": "registry"}],
     "replicas": 3,
     "env": [{"name": "SMTP_HOST", "value": "mail.example.com"}],
-    "args": ["--processes=2"],
+    "args": ["--log-level=warning"],
     "probes": {"scheme": "HTTPS"},
     "service": {"type": "LoadBalancer", "annotations": {"example.com/kind": "inside"}},
     "ingress": {"enabled": True, "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1m"}},
