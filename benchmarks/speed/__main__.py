@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import burst, growth, idle, ingest, latency, storm, width
+from benchmarks.speed import burst, idle, ingest, latency, storm
 from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
@@ -23,9 +23,7 @@ PARTS: Mapping[str, tuple[Callable[[Bounds], Findings], float]] = {
     "latency": (latency.measure, 130),
     "burst": (burst.measure, 110),
     "storm": (storm.measure, 25),
-    "growth": (growth.measure, 35),
     "idle": (idle.measure, 60),
-    "width": (width.measure, 60),
 }
 RESULTS = Path(__file__).parents[1] / "results"
 

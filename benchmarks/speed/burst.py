@@ -9,7 +9,7 @@ from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, 
 from benchmarks.speed.processes import Usage
 from benchmarks.speed.standins import Standins
 from benchmarks.speed.statistics import Sample
-from benchmarks.speed.telling import CONVERSATIONS, Teller, tellers
+from benchmarks.speed.telling import Teller, tellers
 from benchmarks.speed.trial import Trial
 
 FAILURES = 3_000
@@ -18,7 +18,7 @@ FIRST = 30.0  # seconds until the first message
 TEXT = f"""\
 {FAILURES:,} distinct *operation.failed*. relay takes them with `serve --role receive`, which ends before one process
 of `serve --role deliver` tells of them, with an fsync for each step; its own limit of new messages in a conversation of
-Slack is out of the way (where no setting says so, they go to {CONVERSATIONS:,} conversations). Alertmanager has no such
+Slack is out of the way. Alertmanager has no such
 roles: it tells while it is sent them, over 32 connections. From the first message to the last; CPU is of that time."""
 
 COLUMNS = (
@@ -35,7 +35,7 @@ def measure(bounds: Bounds) -> Findings:
     findings = Findings(
         "burst", "A burst of failures", TEXT, COLUMNS, (Chart("rate", "Messages per second, drained from a burst"),)
     )
-    findings.left_out += [name for name in peers.missing() if name != "nginx"]
+    findings.left_out += peers.missing()
     subjects: dict[str, Measure] = {
         name: partial(_turn, teller=teller, count=bounds.count(FAILURES)) for name, teller in tellers().items()
     }

@@ -4,17 +4,15 @@ import time
 from functools import partial
 from pathlib import Path
 
-from benchmarks import start
 from benchmarks.speed import peers
 from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
 from benchmarks.speed.ingest import Start
 from benchmarks.speed.processes import pause
-from benchmarks.speed.relays import CHECKOUT, relay
+from benchmarks.speed.relays import relay
 from benchmarks.speed.statistics import Sample
 from tests.support.redis_server import RedisServer
 
 SETTLE, SECONDS = 2, 6
-MIB = 2**20 / 1e6
 
 TEXT = f"""\
 Seconds from the start of the command until `/readyz` answers 200, with the private Redis or with one that is there
@@ -35,29 +33,17 @@ def measure(bounds: Bounds) -> Findings:
     findings = Findings("idle", "Start and rest", TEXT, COLUMNS, (Chart("app_mb", "Memory at rest, MB"),))
     seconds = bounds.seconds(SECONDS)
     with RedisServer() as redis:
-        there = partial(_on_a_redis_that_is_there, url=redis.url, seconds=seconds)
         subjects: dict[str, Measure] = {
             "Alertmanager": partial(_turn, begin=peers.alertmanager, seconds=seconds),
             "relay, private Redis": partial(_turn, begin=relay, seconds=seconds),
-            "relay, another Redis": partial(there, processes=1),
-            "relay, another Redis, 2 processes": partial(there, processes=2),
+            "relay, another Redis": partial(
+                _turn, begin=partial(relay, settings={"redis": {"url": redis.url}}), seconds=seconds
+            ),
         }
-        if "prometheus-alertmanager" in peers.missing():
+        if peers.missing():
             del subjects["Alertmanager"]
         interleaved(findings, subjects, bounds)
     return findings
-
-
-def _on_a_redis_that_is_there(
-    _directory: Path, _faults: list[str], *, url: str, seconds: int, processes: int
-) -> Sample:
-    try:
-        found = start.measure(processes, url, seconds, CHECKOUT.get())
-    except SystemExit as error:
-        raise RuntimeError(str(error)) from None
-    return {
-        "ready": found.ready, "app_cpu": found.idle, "app_mb": found.memory * MIB, "processes": len(found.rss)
-    }  # fmt: skip
 
 
 def _turn(directory: Path, _faults: list[str], *, begin: Start, seconds: int) -> Sample:

@@ -21,7 +21,7 @@ TEXT = """\
 Events of about {size} bytes, signed as Standard Webhooks has it, of operations of ten events each; 64 connections
 that are kept (wrk), {seconds} s after {warm_up} s of warm-up. relay has its default: a private Redis with an fsync
 before each answer. Alertmanager gets alerts of the same size, unsigned, and keeps them in memory. *new* is that no
-event came before, *heard* that one live destination in Slack hears of all, *mixed* that each event comes twice. CPU is
+event came before, *heard* that one live destination in Slack hears of all. CPU is
 of the program and of its Redis, per request; *others* is what else ran on the machine meanwhile, in cores."""
 
 COLUMNS = (
@@ -41,7 +41,7 @@ COLUMNS = (
 
 def measure(bounds: Bounds) -> Findings:
     charts = (
-        Chart("rate", "Signed events taken per second", without=["nginx, 204"]),
+        Chart("rate", "Signed events taken per second"),
         Chart("cpu_us", "CPU per event, µs: program and its Redis"),
     )
     findings = Findings("ingest", "Ingest", "", COLUMNS, charts)
@@ -62,7 +62,6 @@ def measure(bounds: Bounds) -> Findings:
 def _files(directory: Path, count: int) -> dict[str, Path]:
     made = {
         "new": (requests.signed(*pair) for pair in requests.events()),
-        "mixed": (requests.signed(*pair) for pair in requests.repeated(requests.events())),
         "alerts": (requests.alert(*pair) for pair in requests.events()),
     }
     files = {name: requests.write(directory / f"{name}.bin", each, count) for name, each in made.items()}
@@ -79,22 +78,17 @@ def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
     def rules(count: int) -> Start:
         return partial(relay, settings={"rules": strangers(count)})
 
-    two = partial(relay, processes=2)
     subjects = {
-        "nginx, 204": of(peers.nginx, "few", accounts.nothing),
         BASE: of(peers.bare, "few", accounts.nothing),
         "Alertmanager": of(peers.alertmanager, "alerts", accounts.alerts),
         "relay, new": of(relay, "new", accounts.new),
         "relay, new, heard": of(_heard, "new", accounts.new),
         "relay, duplicates": of(relay, "few", accounts.duplicates),
-        "relay, mixed": of(relay, "mixed", accounts.mixed),
-        "relay, new, 2 processes": of(two, "new", accounts.new),
         "relay, new, 10 rules": of(rules(10), "new", accounts.new),
         "relay, new, 10,000 rules": of(rules(10_000), "new", accounts.new),
     }
-    without = {"nginx": "nginx, 204", "prometheus-alertmanager": "Alertmanager"}
-    for program in peers.missing():
-        del subjects[without[program]]
+    if peers.missing():
+        del subjects["Alertmanager"]
     return subjects
 
 

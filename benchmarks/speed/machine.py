@@ -11,7 +11,7 @@ from pathlib import Path
 
 from relay.store.embedded.server import find_server
 
-PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "prometheus-alertmanager": "prometheus-alertmanager"}
+PACKAGES = {"wrk": "wrk", "prometheus-alertmanager": "prometheus-alertmanager"}
 LIBRARIES = ("aiohttp", "uvloop", "redis", "hiredis", "pydantic", "jinja2")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -50,7 +50,7 @@ def _version(program: str) -> str:
     found = shutil.which(program, path=PATH)
     if not found:
         return f"{program} is not here"
-    line = _first_line(found, {"nginx": "-v", "wrk": "-v"}.get(program, "--version"))
+    line = _first_line(found, {"wrk": "-v"}.get(program, "--version"))
     number = re.search(r"\d+\.\d+(\.\d+)?", line)
     return f"{program.removeprefix('prometheus-')} {number[0] if number else ''}"
 

@@ -1,4 +1,4 @@
-"""What relay runs beside: nginx and a bare aiohttp, which only answer, and Alertmanager, which tells people as well."""
+"""What relay runs beside: a bare aiohttp, which only answers, and Alertmanager, which notifies as well."""
 
 import re
 import shutil
@@ -14,17 +14,6 @@ from tests.support.forked import ROOT
 from tests.support.ports import free_ports
 
 LOOK, LOOKS = 0.02, 1500
-
-NGINX = """\
-worker_processes 1; pid {directory}/nginx.pid; error_log {directory}/nginx.log; daemon off;
-events {{ worker_connections 1024; }}
-http {{
-  access_log off; keepalive_requests 10000000; client_body_buffer_size 16k;
-  {paths}
-  server {{ listen 127.0.0.1:{port}; location / {{ return 204; }} }}
-}}
-"""
-PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 ALERTMANAGER = """\
 route: {{receiver: people, group_by: ['...'], group_wait: {wait}, group_interval: 1h, repeat_interval: 24h}}
@@ -54,16 +43,6 @@ def bare(directory: Path) -> Iterator[Started]:
 
 
 @contextmanager
-def nginx(directory: Path) -> Iterator[Started]:
-    [port] = free_ports(1)
-    paths = " ".join(f"{name}_temp_path {directory}/{name};" for name in PATHS)
-    (directory / "nginx.conf").write_text(NGINX.format(directory=directory, port=port, paths=paths))
-    command = [_program("nginx"), "-p", directory, "-e", directory / "nginx.log", "-c", directory / "nginx.conf"]
-    with Measured(command, log=directory / "nginx.out") as process:
-        yield answering(process, f"http://127.0.0.1:{port}", "/")
-
-
-@contextmanager
 def alertmanager(directory: Path, receiver: str = "", wait: str = "1h") -> Iterator[Started]:
     """`receiver` are the lines of its integrations; without any nobody is told."""
     [port] = free_ports(1)
@@ -84,8 +63,8 @@ def alerts_taken(url: str) -> int:
 
 
 def missing() -> list[str]:
-    """The programs that are not here."""
-    return [name for name in ("nginx", "prometheus-alertmanager") if not _program(name)]
+    """Return the programs that are not installed."""
+    return [name for name in ("prometheus-alertmanager",) if not _program(name)]
 
 
 def _program(name: str) -> str:

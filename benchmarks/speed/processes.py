@@ -6,8 +6,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import astuple, dataclass
-from operator import add
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -29,9 +28,6 @@ class Usage:
     app_memory: float = 0.0
     redis_memory: float = 0.0
     processes: int = 0
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*map(add, astuple(self), astuple(other)))
 
     def since(self, earlier: "Usage") -> "Usage":
         """The CPU since then, the memory of now."""

@@ -1,24 +1,19 @@
 """relay as a subject: its configuration, its processes, and what its ledger says afterwards."""
 
-import asyncio
 import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 from benchmarks.speed.peers import Started, answering
-from benchmarks.speed.processes import Measured, Usage, pause, usage_of
+from benchmarks.speed.processes import Measured, pause
 from benchmarks.speed.requests import SECRET
-from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.client import connect
-from relay.store.embedded.server import running_url
 from tests.support.forked import ROOT
 from tests.support.ports import free_ports
 
@@ -33,30 +28,20 @@ CHECKOUT: ContextVar[Path] = ContextVar("CHECKOUT", default=ROOT)  # whose relay
 class Relay(Started):
     """A relay that serves."""
 
-    def __init__(self, process: Measured, url: str, redis: str, partitions: int = 1, admin_url: str = "") -> None:
+    def __init__(self, process: Measured, url: str, admin_url: str) -> None:
         super().__init__(process, url)
-        self.redis = redis
-        self.servers: Sequence[int] = ()  # processes of Redis that are not its own, but do what it asks for
-        self._partitions = partitions
-        self._admin_url = admin_url or url
-
-    def usage(self) -> Usage:
-        return sum(map(usage_of, self.servers), super().usage())
+        self._admin_url = admin_url
 
     def ledger(self) -> Counter[str]:
-        """Once what was under way has been counted. Another checkout may keep it in another way, and is asked."""
-        if CHECKOUT.get() == ROOT:
-            return _settled(lambda: asyncio.run(_stored(self.redis, self._partitions)), 0.1)
-        return _settled(lambda: _shown(self._admin_url), REFRESHED)
-
-    def memory(self) -> int:
-        """Bytes that its Redis has allocated."""
-        return int(asyncio.run(_info(self.redis, "memory"))["used_memory"])
-
-    def evaluations(self) -> int:
-        """Scripts that its Redis has run, in all."""
-        rows = asyncio.run(_info(self.redis, "commandstats"))
-        return sum(row["calls"] for name, row in rows.items() if name.startswith(("cmdstat_eval", "cmdstat_fcall")))
+        """Return where everything accepted is, once two scrapes agree."""
+        before: Counter[str] = Counter()
+        for _ in range(LOOKS):
+            shown = _shown(self._admin_url)
+            if shown and shown == before:
+                break
+            before = shown
+            pause(REFRESHED)
+        return shown
 
 
 def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (NOBODY,), **changes: Any) -> dict[str, Any]:
@@ -80,15 +65,8 @@ def strangers(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def knows(setting: str) -> bool:
-    """Whether its configuration has such a key."""
-    return f'"{setting}"' in (CHECKOUT.get() / "config" / "relay.schema.json").read_text("utf-8")
-
-
 @contextmanager
-def relay(
-    directory: Path, settings: Mapping[str, Any] | None = None, *, role: str = "all", processes: int = 1
-) -> Iterator[Relay]:
+def relay(directory: Path, settings: Mapping[str, Any] | None = None, *, role: str = "all") -> Iterator[Relay]:
     """`relay serve` with its private Redis, on disk before each answer; `settings` are changes of `configuration`."""
     [port] = free_ports(1)
     data = directory / "data"
@@ -99,26 +77,11 @@ def relay(
     python = checkout / ".venv" / "bin" / "python"
     command = [
         python if python.exists() else sys.executable, "-m", "relay", "serve", "-c", config, "--log-format", "json",
-        "--role", role, "--processes", f"{processes}",
+        "--role", role,
     ]  # fmt: skip
     with Measured(command, log=directory / "relay.log", cwd=checkout) as process:
         started = answering(process, f"http://127.0.0.1:{port}", "/readyz")
-        redis = made.get("redis") or {"url": asyncio.run(running_url(data))}
-        # Older ones show their numbers to everybody.
-        admin_url = f"http://127.0.0.1:{port + 1}" if knows("admin") else started.url
-        yield Relay(process, started.url, redis["url"], redis.get("partitions", 1), admin_url)
-
-
-def _settled(read: Callable[[], Counter[str]], between: float) -> Counter[str]:
-    """What it gives twice in a row."""
-    before: Counter[str] = Counter()
-    for _ in range(LOOKS):
-        found = read()
-        if found and found == before:
-            break
-        before = found
-        pause(between)
-    return found
+        yield Relay(process, started.url, f"http://127.0.0.1:{port + 1}")
 
 
 def _shown(url: str) -> Counter[str]:
@@ -126,18 +89,3 @@ def _shown(url: str) -> Counter[str]:
     with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - it is on loopback
         rows = re.findall(r'^relay_ledger\{place="([^"]+)"\} (\S+)$', answer.read().decode(), re.MULTILINE)
     return Counter({place: int(float(count)) for place, count in rows})
-
-
-async def _stored(url: str, partitions: int) -> Counter[str]:
-    store = Store.open(url, worker="benchmark", partitions=partitions)
-    async with aclosing(store):
-        return Counter((await Admin(store).ledger()).counts)
-
-
-async def _info(url: str, section: str) -> dict[str, Any]:
-    redis = connect(url)
-    try:
-        found: dict[str, Any] = await redis.info(section)
-        return found
-    finally:
-        await redis.aclose()

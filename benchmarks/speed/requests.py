@@ -71,14 +71,8 @@ def starts(first: int) -> Iterator[tuple[str, bytes]]:
 SPELLED = bytes.maketrans(b"0123456789", b"abcdefghij")  # what differs by digits alone is of one cause
 
 
-def failures(
-    conversations: int = 0, first: int = 0, priority: str = "High", tenant: str = "tenant-1"
-) -> Iterator[tuple[str, bytes]]:
-    """Id and body of one failed operation after another; if there are several conversations, each asks for its own.
-
-    Each has a cause of its own: failures of one cause are told together.
-    """
-    asked = {"notifications": {"slack": {"channel": "#ops-@@"}}} if conversations else {}
+def failures(first: int = 0, priority: str = "High", tenant: str = "tenant-1") -> Iterator[tuple[str, bytes]]:
+    """Yield id and body of failed operations, each with a cause of its own: one cause would be one message."""
     made = document(
         "operation.failed",
         67,
@@ -86,7 +80,6 @@ def failures(
         operationId="@@",
         operationName="Journey of @@",
         priority=priority,
-        **asked,
     )
     made["tenantId"] = tenant
     made["error"] = {"code": "SOURCE_TIMEOUT", "message": "The extractor of @@ gave no answer."}
@@ -94,15 +87,8 @@ def failures(
     for number in itertools.count(first):
         name = b"op-%09d" % number
         cause = name.translate(SPELLED)
-        names = [name, name, *([b"%d" % (number % conversations)] if conversations else []), cause]
+        names = [name, name, cause]
         yield f"msg-{number:09}-f", b"".join(part for pair in zip(pieces, [*names, b""], strict=True) for part in pair)
-
-
-def repeated(pairs: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-    """Each event once more, ACTIVE requests after it came first."""
-    while part := list(islice(pairs, ACTIVE)):
-        yield from part
-        yield from part
 
 
 def signed(message_id: str, content: bytes, path: str = PATH) -> bytes:

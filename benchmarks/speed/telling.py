@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed import peers, requests
-from benchmarks.speed.relays import knows, relay
+from benchmarks.speed.relays import relay
 from benchmarks.speed.standins import Heard, Standins
-
-CONVERSATIONS = 1_000
-UNLIMITED = "posts_per_second"  # where this can be set, one conversation is enough
 
 ALERT_SLACK = """\
     slack_configs:
@@ -41,27 +38,22 @@ def tellers() -> dict[str, Teller]:
     """By name; those that are not installed are left out."""
     made = {
         "Alertmanager, Slack": Teller(_alerts_in_slack, requests.ALERTS, _alerts, lambda standins: standins.slack),
-        "relay, Slack": Teller(_relay_in_slack, requests.PATH, _in_slack, lambda standins: standins.slack),
+        "relay, Slack": Teller(_relay_in_slack, requests.PATH, _signed, lambda standins: standins.slack),
         "Alertmanager, mail": Teller(_alerts_by_mail, requests.ALERTS, _alerts, lambda standins: standins.mail),
-        "relay, mail": Teller(_relay_by_mail, requests.PATH, _by_mail, lambda standins: standins.mail),
+        "relay, mail": Teller(_relay_by_mail, requests.PATH, _signed, lambda standins: standins.mail),
     }
-    absent = "prometheus-alertmanager" in peers.missing()
+    absent = peers.missing()
     return {name: teller for name, teller in made.items() if teller.is_relay or not absent}
 
 
 def slack_settings(port: int) -> Mapping[str, Any]:
-    """With no limit but how fast it is: one conversation where that can be said, else a thousand of them."""
+    """Return a configuration whose only limit is its own speed."""
     channel = {"token": "xoxb-7Qm2-benchmark", "base_url": f"http://127.0.0.1:{port}/api/", "new_message_limit": "off"}
-    if knows(UNLIMITED):
-        return {
-            "channels": {"slack": {**channel, UNLIMITED: 10_000}},
-            "destinations": {"team": {"slack": "#team", "mode": "each"}},
-            "rules": [{"name": "failures", "events": ["operation.failed"], "notify": ["team"]}],
-        }
     return {
-        "channels": {"slack": channel}, "destinations": {}, "rules": [],
-        "dynamic_destinations": {"slack": [f"#ops-{number}" for number in range(CONVERSATIONS)]},
-    }  # fmt: skip
+        "channels": {"slack": {**channel, "posts_per_second": 10_000}},
+        "destinations": {"team": {"slack": "#team", "mode": "each"}},
+        "rules": [{"name": "failures", "events": ["operation.failed"], "notify": ["team"]}],
+    }
 
 
 def mail_settings(port: int) -> Mapping[str, Any]:
@@ -92,10 +84,5 @@ def _alerts() -> Iterator[bytes]:
     return (requests.alert(*pair) for pair in requests.failures())
 
 
-def _in_slack() -> Iterator[bytes]:
-    spread = 0 if knows(UNLIMITED) else CONVERSATIONS
-    return (requests.signed(*pair) for pair in requests.failures(spread))
-
-
-def _by_mail() -> Iterator[bytes]:
+def _signed() -> Iterator[bytes]:
     return (requests.signed(*pair) for pair in requests.failures())

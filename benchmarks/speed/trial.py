@@ -19,11 +19,6 @@ class Phase:
     told: list[float]
     waits: list[float]
 
-    @property
-    def told_per_second(self) -> float:
-        """From the first request to the last message."""
-        return len(self.told) / (max(self.told) - min(self.sent.due)) if self.told else 0.0
-
 
 class Trial:
     """`send` returns when all is told, or a minute later."""

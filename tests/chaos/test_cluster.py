@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cluster import disturbances
-from benchmarks.failovers import configuration
 from relay.errors import StoreUnavailable
+from tests.chaos.disturbances import disturbances
+from tests.chaos.failovers import configuration
 from tests.support.clusters import clustered
 from tests.support.commands import Serving
 from tests.support.events import body

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.failovers import composed, configuration, failovers
+from tests.chaos.failovers import composed, configuration, failovers
 from tests.support.commands import Serving
 from tests.support.events import body
 from tests.support.sentinels import watched

@@ -10,12 +10,12 @@ import pytest
 from aiohttp import ClientSession
 from redis.crc import key_slot
 
-from benchmarks.failovers import configuration
 from relay.delivering.worker import IDLE
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.keys import PREFIX, operation, partition
 from relay.store.target_plan import home_of
+from tests.chaos.failovers import configuration
 from tests.support import events
 from tests.support.clusters import Clustered, ClusterServer, clustered
 from tests.support.events import body

@@ -1,8 +1,5 @@
 """What failovers by Sentinel cost a relay under load: events lost, messages told twice, seconds until accepted again.
 
-    python -m benchmarks.failovers [FAILOVERS]
-    python -m benchmarks.failovers composed [ROUNDS]
-
 A primary, two replicas and three Sentinels, `durability: replicated`, and one whole relay, to which six senders send
 events until each is answered 2xx. The failovers are in turn planned (SENTINEL FAILOVER) and by kill -9 of the primary,
 which is started again afterwards, as its supervisor would. The Sentinels call a primary down after 1 s.
@@ -15,7 +12,6 @@ import asyncio
 import contextlib
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict, deque
@@ -196,8 +192,3 @@ async def count_all(report: Report, around: Surroundings, load: Load) -> None:
     report.repeats = sum(count - 1 for count in mails.values())
     report.unknown = ledger.counts.get("unknown_outcomes", 0)
     report.imbalance = ledger.imbalance
-
-
-if __name__ == "__main__":
-    *kind, count = [*sys.argv[1:], *([] if sys.argv[1:] and sys.argv[-1].isdecimal() else ["20"])]
-    print(asyncio.run((composed if kind else failovers)(int(count))))

@@ -1,7 +1,5 @@
 """What a Cluster's life costs a relay under load: events lost, messages told twice, seconds until accepted again.
 
-    python -m benchmarks.cluster [ROUNDS [PARTITIONS]]
-
 Three primaries with two replicas each, `durability: replicated`, and one whole relay, to which six senders send events
 until each is answered 2xx. In each round the primary that has relay's own slot is killed and started again, and hands
 over as planned; then the slot of one partition is moved key by key, and at once, and those of every fourth go to a node
@@ -10,15 +8,14 @@ that is added. `cluster-node-timeout` is 1 s.
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from redis.crc import key_slot
 
-from benchmarks.failovers import BETWEEN, Report, configuration, count_all, longest_pause
 from relay.errors import StoreUnavailable
+from tests.chaos.failovers import BETWEEN, Report, configuration, count_all, longest_pause
 from tests.chaos.test_kills import Load
 from tests.support.clusters import Clustered, clustered
 from tests.support.ports import own_host
@@ -103,7 +100,3 @@ DISTURBANCES: dict[str, Disturbance] = {
     "slot moved at once": _move_at_once,
     "slot moved to a node that was added": _add,
 }
-
-if __name__ == "__main__":
-    rounds, partitions = [*map(int, sys.argv[1:]), *(3, 1)[len(sys.argv) - 1 :]]
-    print(asyncio.run(disturbances(rounds, partitions)))

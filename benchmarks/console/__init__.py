@@ -1,1 +1,0 @@
-"""What the console costs where much is kept: `python -m benchmarks.console`."""
