@@ -16,6 +16,7 @@ from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
 from relay.policy.destinations import Channels, modes_at, read_destinations
 from relay.policy.retry import RetryPolicy
+from relay.receiving.callbacks import Callbacks
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {
@@ -67,6 +68,7 @@ def parse_config(
     document = read(text, file=file, env=env, substitutes=substitutes)
     _override(document, env)
     _name_rules(document)
+    _expand_callbacks(document)
     settings = {
         **document.data,
         "channels": _channels(document, channels),
@@ -121,6 +123,21 @@ def _name_rules(document: Document) -> None:
     for number, rule in enumerate(rules if isinstance(rules, list) else (), start=1):
         if isinstance(rule, dict):
             rule.setdefault("name", f"rule {number}")
+
+
+def _expand_callbacks(document: Document) -> None:
+    """Add the sources of `callbacks`; one that the file names itself stays as it is."""
+    if "callbacks" not in document.data:
+        return
+    if callbacks := validate(Callbacks, document.data["callbacks"], document, ("callbacks",)):
+        own = document.section("sources")
+        added = {name: source for name, source in callbacks.sources().items() if name not in own}
+        document.data["sources"] = {**own, **added}
+        for name in added:
+            document.aliases[("sources", name)] = ("callbacks",)
+            document.aliases[("sources", name, "signature", "secrets")] = ("callbacks", "token")
+    elif "sources" not in document.data:
+        document.suppress(("sources",))
 
 
 def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:

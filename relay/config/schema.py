@@ -25,6 +25,7 @@ from relay.policy.retry import Patience
 from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
 from relay.receiving.access import Admin
+from relay.receiving.callbacks import Callbacks
 from relay.receiving.peers import network
 from relay.receiving.sources import MAKE_ONE, Source, refuse_weak, strength
 from relay.receiving.tls import Tls
@@ -202,7 +203,8 @@ class Config(Section):
     brand: Brand = Brand()
     console: Console = Console()
     platform: Platform = Platform()
-    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    callbacks: Callbacks | None = None
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]  # those of `callbacks` too
     channels: dict[str, BaseModel] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
     dynamic_destinations: DynamicDestinations | None = None

@@ -29,20 +29,32 @@ _SIZE = re.compile(rf"({_NUMBER})\s?([a-z]*)", re.ASCII | re.IGNORECASE)
 _RATE = re.compile(r"(\d{1,9})\s?/\s?(s|m|min|h|d)", re.ASCII)
 
 # The same as patterns for a JSON Schema.
-DURATION, SIZE, RATE = (f"^(?:{shape.pattern})$" for shape in (_DURATION, re.compile(rf"{_NUMBER}\s?[A-Za-z]*"), _RATE))
+DURATION, SIZE, RATE = (
+    f"^(?:{shape})$" for shape in (f"0|{_DURATION.pattern}", rf"{_NUMBER}\s?[A-Za-z]*", _RATE.pattern)
+)
 
 
 def duration(raw: object) -> float:
-    """Seconds in `90s`, `1h30m`, `10 seconds`, or a plain number of seconds; ValueError says what was expected."""
-    seconds = _number(raw)
-    if seconds is None and isinstance(raw, str) and (match := _DURATION.fullmatch(raw)):
-        parts = [float(number) * SECONDS[unit] for number, unit in zip(match.groups(), _ORDER, strict=True) if number]
-        seconds = sum(parts) if parts else None
-    if seconds is None:
-        raise ValueError("expected a duration such as 90s, 5m or 1h30m, or a number of seconds")
-    if seconds > LONGEST:
+    """Return the seconds in `90s`, `1h30m` or `10 seconds`; ValueError for text that is a number without a unit.
+
+    A float has been read already: a file's values are all text.
+    """
+    if isinstance(raw, str) and (number := _number(raw)):
+        raise ValueError(f"expected a unit: {number:.10g}s or {number:.10g}m?")
+    return seconds(raw)
+
+
+def seconds(raw: object) -> float:
+    """Return the seconds in a duration or in a plain number, as the platform's API has them in `retry`."""
+    number = _number(raw)
+    if number is None and isinstance(raw, str) and (match := _DURATION.fullmatch(raw)):
+        parts = [float(part) * SECONDS[unit] for part, unit in zip(match.groups(), _ORDER, strict=True) if part]
+        number = sum(parts) if parts else None
+    if number is None:
+        raise ValueError("expected a duration such as 90s, 5m or 1h30m")
+    if number > LONGEST:
         raise ValueError("expected a duration of at most 366 days")
-    return seconds
+    return number
 
 
 def size(raw: object) -> int:

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.units import DURATION, any_case, duration, size, spoken, spoken_size
+from relay.configfile.units import DURATION, any_case, duration, seconds, size, spoken, spoken_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -56,7 +56,11 @@ EXPECTED: Mapping[str, str] = {
     "literal_error": "expected {expected}",
 }
 # How limits are said, by what reads the value.
-WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = ((duration, spoken), (size, spoken_size))
+WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = (
+    (duration, spoken),
+    (seconds, spoken),
+    (size, spoken_size),
+)
 
 
 class Section(BaseModel):
@@ -70,7 +74,8 @@ class Section(BaseModel):
 one_or_more = BeforeValidator(lambda raw: [raw] if isinstance(raw, str) else raw)
 Texts = Annotated[tuple[str, ...], one_or_more]
 DurationText = Annotated[str, Field(pattern=DURATION)]
-Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=float | DurationText)]
+Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=DurationText)]
+Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | DurationText)]
 Off = Literal["off", False]  # False is what `off` is to older YAML
 
 

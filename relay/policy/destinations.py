@@ -115,9 +115,7 @@ def _wait(raw: object) -> object:
     return 0.0 if is_off(raw) else duration(raw)
 
 
-Wait = Annotated[
-    float, BeforeValidator(_wait, json_schema_input_type=float | DurationText | Off), Field(ge=0, le=86_400)
-]
+Wait = Annotated[float, BeforeValidator(_wait, json_schema_input_type=DurationText | Off), Field(ge=0, le=86_400)]
 
 
 class DestinationOptions(Section):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from relay.configfile.validation import Duration
+from relay.configfile.validation import Duration, Seconds
 
 JITTER = 0.2  # at most a fifth later than the policy says, so that a thousand failures do not return as one
 
@@ -17,12 +17,12 @@ class RetryPolicy(BaseModel):
 
     max_retries: Annotated[int, Field(ge=0, le=100, validation_alias=AliasChoices("max_retries", "maxRetries"))] = 5
     retry_delay: Annotated[
-        Duration, Field(gt=0, le=86_400, validation_alias=AliasChoices("retry_delay", "retryDelay"))
+        Seconds, Field(gt=0, le=86_400, validation_alias=AliasChoices("retry_delay", "retryDelay"))
     ] = 60.0
     backoff_multiplier: Annotated[
         float, Field(ge=1, le=100, validation_alias=AliasChoices("backoff_multiplier", "backoffMultiplier"))
     ] = 2.0
-    max_delay: Annotated[Duration, Field(gt=0, le=604_800, validation_alias=AliasChoices("max_delay", "maxDelay"))] = (
+    max_delay: Annotated[Seconds, Field(gt=0, le=604_800, validation_alias=AliasChoices("max_delay", "maxDelay"))] = (
         3600.0
     )
 

@@ -45,12 +45,12 @@ def _reminders(raw: object) -> object:
     return [raw] if isinstance(raw, str | int | float) else raw
 
 
-Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=float | DurationText | Off | None)]
+Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=DurationText | Off | None)]
 Percentage = Annotated[float, Field(ge=0, le=1000)]
 Share = Annotated[Percentage | None, BeforeValidator(off_as_none, json_schema_input_type=Percentage | Off | None)]
 Times = Annotated[
     tuple[Duration, ...],
-    BeforeValidator(_reminders, json_schema_input_type=list[Duration] | float | DurationText | Off | None),
+    BeforeValidator(_reminders, json_schema_input_type=list[Duration] | DurationText | Off | None),
     Field(max_length=10),
 ]
 

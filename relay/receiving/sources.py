@@ -69,7 +69,7 @@ Some = Annotated[Texts, Field(min_length=1)]
 EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 Age = Annotated[
     Annotated[Duration, Field(ge=60, le=31_536_000)] | None,
-    BeforeValidator(off_as_none, json_schema_input_type=float | DurationText | Off | None),
+    BeforeValidator(off_as_none, json_schema_input_type=DurationText | Off | None),
 ]
 EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's name such as operation.progress")]
 

@@ -78,7 +78,7 @@ def test_it_takes_every_example_in_the_documentation(block: str) -> None:
         "rules: [{notify: team, priorities: [HIGH, low], statuses: FAILED}]",
         "quiet_hours: {from: '22:00', to: '07:00', pass: [Failed, '${PASSING:-stalled}']}",
         "watchdog: off",
-        "watchdog: {silent: off, flat: 30m, overdue_pct: off, deadline_grace: 120, remind: [30m, 2h]}",
+        "watchdog: {silent: off, flat: 30m, overdue_pct: off, deadline_grace: 2m, remind: [30m, 2h]}",
         "watchdog: {remind: 30m, startup_grace: 0s}",
         "quiet_hours: {from: 20:00, to: '07:00', days: 'mon, tue, wed, thu', pass: critical_failed}",
         "quiet_hours: off",

@@ -26,7 +26,7 @@ RETRY = "retry: {max_retries: 5}"
 EMAIL = "{email: people@example.com}"
 TOKEN = "xoxb-2048-abcdef"
 SECRETS = "{current: kFv8-the-secret-of-the-platform}"
-DURATION = "expected a duration such as 90s, 5m or 1h30m, or a number of seconds"
+DURATION = "expected a duration such as 90s, 5m or 1h30m"
 
 MISTAKES = [
     # links

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.configfile.units import duration, rate, size, spoken, spoken_size
+from relay.configfile.units import duration, rate, seconds, size, spoken, spoken_size
 
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("60s", 60), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("0s", 0), ("0", 0), (0, 0), ("90", 90), (2.5, 2.5),
+    [("60s", 60), ("5m", 300), ("1h30m", 5400), ("1h 30m", 5400), ("0s", 0), ("0", 0), (0, 0), (90, 90), (2.5, 2.5),
      ("1.5h", 5400), ("500ms", 0.5), ("10 seconds", 10), ("10 s", 10), ("1 second", 1), ("5 min", 300),
      ("5 minutes", 300), ("1 hour", 3600), ("1 hour 30 minutes", 5400), ("2 days", 172_800), ("20 sec", 20),
      ("250 milliseconds", 0.25), ("1m500ms", 60.5), ("2d", 172_800), ("366d", 31_622_400),
@@ -28,6 +28,12 @@ def test_a_duration_is_read_in_seconds(written: object, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
         duration(written)
+
+
+def test_a_number_without_a_unit_is_seconds_in_a_retry_policy_alone() -> None:
+    assert seconds("90") == 90
+    with pytest.raises(ValueError, match=r"expected a unit: 90s or 90m\?"):
+        duration("90")
 
 
 @pytest.mark.parametrize(
