@@ -1,0 +1,101 @@
+"""Counts of the words that make relay's prose hard to read: `python -m tools.prose [ROOT] [--list]`.
+
+Three figures: docstrings that begin with What, Whether, Who, How or Those; words that leave open who or what is meant,
+in 1,000 words of docstrings, comments and documentation; names that say nothing of what they hold. Another project's
+checkout as ROOT gives its figures.
+"""
+
+import argparse
+import ast
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parents[1]
+FIRST = frozenset(("What", "Whether", "Who", "Whom", "Whose", "How", "Those", "That", "Where", "Which"))
+RIDDLES = frozenset((
+    "anybody", "nobody", "somebody", "whoever", "whom", "told", "tells", "stands", "stand", "hears", "heard", "nought",
+))  # fmt: skip
+EMPTY = frozenset((
+    "said", "told", "own", "most", "kept", "begun", "heard", "found", "one", "written", "place", "each", "known",
+    "seen", "wanted",
+    "asked", "way", "thing", "stuff", "given", "taken", "what", "who", "looked", "noticed", "made", "least",
+))  # fmt: skip
+LEFT_OUT = frozenset(("tests", "CHANGELOG.md", "node_modules"))
+
+Place = tuple[str, str]  # file:line, and what stands there
+
+
+def files(root: Path, suffix: str) -> list[Path]:
+    return [
+        file
+        for file in sorted(root.rglob(f"*{suffix}"))
+        if not any(part.startswith(".") or part in LEFT_OUT for part in file.relative_to(root).parts)
+    ]
+
+
+def docstrings(root: Path) -> Iterator[Place]:
+    for file in files(root, ".py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+                text := ast.get_docstring(node)
+            ):
+                yield f"{file.relative_to(root)}:{getattr(node, 'lineno', 1)}", text
+
+
+def comments(root: Path) -> Iterator[Place]:
+    for file in files(root, ".py"):
+        for token in tokenize.generate_tokens(io.StringIO(file.read_text("utf-8")).readline):
+            if token.type == tokenize.COMMENT:
+                yield f"{file.relative_to(root)}:{token.start[0]}", token.string
+
+
+def pages(root: Path) -> Iterator[Place]:
+    for file in files(root, ".md"):
+        yield f"{file.relative_to(root)}:1", re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
+
+
+def names(root: Path) -> Iterator[Place]:
+    """Yield every name that is bound: functions, classes, arguments, variables, attributes."""
+    for file in files(root, ".py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = node.name
+            elif isinstance(node, ast.arg):
+                name = node.arg
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                name = node.id
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                name = node.attr
+            else:
+                continue
+            yield f"{file.relative_to(root)}:{node.lineno}", name
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tools.prose", description=__doc__)
+    parser.add_argument("root", nargs="?", type=Path, default=HERE, help="a checkout; default: this one")
+    parser.add_argument("--list", action="store_true", help="name every place")
+    arguments = parser.parse_args()
+    root: Path = arguments.root
+    texts = [*docstrings(root)]
+    begin = [(place, text) for place, text in texts if text.split(maxsplit=1)[0].rstrip(",.:") in FIRST]
+    prose = [*texts, *comments(root), *pages(root)]
+    words = [word.lower() for _, text in prose for word in re.findall(r"[A-Za-z']+", text)]
+    riddles = Counter(word for word in words if word in RIDDLES)
+    bound = [*names(root)]
+    empty = [(place, name) for place, name in bound if name.strip("_") in EMPTY]
+    if arguments.list:
+        print("\n".join(f"{place}: {text.splitlines()[0]}" for place, text in (*begin, *empty)))
+    print(f"docstrings that begin with {', '.join(sorted(FIRST))}: {len(begin)} of {len(texts)} "
+          f"({len(begin) / max(len(texts), 1):.1%})")  # fmt: skip
+    print(f"words that leave open who or what, in 1,000: {sum(riddles.values()) / max(len(words), 1) * 1000:.1f} "
+          f"of {len(words):,} ({', '.join(f'{word} {count}' for word, count in riddles.most_common(6))})")  # fmt: skip
+    print(f"names that say nothing: {len(empty)} of {len(bound)} ({len(empty) / max(len(bound), 1):.1%})")
+
+
+if __name__ == "__main__":
+    main()
