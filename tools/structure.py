@@ -11,11 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-EMPTY_NAMES = frozenset((
-    "said", "told", "found", "one", "written", "place", "each", "known", "seen", "wanted", "asked", "way", "thing",
-    "stuff", "given", "taken", "what",
-))  # fmt: skip
-
 Arrows = Mapping[str, set[str]]
 
 
@@ -85,22 +80,6 @@ def floors(arrows: Arrows) -> dict[str, int]:
     return {name: height(name) for name in arrows}
 
 
-def empty_names(root: Path) -> list[str]:
-    """Where a name is bound that says nothing of what it holds: `file:line name`."""
-    return [
-        f"{file.relative_to(root)}:{node.lineno} {name}"
-        for file in sorted((root / "relay").rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        if (name := _bound(node)) in EMPTY_NAMES and isinstance(node, ast.Name | ast.arg)
-    ]
-
-
-def _bound(node: ast.AST) -> str:
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        return node.id
-    return node.arg if isinstance(node, ast.arg) else ""
-
-
 def main(root: Path) -> int:
     """Print the table; 1 where the structure has a circle."""
     modules = imports(root)
@@ -114,7 +93,6 @@ def main(root: Path) -> int:
         "floors": "–" if circles(between) else max(floors(between).values()) + 1,
         "arrows between rooms": sum(map(len, between.values())),
         "circles": "; ".join(", ".join(sorted(ring)) for ring in rings) or 0,
-        "names that say nothing": len(empty_names(root)),
     }
     print("| what | figure |\n|---|---|")
     print("\n".join(f"| {what} | {figure} |" for what, figure in figures.items()))
@@ -124,8 +102,5 @@ def main(root: Path) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=ROOT, help="a checkout; default: this one")
-    parser.add_argument("--names", action="store_true", help="list the names that say nothing")
     arguments = parser.parse_args()
-    if arguments.names:
-        print("\n".join(empty_names(arguments.root)))
     sys.exit(main(arguments.root))

@@ -1,121 +1,111 @@
-"""Through which rooms and modules one event goes from `Ingest.ingest` to the store: `python -m tools.walk`.
+"""Modules and rooms that one event enters between its POST and the call at Slack: `python -m tools.walk [--calls]`.
 
-Followed while it happens: a completed operation, the first event of its kind, with a rule of each kind. Every step into
-another room is written down. What all rooms speak of (events, errors, metrics) is no room that an event stays in.
+A whole relay runs in this process, on a private Redis and a Slack of its own. Each of some operations fails once, which
+is one message; what every one of them enters is counted, so that what a timer does meanwhile is not. The first is left
+out: what is made once for a configuration is on no event's way.
 """
 
+import argparse
 import asyncio
+import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
-from typing import Any, cast
 
+import aiohttp
 import structlog
 
-from relay.channels import CHANNELS
-from relay.config import parse_config
-from relay.domain.deliveries import Accepted
-from relay.domain.parsing import parse
-from relay.ingest import Ingest
-from relay.store import Store
-from tools.structure import room_of
+from relay.app import Relay
+from relay.dev.standins.slack import SlackStandin
 
-VOCABULARY = frozenset(("configfile", "domain", "errors", "metrics", "outage", "reasons", "resources"))
-CONFIG = """\
-sources: {platform: {signature: {secrets: {current: a-secret-that-nobody-guesses-2048}}}}
-channels:
-  slack: {token: xoxb-2048-abcdef}
-  email: {host: localhost, from: relay@example.com}
-dynamic_destinations: {email_domains: [example.com]}
-quiet_hours: {from: "20:00", to: "07:00"}
-destinations:
-  team: {slack: "#team", mode: live}
-  analysts: {email: [analyst@example.com]}
-  daily: {email: [lead@example.com], mode: digest, at: "08:30"}
-rules:
-  - {name: everything, events: ["operation.*"], min_progress_increment: 10, notify: [team, daily]}
-  - {name: outcomes, events: [operation.completed], notify: [analysts]}
-"""
-BODY = {
-    "event": "operation.completed",
-    "timestamp": "2024-01-20T11:40:00Z",
-    "operation": {
-        "operationId": "op-1",
-        "status": "Completed",
-        "operationType": "DataExtraction",
-        "notifications": {"email": ["requester@example.com"]},
-    },
+EVENTS = 6
+SECRET = "aZ8kqL2mWp0x9Rt5vB"  # noqa: S105 - of a relay that lives for a second
+SETTINGS = {
+    "server": {"host": "127.0.0.1", "port": 0, "drain": "0s"},
+    "sources": {"platform": {"signature": {"scheme": "token", "secrets": {"current": SECRET}}}},
+    "destinations": {"team": {"slack": "#team", "mode": "each"}},
+    "rules": [{"name": "failures", "events": ["operation.failed"], "notify": ["team"]}],
 }
 
 
-class AnsweringStore:
-    """Where the way ends. Its steps count as the store's."""
-
-    async def known(self, _operation: str, _space: object) -> dict[str, str]:
-        return {}
-
-    async def accept(self, _event: object, _targets: object, *, unasked: bool) -> Accepted:  # noqa: ARG002 - Store's
-        return Accepted("accepted")
-
-
-def room(frame: FrameType) -> str:
-    module: str = frame.f_globals.get("__name__", "")
-    if frame.f_code.co_qualname.startswith(AnsweringStore.__name__):
-        return "store"
-    return room_of(module) if module.startswith("relay.") and room_of(module) not in VOCABULARY else ""
-
-
-def module(frame: FrameType) -> str:
-    name: str = frame.f_globals.get("__name__", "")
-    return room(frame) and (name.removeprefix("relay.") if name.startswith("relay.") else "store")
-
-
 @contextmanager
-def followed(name_of: Callable[[FrameType], str]) -> Iterator[dict[tuple[str, str], str]]:
-    """Collects every call from one room into another: the two functions, and `from > to`."""
-    calls: dict[tuple[str, str], str] = {}
+def followed(calls: Counter[str]) -> Iterator[None]:
+    """Count the calls of each of relay's functions meanwhile, by `module:function`."""
 
-    def note(frame: FrameType, event: str, _argument: Any) -> None:
-        if event != "call" or frame.f_code.co_filename == "<string>" or not (callee := name_of(frame)):
-            return
-        outer = frame.f_back
-        while outer and not name_of(outer):
-            outer = outer.f_back
-        if outer and name_of(outer) != callee:
-            calls[outer.f_code.co_qualname, frame.f_code.co_qualname] = f"{name_of(outer)} > {callee}"
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        module = str(frame.f_globals.get("__name__", ""))
+        if event == "call" and module.startswith("relay.") and not module.startswith("relay.dev."):
+            calls[f"{module}:{frame.f_code.co_qualname}"] += 1
 
+    threading.setprofile(note)  # of threads that begin meanwhile
     sys.setprofile(note)
     try:
-        yield calls
+        yield
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
 
 
-def walk(name_of: Callable[[FrameType], str]) -> dict[tuple[str, str], str]:
-    config = parse_config(CONFIG, env={}, channels=CHANNELS)
-    received = datetime(2024, 1, 20, 11, 40, tzinfo=UTC)
-    other, event = (
-        parse(BODY | {"event": name}, source="platform", received_at=received)
-        for name in ("operation.failed", "operation.completed")
-    )
-    ingest = Ingest(cast("Store", AnsweringStore()), lambda: config, CHANNELS)
+async def walk(events: int = EVENTS) -> Counter[str]:
+    """Return the functions that every event but the first enters, each with the calls of the last one."""
+    with tempfile.TemporaryDirectory(prefix="relay-walk-") as directory:
+        async with SlackStandin(channels=["team"], posts_per_second=1000) as slack, aiohttp.ClientSession() as session:
+            relay = Relay(_configuration(directory, slack), {})
+            running = asyncio.create_task(relay.run())
+            await relay.started.wait()
+            rounds = [await _one(relay, slack, session, number) for number in range(events)][1:]
+            relay.stop()
+            await running
+    common = set(rounds[0]).intersection(*rounds[1:])
+    return Counter({name: rounds[-1][name] for name in common})
 
-    async def run() -> dict[tuple[str, str], str]:
-        await ingest.ingest(other)  # what is made once for a configuration belongs to no event's way
-        with followed(name_of) as calls:
-            await ingest.ingest(event)
-        return calls
 
-    return asyncio.run(run())
+def _configuration(directory: str, slack: SlackStandin) -> Path:
+    channel = {"token": "xoxb-2048-abcdef", "base_url": slack.base_url, "posts_per_second": 1000}
+    file = Path(directory, "relay.yaml")
+    file.write_text(json.dumps({**SETTINGS, "data_dir": directory, "channels": {"slack": channel}}))
+    return file
+
+
+async def _one(relay: Relay, slack: SlackStandin, session: aiohttp.ClientSession, number: int) -> Counter[str]:
+    host, port = relay.addresses[0]
+    operation = {"operationId": f"op-{number}", "operationName": f"Run {number}", "status": "Failed"}
+    event = {"event": "operation.failed", "operation": operation, "error": {"code": f"E{number}", "message": "broken"}}
+    calls: Counter[str] = Counter()
+    with followed(calls):
+        url, headers = f"http://{host}:{port}/webhooks/platform", {"Authorization": f"Bearer {SECRET}"}
+        async with session.post(url, json=event, headers=headers) as answer:
+            answer.raise_for_status()
+        await slack.wait_for(lambda: len(slack.messages("#team")) > number, 30)
+    return calls
+
+
+def module_of(function: str) -> str:
+    return function.partition(":")[0]
+
+
+def room_of(function: str) -> str:
+    return module_of(function).split(".")[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m tools.walk", description=__doc__)
+    parser.add_argument("--calls", action="store_true", help="list the functions and how often each is called")
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    functions = asyncio.run(walk())
+    if arguments.calls:
+        print("\n".join(f"{count:6} {name}" for name, count in sorted(functions.items())))
+    modules = Counter(map(room_of, {module_of(name): name for name in functions}.values()))
+    print("\n".join(f"{count:4} modules of {room}" for room, count in modules.most_common()))
+    print(f"{modules.total()} modules of {len(modules)} rooms; {len(functions)} functions, {functions.total()} calls")
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    for title, name_of in (("rooms", room), ("modules", module)):
-        calls = walk(name_of)
-        entered = {name for call in calls.values() for name in call.split(" > ")}
-        print(f"{title}: {len(entered)}, with {len(calls)} calls from one into another")
-        print("".join(f"  {way:<45} {caller} > {callee}\n" for (caller, callee), way in calls.items()))
+    main()
