@@ -50,9 +50,10 @@ def _file(channels: Channels) -> type[BaseModel]:
     ]
     empty: Any = Field(default_factory=dict)
     settings: Any = {name: (kind.Settings, empty) for name, kind in channels.items()}
-    addresses: Any = dict.fromkeys(channels, (Texts, empty))
+    spelled_out: Any = create_model("SpelledOut", __base__=DestinationOptions, to=(Texts, ...))
+    addresses: Any = dict.fromkeys(channels, (Texts | spelled_out, empty))
     base: Any = type(
-        "DestinationBase", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"oneOf": modes})}
+        "DestinationBase", (DestinationOptions,), {"model_config": ConfigDict(json_schema_extra={"anyOf": modes})}
     )
     destination: Any = create_model("Destination", __base__=base, **addresses)
     rule: Any = create_model("Rule", __base__=Rule, name=(Annotated[str, Field(max_length=100)], ""))

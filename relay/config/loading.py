@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
 from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config, Server
+from relay.config.teams import expand
 from relay.configfile.document import Document, read
 from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
@@ -69,6 +70,7 @@ def parse_config(
     _override(document, env)
     _name_rules(document)
     _expand_callbacks(document)
+    teams = expand(document, channels)
     settings = {
         **document.data,
         "channels": _channels(document, channels),
@@ -86,7 +88,7 @@ def parse_config(
         check_dynamic(config, document, channels)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
-    config._digest = _digest(text)
+    config._digest, config._teams = _digest(text), teams
     config._warnings = tuple(sorted(document.warnings, key=lambda problem: problem.line or 0))
     return config
 

@@ -220,11 +220,16 @@ class Config(Section):
     )
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
+    _teams: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     @cached_property
     def destination_defaults(self) -> DestinationOptions:
         """What holds at a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
+
+    def destinations_of(self, name: str) -> tuple[str, ...]:
+        """Return the destinations that a name stands for: a team's, else the name itself."""
+        return self._teams.get(name, (name,))
 
     @property
     def platform_source(self) -> str:

@@ -210,7 +210,7 @@ def _destination(name: str, raw: object, document: Document, channels: Channels)
         if misspelt := sorted(key for key in unknown if nearest(key, channels)):
             document.report((*path, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
             return None
-        document.report(path, f"expected {' or '.join(channels)} with an address, and one of them only")
+        document.report(path, f"expected {' or '.join(channels)} with an address")
         return None
     channel = named[0]
     addresses = _addresses(raw[channel], channels[channel], document, (*path, channel))

@@ -105,7 +105,6 @@ def test_it_takes_the_shorthand_that_relay_takes(written: str, tmp_path: Path) -
         (("timezone: Europe/Berlin", "time_zone: Europe/Berlin"), ""),
         (("mode: live", "mod: live"), "destinations.team"),
         (("    mode: live", "    mode: lively"), "destinations.team"),
-        (("    mode: live", "    email: a@example.com"), "destinations.team"),
         (('    slack: "#team"\n', ""), "destinations.team"),
         (("    notify: [team]\n", "    notifies: [team]\n"), "rules.0"),
         (("    token: ${SLACK_BOT_TOKEN}", "    tokens: ${SLACK_BOT_TOKEN}"), "channels.slack"),

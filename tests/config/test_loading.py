@@ -88,7 +88,6 @@ FAULTS = [
      "8: sources.progress.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
     # destinations
     ('    slack: "#team"\n', "", "15: destinations.team: expected slack or email with an address"),
-    ('    slack: "#team"\n', '    slack: "#team"\n    email: a@b\n', "15: destinations.team: expected slack or email"),
     ('    slack: "#team"', "    slack: [team]", "16: destinations.team.slack: expected a conversation's name or id"),
     ("[analyst@example.com, lead@example.com]", "[]", "19: destinations.analysts.email: expected at least one address"),
     ("    mode: live", "    mode: digest", "17: destinations.team.mode: expected live or each"),

@@ -153,7 +153,7 @@ MISTAKES = [
      "10: destinations.people.mention: email calls nobody; its readers are the addresses alone, so leave it out"),
     (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
     (EMAIL, "{sms: people@example.com}",
-     "10: destinations.people: expected slack or email with an address, and one of them only"),
+     "10: destinations.people: expected slack or email with an address"),
     (EMAIL, "{emial: people@example.com, mode: each}",
      "10: destinations.people.emial: unknown key; did you mean email?"),
     # rules

@@ -1,0 +1,90 @@
+"""Destinations with several channels: a team's conversation and its mails under one name.
+
+A file says `team: {slack: {to: "#team", mode: live}, email: [lead@example.com]}`. relay delivers to the two of them as
+`team.slack` and `team.email`, each with its own lane, mode and pauses; the team's name stands for both.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from relay.configfile.document import Document, KeyPath
+from relay.policy.destinations import Channels
+
+SHARED = ("language", "timezone", "retry", "quiet_hours", "hold_failure", "group_errors")  # beside several channels
+
+Teams = dict[str, tuple[str, ...]]  # the destinations that a team's name stands for
+
+
+def expand(document: Document, channels: Channels) -> Teams:
+    """Replace each destination that spells a channel out, or has several, by one for each channel.
+
+    Faults are reported where the file has them.
+    """
+    teams: Teams = {}
+    written = document.section("destinations")
+    destinations: dict[str, Any] = {}
+    for name, raw in written.items():
+        named = [key for key in raw if key in channels] if isinstance(raw, Mapping) else []
+        if not any(isinstance(raw[channel], Mapping) for channel in named) and len(named) < 2:
+            destinations[name] = raw
+            continue
+        beside = {key: value for key, value in raw.items() if key not in named}
+        parts = dict.fromkeys(named, name)
+        if len(named) > 1:
+            parts = {channel: f"{name}.{channel}" for channel in named}
+            teams[name] = tuple(parts.values())
+            _check_beside(document, name, beside, named[0])
+        for channel, part in parts.items():
+            if part != name and part in written:
+                document.report(("destinations", part), f"relay calls {name}'s {channel} so; choose another name")
+            _note_places(document, name, part, channel, raw[channel])
+            destinations[part] = {**beside, **_options(channel, raw[channel])}
+    if "destinations" in document.data:
+        document.data["destinations"] = destinations
+    _spread(document, teams)
+    return teams
+
+
+def _check_beside(document: Document, name: str, beside: Mapping[str, object], channel: str) -> None:
+    for key in beside:
+        if key not in SHARED:
+            fault = f"write it at its channel, {channel}: {{to: …, {key}: …}}; for all channels are {', '.join(SHARED)}"
+            document.report(("destinations", name, key), fault)
+
+
+def _options(channel: str, raw: object) -> dict[str, object]:
+    """Return what stands at one channel as the keys of a destination that has it alone."""
+    if not isinstance(raw, Mapping):
+        return {channel: raw}
+    return {**{key: value for key, value in raw.items() if key != "to"}, channel: raw.get("to", [])}
+
+
+def _note_places(document: Document, name: str, part: str, channel: str, raw: object) -> None:
+    """Let faults of a part be reported where its values are written."""
+    here: KeyPath = ("destinations", part)
+    if part != name:
+        document.aliases[here] = ("destinations", name)
+    if isinstance(raw, Mapping):
+        document.aliases.update({(*here, key): ("destinations", name, channel, key) for key in raw})
+        document.aliases[(*here, channel)] = ("destinations", name, channel, "to")
+
+
+def _spread(document: Document, teams: Teams) -> None:
+    """Name the destinations of a team where a rule or `operators` names the team."""
+    for holder, key, path in _lists(document):
+        listed = holder[key] if isinstance(holder[key], list) else [holder[key]]
+        if not any(isinstance(name, str) and name in teams for name in listed):
+            continue
+        spread = [(place, each) for place, name in enumerate(listed) for each in teams.get(name, (name,))]
+        holder[key] = [each for _, each in spread]
+        document.aliases.update({(*path, now): (*path, place) for now, (place, _) in enumerate(spread)})
+
+
+def _lists(document: Document) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
+    """Yield every place in the file that lists destinations."""
+    if "operators" in document.data:
+        yield document.data, "operators", ("operators",)
+    rules = document.data.get("rules")
+    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict) and "notify" in rule:
+            yield rule, "notify", ("rules", number, "notify")
