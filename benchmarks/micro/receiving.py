@@ -18,7 +18,7 @@ from relay.domain.facts import facts, fill
 from relay.domain.parsing import dump, load, parse
 from relay.domain.spaces import placed
 from relay.domain.strict_json import decode
-from relay.policy.routing import Routing
+from relay.policy.targets import Targets
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import sign, verify
 from relay.store.plan import accept_arguments
@@ -51,14 +51,14 @@ def steps() -> Mapping[str, Callable[[], object]]:
     event = parse(document, source=NAME, received_at=received, delivery_id=id_, raw=raw)
     known = facts(event) | {"since": "1705749600331", "began": "1705749600331"}
     filled = placed(fill(event, known), {})
-    routing = Routing(CONFIG, CHANNELS)
-    targets, kept = routing.of(filled), dump(filled)
+    targets_for = Targets(CONFIG, CHANNELS).of
+    targets, kept = targets_for(filled), dump(filled)
     return {
         "verify: the signature": lambda: verify(SCHEME, signed, secrets, header=None, tolerance=300, now=now),
         "decode: JSON, strictly": lambda: decode(raw),
         "parse: the event in it": lambda: parse(document, source=NAME, received_at=received, delivery_id=id_, raw=raw),
         "fill: what is known of its operation": lambda: placed(fill(event, known), {}),
-        "rules: who hears of it": lambda: routing.of(filled),
+        "rules: who hears of it": lambda: targets_for(filled),
         "plan: as accept takes it, nobody told": lambda: accept_arguments(filled, ()),
         "plan: with one live message": lambda: accept_arguments(filled, targets),
         "claim: read again as it was kept": lambda: load(kept),

@@ -16,7 +16,6 @@ from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
 from relay.policy.recipients import DynamicDestinations, requested_recipients
-from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -129,7 +128,7 @@ rules: [{{notify: [war-room]}}]
         renderer = IsolatedRenderer([tmp_path, ROOT / "templates"])
         worker = worker_of(store, {"teams": channel}, config, renderer, clock=clock)
         event = events.progress(67)
-        await store.accept(event, Targets(config, {"teams": teams}).of(decide(event, config.rules)))
+        await store.accept(event, Targets(config, {"teams": teams}).of(event))
 
         await worker.run_once("teams")
         await channel.aclose()
