@@ -89,7 +89,7 @@ class Ingest:
         self._store = store
         self._config = config
         self._channels = channels
-        self._made = Targets(config(), channels)  # for the configuration that was current last
+        self._made: Targets | None = None  # for the configuration that was current last
         self._wake = wake
         self._fullness = fullness
         self._silences = silences or Silences()
@@ -137,7 +137,7 @@ class Ingest:
 
     def _targets(self, event: Event) -> tuple[Target, ...]:
         config = self._config()
-        if self._made.config is not config:
+        if self._made is None or self._made.config is not config:
             self._made = Targets(config, self._channels)
         return self._made.of(event)
 
@@ -154,7 +154,8 @@ class Ingest:
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "accepted":
-            rules = {row.destination: row.rules for row in self._made.matcher.reached(event)}
+            reached = self._made.matcher.reached(event) if self._made else ()
+            rules = {row.destination: row.rules for row in reached}
             self._noise.decided(targets, accepted.held, rules)
         elif accepted.status == "duplicate":
             self._repeats.add(event)
