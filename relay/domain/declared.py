@@ -22,12 +22,12 @@ def declared(owner: type, *, keyed: bool = False) -> dict[str, Declared]:
 
     `keyed`: each is read from a document, else each is a condition alone.
     """
-    found = {}
+    marked = {}
     for name, hint in get_type_hints(owner, include_extras=True).items():
         for mark in getattr(hint, "__metadata__", ()):
             if isinstance(mark, Declared):
                 if hint.__origin__ is not str or not (mark.key if keyed else mark.condition and not mark.key):
                     expected = '"its key in the document"' if keyed else 'condition="its key in rules"'
                     raise TypeError(f"{owner.__name__}.{name}: expected Annotated[str, Declared({expected}, …)]")
-                found[name] = mark
-    return found
+                marked[name] = mark
+    return marked
