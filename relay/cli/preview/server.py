@@ -38,7 +38,7 @@ class PreviewServer:
         app = web.Application(middlewares=[_local])
         app.router.add_get("/", self._page)
         app.router.add_get("/changes", self._changes)
-        app.router.add_get("/{channel}", self._document)
+        app.router.add_get(r"/{channel:\w+}", self._document)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         tasks: list[asyncio.Task[None]] = []
