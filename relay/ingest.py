@@ -26,8 +26,8 @@ from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.policy.completions import as_failure, mark_informed
 from relay.policy.noise import Noise
-from relay.policy.routing import Routing
 from relay.policy.silences import Silences
+from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 
@@ -89,7 +89,7 @@ class Ingest:
         self._store = store
         self._config = config
         self._channels = channels
-        self._routing: Routing | None = None  # of the configuration that was current last
+        self._made: Targets | None = None  # for the configuration that was current last
         self._wake = wake
         self._fullness = fullness
         self._silences = silences or Silences()
@@ -137,9 +137,9 @@ class Ingest:
 
     def _targets(self, event: Event) -> tuple[Target, ...]:
         config = self._config()
-        if self._routing is None or self._routing.config is not config:
-            self._routing = Routing(config, self._channels)
-        return self._routing.of(event)
+        if self._made is None or self._made.config is not config:
+            self._made = Targets(config, self._channels)
+        return self._made.of(event)
 
     async def _accepted(self, event: Event, targets: Sequence[Target], *, unasked: bool = False) -> Accepted:
         accepted = await self._store.accept(event, targets, unasked=unasked)
@@ -154,7 +154,9 @@ class Ingest:
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "accepted":
-            self._noise.decided(targets, accepted.held, event, self._routing)
+            reached = self._made.matcher.reached(event) if self._made else ()
+            rules = {row.destination: row.rules for row in reached}
+            self._noise.decided(targets, accepted.held, rules)
         elif accepted.status == "duplicate":
             self._repeats.add(event)
             if event.compared and event.compared.differs:

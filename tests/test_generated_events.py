@@ -22,7 +22,6 @@ from relay.domain.identity import fingerprint
 from relay.domain.parsing import load, parse
 from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson
-from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.store.plan import accept_arguments
 from relay.store.records import values_of
@@ -169,7 +168,7 @@ def mutated(draw: Callable[..., Any]) -> dict[str, Any]:
 
 def carried(event: Event) -> Event:
     """Through everything that stands between the signature and the store, and back. Raises nothing."""
-    targets = Targets(CONFIG, CHANNELS).of(decide(event, CONFIG.rules))
+    targets = Targets(CONFIG, CHANNELS).of(event)
     assert len(targets) == len({(target.destination, target.address) for target in targets})
     *_, plan, facts, _entry, body = accept_arguments(event, targets, partitions=4)
     assert json.loads(plan)["name"] == event.name

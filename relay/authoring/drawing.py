@@ -1,24 +1,21 @@
 """One message as what a browser or a mail program shows."""
 
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
-from relay.channels.email.messages import Mailbox, compose
-from relay.channels.slack.page import page_of
-from relay.domain.deliveries import Form, Kind, Notification, labels_of
+from relay.channels import CHANNELS
+from relay.domain.deliveries import Form, Kind, Notification, Preview, labels_of
 from relay.domain.events import Event
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import kinds_of
 
-SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"
 FORMS: tuple[Form, ...] = ("each", "live", "reply", "also", "healed")
 OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}  # what is told in these words
 MISHAP = "SAP extractor did not answer for 300 s."  # that a healed run had had
 
-Documents = dict[str, str | bytes]  # by the endings of their files
 Told = tuple[Event, tuple[Event, ...]]
 """An event, and what was known when it came, itself included."""
 
@@ -37,11 +34,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A message, and its documents by the endings of their files."""
+    """A message, and what its readers see of it."""
 
     kind: Form
     content: dict[str, Any]
-    documents: Documents
+    preview: Preview
+
+    @property
+    def page(self) -> str:
+        """The ending of the document that a browser shows."""
+        return next(ending for ending in self.preview.documents if ending.endswith(".html"))
 
 
 def drawn(renderer: IsolatedRenderer, channel: str, last: Told, view: View) -> Drawing:
@@ -54,8 +56,16 @@ def drawn(renderer: IsolatedRenderer, channel: str, last: Told, view: View) -> D
         channel, kind, event, history, language=view.language, timezone=view.timezone, now=event.occurred_at,
         destination=view.destination, healed=MISHAP if kind == "healed" else "",
     )  # fmt: skip
-    make = DOCUMENTS.get(channel)
-    return Drawing(kind, content, make(content, event, kind, view) if make else {f"{channel}.json": as_json(content)})
+    told_as: Kind = "each" if kind in OF_STATUS else kind  # type: ignore[assignment]
+    notification = Notification(
+        delivery="preview", destination=view.destination or "preview", address=READER, kind=told_as, content=content,
+        subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
+        labels=labels_of(event),
+    )  # fmt: skip
+    preview = getattr(CHANNELS.get(channel), "preview", None)
+    return Drawing(
+        kind, content, preview(notification, view.profile) if preview else _text_alone(notification, channel)
+    )
 
 
 def stem(name: str, kind: Form, view: View) -> str:
@@ -70,30 +80,16 @@ def stem(name: str, kind: Form, view: View) -> str:
     return ".".join(part for part in parts if part)
 
 
-def as_json(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+def title_of(channel: str) -> str:
+    """What pages call a channel."""
+    return getattr(CHANNELS.get(channel), "title", channel.capitalize())
 
 
-def _slack(content: dict[str, Any], event: Event, _kind: Form, view: View) -> Documents:
-    rich = content.get("rich") if view.profile == "rich" else None
-    message = {"text": content["text"], "blocks": rich or content["blocks"]}
-    return {
-        "slack.json": as_json(message),
-        "slack.html": page_of([message], at=event.occurred_at.timestamp()),
-    }
-
-
-def _mail(content: dict[str, Any], event: Event, form: Form, view: View) -> Documents:
-    kind: Kind = "each" if form in OF_STATUS else form  # type: ignore[assignment]
-    notification = Notification(
-        delivery="preview", destination=view.destination or "preview", address=READER, kind=kind, content=content,
-        subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
-        labels=labels_of(event),
-    )  # fmt: skip
-    return {"mail.html": content["html"], "mail.txt": content["text"], "eml": compose(notification, SENDER)}
-
-
-DOCUMENTS: Mapping[str, Callable[[dict[str, Any], Event, Form, View], Documents]] = {
-    "slack": _slack,
-    "email": _mail,
-}  # of any other channel it is the content as JSON
+def _text_alone(notification: Notification, channel: str) -> Preview:
+    """Of a channel that has no preview of its own."""
+    sent = json.dumps(notification.content, ensure_ascii=False, indent=2) + "\n"
+    text = notification.content.get("text", sent)
+    page = f"""<!doctype html><html lang="{notification.language}"><head><meta charset="utf-8">
+<meta name="color-scheme" content="light dark"><title>{escape(title_of(channel))}</title></head>
+<body><pre style="white-space: pre-wrap">{escape(str(text))}</pre></body></html>"""
+    return Preview({f"{channel}.json": sent, f"{channel}.html": page})

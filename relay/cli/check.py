@@ -133,9 +133,9 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
 def _without_buttons(config: Config) -> Iterator[Problem]:
     """Which buttons were asked for that nobody gets, and what they lack."""
     from relay.channels.slack.settings import SlackSettings  # noqa: PLC0415
-    from relay.interactivity.buttons import enabled_actions  # noqa: PLC0415
+    from relay.interactivity.buttons import CHANNEL, enabled_actions  # noqa: PLC0415
 
-    settings = config.channels.get("slack")
+    settings = config.channels.get(CHANNEL)
     if not isinstance(settings, SlackSettings):
         return
     if settings.interactivity == "off":

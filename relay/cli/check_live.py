@@ -11,8 +11,9 @@ from relay.config import Config
 from relay.configfile.document import Document
 from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import enabled_actions
+from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.platform.lookups import client_of, configured
+from relay.policy.recipients import KEYS
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
@@ -97,22 +98,23 @@ async def _ask_platform(config: Config) -> str:
 async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
     """Whether the app may do what the configuration says. ConfigError with the line of each destination that it may
     not post to."""
-    settings, slack = slack_settings(config), channels["slack"]
+    settings, slack = slack_settings(config), channels[CHANNEL]
     if settings is None:
         return ""
     demands, before = demands_of(config, settings), len(document.problems)
     lacking = slack.lacking(demands)
     if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in OPTIONAL]:
         scopes = ", ".join(scope for scope in lacking if scope not in OPTIONAL)
-        document.report(("channels", "slack", "token"), f"{'; '.join(faults)}: {advice('missing_scope', scope=scopes)}")
+        document.report(("channels", CHANNEL, "token"), f"{'; '.join(faults)}: {advice('missing_scope', scope=scopes)}")
     reach = await slack.reach(demands.conversations)
     for name, destination in config.destinations.items():
-        for address in destination.addresses if destination.channel == "slack" else ():
+        for address in destination.addresses if destination.channel == CHANNEL else ():
             if obstacle := reach.obstacles.get(address):
-                document.report(("destinations", name, "slack"), f"{address}: {obstacle}")
-    for index, address in enumerate(config.dynamic_destinations.slack if config.dynamic_destinations else ()):
+                document.report(("destinations", name, CHANNEL), f"{address}: {obstacle}")
+    allowed = config.dynamic_destinations
+    for index, address in enumerate(allowed.by_channel[CHANNEL] if allowed else ()):
         if obstacle := reach.obstacles.get(address):
-            document.report(("dynamic_destinations", "slack", index), f"{address}: {obstacle}")
+            document.report(("dynamic_destinations", KEYS[CHANNEL], index), f"{address}: {obstacle}")
     if len(document.problems) > before:
         raise ConfigError(document.problems[before:])
     unknown = f"; Slack does not say of {', '.join(reach.unknown)}" if reach.unknown else ""
@@ -124,11 +126,11 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
     """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
     before = len(document.problems)
     for action, names in enabled_actions(config).items():
-        nobodies = await channels["slack"].nobodies(names)
+        nobodies = await channels[CHANNEL].nobodies(names)
         for index, name in enumerate(names):
             if name in nobodies:
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
-                path = ("channels", "slack", "actions", action, index)
+                path = ("channels", CHANNEL, "actions", action, index)
                 document.report(path, f"{fault}an e-mail address of somebody in the workspace")
     if len(document.problems) > before:
         raise ConfigError(document.problems[before:])

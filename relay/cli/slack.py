@@ -18,7 +18,7 @@ from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config, load
 from relay.configfile.document import KeyPath, read
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import pressed_by
+from relay.interactivity.buttons import CHANNEL, pressed_by
 from relay.interactivity.endpoint import PATH
 
 HEAD = """\
@@ -104,4 +104,4 @@ def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> tuple[dict[str, s
 
 def _secret_to_be(path: KeyPath) -> str:
     """What to put there meanwhile; '' for what is no secret of an app."""
-    return UNTIL_THERE_IS_AN_APP.get(str(path[-1]), "") if path[:2] == ("channels", "slack") else ""
+    return UNTIL_THERE_IS_AN_APP.get(str(path[-1]), "") if path[:2] == ("channels", CHANNEL) else ""

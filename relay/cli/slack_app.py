@@ -6,13 +6,13 @@ from relay.channels.slack.scopes import Demands
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config
 from relay.domain.deliveries import PERSON
-from relay.interactivity.buttons import enabled_actions
+from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.policy.presentation import OWNER, callable_names
 
 
 def slack_settings(config: Config) -> SlackSettings | None:
     """None where nothing is posted by an app: there is no Slack, or incoming webhooks alone."""
-    settings = config.channels.get("slack")
+    settings = config.channels.get(CHANNEL)
     return settings if isinstance(settings, SlackSettings) and settings.token.get_secret_value() else None
 
 
@@ -21,12 +21,12 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
     conversations: set[str] = set()
     names: set[str] = set()
     for destination in config.destinations.values():
-        posted = _by_the_app(destination.addresses, settings) if destination.channel == "slack" else ()
+        posted = _by_the_app(destination.addresses, settings) if destination.channel == CHANNEL else ()
         conversations.update(posted)
         if posted and destination.mode != "digest":
             names |= callable_names(destination.mention)
     dynamic = config.dynamic_destinations
-    if dynamic and (posted := _by_the_app(dynamic.slack, settings)):
+    if dynamic and (posted := _by_the_app(dynamic.by_channel[CHANNEL], settings)):
         conversations.update(posted)
         names |= callable_names({})
     anybody = dynamic is not None and dynamic.mention is None and bool(names)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from relay.domain.event_patterns import fits
-from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
+from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, TEXTS, WATCH_EVENTS
 from relay.policy.rules import Rule
 from relay.policy.watchdog import SOURCE as WATCHDOG
 
@@ -26,8 +26,9 @@ def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str
         )
 
     needs_all = watched and any(matches(event, WATCHDOG, (IMPLIED_STATUS[event],)) for event in WATCH_EVENTS)
-    # The start and the end of a batch say neither type nor priority, so no rule with such a condition matches them.
-    unmatchable = ("batch.started", "batch.completed") if rule.operation_types or rule.priorities else ()
+    # The start and the end of a batch state nothing of an operation, so no rule that asks for that matches them.
+    of_operations = any(getattr(rule, text.condition) for text in TEXTS.values() if text.condition)
+    unmatchable = ("batch.started", "batch.completed") if of_operations else ()
     return frozenset(
         event for event in (*OPERATION_EVENTS, *BATCH_EVENTS)
         if (needs_all and event in OPERATION_EVENTS)

@@ -14,7 +14,7 @@ from relay.authoring.drawing import FORMS, Drawing, Told, View, drawn, stem
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.cli.options import read_event, refuse, space_options, which_one
-from relay.cli.preview.index import PAGES, Page, write_index
+from relay.cli.preview.index import Page, write_index
 from relay.cli.template import USUAL, read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.domain.events import Event
@@ -114,7 +114,10 @@ def preview(
                         drawing = drawn(renderer, medium, last, view)
                         path = folder / stem(name, drawing.kind, view)
                         files += _write(path, drawing)
-                        pages += _pages(name, medium, path.name, drawing, view)
+                        page = str(drawing.preview.documents[drawing.page])
+                        pages.append(
+                            Page(name, view.language, view.fixture, medium, f"{path.name}.{drawing.page}", page)
+                        )
         index = write_index(folder, pages)
     except (RelayError, OSError) as error:
         refuse(error)
@@ -136,20 +139,11 @@ def _only_what_serves() -> None:
             raise click.BadParameter(problem, param=parameter)
 
 
-def _pages(name: str, channel: str, path: str, drawing: Drawing, view: View) -> list[Page]:
-    """What a browser can show of it: one, or none."""
-    ending = PAGES.get(channel, "")
-    if ending not in drawing.documents:
-        return []
-    document = str(drawing.documents[ending])
-    return [Page(name, view.language, view.fixture, channel, f"{path}.{ending}", document)]
-
-
 def _write(path: Path, drawing: Drawing) -> list[Path]:
     """The documents of one message, written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     files = []
-    for ending, text in drawing.documents.items():
+    for ending, text in drawing.preview.documents.items():
         file = path.with_name(f"{path.name}.{ending}")
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
         files.append(file)

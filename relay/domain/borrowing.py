@@ -8,14 +8,14 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from relay.domain.events import Document
+from relay.domain.events import TEXTS, Document
 from relay.domain.text import ELLIPSIS
 
 RECIPIENTS = frozenset({"notifications"})
 # Who is called, and who is not because they did it themselves (relay.policy.presentation).
 PEOPLE = frozenset({"owner", "initiatedBy", "createdBy", "startedBy", "requestedBy", "cancelledBy"})
 # What decides rules and mentions.
-KIND = frozenset({"operationType", "priority"})
+KIND = frozenset(text.key for text in TEXTS.values() if text.condition)
 # What people know an operation by, and which batch and which run it is a part of. What is about a batch keeps the names
 # that it gives: registered webhooks of the API tell of operations alone, so nobody else says them.
 NAMES = frozenset({"operationName", "operationDescription", "operationKey", "originalOperationId",

@@ -7,8 +7,9 @@ other field stays in `document`, where templates reach it under its own name.
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from relay.domain.declared import Declared, declared
 from relay.domain.ends import Comparison, End
 from relay.domain.values import immutable
 
@@ -60,10 +61,10 @@ class Operation:
     """The long-running thing, as far as one event tells of it. Empty or None means: not said."""
 
     id: str
-    type: str = ""
-    name: str = ""
+    type: Annotated[str, Declared("operationType", condition="operation_types")] = ""
+    name: Annotated[str, Declared("operationName", limit=1000)] = ""
     status: str = ""
-    priority: str = ""
+    priority: Annotated[str, Declared("priority", words=PRIORITIES, condition="priorities")] = ""
     percentage: float | None = None
     phase: str = ""
     phases_completed: int | None = None
@@ -83,6 +84,9 @@ class Operation:
         return replace(self, **values) if _differs(self, values) else self
 
 
+TEXTS: Mapping[str, Declared] = declared(Operation, keyed=True)
+
+
 @immutable
 class Batch:
     """Several operations submitted together."""
@@ -99,11 +103,11 @@ class Event:
 
     id: str  # the sender's: the signed webhook-id, else eventId or CloudEvents' id; empty when it named none
     name: str
-    source: str
+    source: Annotated[str, Declared(condition="sources")]
     occurred_at: datetime
     received_at: datetime
-    tenant: str = ""
-    project: str = ""
+    tenant: Annotated[str, Declared(condition="tenants")] = ""
+    project: Annotated[str, Declared(condition="projects")] = ""
     platform: str = ""  # the source's: sources of one platform share its tenants and ids
     operation: Operation | None = None
     batch: Batch | None = None
@@ -128,7 +132,7 @@ class Event:
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
     # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.
     about_batch: bool = field(init=False, compare=False, repr=False)
-    status: str = field(init=False, compare=False)
+    status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "about_batch", self.batch is not None and self.name.startswith("batch."))

@@ -5,18 +5,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from relay.domain.events import Audience, Document, Event
+from relay.domain.events import TEXTS, Audience, Document, Event
 from relay.domain.run_numbers import number_run, restarts_of
 from relay.domain.spaces import Space
 
-LASTING = ("type", "name", "priority")
+LASTING = tuple(TEXTS)  # type, name, priority
 AUDIENCE = "audience"
 PRESSED = "pressed"
 
 
 def facts(event: Event) -> dict[str, str]:
-    """The lasting facts the event states about its operation: type, name, priority, platform, tenant, project,
-    batch, audience.
+    """The lasting facts the event states about its operation: `LASTING`, platform, tenant, project, batch, audience.
 
     Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
     Later, thinner documents of the same operation may leave them out: a results document has no priority.
@@ -24,7 +23,7 @@ def facts(event: Event) -> dict[str, str]:
     stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
     operation = event.operation
     if operation and not event.about_batch:
-        stated["type"], stated["name"], stated["priority"] = operation.type, operation.name, operation.priority
+        stated |= {name: getattr(operation, name) for name in LASTING}
         stated["batch"] = event.member_of
         if operation.audience:
             stated[AUDIENCE] = json.dumps(asdict(operation.audience), ensure_ascii=False, separators=(",", ":"))
@@ -44,7 +43,7 @@ def says_all(event: Event) -> bool:
     """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
-    return run is not None and alone and bool(run.type and run.name and run.priority)
+    return run is not None and alone and all(getattr(run, name) for name in LASTING)
 
 
 def audience_of(fact: str) -> Audience | None:
@@ -59,9 +58,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     if operation:
         run, restarts = number_run(event, remembered)
         operation = operation.changed(
-            type=operation.type or remembered.get("type", ""),
-            name=operation.name or remembered.get("name", ""),
-            priority=operation.priority or remembered.get("priority", ""),
+            **{name: getattr(operation, name) or remembered.get(name, "") for name in LASTING},
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
             retry=run,
         )

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 
 from relay.domain import fields
 from relay.domain.event_names import event_name
-from relay.domain.events import Audience, Batch, Document, Event, Operation
+from relay.domain.events import TEXTS, Audience, Batch, Document, Event, Operation
 from relay.domain.facts import facts, fill
 from relay.domain.fields import MAX_ID
 from relay.domain.json_access import mapping
@@ -149,10 +149,7 @@ def _operation(envelope: Document) -> Operation | None:
     retry = document.get("retryNumber", envelope.get("retryNumber", 0))
     return Operation(
         id=fields.identifier(document, "operation", ("operationId", "id", "newOperationId")),
-        type=fields.text(document, "operationType", 128, "operation."),
-        name=fields.text(document, "operationName", 1000, "operation."),
         status=fields.spelled(document, "status", "operation."),
-        priority=fields.spelled(document, "priority", "operation."),
         percentage=number,
         phase=fields.first_text(progress.get("currentPhase"), document.get("currentPhase")),
         phases_completed=fields.count(progress.get("phasesCompleted")),
@@ -162,7 +159,17 @@ def _operation(envelope: Document) -> Operation | None:
         deadline=fields.moment(document.get("timeoutAt")),
         audience=_audience(document.get("notifications") or envelope.get("notifications")),
         document=document,
+        **_texts(document),
     )
+
+
+def _texts(document: Document) -> dict[str, str]:
+    return {
+        name: fields.spelled(document, text.key, "operation.")
+        if text.words
+        else fields.text(document, text.key, text.limit, "operation.")
+        for name, text in TEXTS.items()
+    }
 
 
 def _audience(notifications: object) -> Audience | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from relay.domain.borrowing import borrowed, without_recipients
-from relay.domain.events import Document, Event
+from relay.domain.events import TEXTS, Document, Event
 from relay.domain.json_access import rows
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
@@ -109,7 +109,7 @@ class Reach:
         """A batch's event with the kind of its operation, which decides rules and mentions, as far as it is known."""
         if self.begins or event.operation is None:
             return event
-        kind = {name: member.get(name, "") for name in ("type", "priority")}  # its name the batch may say
+        kind = {name: member.get(name, "") for name, text in TEXTS.items() if text.condition}
         return event.changed(operation=event.operation.changed(**kind))
 
     @staticmethod

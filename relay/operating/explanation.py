@@ -13,8 +13,8 @@ from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.event_patterns import KNOWN_EVENTS
 from relay.domain.events import Event
 from relay.policy.destinations import zone_at
+from relay.policy.matching import Trace
 from relay.policy.recipients import DeniedRecipient
-from relay.policy.rules import Trace, decide
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 
@@ -61,11 +61,10 @@ def explanation_of(
     An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
     `limits` what else holds of its source; `say` makes of what may hold it back what is shown.
     """
-    decision = decide(event, config.rules)
     targets = Targets(config, channels)
     requested = targets.requested(event)
     destinations = []
-    for recipient in targets.recipients(decision, requested):
+    for recipient in targets.recipients(event, requested):
         destination = recipient.destination
         zone = zone_at(destination, config.destination_defaults)
         destinations.append({
@@ -73,7 +72,7 @@ def explanation_of(
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
             "holds": [say(hold) for hold in holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
-    rules = [_rule(trace) for trace in decision.traces]
+    rules = [_rule(trace) for trace in targets.matcher.traces(event)]
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
     return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused,
             "limits": [*limits]}  # fmt: skip

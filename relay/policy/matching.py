@@ -1,81 +1,106 @@
-"""Which rules an event matches, asked of all of them at once: as many as there are cost next to nothing. Pure.
+"""Match events against rules, and trace why a rule matches or does not. Pure.
 
-A set of rules is a number whose bit i is rule i. For each field it is known beforehand which rules ask nothing of it,
-and for each value which rules want it. An event's rules are those that are in one of the two sets in every field.
-`decide` asks rule by rule and says why; a test holds the two together.
+A plain loop over the rules: about 0.1 µs for a rule that does not match, where an event costs milliseconds to receive.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
+from relay.domain.deliveries import Gate
 from relay.domain.event_patterns import known_events
 from relay.domain.events import Event
-from relay.policy.rules import STATED, Reached, Rule, reached_by
+from relay.policy.rules import CONDITIONS, Rule
 
-FEW = 64  # rules that are kept as their numbers: a bit for each of 10,000 rules takes 1,250 bytes a value
+EVENTS = "events"  # the one condition with patterns; every rule has it
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a rule against one event. `actual` is empty where the event does not state it."""
+
+    name: str
+    wanted: tuple[str, ...]
+    actual: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One rule against one event."""
+
+    rule: str
+    conditions: tuple[Condition, ...]
+    notify: tuple[str, ...]
+
+    @property
+    def matches(self) -> bool:
+        return all(condition.holds for condition in self.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A destination, the rules that lead to it, and the gates of which progress must pass one; none: no gate."""
+
+    destination: str
+    rules: tuple[str, ...]
+    gates: tuple[Gate, ...]
+    named: bool = False  # a rule names this very event
+    low_wanted: bool = False  # a rule names the priority Low
 
 
 class Matcher:
-    """Made once for the rules of a configuration."""
+    """The rules of one configuration. All that match contribute; a destination is reached once."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
-        self._by_event = {name: _compact(numbers) for name, numbers in _by_event(rules).items()}
-        self._fields = [_Field(stated, [getattr(rule, name) for rule in rules]) for name, stated in STATED.items()]
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = [(rule, [*_accepted(rule)]) for rule in rules]
 
     def reached(self, event: Event) -> tuple[Reached, ...]:
-        """Where the rules lead that this event matches, as `decide` says it."""
-        return reached_by(event, self._matching(event))
+        """Return the destinations in the order in which rules name them. The store applies their gates."""
+        stated = _stated(event)
+        matching: dict[str, list[Rule]] = {}
+        for rule, conditions in self._rules:
+            for name, accepted in conditions:
+                if stated[name] not in accepted:
+                    break
+            else:
+                for destination in dict.fromkeys(rule.notify):
+                    matching.setdefault(destination, []).append(rule)
+        return tuple(_reached(event, destination, rules) for destination, rules in matching.items())
 
-    def _matching(self, event: Event) -> Iterator[Rule]:
-        rules = _bits(self._by_event.get(event.name, 0))
-        for field in self._fields:
-            if not rules:
-                return
-            rules &= field.bits(event)
-        while rules:
-            first = rules & -rules
-            yield self._rules[first.bit_length() - 1]
-            rules ^= first
-
-
-class _Field:
-    """One field of events, and what each rule accepts there; nothing is no condition."""
-
-    def __init__(self, stated: Callable[[Event], str], accepted: Sequence[Sequence[str]]) -> None:
-        wanting: dict[str, list[int]] = {}
-        for number, values in enumerate(accepted):
-            for value in values:
-                wanting.setdefault(value, []).append(number)
-        self._stated = stated
-        self._indifferent = _bits([number for number, values in enumerate(accepted) if not values])
-        self._wanting: Mapping[str, int | Sequence[int]] = {
-            value: _compact(numbers) for value, numbers in wanting.items()
-        }
-
-    def bits(self, event: Event) -> int:
-        """The rules that accept what the event states here."""
-        wanting = self._wanting.get(self._stated(event), 0) if self._wanting else 0
-        return self._indifferent | _bits(wanting)
+    def traces(self, event: Event) -> tuple[Trace, ...]:
+        """Return every rule with each of its conditions, in the order of the file."""
+        stated = _stated(event)
+        return tuple(
+            Trace(
+                rule.name,
+                tuple(
+                    [Condition(name, getattr(rule, name), stated[name], stated[name] in ok) for name, ok in conditions]
+                ),
+                rule.notify,
+            )
+            for rule, conditions in self._rules
+        )
 
 
-def _by_event(rules: Iterable[Rule]) -> dict[str, list[int]]:
-    """The rules that mean an event, by its name."""
-    numbers_by_event: dict[str, list[int]] = {}
-    for number, rule in enumerate(rules):
-        for pattern in rule.events:
-            for name in {*known_events(pattern), pattern}:  # it may be a name that relay does not know
-                numbers_by_event.setdefault(name, []).append(number)
-    return numbers_by_event
+def _stated(event: Event) -> dict[str, str]:
+    return {EVENTS: event.name} | {name: condition.stated(event) for name, condition in CONDITIONS.items()}
 
 
-def _compact(numbers: Sequence[int]) -> int | Sequence[int]:
-    return _bits(numbers) if len(numbers) > FEW else tuple(numbers)
+def _accepted(rule: Rule) -> Iterator[tuple[str, frozenset[str]]]:
+    """The conditions that the rule has, and the values that fulfil each."""
+    # A pattern reaches known events alone; an unknown event only where a rule names it.
+    yield EVENTS, frozenset({*rule.events}.union(*map(known_events, rule.events)))
+    for name in CONDITIONS:
+        if values := getattr(rule, name):
+            yield name, frozenset(values)
 
 
-def _bits(numbers: int | Sequence[int]) -> int:
-    if isinstance(numbers, int):
-        return numbers
-    row = bytearray(max(numbers, default=0) // 8 + 1)
-    for number in numbers:
-        row[number // 8] |= 1 << number % 8
-    return int.from_bytes(row, "little")
+def _reached(event: Event, destination: str, rules: Sequence[Rule]) -> Reached:
+    gates = [rule.gate for rule in rules]
+    return Reached(
+        destination,
+        tuple(rule.name for rule in rules),
+        () if None in gates else tuple(dict.fromkeys(gate for gate in gates if gate)),
+        named=any(event.name in rule.events for rule in rules),
+        low_wanted=any("Low" in rule.priorities for rule in rules),
+    )

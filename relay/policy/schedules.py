@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from math import inf
 from zoneinfo import ZoneInfo
 
 from relay.domain.deliveries import Window
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
-ALWAYS = Window(-inf, inf)
 _AROUND = 9  # days looked at on either side: a week, and what a zone may skip
 
 
@@ -69,15 +67,6 @@ def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
         elif start <= end:
             end = max(end, stop)
     return Window(begin, end) if begin is not None and end is not None else None
-
-
-def quiet_stretch(now: float, hours: Quiet, zone: str) -> Window:
-    """The stretch around a moment in which `quiet` has one answer: it changes where quiet hours begin or end alone."""
-    moments = sorted({moment for hours_at in _quiet_hours(_day(now, zone), hours, zone) for moment in hours_at})
-    if not moments:
-        return ALWAYS
-    following = bisect_right(moments, now)  # there is one: a week ahead is looked at
-    return Window(moments[following - 1] if following else now, moments[following])
 
 
 def days_of(raw: object) -> frozenset[int]:

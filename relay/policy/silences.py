@@ -26,7 +26,6 @@ class Silences:
 
     def __init__(self, silences: Iterable[Silence] = ()) -> None:
         self.current: tuple[Silence, ...] = ()
-        self._made: dict[tuple[int, tuple[str, ...]], tuple[Sequence[Target], Sequence[Target]]] = {}
         self._fits: dict[Hashable, tuple[Silence, ...]] = {}  # all events of a run ask for the same
         self.replace(silences)
 
@@ -34,7 +33,6 @@ class Silences:
         """Take these, each of which may be over or still to begin."""
         self.current = (*silences,)
         self._words = {name: Words([getattr(silence, name) for silence in self.current]) for name in OF_EVENTS}
-        self._made.clear()
         self._fits.clear()
 
     def active(self, now: float) -> list[Silence]:
@@ -47,15 +45,7 @@ class Silences:
     def applied(self, event: Event, targets: Sequence[Target]) -> Sequence[Target]:
         """The targets of an event, with the silence that holds what would be a new message there."""
         matching = self._meaning(event, event.received_at.timestamp(), event.job)
-        if not matching:
-            return targets
-        # Made once: the store keeps what it writes of a target, and others what they count, by the very objects.
-        key = id(targets), tuple([silence.id for silence in matching])
-        if key not in self._made:
-            if len(self._made) >= MOST_KEPT:
-                self._made.clear()
-            self._made[key] = targets, tuple([_with(target, matching) for target in targets])
-        return self._made[key][1]
+        return [_with(target, matching) for target in targets] if matching else targets
 
     def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
         """What becomes of a delivery that is about to be sent; None where it is. `template` names jobs.

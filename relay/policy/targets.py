@@ -1,17 +1,16 @@
-"""From decisions to targets: the addresses that an event reaches, and how each is served. Pure.
+"""From an event to its targets: the addresses that it reaches, and how each is served. Pure.
 
 Rules and the operation's own requests first give recipients; one pass then makes their targets.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target, Window
+from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import Batch, Event
 from relay.policy.destinations import Channels, Destination, modes_at
-from relay.policy.matching import Matcher
+from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (
     FAILED,
     OUTCOME_EVENTS,
@@ -20,7 +19,7 @@ from relay.policy.presentation import (
     reply_in_batch_thread,
 )
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
-from relay.policy.rules import Decision, Reached
+from relay.policy.schedules import windows
 from relay.policy.serving import Configuration, Service, Serving
 from relay.reasons import Held
 
@@ -42,32 +41,17 @@ class Targets:
     """Makes the targets of one configuration; `channels` by name are classes that follow relay.channels.Channel."""
 
     def __init__(self, config: Configuration, channels: Channels) -> None:
-        self._config = config
+        self.config = config
+        self.matcher = Matcher(config.rules)
         self._channels = channels
         self._serving = Serving(config, channels)
         self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address
 
-    @cached_property
-    def matcher(self) -> Matcher:
-        """Of the same rules."""
-        return Matcher(self._config.rules)
-
-    def of(self, decision: Decision) -> tuple[Target, ...]:
-        """Everyone who should hear of the event, and whom its operation asks for in vain, which is counted."""
-        return self.reached(decision.event, decision.reached)
-
-    def reached(self, event: Event, reached: tuple[Reached, ...]) -> tuple[Target, ...]:
-        """The same, of those whom the rules reach."""
-        if self._config.dynamic_destinations is None:  # nothing is granted, and nothing that is denied is counted
-            return tuple(target for recipient in self._by_rule(reached) for target in self.at(recipient, event))
+    def of(self, event: Event) -> tuple[Target, ...]:
+        """Return the targets of an event, by rules and by request; denied requests are held, and so counted."""
         requested = self.requested(event)
-        recipients = self._recipients(reached, requested)
-        targets = [target for recipient in recipients for target in self.at(recipient, event)]
+        targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
         return (*targets, *self._denied(event, requested))
-
-    def stretch(self, now: float) -> Window:
-        """How long around this moment targets stay as they are."""
-        return self._serving.stretch(now)
 
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
         """The addresses of a digest, without an event that would reach them."""
@@ -86,12 +70,14 @@ class Targets:
 
     def requested(self, event: Event) -> RequestedRecipients:
         """What becomes of the operation's own requests."""
-        config = self._config
+        config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 
-    def recipients(self, decision: Decision, requested: RequestedRecipients) -> tuple[Recipient, ...]:
-        """By the rules in their order, then by request what they do not reach yet."""
-        return self._recipients(decision.reached, requested)
+    def recipients(self, event: Event, requested: RequestedRecipients) -> tuple[Recipient, ...]:
+        """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
+        destinations = self.config.destinations
+        by_rule = [Recipient(destinations[row.destination], row) for row in self.matcher.reached(event)]
+        return (*by_rule, *self._by_request(by_rule, requested))
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """A target for each address of the recipient."""
@@ -120,7 +106,7 @@ class Targets:
         )
 
     def _limited(self, limits: Limits, channel: str, address: str) -> Limits:
-        allowed = self._config.dynamic_destinations
+        allowed = self.config.dynamic_destinations
         return replace(limits, requested=limit_of(channel, address, allowed, self._channels))
 
     def _is_left_to_batch(self, event: Event, recipient: Recipient) -> bool:
@@ -138,13 +124,6 @@ class Targets:
             return False
         end = replace(event, name="batch.completed", operation=None, batch=Batch(event.member_of, status="Completed"))
         return any(reached.destination == destination.name for reached in self.matcher.reached(end))
-
-    def _recipients(self, reached: tuple[Reached, ...], requested: RequestedRecipients) -> tuple[Recipient, ...]:
-        by_rule = self._by_rule(reached)
-        return (*by_rule, *self._by_request(by_rule, requested))
-
-    def _by_rule(self, decision: tuple[Reached, ...]) -> list[Recipient]:
-        return [Recipient(self._config.destinations[reached.destination], reached) for reached in decision]
 
     def _by_request(self, by_rule: Iterable[Recipient], requested: RequestedRecipients) -> Iterator[Recipient]:
         """What a rule reaches is not reached twice; its live message alone is updated by a request as well."""
@@ -166,16 +145,16 @@ class Targets:
         """A live conversation that has a name keeps it: else one operation would have two messages there."""
         if self._live is None:
             self._live = {}
-            for destination in self._config.destinations.values():
+            for destination in self.config.destinations.values():
                 for named in destination.addresses if destination.mode == "live" else ():
                     self._live.setdefault((destination.channel, named), destination)
         if live := self._live.get((channel, address)):
             return live.model_copy(update={"addresses": (address,)})
-        mode = modes_at(self._channels[channel], self._config.channels[channel], address)[0]
+        mode = modes_at(self._channels[channel], self.config.channels[channel], address)[0]
         return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
 
     def _denied(self, event: Event, requested: RequestedRecipients) -> Iterator[Target]:
-        if self._config.dynamic_destinations is not None and event.name not in _FREQUENT:
+        if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
             for denied in requested.denied:
                 yield Target(NAME, denied.channel, denied.address, hold_reason=Held.NOT_ALLOWED)
 
@@ -201,9 +180,9 @@ def _failure(event: Event, destination: Destination) -> tuple[float, float]:
 def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | Digest:
     destination, gates = recipient.destination, recipient.reached.gates
     now = event.received_at.timestamp()
-    if service.digest:
-        return Digest(service.zone, service.digest.at(now)[0])
-    quiet_window, _ = service.quiet.at(now)
+    if destination.mode == "digest":
+        return Digest(service.zone, windows(now, destination.at, destination.days, service.zone))
+    quiet_window = service.hours.now(now, service.zone) if service.hours else None
     bypass = bool(service.hours and service.hours.lets_pass(event))
     if destination.mode != "live":
         return Each(gates, quiet_window, bypass)

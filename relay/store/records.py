@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json as to_bytes
 
-from relay.domain.events import Event
+from relay.domain.events import TEXTS, Event
 from relay.store.keys import REMEMBERED
 from relay.store.packing import Value, pack, unpack
 from relay.store.sealing import AUDIENCE, ERROR, NAME, PATH, PRESSED, Sealer
@@ -29,6 +29,7 @@ PACKED: Mapping[str, Sequence[str]] = {
         "id", "fact:platform", "fact:tenant", "fact:project", "fact:original", "fact:retry", "fact:restarts",
         "fact:type", "fact:name", "fact:priority", "fact:batch", "fact:audience", "fact:pressed", "led", "entry:name",
         "entry:type", "entry:priority", "entry:path", "entry:batch", "entry:total", "entry:started", "led_home",
+        "fact:more",
     ),
 }  # fmt: skip
 FIELDS = (*PACKED,)
@@ -40,6 +41,7 @@ _ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
+STATED.remove(MORE := "more")  # a JSON object of the declared texts (relay.domain.events) that have no place here
 
 # Texts that scripts carry and never read, where there is a key; and what they are.
 SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "entry:name": NAME, "entry:path": PATH}
@@ -53,7 +55,10 @@ to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # 
 def values_of(field: str, packed: bytes | None) -> Mapping[str, str]:
     """The values of this field by name, each as text; what is absent is left out."""
     values = zip(PACKED[field], unpack(packed or b""), strict=False)  # a newer relay may keep more
-    return {name: _text(value) for name, value in values if value is not None and value is not False}
+    named = {name: _text(value) for name, value in values if value is not None and value is not False}
+    if more := named.pop(f"fact:{MORE}", ""):
+        named |= {f"fact:{name}": value for name, value in json.loads(more).items()}
+    return named
 
 
 def values_in(row: Iterable[bytes | None]) -> dict[str, str]:
@@ -103,7 +108,9 @@ def _packed_facts(
     same = [
         True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
     ]
-    row = [subject, *map(stated.get, STATED), None, *same]  # the last but `same` is where its run is led
+    more = {name: stated[name] for name in TEXTS if name in stated and name not in STATED}
+    # The two that stay empty here are where its run is led.
+    row = [subject, *map(stated.get, STATED), None, *same, None, to_json(more) if more else None]
     if sealer is not None:
         for index, kind in _SEALED_AT:
             if isinstance(text := row[index], str):

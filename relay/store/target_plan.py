@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic_core import to_json as to_bytes
 
@@ -28,18 +28,6 @@ MOST_KEPT = 16_384  # addresses; about 700 bytes each
 _KEPT: dict[tuple[int, int], tuple[Limits, DeliveryOptions | None, str]] = {}
 
 
-class _Standing(NamedTuple):
-    """What is the same of a target in all events that reach it."""
-
-    target: Target
-    home: str
-    text: bytes  # the end of its JSON object
-
-
-MOST_STANDING = 8_192  # some 800 bytes each
-_STANDING: dict[int, _Standing] = {}
-
-
 def target_plans(
     event: Event, targets: Sequence[Target], unique: str, away: Callable[[str], str]
 ) -> tuple[list[str], list[bytes]]:
@@ -49,12 +37,11 @@ def target_plans(
     """
     lanes, texts = [], []
     for target in targets:
-        standing = _standing_of(target)
-        fields = _event_fields(event, target, unique, standing.home)
+        fields = _event_fields(event, target, unique, home_of(target))
         lanes.append(name := fields["lane"])
         if elsewhere := away(name):
             fields["away"] = elsewhere
-        texts.append(to_bytes(fields)[:-1] + standing.text)
+        texts.append(to_bytes(fields | _standing_fields(target)))
     return lanes, texts
 
 
@@ -68,19 +55,8 @@ def _event_fields(event: Event, target: Target, unique: str, where: str) -> dict
     return fields
 
 
-def _standing_of(target: Target) -> _Standing:
-    """Written once: all events of a kind have the same targets (relay/policy/routing.py). They are kept with it, so no
-    others can have their ids."""
-    standing = _STANDING.get(id(target))
-    if standing is None:
-        if len(_STANDING) >= MOST_STANDING:
-            _STANDING.clear()
-        standing = _Standing(target, home_of(target), b"," + to_bytes(_standing_fields(target))[1:])
-        _STANDING[id(target)] = standing
-    return standing
-
-
 def _standing_fields(target: Target) -> dict[str, Any]:
+    """What is the same in all events that reach the target."""
     presentation = target.presentation
     return {
         **if_any(

@@ -1,13 +1,9 @@
 """docs/adding-a-channel.md, done to a copy of relay: the channel delivers, and what relay promises holds for it too."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pytest
@@ -16,32 +12,24 @@ from aiohttp.test_utils import TestServer
 
 from relay.config import parse_config
 from relay.policy.recipients import DynamicDestinations, requested_recipients
-from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.patience import patience
+from tests.support.copied import ROOT, answer, block, copy_to, run
 from tests.support.workers import worker_of
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding-a-channel.md").read_text("utf-8")
+TEMPLATE = block(PAGE, "yaml", "`templates/teams/`")
 CHANNEL, FORMAT = "relay/channels/teams.py", "relay/rendering/formats/teams.py"
 TABLES = {  # the files with the tables that the page names, and what each line needs
     "relay/channels/__init__.py": ("CHANNELS", "from relay.channels.teams import Teams"),
     "relay/rendering/formats/__init__.py": ("FORMATS", "from relay.rendering.formats.teams import TeamsFormat"),
 }
-
-
-def block(language: str, heading: str = "") -> str:
-    """The first block of code in this language below the heading."""
-    match = re.search(rf"```{language}\n(.*?)```", PAGE[PAGE.index(heading) :], re.DOTALL)
-    assert match
-    return match[1]
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -56,13 +44,11 @@ def files(root: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """relay with the page done to it."""
-    root = tmp_path_factory.mktemp("copy")
-    for folder in ("relay", "templates"):
-        copytree(ROOT / folder, root / folder)  # with the bytecode, which is as new as before
-    (root / CHANNEL).write_text(block("python", CHANNEL), "utf-8")
-    (root / FORMAT).write_text(block("python", FORMAT), "utf-8")
+    root = copy_to(tmp_path_factory.mktemp("copy"))
+    (root / CHANNEL).write_text(block(PAGE, "python", CHANNEL), "utf-8")
+    (root / FORMAT).write_text(block(PAGE, "python", FORMAT), "utf-8")
     (root / "templates" / "teams").mkdir()
-    (root / "templates" / "teams" / "generic.yaml").write_text(block("yaml"), "utf-8")
+    (root / "templates" / "teams" / "generic.yaml").write_text(TEMPLATE, "utf-8")
     for name, (table, needed) in TABLES.items():
         [line] = re.findall(rf"^{table}: .*$", PAGE, re.MULTILINE)
         text, count = re.subn(rf"^{table}: .*$", line, (root / name).read_text("utf-8"), flags=re.MULTILINE)
@@ -78,21 +64,6 @@ def own(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
 
 
-def run(copied: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """A program of the copy's, in a fresh interpreter."""
-    environment = {**os.environ, "PYTHONPATH": str(copied), "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-P", *map(str, arguments)]
-    return subprocess.run(
-        command, env=environment, cwd=copied, capture_output=True, text=True, timeout=patience(), check=False
-    )
-
-
-def answer(copied: Path, program: str, *arguments: object) -> Any:
-    done = run(copied, "-c", program, *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
     before, after = files(ROOT), files(copied)
 
@@ -103,10 +74,10 @@ def test_no_file_is_touched_but_those_that_the_page_names(copied: Path) -> None:
 
 async def test_a_new_channel_is_one_file_one_folder_and_one_line(store: Store, clock: Clock, tmp_path: Path) -> None:
     written: dict[str, Any] = {}
-    exec(block("python"), written)
+    exec(block(PAGE, "python", CHANNEL), written)
     teams = written["Teams"]
     (tmp_path / "teams").mkdir()
-    (tmp_path / "teams" / "generic.yaml").write_text(block("yaml"), "utf-8")
+    (tmp_path / "teams" / "generic.yaml").write_text(TEMPLATE, "utf-8")
     cards: list[Any] = []
 
     async def workflow(request: web.Request) -> web.Response:
@@ -129,7 +100,7 @@ rules: [{{notify: [war-room]}}]
         renderer = IsolatedRenderer([tmp_path, ROOT / "templates"])
         worker = worker_of(store, {"teams": channel}, config, renderer, clock=clock)
         event = events.progress(67)
-        await store.accept(event, Targets(config, {"teams": teams}).of(decide(event, config.rules)))
+        await store.accept(event, Targets(config, {"teams": teams}).of(event))
 
         await worker.run_once("teams")
         await channel.aclose()
@@ -152,11 +123,24 @@ def test_its_templates_are_linted(copied: Path, own: Path) -> None:
 
 
 def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
-    (own / "teams" / "generic.yaml").write_text(block("yaml"), "utf-8")
+    (own / "teams" / "generic.yaml").write_text(TEMPLATE, "utf-8")
 
     done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
 
     assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: right\n")
+
+
+def test_every_message_has_a_preview(copied: Path, tmp_path: Path) -> None:
+    done = run(copied, "-m", "relay", "template", "preview", "--channel", "teams", "--lang", "en", "--to", tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    pages = {page.name: page.read_text("utf-8") for page in tmp_path.glob("*.teams.html")}
+    assert done.stdout == f"{tmp_path / 'index.html'}: {len(pages)} previews\n"
+    samples = {sample.stem for sample in (copied / "templates/samples").glob("*.json")}
+    assert {name.partition(".en.teams")[0] for name in pages} >= samples
+    assert "<title>Teams</title>" in pages["operation.failed.en.teams.html"]
+    assert "Failed: Comprehensive Customer Journey Analysis" in pages["operation.failed.en.teams.html"]
+    assert 'data-channel="teams"' in (tmp_path / "index.html").read_text("utf-8")
 
 
 MESSAGES = """

@@ -14,7 +14,8 @@ from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
-from relay.policy.rules import Rule, decide
+from relay.policy.matching import Matcher
+from relay.policy.rules import Rule
 from tests.support.every_case import every_case
 from tests.support.platform import scripted_platform
 
@@ -165,7 +166,7 @@ def test_nothing_that_a_rule_matches_is_left_out(name: str) -> None:
                     del body["operation"]
                 event = parse(body, source="async-operations", received_at=datetime.now(UTC))
                 rule = made({"events": [name], **condition})
-                if decide(event, [rule]).reached:
+                if Matcher([rule]).reached(event):
                     assert name in events([rule], "async-operations", watched=False)
 
 

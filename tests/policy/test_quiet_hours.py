@@ -13,7 +13,6 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import ConfigError
 from relay.policy.destinations import quiet_now
-from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from tests.support import events
 
@@ -50,7 +49,7 @@ def event(at: str, name: str = "operation.completed", **operation: Any) -> Event
 
 def found(given: Event, config: Config | None = None) -> dict[str, Target]:
     config = config or configured()
-    targets = Targets(config, CHANNELS).of(decide(given, config.rules))
+    targets = Targets(config, CHANNELS).of(given)
     return {target.destination: target for target in targets}
 
 

@@ -18,7 +18,6 @@ from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import MAX_MENTIONS, mentions
-from relay.policy.rules import decide
 from relay.policy.targets import Targets
 from relay.store.suppressions import Suppressions
 from tests.support import events
@@ -56,14 +55,14 @@ def told(event: Event, config: Config) -> list[tuple[str, str, str]]:
     targets = Targets(config, CHANNELS)
     return [
         (target.destination, target.address, recipient.destination.mode)
-        for recipient in targets.recipients(decide(event, config.rules), targets.requested(event))
+        for recipient in targets.recipients(event, targets.requested(event))
         for target in targets.at(recipient, event)
         if not target.hold_reason
     ]
 
 
 def targets_of(event: Event, config: Config) -> tuple[Target, ...]:
-    return Targets(config, CHANNELS).of(decide(event, config.rules))
+    return Targets(config, CHANNELS).of(event)
 
 
 def held(event: Event, config: Config) -> list[tuple[str, str, str]]:

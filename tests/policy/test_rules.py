@@ -1,15 +1,18 @@
 """Which destinations an event reaches, and why: every condition, every wildcard, every gate."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.domain.deliveries import Each, Gate, Limit
+from relay.config import Config
+from relay.domain.deliveries import Each, Gate, Limit, Target
 from relay.domain.event_patterns import KNOWN_EVENTS, fits
 from relay.domain.events import Event
-from relay.policy.rules import Condition, Decision, Rule, decide
+from relay.policy.matching import Condition, Matcher, Reached
+from relay.policy.rules import Rule
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
@@ -23,11 +26,19 @@ def rule(**conditions: Any) -> Rule:
 
 
 def reaches(event: Event, **conditions: Any) -> bool:
-    return bool(decide(event, [rule(**conditions)]).reached)
+    return bool(reached(event, [rule(**conditions)]))
 
 
-def destinations(decision: Decision) -> list[str]:
-    return [reached.destination for reached in decision.reached]
+def reached(event: Event, rules: Iterable[Rule]) -> tuple[Reached, ...]:
+    return Matcher(rules).reached(event)
+
+
+def targets(event: Event, *rules: Rule, config: Config | None = None) -> tuple[Target, ...]:
+    return Targets((config or configured()).model_copy(update={"rules": rules}), CHANNELS).of(event)
+
+
+def destinations(rows: Iterable[Reached]) -> list[str]:
+    return [row.destination for row in rows]
 
 
 def batch(name: str) -> Event:
@@ -74,10 +85,10 @@ def test_every_condition_must_hold(conditions: dict[str, Any], expected: bool) -
 def test_what_the_event_does_not_state_is_not_what_was_wanted(condition: str) -> None:
     bare = event_of({"event": "operation.failed", "operation": {"operationId": "op-1"}})
 
-    decision = decide(bare, [rule(**{condition: ["anything"]})])
+    matcher = Matcher([rule(**{condition: ["anything"]})])
 
-    assert decision.reached == ()
-    assert decision.traces[0].conditions[-1] == Condition(condition, ("anything",), "", holds=False)
+    assert matcher.reached(bare) == ()
+    assert matcher.traces(bare)[0].conditions[-1] == Condition(condition, ("anything",), "", holds=False)
 
 
 def test_the_status_is_the_one_that_is_told() -> None:
@@ -145,9 +156,7 @@ def test_all_rules_contribute_and_a_destination_named_twice_is_notified_once() -
         rule(name="second", notify=("analysts", "team")),
     ]
 
-    decision = decide(completed(), rules)
-
-    assert [(reached.destination, reached.rules) for reached in decision.reached] == [
+    assert [(row.destination, row.rules) for row in reached(completed(), rules)] == [
         ("team", ("first", "second")),
         ("analysts", ("second",)),
     ]
@@ -156,17 +165,13 @@ def test_all_rules_contribute_and_a_destination_named_twice_is_notified_once() -
 def test_a_destination_has_the_gates_of_all_its_rules() -> None:
     rules = [rule(min_progress_increment=10), rule(min_interval=60), rule(min_progress_increment=10)]
 
-    decision = decide(progress(40), rules)
-
-    assert decision.reached[0].gates == (Gate(increment=10), Gate(interval=60))
+    assert reached(progress(40), rules)[0].gates == (Gate(increment=10), Gate(interval=60))
 
 
 def test_one_rule_without_a_gate_opens_the_destination() -> None:
     rules = [rule(min_progress_increment=10), rule(notify=("team",))]
 
-    decision = decide(progress(40), rules)
-
-    assert {reached.destination: reached.gates for reached in decision.reached} == {
+    assert {row.destination: row.gates for row in reached(progress(40), rules)} == {
         "team": (),
         "analysts": (Gate(increment=10),),
     }
@@ -175,17 +180,20 @@ def test_one_rule_without_a_gate_opens_the_destination() -> None:
 def test_a_rule_that_does_not_match_opens_nothing() -> None:
     rules = [rule(min_progress_increment=10), rule(events=["operation.failed"])]
 
-    assert decide(progress(40), rules).reached[0].gates == (Gate(increment=10),)
+    assert reached(progress(40), rules)[0].gates == (Gate(increment=10),)
 
 
 def test_no_rule_reaches_nobody_and_every_rule_is_traced() -> None:
-    decision = decide(progress(40), [rule(name="one", tenants=["x"]), rule(name="two", projects=["y"])])
+    matcher = Matcher([rule(name="one", tenants=["x"]), rule(name="two", projects=["y"])])
 
-    assert (decision.reached, [trace.rule for trace in decision.traces]) == ((), ["one", "two"])
+    assert (matcher.reached(progress(40)), [trace.rule for trace in matcher.traces(progress(40))]) == (
+        (),
+        ["one", "two"],
+    )
 
 
 def test_a_trace_says_what_was_wanted_and_what_was_there() -> None:
-    [trace] = decide(progress(40), [rule(events=["operation.*"], priorities=["Low"])]).traces
+    [trace] = Matcher([rule(events=["operation.*"], priorities=["Low"])]).traces(progress(40))
 
     assert trace.conditions == (
         Condition("events", ("operation.*",), "operation.progress", holds=True),
@@ -200,7 +208,7 @@ def test_a_trace_says_what_was_wanted_and_what_was_there() -> None:
 def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
     config = configured()
 
-    found = Targets(config, CHANNELS).of(decide(failed(), config.rules))
+    found = Targets(config, CHANNELS).of(failed())
 
     assert [(one.destination, one.channel, one.address, mode_of(one)) for one in found] == [
         ("team", "slack", "#team", "live"),
@@ -214,7 +222,7 @@ def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
 def test_a_live_target_carries_its_manners() -> None:
     config = configured(GOOD, ("mode: live", "live: {post_after: 2m, min_interval: 30s}"))
 
-    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
+    [found] = Targets(config, CHANNELS).of(progress(40))
 
     assert (found.how.post_after, found.how.min_interval) == (120, 30)
 
@@ -235,7 +243,7 @@ def test_a_live_message_moves_by_the_wider_of_its_own_step_and_the_rules(
 ) -> None:
     config = configured(GOOD, ("mode: live", f"live: {{min_step: {step}}}"), ("min_progress_increment: 10", written))
 
-    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
+    [found] = Targets(config, CHANNELS).of(progress(40))
 
     assert found.how.gates == gates
 
@@ -243,7 +251,7 @@ def test_a_live_message_moves_by_the_wider_of_its_own_step_and_the_rules(
 def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
     config = configured(GOOD, ("mode: live", "mode: each"))
 
-    [found] = Targets(config, CHANNELS).of(decide(progress(40), config.rules))
+    [found] = Targets(config, CHANNELS).of(progress(40))
 
     assert (mode_of(found), found.how) == ("each", Each(gates=(Gate(increment=10),)))
 
@@ -264,27 +272,21 @@ def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
     ],
 )
 def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> None:
-    config = configured()
-
-    found = Targets(config, CHANNELS).of(decide(event, [rule(events=["operation.*", "batch.*"])]))
+    found = targets(event, rule(events=["operation.*", "batch.*"]))
 
     assert {one.hold_reason for one in found if one.channel == "email"} == {held}
     assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
 
 
 def test_an_event_that_a_rule_names_is_mailed() -> None:
-    rules = [rule(), rule(events=["operation.started"], notify=("analysts",))]
-
-    found = Targets(configured(), CHANNELS).of(decide(started(), rules))
+    found = targets(started(), rule(), rule(events=["operation.started"], notify=("analysts",)))
 
     assert {one.hold_reason for one in found} == {""}
 
 
 @pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])
 def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: list[str], *, root: bool) -> None:
-    decision = decide(progress(40, priority="Low"), [rule(priorities=priorities)])
-
-    found = Targets(configured(), CHANNELS).of(decision)
+    found = targets(progress(40, priority="Low"), rule(priorities=priorities))
 
     assert found[0].presentation.new_message == root
 
@@ -292,7 +294,7 @@ def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: 
 def test_the_message_of_a_batch_is_calmer() -> None:
     config = configured(GOOD, ("mode: live", "live: {min_interval: 30s, batch_interval: 90s}"))
 
-    [found] = Targets(config, CHANNELS).of(decide(batch("batch.started"), [rule(notify=("team",))]))
+    [found] = targets(batch("batch.started"), rule(notify=("team",)), config=config)
 
     assert found.how.min_interval == 90
 
@@ -322,20 +324,18 @@ EVENTS = st.sampled_from([started(), progress(40), completed(), failed(), batch(
 def test_the_order_of_rules_changes_nobodys_lot(event: Event, rules: list[Rule], chance: Any) -> None:
     shuffled = chance.sample(rules, len(rules))
 
-    one, other = decide(event, rules), decide(event, shuffled)
+    one, other = ({row.destination: set(row.gates) for row in reached(event, some)} for some in (rules, shuffled))
 
-    assert {reached.destination: set(reached.gates) for reached in one.reached} == {
-        reached.destination: set(reached.gates) for reached in other.reached
-    }
+    assert one == other
 
 
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, RULES, RULES)
 def test_a_further_rule_takes_nobody_away_and_closes_no_gate(event: Event, rules: list[Rule], more: list[Rule]) -> None:
-    before, after = decide(event, rules), decide(event, rules + more)
+    before, after = reached(event, rules), reached(event, rules + more)
 
-    assert destinations(after)[: len(before.reached)] == destinations(before)
-    for was, now in zip(before.reached, after.reached, strict=False):
+    assert destinations(after)[: len(before)] == destinations(before)
+    for was, now in zip(before, after, strict=False):
         assert now.gates == () or set(was.gates) <= set(now.gates)
         assert was.gates or not now.gates
 
@@ -343,10 +343,10 @@ def test_a_further_rule_takes_nobody_away_and_closes_no_gate(event: Event, rules
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, RULES)
 def test_nobody_is_reached_twice_or_without_a_rule_that_names_him(event: Event, rules: list[Rule]) -> None:
-    decision = decide(event, rules)
+    names, traces = destinations(reached(event, rules)), Matcher(rules).traces(event)
 
-    assert len(set(destinations(decision))) == len(destinations(decision))
-    assert set(destinations(decision)) == {name for trace in decision.traces if trace.matches for name in trace.notify}
+    assert len(set(names)) == len(names)
+    assert set(names) == {name for trace in traces if trace.matches for name in trace.notify}
 
 
 @given(st.text("*abo.", max_size=8), st.sampled_from(sorted(KNOWN_EVENTS)))

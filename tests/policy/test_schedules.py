@@ -16,7 +16,6 @@ from relay.policy.schedules import (
     clock_of,
     days_of,
     quiet,
-    quiet_stretch,
     spoken,
     window,
     windows,
@@ -168,22 +167,6 @@ class TestQuietHours:
             assert found.start <= now < found.end
             assert quiet(found.start, self.NIGHT, zone) == found
             assert quiet(found.end, self.NIGHT, zone) is None
-
-    @given(
-        zone=st.sampled_from(ZONES),
-        now=st.floats(utc("2000-01-01T00:00"), utc("2037-01-01T00:00")),
-        hours=st.builds(Quiet, CLOCKS, CLOCKS, st.frozensets(st.integers(0, 6))).filter(
-            lambda hours: hours.start != hours.end or hours.days != EVERY_DAY
-        ),
-    )
-    @settings(max_examples=300, deadline=None)
-    def test_an_answer_holds_for_its_stretch(self, zone: str, now: float, hours: Quiet) -> None:
-        answer, stretch = quiet(now, hours, zone), quiet_stretch(now, hours, zone)
-
-        assert stretch.start <= now < stretch.end
-        begin, end = max(stretch.start, now - 10 * DAY), min(stretch.end, now + 10 * DAY)
-        moments = [begin, *(begin + (end - begin) * part / 7 for part in range(7)), end - 0.001]
-        assert {quiet(moment, hours, zone) for moment in moments} == {answer}
 
 
 class TestSpellings:

@@ -18,12 +18,13 @@ from relay.channels.email.messages import Mailbox, Thread, address, compose, mai
 from relay.channels.email.pool import SIZE, Pool
 from relay.channels.email.session import Server, Timeouts
 from relay.configfile.validation import spelled
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Limit, Notification, Preview, Receipt
 from relay.policy.presentation import MAILED_EVENTS
 
 log = structlog.get_logger(__name__)
 
 MAX_RECIPIENTS = 20
+PREVIEWED = Mailbox("relay@example.com", "relay")
 MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 
@@ -78,6 +79,7 @@ class Email:
     """The channel. Whoever sends more at a time than there are `connections` waits for one."""
 
     Settings = EmailSettings
+    title: ClassVar[str] = "Mail"
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
     calls: ClassVar[bool] = False  # nobody is called in a mail: its reader has it
     default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
@@ -127,6 +129,12 @@ class Email:
         """Mail for `a+b@example.com` comes to `a@example.com`."""
         local, _, domain = address.lower().rpartition("@")
         return f"{local.partition('+')[0] or local}@{domain}"
+
+    @staticmethod
+    def preview(notification: Notification, profile: str) -> Preview:  # noqa: ARG004 - of those that have several
+        content = notification.content
+        mail = compose(notification, PREVIEWED)
+        return Preview({"mail.html": content["html"], "mail.txt": content["text"], "eml": mail})
 
     @staticmethod
     def refusals(content: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, receipt_of
+from relay.channels.slack.page import preview
 from relay.channels.slack.people import People
 from relay.channels.slack.reachability import Reach, Reachability
 from relay.channels.slack.scopes import WRITE, Demands, lacking
@@ -55,6 +56,7 @@ class Slack:
     max_concurrency: ClassVar = 16
     max_requested: ClassVar = 1
     timeout: ClassVar[float] = 15.0
+    preview = staticmethod(preview)
 
     def __init__(
         self, settings: SlackSettings, *, clock: Callable[[], float] = time.monotonic, deadline: float = 0.9 * timeout

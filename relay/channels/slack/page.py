@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.channels.slack.limits import validate
+from relay.domain.deliveries import Notification, Preview
 
 PAGE = Path(__file__).with_name("page.html")
 PREVIEW = "C0PREVIEW1"  # the id of the one conversation of a preview
@@ -41,6 +42,20 @@ def page_of(
         "workspace": workspace, "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
         "conversations": [{"id": PREVIEW, "name": conversation, "messages": posted}],
     })  # fmt: skip
+
+
+def preview(notification: Notification, profile: str) -> Preview:
+    """The message with the blocks that every Slack shows, or the newer ones (`rich`)."""
+    content = notification.content
+    rich = content.get("rich") if profile == "rich" else None
+    message = {"text": content["text"], "blocks": rich or content["blocks"]}
+    return Preview(
+        {
+            "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",
+            "slack.html": page_of([message], at=notification.created_at.timestamp()),
+        },
+        scripted=True,
+    )
 
 
 def _posted(message: Mapping[str, Any], ts: str) -> Json:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from relay.authoring.drawing import title_of
 from relay.authoring.framing import framed, in_scheme
 from relay.cli.preview.markup import SCHEMES, WIDTHS, choice, page, raw, tag
 
-CHANNELS = {"slack": "Slack", "email": "Mail"}
-PAGES = {"slack": "slack.html", "email": "mail.html"}
 FRAMES = "frames"  # the folder of what index.html shows, beside it
 
 
@@ -53,7 +52,7 @@ def _index_of(pages: Sequence[Page]) -> str:
                                     ("Event says", "fixture", "typical"))
     ]  # fmt: skip
     choices += [choice("Scheme", "scheme", SCHEMES, "light"), choice("Width", "width", WIDTHS, "desktop")]
-    channels = [channel for channel in CHANNELS if any(row.channel == channel for row in pages)]
+    channels = dict.fromkeys(row.channel for row in pages)
     links = "".join(raw("li", tag("a", row.file, href=row.file)) for row in pages)
     head = raw("div", tag("h1", "Templates") + tag("p", f"{len(pages)} previews"), class_="bar")
     body = [
@@ -66,7 +65,7 @@ def _index_of(pages: Sequence[Page]) -> str:
 
 
 def _channel(channel: str) -> str:
-    title = CHANNELS[channel]
+    title = title_of(channel)
     frame = raw("div", tag("iframe", title=f"{title} message"), class_="frame")
     empty = raw("p", "There is no such message in this channel.", class_="empty")
     return raw("section", tag("h2", title) + tag("p", class_="file") + frame + empty, data_channel=channel)

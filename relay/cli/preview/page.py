@@ -5,13 +5,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.authoring.checking import Finding
-from relay.authoring.drawing import Drawing
+from relay.authoring.drawing import Drawing, title_of
 from relay.authoring.studio import Choice, Studio
 from relay.authoring.variables import DEPTH, paths, shown
 from relay.cli.preview.markup import SCHEMES, WIDTHS, choice, page, raw, tag
 from relay.rendering.fixtures import FIXTURES
 
-TITLES = {"slack": "Slack", "email": "Mail"}
 KINDS = {"each": "a message", "live": "the live message", "reply": "the reply", "also": "one more of a cause",
          "healed": "the end after a failure"}  # fmt: skip
 PROFILES = {"classic": "Classic", "rich": "Rich"}
@@ -64,29 +63,26 @@ def _same(names: Any) -> dict[str, str]:
 
 
 def _channel(studio: Studio, channel: str, chosen: Choice, drawing: Drawing | str) -> str:
-    title = tag("h2", TITLES.get(channel, channel))
+    title = tag("h2", title_of(channel))
     if isinstance(drawing, str):
         return raw("section", title + raw("div", tag("code", drawing), class_="fault", role="alert"))
     file, own = studio.file(channel, chosen, drawing)
     source = tag("p", f"{file}" if own else f"{file.parent.name}/{file.name}, built in", class_="file")
     shown = ""
-    if channel == "email":
-        content = drawing.content
+    content = drawing.content
+    if "subject" in content:
         rows = [(label, content.get(name)) for label, name in (("Subject", "subject"), ("Preview", "preheader"))]
         shown = raw("dl", "".join(tag("dt", label) + tag("dd", str(text or "")) for label, text in rows))
-    if channel not in TITLES:
-        text = next(iter(drawing.documents.values()))
-        return raw("section", title + source + tag("pre", str(text), tabindex="0"))
-    frame = tag("iframe", title=f"{TITLES[channel]} message", src=f"/{channel}?{address(chosen)}",
+    frame = tag("iframe", title=f"{title_of(channel)} message", src=f"/{channel}?{address(chosen)}",
                 sandbox="allow-scripts")  # fmt: skip
-    below = _source(drawing, "mail.txt" if channel == "email" else "slack.json")
-    return raw("section", title + source + shown + raw("div", frame, class_="frame") + below)
+    return raw("section", title + source + shown + raw("div", frame, class_="frame") + _source(drawing))
 
 
-def _source(drawing: Drawing, ending: str) -> str:
-    summary = "Text part" if ending == "mail.txt" else "As it is sent"
-    text = str(drawing.documents[ending])
-    return raw("details", tag("summary", summary) + tag("pre", text, tabindex="0"))
+def _source(drawing: Drawing) -> str:
+    documents = drawing.preview.documents
+    ending = next(name for name in documents if name.endswith((".txt", ".json")))
+    summary = "Text part" if ending.endswith(".txt") else "As it is sent"
+    return raw("details", tag("summary", summary) + tag("pre", str(documents[ending]), tabindex="0"))
 
 
 def _beside(studio: Studio, chosen: Choice) -> str:

@@ -10,13 +10,13 @@ from aiohttp import web
 from relay.authoring.checking import findings_of
 from relay.authoring.framing import framed, in_scheme
 from relay.authoring.studio import Stamps, Studio
+from relay.channels import CHANNELS
 from relay.cli.preview.markup import raw, tag
 from relay.cli.preview.page import whole_page
 from relay.errors import RelayError, TemplateError
 
 HOST = "127.0.0.1"
 LOOKED_AT = 0.3  # seconds between two looks at the files
-DOCUMENTS = {"slack": "slack.html", "email": "mail.html"}
 SAVED, CHECKED = "Updated", "Checked"
 
 
@@ -38,7 +38,7 @@ class PreviewServer:
         app = web.Application(middlewares=[_local])
         app.router.add_get("/", self._page)
         app.router.add_get("/changes", self._changes)
-        app.router.add_get("/{channel:slack|email}", self._document)
+        app.router.add_get(r"/{channel:\w+}", self._document)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         tasks: list[asyncio.Task[None]] = []
@@ -102,10 +102,8 @@ class PreviewServer:
         except RelayError as error:  # a sample is none
             return _html(_alone(str(error)), nonce, status=500)
         library = self._studio.renderer.renderer.library if self._studio.renderer else None
-        channels = library.channels if library else tuple(DOCUMENTS)
-        drawings = {
-            channel: await self._studio.drawing(channel, chosen) for channel in dict.fromkeys([*DOCUMENTS, *channels])
-        }
+        channels = dict.fromkeys([*CHANNELS, *(library.channels if library else ())])
+        drawings = {channel: await self._studio.drawing(channel, chosen) for channel in channels}
         return _html(whole_page(self._studio, chosen, drawings, nonce), nonce)
 
     async def _document(self, request: web.Request) -> web.Response:
@@ -118,8 +116,8 @@ class PreviewServer:
             drawing = str(error)
         if isinstance(drawing, str):
             return _html(_alone(drawing), nonce)
-        document = in_scheme(str(drawing.documents[DOCUMENTS[channel]]), chosen.scheme)
-        inline = "'unsafe-inline'" if channel == "slack" else f"'nonce-{nonce}'"  # the page is one of ours
+        document = in_scheme(str(drawing.preview.documents[drawing.page]), chosen.scheme)
+        inline = "'unsafe-inline'" if drawing.preview.scripted else f"'nonce-{nonce}'"
         return web.Response(text=framed(document, nonce=nonce), content_type="text/html", headers={
             "Content-Security-Policy": f"default-src 'none'; img-src https: data:; style-src 'unsafe-inline'; "
                                        f"script-src {inline}; frame-ancestors 'self'",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from relay.config import Config
 from relay.console.desk import Desk
@@ -12,7 +13,7 @@ from relay.console.views.destinations import dynamic_addresses
 from relay.console.views.limits import LimitFacts, limits_of
 from relay.domain.deliveries import Limits
 from relay.policy.destinations import Destination, modes_at
-from relay.policy.recipients import NAME, limit_of
+from relay.policy.recipients import KEYS, NAME, limit_of
 from relay.policy.serving import Serving
 from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressions
@@ -48,8 +49,15 @@ def looked_up(desk: Desk, config: Config, its: Destination | None, address: str)
     """Of the destination itself, which has no such address any more; of what is asked for, by its looks."""
     if its:
         yield its.channel, address, Limits()
-    elif (channel := "email" if "@" in address else "slack") in config.channels:
+    elif (channel := next((name for name in KEYS if _takes(desk.kinds.get(name), address)), "")) in config.channels:
         yield _requested(desk, config, Serving(config, desk.kinds), channel, address)
+
+
+def _takes(kind: Any, address: str) -> bool:
+    try:
+        return bool(kind and kind.addresses(address))
+    except ValueError:
+        return False
 
 
 def _requested(desk: Desk, config: Config, serving: Serving, channel: str, address: str) -> Place:

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from relay.authoring.studio import Choice, Studio
+from relay.channels import CHANNELS
 from relay.console.desk import Desk
 from relay.console.view import Facts, Near, Unknown
 from relay.console.words import said
 from relay.rendering import Renderer
 
-CHANNELS = ("slack", "email")  # that a frame can show, in this order
 MOST_NEAR = 5
 
 
@@ -33,7 +33,7 @@ def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[Find
 
 
 def channels_of(studio: Studio) -> list[str]:
-    """Those that templates are for, the ones that a frame can show first."""
+    """Return the channels of relay, then others that there are templates for."""
     own = studio.renderer.renderer.library.channels if studio.renderer else ()
     return list(dict.fromkeys([*CHANNELS, *own]))
 

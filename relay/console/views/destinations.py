@@ -6,7 +6,7 @@ from relay.console.view import Facts, NoQuestion
 from relay.console.views import parts
 from relay.console.views.parts import ChannelHealth, DestinationHealth, Throttled
 from relay.policy.reachability import OPERATOR, States, channel_scope
-from relay.policy.recipients import NAME
+from relay.policy.recipients import KEYS, NAME
 from relay.store.history import History
 from relay.store.reachability import Reachability
 
@@ -66,6 +66,7 @@ async def dynamic_health(desk: Desk, config: Config, states: States) -> Destinat
 
 
 def dynamic_addresses(config: Config) -> list[tuple[str, str]]:
-    """Channel and address of what operations may ask for and is listed by name; of mail, domains alone are."""
+    """Return channel and address of what operations may ask for and is listed by name; of mail, domains alone are."""
     allowed = config.dynamic_destinations
-    return [("slack", address) for address in allowed.slack] if allowed and "slack" in config.channels else []
+    by_name = [channel for channel, key in KEYS.items() if key == channel and channel in config.channels]
+    return [(channel, address) for channel in by_name for address in allowed.by_channel[channel]] if allowed else []

@@ -27,8 +27,8 @@ from relay.domain.usual import usual
 from relay.errors import AmbiguousId
 from relay.operating.folding import Repeated, fold
 from relay.operating.timeline import facts_of
+from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
-from relay.policy.rules import decide
 from relay.policy.silences import Silences
 from relay.store.history import History
 from relay.store.history_rows import Ended
@@ -111,7 +111,7 @@ async def _judged(
     config = desk.config()
     scopes = _scopes(config, timeline)
     newest = events[-1] if events else None
-    reached = decide(newest, config.rules).reached if newest else ()
+    reached = Matcher(config.rules).reached(newest) if newest else ()
     around = Around(
         paused=await _paused(desk, scopes),
         gates={row.destination: row.gates for row in reached},

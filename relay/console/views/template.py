@@ -27,7 +27,6 @@ from relay.rendering.checks import kinds_of
 from relay.rendering.fixtures import FIXTURES
 
 MOST = 200_000  # characters of what is shown
-DOCUMENTS = {"slack": "slack.html", "email": "mail.html"}  # that a frame shows
 FORMS = ("each", "live", "reply", "also", "healed")
 
 Fixture = Literal["minimal", "typical", "maximal", "hostile", "empty"]
@@ -141,16 +140,14 @@ async def template(desk: Desk, question: TemplateQuestion) -> TemplateFacts:
 async def html(desk: Desk, question: TemplateQuestion) -> Frame:
     """What a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
     studio, choice, channel = await _chosen(desk, question)
-    channel = channel or "email"
+    channel = channel or channels_of(studio)[0]
     drawing = await desk.gallery.drawing(studio, channel, choice)
     if isinstance(drawing, str):
         return Frame(f"<!doctype html><pre>{escape(drawing)}</pre>")
-    document = str(drawing.documents.get(DOCUMENTS.get(channel, ""), ""))
+    document = str(drawing.preview.documents[drawing.page])
     if question.scheme:
         document = in_scheme(document, question.scheme)
-    if channel != "slack":
-        return Frame(document)
-    return scripted_frame(document)
+    return scripted_frame(document) if drawing.preview.scripted else Frame(document)
 
 
 async def _chosen(desk: Desk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
@@ -160,7 +157,7 @@ async def _chosen(desk: Desk, question: TemplateQuestion) -> tuple[Studio, Choic
         choice = await chosen(
             desk, studio, message=question.name, language=question.language, destination=question.destination,
             fixture=question.fixture, kind=question.kind, timezone=question.zone,
-            profile=getattr(desk.config().channels.get("slack"), "profile", ""),
+            profile=next((its.profile for its in desk.config().channels.values() if hasattr(its, "profile")), ""),
         )  # fmt: skip
     except TemplateError as error:  # a sample is none
         raise Unknown(str(error)) from None
@@ -181,12 +178,12 @@ def _drawn(
         file=file.name if file else "",
         own=bool(file and file.own),
         places=places_for(channel, kind, last, choice.view),
-        mentions=[*mentions_for(*last, its.mention)] if its and channel == "slack" else [],
+        mentions=[*mentions_for(*last, its.mention)] if its and getattr(desk.kinds.get(channel), "calls", True) else [],
         subject=_text(content.get("subject")),
         preheader=_text(content.get("preheader")),
         text=_text(content.get("text")),
         html=_text(content.get("html")),
-        sent=str(drawing.documents.get("slack.json", ""))[:MOST] if isinstance(drawing, Drawing) else "",
+        sent=str(drawing.preview.documents.get(f"{channel}.json", ""))[:MOST] if isinstance(drawing, Drawing) else "",
     )
 
 

@@ -74,7 +74,8 @@ local IN_ENTRY = {[PLACE['fact:name']] = PLACE['entry:name'], [PLACE['fact:type'
 local function state_facts(o, plan)
   if plan.as_known then return end
   local facts, new = o:values('facts'), stated(plan)
-  for place = 1, PLACE.led do
+  if new[PLACE.id] and facts[PLACE.id] ~= new[PLACE.id] then o:set('id', new[PLACE.id]) end
+  for _, place in ipairs(FACTS) do
     -- What an earlier run adds late does not count the starts since.
     if new[place] and facts[place] ~= new[place] and (plan.rank or place ~= PLACE['fact:restarts']) then
       if facts[IN_ENTRY[place] or 0] == true then facts[IN_ENTRY[place]] = facts[place] end
@@ -95,7 +96,7 @@ function says_more(o, packed, plain)
   if state[RANK] == TERMINAL and not plain then return true end
   if not text or text == packed then return false end
   local facts, new = o:values('facts'), {cmsgpack.unpack(packed)}
-  for place = PLACE['fact:platform'], PLACE['fact:pressed'] do
+  for _, place in ipairs(FACTS) do
     if facts[place] and not new[place] then return true end
   end
   return false

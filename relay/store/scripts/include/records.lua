@@ -21,12 +21,16 @@ local PACKED = {
   facts = {
     'id', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:retry', 'fact:restarts', 'fact:type',
     'fact:name', 'fact:priority', 'fact:batch', 'fact:audience', 'fact:pressed', 'led', 'entry:name', 'entry:type',
-    'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started', 'led_home',
+    'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started', 'led_home', 'fact:more',
   },
 }
 local PLACE = {} -- of a packed value, in the field that it is in
 for _, names in pairs(PACKED) do
   for place, name in ipairs(names) do PLACE[name] = place end
+end
+local FACTS = {} -- places of what events state that lasts
+for place, name in ipairs(PACKED.facts) do
+  if name:match('^fact:') then FACTS[#FACTS + 1] = place end
 end
 
 -- Places of what is looked at with every event: of the state. Those of the watchdog are in heartbeat.lua.

@@ -36,7 +36,7 @@ function complete(o, plan, body)
   end
   o:set('doc:' .. plan.name, body)
   o:set('says:' .. plan.name, all)
-  for place = 1, PLACE.led do
+  for _, place in ipairs(FACTS) do
     if stated(plan)[place] then o:set_once(PACKED.facts[place], stated(plan)[place]) end
   end
   if is_newest(o, plan.name) then update_summary(o, plan) end

@@ -1,0 +1,59 @@
+"""Fields that are declared by halves are refused when relay is imported, so no rule can ask for nothing."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+
+from relay.domain.declared import Declared, declared
+from relay.domain.events import TEXTS
+from relay.domain.facts import LASTING
+from relay.policy.rules import CONDITIONS, Rule, refuse_undeclared
+from relay.store.records import packed_facts, values_of
+from tests.support import events
+
+
+@dataclass
+class Unread:
+    region: Annotated[str, Declared(condition="regions")] = ""
+
+
+@dataclass
+class Numbered:
+    region: Annotated[int, Declared("region")] = 0
+
+
+class WithRegions(Rule):
+    regions: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize("owner", [Unread, Numbered])
+def test_a_field_that_nothing_reads_is_refused(owner: type) -> None:
+    with pytest.raises(TypeError, match=rf"{owner.__name__}\.region: expected Annotated\[str, Declared\(\"its key"):
+        declared(owner, keyed=True)
+
+
+def test_an_events_own_field_with_a_key_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Numbered\.region: expected"):
+        declared(Numbered)
+
+
+def test_a_condition_without_a_field_is_refused() -> None:
+    with pytest.raises(TypeError, match="regions: no field is declared"):
+        refuse_undeclared(WithRegions, [*CONDITIONS])
+
+    refuse_undeclared(WithRegions, [*CONDITIONS, "regions"])
+
+
+@pytest.mark.parametrize("condition", ["notify", "priorities"])
+def test_a_condition_that_means_something_else_is_refused(condition: str) -> None:
+    with pytest.raises(TypeError, match=f"{condition}: a field is declared for a key"):
+        refuse_undeclared(Rule, [*CONDITIONS, condition])
+
+
+def test_the_store_keeps_what_every_declared_field_states() -> None:
+    stated = {name: f"its {name}" for name in (*TEXTS, *LASTING)}
+
+    kept = values_of("facts", packed_facts(events.started(), stated, {}))
+
+    assert {name: kept.get(f"fact:{name}") for name in stated} == stated

@@ -1,0 +1,85 @@
+"""How an event's targets depend on the moment at which it comes, and on the batch that it belongs to."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.domain.deliveries import Digest, Target
+from relay.domain.events import Event
+from relay.policy.rules import Rule
+from relay.policy.targets import Targets
+from relay.reasons import Held
+from tests.support.events import body, event_of
+
+CONFIG = parse_config(
+    """
+timezone: Europe/Berlin
+quiet_hours: {from: "20:00", to: "07:00"}
+sources: {ops: {signature: {secrets: {current: a-secret-of-enough-length}}}}
+channels:
+  slack: {token: xoxb-2048-abcdef}
+  email: {host: localhost, from: relay@example.com}
+destinations:
+  team: {slack: "#team", mode: live}
+  daily: {email: daily@example.com, mode: digest, at: "08:30"}
+  people: {email: [one@example.com, two@example.com]}
+rules: []
+""",
+    env={},
+    channels=CHANNELS,
+)
+ALL = Rule(name="all", notify=("people",))
+
+
+def targets_of(event: Event, *rules: Rule) -> tuple[Target, ...]:
+    return Targets(CONFIG.model_copy(update={"rules": rules}), CHANNELS).of(event)
+
+
+def test_quiet_hours_and_windows_begin_and_end_at_their_minute() -> None:
+    everyone = Rule(name="everyone", notify=("team", "daily"))
+    moments = ["2026-03-28T18:59:59", "2026-03-28T19:00:00", "2026-03-29T04:59:59", "2026-03-29T05:00:00",
+               "2026-03-29T06:29:59", "2026-03-29T06:30:00"]  # fmt: skip
+    failed = event_of(body("operation.failed", status="Failed"))
+
+    found = {
+        moment: targets_of(replace(failed, received_at=datetime.fromisoformat(f"{moment}+00:00")), everyone)
+        for moment in moments
+    }
+
+    quiet = {at for at, [team, _] in found.items() if not isinstance(team.how, Digest) and team.how.quiet_window}
+    assert quiet == {"2026-03-28T19:00:00", "2026-03-29T04:59:59"}  # in summer time the night ends at five
+    ends = [digest.how.windows[0].end for _, digest in found.values() if isinstance(digest.how, Digest)]
+    assert [end == ends[0] for end in ends] == [True] * 5 + [False]  # half past eight, in summer time
+
+
+def member_at(name: str = "operation.failed", *, batch_open: bool = True, **operation: Any) -> Event:
+    return replace(event_of(body(name, **operation)), member_of="batch-1", batch_open=batch_open)
+
+
+def hold_reason(event: Event, *rules: Rule) -> str:
+    (reason,) = {target.hold_reason for target in targets_of(event, *rules)}
+    return reason
+
+
+def test_how_a_member_ended_is_left_to_the_mail_about_the_end_of_its_batch() -> None:
+    assert hold_reason(member_at(status="Failed"), ALL) == Held.SHOWN_BY_BATCH
+    assert hold_reason(member_at("operation.completed", status="Completed"), ALL) == Held.SHOWN_BY_BATCH
+
+
+def test_a_critical_failure_of_a_member_is_mailed_at_once() -> None:
+    assert hold_reason(member_at(status="Failed", priority="Critical"), ALL) == ""
+
+
+def test_a_member_is_mailed_where_no_mail_about_its_batch_can_be_relied_on() -> None:
+    of_operations = Rule(name="operations", events=("operation.*",), notify=("people",))
+
+    assert hold_reason(member_at(status="Failed"), of_operations) == ""
+    assert hold_reason(member_at(status="Failed", batch_open=False), ALL) == ""
+
+
+def test_a_members_end_that_a_rule_names_is_always_mailed() -> None:
+    named = Rule(name="named", events=("operation.failed", "batch.*"), notify=("people",))
+
+    assert hold_reason(member_at(status="Failed"), named) == ""
