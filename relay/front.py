@@ -15,7 +15,6 @@ from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.admin import make_admin_app
-from relay.receiving.admission import Admission
 from relay.receiving.bodies import Bodies
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
@@ -111,7 +110,6 @@ class Front:
             (operators, server.admin.host, server.admin_port),
             self.certificates,
             guard=self._guard(),
-            direct=receiver,
             reuse_port=self._reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
@@ -128,7 +126,7 @@ class Front:
         """What strangers may take of this process."""
         server = self._coordinator.config().server
         return Guard(
-            admission=Admission(affordable(server.max_connections)),
+            most=affordable(server.max_connections),
             bodies=Bodies(server.max_body_memory),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )

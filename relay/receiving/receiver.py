@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
@@ -28,14 +27,13 @@ from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
-from relay.receiving.answers import answer, label
 from relay.receiving.bodies import count_refused
 from relay.receiving.connection import client_of
 from relay.receiving.early import Early
 from relay.receiving.freshness import check_age
 from relay.receiving.identity import EventIdentity
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.reach import reaches
 from relay.receiving.refusals import Refusals, reason_of
@@ -56,7 +54,7 @@ NOT_HANDLED = (
 )
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 FAULT = "fault"  # what a body is kept for that relay itself failed on
-WEBHOOKS = "/webhooks/"
+JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 log = structlog.get_logger(__name__)
@@ -121,7 +119,6 @@ class Receiver:
         self._body_timeout = body_timeout
         self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
-        self._answering: Any = answering()  # it asks nothing of a request
         self._outage = outage or Outage(clock)
         self._early = early or Early()
         self.refusals = refusals or Refusals(clock)
@@ -138,30 +135,13 @@ class Receiver:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", f"{WEBHOOKS}{{source}}", self._routed, expect_handler=request_body.expect_later),
+            web.route("*", "/webhooks/{source}", self.receive, expect_handler=request_body.expect_later),
             *self.probes.routes(),
         ]
 
-    def takes(self, method: str, path: str) -> bool:
-        """Whether a request is to one of the sources, spelled plainly, so that it may be given to `receive` itself."""
-        return method == hdrs.METH_POST and path.startswith(WEBHOOKS) and _name_in(path) in self._entrances
-
-    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request that it `takes`: as the application would, which is left out.
-
-        An event costs a tenth of what the ways through aiohttp's application, its middlewares and its answers cost.
-        """
-        return label(await self._answering(request, self._received))
-
-    async def _received(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await self._receive(request, _name_in(request.path_qs))
-
-    async def _routed(self, request: web.Request) -> web.StreamResponse:
-        return await self._receive(request, request.match_info["source"])
-
-    async def _receive(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
-        """One event in. The order of the steps is part of the promise: see the module's docstring."""
-        began, entrance = time.perf_counter(), self._entrances.get(name)
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        """Take one event. The order of the steps is part of the promise: see the module's docstring."""
+        began, entrance = time.perf_counter(), self._entrances.get(request.match_info["source"])
         if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
             return web.Response(headers=permission)
         span: Accepting | None = None
@@ -186,7 +166,9 @@ class Receiver:
         entrance.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-        return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())
+        return web.Response(
+            status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers={"Content-Type": JSON}
+        )
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count it and say it; what it is counted as."""
@@ -213,7 +195,7 @@ class Receiver:
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         _expect_plain_json(request, typed=entrance.typed)
-        headers, token = request_body.Headers(request), _query_token(request)
+        headers, token = request_body.header_lines(request), _query_token(request)
         body = request_body.whole(request, most=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
             self._verify(SignedRequest(b"", headers, token), entrance, unread=True)
@@ -307,17 +289,8 @@ def make_app(receiver: Receiver) -> web.Application:
     """The application for `relay.receiving.server.serve`; other parts may add their routes before it is served."""
     app = web.Application(middlewares=[answering()])
     app.add_routes(receiver.routes())
-    app.on_response_prepare.append(_label)
+    app.on_response_prepare.append(label)
     return app
-
-
-async def _label(_request: web.Request, response: web.StreamResponse) -> None:
-    label(response)
-
-
-def _name_in(path: str) -> str:
-    """The source that a path names, which begins with WEBHOOKS; none of which has a `%` or a `/` in its name."""
-    return path[len(WEBHOOKS) :].partition("?")[0]
 
 
 def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, str]:

@@ -11,10 +11,8 @@ from structlog.testing import capture_logs
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
-from relay.receiving.problems import RateLimitedLog
 from relay.receiving.receiver import make_app
-from relay.receiving.server import _Quiet, serve
-from tests.support.clock import Clock
+from relay.receiving.server import serve
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, receiving
 from tests.support.patience import patience
@@ -144,17 +142,6 @@ async def test_a_malformed_request_costs_one_line_without_its_bytes(
     assert [line["event"] for line in lines] == ["request.malformed"]
     assert "hush-hush" not in f"{lines}{caplog.text}{replies}"
     assert "Traceback" not in caplog.text
-
-
-@pytest.mark.parametrize(("error", "events"), [(ConnectionResetError(), []), (KeyError(), ["request.failed"])])
-def test_whoever_is_gone_before_the_answer_is_no_fault(error: Exception, events: list[str]) -> None:
-    logger = logging.Logger("aiohttp's")
-    logger.addHandler(_Quiet(RateLimitedLog(Clock())))
-
-    with capture_logs() as lines:
-        logger.error("Error handling request from %s", "127.0.0.1", exc_info=error)
-
-    assert [line["event"] for line in lines] == events
 
 
 async def test_no_answer_tells_the_versions_of_the_software(front: Front) -> None:

@@ -33,7 +33,7 @@ async def slow_logins(here: Served, guard: Guard, peer: str, count: int) -> Asyn
         _, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=(peer, 0))
         writer.write(SLOW_LOGIN)
         writers.append(writer)
-    await until(lambda: guard.answering >= min(count, guard.admission.most // 2))
+    await until(lambda: len(guard.connections) >= min(count, guard.most // 2))
     try:
         yield
     finally:
@@ -62,31 +62,13 @@ async def test_one_address_keeps_nobody_else_out(store: Store, clock: Clock) -> 
 async def test_forms_that_come_slowly_lose_their_places_where_these_are_short(
     store: Store, clock: Clock, trusted: list[str]
 ) -> None:
-    now = [1000.0]
     guard = operators_guard(Proxies(map(network, trusted)))
-    guard.clock = lambda: now[0]
     peer = trusted[0] if trusted else "127.0.0.1"
     async with (
         served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, peer, MAX_CONNECTIONS),
+        slow_logins(here, guard, peer, guard.most + guard.reserve),
         browser(here, peer) as other,
     ):
-        await until(lambda: guard.answering == MAX_CONNECTIONS)
-        now[0] += 1.5
-        guard.admission.all_busy = False  # as each sweep says
+        await until(lambda: len(guard.connections) == guard.most + guard.reserve)
 
         assert (await asyncio.wait_for(other.log_in(), patience())).status == 303
-
-
-async def test_numbers_are_answered_where_all_places_are_taken(store: Store, clock: Clock) -> None:
-    guard = operators_guard(Proxies())
-    guard.clock = lambda: 1000.0  # no form is slow
-    async with (
-        served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, "127.0.0.1", MAX_CONNECTIONS),
-        browser(here, "127.0.0.1") as other,
-    ):
-        await until(lambda: guard.answering == MAX_CONNECTIONS)
-        paths = ("/healthz", "/metrics", "/console/login")
-
-        assert [(await other.get(path)).status for path in paths] == [200, 200, 503]
