@@ -183,8 +183,8 @@ class GuardedConnection(web.RequestHandler):
         if isinstance(exc_info, ConnectionError):
             return  # the client is gone, which is nobody's fault
         event = "request.malformed" if isinstance(exc_info, HttpProcessingError) else "request.failed"
-        place = location_of(exc_info) if exc_info else ""
-        self.guard.lines.warning(log, event, peer=self.peer, error=type(exc_info).__name__, place=place)
+        source_line = location_of(exc_info) if exc_info else ""
+        self.guard.lines.warning(log, event, peer=self.peer, error=type(exc_info).__name__, place=source_line)
 
 
 def client_of(request: web.BaseRequest) -> str:

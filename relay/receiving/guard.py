@@ -79,9 +79,9 @@ class Guard:
 
     def enter(self, connection: Connection) -> str:
         """Give it a place, if need be that of an idle one. Return the reason where it gets none."""
-        owner, taken = connection.owner, len(self.connections)
-        over = bool(owner) and taken >= self.most // 2 and self._owned[owner] >= self.share
-        full = taken >= self.most + self.reserve
+        owner, count = connection.owner, len(self.connections)
+        over = bool(owner) and count >= self.most // 2 and self._owned[owner] >= self.share
+        full = count >= self.most + self.reserve
         if over or full:
             victim = next((idle for idle in self.idle if not over or idle.owner == owner), None)
             if victim:

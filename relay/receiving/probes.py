@@ -13,7 +13,7 @@ from relay.receiving import openapi
 from relay.receiving.remembered import Remembered
 
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
-BESIDES = web.AppKey("besides", openapi.Besides)  # what operators are served that describes itself
+BESIDES = web.AppKey("besides", tuple[openapi.Address, ...])  # what operators are served that describes itself
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
 """
@@ -51,7 +51,7 @@ class Probes:
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
-            more = request.app.get(BESIDES, openapi.NOTHING)
+            more = request.app.get(BESIDES, ())
             return web.json_response(openapi.document(public, served - public, self._public_url, more))
 
         return [
