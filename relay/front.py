@@ -16,9 +16,8 @@ from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.admin import make_admin_app
 from relay.receiving.bodies import Bodies
-from relay.receiving.guard import Guard
+from relay.receiving.guard import Guard, affordable
 from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
-from relay.receiving.open_files import affordable
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.renewal import Certificates

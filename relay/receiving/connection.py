@@ -6,8 +6,7 @@ It overrides what asyncio and aiohttp call on a protocol, and reads no private a
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, cast
 
@@ -193,20 +192,6 @@ def client_of(request: web.BaseRequest) -> str:
     if not isinstance(connection, GuardedConnection):
         return peer_in(request.transport and request.transport.get_extra_info("peername"))
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
-
-
-@contextmanager
-def owed_nothing(request: web.BaseRequest) -> Iterator[None]:
-    """Count a connection as idle while the body of a stranger's form is awaited."""
-    connection = request.protocol
-    if not isinstance(connection, GuardedConnection):
-        yield
-        return
-    connection.guard.end(connection)
-    try:
-        yield
-    finally:
-        connection.guard.begin(connection)
 
 
 def watched(answer: Answer) -> Answer:

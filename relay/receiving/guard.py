@@ -7,11 +7,14 @@ When all places are taken, the connection that has been idle longest is closed f
 import asyncio
 import contextlib
 import ctypes
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import structlog
 
 from relay import metrics
 from relay.receiving.bodies import Bodies
@@ -24,7 +27,11 @@ RESERVE = 16
 PEER, FULL = "peer", "full"  # why there is no place: this address has enough, or all are taken
 PROBES = frozenset({"/healthz", "/readyz"})
 BUFFERED = 2**17  # bytes that a connection may hold beside its body
+KEPT = 224  # files for Redis, Slack, mail servers, the log and the processes beside this one
+FEWEST = 16
 LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
+
+log = structlog.get_logger(__name__)
 
 
 class Connection(Protocol):
@@ -146,3 +153,23 @@ def release_free_memory() -> None:
     where their bodies were refused unread. It takes up to 20 ms."""
     with contextlib.suppress(AttributeError):  # of glibc alone
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def affordable(connections: int, allowed: int | None = None) -> int:
+    """Return so many connections, or as many as fit below the limit of open files, with a warning.
+
+    Above the limit the system would refuse Redis and Slack as well as strangers. `allowed`: the limit, if it is known.
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if allowed is None else allowed
+    fitting = connections if soft == resource.RLIM_INFINITY else max(FEWEST, soft - KEPT)
+    if fitting >= connections:
+        return connections
+    log.warning(
+        "connections.limited",
+        max_connections=connections,
+        possible=fitting,
+        open_files=soft,
+        advice=f"raise the limit of open files to {connections + KEPT} (ulimit -n, LimitNOFILE= of systemd, --ulimit "
+        f"nofile= of Docker), or set server.max_connections to {fitting}",
+    )
+    return fitting

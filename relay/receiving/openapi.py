@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 Content = type[BaseModel] | str  # a model in JSON, or the media type of a text
 Identity = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 TEXT: Any = (str | None, None)
-STATUS, EVENT = (Field(None, examples=[*known]) for known in (STATUSES, (*OPERATION_EVENTS, *BATCH_EVENTS)))
+STATUS, EVENT = (Field(None, examples=[*values]) for values in (STATUSES, (*OPERATION_EVENTS, *BATCH_EVENTS)))
 PROGRESS: Any = (float | dict[str, Any] | None, Field(None, description="0 to 100, or an object with `percentage`."))
 
 Operation = create_model(
@@ -113,15 +113,15 @@ def document(
 
 
 def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, own: bool) -> Schema:
-    def content(what: Content, media: str) -> Schema:
-        if isinstance(what, str):
-            return {what: {"schema": {"type": "object" if what == JSON else "string"}}}
-        return {media: {"schema": places[what, "serialization"]}}
+    def content(model: Content, media: str) -> Schema:
+        if isinstance(model, str):
+            return {model: {"schema": {"type": "object" if model == JSON else "string"}}}
+        return {media: {"schema": places[model, "serialization"]}}
 
     def response(status: int) -> Schema:
-        what = address.refusal if status >= 400 else address.answer
-        media = "application/problem+json" if what is Problem else JSON
-        return {"description": HTTPStatus(status).phrase, "content": content(what, media)}
+        model = address.refusal if status >= 400 else address.answer
+        media = "application/problem+json" if model is Problem else JSON
+        return {"description": HTTPStatus(status).phrase, "content": content(model, media)}
 
     fields: Schema = {part: {"type": "string"} for part in re.findall(r"\{(\w+)\}", address.path)}
     where = dict.fromkeys(fields, "path") | dict.fromkeys(address.headers, "header")

@@ -3,7 +3,7 @@
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
 event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
 
-What depends on the configuration alone is made when it is read (`_Entrance`).
+What depends on the configuration alone is made when it is read (`Entrance`).
 """
 
 import json
@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -21,24 +21,20 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
-from relay.domain.parsing import parse
-from relay.domain.reach import Reach
 from relay.domain.strict_json import decode
-from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
-from relay.receiving.bodies import count_refused
 from relay.receiving.connection import client_of
 from relay.receiving.early import Early
-from relay.receiving.freshness import check_age
+from relay.receiving.entrance import Entrance, check_age
 from relay.receiving.identity import EventIdentity
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.reach import reaches
 from relay.receiving.refusals import Refusals, reason_of
-from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import verify, verify_unread
+from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
 
@@ -46,36 +42,16 @@ OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
     415: "unsupported", 422: "invalid", 429: "rate_limited", 503: "unavailable",
 }  # fmt: skip
-UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
 NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 log = structlog.get_logger(__name__)
-
-
-class _Entrance:
-    """A source as it is configured now, with the bytes of its secrets, what it may say, and its counters."""
-
-    def __init__(self, name: str, source: Source, reach: Reach | None) -> None:
-        self.name, self.source, self.reach = name, source, reach
-        self.typed = source.signature.scheme == "none"
-        # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
-        dated = SCHEMES[source.signature.scheme].dated
-        self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
-        self.read: Callable[..., Event] = reach.read if reach else parse
-        self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
-        self.count = metrics.Prepared(metrics.events, name)
-        self.verified = metrics.Prepared(metrics.signatures_verified, name)
-        self.acknowledged = metrics.ack_seconds.of(name)
-        metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
-        metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
 
 class Receiver:
@@ -109,7 +85,7 @@ class Receiver:
         refusals: Refusals | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._entrances: Mapping[str, _Entrance] = {}
+        self._entrances: Mapping[str, Entrance] = {}
         self.sources = sources
         self.probes = Probes(readiness, registry, public_url)
         self._ingest = ingest
@@ -131,7 +107,7 @@ class Receiver:
     @sources.setter
     def sources(self, sources: Mapping[str, Source]) -> None:
         reach_of = reaches(sources)
-        self._entrances = {name: _Entrance(name, source, reach_of[name]) for name, source in sources.items()}
+        self._entrances = {name: Entrance(name, source, reach_of[name]) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -188,26 +164,26 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.BaseRequest, entrance: _Entrance | None) -> tuple[SignedRequest, _Entrance]:
+    async def _verified(self, request: web.BaseRequest, entrance: Entrance | None) -> tuple[SignedRequest, Entrance]:
         """The request, once it is known to be genuine and may be read, and what it came by."""
         if entrance is None:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        _expect_plain_json(request, typed=entrance.typed)
-        headers, token = request_body.header_lines(request), _query_token(request)
+        request_body.expect_plain_json(request, typed=entrance.typed)
+        headers, token = request_body.header_lines(request), request_body.query_token(request)
         body = request_body.whole(request, most=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
-            self._verify(SignedRequest(b"", headers, token), entrance, unread=True)
+            entrance.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
             body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, headers, token)
-        self._verify(signed, entrance)
+        entrance.verify(signed, self._clock())
         if entrance.source.rate_limit:
             self._admit(entrance.name, entrance.source.rate_limit)
         return signed, entrance
 
     async def _ingested(
-        self, signed: SignedRequest, entrance: _Entrance, span: Accepting | None
+        self, signed: SignedRequest, entrance: Entrance, span: Accepting | None
     ) -> tuple[Event, Accepted]:
         name, source = entrance.name, entrance.source
         try:
@@ -234,33 +210,12 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _verify(self, signed: SignedRequest, entrance: _Entrance, *, unread: bool = False) -> None:
-        """With `unread`, only refuse what no body could make genuine."""
-        signature = entrance.source.signature
-        try:
-            key = (verify_unread if unread else verify)(
-                signature.scheme,
-                signed,
-                entrance.secrets,
-                header=signature.header or None,
-                tolerance=signature.tolerance,
-                now=self._clock(),
-            )
-        except InvalidSignature as error:
-            metrics.signatures_refused.labels(entrance.name).inc()
-            if unread:
-                count_refused("unsigned")
-            challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
-            raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
-        if key is not None:
-            entrance.verified(key)
-
     def _admit(self, name: str, limit: RateLimit) -> None:
         if wait := self._limiter.wait(name, limit, self._clock()):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    def _parse(self, signed: SignedRequest, identity: EventIdentity, entrance: _Entrance) -> Event:
+    def _parse(self, signed: SignedRequest, identity: EventIdentity, entrance: Entrance) -> Event:
         now, source = datetime.fromtimestamp(self._clock(), UTC), entrance.source
         try:
             with handling():
@@ -293,28 +248,5 @@ def make_app(receiver: Receiver) -> web.Application:
     return app
 
 
-def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, str]:
+def _permission(request: web.BaseRequest, entrance: Entrance) -> Mapping[str, str]:
     return handshakes.permission(request.headers.get("WebHook-Request-Origin", ""), entrance.source.rate_limit)
-
-
-def _expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
-    """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON.
-
-    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
-    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
-    """
-    headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
-        if encodings - {"", "identity"}:
-            raise HttpProblem(415, "Send the body without a content encoding.")
-    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
-        raise HttpProblem(415, "Send the body as application/json.")
-    if typed and not media:
-        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
-
-
-def _query_token(request: web.BaseRequest) -> str | None:
-    tokens = request.query.getall("token", []) if request.rel_url.raw_query_string else ()
-    return tokens[0] if len(tokens) == 1 else None

@@ -89,6 +89,31 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
     return lines
 
 
+def expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
+    """Refuse what is no JSON by its headers; no content type means JSON.
+
+    Compressed bodies are refused unread, so there is nothing to explode.
+
+    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
+    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
+    """
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
+        if encodings - {"", "identity"}:
+            raise HttpProblem(415, "Send the body without a content encoding.")
+    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
+        raise HttpProblem(415, "Send the body as application/json.")
+    if typed and not media:
+        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
+
+
+def query_token(request: web.BaseRequest) -> str | None:
+    tokens = request.query.getall("token", []) if request.rel_url.raw_query_string else ()
+    return tokens[0] if len(tokens) == 1 else None
+
+
 def _check_size(size: int, most: int) -> None:
     if size > most:
         count_refused("large")

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from structlog.testing import capture_logs
 
-from relay.receiving.guard import FULL, PEER, Guard
-from relay.receiving.open_files import KEPT, affordable
+from relay.receiving.guard import FULL, KEPT, PEER, Guard, affordable
 
 
 @dataclass(eq=False)

@@ -72,18 +72,6 @@ async def test_an_idle_connection_is_closed() -> None:
     assert reply.status == 202
 
 
-async def test_whoever_does_not_read_the_answers_is_given_up() -> None:
-    async with receiving(guard=Guard(header_timeout=patience(), write_timeout=0.2)) as front:
-        _, writer = await asyncio.open_connection(*front.runner.addresses[0], limit=1)
-
-        async with asyncio.timeout(patience()):
-            with pytest.raises(ConnectionError):
-                while True:
-                    writer.write(b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n" * 1000)
-                    await writer.drain()
-        writer.close()
-
-
 async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
     with capture_logs() as lines:
         async with receiving() as front:

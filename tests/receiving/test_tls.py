@@ -14,10 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.receiving.certificates import validity
 from relay.receiving.guard import Guard
 from relay.receiving.renewal import Certificates
-from relay.receiving.tls import Tls, context, ending, ends, faults, warnings
+from relay.receiving.tls import Tls, context, ending, ends, faults, validity, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.events import body
 from tests.support.front import Front, receiving

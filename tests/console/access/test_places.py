@@ -5,17 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import pytest
 from aiohttp import ClientSession, TCPConnector
 
 from relay.receiving.admin import MAX_CONNECTIONS
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import operators_guard
-from relay.receiving.peers import Proxies, network
+from relay.receiving.peers import Proxies
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.doors import USERS, Browser, Served, console, served
-from tests.support.patience import patience
 from tests.support.waiting import until
 
 SLOW_LOGIN = (
@@ -56,19 +54,3 @@ async def test_one_address_keeps_nobody_else_out(store: Store, clock: Clock) -> 
     ):
         assert (await other.log_in()).status == 303
         assert [(await other.get(path)).status for path in ("/healthz", "/metrics")] == [200, 200]
-
-
-@pytest.mark.parametrize("trusted", [[], ["127.0.9.1"]], ids=["through a tunnel", "through a proxy"])
-async def test_forms_that_come_slowly_lose_their_places_where_these_are_short(
-    store: Store, clock: Clock, trusted: list[str]
-) -> None:
-    guard = operators_guard(Proxies(map(network, trusted)))
-    peer = trusted[0] if trusted else "127.0.0.1"
-    async with (
-        served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, peer, guard.most + guard.reserve),
-        browser(here, peer) as other,
-    ):
-        await until(lambda: len(guard.connections) == guard.most + guard.reserve)
-
-        assert (await asyncio.wait_for(other.log_in(), patience())).status == 303
