@@ -92,7 +92,7 @@ class GuardedConnection(web.RequestHandler):
         data = (self._tail or b"") + data
         end = data.find(b"\r\n\r\n")
         if self._received - (len(data) - end if end >= 0 else 0) > MOST_HEADERS:
-            self._wire.write(_TOO_MUCH)
+            self._wire.write(_raw(problem(431, TOO_MUCH)))
             self._refuse_headers()
         elif end >= 0:  # it is a request now, which its handler takes up soon
             self._tail = None
@@ -248,6 +248,3 @@ def _raw(response: web.Response) -> bytes:
     lines = {**response.headers, "Content-Length": f"{len(body := response.text or '')}", "Connection": "close"}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n{body}".encode()
-
-
-_TOO_MUCH = _raw(problem(431, TOO_MUCH))

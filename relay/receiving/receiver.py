@@ -2,8 +2,6 @@
 
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
 event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
-
-What depends on the configuration alone is made when it is read (`Entrance`).
 """
 
 import json
@@ -25,9 +23,9 @@ from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
+from relay.receiving.configured_source import Configured, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.early import Early
-from relay.receiving.entrance import Entrance, check_age
 from relay.receiving.identity import EventIdentity
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
@@ -85,7 +83,7 @@ class Receiver:
         refusals: Refusals | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._entrances: Mapping[str, Entrance] = {}
+        self._configured: Mapping[str, Configured] = {}
         self.sources = sources
         self.probes = Probes(readiness, registry, public_url)
         self._ingest = ingest
@@ -102,12 +100,12 @@ class Receiver:
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        return {name: entrance.source for name, entrance in self._entrances.items()}
+        return {name: configured.source for name, configured in self._configured.items()}
 
     @sources.setter
     def sources(self, sources: Mapping[str, Source]) -> None:
         reach_of = reaches(sources)
-        self._entrances = {name: Entrance(name, source, reach_of[name]) for name, source in sources.items()}
+        self._configured = {name: Configured(name, source, reach_of[name]) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -117,29 +115,31 @@ class Receiver:
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Take one event. The order of the steps is part of the promise: see the module's docstring."""
-        began, entrance = time.perf_counter(), self._entrances.get(request.match_info["source"])
-        if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
-            return web.Response(headers=permission)
+        began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
+        if request.method == hdrs.METH_OPTIONS and configured:
+            origin = request.headers.get("WebHook-Request-Origin", "")
+            if permission := handshakes.permission(origin, configured.source.rate_limit):
+                return web.Response(headers=permission)
         span: Accepting | None = None
         try:
-            signed, entrance = await self._verified(request, entrance)
+            signed, configured = await self._verified(request, configured)
             if challenge := handshakes.challenge(signed):
-                entrance.count("challenge")
+                configured.count("challenge")
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
             if self._tracing is not None:
                 parents = signed.headers.get("traceparent", ())
-                span = self._tracing.accepting(entrance.name, parents, time.perf_counter() - began)
-            event, accepted = await self._ingested(signed, entrance, span)
+                span = self._tracing.accepting(configured.name, parents, time.perf_counter() - began)
+            event, accepted = await self._ingested(signed, configured, span)
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
-            outcome = self._refused(request, refusal, entrance.name if entrance else "")
+            outcome = self._refused(request, refusal, configured.name if configured else "")
             if span is not None:
                 span.end(outcome)
             raise
         if span is not None:
             span.end(accepted.status, event=event.name)
-        entrance.count(accepted.status)
-        entrance.acknowledged.observe(time.perf_counter() - began)
+        configured.count(accepted.status)
+        configured.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return web.Response(
@@ -164,40 +164,40 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.BaseRequest, entrance: Entrance | None) -> tuple[SignedRequest, Entrance]:
+    async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
         """The request, once it is known to be genuine and may be read, and what it came by."""
-        if entrance is None:
+        if configured is None:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        request_body.expect_plain_json(request, typed=entrance.typed)
+        request_body.expect_plain_json(request, typed=configured.typed)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
         body = request_body.whole(request, most=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
-            entrance.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
+            configured.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
             body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, headers, token)
-        entrance.verify(signed, self._clock())
-        if entrance.source.rate_limit:
-            self._admit(entrance.name, entrance.source.rate_limit)
-        return signed, entrance
+        configured.verify(signed, self._clock())
+        if configured.source.rate_limit:
+            self._admit(configured.name, configured.source.rate_limit)
+        return signed, configured
 
     async def _ingested(
-        self, signed: SignedRequest, entrance: Entrance, span: Accepting | None
+        self, signed: SignedRequest, configured: Configured, span: Accepting | None
     ) -> tuple[Event, Accepted]:
-        name, source = entrance.name, entrance.source
+        name, source = configured.name, configured.source
         try:
             identity = EventIdentity.of(source.signature.scheme, signed)
         except ValueError as error:
             raise HttpProblem(400, f"{error}") from error
         try:
             try:
-                event = self._parse(signed, identity, entrance)
+                event = self._parse(signed, identity, configured)
                 if span is not None:
                     event = replace(event, trace=span.context)
-                if entrance.reach is None:
+                if configured.reach is None:
                     return event, await self._ingest(event)
-                ingest = partial(self._ingest, event, reach=entrance.reach)
+                ingest = partial(self._ingest, event, reach=configured.reach)
                 return event, await self._early.patiently(ingest)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
@@ -215,16 +215,16 @@ class Receiver:
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    def _parse(self, signed: SignedRequest, identity: EventIdentity, entrance: Entrance) -> Event:
-        now, source = datetime.fromtimestamp(self._clock(), UTC), entrance.source
+    def _parse(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> Event:
+        now, source = datetime.fromtimestamp(self._clock(), UTC), configured.source
         try:
             with handling():
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
-                event = entrance.read(document, source=entrance.name, received_at=now, default_event=source.event,
+                event = configured.read(document, source=configured.name, received_at=now, default_event=source.event,
                                       platform=source.platform, raw=signed.body, **ids)  # fmt: skip
-                if entrance.oldest is not None:
-                    check_age(event, entrance.oldest)
+                if configured.oldest is not None:
+                    check_age(event, configured.oldest)
                 return event
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
@@ -233,9 +233,8 @@ class Receiver:
         self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, kind: str
     ) -> str:
         headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
-        quarantine_id = await self._quarantine(
-            name, signed.body, headers | identity.headers, reason, fault=kind == FAULT
-        )
+        headers |= identity.headers
+        quarantine_id = await self._quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
 
@@ -246,7 +245,3 @@ def make_app(receiver: Receiver) -> web.Application:
     app.add_routes(receiver.routes())
     app.on_response_prepare.append(label)
     return app
-
-
-def _permission(request: web.BaseRequest, entrance: Entrance) -> Mapping[str, str]:
-    return handshakes.permission(request.headers.get("WebHook-Request-Origin", ""), entrance.source.rate_limit)

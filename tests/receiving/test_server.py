@@ -1,13 +1,16 @@
 """The server's patience: bodies, headers and connections that stop, drip, hang up or are too many."""
 
+import ast
 import asyncio
 import json
 import logging
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
 
+import relay.receiving as receiving_room
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
@@ -160,3 +163,14 @@ async def test_an_address_in_use_stops_the_start(front: Front) -> None:
 
     with pytest.raises(OSError, match="address already in use"):
         await serve(make_app(front.receiver), "127.0.0.1", port)
+
+
+def test_no_private_attribute_of_aiohttp_is_read_or_overwritten() -> None:
+    """A minor release may rename them, and a security release must not have to wait for that."""
+    classes = {*web.RequestHandler.__mro__, *web.AppRunner.__mro__, web.Server, web.Request, web.BaseRequest} - {object}
+    private = {name for each in classes for name in (*vars(each), *getattr(each, "__slots__", ()))}
+    private = {name for name in private if name.startswith("_") and not name.startswith("__")}
+    for module in ("connection", "server", "guard", "request_body", "bodies", "listeners", "admin", "probes"):
+        tree = ast.parse((Path(receiving_room.__path__[0]) / f"{module}.py").read_text())
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert used & private <= {"_runner"}, module  # our own, of a class that is not aiohttp's

@@ -21,7 +21,7 @@ QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a captured request last, and all after it late
 
 
-class Entrance:
+class Configured:
     """One source, with the bytes of its secrets."""
 
     def __init__(self, name: str, source: Source, reach: Reach | None) -> None:
