@@ -24,6 +24,7 @@ from relay.domain.repeats import Repeats
 from relay.domain.run_numbers import compare
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
+from relay.outage import CROWDED
 from relay.policy.completions import as_failure, mark_informed
 from relay.policy.noise import Noise
 from relay.policy.silences import Silences
@@ -34,7 +35,6 @@ from relay.store import Store
 log = structlog.get_logger(__name__)
 
 REMINDER = 3600.0  # seconds between two lines of one source that uses its ids for several events
-CROWDED = 0.8  # of Redis's maxmemory: from here on progress that nobody waits for is left to its sender
 IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
@@ -48,10 +48,7 @@ class IngestEvent(Protocol):
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
-    """Accept only while nothing stands in the way: `obstacle` says what does, '' if nothing.
-
-    Raises StoreUnavailable: a 2xx would promise too much.
-    """
+    """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
 
     async def admitted(
         event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None

@@ -33,7 +33,7 @@ class OpenConsole:
         app.add_routes(self.door.routes())
         app.add_subapp(PAGES, self._console.pages)
         app.add_subapp(API, self._console.api)
-        app[BESIDES] = described(VIEWS, ACTIONS, API)
+        app[BESIDES] = (*described(VIEWS, ACTIONS, API),)
 
     async def leave(self, _grace: float) -> None:
         """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""

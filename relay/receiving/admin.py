@@ -15,11 +15,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from relay.receiving.access import Admin, is_loopback
-from relay.receiving.answers import label
 from relay.receiving.guard import PROBES
 from relay.receiving.peers import Proxies, network
 from relay.receiving.probes import Probes
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +51,7 @@ def make_admin_app(
     """The application for `relay.receiving.server.serve`; `beside` is the one of the other listener."""
     app = web.Application(middlewares=[answering(), _admitting(admin, door)])
     app.add_routes(probes.operators_routes(beside))
-    app.on_response_prepare.append(_label)
+    app.on_response_prepare.append(label)
     return app
 
 
@@ -93,7 +92,3 @@ def _by_own_name(request: web.Request, own: str) -> bool:
 def _by_name_of(door: OwnDoor | None, request: web.Request) -> bool:
     hosts = request.headers.getall(hdrs.HOST, [])
     return door is not None and len(hosts) == 1 and door.known_as(hosts[0].strip())
-
-
-async def _label(_request: web.Request, response: web.StreamResponse) -> None:
-    label(response)

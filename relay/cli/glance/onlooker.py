@@ -9,8 +9,9 @@ from relay.cli.session import StoreSession
 from relay.console.desk import Vantage
 from relay.console.views.now import NowFacts, seen
 from relay.errors import ConfigError, StoreUnavailable
-from relay.health import PATIENCE, room_in
+from relay.health import PATIENCE
 from relay.interactivity.executor import CHANNEL as PLATFORM
+from relay.outage import room_in
 from relay.receiving.probes import Readiness
 
 MOST = 200  # runs that are asked for
@@ -60,7 +61,7 @@ class Onlooker:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except (StoreUnavailable, ConfigError) as error:
             checks["redis"] = str(error)
-        takes, lacks = room_in(store, fullness, away)
+        takes, lacks = room_in(store.promise.shortfall, len(store.partitions), fullness, away)
         return Readiness(takes and checks["redis"] == "ok", {**checks, "durability": store.promise.durability, **lacks})
 
 

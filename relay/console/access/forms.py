@@ -8,7 +8,6 @@ from multidict import MultiDict
 from relay.console.access.origin import LOGIN, alike, leading_back
 from relay.console.access.who import Who
 from relay.receiving import request_body
-from relay.receiving.connection import owed_nothing
 from relay.receiving.problems import HttpProblem
 
 LOOKING = ("GET", "HEAD")  # what changes nothing, and any role may
@@ -21,8 +20,7 @@ FIELDS = web.RequestKey("fields", MultiDict[str])
 
 async def read_form(request: web.Request) -> dict[str, str]:
     """The fields of a small form, each once. Raises HttpProblem if it does not come, or is too large."""
-    with owed_nothing(request):
-        body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+    body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != FORM:
         return {}
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
