@@ -17,11 +17,14 @@ from relay.store.audit import AuditTrail
 
 
 @dataclass(frozen=True)
-class Vantage:
-    """What shows how relay is, to the console and to a terminal. `config` is the current one: ask each time.
+class Desk:
+    """`config`, `renderer` and `channels` are the current ones: ask each time.
 
-    readiness  what `/readyz?verbose` says, as far as whoever asks can know
+    readiness  what `/readyz?verbose` says
     clock      seconds since the epoch
+    ingest     the way of an event from the quarantine into relay
+    kinds      the channels there are, by name; `channels` are those that are open
+    refresh_silences  makes this process go by the silences that Redis has now
     """
 
     store: Store
@@ -29,17 +32,6 @@ class Vantage:
     config: Callable[[], Config]
     readiness: Callable[[], Awaitable[Readiness]]
     clock: Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Desk(Vantage):
-    """`renderer` and `channels` are the current ones too.
-
-    ingest     the way of an event from the quarantine into relay
-    kinds      the channels there are, by name; `channels` are those that are open
-    refresh_silences  makes this process go by the silences that Redis has now
-    """
-
     renderer: Callable[[], IsolatedRenderer]
     ingest: IngestEvent
     audit: AuditTrail
