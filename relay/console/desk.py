@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from relay.authoring.configured import workspace_of
-from relay.authoring.gallery import Gallery
+from relay.authoring.studio import Gallery
+from relay.authoring.workspace import workspace_of
 from relay.config import Config
 from relay.ingest import IngestEvent
 from relay.receiving.probes import Readiness
@@ -14,6 +14,25 @@ from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
+
+
+class TemplateDesk(Protocol):
+    """What the pages of templates ask, also where no relay runs.
+
+    faults       the operator's files that failed when a message was made with them, and why
+    copies_kept  messages can be shown as they were sent
+    """
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+    @property
+    def gallery(self) -> Gallery: ...
+    @property
+    def faults(self) -> Mapping[str, str]: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def copies_kept(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -41,5 +60,17 @@ class Desk:
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The templates for whoever looks at them; of a process of its own, so it has to be closed."""
+        """It has a process of its own, so it has to be closed."""
         return Gallery(lambda: workspace_of(self.config()))
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        return self.renderer().faults
+
+    @property
+    def zone(self) -> str:
+        return self.config().timezone
+
+    @property
+    def copies_kept(self) -> bool:
+        return self.config().console.configured
