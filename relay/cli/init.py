@@ -58,6 +58,6 @@ def _print_next_steps(file: Path, option: str) -> None:
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
     width = max(len(command) for command, _ in steps)
-    click.echo("Next: say in it who is told of what, and set what it needs.\n")
+    click.echo("Next: edit its destinations and rules, and set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")

@@ -51,7 +51,7 @@ def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None
 
 
 def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
-    """What to register for this configuration; RelayError says what it lacks."""
+    """Return what to register for this configuration. RelayError says what it lacks."""
     settings = config.sources.get(source)
     if settings is None:
         raise RelayError(f"{file}: sources: expected {source}, found {', '.join(config.sources)}; or say --source")
@@ -86,7 +86,7 @@ def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
 def filters(
     rules: Sequence[Rule], source: str = REGISTERED, *, watched: bool = True, everything: bool = False
 ) -> Filters:
-    """What every rule leaves out need not be sent: the filters that are right for all of them together.
+    """Return the filters that are right for all rules together: what each of them leaves out need not be sent.
 
     A webhook has one set of them, and what they say of operations holds for the operations of a batch too.
     """
@@ -105,10 +105,10 @@ def filters(
 
 
 def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
-    """The events of a source that the rule wants, by name.
+    """Return the events of a source that the rule wants, by name.
 
-    `watched`: there is a watchdog. To find a run that hangs it must see it begin, live and end, so whoever wants to
-    hear of that wants all that is reported of operations.
+    `watched`: there is a watchdog. To find a run that hangs it must see it begin, live and end, so a rule for
+    stalled runs needs all that is reported of operations.
     """
 
     def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
@@ -129,7 +129,7 @@ def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str
 
 
 def _statuses(event: str) -> Iterable[str]:
-    """Those with which the event can reach a rule."""
+    """Return the statuses with which the event can reach a rule."""
     implied = IMPLIED_STATUS[event]
     if event == "batch.operation.completed":  # whatever became of the operation, its batch goes on
         return (implied,)
@@ -137,7 +137,7 @@ def _statuses(event: str) -> Iterable[str]:
 
 
 def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: bool = False) -> tuple[str, ...]:
-    """The events that all rules together ask for, and no more.
+    """Return the events that all rules together ask for, and no more.
 
     `everything`: operations say themselves who should hear of them, whatever the rules leave out.
     """

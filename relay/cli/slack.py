@@ -34,7 +34,7 @@ UNTIL_THERE_IS_AN_APP = {
 
 @click.group(cls=Group, short_help="Write the manifest of the Slack app that this configuration needs.")
 def slack() -> None:
-    """What is to be set up at Slack for this configuration."""
+    """Set Slack up for this configuration."""
 
 
 @slack.command(short_help="Write the manifest of the Slack app that this configuration needs.")
@@ -98,5 +98,5 @@ def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> tuple[dict[str, s
 
 
 def _secret_to_be(path: KeyPath) -> str:
-    """What to put there meanwhile; '' for what is no secret of an app."""
+    """Return what to put there meanwhile; '' for what is no secret of an app."""
     return UNTIL_THERE_IS_AN_APP.get(str(path[-1]), "") if path[:2] == ("channels", "slack") else ""
