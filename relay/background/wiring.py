@@ -7,13 +7,13 @@ from relay.background.audit_log import AuditLog
 from relay.background.digests import Digests
 from relay.background.heartbeat import Heartbeat
 from relay.background.lookout import Lookout
+from relay.background.missing import Tell
 from relay.background.reconciliation import Reconciliation, current_platform
 from relay.background.records import Records
-from relay.background.scheduler import Scheduler, WatchdogTick
+from relay.background.scheduler import Scheduler
+from relay.background.watchdog import WatchdogTick
 from relay.background.wellness import Wellness
 from relay.config import Config
-from relay.domain.deliveries import Accepted
-from relay.domain.events import Event
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.store import Store
@@ -24,7 +24,7 @@ from relay.store.troubles import TroubleMemory
 
 def build_schedulers(
     store: Store,
-    ingest: Callable[[Event], Awaitable[Accepted]],
+    ingest: Tell,
     config: Callable[[], Config],
     channels: Mapping[str, Any],
     lookups: Lookups,
@@ -34,7 +34,7 @@ def build_schedulers(
     outage: Outage,
 ) -> tuple[Scheduler, Scheduler]:
     """Two: a platform that does not answer must not hold up what is due by time."""
-    watchdog = WatchdogTick(store, ingest, config)
+    watchdog = WatchdogTick(store, ingest, config, channels)
     digests = Digests(store, config, channels)
     reconciliation = Reconciliation(lambda: current_platform(lookups, config()), ReconciliationState(store), ingest)
     due_by_time = {"watchdog": watchdog.tick, "digests": digests.tick}

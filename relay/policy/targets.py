@@ -65,6 +65,10 @@ class Targets:
         targets = [target for recipient in recipients for target in self.at(recipient, event)]
         return (*targets, *self._denied(event, requested))
 
+    def to(self, names: Iterable[str], event: Event) -> tuple[Target, ...]:
+        """Return the targets at these destinations, whatever the rules say."""
+        return self.reached(event, tuple(Reached(name, (), ()) for name in dict.fromkeys(names)))
+
     def stretch(self, now: float) -> Window:
         """How long around this moment targets stay as they are."""
         return self._serving.stretch(now)

@@ -64,7 +64,7 @@ class Watchdog(Section):
     deadline_grace: Patience = 120.0  # after timeoutAt
     slow_pct: Share = 20.0  # beyond what 95 of 100 successes of its job take
     quick_pct: Share = 50.0  # of what 95 of 100 take at least; it is told with the outcome
-    missing: Patience = 1800.0  # after a job's next run should have begun, by its rhythm or as expected
+    missing: Patience = 1800.0  # after a run should have begun that `expect` names
     expect: tuple[Expectation, ...] = ()
     remind: Times = (1800.0, 7200.0, 43_200.0)
     startup_grace: Duration = 600.0  # after relay itself was away
