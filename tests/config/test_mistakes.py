@@ -85,6 +85,7 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * *'}]}",
      "1: watchdog.expect[0].cron: expected a cron expression that some time fits: minute, hour, day, month and "
      'weekday, as in "0 2 * * mon-fri"'),
+    ("mode: live", "pace: hasty", "9: destinations.team.pace: expected calm or eager or normal"),
     ("timezone: Europe/Berlin", "watchdog: {missing: 0}",
      "1: watchdog.missing: expected more than 0; write off to go without this rule"),
     ("timezone: Europe/Berlin", "job: operationType",
