@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from relay.background.hindrances import Hindrances
+from relay.background.blockers import DeliveryBlockers
 from relay.cli.session import StoreSession
 from relay.console.desk import Vantage
 from relay.console.views.now import NowFacts, seen
@@ -26,14 +26,14 @@ class Onlooker:
 
     def __init__(self, session: StoreSession) -> None:
         self._session = session
-        self._hindrances = Hindrances(session.store, lambda: session.config, session.clock, (PLATFORM,))
+        self._blockers = DeliveryBlockers(session.store, lambda: session.config, session.clock, (PLATFORM,))
 
     async def look(self) -> NowFacts:
         """StoreUnavailable if Redis does not answer."""
         session = self._session
         vantage = Vantage(
             store=session.store,
-            admin=self._hindrances.admin,
+            admin=self._blockers.admin,
             config=lambda: session.config,
             readiness=self._readiness,
             clock=session.clock,
@@ -55,7 +55,7 @@ class Onlooker:
                 await store.prepare(redis.durability, redis.replicas)
                 fullness = await store.fullness()
                 away = store.away | await store.probe()
-                checks |= await self._hindrances.checks()
+                checks |= await self._blockers.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except (StoreUnavailable, ConfigError) as error:
