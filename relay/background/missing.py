@@ -5,7 +5,7 @@ Nothing but the alarms is kept: after a restart the names of jobs are read again
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -31,10 +31,8 @@ AGAIN = 20 * 3600.0  # seconds after a missing run in which no other of the same
 FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's operation
 
 
-class Tell(Protocol):
-    """Make an event durable with these targets, or those that the rules name."""
-
-    def __call__(self, event: Event, targets: Sequence[Target] | None = None) -> Awaitable[Accepted]: ...
+# Makes an event durable with these targets; None for those that the rules name.
+Tell = Callable[[Event, Sequence[Target] | None], Awaitable[Accepted]]
 
 
 class MissingRuns:

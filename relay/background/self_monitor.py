@@ -7,7 +7,6 @@ notice, and a restart forgets nothing. A notice goes the ordinary way, as an eve
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
@@ -17,6 +16,7 @@ from relay.domain.deliveries import Accepted, Each, Target
 from relay.domain.events import OPERATOR_EVENTS, Event
 from relay.policy.destinations import Channels
 from relay.policy.notices import (
+    DESTINATION,
     KINDS,
     REFUSED,
     STORE,
@@ -95,8 +95,11 @@ class SelfMonitor:
             metrics.troubles.labels(kind).set(sum(row.cause.kind == kind for row in troubles.open))
         if troubles.pending:
             await self._queue(troubles.pending, troubles.blocked)
-        else:
-            self._log_unreachable(troubles)
+            return
+        why = "all operators' destinations are part of it" if self._config().operators else "there are no operators"
+        for cause in [row.cause for row in troubles.due(self.remembered.now)]:
+            self._lines.error(log, "operators.unheard", cause.kind, trouble=f"{cause.kind} {cause.name}".strip(),
+                              reason=cause.reason, why=why)  # fmt: skip
 
     async def _observation(self, now: float) -> Observation:
         config = self._config()
@@ -138,7 +141,7 @@ class SelfMonitor:
                 return becomes
         return was
 
-    async def _queue(self, notice: Notice, blocked: Collection[str]) -> None:
+    async def _queue(self, notice: Notice, blocked: frozenset[str]) -> None:
         """Queue the notice, however often: it is one fact, and told once."""
         targets = operator_targets(self._config(), self._channels, blocked)
         if not targets:  # what they could be told through broke meanwhile
@@ -154,15 +157,8 @@ class SelfMonitor:
             )
         await self._changed(lambda was, _now: mark_sent(was, notice.id))
 
-    def _reachable(self, avoids: Collection[str]) -> bool:
+    def _reachable(self, avoids: frozenset[str]) -> bool:
         return bool(operator_targets(self._config(), self._channels, avoids))
-
-    def _log_unreachable(self, troubles: Troubles) -> None:
-        operators = self._config().operators
-        why = "all operators' destinations are part of it" if operators else "there are no operators to tell"
-        for cause in [row.cause for row in troubles.due(self.remembered.now)] if self.remembered else ():
-            self._lines.error(log, "operators.unheard", cause.kind, trouble=f"{cause.kind} {cause.name}".strip(),
-                              reason=cause.reason, why=why)  # fmt: skip
 
 
 def request_counts() -> dict[tuple[str, str], float]:
@@ -175,27 +171,20 @@ def request_counts() -> dict[tuple[str, str], float]:
     }
 
 
-def operator_targets(config: Config, channels: Mapping[str, Any], avoids: Collection[str]) -> tuple[Target, ...]:
+def operator_targets(config: Config, channels: Channels, avoids: frozenset[str]) -> tuple[Target, ...]:
     """Return the operators' addresses that can be reached without the scopes to avoid.
 
     None of them falls under the cap on new messages, and none has a digest: both are of other kinds of messages.
     """
-    serving = Serving(config, channels)
-    return tuple(
-        Target(
-            destination.name,
-            destination.channel,
-            address,
-            limits=replace(limits, new_message_cap=None, edit=()),
-            how=AT_ONCE,
-            options=replace(service.options, mention={}),
-        )
-        for destination in map(config.destinations.__getitem__, config.operators)
-        for service in [serving.of(destination)]
-        for address, limits in service.addresses
-        if channel_scope(config, destination.channel, address) not in avoids
-        and f"destination:{destination.name}/{address}" not in avoids
-    )
+    serving, targets = Serving(config, channels), []
+    for name in config.operators:
+        channel, service = config.destinations[name].channel, serving.of(config.destinations[name])
+        for address, limits in service.addresses:
+            if avoids.isdisjoint((channel_scope(config, channel, address), f"{DESTINATION}:{name}/{address}")):
+                uncapped = replace(limits, new_message_cap=None, edit=())
+                options = replace(service.options, mention={})
+                targets.append(Target(name, channel, address, limits=uncapped, how=AT_ONCE, options=options))
+    return tuple(targets)
 
 
 def _loaded(text: str) -> Troubles:

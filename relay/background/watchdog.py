@@ -78,7 +78,7 @@ class WatchdogTick:
             alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
                 history = history or await self._runs.history(due.operation)
-                await self._ingest(event_of(alert, due.run, history, now))
+                await self._ingest(event_of(alert, due.run, history, now), None)
                 return None  # accepted or outdated: either way the store sets the next check
             return due, next_look(run, settings, now, grace_until)
         except StoreUnavailable as error:

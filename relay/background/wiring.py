@@ -35,7 +35,10 @@ def build_schedulers(
     """Return two: a platform that does not answer must not hold up what is due by time."""
     watchdog = WatchdogTick(store, ingest, config, channels)
     digests = Digests(store, config, channels)
-    reconciliation = Reconciliation(lambda: current_platform(lookups, config()), ReconciliationState(store), ingest)
+    rounds = ReconciliationState(store)
+    reconciliation = Reconciliation(
+        lambda: current_platform(lookups, config()), rounds, lambda event: ingest(event, None)
+    )
     scheduler = partial(Scheduler, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)
     return (
         scheduler({"watchdog": watchdog.tick, "digests": digests.tick}),

@@ -75,8 +75,8 @@ class Expectation(Section):
         That is half of the time since the one before, at most a day: a run that was late is not the next one. A time
         that the clocks skip is the next minute that there is; one that comes twice counts once unless every hour does.
         """
-        local = datetime.fromtimestamp(now + 1, ZoneInfo(self.timezone or zone))
-        times = CronSim(self.schedule, local, reverse=True)
+        minute = datetime.fromtimestamp(now // 60 * 60 + 60, ZoneInfo(self.timezone or zone))
+        times = CronSim(self.schedule, minute, reverse=True)
         last, before = next(times).timestamp(), next(times).timestamp()
         return last, last - min((last - before) / 2, EARLY)
 

@@ -5,7 +5,7 @@ in it until it is queued: a process that dies in between loses and doubles nothi
 begins and one when it ends; one that comes back within an hour of its notice has the next after that hour.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ WINDOW = 3600.0  # seconds between two notices that the same trouble begins
 RECENT = 3600.0  # seconds that a dead letter is news
 SETTLED = DOWN + 60.0  # seconds that a dead letter waits for its channel to be a trouble
 LATE = 120.0  # seconds after a channel's return in which its last dead letters still come in
+FRESH = 5.0  # seconds in which a trouble was just observed
 MOST = 50  # troubles that are kept
 MOST_NAMED = 5  # destinations that a cause names
 MOST_BLOCKED = 100  # scopes that a cause blocks
@@ -130,7 +131,7 @@ class Troubles:
         """Return those whose beginning is to be notified. A channel that failed no more is about to be over."""
         return [
             row for row in self.open if not row.announced and not 0 <= now - row.told_at < WINDOW
-            and (row.shown == now or row.cause.kind not in NEEDS_PROOF)
+            and (now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF)
         ]  # fmt: skip
 
     def dump(self) -> str:
@@ -158,7 +159,7 @@ def observe(troubles: Troubles, observation: Observation, now: float) -> Trouble
     return replace(troubles, rows=tuple(kept[:MOST]))
 
 
-def plan_notice(troubles: Troubles, now: float, reachable: Callable[[Collection[str]], bool]) -> Troubles:
+def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], bool]) -> Troubles:
     """Add the notice that is due. `reachable`: whether any operator is, beside these scopes."""
     over, due = [row for row in troubles.rows if row.owed], troubles.due(now)
     if troubles.pending or not (over or due) or not reachable(troubles.blocked):
@@ -205,12 +206,14 @@ def causes_of_states(
     """
     for scope, state in states.items():
         kind, _, name = scope.partition(":")
-        of_channel = kind == CHANNEL
-        affected = tuple(names.get(scope, ())) if of_channel else (name.partition("/")[0],)
-        count = waiting.get(name, state.parked) if of_channel else 0
-        if state.is_down(now):
-            yield Cause(kind, name, state.since, state.cause[:LONGEST], count, affected=affected[: MOST_NAMED + 1],
-                        blocks=(scope,))  # fmt: skip
+        if not state.is_down(now):
+            continue
+        cause = Cause(kind, name, state.since, state.cause[:LONGEST], blocks=(scope,))
+        if kind == DESTINATION:
+            yield replace(cause, affected=(name.partition("/")[0],))
+        else:
+            affected = tuple(names.get(scope, ()))[: MOST_NAMED + 1]
+            yield replace(cause, count=waiting.get(name, state.parked), affected=affected)
 
 
 def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> list[Cause]:
