@@ -186,6 +186,26 @@ async def test_it_can_be_off_and_an_expectation_can_have_its_own_grace(
     assert (off.words, patient.words) == ([], ["stalled missing"])
 
 
+async def test_an_expectation_that_a_reload_adds_knows_earlier_jobs_and_tells_no_old_story(
+    process: Callable[..., Watched],
+) -> None:
+    relay = process(watchdog=expecting(DAILY, job="Sales*"))
+    await runs(relay, "2023-12-20 06:00", 1, "Stock")
+    relay.clock.now = at("2024-01-20 06:00")
+    await run(relay, "Sales 1")
+    await relay.tick()
+    relay.config = process(watchdog=expecting('cron: "0 6 1 * *"', job="Stock *")).config
+    await relay.tick()
+    assert relay.words == []
+
+    relay.clock.now = at("2024-01-20 06:40")
+    relay.config = process(watchdog=expecting(DAILY, job="Stock *")).config
+    await until(relay, "2024-01-20 07:00")
+    assert [(event.tenant, words) for event, words in zip(relay.told, relay.words, strict=True)] == [
+        ("tenant-1", "stalled missing")
+    ]
+
+
 async def test_a_time_of_the_day_and_days_in_a_zone_are_a_schedule_too(process: Callable[..., Watched]) -> None:
     relay = process(watchdog=expecting('by: "07:30", days: sat, timezone: America/New_York'))
     await runs(relay, "2024-01-24 06:00", 1)
