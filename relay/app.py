@@ -13,10 +13,10 @@ from typing import Literal
 import structlog
 
 from relay import __version__
-from relay.background.lookout import Lookout
+from relay.background.figures import ProcessFigures
 from relay.background.scheduler import PERIOD, Scheduler
-from relay.background.vitals import Vitals
-from relay.background.wiring import build_lookout, build_schedulers
+from relay.background.self_monitor import SelfMonitor
+from relay.background.wiring import build_schedulers, build_self_monitoring
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.console.opening import OpenConsole
@@ -185,7 +185,7 @@ class Relay:
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
-            looking = self._looking(store, unguarded, health, outage)
+            looking = self._self_monitoring(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
             console = self._front.console(health, ingest, audit, store, watch)
             stack.push_async_callback(console.aclose)
@@ -195,7 +195,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(stack, (*parts, *looking, watch, collecting, Vitals()))
+            loops = start(stack, (*parts, *looking, watch, collecting, ProcessFigures()))
             # Operators are asked to the end.
             ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
@@ -224,26 +224,12 @@ class Relay:
         socket = self._socket.notices() if self._socket else {}
         return self._coordinator.template_faults() | self._front.certificates.notices() | socket
 
-    def _looking(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
-        """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
-        may be accepted from outside."""
-        coordinator = self._coordinator
-        lookout = Lookout(
-            store,
-            coordinator.config,
-            CHANNELS,
-            ingest.ingest,
-            templates=coordinator.template_faults,
-            store_is=health.shortcomings,
-            clock=self._clock,
-            parts=self._parts,
+    def _self_monitoring(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
+        """Return the schedulers of self-monitoring; its notices go out as long as Redis takes anything."""
+        config, clock = self._coordinator.config, self._clock
+        monitor = SelfMonitor(
+            store, config, CHANNELS, ingest.ingest, lacks=health.shortcomings, clock=clock, parts=self._parts
         )
-        return build_lookout(
-            store,
-            coordinator.config,
-            lookout,
-            health.unready,
-            clock=self._clock,
-            period=self._period,
-            outage=outage,
+        return build_self_monitoring(
+            store, config, monitor, health.unready, clock=clock, period=self._period, outage=outage
         )

@@ -144,7 +144,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            process that does this last looked after relay itself; turn:<name>: when
                                            one process last had the turn (trouble.lua)
     {relay}:troubles               string  what is wrong with relay itself, and who was told (JSON,
-                                           relay/policy/troubles.py); in the first partition
+                                           relay/policy/notices.py); in the first partition
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held

@@ -140,7 +140,7 @@ def test_every_message_has_a_preview(copied: Path, tmp_path: Path) -> None:
     assert {name.partition(".en.teams")[0] for name in pages} >= samples
     assert "<title>Teams</title>" in pages["operation.failed.en.teams.html"]
     assert "Failed: Comprehensive Customer Journey Analysis" in pages["operation.failed.en.teams.html"]
-    assert 'data-channel="teams"' in (tmp_path / "index.html").read_text("utf-8")
+    assert "operation.failed.en.teams.html" in (tmp_path / "index.html").read_text("utf-8")
 
 
 MESSAGES = """

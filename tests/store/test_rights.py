@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from relay.background.audit_log import AuditLog
 from relay.background.collecting import Collecting
+from relay.background.upkeep import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store

@@ -11,8 +11,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Receipt
 from relay.domain.repeats import Repeats
-from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE, Cause
-from relay.policy.troubles import Trouble, Troubles
+from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
@@ -133,7 +132,7 @@ async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> No
     act = Act(word, word, word, {word: word}, word, word)
     await trail.note(act)
     await trail.note(act, stranger=True)
-    causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, TEMPLATE, STORE)]
+    causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, STORE)]
     memory = TroubleMemory(store)
     was = (await memory.look()).text
     troubles = Troubles.load(was) if was else Troubles()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from relay.background.intake import TAKEN, counts
+from relay.background.self_monitor import TAKEN, request_counts
 from relay.config import Config
 from relay.console.desk import Desk
 from relay.console.times import moment
@@ -96,7 +96,7 @@ class Throttled(Facts):
 async def sources(desk: Desk) -> list[SourceHealth]:
     """Those of the configuration, the ones of which most is refused first."""
     today = await Refusals(desk.store.redis).totals(desk.clock(), days=1)
-    requests = counts()
+    requests = request_counts()
     names = desk.config().sources
     rows = []
     for name in names:

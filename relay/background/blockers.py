@@ -1,4 +1,4 @@
-"""What keeps messages from going out, by what the store says: the same whichever process asks. It changes nothing."""
+"""Delivery blockers: what keeps messages from going out, by what the store knows. The same whichever process asks."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -17,8 +17,8 @@ REMOVED = "destination_removed: the newest configuration does not have it; what 
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
-class Hindrances:
-    """`internal` are relay's own channels. Checks are sentences by the part they are about; StoreUnavailable."""
+class DeliveryBlockers:
+    """`internal` are relay's own channels. Every method may raise StoreUnavailable."""
 
     def __init__(
         self, store: Store, config: Callable[[], Config], clock: Callable[[], float], internal: Collection[str] = ()
@@ -32,16 +32,24 @@ class Hindrances:
         self._internal = internal
 
     async def checks(self) -> dict[str, str]:
-        """All of them; what is as it should be is not named."""
-        checks = await self._unreachable() | await self.stranded() | await self._removed()
-        return checks | await self._ticking() | await self._faults() | await self._unread()
+        """Return a sentence for each part that is not as it should be."""
+        checks = await self._unreachable() | await self.stranded() | await self._ticking()
+        for destination, address in await self.admin.removed(await self._store.time()):
+            checks[f"destination:{destination}/{address}"] = REMOVED
+        if faults := await self._faults():
+            which = "1 event waits" if faults == 1 else f"{faults} events wait"
+            checks["quarantine"] = f"{which} because relay itself failed; see `relay dead list`"
+        if unread := await self.admin.unread():
+            lost = f"{unread} could not be applied, and count as dead: of these nobody was told; the log says why"
+            checks["letters"] = f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"
+        return checks
 
     def channels(self) -> set[str]:
-        """Those that something may wait for: the configured ones, and relay's own."""
+        """Return those that something may wait for: the configured ones, and relay's own."""
         return {*self._config().channels, *self._internal}
 
     async def stranded(self) -> dict[str, str]:
-        """What waits for a channel that was taken out of the configuration."""
+        """Return what waits for a channel that was taken out of the configuration."""
         stranded = await self.admin.stranded(self.channels())
         return {
             f"channel:{name}": f"{'1 delivery waits' if count == 1 else f'{count} deliveries wait'} for it, but the "
@@ -59,7 +67,7 @@ class Hindrances:
         }
 
     async def _ticking(self) -> dict[str, str]:
-        """Whether any process ticks, and does it well: else nobody hears of stalled runs, and no digest is sent."""
+        """Check that a process ticks, and does it well: else stalled runs are not seen, and no digest is sent."""
         last, now = await self._runs.last_tick(), await self._store.time()
         failed = {f"tick:{name}": f"failed {max(0.0, now - at):.0f} s ago: {fault}"
                   for name, (at, fault) in (await self._runs.failed_ticks()).items()}  # fmt: skip
@@ -69,28 +77,12 @@ class Hindrances:
             return failed
         return failed | {"scheduler": f"last ran {now - last:.0f} s ago, expected every {PERIOD:g} s"}
 
-    async def _faults(self) -> dict[str, str]:
-        """The events that relay itself could not handle: each was refused, and waits for a mended relay."""
+    async def _faults(self) -> int:
+        """Return how many events relay itself could not handle: each was refused, and waits for a mended relay."""
         try:
             async with asyncio.timeout(self._store.partitions.patience):
-                count = await self.admin.faults()
+                return await self.admin.faults()
         except (StoreUnavailable, TimeoutError):
             if len(self._store.partitions) == 1:
                 raise
-            return {}  # the node that has the quarantine is away
-        which = "1 event waits" if count == 1 else f"{count} events wait"
-        return {"quarantine": f"{which} because relay itself failed; see `relay dead list`"} if count else {}
-
-    async def _unread(self) -> dict[str, str]:
-        count = await self.admin.unread()
-        lost = f"{count} could not be applied, and count as dead: of these nobody was told; the log says why"
-        return (
-            {"letters": f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"}
-            if count
-            else {}
-        )
-
-    async def _removed(self) -> dict[str, str]:
-        """What is queued for whom the newest configuration does not have any more."""
-        places = await self.admin.removed(await self._store.time())
-        return {f"destination:{name}/{address}": REMOVED for name, address in places}
+            return 0  # the node that has the quarantine is away
