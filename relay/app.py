@@ -220,7 +220,7 @@ class Relay:
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
         """What can wait until relay is ready: the first message must hold up no event."""
-        console.door.announce(self._front.operators_url)
+        console.auth.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 

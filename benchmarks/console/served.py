@@ -13,8 +13,8 @@ from typing import Any
 from benchmarks.console import world
 from benchmarks.console.filling import Size, fill
 from benchmarks.speed.relays import Relay, relay
-from relay.console.access.roles import LINK
-from relay.console.access.visitors import NAME
+from relay.console.access.browser_sessions import NAME
+from relay.console.access.identity import LINK
 from relay.store import Store
 from relay.store.sessions import Session, Sessions
 from tests.support.redis_server import RedisServer

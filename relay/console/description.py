@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from relay.console.access.visitors import NAME
+from relay.console.access.browser_sessions import NAME
 from relay.console.view import Action, View
 from relay.receiving.openapi import Besides
 

@@ -110,11 +110,11 @@ ACTIONS: Sequence[Action] = (
 class Console:
     """Two applications for the operators' listener: `pages` for /console, `api` for /api/v1."""
 
-    def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
+    def __init__(self, desk: Desk, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
         self._site = Site(desk, Pages({"states": delivery_facts.STATES, "says": delivery_facts.SAYS}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
-        self.pages = web.Application(middlewares=[*door, self._site.answered])
+        self.pages = web.Application(middlewares=[*auth, self._site.answered])
         self.pages.add_routes([
             web.get("", _first),
             web.get("/", _first),
@@ -125,7 +125,7 @@ class Console:
             *static_files.routes(),
         ])  # fmt: skip
         calls = JsonApi(desk)
-        self.api = web.Application(middlewares=[*api_door])
+        self.api = web.Application(middlewares=[*api_auth])
         self.api.add_routes([
             *(web.get(view.path, calls.facts(view)) for view in VIEWS),
             *(web.post(action.path, calls.call(action), expect_handler=expect_later) for action in ACTIONS),

@@ -5,8 +5,7 @@ import fcntl
 import socket
 import sys
 import termios
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, cast
 
@@ -31,7 +30,6 @@ KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take,
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
 TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
-SLOW_FORM = 1.0  # and whoever has sent half of a form that anybody may send
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +49,7 @@ class GuardedConnection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_acknowledged", "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received",
+        "_acknowledged", "_asking_since", "_body", "_clock", "_idle_from", "_received",
         "_unacknowledged_since", "_wire", "answering", "guard", "held", "owner", "peer", "unread_since",
         "waiting_since",
     )  # fmt: skip
@@ -63,7 +61,6 @@ class GuardedConnection(web.RequestHandler):
         self._asking_since = inf  # a part of a request's headers is there
         self._body: StreamReader = EMPTY_PAYLOAD  # of the last request that was taken up
         self._received = 0  # bytes of it
-        self._owed_nothing_since = inf
         self.guard = guard
         self.peer = UNIX
         self.owner = ""  # whose share of the places it counts to
@@ -77,8 +74,6 @@ class GuardedConnection(web.RequestHandler):
 
     @property
     def idle_since(self) -> float:
-        if self._owed_nothing_since < inf:
-            return self._owed_nothing_since if self._clock() - self._owed_nothing_since > SLOW_FORM else inf
         if self._waiter is None or self._waiter.done() or self.unread_since < inf:
             return inf  # not only while it is answered: a request may have been taken up this moment
         if self._asking_since < inf:
@@ -186,15 +181,6 @@ class GuardedConnection(web.RequestHandler):
         self.guard.bodies.take(size, self.held + size)
         self.held += size
 
-    @contextmanager
-    def owed_nothing(self) -> Iterator[None]:
-        """A body is awaited of somebody of whom nothing is known: where places are short, its own may be taken."""
-        self._owed_nothing_since = self._clock()
-        try:
-            yield
-        finally:
-            self._owed_nothing_since = inf
-
     def close_if_idle(self) -> None:
         if self._asking_since == inf and not self.answering and not self._messages:
             self.force_close()
@@ -260,10 +246,10 @@ def client_of(request: web.BaseRequest) -> str:
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
-def owed_nothing(request: web.BaseRequest) -> AbstractContextManager[None]:
-    """While its body is awaited: see GuardedConnection."""
+def by_trusted_proxy(request: web.BaseRequest) -> bool:
+    """Return whether the peer itself is a trusted proxy, so that its own headers count."""
     connection = request.protocol
-    return connection.owed_nothing() if isinstance(connection, GuardedConnection) else nullcontext()
+    return isinstance(connection, GuardedConnection) and connection.peer in connection.guard.proxies
 
 
 def _unasked(request: web.BaseRequest) -> bool:

@@ -119,8 +119,6 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            sealed still opens
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
     {relay}:console:link:<hash>    string  of a link that lets in once: as whom (JSON); for ten minutes
-    {relay}:console:tries:<digest> string  of a name or a peer: how often it has tried to log in, and the ms until which
-                                           it waits (relay/store/tries.py)
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
     {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
                                            sealed; relay/store/trials.py); for a week
