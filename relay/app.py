@@ -145,8 +145,6 @@ class Relay:
                 wake,
                 clock=clock,
                 fullness=lambda: health.fullness,
-                noise=collecting.noise,
-                repeats=collecting.repeats,
                 silences=watch.silences,
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
@@ -179,7 +177,6 @@ class Relay:
                 config=config,
                 clock=clock,
                 outage=outage,
-                noise=collecting.noise,
                 silences=watch.silences,
                 tracing=tracing,
             )

@@ -2,19 +2,15 @@
 
 import asyncio
 import json
-from collections import Counter
 
 from benchmarks.console import world
 from relay.domain.silences import Silence
-from relay.policy.noise import Noise
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
-from relay.store.noise import DAY, DAYS, NoiseFigures
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.refusals import DAYS as REFUSED_DAYS
-from relay.store.refusals import Refusals
+from relay.store.refusals import DAY, DAYS, Refusals
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from tests.support.clock import Clock
@@ -71,27 +67,13 @@ async def refusals(store: Store, now: float) -> None:
     """Of each source for each reason on each day."""
     clock = Clock()
     collected = Collected(clock)
-    for back in reversed(range(REFUSED_DAYS)):
+    for back in reversed(range(DAYS)):
         for number in range(world.SOURCES):
             for reason in REASONS:
                 for count in range(40):
                     clock.now = now - back * DAY - count
                     collected.add(world.source(number), reason, lambda count=count: f"192.0.2.{count}")  # type: ignore[misc]
         await Refusals(store.redis).write(collected)
-
-
-async def noise(store: Store, now: float) -> None:
-    """Of each destination and rule on each day."""
-    names = [*(f"d{world.team(number)}" for number in range(world.TEAMS)),
-             *(f"d{world.reader(number)}" for number in range(world.READERS)),
-             *(f"r{world.rule(number)}" for number in range(world.RULES))]  # fmt: skip
-    for back in range(DAYS):
-        counted = Noise()
-        for place, name in enumerate(names):
-            own = {"matched": 900 + place, "queued": 600 + place, "told": 400 + place, "edits": 2000 + place}
-            own |= {f"held:{reason}": 20 + place for reason in HELD}
-            counted.give_back(Counter({(name, figure): count for figure, count in own.items()}))
-        await NoiseFigures(store).write(counted, now - back * DAY)
 
 
 async def suppressed(store: Store, count: int) -> None:

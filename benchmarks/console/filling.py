@@ -79,7 +79,6 @@ async def fill(url: str, size: Size, until: float | None = None) -> None:
         await beside.audit(store, size.acts)
         await beside.silences(store, now, size.silences)
         await beside.refusals(store, now)
-        await beside.noise(store, now)
         await beside.suppressed(store, size.suppressed)
     finally:
         await store.aclose()

@@ -97,8 +97,6 @@ def _set_aside(facts: Facts) -> Iterator[Row]:
 
 def _rest(facts: Facts) -> Iterator[Row]:
     yield "/source", "", {"name": world.source(0)}
-    yield "/noise", "", {}
-    yield "/noise", "30 days", {"days": "30"}
     yield "/destinations", "", {}
     yield "/destination", "", {"name": world.team(5)}
     yield "/destination", "of mails", {"name": world.reader(5)}

@@ -58,10 +58,6 @@ class Routing:
             memo.keep(kind, decided)
         return decided.targets
 
-    def rules_of(self, event: Event) -> dict[str, tuple[str, ...]]:
-        """The rules that lead to each destination, by their names."""
-        return {reached.destination: reached.rules for reached in self._matcher.reached(event)}
-
     def _decide(self, event: Event) -> tuple[Target, ...]:
         return self._targets.reached(event, self._matcher.reached(event))
 

@@ -106,8 +106,6 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            lane where it is kept true; three days
     {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000 of all partitions
     {relay}:copied                 hash    the same → bytes, and of all of them under ''; 64 MB of all partitions
-    {relay}:noise:<day>            hash    of a day since the epoch: d<destination>, r<rule> or s<source>, \\0 and what
-                                           is counted → how often (relay/store/noise.py); 31 days
     {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
                                            (relay/store/refusals.py); 15 days
     {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine

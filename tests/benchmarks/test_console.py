@@ -103,15 +103,15 @@ def test_of_several_rounds_the_calmest_counts() -> None:
 
 
 def test_what_is_slow_is_named(tmp_path: Path) -> None:
-    slow = replace(TIMES, view="/noise", text="30 days", pair_p99=201)
+    slow = replace(TIMES, view="/operations", text="failed", pair_p99=201)
     figures = report.Report([TIMES, slow], [(Turn(100, 50, 0, 0.1), Turn(99, 51, 4, 0.2))], (1.0, 2.0))
 
     page = report.write(tmp_path, {"machine": "small"}, figures).read_text()
 
-    assert "Over 200 ms: /noise 30 days." in page
+    assert "Over 200 ms: /operations failed." in page
     assert "0.990 (median; 0.990 to 0.990)" in page
     document = json.loads((tmp_path / report.DOCUMENT).read_text())
-    assert [row["view"] for row in document["pages"]] == ["/now", "/noise"]
+    assert [row["view"] for row in document["pages"]] == ["/now", "/operations"]
     assert document["ingest"][0][1]["parts"] == 4
 
 

@@ -21,10 +21,8 @@ from relay.store.copies import Copies
 from relay.store.copying import COPIES
 from relay.store.forgetting import Forgetting
 from relay.store.history import History
-from relay.store.noise import NoiseFigures
 from relay.store.operations import Operations
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.runs import Runs
 from relay.store.sessions import Link, Session, Sessions
 from relay.store.signing_keys import SigningKeys
@@ -89,15 +87,11 @@ async def test_what_people_look_at(server: RedisServer, administrator: Redis, cl
     await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("1.1"), message(delivery))
     collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
-    collecting.noise.sent("room", edit=False)
-    collecting.repeats.add(events.completed(operationId="op-1"))
     await collecting.write()
     await History(store).page()
     await History(store).of_operation("op-1")
     await Operations(store).page()
     page = await Waiting(store).page(["slack"], clock())
-    await NoiseFigures(store).days(clock())
-    await RepeatFigures(store).of_operation("op-1")
     await Refusals(store.redis).totals(clock())
     await Refusals(store.redis).recent("platform", "invalid")
     await Forgetting(store).forget(clock(), DAY)
