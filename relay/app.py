@@ -144,8 +144,6 @@ class Relay:
                 wake,
                 clock=clock,
                 fullness=lambda: health.fullness,
-                noise=collecting.noise,
-                repeats=collecting.repeats,
                 silences=watch.silences,
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
@@ -178,7 +176,6 @@ class Relay:
                 config=config,
                 clock=clock,
                 outage=outage,
-                noise=collecting.noise,
                 silences=watch.silences,
                 tracing=tracing,
             )
@@ -215,7 +212,7 @@ class Relay:
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
         """What can wait until relay is ready: the first message must hold up no event."""
-        console.door.announce(self._front.operators_url)
+        console.auth.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 

@@ -98,7 +98,7 @@ class Front:
         """
         server, app = self._coordinator.config().server, make_app(receiver)
         app.add_routes(routes)
-        operators = make_admin_app(receiver.probes, server.admin, app, console.door)
+        operators = make_admin_app(receiver.probes, server.admin, app, console.auth)
         console.add_to(operators)
         listeners = await Listeners.open(
             (app, server.host, server.port),

@@ -86,8 +86,10 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         from relay.cli.check_live import ask_everyone  # noqa: PLC0415
 
         document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
+        before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
+        report.warnings += document.warnings[before:]
 
 
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:

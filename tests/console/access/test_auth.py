@@ -1,4 +1,4 @@
-"""What stands behind the door: who gets there, who may act, and what browsers have to keep to."""
+"""Authentication of pages and JSON: who gets there, who may act, and what browsers have to keep to."""
 
 import re
 from collections.abc import Mapping
@@ -6,21 +6,11 @@ from collections.abc import Mapping
 import pytest
 from pydantic import SecretStr
 
+from relay.config import VIEWER
 from relay.receiving.access import Admin
 from relay.store import Store
+from tests.support.auth import LOOKER, SAME, TOKEN, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
-from tests.support.doors import (
-    LOOKER,
-    OTHER,
-    SAME,
-    TOKEN,
-    TOKENS,
-    USERS,
-    Browser,
-    Served,
-    console,
-    served,
-)
 
 OWN = "Hc5Yt8Rw2Qn6Vb9Ls3Kd7Fg1Jx4Zp0Mm"
 ADDRESSES = (
@@ -59,7 +49,7 @@ class TestWhereNobodyCanComeIn:
     async def test_a_reload_opens_it_and_closes_it(self, store: Store, clock: Clock) -> None:
         async with served(console(), store, clock, loopback=False) as here, here.browser() as browser:
             assert (await browser.get("/console/login")).status == 404
-            here.config = console(USERS)
+            here.config = console(TOKENS)
             assert (await browser.get("/console/login")).status == 200
             here.config = console()
             assert (await browser.get("/console/login")).status == 404
@@ -68,7 +58,7 @@ class TestWhereNobodyCanComeIn:
 class TestTheListenersToken:
     async def test_it_is_not_what_the_console_asks_for(self, store: Store, clock: Clock) -> None:
         admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
-        config = console(USERS, TOKENS)
+        config = console(TOKENS)
         async with served(config, store, clock, admin=admin, loopback=False) as here, here.browser() as browser:
             assert (await browser.get("/console/login")).status == 200
             assert (await browser.log_in()).status == 303
@@ -80,7 +70,10 @@ class TestTheListenersToken:
 
     async def test_nor_does_it_let_anybody_in(self, store: Store, clock: Clock) -> None:
         admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
-        async with served(console(USERS), store, clock, admin=admin, loopback=False) as here, here.browser() as browser:
+        async with (
+            served(console(TOKENS), store, clock, admin=admin, loopback=False) as here,
+            here.browser() as browser,
+        ):
             api = await browser.get("/api/v1/now", Authorization=f"Bearer {OWN}")
             page = await browser.get("/console/now", Authorization=f"Bearer {OWN}")
 
@@ -98,7 +91,7 @@ class TestNames:
         assert [await self.ask(here, host) for host in ("evil.example", "localhost:1", "")] == [421, 200, 421]
 
     async def test_the_proxys_name_is_the_consoles_alone(self, store: Store, clock: Clock) -> None:
-        config = console("  url: https://relay.example.com\n", USERS)
+        config = console("  url: https://relay.example.com\n", TOKENS)
         async with served(config, store, clock) as here:
             assert await self.ask(here, "relay.example.com") == 200
             assert await self.ask(here, "Relay.Example.com") == 200
@@ -115,7 +108,7 @@ class TestActing:
         assert (page.status, page.text) == (200, "kept")
         assert await acting(browser, {**SAME, "X-CSRF-Token": csrf}) == 200
         assert await acting(browser, {"Origin": browser.base}, csrf=csrf) == 200
-        assert here.acted == ["jana"] * 3
+        assert here.acted == ["guest of jana"] * 3
 
     @pytest.mark.parametrize("csrf", ["", "0" * 36, "ä", "x" * 10_000])
     async def test_a_form_without_its_token_does_nothing(self, here: Served, browser: Browser, csrf: str) -> None:
@@ -151,13 +144,13 @@ class TestActing:
     async def test_behind_a_proxy_that_calls_relay_otherwise_the_consoles_address_counts(
         self, store: Store, clock: Clock
     ) -> None:
-        config = console("  url: http://relay.example.com\n", USERS)
+        config = console("  url: http://relay.example.com\n", TOKENS)
         async with served(config, store, clock) as here, here.browser() as browser:
-            headers = {"Origin": "http://relay.example.com"}
-            assert (await browser.post("/console/login", {"name": "viktor", "password": OTHER}, headers)).status == 303
+            await browser.log_in()
+            assert await acting(browser, {"Origin": "http://relay.example.com"}, csrf=await browser.csrf()) == 200
 
     async def test_a_viewer_looks_and_does_nothing(self, here: Served, browser: Browser) -> None:
-        await browser.log_in("viktor", OTHER)
+        await browser.log_in("viktor", VIEWER)
         csrf = await browser.csrf()
 
         page = await browser.post("/console/act", {"csrf": csrf})
@@ -209,7 +202,7 @@ class TestPrograms:
         assert (await browser.get("/api/v1/now", Authorization="Bearer wrong")).status == 401
 
     async def test_one_that_is_taken_out_is_out_at_once(self, here: Served, browser: Browser) -> None:
-        here.config = console(USERS)
+        here.config = console(TOKENS.replace(TOKEN, TOKEN[::-1]))
 
         assert (await browser.get("/api/v1/now", Authorization=f"Bearer {TOKEN}")).status == 401
 
@@ -217,11 +210,11 @@ class TestPrograms:
         await browser.log_in()
         csrf = {"X-CSRF-Token": await browser.csrf()}
 
-        assert (await browser.get("/api/v1/now")).text.startswith("jana operator password")
+        assert (await browser.get("/api/v1/now")).text.startswith("guest of jana operator link")
         refused = [await browser.ask("POST", "/api/v1/act", headers=headers) for headers in (SAME, csrf)]
         assert [page.status for page in refused] == [403, 403]
         assert (await browser.ask("POST", "/api/v1/act", headers={**SAME, **csrf})).status == 200
-        assert here.acted == ["jana"]
+        assert here.acted == ["guest of jana"]
 
 
 class TestHeaders:
@@ -265,7 +258,7 @@ class TestHeaders:
 
 async def test_a_store_that_is_away_is_a_page_and_a_problem(here: Served, browser: Browser) -> None:
     await browser.log_in()
-    here.door._sessions._redis = Store.open("unix:///nonexistent.sock", worker="w").redis
+    here.auth._sessions._sessions._redis = Store.open("unix:///nonexistent.sock", worker="w").redis
     page, api = await browser.get("/console/now"), await browser.get("/api/v1/now")
 
     assert (page.status, api.status) == (503, 503)

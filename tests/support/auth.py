@@ -1,4 +1,4 @@
-"""The console's door on the operators' listener, with a page and an action behind it, and browsers before it."""
+"""The console's authentication on the operators' listener: a page and an action behind it, browsers before it."""
 
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
-from argon2 import PasswordHasher
+from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
 from prometheus_client import REGISTRY
 
-from relay.config import Config
-from relay.console.access import WHO, Door
-from relay.console.access.forms import read_fields
+from relay.config import OPERATOR, Config, Role
+from relay.console.access import IDENTITY, ConsoleAuth
+from relay.console.access.browser import read_fields
+from relay.console.access.login_flow import make_link
+from relay.console.pages import HERE
 from relay.console.streams import Streams
 from relay.receiving.access import Admin
 from relay.receiving.admin import make_admin_app
@@ -23,19 +25,12 @@ from relay.receiving.probes import Probes
 from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditEntry, AuditTrail
+from relay.store.sessions import Sessions
 from tests.support.clock import Clock
 from tests.support.configuration import GOOD, configured
 from tests.support.patience import patience
 
-CHEAP = PasswordHasher(time_cost=5, memory_cost=7168, parallelism=1)  # as cheap as a configuration may be
-RIGHT, OTHER = "correct horse battery", "another horse battery"
-HASHES = {password: CHEAP.hash(password, salt=b"the same for all") for password in (RIGHT, OTHER)}
 TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Bn8vXc2Mz5Lk1Jh7Gf4Ds9Aq3Wp6Oe0"
-USERS = f"""\
-  users:
-    jana: {{password: "{HASHES[RIGHT]}", role: operator}}
-    viktor: {{password: "{HASHES[OTHER]}", role: viewer}}
-"""
 TOKENS = f"""\
   tokens:
     deploy: {{token: {TOKEN}, role: operator}}
@@ -44,9 +39,10 @@ TOKENS = f"""\
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
-def console(*parts: str) -> Config:
+def console(*parts: str, trusted_proxies: str = "") -> Config:
     """A configuration with these lines under `console`; without any, there is no such section."""
-    return configured(f"{GOOD}console:\n{''.join(parts)}") if parts else configured(GOOD)
+    server = f"server: {{trusted_proxies: {trusted_proxies}}}\n" if trusted_proxies else ""
+    return configured(f"{server}{GOOD}console:\n{''.join(parts)}") if parts else configured(f"{server}{GOOD}")
 
 
 @dataclass
@@ -66,9 +62,10 @@ class Page:
 class Browser:
     """Keeps its cookies, and says with each request what a browser says of a page's own forms."""
 
-    def __init__(self, base: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, base: str, session: aiohttp.ClientSession, store: Store | None = None) -> None:
         self.base = base
         self.session = session
+        self.store = store
 
     async def get(self, path: str, **headers: str) -> Page:
         return await self.ask("GET", path, headers=headers)
@@ -85,11 +82,13 @@ class Browser:
             lines = {line.partition("=")[0]: line for line in response.headers.getall("Set-Cookie", [])}
             return Page(response.status, dict(response.headers), await response.text(), lines)
 
-    async def log_in(self, name: str = "jana", password: str = RIGHT, back: str = "/console/now") -> Page:
-        return await self.post("/console/login", {"name": name, "password": password, "next": back})
+    async def log_in(self, name: str = "jana", role: Role = OPERATOR) -> Page:
+        """By a link that somebody of this name has made."""
+        assert self.store
+        return await self.post(await make_link(Sessions(self.store), self.base, role, name))
 
     async def csrf(self) -> str:
-        """What the page behind the door would put into its forms."""
+        """Return what the page behind the login would put into its forms."""
         found = re.search(r"csrf=(\w+)", (await self.get("/console/now")).text)
         return found[1] if found else ""
 
@@ -101,7 +100,7 @@ class Served:
     config: Config
     store: Store
     clock: Clock
-    door: Door = field(init=False)
+    auth: ConsoleAuth = field(init=False)
     url: str = ""
     acted: list[str] = field(default_factory=list)  # by whom
     looks: int = 0  # how often the part that lives was made
@@ -114,7 +113,20 @@ class Served:
         async with aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(patience()), cookie_jar=aiohttp.CookieJar(unsafe=True)
         ) as session:
-            yield Browser(self.url, session)
+            yield Browser(self.url, session, self.store)
+
+
+def _plain(_request: web.Request, template: str, values: Mapping[str, Any]) -> str:
+    """Render relay's own pages in a frame without the console's navigation."""
+    frame = DictLoader({"base.html": "<title>{% block title %}{% endblock %}</title>{% block content %}{% endblock %}"})
+    environment = Environment(
+        loader=ChoiceLoader([frame, FileSystemLoader(HERE / "templates")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    return environment.get_template(template).render(values)
 
 
 async def _unready() -> Any:
@@ -129,24 +141,27 @@ async def served(
     *,
     admin: Admin | None = None,
     guard: Guard | None = None,
-    **door: Any,
+    **options: Any,
 ) -> AsyncIterator[Served]:
-    """The operators' listener with the door, a page that says who looks at it, and one that acts."""
+    """The operators' listener with authentication, a page that says who looks at it, and one that acts."""
     here = Served(config, store, clock)
-    here.door = Door(lambda: here.config, store, clock=clock, **{"loopback": True, **door})
-    app = make_admin_app(Probes(_unready, REGISTRY, ""), admin or Admin(), web.Application(), here.door)
-    app.on_response_prepare.append(here.door.label)
-    app.add_routes(here.door.routes())
+    trail = AuditTrail(store.redis, store.sealer)
+    here.auth = ConsoleAuth(
+        lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
+    )
+    app = make_admin_app(Probes(_unready, REGISTRY, ""), admin or Admin(), web.Application(), here.auth)
+    app.on_response_prepare.append(here.auth.label)
+    app.add_routes(here.auth.routes())
     streams = Streams(period=0.02)
-    for prefix, middleware in (("/console", here.door.middleware), ("/api/v1", here.door.api_middleware)):
+    for prefix, middleware in (("/console", here.auth.middleware), ("/api/v1", here.auth.api_middleware)):
         behind = web.Application(middlewares=[middleware])
 
         async def show(request: web.Request) -> web.Response:
-            who = request[WHO]
+            who = request[IDENTITY]
             return web.Response(text=f"{who.name} {who.role} {who.via} csrf={who.csrf}")
 
         async def act(request: web.Request) -> web.Response:
-            here.acted.append(request[WHO].name)
+            here.acted.append(request[IDENTITY].name)
             return web.Response(text=(await read_fields(request)).get("field", ""))
 
         async def style(_request: web.Request) -> web.Response:
@@ -170,4 +185,4 @@ async def served(
     finally:
         await streams.aclose()
         await runner.cleanup()
-        await here.door.aclose()
+        await here.auth.aclose()
