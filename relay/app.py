@@ -188,7 +188,7 @@ class Relay:
             )
             looking = self._looking(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
-            console = self._front.console(health, ingest, audit, store, watch)
+            console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
             presses, socket, routes = self._pressing(interactivity, outage)
@@ -197,7 +197,14 @@ class Relay:
             parts = (worker, *ticking) if self._delivers else ()
             loops = _begun(stack, (*parts, *looking, watch, collecting, Vitals()))
             # Operators are asked to the end.
-            ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
+            ends = [
+                listeners.world.cleanup,
+                socket.aclose,
+                presses.aclose,
+                console.leave,
+                listeners.operators.cleanup,
+                console.commands.aclose,
+            ]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             socket.renew()
             self.started.set()

@@ -78,21 +78,29 @@ class Front:
         return receiver
 
     def console(
-        self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store, silences: SilenceWatch
+        self,
+        receiver: Receiver,
+        health: Health,
+        ingest: IngestEvent,
+        audit: AuditTrail,
+        *,
+        store: Store,
+        silences: SilenceWatch,
     ) -> OpenConsole:
-        """What operators look at; it wants to be closed."""
+        """Return what operators look at, and what commands ask; it wants to be closed."""
         coordinator = self._coordinator
         desk = Desk(
             store=store,
             admin=health.admin,
             config=coordinator.config,
             renderer=coordinator.renderer,
-            readiness=health.readiness,
+            readiness=receiver.probes.readiness,
             ingest=ingest,
             audit=audit,
             kinds=CHANNELS,
             channels=coordinator.channels,
             refresh_silences=silences.look,
+            reload=coordinator.reload,
             clock=self._clock,
         )
         return OpenConsole(desk, coordinator.config().server.admin)
@@ -115,6 +123,7 @@ class Front:
             reuse_port=self._reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        await console.commands.open(self._coordinator.config().data_dir)
         return listeners
 
     @property

@@ -1,13 +1,18 @@
 """What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import click
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from relay.cli.options import visible
 from relay.cli.terminal import plain
+
+Cell = Callable[[Mapping[str, Any]], str | Text]
 
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
 
@@ -34,6 +39,15 @@ def table(*headings: str, whole: Collection[str] = ()) -> Table:
         cut = heading in whole
         empty.add_column(heading, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     return empty
+
+
+def rows_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
+    """Return a table of these facts: under each heading what its function makes of a row."""
+    shown = table(*columns, whole=whole)
+    for row in rows:
+        cells = (cell(row) for cell in columns.values())
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
+    return shown
 
 
 def show(page: RenderableType) -> None:

@@ -28,7 +28,7 @@ OVERRIDES = {
     "RELAY_DATA_DIR": ("data_dir",),
 }
 OF_SERVICES = ("RELAY_PORT", "RELAY_ADMIN_PORT")
-VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR")
+VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR", "RELAY_TOKEN")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 

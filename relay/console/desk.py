@@ -8,6 +8,7 @@ from typing import Any
 from relay.authoring.configured import workspace_of
 from relay.authoring.gallery import Gallery
 from relay.config import Config
+from relay.coordinator import Reload
 from relay.ingest import IngestEvent
 from relay.receiving.probes import Readiness
 from relay.rendering import IsolatedRenderer
@@ -38,6 +39,7 @@ class Desk(Vantage):
     ingest     the way of an event from the quarantine into relay
     kinds      the channels there are, by name; `channels` are those that are open
     refresh_silences  makes this process go by the silences that Redis has now
+    reload     reads the configuration again, with who asks for it
     """
 
     renderer: Callable[[], IsolatedRenderer]
@@ -46,6 +48,7 @@ class Desk(Vantage):
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
     refresh_silences: Callable[[], Awaitable[None]]
+    reload: Callable[..., Reload]
 
     @cached_property
     def gallery(self) -> Gallery:

@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from relay.console import static_files
+from relay.console.actions import configuration
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
@@ -85,6 +86,10 @@ VIEWS: Sequence[View] = (
          "Template", html=template.html),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
 )  # fmt: skip
+# What commands and programs ask beside that: it has no page.
+ANSWERS: Sequence[View] = (
+    View("/health", now.health, NoQuestion, now.HealthFacts, "", "Health"),
+)  # fmt: skip
 ACTIONS: Sequence[Action] = (
     Action("/dead/replay", dead_acts.replay, dead_acts.DeadForm, "Put dead letters back into the queue"),
     Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
@@ -105,6 +110,9 @@ ACTIONS: Sequence[Action] = (
     ),
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
+COMMANDS: Sequence[Action] = (  # without a page, too
+    Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
+)  # fmt: skip
 
 
 class Console:
@@ -124,12 +132,17 @@ class Console:
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
             *static_files.routes(),
         ])  # fmt: skip
-        calls = JsonApi(desk)
-        self.api = web.Application(middlewares=[*api_door])
-        self.api.add_routes([
-            *(web.get(view.path, calls.facts(view)) for view in VIEWS),
-            *(web.post(action.path, calls.call(action), expect_handler=expect_later) for action in ACTIONS),
-        ])  # fmt: skip
+        self.api = api(desk, api_door)
+
+
+def api(desk: Desk, door: Sequence[Middleware] = ()) -> web.Application:
+    """Return the JSON side; the door says who asks (`WHO`)."""
+    calls, app = JsonApi(desk), web.Application(middlewares=[*door])
+    app.add_routes([
+        *(web.get(view.path, calls.facts(view)) for view in (*VIEWS, *ANSWERS)),
+        *(web.post(row.path, calls.call(row), expect_handler=expect_later) for row in (*ACTIONS, *COMMANDS)),
+    ])  # fmt: skip
+    return app
 
 
 async def _first(_request: web.Request) -> web.Response:

@@ -69,6 +69,7 @@ class View:
     page that is kept up to date while somebody looks. `html` is what somebody else wrote, for a frame of the page: at
     <path>/html it is served so that it can do nothing.
 
+    template  '' for what has no page
     title  in the page's head, and in the navigation where `listed`
     """
 

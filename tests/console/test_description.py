@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from relay.console.description import described
-from relay.console.site import ACTIONS, VIEWS
+from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS
 from relay.console.view import Action, Facts, Form, Question, View
 from relay.receiving import openapi
 from tests.support.schemas import check_openapi
@@ -31,8 +31,9 @@ async def _nothing(*_: object) -> Answered:
 
 
 def test_describes_every_page_and_action_that_is_served() -> None:
-    besides = described(VIEWS, ACTIONS, "/api/v1")
-    assert besides.paths.keys() == {f"/api/v1{listed.path}" for listed in (*VIEWS, *ACTIONS)}
+    views, actions = (*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS)
+    besides = described(views, actions, "/api/v1")
+    assert besides.paths.keys() == {f"/api/v1{listed.path}" for listed in (*views, *actions)}
     check_openapi(openapi.document({"/healthz"}, {"/console"}, besides=besides))
 
 

@@ -12,12 +12,16 @@ __all__ = ["STANDING", "WHO", "Role", "Standing", "Who"]
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody who was let in; `via` is how (link, password, oidc, token), `csrf` what their forms must carry."""
+    """Somebody who was let in; `via` is how (link, password, oidc, token, command), `csrf` what their forms must carry.
+
+    run_as  the system's user who runs a command in the name of somebody else
+    """
 
     name: str
     role: Role
     via: str
     csrf: str = ""
+    run_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
