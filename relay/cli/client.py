@@ -60,6 +60,9 @@ SHARED = (
 )  # fmt: skip
 
 
+cursor_option = click.option("--cursor", metavar="TEXT", help="Go on where the list before ended, as it says.")
+
+
 class ClientCommand(click.Command):
     """A command that asks the running relay."""
 
@@ -105,6 +108,12 @@ def printed(facts: Asked) -> bool:
     if _option("json"):
         print_json(facts)
     return bool(_option("json"))
+
+
+def older(page: Asked) -> None:
+    """Say how a list goes on that is longer than a page."""
+    if page["cursor"]:
+        click.echo(f"\nThere are more: --cursor {visible(page['cursor'])}")
 
 
 def connection(patience: float = TIMEOUT) -> Connection:

@@ -59,6 +59,13 @@ def which_one() -> Iterator[None]:
         ) from None
 
 
+def not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
+    if text is not None and not text.strip():
+        raise click.BadParameter("it is empty; say which, or leave the option out")
+    return text
+
+
 def read_event(name: str) -> bytes:
     """The bytes of a file, or of standard input for `-`."""
     return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()

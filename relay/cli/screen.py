@@ -1,7 +1,9 @@
 """What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
 
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -9,11 +11,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.terminal import plain
 
 Cell = Callable[[Mapping[str, Any]], str | Text]
 
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
 
 
@@ -48,6 +52,23 @@ def rows_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Cell], w
         cells = (cell(row) for cell in columns.values())
         shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
     return shown
+
+
+def details(facts: Mapping[str, Any]) -> Text:
+    """Return a line for each of these facts that is stated."""
+    lines = [f"{name:<12}{_spelled(value)}" for name, value in facts.items() if value not in (None, "", [], {})]
+    return Text(visible("\n".join(lines)), overflow="fold")
+
+
+def when(at: str | None) -> str:
+    """Return a time of the API by the clocks of this machine (`TZ`)."""
+    return local(datetime.fromisoformat(at)) if at else ""
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
+    return when(value) if isinstance(value, str) and TIME.fullmatch(value) else str(value)
 
 
 def show(page: RenderableType) -> None:

@@ -10,9 +10,8 @@ import click
 from rich.text import Text
 
 from relay.cli.client import ClientCommand, get, printed
-from relay.cli.formatting import local
 from relay.cli.options import visible
-from relay.cli.screen import rows_table, show
+from relay.cli.screen import rows_table, show, when
 from relay.errors import RelayError
 
 PAUSE = 2.0  # seconds between two looks
@@ -101,14 +100,14 @@ _HOW = {
     "waits": lambda row: str(row.get("waiting", row["parked"]) or ""),
     "why": lambda row: " ".join(filter(None, (
         row.get("by", ""), row["why"] or row.get("channel_fault", ""),
-        f"(since {local(datetime.fromisoformat(row['since']))})" if row["why"] and row["since"] else "",
+        f"(since {when(row['since'])})" if row["why"] and row["since"] else "",
     ))),
 }  # fmt: skip
 
 
 def _obstacle(obstacle: Facts) -> Iterator[Text]:
     sentence = ": ".join(text["text"] for text in (obstacle["sentence"], obstacle["why"]) if text)
-    since = f", since {local(datetime.fromisoformat(obstacle['since']))}" if obstacle["since"] else ""
+    since = f", since {when(obstacle['since'])}" if obstacle["since"] else ""
     yield Text(visible(f"  {obstacle['part']['text']}: {sentence}{since}"), "red")
     if obstacle["advice"]:
         yield Text(visible(f"    {obstacle['advice']['text']}"))

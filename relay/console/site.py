@@ -11,13 +11,14 @@ from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
+from relay.console.actions import suppressed as suppressed_acts
 from relay.console.desk import Desk
 from relay.console.json_api import JsonApi
 from relay.console.pages import Pages
 from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
-from relay.console.view import Action, NoQuestion, View
+from relay.console.view import Action, NoQuestion, View, answer
 from relay.console.views import (
     audit,
     dead,
@@ -38,6 +39,7 @@ from relay.console.views import (
     quarantine,
     silences,
     source,
+    suppressed,
     template,
     templates,
 )
@@ -88,8 +90,9 @@ VIEWS: Sequence[View] = (
 )  # fmt: skip
 # What commands and programs ask beside that: it has no page.
 ANSWERS: Sequence[View] = (
-    View("/health", now.health, NoQuestion, now.HealthFacts, "", "Health"),
-)  # fmt: skip
+    answer("/suppressed", suppressed.suppressed, NoQuestion, suppressed.SuppressedListFacts, "Suppressed addresses"),
+    answer("/health", now.health, NoQuestion, now.HealthFacts, "Health"),
+)
 ACTIONS: Sequence[Action] = (
     Action("/dead/replay", dead_acts.replay, dead_acts.DeadForm, "Put dead letters back into the queue"),
     Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
@@ -100,7 +103,7 @@ ACTIONS: Sequence[Action] = (
     ),
     Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "End the pause of one"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send one a test message"),
-    Action("/destinations/allow", destination_acts.allow, destination_acts.AllowForm, "Write to an address again"),
+    Action("/destinations/allow", suppressed_acts.allow, suppressed_acts.AddressForm, "Write to an address again"),
     Action(
         "/silences/add",
         silence_acts.add,
@@ -111,6 +114,7 @@ ACTIONS: Sequence[Action] = (
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
 COMMANDS: Sequence[Action] = (  # without a page, too
+    Action("/suppressed/add", suppressed_acts.suppress, suppressed_acts.AddressForm, "Write to an address no more"),
     Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
 )  # fmt: skip
 

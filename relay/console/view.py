@@ -69,7 +69,6 @@ class View:
     page that is kept up to date while somebody looks. `html` is what somebody else wrote, for a frame of the page: at
     <path>/html it is served so that it can do nothing.
 
-    template  '' for what has no page
     title  in the page's head, and in the navigation where `listed`
     """
 
@@ -82,6 +81,13 @@ class View:
     listed: bool = False
     live: str = ""
     html: Callable[[Desk, Any], Awaitable[Frame]] | None = None
+
+
+def answer(
+    path: str, ask: Callable[[Desk, Any], Awaitable[Facts]], asked: type[Question], facts: type[Facts], title: str
+) -> View:
+    """Return a view without a page: /api/v1 alone has it, and its title is in its description."""
+    return View(path, ask, asked, facts, template="", title=title)
 
 
 @dataclass(frozen=True, slots=True)

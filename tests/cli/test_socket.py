@@ -97,7 +97,7 @@ async def test_a_reload_of_a_bad_file_says_where_it_is_wrong_and_by_whom_it_was_
         [act] = await until(lambda: entries(around))
 
     assert done.exit_code == 1
-    assert "Nothing was changed" in done.output
+    assert "Nothing was done" in done.output
     assert "teem" in done.output
     assert (act.actor, act.outcome, act.detail["by"]) == ("jana@example.com", "refused", "command")
 

@@ -14,7 +14,7 @@ async def reload(desk: Desk, _form: ReloadForm, who: Who) -> Done:
     """As SIGHUP does, in this process alone. The audit trail has it with who asked."""
     done = desk.reload(actor=who.name, **how_of(who))
     if done.refusal:
-        return Done("Nothing was changed: %(fault)s", {"fault": done.refusal}, refused=True)
+        return Done("Nothing was done: %(fault)s", {"fault": done.refusal}, refused=True)
     values = {"config": done.after, "before": done.before, "keys": ", ".join(done.needs_restart)}
     text = "The configuration was read again and is in use: %(config)s, before %(before)s."
     return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)

@@ -1,12 +1,12 @@
-"""Pausing a destination, resuming it, sending it a test message, and writing to one of its addresses again."""
+"""Pausing a destination, resuming it, and sending it a test message."""
 
 from datetime import UTC, datetime
 
 from pydantic import Field
 
-from relay.config import Config
 from relay.console.access import Who
 from relay.console.actions.acting import Acting
+from relay.console.actions.suppressed import destinations_of
 from relay.console.desk import Desk
 from relay.console.questions import Name
 from relay.console.view import Done, Form
@@ -15,10 +15,9 @@ from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
 from relay.operating.test_message import send_test
-from relay.policy.recipients import NAME
 from relay.rendering.notices import CONSOLE_TEST_NOTE
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import EVERYWHERE, Suppressions
+from relay.store.suppressions import Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
@@ -48,18 +47,11 @@ class TrialForm(Form):
     name: Name
 
 
-class AllowForm(Form):
-    """`destination` may be `*`, of an address that is on the list for all of them."""
-
-    destination: Name
-    address: Name
-
-
 async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
     try:
         await pauses.pause(
             OperatorPauses(desk.store),
-            _names(desk.config()),
+            destinations_of(desk.config()),
             form.name,
             reason=form.reason,
             lasts=form.lasts,
@@ -121,25 +113,3 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
     else:
         text = TRIED[trial.reached == len(rows)]
     return Done(text, values, refused=not trial.reached)
-
-
-async def allow(desk: Desk, form: AllowForm, who: Who) -> Done:
-    """Take it off the list of those who are not written to any more, where another entry of it may stay."""
-    suppressions = Suppressions(desk.store)
-    async with Acting(desk, who)("suppressed remove", form.destination, address=form.address) as act:
-        removed = await suppressions.remove(form.address, form.destination)
-        act.outcome = "removed" if removed else "was not on the list"
-    if not removed:
-        return Done(said("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
-    left = await suppressions.scopes(form.address, _names(desk.config()))
-    if EVERYWHERE in left:
-        text = said("%(address)s is off the list of %(name)s, and still on the one for every destination.")
-        return Done(text, {"address": form.address, "name": form.destination})
-    if left and form.destination == EVERYWHERE:
-        text = said("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
-        return Done(text, {"address": form.address, "names": ", ".join(left)})
-    return Done(said("%(address)s is written to again."), {"address": form.address})
-
-
-def _names(config: Config) -> list[str]:
-    return [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
