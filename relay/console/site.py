@@ -9,6 +9,7 @@ from relay.console import static_files
 from relay.console.actions import configuration
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
+from relay.console.actions import digests as digest_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.actions import suppressed as suppressed_acts
@@ -90,6 +91,7 @@ VIEWS: Sequence[View] = (
 )  # fmt: skip
 # What commands and programs ask beside that: it has no page.
 ANSWERS: Sequence[View] = (
+    answer("/digests", digest.digests, NoQuestion, digest.DigestListFacts, "Digests"),
     answer("/suppressed", suppressed.suppressed, NoQuestion, suppressed.SuppressedListFacts, "Suppressed addresses"),
     answer("/health", now.health, NoQuestion, now.HealthFacts, "Health"),
 )
@@ -114,6 +116,7 @@ ACTIONS: Sequence[Action] = (
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
 COMMANDS: Sequence[Action] = (  # without a page, too
+    Action("/digests/send", digest_acts.send_now, digest_acts.DigestForm, "Send a digest before its time"),
     Action("/suppressed/add", suppressed_acts.suppress, suppressed_acts.AddressForm, "Write to an address no more"),
     Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
 )  # fmt: skip
