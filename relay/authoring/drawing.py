@@ -1,8 +1,9 @@
-"""One message as what a browser or a mail program shows."""
+"""One message as a browser, a frame of a page or a mail program shows it."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from relay.channels.email.messages import Mailbox, compose
@@ -15,17 +16,21 @@ from relay.rendering.checks import kinds_of
 SENDER = Mailbox("relay@example.com", "relay")
 READER = "you@example.com"
 FORMS: tuple[Form, ...] = ("each", "live", "reply", "also", "healed")
-OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}  # what is told in these words
+OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}
 MISHAP = "SAP extractor did not answer for 300 s."  # that a healed run had had
 
+HERE = Path(__file__).parent
+FOR_THE_DARK = "(prefers-color-scheme: dark)"
+EITHER = 'content="light dark"'  # of the meta elements that say which schemes a document knows
+
 Documents = dict[str, str | bytes]  # by the endings of their files
-Told = tuple[Event, tuple[Event, ...]]
+Sample = tuple[Event, tuple[Event, ...]]
 """An event, and what was known when it came, itself included."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How messages are shown."""
+    """How messages are shown. `operation_type`: as of an operation of this type; '' for the sample's."""
 
     kind: Form = "each"
     fixture: str = "typical"
@@ -33,6 +38,7 @@ class View:
     profile: str = "classic"
     language: str = "en"
     timezone: str = "UTC"
+    operation_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +50,26 @@ class Drawing:
     documents: Documents
 
 
-def drawn(renderer: IsolatedRenderer, channel: str, last: Told, view: View) -> Drawing:
-    """The message as the channel sends it. TemplateError names file and line."""
+def drawn(renderer: IsolatedRenderer, channel: str, last: Sample, view: View) -> Drawing:
+    """Return the message as the channel sends it. TemplateError names file and line."""
     event, history = last
-    kinds: tuple[Form, ...] = kinds_of(channel, event)
-    fits = not event.about_batch and event.status in OF_STATUS.get(view.kind, ())
-    kind = view.kind if view.kind in kinds or fits else kinds[0]
+    kind = kind_of(channel, event, view.kind)
     content = renderer.render(
         channel, kind, event, history, language=view.language, timezone=view.timezone, now=event.occurred_at,
         destination=view.destination, healed=MISHAP if kind == "healed" else "",
     )  # fmt: skip
     make = DOCUMENTS.get(channel)
-    return Drawing(kind, content, make(content, event, kind, view) if make else {f"{channel}.json": as_json(content)})
+    return Drawing(kind, content, make(content, event, kind, view) if make else {f"{channel}.json": _as_json(content)})
 
 
-def stem(name: str, kind: Form, view: View) -> str:
-    """The name of its files: what is as usual is left out."""
-    parts = (
-        name,
-        "" if kind in ("each", name) else kind,
-        "" if view.fixture == "typical" else view.fixture,
-        view.destination,
-        view.language,
-    )
-    return ".".join(part for part in parts if part)
+def kind_of(channel: str, event: Event, form: Form) -> Form:
+    """Return this form where the event has one in this channel, else its usual form."""
+    kinds: tuple[Form, ...] = kinds_of(channel, event)
+    fits = not event.about_batch and event.status in OF_STATUS.get(form, ())
+    return form if form in kinds or fits else kinds[0]
 
 
-def as_json(content: dict[str, Any]) -> str:
+def _as_json(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -78,7 +77,7 @@ def _slack(content: dict[str, Any], event: Event, _kind: Form, view: View) -> Do
     rich = content.get("rich") if view.profile == "rich" else None
     message = {"text": content["text"], "blocks": rich or content["blocks"]}
     return {
-        "slack.json": as_json(message),
+        "slack.json": _as_json(message),
         "slack.html": page_of([message], at=event.occurred_at.timestamp()),
     }
 
@@ -97,3 +96,19 @@ DOCUMENTS: Mapping[str, Callable[[dict[str, Any], Event, Form, View], Documents]
     "slack": _slack,
     "email": _mail,
 }  # of any other channel it is the content as JSON
+
+
+def in_scheme(document: str, scheme: str) -> str:
+    """Return the document as readers of this scheme see it, whatever the scheme of the page around it."""
+    holds = "all" if scheme == "dark" else "not all"
+    return document.replace(FOR_THE_DARK, holds).replace(EITHER, f'content="{scheme}"')
+
+
+def scripted(document: str, nonce: str) -> str:
+    """Return a page of Slack messages for a frame that runs no script but this page's own.
+
+    It reports its height, and has what it shows as data with no `<` in it.
+    """
+    head, _, tail = document.replace("<script>", f'<script nonce="{nonce}">').rpartition("</body>")
+    style, script = ((HERE / name).read_text("utf-8") for name in ("frame.css", "frame.js"))
+    return f'{head}<style>{style}</style><script nonce="{nonce}">{script}</script></body>{tail}'

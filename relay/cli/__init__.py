@@ -21,7 +21,6 @@ COMMANDS = {
     "init": "Write a commented configuration to start from.",
     "config": "Print the JSON Schema of the configuration file.",
     "status": "Show what goes on, what fails, what waits and why.",
-    "top": "Show what goes on now, and what stands in the way.",
     "reload": "Let the running relay read its configuration again.",
     "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",

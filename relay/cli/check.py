@@ -245,5 +245,5 @@ def _print(report: Report) -> None:
         kind = "warning: " if faults is report.warnings else ""
         for problem in faults:
             console.print(Text(kind + visible(str(ConfigError([problem], report.file))), colour))
-    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "right")
+    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "OK")
     console.print(Text(f"{report.file}: {verdict[1]}".replace("1 problems", "1 problem"), verdict[0]))

@@ -142,7 +142,6 @@ class Site:
     ) -> dict[str, Any]:
         """What every template gets."""
         who: Who | None = request.get(WHO)
-        config = self._desk.config()
         return {
             "facts": facts,
             "question": question,
@@ -156,8 +155,8 @@ class Site:
             "language": self._language(request),
             "languages": self._languages(request),
             "news": news.heard(request),
-            "zone": config.timezone,
-            "copies_kept": config.console.configured,
+            "zone": self._desk.zone,
+            "copies_kept": self._desk.copies_kept,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
         }
 

@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from relay.console import static_files
+from relay.console.access.origin import PAGES
 from relay.console.actions import configuration
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
@@ -131,13 +132,9 @@ class Console:
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*door, self._site.answered])
         self.pages.add_routes([
-            web.get("", _first),
-            web.get("/", _first),
-            *(web.get(view.path, self._site.page(view)) for view in VIEWS),
+            *page_routes(self._site, VIEWS),
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
-            *(web.get(f"{view.path}/html", self._site.framed(view)) for view in VIEWS if view.html),
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
-            *static_files.routes(),
         ])  # fmt: skip
         self.api = api(desk, api_door)
 
@@ -152,5 +149,16 @@ def api(desk: Desk, door: Sequence[Middleware] = ()) -> web.Application:
     return app
 
 
-async def _first(_request: web.Request) -> web.Response:
-    raise web.HTTPFound("/console/now")
+def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:
+    """Return the pages of these views, the first of which is where one begins."""
+
+    async def first(_request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{PAGES}{views[0].path}")
+
+    return [
+        web.get("", first),
+        web.get("/", first),
+        *(web.get(view.path, site.page(view)) for view in views),
+        *(web.get(f"{view.path}/html", site.framed(view)) for view in views if view.html),
+        *static_files.routes(),
+    ]

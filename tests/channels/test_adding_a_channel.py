@@ -156,7 +156,7 @@ def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
 
     done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
 
-    assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: right\n")
+    assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: OK\n")
 
 
 MESSAGES = """

@@ -59,7 +59,7 @@ def test_the_shipped_configuration_is_right_and_told_in_a_few_lines(right: Resul
     assert "/webhooks/async-operations: hmac-sha256 current" in right.output
     assert "process-mining: slack, live: #process-mining" in right.output
     assert "follow important runs → process-mining" in right.output
-    assert right.output.endswith(f"{SHIPPED}: right\n")
+    assert right.output.endswith(f"{SHIPPED}: OK\n")
 
 
 @pytest.mark.slow

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from relay.authoring.studio import Choice, Studio
-from relay.console.desk import Desk
 from relay.console.view import Facts, Near, Unknown
 from relay.console.words import said
 from relay.rendering import Renderer
@@ -42,23 +41,22 @@ def renderer_of(studio: Studio) -> Renderer | None:
     return studio.renderer.renderer if studio.renderer else None
 
 
-async def chosen(desk: Desk, studio: Studio, **query: str) -> Choice:
-    """What an address asks for. Unknown where it names what there is not; what is empty is as is usual."""
-    messages = await asyncio.to_thread(studio.messages, query.get("fixture") or "typical")
-    _known(said("There is no destination %(name)s."), query.get("destination", ""), desk.config().destinations)
+async def chosen(studio: Studio, name: str = "", *, fixture: str = "typical", **query: str) -> Choice:
+    """Return what an address asks for. Unknown where it names what does not exist."""
+    messages = await asyncio.to_thread(studio.messages, fixture)
+    _known(said("There is no destination %(name)s."), query.get("destination", ""), studio.workspace.destinations)
     _known(said("There are no messages in %(name)s."), query.get("language", ""), studio.languages, "language")
-    name = query.get("message", "")
     if name and name not in messages:
         near = get_close_matches(name, messages, MOST_NEAR, 0.4) or [*messages][:MOST_NEAR]
         links = [Near(f"/console/template?name={other}", "%(name)s", {"name": other}) for other in near]
         raise Unknown(said("relay has no message %(name)s."), near=links, name=name)
-    return studio.choice(query)
+    return studio.choice(name or next(iter(messages)), fixture=fixture, **query)
 
 
-def channel_of(desk: Desk, studio: Studio, channel: str, destination: str) -> str:
-    """The one that is asked for, else that of the destination; '' for all."""
+def channel_of(studio: Studio, channel: str, destination: str) -> str:
+    """Return the one that is asked for, else that of the destination; '' for all."""
     _known(said("There are no messages for %(name)s."), channel, channels_of(studio), "channel")
-    return channel or (desk.config().destinations[destination].channel if destination else "")
+    return channel or (studio.workspace.destinations[destination].channel if destination else "")
 
 
 def _known(text: str, name: str, names: Iterable[str], field: str = "destination") -> None:
