@@ -101,6 +101,7 @@ class Front:
             channels=coordinator.channels,
             refresh_silences=silences.look,
             reload=coordinator.reload,
+            own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
             clock=self._clock,
         )
         return OpenConsole(desk, coordinator.config().server.admin)
@@ -129,9 +130,7 @@ class Front:
     @property
     def operators_url(self) -> str:
         """Where their listener is, for whoever starts relay by hand."""
-        host, port = self.admin_addresses[0]
-        scheme = "https" if self._coordinator.config().server.admin.tls else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return _url(self.admin_addresses[0], self._coordinator.config().server.admin.tls)
 
     def _guard(self) -> Guard:
         """What strangers may take of this process."""
@@ -144,3 +143,8 @@ class Front:
 
     def _sources(self) -> Mapping[str, Source]:
         return self._coordinator.config().sources if self._receives else {}
+
+
+def _url(address: tuple[str, int], tls: object) -> str:
+    host, port = address
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -18,9 +18,9 @@ import click
 
 from relay.cli.actor import actor
 from relay.cli.formatting import print_json
-from relay.cli.options import CONFIG, refuse, visible
+from relay.cli.options import CONFIG, ConfigFile, refuse, visible
 from relay.errors import RelayError
-from relay.operating.relay_sock import ACTOR, NAME, OTHERS, RUN_AS
+from relay.operating.relay_sock import ACTOR, NAME, OTHERS, RUN_AS, ZONE
 
 API = "/api/v1"
 DATA_DIR = re.compile(r"^data_dir:.*$", re.M)
@@ -131,6 +131,13 @@ def every_connection() -> Iterator[Connection]:
     yield from map(_over, sockets(data_dir(_option("config"), os.environ)))
 
 
+def config_file() -> Path:
+    """Return the configuration that is named, or the usual one, for what reads it without a running relay."""
+    named = _option("config")
+    file: Path = ConfigFile().convert(named or CONFIG, None, click.get_current_context())
+    return file
+
+
 def data_dir(config: Path | None, env: Mapping[str, str]) -> Path:
     """Return the directory of the relay that is meant, without reading anything else of its configuration."""
     if named := env.get("RELAY_DATA_DIR"):
@@ -212,6 +219,7 @@ def ask(opened: Connection, method: str, path: str, form: Asked | None = None) -
         raise RelayError(f"relay at {opened.where} cannot be asked: {error or type(error).__name__}") from None
     finally:
         opened.http.close()
+    click.get_current_context().meta[ZONE] = response.headers.get(ZONE, "")
     return _answer(opened.where, response.status, raw)
 
 

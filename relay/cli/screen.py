@@ -14,6 +14,7 @@ from rich.text import Text
 from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.terminal import plain
+from relay.operating.relay_sock import ZONE
 
 Cell = Callable[[Mapping[str, Any]], str | Text]
 
@@ -61,8 +62,14 @@ def details(facts: Mapping[str, Any]) -> Text:
 
 
 def when(at: str | None) -> str:
-    """Return a time of the API by the clocks of this machine (`TZ`)."""
-    return local(datetime.fromisoformat(at)) if at else ""
+    """Return a time of the API by the clocks of relay's zone."""
+    return local(datetime.fromisoformat(at), zone()) if at else ""
+
+
+def zone() -> str:
+    """Return the zone of the relay that answered; '' is that of this machine."""
+    ctx = click.get_current_context(silent=True)
+    return str(ctx.meta.get(ZONE, "")) if ctx else ""
 
 
 def _spelled(value: Any) -> str:

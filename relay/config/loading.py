@@ -39,11 +39,13 @@ def load(
     channels: Channels,
     substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
+    placeholders: bool = False,
 ) -> Config:
     """The configuration in this file. Raises ConfigError with everything that is wrong with it.
 
-    `substitutes` are the texts of files that it names, where these cannot be read. `running` are the settings that
-    relay serves with while it reads the file again: their certificates are no part of that.
+    `substitutes` are the texts of files that it names, where these cannot be read. `placeholders`: what cannot be read,
+    and a variable that is not set, has a value made up for it. `running` are the settings that relay serves with while
+    it reads the file again: their certificates are no part of that.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -51,7 +53,15 @@ def load(
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(text, file=str(path), env=env, channels=channels, substitutes=substitutes, running=running)
+    return parse_config(
+        text,
+        file=str(path),
+        env=env,
+        channels=channels,
+        substitutes=substitutes,
+        running=running,
+        placeholders=placeholders,
+    )
 
 
 def parse_config(
@@ -62,9 +72,10 @@ def parse_config(
     channels: Channels,
     substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
+    placeholders: bool = False,
 ) -> Config:
     """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
-    document = read(text, file=file, env=env, substitutes=substitutes)
+    document = read(text, file=file, env=env, substitutes=substitutes, placeholders=placeholders)
     _override(document, env)
     _name_rules(document)
     settings = {

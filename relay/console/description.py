@@ -31,7 +31,6 @@ DONE: Schema = {
         "done": {"type": "boolean"},
         "text": {"type": "string", "description": "What came of it, in English; its values stand beside it."},
     },
-    "additionalProperties": {"type": ["string", "integer"]},
 }
 REFUSALS = {
     "400": "Not JSON.",

@@ -46,6 +46,7 @@ class Desk:
     kinds      the channels there are, by name; `channels` are those that are open
     refresh_silences  makes this process go by the silences that Redis has now
     reload     reads the configuration again, with who asks for it
+    own_url    where this process itself reaches its listener for the world
     """
 
     store: Store
@@ -60,6 +61,7 @@ class Desk:
     channels: Mapping[str, Any]
     refresh_silences: Callable[[], Awaitable[None]]
     reload: Callable[..., Reload]
+    own_url: Callable[[], str]
 
     @cached_property
     def gallery(self) -> Gallery:

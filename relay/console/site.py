@@ -11,6 +11,7 @@ from relay.console.actions import configuration
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import digests as digest_acts
+from relay.console.actions import events as event_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.actions import suppressed as suppressed_acts
@@ -119,6 +120,7 @@ ACTIONS: Sequence[Action] = (
 COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/digests/send", digest_acts.send_now, digest_acts.DigestForm, "Send a digest before its time"),
     Action("/suppressed/add", suppressed_acts.suppress, suppressed_acts.AddressForm, "Write to an address no more"),
+    Action("/events/send", event_acts.send, event_acts.EventForm, "Sign an event and send it"),
     Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
 )  # fmt: skip
 

@@ -56,11 +56,15 @@ class Form(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done."""
+    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done.
+
+    facts  what /api/v1 answers beside it
+    """
 
     text: str
     values: Mapping[str, str | int] = field(default_factory=dict)
     refused: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

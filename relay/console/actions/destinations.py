@@ -1,5 +1,6 @@
 """Pausing a destination, resuming it, and sending it a test message."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -14,13 +15,16 @@ from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
+from relay.operating.example_events import WrongEvent
 from relay.operating.test_message import send_test
-from relay.rendering.notices import CONSOLE_TEST_NOTE
+from relay.rendering.notices import CONSOLE_TEST_NOTE, TEST_NOTE
+from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
+PATIENCE_OF_COMMANDS = 60.0
 TRIED = {  # by whether all addresses were reached
     True: said("The test message to %(name)s was taken; below is the answer."),
     False: said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
@@ -42,9 +46,10 @@ class ResumeForm(Form):
 
 
 class TrialForm(Form):
-    """The name of a destination that is configured."""
+    """The name of a destination that is configured; `event` is the sample that it tells of, else the usual one."""
 
     name: Name
+    event: Name = ""
 
 
 async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
@@ -93,15 +98,21 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
         update={"addresses": tuple(address for address in destination.addresses if address not in off)}
     )
     async with Acting(desk, who)("test-send", destination.name) as act:
-        trial = await send_test(
-            reached,
-            config,
-            channel,
-            desk.renderer(),
-            note=CONSOLE_TEST_NOTE,
-            now=datetime.fromtimestamp(desk.clock(), UTC),
-            patience=PATIENCE,
-        )
+        command = who.via == COMMAND
+        try:
+            trial = await send_test(
+                reached,
+                config,
+                channel,
+                desk.renderer(),
+                note=TEST_NOTE if command else CONSOLE_TEST_NOTE,
+                now=datetime.fromtimestamp(desk.clock(), UTC),
+                patience=PATIENCE_OF_COMMANDS if command else PATIENCE,
+                event=form.event,
+            )
+        except WrongEvent as error:
+            act.outcome = "refused"
+            return Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
         act.outcome = trial.outcome
     rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
     values: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
@@ -112,4 +123,5 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
         values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
     else:
         text = TRIED[trial.reached == len(rows)]
-    return Done(text, values, refused=not trial.reached)
+    facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
+    return Done(text, values, refused=not trial.reached, facts=facts)
