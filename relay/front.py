@@ -1,5 +1,6 @@
 """What relay shows: the receiver and the console, each on its listener."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
@@ -101,6 +102,7 @@ class Front:
             channels=coordinator.channels,
             refresh_silences=silences.look,
             reload=coordinator.reload,
+            operators_url=lambda: self.operators_url,
             own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
             clock=self._clock,
         )
@@ -130,7 +132,9 @@ class Front:
     @property
     def operators_url(self) -> str:
         """Where their listener is, for whoever starts relay by hand."""
-        return _url(self.admin_addresses[0], self._coordinator.config().server.admin.tls)
+        host, port = self.admin_addresses[0]
+        named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
+        return _url((named, port), self._coordinator.config().server.admin.tls)
 
     def _guard(self) -> Guard:
         """What strangers may take of this process."""

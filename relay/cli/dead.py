@@ -64,9 +64,10 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @dead.command("list", cls=ClientCommand, short_help="List what is dead or quarantined.")
 @_filters
 @cursor_option
-def list_(cursor: str | None, **filters: str | None) -> None:
+@click.option("--redis", metavar="URL", help="Read this Redis itself, where no relay can start.")
+def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
-    found = {path: get(path, cursor=cursor, **question) for path, question in _meant(filters)}
+    found = {path: _listed(redis, path, {"cursor": cursor, **question}) for path, question in _meant(filters)}
     if printed({path.strip("/"): facts for path, facts in found.items()}):
         return
     rows = {path: facts["rows"] for path, facts in found.items()}
@@ -174,6 +175,14 @@ def _chosen(ids: tuple[str, ...]) -> dict[str, list[str]]:
     for name in dict.fromkeys(ids):
         chosen["/quarantine" if is_quarantined(name) else "/dead"].append(_named(name)["id"])
     return chosen
+
+
+def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:
+    if redis is None:
+        return get(path, **question)
+    from relay.cli.dead_offline import listed  # noqa: PLC0415 - it brings the store
+
+    return listed(redis, path, question)
 
 
 def _named(name: str) -> dict[str, Any]:

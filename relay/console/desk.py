@@ -46,7 +46,7 @@ class Desk:
     kinds      the channels there are, by name; `channels` are those that are open
     refresh_silences  makes this process go by the silences that Redis has now
     reload     reads the configuration again, with who asks for it
-    own_url    where this process itself reaches its listener for the world
+    own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
     """
 
     store: Store
@@ -62,6 +62,7 @@ class Desk:
     refresh_silences: Callable[[], Awaitable[None]]
     reload: Callable[..., Reload]
     own_url: Callable[[], str]
+    operators_url: Callable[[], str]
 
     @cached_property
     def gallery(self) -> Gallery:

@@ -7,11 +7,12 @@ from aiohttp.typedefs import Middleware
 
 from relay.console import static_files
 from relay.console.access.origin import PAGES
-from relay.console.actions import configuration
+from relay.console.actions import configuration, links
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import digests as digest_acts
 from relay.console.actions import events as event_acts
+from relay.console.actions import keys as key_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.actions import suppressed as suppressed_acts
@@ -33,6 +34,7 @@ from relay.console.views import (
     digest,
     job,
     jobs,
+    keys,
     message,
     noise,
     now,
@@ -94,6 +96,7 @@ VIEWS: Sequence[View] = (
 # What commands and programs ask beside that: it has no page.
 ANSWERS: Sequence[View] = (
     answer("/digests", digest.digests, NoQuestion, digest.DigestListFacts, "Digests"),
+    answer("/keys", keys.keys, NoQuestion, keys.KeysFacts, "Keys"),
     answer("/suppressed", suppressed.suppressed, NoQuestion, suppressed.SuppressedListFacts, "Suppressed addresses"),
     answer("/health", now.health, NoQuestion, now.HealthFacts, "Health"),
 )
@@ -120,6 +123,8 @@ ACTIONS: Sequence[Action] = (
 COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/digests/send", digest_acts.send_now, digest_acts.DigestForm, "Send a digest before its time"),
     Action("/suppressed/add", suppressed_acts.suppress, suppressed_acts.AddressForm, "Write to an address no more"),
+    Action("/keys/rotate", key_acts.rotate, key_acts.RotateForm, "Make a new key for links and buttons"),
+    Action("/console/link", links.link, links.LinkForm, "Make a link that lets one person in, once"),
     Action("/events/send", event_acts.send, event_acts.EventForm, "Sign an event and send it"),
     Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """relay dead: what could not be delivered, to look at, replay or drop, on a running relay."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -136,6 +137,17 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(runnin
     assert len(mails) == 4
     assert [one.id for one in await running_stage.around.admin.quarantined()] == [kept] != [good]
     assert {act["detail"]["by"] for act in json.loads(audit.output)["acts"]} == {"command"}
+
+
+async def test_where_no_relay_can_start_redis_itself_is_read(running_stage: Stage, letter: str) -> None:
+    kept = await quarantined(running_stage, {"no": "operation"})
+    url = running_stage.around.env["RELAY_REDIS_URL"]
+
+    done = await asyncio.to_thread(relay, "dead", "list", "--redis", url, "--since", "2h")
+
+    assert done.exit_code == 0, done.output
+    assert f"{letter[:8]}  " in done.output
+    assert f"{short(kept)}  " in done.output
 
 
 async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: Stage, letter: str) -> None:

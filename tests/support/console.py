@@ -77,6 +77,7 @@ async def console(
         "channels": {},
         "refresh_silences": _no_silences,
         "reload": lambda **_: Reload("", ""),
+        "operators_url": lambda: "http://127.0.0.1:9",
         "own_url": lambda: "http://127.0.0.1:9",
         "clock": clock,
     }
