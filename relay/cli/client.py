@@ -110,10 +110,10 @@ def printed(facts: Asked) -> bool:
     return bool(_option("json"))
 
 
-def older(page: Asked) -> None:
-    """Say how a list goes on that is longer than a page."""
+def older(page: Asked, mark: str = "") -> None:
+    """Say how a list goes on that is longer than a page; the mark says which of several."""
     if page["cursor"]:
-        click.echo(f"\nThere are more: --cursor {visible(page['cursor'])}")
+        click.echo(f"\nThere are more: --cursor {mark}{visible(page['cursor'])}")
 
 
 def connection(patience: float = TIMEOUT) -> Connection:

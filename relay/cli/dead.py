@@ -67,7 +67,12 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--redis", metavar="URL", help="Read this Redis itself, where no relay can start.")
 def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
-    found = {path: _listed(redis, path, {"cursor": cursor, **question}) for path, question in _meant(filters)}
+    of_cursor, _, place = (cursor or "").partition(":")
+    found = {
+        path: _listed(redis, path, {"cursor": place, **question})
+        for path, question in _meant(filters)
+        if of_cursor in ("", path.strip("/"))
+    }
     if printed({path.strip("/"): facts for path, facts in found.items()}):
         return
     rows = {path: facts["rows"] for path, facts in found.items()}
@@ -77,7 +82,7 @@ def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     for path, columns in (("/dead", COLUMNS), ("/quarantine", BODIES)):
         if rows.get(path):
             show(rows_table(rows[path], columns, whole=("id", "since")))
-            older(found[path])
+            older(found[path], f"{path.strip('/')}:")
 
 
 @dead.command("show", cls=ClientCommand, short_help="Show one, with its event.")

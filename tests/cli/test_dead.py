@@ -150,6 +150,19 @@ async def test_where_no_relay_can_start_redis_itself_is_read(running_stage: Stag
     assert f"{short(kept)}  " in done.output
 
 
+async def test_a_list_longer_than_a_page_goes_on_by_its_cursor(running_stage: Stage, letter: str) -> None:
+    for number in range(51):
+        await quarantined(running_stage, {"no": number})
+
+    first = await dead(running_stage, "list")
+    cursor = first.output.rstrip().rpartition(" --cursor ")[2]
+    rest = await dead(running_stage, "list", "--cursor", cursor)
+
+    assert first.output.count("a signed body from") == 50
+    assert rest.output.count("a signed body from") == 1
+    assert letter[:8] not in rest.output
+
+
 async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: Stage, letter: str) -> None:
     name = await quarantined(running_stage, {"no": "operation"})
 

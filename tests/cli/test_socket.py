@@ -14,7 +14,11 @@ from tests.support.serving import change
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
 from tests.support.waiting import until
 
-TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
+TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Jp0sG6mD4hN5tV8bR2kZ9fL1cW7x3qY"
+TOKENS = f"""
+console:
+  tokens: {{ops: {{token: {TOKEN}, role: operator}}, grafana: {{token: {LOOKER}, role: viewer}}}}
+"""
 
 
 def left_behind(path: Path) -> None:
@@ -70,7 +74,7 @@ async def test_a_second_relay_has_a_socket_of_its_own_and_what_dead_ones_left_go
 
 
 async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: RedisServer, config: Path) -> None:
-    change(config, "\nrules:\n", f"\nconsole: {{tokens: {{ops: {{token: {TOKEN}, role: operator}}}}}}\nrules:\n")
+    change(config, "\nrules:\n", f"{TOKENS}\nrules:\n")
     async with (
         surroundings(redis_server.url, STAGE_DATA=f"/proc/{'long' * 30}") as around,
         running(around, config) as it,
@@ -80,8 +84,10 @@ async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: R
         refused = await relay_beside("health", "--url", url)
         asked = await relay_beside("health", "--url", url, env={"RELAY_TOKEN": TOKEN})
         reloaded = await relay_beside("reload", "--url", url, env={"RELAY_TOKEN": TOKEN})
+        looking = await relay_beside("console", "link", "--url", url, env={"RELAY_TOKEN": LOOKER})
         [act] = await until(lambda: entries(around))
 
+    assert (looking.exit_code, looking.output) == (1, "This needs the role operator; grafana is viewer.\n")
     assert (refused.exit_code, "RELAY_TOKEN in the environment is the one to show" in refused.output) == (1, True)
     assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
     assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
