@@ -14,9 +14,6 @@ from tests.support.flow import UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, outcome_of
 
 
-PROGRESS = event_of("operation.progress", 50, status="Running")
-
-
 @pytest.fixture
 async def capped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
     """One new message in ten minutes, above that a rolling one."""
