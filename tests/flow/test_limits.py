@@ -13,6 +13,8 @@ from tests.support.clock import Clock
 from tests.support.flow import UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, outcome_of
 
+PROGRESS = event_of("operation.progress", 50, status="Running")
+
 
 @pytest.fixture
 async def capped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
@@ -98,9 +100,12 @@ async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None
         pytest.param(Fault(status=429, headers={"Retry-After": "60"}), outcome_of("Completed"), id="throttled"),
         pytest.param(Fault(error="a_new_code", headers={"Retry-After": "60"}), outcome_of("Completed"), id="refused"),
         pytest.param(Fault(status=503, body=b"", headers={"Retry-After": "60"}), outcome_of("Completed"), id="away"),
+        pytest.param(
+            Fault(error="a_new_code"), PROGRESS, id="no time"
+        ),  # the policy's; an outcome does not wait for that
     ],
 )
-async def test_news_does_not_bring_an_edit_forward_past_the_time_that_slack_named(
+async def test_news_does_not_bring_an_edit_forward_past_the_time_of_its_next_try(
     fault: Fault, news: dict[str, Any], brisk: Flow
 ) -> None:
     await brisk.send(event_of("operation.progress", 10))
