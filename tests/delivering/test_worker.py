@@ -265,6 +265,25 @@ async def test_a_worker_that_lost_its_lease_stops_sending(
     assert await other.complete(taken_over, Receipt("ok"))
 
 
+async def test_a_worker_whose_lease_ends_before_it_sends_sends_nothing(
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    store, other = open_store(), open_store()
+    taken_over: list[Delivery] = []
+
+    async def enrich(delivery: Delivery) -> Delivery:  # and it takes longer than the lease
+        clock.advance(store.lease + 1)
+        taken_over.extend((await other.claim("email", 1)).deliveries)
+        return delivery
+
+    worker = worker_of(store, {"email": wire}, config, renderer, clock=clock, enrich=enrich)
+    await store.accept(events.completed(), [mail()])
+    await worker.run_once("email")
+
+    assert wire.arrived == []
+    assert await other.mark_sending(taken_over[0])
+
+
 async def test_a_worker_that_stops_gives_back_what_it_has_not_begun_to_send(
     open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
