@@ -152,7 +152,7 @@ async def test_an_edit_without_an_answer_is_repeated_until_it_has_one(
     assert (await Admin(store).ledger()).counts.get("unknown_outcomes", 0) == 0
 
 
-async def test_a_late_receipt_of_the_message_lets_the_replies_under_it_go_at_once(
+async def test_replies_wait_for_their_message_and_a_late_receipt_of_it_lets_them_go_at_once(
     open_store: Callable[..., Store], config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
     slow, quick, answer = Wire(), Wire(), asyncio.Event()
@@ -168,6 +168,8 @@ async def test_a_late_receipt_of_the_message_lets_the_replies_under_it_go_at_onc
     await accept(store, events.completed(), to=team(post_after=0.0))
     clock.advance(store.lease + 1)
     await second.run_once("slack")  # it takes over, and has to wait a minute
+    clock.advance(5)
+    await second.run_once("slack")  # no reply goes before its message
     answer.set()
     await posting
     clock.advance(5)
