@@ -100,9 +100,8 @@ async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None
         pytest.param(Fault(status=429, headers={"Retry-After": "60"}), outcome_of("Completed"), id="throttled"),
         pytest.param(Fault(error="a_new_code", headers={"Retry-After": "60"}), outcome_of("Completed"), id="refused"),
         pytest.param(Fault(status=503, body=b"", headers={"Retry-After": "60"}), outcome_of("Completed"), id="away"),
-        pytest.param(
-            Fault(error="a_new_code"), PROGRESS, id="no time"
-        ),  # the policy's; an outcome does not wait for that
+        # Without one the policy's time holds, though not for an outcome.
+        pytest.param(Fault(error="a_new_code"), PROGRESS, id="no time"),
     ],
 )
 async def test_news_does_not_bring_an_edit_forward_past_the_time_of_its_next_try(
