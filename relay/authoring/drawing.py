@@ -30,7 +30,7 @@ Sample = tuple[Event, tuple[Event, ...]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How messages are shown. `operation_type`: as of an operation of this type; '' for the sample's."""
+    """Choices that change how a message looks. `operation_type` replaces the sample's where it is not empty."""
 
     kind: Form = "each"
     fixture: str = "typical"

@@ -32,8 +32,6 @@ from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import WORDINGS, Catalogues
 from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
-PATIENCE = 600.0  # seconds: each message is bounded, so that this is for the worst of many
-
 
 def faults_of(workspace: Workspace) -> list[str]:
     """Return a line for each fault, with file and line where they are known."""
@@ -74,14 +72,15 @@ def faults_of(workspace: Workspace) -> list[str]:
 
 def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
     """Report each file for a destination that does not exist, or for a type that no operation can have."""
-    types, reached = _types(workspace), _reached(workspace)
+    types = _types(workspace)
+    reached = set().union(*workspace.rules) if all(workspace.rules) else set()  # empty: a rule is for all types
     for templates in library.messages.values():
         for stem, template in templates.items():
             if fault := _fault(stem, workspace, types, reached):
                 yield f"{template.file}:1: {fault}"
 
 
-def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str] | None) -> str:
+def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str]) -> str:
     name = parsed(stem)
     destination, type_ = name.destination, name.operation_type
     if stem != written(name):
@@ -93,7 +92,7 @@ def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Col
     # A platform may send types that are named nowhere here: report only what is sure.
     if near := nearest(type_, types, SURE):
         return f"{type_} is the type of no sample and in no rule; did you mean {near}?"
-    if reached is not None and type_ not in reached:
+    if reached and type_ not in reached:
         return f"no rule is for operations of type {type_}; {suggest(type_, reached)}"
     return ""
 
@@ -103,11 +102,6 @@ def _types(workspace: Workspace) -> set[str]:
     stated = {event.operation.type for event in samples if event.operation}
     documented = {word for word in WORDINGS if word[:1].isupper() and word not in STATUSES}
     return {*stated, *documented, *set().union(*workspace.rules)} - {""}
-
-
-def _reached(workspace: Workspace) -> set[str] | None:
-    """Return the types that rules are for; None if one of them is for all."""
-    return set().union(*workspace.rules) if workspace.rules and all(workspace.rules) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +124,9 @@ async def findings_of(workspace: Workspace) -> list[Finding]:
         start_new_session=True, env=child_environment(),
     )  # fmt: skip
     try:
-        async with asyncio.timeout(PATIENCE):
-            output, _ = await process.communicate(pickle.dumps(workspace))
+        output, _ = await process.communicate(pickle.dumps(workspace))  # each message is bounded, and so is this
         return [Finding(*row) for row in json.loads(output)]
-    except (TimeoutError, ValueError):
+    except ValueError:
         raise TemplateError("the templates could not be checked") from None
     finally:
         if process.returncode is None:

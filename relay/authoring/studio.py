@@ -1,4 +1,4 @@
-"""The templates as pages show them: read when somebody looks, and let go when nobody does."""
+"""The templates as pages show them: read when a page is asked for, and released when none was for a while."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ from relay.rendering.localized_values import Localizer
 from relay.rendering.message_names import message_of, operation_type
 from relay.rendering.template_set import PARTS, SENTENCES
 
-IDLE = 120.0  # seconds after the last look, when all of it is let go
+IDLE = 120.0  # seconds after the last page, when all of it is released
 ENDINGS = ("html", "txt")  # of layouts
 
 Stamps = Mapping[Path, tuple[int, int]]
@@ -75,7 +75,7 @@ class Studio:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those with a catalogue, and those of readers that are near one, such as de-AT."""
+        """Languages with a catalogue, and those of readers that are near one, such as de-AT."""
         codes = self.renderer.languages if self.renderer else ("en",)
         readers = (self.workspace.reader, *self.workspace.destinations.values())
         near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
@@ -83,7 +83,7 @@ class Studio:
 
     @property
     def operation_types(self) -> list[str]:
-        """Those that files of templates are for."""
+        """Types of operations that files of templates are for."""
         return sorted(self.renderer.renderer.library.operation_types) if self.renderer else []
 
     def choice(self, message: str, *, language: str = "", destination: str = "", zone: str = "", **how: Any) -> Choice:
@@ -128,7 +128,7 @@ class Studio:
 
 
 class Gallery:
-    """The studio for many who look at it, beside a relay that sends. `read` returns the workspace as it is now.
+    """The studio for many readers, beside a relay that sends. `read` returns the workspace as it is now.
 
     It renders with a process of its own, so that a sample that takes too much of a template never costs the messages
     under way their wording. One message is made at a time, and a page that makes none waits for none.
@@ -164,7 +164,7 @@ class Gallery:
     async def drawing(self, studio: Studio, channel: str, choice: Choice) -> Drawing | str:
         """Return the message, or what is wrong with it.
 
-        A save, or two minutes without a look, may have closed the renderer of this studio since: then the files are
+        A save, or two minutes without a page, may have closed the renderer of this studio since: then the files are
         drawn as they are now.
         """
         while True:

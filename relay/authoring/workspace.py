@@ -1,4 +1,4 @@
-"""What a template author works with: their directory, and what of the configuration the messages depend on."""
+"""The directory of a template author, and the settings that the messages depend on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ SAMPLE_PAGES = {
 
 @dataclass(frozen=True)
 class Reader:
-    """How a destination is written to: language, zone, channel, and whom its Slack messages mention."""
+    """Settings of a destination that change its messages; `mention` as in the configuration."""
 
     language: str = "en"
     timezone: str = "UTC"
@@ -32,7 +32,7 @@ class Reader:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a template author works with."""
+    """All that a template author works with."""
 
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
@@ -51,7 +51,7 @@ class Workspace:
         return self.base_url or SAMPLE_URL
 
     def options(self, *, real: bool = False) -> RenderOptions:
-        """What its messages are made with. Samples have links even where none are configured; what is real has not."""
+        """Return the options of its messages. Samples always have links, `real` events only configured ones."""
         base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
         hosts = LinkHosts.of(self.link_hosts, self.base_url, self.links) if real else ANYWHERE
         return RenderOptions(base_url, hosts=hosts, links=links, brand=self.brand)

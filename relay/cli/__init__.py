@@ -37,7 +37,7 @@ COMMANDS = {
     "keys": "Show and rotate the key behind unsubscribe links and buttons.",
     "backup": "Copy what the private Redis has, while relay runs.",
     "restore": "Put a backup into an empty data directory.",
-    "ops": "Start, watch, list, cancel and retry operations of the platform.",
+    "ops": "Start, list, get, cancel and retry operations of the platform.",
     "register": "Register this relay at the platform.",
     "slack": "Write the manifest of the Slack app that this configuration needs.",
     "sandbox": "Serve a sandbox of the Async Operations API.",

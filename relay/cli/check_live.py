@@ -1,4 +1,4 @@
-"""relay check --live: would the other sides take us? Each is asked for what it answers without anybody being told."""
+"""relay check --live: ask the other sides whether they would accept relay, without notifying anyone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,7 +25,7 @@ SLACK_APP = "channels.slack.app"
 
 
 async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
-    """What is wrong at each of the other sides, and what those answer that are as they should be."""
+    """Return what is wrong at each of the other sides, and the answers of those where nothing is."""
     channels = build_channels(config)
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
@@ -95,7 +95,7 @@ async def _ask_platform(config: Config) -> str:
 
 
 async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Whether the app may do what the configuration says. ConfigError with the line of each destination that it may
+    """Ask whether the app may do what the configuration says. ConfigError with the line of each destination that it may
     not post to."""
     settings, slack = slack_settings(config), channels["slack"]
     if settings is None:
@@ -121,7 +121,7 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
 
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
+    """Ask whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
     before = len(document.problems)
     for action, names in enabled_actions(config).items():
         nobodies = await channels["slack"].nobodies(names)

@@ -1,4 +1,4 @@
-"""What views and actions ask: built once where all parts are known, and the same for every request."""
+"""The parts that views and actions use: built once, and the same for every request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from relay.store.audit import AuditTrail
 
 
 class TemplateDesk(Protocol):
-    """What the pages of templates ask, also where no relay runs.
+    """The parts that the pages of templates use, also where no relay runs.
 
     faults       the operator's files that failed when a message was made with them, and why
     copies_kept  messages can be shown as they were sent

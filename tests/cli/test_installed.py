@@ -49,7 +49,7 @@ RUNS = {
     "keys": ("keys", "list", "-c", SHIPPED),
     "backup": ("backup", "a-backup", "-c", SHIPPED),
     "restore": ("restore", ROOT / "README.md", "-c", SHIPPED),
-    "ops": ("ops", "--base-url", "http://127.0.0.1:9", "--tenant", "a", "--project", "b", "list"),
+    "ops": ("ops",),
     "register": ("register", "-c", SHIPPED),
     "slack": ("slack", "manifest", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),
@@ -66,7 +66,8 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> ForkServer:
 
 
 async def run(name: str, folder: Path, without: ForkServer) -> Done:
-    env = {"PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0"}
+    env = {"PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0",
+           "PLATFORM_URL": "http://127.0.0.1:9", "PLATFORM_TENANT": "a", "PLATFORM_PROJECT": "b"}  # fmt: skip
     return await relay(*RUNS[name], env=NEEDED | env, cwd=folder, server=without)
 
 

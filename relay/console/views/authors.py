@@ -1,4 +1,4 @@
-"""What both pages of templates are asked: which message, for whom. A name that there is not leads to those near it."""
+"""Questions that both pages of templates share. A name that does not exist leads to those near it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ MOST_NEAR = 5
 
 
 class FindingFacts(Facts):
-    """What lint says. `line` is null where it is of the whole file, `file` empty where it is of none."""
+    """A finding of lint. `line` is null where it is of the whole file, `file` empty where it is of none."""
 
     file: str
     line: int | None
@@ -22,7 +22,7 @@ class FindingFacts(Facts):
 
 
 def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[FindingFacts]:
-    """Those in these files, or all."""
+    """Return the findings in these files, or all."""
     some = None if files is None else set(files)
     return [
         FindingFacts(file=row.file, line=row.line, message=row.message)
@@ -32,7 +32,7 @@ def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[Find
 
 
 def channels_of(studio: Studio) -> list[str]:
-    """Those that templates are for, the ones that a frame can show first."""
+    """Return the channels that templates are for, those that a frame can show first."""
     own = studio.renderer.renderer.library.channels if studio.renderer else ()
     return list(dict.fromkeys([*CHANNELS, *own]))
 

@@ -138,7 +138,7 @@ async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFa
 
 
 async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
-    """What a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
+    """Return what a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
     studio, choice, channel = await _chosen(desk, question)
     channel = channel or "email"
     drawing = await desk.gallery.drawing(studio, channel, choice)

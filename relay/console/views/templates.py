@@ -148,5 +148,5 @@ def _own_file(studio: Studio, name: str) -> OwnFile:
 
 
 def _findings(studio: Studio, name: str) -> int:
-    """How many lint has of this file of the operator's."""
+    """Return the number of findings in this file of the operator's."""
     return len(findings_in(studio, [str(studio.workspace.own / name)])) if studio.workspace.own else 0
