@@ -11,13 +11,16 @@ import pickle
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
+import relay
 from relay.authoring.lint import faults_of
 from relay.authoring.workspace import Workspace
 from relay.errors import TemplateError
-from relay.rendering.process import child_environment
 from relay.rendering.undefined_names import file_of
 
+# What of our environment is the process's as well: none of the variables that may hold a secret.
+KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 PATIENCE = 600.0  # seconds: each message is bounded, so that this is for the worst of many
 
 
@@ -28,6 +31,12 @@ class Finding:
     file: str
     line: int | None
     message: str
+
+
+def child_environment() -> dict[str, str]:
+    """What the process gets. Relay's secrets are not for it."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
 
 
 async def findings_of(workspace: Workspace) -> list[Finding]:

@@ -36,8 +36,8 @@ def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
             message = message_of(case.event, case.kind, case.history)
             type_ = operation_type(case.event, case.history)
-            file = library.message(case.channel, message, case.kind, case.destination, type_).file
-            yield from (f"{file}: {fault}" for fault in refusals(content))
+            name = library.message_file(case.channel, message, case.kind, case.destination, type_)
+            yield from (f"{library.source(name)[1]}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
         """Messages that nothing of the author's has a part in are not theirs to mend."""

@@ -6,8 +6,8 @@ from relay.authoring.workspace import Workspace
 from relay.configfile.validation import suggest
 from relay.domain.events import STATUSES
 from relay.rendering.checks import sample_events
+from relay.rendering.faults import SURE, nearest
 from relay.rendering.file_names import parsed, written
-from relay.rendering.near_names import SURE, nearest
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import WORDINGS
 
@@ -16,10 +16,10 @@ def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
     """Each file for a destination that there is not, or for a type that none of the operations can have."""
     types = _types(workspace)
     reached = _reached(workspace)
-    for templates in library.messages.values():
-        for stem, template in templates.items():
+    for channel, stems in library.messages.items():
+        for stem in stems:
             if fault := _fault(stem, workspace, types, reached):
-                yield f"{template.file}:1: {fault}"
+                yield f"{library.source(f'{channel}/{stem}.yaml')[1]}:1: {fault}"
 
 
 def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str] | None) -> str:

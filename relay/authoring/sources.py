@@ -9,7 +9,7 @@ from relay.domain.deliveries import Form
 from relay.rendering import Renderer
 from relay.rendering.file_names import FileName, written
 from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.template_set import PARTS, SENTENCES
+from relay.rendering.template_files import PARTS, SENTENCES
 
 ENDINGS = ("html", "txt")  # of layouts
 

@@ -12,6 +12,7 @@ from relay.policy.causes import KINDS
 from relay.policy.troubles import Notice, event_of
 from relay.rendering import Renderer
 from tests.support import mails
+from tests.support.renderers import AS_A_USERS
 
 NOW = datetime(2024, 1, 20, 10, 20, tzinfo=UTC)
 REFUSALS = ("unsigned", "rate_limited", "unavailable", "fault", "invalid", "malformed", "too_large")
@@ -52,7 +53,7 @@ def renderer() -> Renderer:
 
 @pytest.fixture(scope="module")
 def in_sandbox() -> Renderer:
-    return Renderer(mails.renderer().directories, mails.renderer().options, sandboxed=True)
+    return Renderer([AS_A_USERS], mails.renderer().options)
 
 
 def rendered(renderer: Renderer, channel: str, of: Event, language: str) -> dict[str, Any]:
