@@ -34,6 +34,7 @@ async def test_is_let_go_when_nobody_looks_and_read_again_when_somebody_does(own
     await gallery.aclose()
 
 
+@pytest.mark.slow  # which is a program of relay
 async def test_the_same_files_are_not_looked_at_twice_by_lint(own: Path) -> None:
     write(own, FAILED, "text: '{{ opp }}'\n")
     gallery = Gallery(lambda: Workspace((own, BUILT_IN)))

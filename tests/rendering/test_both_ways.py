@@ -17,6 +17,7 @@ from tests.support.renderers import AS_A_USERS, BUILT_IN, render
 
 OPTIONS = replace(samples.OPTIONS, hosts=LinkHosts(("example.com",)))
 BUTTONS = [{"action": action, "value": f"{action}&<token>"} for action in ("cancel", "retry", "mute")]
+QUICK = ("typical", "hostile")
 LANGUAGES = ("en", "de", "de-AT")
 
 
@@ -42,7 +43,10 @@ def made(renderer: Renderer, case: Case, number: int) -> dict[str, Any]:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("fixture", FIXTURES)
+@pytest.mark.parametrize(
+    "fixture",
+    [pytest.param(name, marks=() if name in ("typical", "hostile") else pytest.mark.slow) for name in FIXTURES],
+)
 def test_every_message_is_the_same_in_the_sandbox_and_without(own: Renderer, sandboxed: Renderer, fixture: str) -> None:
     for number, case in enumerate(cases(own.library, [BUILT_IN], ["en"], [fixture])):
         assert made(own, case, number) == made(sandboxed, case, number), str(case)

@@ -174,6 +174,7 @@ def test_what_is_small_works(alone: Build) -> None:
     assert text_of(alone(only(text)), progress()) == "42 3 COMP! 1-2-3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", TOO_MUCH.values(), ids=TOO_MUCH.keys())
 async def test_what_takes_too_much_holds_up_nobody(mine: Callable[..., IsolatedRenderer], text: str) -> None:
     renderer = mine(text)
