@@ -62,9 +62,6 @@ class TemplateFiles:
         """The user's own files."""
         return frozenset(name for name, level in self._levels.items() if level < self._built_in)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._levels
-
     def source(self, name: str) -> tuple[str, Path]:
         """The text of a file, and where it lies; an empty text if there is no such file."""
         if name.removeprefix(BUILT_IN) not in self._levels:
