@@ -8,18 +8,15 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
-from aiohttp.web import AbstractRouteDef
 
 from relay import __version__
-from relay.background.collecting import Collecting
-from relay.background.lookout import Lookout
+from relay.background.figures import ProcessFigures
 from relay.background.scheduler import PERIOD, Scheduler
-from relay.background.silences import SilenceWatch
-from relay.background.vitals import Vitals
-from relay.background.wiring import build_lookout, build_schedulers
+from relay.background.self_monitor import SelfMonitor
+from relay.background.wiring import build_schedulers, build_self_monitoring
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.console.opening import OpenConsole
@@ -31,15 +28,22 @@ from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health
 from relay.ingest import Ingest, guarded
-from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
-from relay.opening import open_audit, open_redis, open_store
+from relay.opening import (
+    open_audit,
+    open_collecting,
+    open_presses,
+    open_redis,
+    open_silences,
+    open_spans,
+    open_store,
+    start,
+)
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
-from relay.policy.silences import Silences
 from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
@@ -47,10 +51,8 @@ from relay.store.jobs import Jobs
 from relay.store.queue import LEASE
 from relay.store.results import ResultsCache
 from relay.store.signing_keys import SigningKeys
-from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import DELIVER, RECEIVE
-from relay.tracing import Tracing, open_tracing
 from relay.unsubscribe.endpoint import Unsubscribe
 
 log = structlog.get_logger(__name__)
@@ -79,9 +81,7 @@ class Relay:
         self._receives, self._delivers = role != "deliver", role != "receive"
         self._role = role
         self._parts = tuple(part for part, does in ((RECEIVE, self._receives), (DELIVER, self._delivers)) if does)
-        self._lease = lease
-        self._period = period
-        self._clock = clock
+        self._lease, self._period, self._clock = lease, period, clock
         self._shutdown = Shutdown(grace)
         self._coordinator = Coordinator(path, env)
         self._front = Front(self._coordinator, env, clock, receives=self._receives)
@@ -126,7 +126,7 @@ class Relay:
         async with contextlib.AsyncExitStack() as stack:
             embedded = await open_redis(stack, config(), self._env)
             store = await open_store(stack, coordinator, embedded, self._lease)
-            tracing = self._open_tracing(stack)
+            tracing = open_spans(stack, self._env)
             health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
             await health.prepare()
             await health.warn()
@@ -136,7 +136,7 @@ class Relay:
 
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
-            watch, collecting = await self._watch(store, outage), self._collecting(stack, store)
+            watch, collecting = await open_silences(store, clock, outage), open_collecting(stack, store, clock)
             unguarded = Ingest(
                 store,
                 config,
@@ -144,8 +144,6 @@ class Relay:
                 wake,
                 clock=clock,
                 fullness=lambda: health.fullness,
-                noise=collecting.noise,
-                repeats=collecting.repeats,
                 silences=watch.silences,
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
@@ -178,37 +176,32 @@ class Relay:
                 config=config,
                 clock=clock,
                 outage=outage,
-                noise=collecting.noise,
                 silences=watch.silences,
                 tracing=tracing,
             )
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
-            looking = self._looking(store, unguarded, health, outage)
+            looking = self._self_monitoring(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
             console = self._front.console(health, ingest, audit, store, watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
-            presses, socket, routes = self._pressing(interactivity, outage)
+            presses, socket, routes = open_presses(coordinator, interactivity, outage, receives=self._receives)
+            self._socket = socket
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = _begun(stack, (*parts, *looking, watch, collecting, Vitals()))
+            loops = start(stack, (*parts, *looking, watch, collecting, ProcessFigures()))
             # Operators are asked to the end.
             ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             socket.renew()
             self.started.set()
             log.info(
-                "relay.started",
-                version=__version__,
-                addresses=self.addresses,
-                admin_addresses=self.admin_addresses,
-                role=self._role,
-                durability=health.durability,
-                config=config().digest,
-            )
+                "relay.started", version=__version__, addresses=self.addresses, admin_addresses=self.admin_addresses,
+                role=self._role, durability=health.durability, config=config().digest,
+            )  # fmt: skip
             self._afterwards(stack, console)
 
             await self._shutdown.requested(embedded, loops)
@@ -219,7 +212,7 @@ class Relay:
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
         """What can wait until relay is ready: the first message must hold up no event."""
-        console.door.announce(self._front.operators_url)
+        console.auth.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 
@@ -228,66 +221,12 @@ class Relay:
         socket = self._socket.notices() if self._socket else {}
         return self._coordinator.template_faults() | self._front.certificates.notices() | socket
 
-    def _pressing(
-        self, interactivity: Interactivity, outage: Outage
-    ) -> tuple[Interactions, PressSocket, Iterable[AbstractRouteDef]]:
-        """Where presses arrive: what takes them, the connection that brings them or the addresses that do."""
-        presses = interactivity.endpoint(outage)
-        self._socket = socket = interactivity.socket(presses, receives=self._receives)
-        self._coordinator.subscribe(socket.renew)
-        served = self._receives and interactivity.signing_secret()
-        return presses, socket, presses.routes() if served else ()
-
-    async def _watch(self, store: Store, outage: Outage) -> SilenceWatch:
-        """What is silenced, read before anything is taken or told: a restart breaks no silence."""
-        watch = SilenceWatch(Silences(), SilenceList(store), clock=self._clock, outage=outage)
-        await watch.look()
-        return watch
-
-    def _open_tracing(self, stack: contextlib.AsyncExitStack) -> Tracing | None:
-        tracing = open_tracing(self._env)
-        if tracing is not None:
-            stack.push_async_callback(tracing.aclose)
-        return tracing
-
-    def _collecting(self, stack: contextlib.AsyncExitStack, store: Store) -> Collecting:
-        """What is counted for people to look at; the last of it is written when all else has ended."""
-        collecting = Collecting(store, self._clock)
-        stack.push_async_callback(collecting.aclose)
-        return collecting
-
-    def _looking(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
-        """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
-        may be accepted from outside."""
-        coordinator = self._coordinator
-        lookout = Lookout(
-            store,
-            coordinator.config,
-            CHANNELS,
-            ingest.ingest,
-            templates=coordinator.template_faults,
-            store_is=health.shortcomings,
-            clock=self._clock,
-            parts=self._parts,
+    def _self_monitoring(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
+        """Return the schedulers of self-monitoring; its notices go out as long as Redis takes anything."""
+        config, clock = self._coordinator.config, self._clock
+        monitor = SelfMonitor(
+            store, config, CHANNELS, ingest.ingest, lacks=health.shortcomings, clock=clock, parts=self._parts
         )
-        return build_lookout(
-            store,
-            coordinator.config,
-            lookout,
-            health.unready,
-            clock=self._clock,
-            period=self._period,
-            outage=outage,
+        return build_self_monitoring(
+            store, config, monitor, health.unready, clock=clock, period=self._period, outage=outage
         )
-
-
-class _Part(Protocol):
-    async def run(self) -> None: ...
-
-
-def _begun(stack: contextlib.AsyncExitStack, parts: Iterable[_Part]) -> list[asyncio.Task[None]]:
-    """Their loops, which end with the stack."""
-    loops = [asyncio.create_task(part.run()) for part in parts]
-    for loop in loops:
-        stack.push_async_callback(cancelled, loop)
-    return loops

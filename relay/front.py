@@ -14,11 +14,9 @@ from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.admin import make_admin_app
-from relay.receiving.admission import Admission
 from relay.receiving.bodies import Bodies
-from relay.receiving.guard import Guard
+from relay.receiving.guard import Guard, affordable
 from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
-from relay.receiving.open_files import affordable
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.renewal import Certificates
@@ -100,14 +98,13 @@ class Front:
         """
         server, app = self._coordinator.config().server, make_app(receiver)
         app.add_routes(routes)
-        operators = make_admin_app(receiver.probes, server.admin, app, console.door)
+        operators = make_admin_app(receiver.probes, server.admin, app, console.auth)
         console.add_to(operators)
         listeners = await Listeners.open(
             (app, server.host, server.port),
             (operators, server.admin.host, server.admin_port),
             self.certificates,
             guard=self._guard(),
-            direct=receiver,
             reuse_port=server.reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
@@ -124,7 +121,7 @@ class Front:
         """What strangers may take of this process."""
         server = self._coordinator.config().server
         return Guard(
-            admission=Admission(affordable(server.max_connections)),
+            most=affordable(server.max_connections),
             bodies=Bodies(server.max_body_memory),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )

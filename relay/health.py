@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
+from relay.background.blockers import DeliveryBlockers
 from relay.background.figures import Figures
-from relay.background.hindrances import Hindrances
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
-from relay.ingest import CROWDED
 from relay.interactivity.executor import CHANNEL as PLATFORM
-from relay.outage import Outage
+from relay.outage import CROWDED, PARTLY, Outage, full, reasons, room_in
 from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
@@ -30,42 +29,13 @@ MOST_PARKED = 10_000  # deliveries that wait one by one for something broken
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
 STRENGTHS = ("memory", "fsync", "replicated")
-OWN = (PLATFORM,)  # what buttons ask the platform for
-FULL = 0.9  # of Redis's maxmemory: from here on nothing is taken
-BEARABLE = 0.5  # the part of the partitions that may be away; with more, another relay can hardly be worse off
-PARTLY = "events of operations that live there are answered 503, so that their senders try again; all others go on"
+LOST = "what was queued is lost, and repetitions are not recognised; a reload ends this notice"
 
 
 def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
     """Who may be told, by destination; relay's own, and what operations may ask for, have any address."""
-    anywhere = dict.fromkeys((*OWN, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
+    anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
     return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
-
-
-def _reasons(away: Mapping[int, str]) -> str:
-    return "; ".join(dict.fromkeys(away.values()))
-
-
-def room_in(store: Store, fullness: float, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
-    """Whether a store takes events that is so full and lacks these partitions, and what it lacks, by name."""
-    lacks, partitions, shortfall = {}, len(store.partitions), store.promise.shortfall
-    if shortfall:
-        lacks["durability"] = shortfall
-    if fullness >= CROWDED:
-        lacks["memory"] = _full(fullness) or (
-            f"Redis uses {fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
-        )
-    if away and partitions > 1:
-        numbers = ", ".join(map(str, sorted(away)))
-        lacks["partitions"] = f"{len(away)} of {partitions} are away ({numbers}): {_reasons(away)}; {PARTLY}"
-    return not shortfall and not _full(fullness) and len(away) <= partitions * BEARABLE, lacks
-
-
-def _full(fullness: float) -> str:
-    """Why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
-    if fullness < FULL:
-        return ""
-    return f"Redis uses {fullness:.0%} of its maxmemory, more than {FULL:.0%}: no event is taken"
 
 
 class Health:
@@ -82,8 +52,8 @@ class Health:
         internal: Collection[str] = (),
     ) -> None:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
-        self._hindrances = Hindrances(store, config, clock, internal)
-        self.admin = self._hindrances.admin
+        self._blockers = DeliveryBlockers(store, config, clock, internal)
+        self.admin = self._blockers.admin
         self._figures = Figures(store, self.admin, config, clock)
         self._store = store
         self._config = config
@@ -145,7 +115,7 @@ class Health:
     async def look(self) -> None:
         """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
         await self._look()
-        takes, _ = room_in(self._store, self.fullness, self._away)
+        takes, _ = room_in(self._store.promise.shortfall, len(self._store.partitions), self.fullness, self._away)
         self._figures.promise(self._trouble, self.shortcomings(), takes=takes)
 
     async def _look(self) -> None:
@@ -174,7 +144,7 @@ class Health:
         """Say when one of several partitions goes, and when all are back. The others go on."""
         metrics.partitions_away.set(len(away))
         if away.keys() - self._away.keys():
-            log.warning("partitions.away", partitions=sorted(away), reason=_reasons(away), meaning=PARTLY)
+            log.warning("partitions.away", partitions=sorted(away), reason=reasons(away), meaning=PARTLY)
         elif self._away and not away:
             log.warning("partitions.returned")
         self._away = {**away}
@@ -183,13 +153,13 @@ class Health:
         """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
         await self.admin.expire_parked(self._config().retry.give_up_after)
-        await self.admin.expire_stranded(self._hindrances.channels(), MAX_PAUSED)
+        await self.admin.expire_stranded(self._blockers.channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
 
     async def warn(self) -> None:
         """Say at the start what waits for a channel that was taken out of the configuration."""
         with contextlib.suppress(StoreUnavailable):
-            for name, check in (await self._hindrances.stranded()).items():
+            for name, check in (await self._blockers.stranded()).items():
                 log.warning("channel.removed", channel=name.removeprefix("channel:"), reason=check)
 
     async def _pulse(self) -> None:
@@ -206,7 +176,7 @@ class Health:
         """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self._store.promise.shortfall or self._full()
+        return self._trouble or self._store.promise.shortfall or full(self.fullness)
 
     def shortcomings(self) -> dict[str, str]:
         """What the store lacks of what it promised, by name, as of the last look. `/readyz` says the same."""
@@ -219,22 +189,18 @@ class Health:
         if self.fullness >= CROWDED:
             lacks["memory"] = f"Redis uses {self.fullness:.0%} of its maxmemory"
         if self._away:
-            lacks["partitions"] = f"{len(self._away)} of {len(self._store.partitions)} are away: {_reasons(self._away)}"
+            lacks["partitions"] = f"{len(self._away)} of {len(self._store.partitions)} are away: {reasons(self._away)}"
         if self._emptied:
             lacks["data"] = f"somebody deleted relay's data at {self._emptied:%Y-%m-%d %H:%M:%S} UTC"
         return lacks
 
     async def unready(self) -> str:
         """Why `/readyz` says no, or that nobody watches runs; '' if neither."""
-        readiness = await self.readiness()
-        checks = readiness.checks
+        checks = (readiness := await self.readiness()).checks
         if readiness.ready:
             return checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
-        return redis or self._store.promise.shortfall or self._full() or checks.get("partitions", "")
-
-    def _full(self) -> str:
-        return _full(self.fullness)
+        return redis or self._store.promise.shortfall or full(self.fullness) or checks.get("partitions", "")
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
@@ -246,7 +212,7 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 away = self._store.away | await self._store.probe()
-                checks |= await self._hindrances.checks()
+                checks |= await self._blockers.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:
@@ -255,12 +221,11 @@ class Health:
             checks["redis"] = self._trouble
         if self._emptied:
             checks["data"] = (
-                f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): "
-                + ("what was queued is lost, and repetitions are not recognised; a reload ends this notice")
+                f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): " + LOST
             )
         if self._weakened:
             checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
-        takes, lacks = room_in(self._store, self.fullness, away)
+        takes, lacks = room_in(self._store.promise.shortfall, len(self._store.partitions), self.fullness, away)
         return Readiness(takes and checks["redis"] == "ok", checks | lacks)
 
     async def _announce(self) -> None:

@@ -1,17 +1,31 @@
-"""What everything else stands on, opened first and closed last: Redis, the store, and the trail of what people do."""
+"""What is opened first and closed last: Redis, the store, the audit trail, and what is read or counted beside them."""
 
+import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
+from relay.background.collecting import Collecting
+from relay.background.silences import SilenceWatch
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload, build_sealer
+from relay.interactivity.endpoint import Interactions
+from relay.interactivity.service import Interactivity
+from relay.interactivity.socket import PressSocket
+from relay.outage import Outage
+from relay.policy.silences import Silences
+from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copying import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
+from relay.store.silences import SilenceList
+from relay.tracing import Tracing, open_tracing
 
 
 async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]) -> EmbeddedRedis | None:
@@ -64,3 +78,47 @@ def _reload(reload: Reload) -> Act:
     detail, outcome = {"process": f"{os.getpid()}"}, "taken" if reload.accepted else "refused"
     metrics.reloads.labels(outcome).inc()
     return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, outcome)
+
+
+def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Tracing | None:
+    tracing = open_tracing(env)
+    if tracing is not None:
+        stack.push_async_callback(tracing.aclose)
+    return tracing
+
+
+def open_collecting(stack: contextlib.AsyncExitStack, store: Store, clock: Callable[[], float]) -> Collecting:
+    """Count what people look at; the last of it is written when all else has ended."""
+    collecting = Collecting(store, clock)
+    stack.push_async_callback(collecting.aclose)
+    return collecting
+
+
+async def open_silences(store: Store, clock: Callable[[], float], outage: Outage) -> SilenceWatch:
+    """Read what is silenced, before anything is accepted or sent: a restart breaks no silence."""
+    watch = SilenceWatch(Silences(), SilenceList(store), clock=clock, outage=outage)
+    await watch.look()
+    return watch
+
+
+def open_presses(
+    coordinator: Coordinator, interactivity: Interactivity, outage: Outage, *, receives: bool
+) -> tuple[Interactions, PressSocket, Iterable[AbstractRouteDef]]:
+    """Return where presses arrive: what takes them, the connection that brings them or the addresses that do."""
+    presses = interactivity.endpoint(outage)
+    socket = interactivity.socket(presses, receives=receives)
+    coordinator.subscribe(socket.renew)
+    served = receives and interactivity.signing_secret()
+    return presses, socket, presses.routes() if served else ()
+
+
+class _Part(Protocol):
+    async def run(self) -> None: ...
+
+
+def start(stack: contextlib.AsyncExitStack, parts: Iterable[_Part]) -> list[asyncio.Task[None]]:
+    """Run the loops of these parts, which end with the stack."""
+    loops = [asyncio.create_task(part.run()) for part in parts]
+    for loop in loops:
+        stack.push_async_callback(cancelled, loop)
+    return loops

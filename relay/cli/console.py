@@ -1,7 +1,6 @@
-"""relay console: ways into the console: a link that lets one person in, and the hash of a password."""
+"""relay console: a link that lets one person into the console."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -15,10 +14,8 @@ from relay.config import ROLES, VIEWER, Config, Role
 from relay.errors import RelayError
 from relay.receiving.access import is_loopback
 
-SHORTEST, LONGEST = 12, 1024  # characters, and bytes, of a password
 
-
-@click.group(cls=Group, short_help="Make a link into the console, or the hash of a password for it.")
+@click.group(cls=Group, short_help="Make a link into the console.")
 def console() -> None:
     """The console is at /console of the operators' listener, 127.0.0.1:8081 unless server.admin says otherwise."""
 
@@ -35,7 +32,7 @@ def link(config: Path, role: Role, *, as_json: bool) -> None:
     """
 
     async def work(session: StoreSession) -> None:
-        from relay.console.access.links import MINUTES, make_link  # noqa: PLC0415 - it brings what serves pages
+        from relay.console.access.login_flow import MINUTES, make_link  # noqa: PLC0415 - it brings what serves pages
         from relay.store.sessions import Sessions  # noqa: PLC0415
 
         base = _address(session.config)
@@ -51,39 +48,14 @@ def link(config: Path, role: Role, *, as_json: bool) -> None:
     with_store(config, work)
 
 
-@console.command(short_help="Read a password, and print what the configuration keeps of it.")
-def password() -> None:
-    """Read a password twice, and print its hash for console.users: argon2id, from which nobody learns the password.
-
-    From a pipe, it is the first line.
-    """
-    text = _typed() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
-    if len(text) < SHORTEST:
-        raise click.ClickException(f"the password has {len(text)} characters; expected at least {SHORTEST}")
-    if len(text.encode("utf-8", "replace")) > LONGEST:
-        raise click.ClickException(f"the password is too long; expected at most {LONGEST} bytes")
-    from relay.console.access.passwords import hashed  # noqa: PLC0415
-
-    try:
-        click.echo(hashed(text))
-    except ModuleNotFoundError:
-        raise click.ClickException(
-            "it needs argon2-cffi, which is not installed: pip install 'relay[console]'"
-        ) from None
-
-
-def _typed() -> str:
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True))
-
-
 def _address(config: Config) -> str:
-    """Where browsers reach it. RelayError if nobody can, or nobody can know."""
+    """Return where browsers reach the console. RelayError if there is none, or its address is not known."""
     server, console = config.server, config.console
     admin = server.admin
-    if not is_loopback(admin.host) and not console.configured:
+    if not is_loopback(admin.host) and not console.enabled:
         raise RelayError(
             f"the console is off: server.admin listens on {admin.host or 'every address'}, and nothing is configured "
-            "under console; expected users, oidc or tokens there"
+            "under console; expected url, oidc, trusted_header or tokens there"
         )
     if console.url:
         return console.url

@@ -18,9 +18,8 @@ VARIABLE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", 
 
 @click.command(short_help="Write a commented configuration to start from.")
 @click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path())
-@click.option("--force", is_flag=True, help="Replace the file if there is one, and the schema.")
 @click.pass_context
-def init(ctx: click.Context, path: str, *, force: bool) -> None:
+def init(ctx: click.Context, path: str) -> None:
     """Write a commented configuration to PATH, and say what to do next.
 
     PATH is a file, or a folder if it is one or ends with a slash; without it, the place where every command looks:
@@ -29,12 +28,12 @@ def init(ctx: click.Context, path: str, *, force: bool) -> None:
     """
     folder = path.endswith(os.sep) or Path(path).is_dir()
     file = Path(path) / EXAMPLE if folder else Path(path)
-    if file.exists() and not force:
-        refuse(RelayError(f"{file} exists already: name another file, or replace it with --force"))
+    if file.exists():
+        refuse(RelayError(f"{file} exists already: name another file, or remove it first"))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes((resource_dir("config") / EXAMPLE).read_bytes())
-        beside = _write_schema(file.with_name(SCHEMA), force=force)
+        beside = _write_schema(file.with_name(SCHEMA))
     except OSError as error:
         refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
@@ -42,11 +41,11 @@ def init(ctx: click.Context, path: str, *, force: bool) -> None:
     _print_next_steps(file, f" -c {shlex.quote(str(file))}" if named else "")
 
 
-def _write_schema(file: Path, *, force: bool) -> str:
-    """What there is to say of the schema now. Another one may be somebody's own, or of another relay."""
+def _write_schema(file: Path) -> str:
+    """Return what happened to the schema. Another one may be of a person, or of another relay."""
     shipped = (resource_dir("config") / SCHEMA).read_bytes()
-    if file.exists() and not force and file.read_bytes() != shipped:
-        return f"and left the other {SCHEMA} beside it alone: --force replaces both."
+    if file.exists() and file.read_bytes() != shipped:
+        return f"and left the other {SCHEMA} beside it alone."
     file.write_bytes(shipped)
     return f"and {SCHEMA} beside it, by which editors complete and check it."
 
@@ -59,6 +58,6 @@ def _print_next_steps(file: Path, option: str) -> None:
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
     width = max(len(command) for command, _ in steps)
-    click.echo("Next: say in it who is told of what, and set what it needs.\n")
+    click.echo("Next: edit its destinations and rules, and set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from relay.config.checks import check, check_dynamic, check_names, check_operators, is_misspelt
+from relay.config.checks import check, check_destinations, check_dynamic, check_names, is_misspelt
 from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config, Server
 from relay.config.teams import expand
@@ -78,7 +78,7 @@ def parse_config(
     }
     config = validate(Config, settings, document, ())
     check_names(document)
-    check_operators(document)
+    check_destinations(document)
     if config:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)

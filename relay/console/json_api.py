@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from relay.console import asking
-from relay.console.access import WHO
+from relay.console.access import IDENTITY
 from relay.console.desk import Desk
 from relay.console.view import Action, Handler, Unknown, View
 from relay.errors import StoreUnavailable
@@ -35,7 +35,7 @@ class JsonApi:
     def call(self, action: Action) -> Handler:
         @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
-            done = await action.do(self._desk, await asking.called_with(action, request), request[WHO])
+            done = await action.do(self._desk, await asking.called_with(action, request), request[IDENTITY])
             answer = {"done": not done.refused, "text": done.text % done.values, **done.values}
             return web.json_response(answer, status=409 if done.refused else 200)
 

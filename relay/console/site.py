@@ -6,6 +6,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from relay.console import static_files
+from relay.console.access.browser import PAGES
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import quarantine as quarantine_acts
@@ -29,7 +30,6 @@ from relay.console.views import (
     job,
     jobs,
     message,
-    noise,
     now,
     operation,
     operation_facts,
@@ -70,7 +70,6 @@ VIEWS: Sequence[View] = (
          "quarantined.html", "Quarantined body"),
     View("/quarantined/trial", quarantine.trial, quarantine.QuarantinedQuestion, quarantine.TrialFacts,
          "trial.html", "What a replay would do"),
-    View("/noise", noise.noise, noise.NoiseQuestion, noise.NoiseListFacts, "noise.html", "Noise", listed=True),
     View("/destinations", destinations.destinations, NoQuestion, destinations.DestinationsFacts, "destinations.html",
          "Destinations", listed=True),
     View("/destination", destination.destination, destination.DestinationQuestion, destination.DestinationFacts,
@@ -110,27 +109,34 @@ ACTIONS: Sequence[Action] = (
 class Console:
     """Two applications for the operators' listener: `pages` for /console, `api` for /api/v1."""
 
-    def __init__(self, desk: Desk, *, door: Sequence[Middleware] = (), api_door: Sequence[Middleware] = ()) -> None:
+    def __init__(self, desk: Desk, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()) -> None:
         self.streams = Streams()
         self._site = Site(desk, Pages({"states": delivery_facts.STATES, "says": delivery_facts.SAYS}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
-        self.pages = web.Application(middlewares=[*door, self._site.answered])
+        self.pages = web.Application(middlewares=[*auth, self._site.answered])
         self.pages.add_routes([
-            web.get("", _first),
-            web.get("/", _first),
-            *(web.get(view.path, self._site.page(view)) for view in VIEWS),
+            *page_routes(self._site, VIEWS),
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
-            *(web.get(f"{view.path}/html", self._site.framed(view)) for view in VIEWS if view.html),
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
-            *static_files.routes(),
         ])  # fmt: skip
         calls = JsonApi(desk)
-        self.api = web.Application(middlewares=[*api_door])
+        self.api = web.Application(middlewares=[*api_auth])
         self.api.add_routes([
             *(web.get(view.path, calls.facts(view)) for view in VIEWS),
             *(web.post(action.path, calls.call(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
 
 
-async def _first(_request: web.Request) -> web.Response:
-    raise web.HTTPFound("/console/now")
+def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:
+    """Return the pages of these views, the first of which is where one begins."""
+
+    async def first(_request: web.Request) -> web.Response:
+        raise web.HTTPFound(f"{PAGES}{views[0].path}")
+
+    return [
+        web.get("", first),
+        web.get("/", first),
+        *(web.get(view.path, site.page(view)) for view in views),
+        *(web.get(f"{view.path}/html", site.framed(view)) for view in views if view.html),
+        *static_files.routes(),
+    ]

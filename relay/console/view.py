@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.desk import Desk
 from relay.console.framed import Frame
 from relay.errors import RelayError
@@ -91,7 +91,7 @@ class Action:
     """
 
     path: str
-    do: Callable[[Desk, Any, Who], Awaitable[Done]]
+    do: Callable[[Desk, Any, Identity], Awaitable[Done]]
     form: type[Form]
     summary: str
     keeps: bool = False

@@ -19,7 +19,10 @@ OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
 WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run that nobody reports about
-TROUBLE, RESOLVED = "relay.trouble", "relay.resolved"  # of relay itself, for its operators (relay.background.operators)
+TROUBLE, RESOLVED = (
+    "relay.trouble",
+    "relay.resolved",
+)  # of relay itself, for its operators
 OPERATOR_EVENTS = frozenset({TROUBLE, RESOLVED})
 ACTION_REQUESTED, ACTION_DONE = (
     "operation.action.requested",

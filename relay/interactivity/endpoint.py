@@ -104,7 +104,7 @@ class Interactions:
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
-        headers = request_body.Headers(request)
+        headers = request_body.header_lines(request)
         body = request_body.whole(request, most=MAX_BODY)
         if body is None:
             self._verify(request, SignedRequest(b"", headers, None), secret, unread=True)

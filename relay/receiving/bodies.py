@@ -1,13 +1,12 @@
-"""What the bodies that are being received or handled may take of the memory, all connections together.
+"""Memory for bodies that are being received or handled, all connections together.
 
-A body counts as it comes, not by the length that it claims, until its request is answered. What does not fit puts out
-the biggest of those that are still coming, if that is bigger than itself: a few slow and large ones, which cost a
-stranger nothing, cannot keep out the many events that are small and come whole.
+A body counts as it comes, not by the length that it claims, until its request is answered. When the budget is
+exhausted, the largest body still in flight is aborted, if it is larger than the new one: a few slow and large bodies,
+which cost a stranger nothing, cannot keep out the many events that are small and come whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 
 from relay import metrics
 from relay.receiving.problems import HttpProblem
@@ -19,53 +18,14 @@ DETAIL = "relay is receiving more at present than it has memory for. Send it aga
 count_refused = metrics.Prepared(metrics.bodies_refused)
 
 
+@dataclass(eq=False)
 class Coming:
-    """A body of which a part is here, and which may be put out. Its pieces count in `bodies` until it is released."""
+    """A body in flight; `deadline` is moved to now when it is aborted."""
 
-    def __init__(self, bodies: "Bodies") -> None:
-        self.size = 0
-        self.displaced = False
-        self._bodies = bodies
-        self._pieces: list[bytes] = []  # as they come: a buffer that grows is moved again and again, and leaves gaps
-        self._deadline: asyncio.Timeout | None = None
-
-    @asynccontextmanager
-    async def waiting(self, seconds: float) -> AsyncIterator[asyncio.Timeout]:
-        """Wait for it within this. TimeoutError if it was too slow, HttpProblem if it was put out."""
-        try:
-            async with asyncio.timeout(seconds) as self._deadline:
-                yield self._deadline
-        except TimeoutError:
-            if self.displaced:
-                raise no_memory() from None
-            raise
-
-    def add(self, piece: bytes) -> None:
-        """Take a piece that has come. Raises HttpProblem if there is no room, or if it was put out just now."""
-        if self.displaced:
-            raise no_memory()
-        size = len(piece) + PIECE
-        self._bodies.take(size, self.size + size)
-        self.size += size
-        self._pieces.append(piece)
-
-    def joined(self) -> bytes:
-        """The whole body. Raises HttpProblem if it was put out at this very moment."""
-        if self.displaced:
-            raise no_memory()
-        return b"".join(self._pieces)
-
-    def displace(self) -> None:
-        self.displaced = True
-        self.release()
-        if self._deadline and not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time())
-
-    def release(self) -> None:
-        """Give its memory back, now: whoever waits for it wakes later, and others may be put out meanwhile."""
-        self._pieces.clear()
-        self._bodies.give_back(self.size)
-        self.size = 0
+    deadline: asyncio.Timeout
+    size: int = 0
+    aborted: bool = False
+    pieces: list[bytes] = field(default_factory=list)  # a buffer that grows is moved again and again, and leaves gaps
 
 
 class Bodies:
@@ -74,38 +34,44 @@ class Bodies:
     def __init__(self, most: int = MOST) -> None:
         self.most = most
         self.used = self.peak = 0
-        self._coming: set[Coming] = set()
+        self.coming: set[Coming] = set()
 
     def take(self, size: int, whole: int = 0) -> None:
-        """So many bytes more, of a body of which `whole` are then here. Raises HttpProblem if there is no room."""
+        """Take so many bytes more, for a body of which `whole` are here then. HttpProblem if there is no room."""
         while self.used + size > self.most:
-            biggest = max(self._coming, key=_size, default=None)
-            if biggest is None or biggest.size <= (whole or size):
+            largest = max(self.coming, key=lambda body: body.size, default=None)
+            if largest is None or largest.size <= (whole or size):
                 raise no_memory()
-            biggest.displace()
+            self._abort(largest)
         self.used += size
         self.peak = max(self.peak, self.used)
 
     def give_back(self, size: int) -> None:
         self.used -= size
 
-    @contextmanager
-    def coming(self) -> Iterator[Coming]:
-        """A body that may be put out for others, until it is whole."""
-        body = Coming(self)
-        self._coming.add(body)
-        try:
-            yield body
-        finally:
-            self._coming.discard(body)
-            body.release()
+    def add(self, body: Coming, piece: bytes) -> None:
+        """Take a piece that has come. HttpProblem if there is no room, or if the body was aborted just now."""
+        if body.aborted:
+            raise no_memory()
+        size = len(piece) + PIECE
+        self.take(size, body.size + size)
+        body.size += size
+        body.pieces.append(piece)
+
+    def release(self, body: Coming) -> None:
+        """Give its memory back, now: its task wakes later, and others may be aborted meanwhile."""
+        self.coming.discard(body)
+        self.give_back(body.size)
+        body.pieces, body.size = [], 0
+
+    def _abort(self, body: Coming) -> None:
+        body.aborted = True
+        self.release(body)
+        if not body.deadline.expired():
+            body.deadline.reschedule(asyncio.get_running_loop().time())
 
 
 def no_memory() -> HttpProblem:
-    """The refusal of a body for which there is no room."""
+    """Count and return the refusal of a body for which there is no room."""
     count_refused("memory")
     return HttpProblem(503, DETAIL, close=True)
-
-
-def _size(body: Coming) -> int:
-    return body.size

@@ -1,294 +1,221 @@
-"""One connection of the HTTP server: aiohttp's, with deadlines, a place among others, and an orderly end."""
+"""One connection of the HTTP server: aiohttp's protocol, with deadlines and a place among others.
+
+It overrides what asyncio and aiohttp call on a protocol, and reads no private attribute of aiohttp.
+"""
 
 import asyncio
-import fcntl
+import errno
 import socket
-import sys
-import termios
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Any, cast
 
 import structlog
-from aiohttp import hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from aiohttp.web_protocol import _ErrInfo
+from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
+from aiohttp.http import HttpProcessingError
 
-from relay.receiving.admission import PEER
-from relay.receiving.framing import objection
-from relay.receiving.guard import PROBE_TIMEOUT, Guard
+from relay.receiving.guard import PEER, Guard
 from relay.receiving.peers import UNIX, peer_in
-from relay.receiving.problems import UNEXPECTED, problem
+from relay.receiving.problems import UNEXPECTED, location_of, problem
 
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 CROWDED = "relay has as many connections at present as it can take. Send it again."
+ONLY_CHUNKED = "The only Transfer-Encoding that is understood here is chunked, once and alone."
+TOO_OLD = "HTTP/1.0 has no Transfer-Encoding. Send HTTP/1.1, or a Content-Length."
 FORWARDED = "X-Forwarded-For"
 MOST_HEADERS = 32 * 1024  # bytes of all headers together: memory that a stranger gets before anything is known of it
+TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take, and one read give, four times as many
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
-TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
-SLOW_HEADERS = 1.0  # seconds after which whoever has sent half a request's headers may be evicted as if idle
-SLOW_FORM = 1.0  # and whoever has sent half of a form that anybody may send
 
 log = structlog.get_logger(__name__)
 
 
-class HeadersTooLarge(HttpProcessingError):
-    """More headers than any sender needs, and than relay keeps."""
-
-    code = 431
-
-
 class GuardedConnection(web.RequestHandler):
-    """One connection. Its deadline runs from the first byte of a request, or from connecting, to the last header.
+    """One connection. Headers have a deadline from connecting, or from their first byte; so have unread answers.
 
-    Another one is for those who do not read their answers: aiohttp waits for them as long as they like. Meanwhile no
-    more of what they ask for is read. What the kernel has taken for them counts as unread until it is acknowledged: it
-    takes megabytes, which small answers fill in minutes or never.
+    Until its headers are complete it is idle. What the kernel holds for a client that does not read, the kernel gives
+    up (TCP_USER_TIMEOUT).
     """
-
-    __slots__ = (
-        "_acknowledged", "_asking_since", "_body", "_clock", "_idle_from", "_owed_nothing_since", "_received",
-        "_unacknowledged_since", "_wire", "answering", "guard", "held", "owner", "peer", "unread_since",
-        "waiting_since",
-    )  # fmt: skip
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
-        self._msg_queue_resume_size = 0  # more requests are read when those that have come are answered
-        self._clock = guard.clock
-        self._asking_since = inf  # a part of a request's headers is there
-        self._body: StreamReader = EMPTY_PAYLOAD  # of the last request that was taken up
-        self._received = 0  # bytes of it
-        self._owed_nothing_since = inf
         self.guard = guard
         self.peer = UNIX
-        self.owner = ""  # whose share of the places it counts to
+        self.owner = self.obstacle = ""
         self.answering = False
-        self.held = 0  # bytes of a body
-        self.waiting_since = inf  # for headers
-        self.unread_since = inf  # an answer, or the end of the connection
-        self._unacknowledged_since = inf  # bytes that the kernel has taken, of which none was acknowledged since
-        self._acknowledged = 0
-        self._idle_from = inf
-
-    @property
-    def idle_since(self) -> float:
-        if self._owed_nothing_since < inf:
-            return self._owed_nothing_since if self._clock() - self._owed_nothing_since > SLOW_FORM else inf
-        if self._waiter is None or self._waiter.done() or self.unread_since < inf:
-            return inf  # not only while it is answered: a request may have been taken up this moment
-        if self._asking_since < inf:
-            return self._asking_since if self._clock() - self._asking_since > SLOW_HEADERS else inf
-        return self._idle_from
-
-    def unheard(self) -> bool:
-        """Whether something has come that is not read yet: under load, most of a request's way is there."""
-        return self._in_kernel(termios.FIONREAD)
-
-    def _in_kernel(self, queue: int) -> bool:
-        """Return whether the socket's queue of this ioctl holds any bytes."""
-        try:
-            size = fcntl.ioctl(self._wire.get_extra_info("socket").fileno(), queue, bytes(4))
-        except (AttributeError, OSError, ValueError):  # it is closed, or the system does not say
-            return False
-        return any(size)
-
-    def _bytes_acknowledged(self) -> int:
-        """Return the bytes that the peer has acknowledged since it connected (tcpi_bytes_acked of Linux's TCP_INFO)."""
-        try:
-            info = self._wire.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128)
-            return int.from_bytes(info[120:128], sys.byteorder)
-        except (AttributeError, OSError):  # it is closed, or the system does not say
-            return 0
+        self.idle_since = self.waiting_since = self.unread_since = inf
+        self._held = 0  # bytes of a body, until it is answered
+        self._body = EMPTY_PAYLOAD  # of the last request
+        self._received = 0  # bytes of the request under way
+        self._tail: bytes | None = b""  # the last bytes of headers that are not complete; None once they are
+        self._wire: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = cast("asyncio.Transport", transport)  # uvloop's own is no subclass
         self.peer = peer_in(transport.get_extra_info("peername"))
         self.owner = self.guard.owner(self.peer)
-        if obstacle := self.guard.enter(self):
-            self._refuse(obstacle)
+        if reason := self.guard.enter(self):
+            self._count_refusal(reason)
+            self._wire.abort()
             return
         super().connection_made(transport)
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
-        self._wire.set_write_buffer_limits(high=1, low=0)  # so that all of an answer is awaited, to its last byte
-        self.waiting_since = self._idle_from = self._clock()
+        wire = transport.get_extra_info("socket")
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
+        if wire.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(self.guard.write_timeout * 1000))
+        self.waiting_since = self.idle_since = self.guard.clock()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.guard.leave(self)
+        if isinstance(exc, OSError) and exc.errno == errno.ETIMEDOUT:
+            self._give_up("answer", self.guard.write_timeout)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if data and not self.answering and self._asking_since == inf and self._body.is_eof():
-            self._asking_since = self._clock()
-            self.waiting_since = min(self.waiting_since, self._asking_since)
-            self._received = 0
         self._received += len(data)
+        if data and self._tail is not None and self._body.is_eof():
+            self._await_headers(data)
         super().data_received(data)
-        if self._received > MOST_HEADERS:
-            self._weigh()
-        if self._messages and self._waiter is None and not self._buffer_paused:
-            self._pause_reading_for_buffer()  # an answer is under way: what comes behind it has to wait outside
+        if self.answering and not self._body.is_eof():
+            size = self._body.total_bytes
+            if self._received - size > MOST_HEADERS + CHUNKING * size:  # headers may also follow a body in chunks
+                self._refuse_headers()
 
-    def _weigh(self) -> None:
-        """Give up a request of which too much is no body: headers, those that follow a body in chunks among them."""
-        if len(self._messages) > (not self.answering) or self._reading_paused or self._buffer_paused:
-            return  # it is what comes behind it, or not all of it is read
-        waiter = self._waiter if self._waiter and not self._waiter.done() else None
-        body = self._messages[0][1] if self._messages else self._body if self.answering else EMPTY_PAYLOAD
-        if not (waiter or self._messages or self.answering):
-            return  # the rest of what was refused, which is read and forgotten
-        if self._received - body.total_bytes <= MOST_HEADERS + CHUNKING * body.total_bytes:
-            return
-        if self.answering:
-            self.guard.given_up("headers")
-            self.guard.lines.warning(log, "request.malformed", peer=self.peer, reason=TOO_MUCH)
-            self._wire.abort()
-            return
-        self._messages.clear()
-        self._messages.append((_ErrInfo(HeadersTooLarge.code, HeadersTooLarge(), ""), EMPTY_PAYLOAD))
-        if waiter:
-            waiter.set_result(None)
+    def _await_headers(self, data: bytes) -> None:
+        if not self._tail:
+            if not (data := data.lstrip(b"\r\n")):
+                return
+            self.waiting_since = min(self.waiting_since, self.guard.clock())
+            self.guard.rest(self)
+        data = (self._tail or b"") + data
+        end = data.find(b"\r\n\r\n")
+        if self._received - (len(data) - end if end >= 0 else 0) > MOST_HEADERS:
+            self._wire.write(_raw(problem(431, TOO_MUCH)))
+            self._refuse_headers()
+        elif end >= 0:  # it is a request now, which its handler takes up soon
+            self._tail = None
+            self.guard.idle.pop(self, None)
+        else:
+            self._tail = data[-3:]
+
+    def _refuse_headers(self) -> None:
+        self.guard.given_up("headers")
+        self.guard.lines.warning(log, "request.malformed", peer=self.peer, reason=TOO_MUCH)
+        self.force_close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self.unread_since = self._clock()
+        self.unread_since = self.guard.clock()
 
     def resume_writing(self) -> None:
         self.unread_since = inf
         super().resume_writing()
 
-    def begin(self, body: StreamReader) -> None:
-        """The headers are complete; from here the handler watches the time."""
-        self._body = body
-        self._asking_since, self.answering = inf, True
-        self.guard.answering += 1
-        self.waiting_since = inf
+    def begin(self, request: web.BaseRequest) -> str:
+        """Take up a request, whose handler watches the time from here. Return the reason where it has to be a probe."""
+        self._body, self._tail = request.content, None
+        self.answering, self.waiting_since = True, inf
+        return self.guard.begin(self)
 
     def end(self) -> None:
         """The answer is made; nothing is awaited until it is on its way."""
-        self.answering = False
-        self._received = 0
-        self._idle_from = self._clock()
-        guard = self.guard
-        if self.held:
-            guard.bodies.give_back(self.held)
-            self.held = 0
-        guard.answering -= 1
-        guard.admission.all_busy = False
-        guard.changed.set()
+        self.answering, self._received, self._tail, self.idle_since = False, 0, b"", self.guard.clock()
+        self.guard.bodies.give_back(self._held)
+        self._held = 0
+        self.guard.end(self)
 
     def hold(self, size: int) -> None:
-        """So many bytes more of a body, until the request is answered. Raises HttpProblem if there is no room."""
-        self.guard.bodies.take(size, self.held + size)
-        self.held += size
-
-    @contextmanager
-    def owed_nothing(self) -> Iterator[None]:
-        """A body is awaited of somebody of whom nothing is known: where places are short, its own may be taken."""
-        self._owed_nothing_since = self._clock()
-        try:
-            yield
-        finally:
-            self._owed_nothing_since = inf
+        """Count so many bytes more of a body, until the request is answered. HttpProblem if there is no room."""
+        self.guard.bodies.take(size, self._held + size)
+        self._held += size
 
     def close_if_idle(self) -> None:
-        if self._asking_since == inf and not self.answering and not self._messages:
+        if self in self.guard.idle and not self._tail:
             self.force_close()
 
-    def handle_error(
-        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
-    ) -> web.StreamResponse:
-        super().handle_error(request, status, exc, message)  # logs, and raises if an answer has begun
-        if isinstance(exc, HeadersTooLarge):
-            return problem(exc.code, TOO_MUCH, close=True)
-        if isinstance(exc, HttpProcessingError):
-            return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
-        return problem(503, UNEXPECTED, close=True)
-
-    def evict(self, obstacle: str) -> None:
-        if obstacle:
-            self._refuse(obstacle)
-            return
+    def evict(self) -> None:
         self.guard.evicted.inc()
-        idle = round(self._clock() - self.idle_since, 1)
-        self.guard.lines.warning(log, "connection.evicted", peer=self.peer, idle=idle, limit=self.guard.admission.most)
+        idle = round(self.guard.clock() - self.idle_since, 1)
+        self.guard.lines.warning(log, "connection.evicted", peer=self.peer, idle=idle, limit=self.guard.most)
         self._wire.abort()  # nothing is on its way, and TLS would wait for an answer to its farewell
 
     def give_up_if_late(self, now: float) -> None:
-        if self.unread_since == inf and self._wire.is_closing():
-            self.unread_since = now  # the end of the last answer is still on its way
-        patience = PROBE_TIMEOUT if self in self.guard.admission.reserved else self.guard.header_timeout
-        # A sender that is busy acknowledges an answer with its next request, so there is always one of the last.
-        before, self._acknowledged = self._acknowledged, self._bytes_acknowledged()
-        read_more = self._acknowledged != before or not self._in_kernel(termios.TIOCOUTQ)
-        self._unacknowledged_since = inf if read_more else min(self._unacknowledged_since, now)
-        if now - self.waiting_since > patience:
-            self._give_up("headers", patience)
-        elif now - min(self.unread_since, self._unacknowledged_since) > self.guard.write_timeout:
+        if now - self.waiting_since > self.guard.header_timeout:
+            self._give_up("headers", self.guard.header_timeout)
+        elif now - self.unread_since > self.guard.write_timeout:
             self._give_up("answer", self.guard.write_timeout)
 
     def _give_up(self, awaited: str, seconds: float) -> None:
-        self.waiting_since = self.unread_since = self._unacknowledged_since = inf
+        self.waiting_since = self.unread_since = inf
         self.guard.given_up(awaited)
         self.guard.lines.warning(log, "connection.too_slow", peer=self.peer, awaited=awaited, seconds=seconds)
         self._wire.abort()
 
-    def crowded_out(self) -> web.Response:
-        """What it is answered if it has a place of the reserve, and asks for more than a probe."""
-        self._say_refused(self.guard.admission.reserved[self])
+    def crowded_out(self, reason: str) -> web.Response:
+        """Answer a request for more than a probe, while there is no place for it."""
+        self._count_refusal(reason)
         return problem(503, CROWDED, close=True)
 
-    def _refuse(self, obstacle: str) -> None:
-        self._say_refused(obstacle)
-        self._wire.abort()
+    def _count_refusal(self, reason: str) -> None:
+        limit = self.guard.share if reason == PEER else self.guard.most
+        self.guard.refused(reason)
+        self.guard.lines.warning(log, "connection.refused", reason, peer=self.peer, reason=reason, limit=limit)
 
-    def _say_refused(self, obstacle: str) -> None:
-        limit = self.guard.admission.share if obstacle == PEER else self.guard.admission.most
-        self.guard.refused(obstacle)
-        self.guard.lines.warning(log, "connection.refused", obstacle, peer=self.peer, reason=obstacle, limit=limit)
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        _status: int = 500,
+        exc: BaseException | None = None,
+        _message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer in place of aiohttp, whose answer and log line quote the request."""
+        self.log_exception(exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun, and cannot become another")
+        if isinstance(exc, HttpProcessingError):
+            return problem(400, "This is not a valid HTTP/1.1 request.", close=True)
+        return problem(503, UNEXPECTED, close=True)
+
+    def log_exception(self, *_args: Any, exc_info: BaseException | None = None, **_options: Any) -> None:
+        if isinstance(exc_info, ConnectionError):
+            return  # the client is gone, which is nobody's fault
+        event = "request.malformed" if isinstance(exc_info, HttpProcessingError) else "request.failed"
+        source_line = location_of(exc_info) if exc_info else ""
+        self.guard.lines.warning(log, event, peer=self.peer, error=type(exc_info).__name__, place=source_line)
 
 
 def client_of(request: web.BaseRequest) -> str:
-    """Who sent a request: the peer, or whom a trusted proxy says that it speaks for. For the log; never raises."""
+    """Return the peer of a request, or the address that a trusted proxy names. For the log; never raises."""
     connection = request.protocol
     if not isinstance(connection, GuardedConnection):
         return peer_in(request.transport and request.transport.get_extra_info("peername"))
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
-def owed_nothing(request: web.BaseRequest) -> AbstractContextManager[None]:
-    """While its body is awaited: see GuardedConnection."""
+def by_trusted_proxy(request: web.BaseRequest) -> bool:
+    """Return whether the peer itself is a trusted proxy, so that its own headers count."""
     connection = request.protocol
-    return connection.owed_nothing() if isinstance(connection, GuardedConnection) else nullcontext()
-
-
-def _unasked(request: web.BaseRequest) -> bool:
-    """Whether its sender waits to be asked for a body that nobody wants: what it sends next may be that or no more."""
-    return hdrs.EXPECT in request.headers and not request.content.is_eof()
+    return isinstance(connection, GuardedConnection) and connection.peer in connection.guard.proxies
 
 
 def watched(answer: Answer) -> Answer:
+    """Wrap the handler of a server, around all middlewares, in what a connection must know of its requests."""
+
     async def tracked(request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         if not isinstance(connection, GuardedConnection):
             return await answer(request)
-        connection.begin(request.content)
-        admission = connection.guard.admission
-        admitted = not admission.reserved or admission.promote(connection)
+        guard, reason = connection.guard, connection.begin(request)
         try:
-            if refusal := objection(request):
-                connection.guard.lines.warning(
-                    log, "request.malformed", peer=connection.peer, reason="Transfer-Encoding"
-                )
+            if refusal := _ambiguous(request):
+                guard.lines.warning(log, "request.malformed", peer=connection.peer, reason="Transfer-Encoding")
                 response: web.StreamResponse = refusal
-            elif admitted or request.path in connection.guard.probes:
-                response = await answer(request)
+            elif reason and request.path not in guard.probes:
+                response = connection.crowded_out(reason)
             else:
-                response = connection.crowded_out()
+                response = await answer(request)
         except web.HTTPException as error:  # raised before the middlewares: an Expect header nobody knows
             if error.status < 400:
                 raise
@@ -297,8 +224,33 @@ def watched(answer: Answer) -> Answer:
             response = problem(417)
         finally:
             connection.end()
-        if connection.guard.leaving or not admitted or (response.status >= 400 and _unasked(request)):
+        if guard.leaving or reason or (response.status >= 400 and _unasked(request)):
             response.force_close()
         return response
 
     return tracked
+
+
+def _ambiguous(request: web.BaseRequest) -> web.Response | None:
+    """Refuse a request whose body could be read in two ways (RFC 9112, section 6.1); None for all others.
+
+    Proxies on the way may not read it as aiohttp does, which takes every coding before `chunked` for none.
+    """
+    if hdrs.TRANSFER_ENCODING not in request.headers:
+        return None
+    if request.version < HttpVersion11:
+        return problem(400, TOO_OLD, close=True)
+    codings = [coding.strip(" \t").lower() for coding in request.headers.getall(hdrs.TRANSFER_ENCODING)]
+    return None if codings == ["chunked"] else problem(501, ONLY_CHUNKED, close=True)
+
+
+def _unasked(request: web.BaseRequest) -> bool:
+    """Return whether its sender waits to be asked for a body: what it sends next may be that or no more."""
+    return hdrs.EXPECT in request.headers and not request.content.is_eof()
+
+
+def _raw(response: web.Response) -> bytes:
+    """Return an answer to what is no request yet."""
+    lines = {**response.headers, "Content-Length": f"{len(body := response.text or '')}", "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {response.status} {response.reason}\r\n{head}\r\n{body}".encode()

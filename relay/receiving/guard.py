@@ -1,30 +1,45 @@
-"""What the connections of a listener share: their places, their deadlines, their memory, their lines in the log.
+"""Limits that the connections of a listener share: places, deadlines, memory for bodies, lines in the log.
 
-Deadlines are looked at together, in sweeps: a timer for each request would cost more than its headers.
+When all places are taken, the connection that has been idle longest is closed for a new one. A few places beyond
+`most` keep a busy relay from looking dead: whoever comes then is answered a probe, or 503.
 """
 
 import asyncio
 import contextlib
 import ctypes
+import resource
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import structlog
+
 from relay import metrics
-from relay.receiving import admission
-from relay.receiving.admission import Admission
 from relay.receiving.bodies import Bodies
 from relay.receiving.peers import UNIX, Proxies, owner_of
 from relay.receiving.problems import RateLimitedLog
 
+MOST = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
+SHARE = 64
+RESERVE = 16
+PEER, FULL = "peer", "full"  # why there is no place: this address has enough, or all are taken
 PROBES = frozenset({"/healthz", "/readyz"})
 BUFFERED = 2**17  # bytes that a connection may hold beside its body
+KEPT = 224  # files for Redis, Slack, mail servers, the log and the processes beside this one
+FEWEST = 16
 LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
-PROBE_TIMEOUT = 2.0  # seconds for the headers of those who have a place of the reserve
+
+log = structlog.get_logger(__name__)
 
 
-class Connection(admission.Connection, Protocol):
+class Connection(Protocol):
+    owner: str  # the address whose share it counts to; '' for none
+    obstacle: str  # why it may ask for probes alone
+
+    def evict(self) -> None: ...
+
     def give_up_if_late(self, now: float) -> None: ...
 
     def close_if_idle(self) -> None: ...
@@ -32,29 +47,30 @@ class Connection(admission.Connection, Protocol):
 
 @dataclass(eq=False)
 class Guard:
-    """Made for one listener, or shared by several: `listener` is what the metrics call it.
+    """The limits of one listener; `listener` is its name in the metrics. Times are seconds."""
 
-    Times are seconds: until a request's headers are there, between two requests, and until an answer is read.
-    """
-
+    most: int = MOST
+    share: int = SHARE  # connections of one address, once half of all places are taken
+    reserve: int = RESERVE
     header_timeout: float = 10.0
     idle_timeout: float = 75.0
     write_timeout: float = 20.0
-    admission: Admission = field(default_factory=Admission)
     bodies: Bodies = field(default_factory=Bodies)
     proxies: Proxies = field(default_factory=Proxies)
-    unshared: Proxies = field(default_factory=Proxies)  # whose connections are many people's, beside those of proxies
-    probes: frozenset[str] = PROBES  # what those of the reserve may ask
+    unshared: Proxies = field(default_factory=Proxies)  # addresses without a share, beside those of proxies
+    probes: frozenset[str] = PROBES  # answered also while all places are busy
     listener: str = "public"
     clock: Callable[[], float] = time.monotonic
     leaving: bool = False  # every answer is the last one of its connection
     connections: set[Connection] = field(default_factory=set)
-    answering: int = 0  # also to those who have hung up meanwhile
-    changed: asyncio.Event = field(default_factory=asyncio.Event)  # one of the two has become less
+    idle: dict[Connection, None] = field(default_factory=dict)  # of these; the one that is idle longest comes first
+    answering: int = 0  # requests, also of clients that have hung up meanwhile
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  # a connection or a request has ended
 
     def __post_init__(self) -> None:
         self.lines = RateLimitedLog(self.clock)
-        self._most = 0  # connections since memory was returned
+        self._owned: Counter[str] = Counter()
+        self._peak = 0  # connections since memory was returned
         self._open = metrics.connections.labels(self.listener)
         self.evicted = metrics.connections_evicted.labels(self.listener)
         self.refused = metrics.Prepared(metrics.connections_refused, self.listener)
@@ -65,24 +81,57 @@ class Guard:
         return not self.connections and not self.answering
 
     def owner(self, peer: str) -> str:
-        """Whose share of the places a connection of this peer counts to; '' if to nobody's."""
+        """Return the address whose share a connection of this peer counts to; '' for none."""
         return "" if peer == UNIX or peer in self.proxies or peer in self.unshared else owner_of(peer)
 
     def enter(self, connection: Connection) -> str:
-        """Let it in, or say why not."""
-        if obstacle := self.admission.enter(connection):
-            return obstacle
+        """Give it a place, if need be that of an idle one. Return the reason where it gets none."""
+        owner, count = connection.owner, len(self.connections)
+        over = bool(owner) and count >= self.most // 2 and self._owned[owner] >= self.share
+        full = count >= self.most + self.reserve
+        if over or full:
+            victim = next((idle for idle in self.idle if not over or idle.owner == owner), None)
+            if victim:
+                self.leave(victim)  # now, and not when its socket is closed: it is to make room
+                victim.evict()
+            elif full:
+                return PEER if over else FULL
+            else:
+                connection.obstacle = PEER
         self.connections.add(connection)
-        self._most = max(self._most, len(self.connections))
+        self._owned[owner] += 1
+        self._peak = max(self._peak, len(self.connections))
+        self.rest(connection)
         return ""
 
+    def rest(self, connection: Connection) -> None:
+        """From now on it is idle, unless it is gone."""
+        self.idle.pop(connection, None)
+        if connection in self.connections:
+            self.idle[connection] = None
+
+    def begin(self, connection: Connection) -> str:
+        """Count a request of it. Return the reason where it may only be a probe."""
+        self.idle.pop(connection, None)
+        self.answering += 1
+        return connection.obstacle or (FULL if self.answering > self.most else "")
+
+    def end(self, connection: Connection) -> None:
+        self.answering -= 1
+        self.rest(connection)
+        self.changed.set()
+
     def leave(self, connection: Connection) -> None:
-        self.admission.leave(connection)
-        self.connections.discard(connection)
+        if connection in self.connections:
+            self.connections.discard(connection)
+            self.idle.pop(connection, None)
+            self._owned[connection.owner] -= 1
+            if not self._owned[connection.owner]:
+                del self._owned[connection.owner]
         self.changed.set()
 
     async def sweep(self) -> None:
-        """Until it is cancelled: give up who is late, at the latest a tenth of its time, or a second, after that."""
+        """Until cancelled: close who is late, at the latest a tenth of its time, or a second, after that."""
         while True:
             await asyncio.sleep(min(1.0, self.header_timeout / 10))
             self.look(self.clock(), [*self.connections])
@@ -91,12 +140,11 @@ class Guard:
         """One sweep. Gauges are set here, where they cost no request anything."""
         for connection in connections:
             connection.give_up_if_late(now)
-        self.admission.all_busy = False  # who sends its headers slowly becomes idle by time alone
         self._open.set(len(self.connections))
         metrics.body_bytes.set(self.bodies.used)
-        given_back = self.bodies.peak - self.bodies.used + BUFFERED * (self._most - len(self.connections))
+        given_back = self.bodies.peak - self.bodies.used + BUFFERED * (self._peak - len(self.connections))
         if given_back >= LARGE:
-            self.bodies.peak, self._most = self.bodies.used, len(self.connections)
+            self.bodies.peak, self._peak = self.bodies.used, len(self.connections)
             release_free_memory()
 
 
@@ -105,3 +153,23 @@ def release_free_memory() -> None:
     where their bodies were refused unread. It takes up to 20 ms."""
     with contextlib.suppress(AttributeError):  # of glibc alone
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def affordable(connections: int, allowed: int | None = None) -> int:
+    """Return so many connections, or as many as fit below the limit of open files, with a warning.
+
+    Above the limit the system would refuse Redis and Slack as well as strangers. `allowed`: the limit, if it is known.
+    """
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if allowed is None else allowed
+    fitting = connections if soft == resource.RLIM_INFINITY else max(FEWEST, soft - KEPT)
+    if fitting >= connections:
+        return connections
+    log.warning(
+        "connections.limited",
+        max_connections=connections,
+        possible=fitting,
+        open_files=soft,
+        advice=f"raise the limit of open files to {connections + KEPT} (ulimit -n, LimitNOFILE= of systemd, --ulimit "
+        f"nofile= of Docker), or set server.max_connections to {fitting}",
+    )
+    return fitting

@@ -7,11 +7,10 @@ from aiohttp import web
 
 from relay.errors import CannotListen
 from relay.receiving.admin import MAX_CONNECTIONS, OWN_MACHINE, SHARE, URGENT
-from relay.receiving.admission import Admission
 from relay.receiving.guard import Guard
 from relay.receiving.peers import Proxies
 from relay.receiving.renewal import Certificates
-from relay.receiving.server import Direct, GuardedRunner, serve
+from relay.receiving.server import GuardedRunner, serve
 
 WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
 
@@ -31,11 +30,10 @@ class Listeners:
         certificates: Certificates,
         *,
         guard: Guard,
-        direct: Direct,
         reuse_port: bool = False,
     ) -> Self:
-        """Listen with these applications on these hosts and ports (0: any free one); `guard`, `direct` and `reuse_port`
-        are the world's, as in `serve`. Proxies are trusted on both.
+        """Listen with these applications on these hosts and ports (0: any free one); `guard` and `reuse_port` are
+        the world's. Proxies are trusted on both.
 
         CannotListen if one address is not to be had; then there is neither.
         """
@@ -49,7 +47,7 @@ class Listeners:
 
         second = await listen(OPERATORS, *operators, guard=operators_guard(guard.proxies))
         try:  # the last, for from here on events come
-            return cls(await listen(WORLD, *world, guard=guard, direct=direct, reuse_port=reuse_port), second)
+            return cls(await listen(WORLD, *world, guard=guard, reuse_port=reuse_port), second)
         except BaseException:
             await second.cleanup(0.0)
             raise
@@ -57,8 +55,9 @@ class Listeners:
 
 def operators_guard(proxies: Proxies) -> Guard:
     """That of the operators' listener."""
-    admission = Admission(MAX_CONNECTIONS, share=SHARE)
-    return Guard(admission=admission, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators")
+    return Guard(
+        most=MAX_CONNECTIONS, share=SHARE, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators"
+    )
 
 
 def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:

@@ -3,17 +3,22 @@
 The world hears no more than yes or no. Why, and all the rest, is for operators, who have a listener of their own.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from math import inf
+from typing import Generic, TypeVar
 
 from aiohttp import web
 
 from relay import metrics
 from relay.receiving import openapi
-from relay.receiving.remembered import Remembered
 
+PERIOD = 1.0  # seconds
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
-BESIDES = web.AppKey("besides", openapi.Besides)  # what operators are served that describes itself
+BESIDES = web.AppKey("besides", tuple[openapi.Address, ...])  # what operators are served that describes itself
+Answer = TypeVar("Answer")
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
 """
@@ -28,6 +33,30 @@ class Readiness:
 
 
 STOPPING = Readiness(ready=False, checks={"server": "stopping"})
+
+
+class Remembered(Generic[Answer]):
+    """Ask a question once a period, however many ask it. Whoever comes meanwhile waits; errors are not remembered."""
+
+    def __init__(
+        self,
+        ask: Callable[[], Awaitable[Answer]],
+        period: float = PERIOD,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask = ask
+        self._period = period
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self._asked_at = -inf
+        self._answers: list[Answer] = []  # the last one
+
+    async def __call__(self) -> Answer:
+        async with self._turn:
+            if self._clock() - self._asked_at >= self._period:
+                self._answers = [await self._ask()]
+                self._asked_at = self._clock()
+            return self._answers[0]
 
 
 class Probes:
@@ -51,7 +80,7 @@ class Probes:
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
-            more = request.app.get(BESIDES, openapi.NOTHING)
+            more = request.app.get(BESIDES, ())
             return web.json_response(openapi.document(public, served - public, self._public_url, more))
 
         return [

@@ -95,6 +95,13 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
     return answer
 
 
+async def label(_request: web.Request, response: web.StreamResponse) -> None:
+    """Set the headers of all of relay's answers: an `on_response_prepare` signal."""
+    response.headers["Server"] = HEADERS["Server"]  # aiohttp would tell its version, and Python's
+    for header, value in HEADERS.items():
+        response.headers.setdefault(header, value)
+
+
 def failed(lines: "RateLimitedLog", error: Exception) -> None:
     """Count and log a fault of ours."""
     metrics.unexpected_errors.inc()

@@ -2,8 +2,6 @@
 
 Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
 event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
-
-What depends on the configuration alone is made when it is read (`_Entrance`).
 """
 
 import json
@@ -11,9 +9,8 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
@@ -22,25 +19,20 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
-from relay.domain.parsing import parse
-from relay.domain.reach import Reach
 from relay.domain.strict_json import decode
-from relay.errors import HandlingFailed, InvalidEvent, InvalidSignature, NoRoom, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, request_body
-from relay.receiving.answers import answer, label
-from relay.receiving.bodies import count_refused
+from relay.receiving.configured_source import Configured, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.early import Early
-from relay.receiving.freshness import check_age
 from relay.receiving.identity import EventIdentity
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.reach import reaches
 from relay.receiving.refusals import Refusals, reason_of
-from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import verify, verify_unread
+from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
 
@@ -48,36 +40,16 @@ OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
     415: "unsupported", 422: "invalid", 429: "rate_limited", 503: "unavailable",
 }  # fmt: skip
-UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NOT_DURABLE = "The event could not be made durable. Send it again: it is told once."
 NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
 FAULT = "fault"  # what a body is kept for that relay itself failed on
-WEBHOOKS = "/webhooks/"
+JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 log = structlog.get_logger(__name__)
-
-
-class _Entrance:
-    """A source as it is configured now, with the bytes of its secrets, what it may say, and its counters."""
-
-    def __init__(self, name: str, source: Source, reach: Reach | None) -> None:
-        self.name, self.source, self.reach = name, source, reach
-        self.typed = source.signature.scheme == "none"
-        # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
-        dated = SCHEMES[source.signature.scheme].dated
-        self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
-        self.read: Callable[..., Event] = reach.read if reach else parse
-        self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
-        self.count = metrics.Prepared(metrics.events, name)
-        self.verified = metrics.Prepared(metrics.signatures_verified, name)
-        self.acknowledged = metrics.ack_seconds.of(name)
-        metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
-        metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
 
 class Receiver:
@@ -111,7 +83,7 @@ class Receiver:
         refusals: Refusals | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        self._entrances: Mapping[str, _Entrance] = {}
+        self._configured: Mapping[str, Configured] = {}
         self.sources = sources
         self.probes = Probes(readiness, registry, public_url)
         self._ingest = ingest
@@ -121,7 +93,6 @@ class Receiver:
         self._body_timeout = body_timeout
         self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
-        self._answering: Any = answering()  # it asks nothing of a request
         self._outage = outage or Outage(clock)
         self._early = early or Early()
         self.refusals = refusals or Refusals(clock)
@@ -129,64 +100,51 @@ class Receiver:
 
     @property
     def sources(self) -> Mapping[str, Source]:
-        return {name: entrance.source for name, entrance in self._entrances.items()}
+        return {name: configured.source for name, configured in self._configured.items()}
 
     @sources.setter
     def sources(self, sources: Mapping[str, Source]) -> None:
         reach_of = reaches(sources)
-        self._entrances = {name: _Entrance(name, source, reach_of[name]) for name, source in sources.items()}
+        self._configured = {name: Configured(name, source, reach_of[name]) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", f"{WEBHOOKS}{{source}}", self._routed, expect_handler=request_body.expect_later),
+            web.route("*", "/webhooks/{source}", self.receive, expect_handler=request_body.expect_later),
             *self.probes.routes(),
         ]
 
-    def takes(self, method: str, path: str) -> bool:
-        """Whether a request is to one of the sources, spelled plainly, so that it may be given to `receive` itself."""
-        return method == hdrs.METH_POST and path.startswith(WEBHOOKS) and _name_in(path) in self._entrances
-
-    async def receive(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a request that it `takes`: as the application would, which is left out.
-
-        An event costs a tenth of what the ways through aiohttp's application, its middlewares and its answers cost.
-        """
-        return label(await self._answering(request, self._received))
-
-    async def _received(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await self._receive(request, _name_in(request.path_qs))
-
-    async def _routed(self, request: web.Request) -> web.StreamResponse:
-        return await self._receive(request, request.match_info["source"])
-
-    async def _receive(self, request: web.BaseRequest, name: str) -> web.StreamResponse:
-        """One event in. The order of the steps is part of the promise: see the module's docstring."""
-        began, entrance = time.perf_counter(), self._entrances.get(name)
-        if request.method == hdrs.METH_OPTIONS and entrance and (permission := _permission(request, entrance)):
-            return web.Response(headers=permission)
+    async def receive(self, request: web.Request) -> web.StreamResponse:
+        """Take one event. The order of the steps is part of the promise: see the module's docstring."""
+        began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
+        if request.method == hdrs.METH_OPTIONS and configured:
+            origin = request.headers.get("WebHook-Request-Origin", "")
+            if permission := handshakes.permission(origin, configured.source.rate_limit):
+                return web.Response(headers=permission)
         span: Accepting | None = None
         try:
-            signed, entrance = await self._verified(request, entrance)
+            signed, configured = await self._verified(request, configured)
             if challenge := handshakes.challenge(signed):
-                entrance.count("challenge")
+                configured.count("challenge")
                 return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
             if self._tracing is not None:
                 parents = signed.headers.get("traceparent", ())
-                span = self._tracing.accepting(entrance.name, parents, time.perf_counter() - began)
-            event, accepted = await self._ingested(signed, entrance, span)
+                span = self._tracing.accepting(configured.name, parents, time.perf_counter() - began)
+            event, accepted = await self._ingested(signed, configured, span)
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
-            outcome = self._refused(request, refusal, entrance.name if entrance else "")
+            outcome = self._refused(request, refusal, configured.name if configured else "")
             if span is not None:
                 span.end(outcome)
             raise
         if span is not None:
             span.end(accepted.status, event=event.name)
-        entrance.count(accepted.status)
-        entrance.acknowledged.observe(time.perf_counter() - began)
+        configured.count(accepted.status)
+        configured.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-        return answer(request, 202 if accepted.status == "accepted" else 200, body.encode())
+        return web.Response(
+            status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers={"Content-Type": JSON}
+        )
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count it and say it; what it is counted as."""
@@ -206,40 +164,40 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.BaseRequest, entrance: _Entrance | None) -> tuple[SignedRequest, _Entrance]:
+    async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
         """The request, once it is known to be genuine and may be read, and what it came by."""
-        if entrance is None:
+        if configured is None:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        _expect_plain_json(request, typed=entrance.typed)
-        headers, token = request_body.Headers(request), _query_token(request)
+        request_body.expect_plain_json(request, typed=configured.typed)
+        headers, token = request_body.header_lines(request), request_body.query_token(request)
         body = request_body.whole(request, most=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
-            self._verify(SignedRequest(b"", headers, token), entrance, unread=True)
+            configured.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
             body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, headers, token)
-        self._verify(signed, entrance)
-        if entrance.source.rate_limit:
-            self._admit(entrance.name, entrance.source.rate_limit)
-        return signed, entrance
+        configured.verify(signed, self._clock())
+        if configured.source.rate_limit:
+            self._admit(configured.name, configured.source.rate_limit)
+        return signed, configured
 
     async def _ingested(
-        self, signed: SignedRequest, entrance: _Entrance, span: Accepting | None
+        self, signed: SignedRequest, configured: Configured, span: Accepting | None
     ) -> tuple[Event, Accepted]:
-        name, source = entrance.name, entrance.source
+        name, source = configured.name, configured.source
         try:
             identity = EventIdentity.of(source.signature.scheme, signed)
         except ValueError as error:
             raise HttpProblem(400, f"{error}") from error
         try:
             try:
-                event = self._parse(signed, identity, entrance)
+                event = self._parse(signed, identity, configured)
                 if span is not None:
                     event = replace(event, trace=span.context)
-                if entrance.reach is None:
+                if configured.reach is None:
                     return event, await self._ingest(event)
-                ingest = partial(self._ingest, event, reach=entrance.reach)
+                ingest = partial(self._ingest, event, reach=configured.reach)
                 return event, await self._early.patiently(ingest)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
@@ -252,42 +210,21 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _verify(self, signed: SignedRequest, entrance: _Entrance, *, unread: bool = False) -> None:
-        """With `unread`, only refuse what no body could make genuine."""
-        signature = entrance.source.signature
-        try:
-            key = (verify_unread if unread else verify)(
-                signature.scheme,
-                signed,
-                entrance.secrets,
-                header=signature.header or None,
-                tolerance=signature.tolerance,
-                now=self._clock(),
-            )
-        except InvalidSignature as error:
-            metrics.signatures_refused.labels(entrance.name).inc()
-            if unread:
-                count_refused("unsigned")
-            challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
-            raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
-        if key is not None:
-            entrance.verified(key)
-
     def _admit(self, name: str, limit: RateLimit) -> None:
         if wait := self._limiter.wait(name, limit, self._clock()):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
 
-    def _parse(self, signed: SignedRequest, identity: EventIdentity, entrance: _Entrance) -> Event:
-        now, source = datetime.fromtimestamp(self._clock(), UTC), entrance.source
+    def _parse(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> Event:
+        now, source = datetime.fromtimestamp(self._clock(), UTC), configured.source
         try:
             with handling():
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
-                event = entrance.read(document, source=entrance.name, received_at=now, default_event=source.event,
+                event = configured.read(document, source=configured.name, received_at=now, default_event=source.event,
                                       platform=source.platform, raw=signed.body, **ids)  # fmt: skip
-                if entrance.oldest is not None:
-                    check_age(event, entrance.oldest)
+                if configured.oldest is not None:
+                    check_age(event, configured.oldest)
                 return event
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
@@ -296,9 +233,8 @@ class Receiver:
         self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, kind: str
     ) -> str:
         headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
-        quarantine_id = await self._quarantine(
-            name, signed.body, headers | identity.headers, reason, fault=kind == FAULT
-        )
+        headers |= identity.headers
+        quarantine_id = await self._quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
 
@@ -307,41 +243,5 @@ def make_app(receiver: Receiver) -> web.Application:
     """The application for `relay.receiving.server.serve`; other parts may add their routes before it is served."""
     app = web.Application(middlewares=[answering()])
     app.add_routes(receiver.routes())
-    app.on_response_prepare.append(_label)
+    app.on_response_prepare.append(label)
     return app
-
-
-async def _label(_request: web.Request, response: web.StreamResponse) -> None:
-    label(response)
-
-
-def _name_in(path: str) -> str:
-    """The source that a path names, which begins with WEBHOOKS; none of which has a `%` or a `/` in its name."""
-    return path[len(WEBHOOKS) :].partition("?")[0]
-
-
-def _permission(request: web.BaseRequest, entrance: _Entrance) -> Mapping[str, str]:
-    return handshakes.permission(request.headers.get("WebHook-Request-Origin", ""), entrance.source.rate_limit)
-
-
-def _expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
-    """Compressed bodies are refused unread, so there is nothing to explode. No content type means JSON.
-
-    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
-    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
-    """
-    headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
-        if encodings - {"", "identity"}:
-            raise HttpProblem(415, "Send the body without a content encoding.")
-    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
-        raise HttpProblem(415, "Send the body as application/json.")
-    if typed and not media:
-        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
-
-
-def _query_token(request: web.BaseRequest) -> str | None:
-    tokens = request.query.getall("token", []) if request.rel_url.raw_query_string else ()
-    return tokens[0] if len(tokens) == 1 else None

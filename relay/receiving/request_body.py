@@ -2,12 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from relay.receiving.bodies import Bodies, count_refused
+from relay.receiving.bodies import Bodies, Coming, count_refused, no_memory
 from relay.receiving.connection import GuardedConnection
 from relay.receiving.problems import HttpProblem
 
@@ -15,7 +14,7 @@ SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seco
 
 
 def whole(request: web.BaseRequest, *, most: int) -> bytes | None:
-    """The body, if it came with its headers, as nearly all do; None: it has to be waited for. Raises HttpProblem."""
+    """Return the body if it came with its headers, as nearly all do; None: it has to be waited for. HttpProblem."""
     content, connection = request.content, request.protocol
     if not content.is_eof() or content.exception() is not None:
         return None
@@ -27,7 +26,7 @@ def whole(request: web.BaseRequest, *, most: int) -> bytes | None:
 
 
 async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: int = SLOWEST) -> bytes:
-    """The whole body, counted as it comes: its length may be left out, and is never believed. Raises HttpProblem.
+    """Return the whole body, counted as it comes: its length may be left out, and is never believed. HttpProblem.
 
     `most` is in bytes, `slowest` in bytes a second: a body has `seconds`, and as many more as what has come of it takes
     at that rate. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
@@ -53,15 +52,26 @@ async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: 
 async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: int) -> bytes:
     connection = request.protocol
     guarded = connection if isinstance(connection, GuardedConnection) else None
-    size, begun = 0, asyncio.get_running_loop().time()
-    with (guarded.guard.bodies if guarded else Bodies(sys.maxsize)).coming() as coming:
-        async with coming.waiting(seconds) as deadline:
+    bodies = guarded.guard.bodies if guarded else Bodies(sys.maxsize)
+    began, size = asyncio.get_running_loop().time(), 0
+    coming = Coming(asyncio.timeout(seconds))
+    bodies.coming.add(coming)
+    try:
+        async with coming.deadline as deadline:
             async for piece in request.content.iter_any():
                 size += len(piece)
                 _check_size(size, most)
-                coming.add(piece)
-                deadline.reschedule(begun + seconds + size / slowest)
-        body = coming.joined()
+                bodies.add(coming, piece)
+                deadline.reschedule(began + seconds + size / slowest)
+        body = b"".join(coming.pieces)
+    except TimeoutError:
+        if coming.aborted:
+            raise no_memory() from None
+        raise
+    finally:
+        bodies.release(coming)
+    if coming.aborted:  # at the very moment when it was complete
+        raise no_memory()
     if guarded:
         guarded.hold(len(body))
     return body
@@ -71,27 +81,37 @@ async def expect_later(_request: web.Request) -> None:
     """An `expect_handler` that lets `read` ask for the body, once nothing else speaks against the request."""
 
 
-class Headers(Mapping[str, Sequence[bytes]]):
-    """All header lines by their name in small letters, as bytes: what signatures are made of."""
+def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
+    """Return all header lines by their name in small letters, as bytes: what signatures are made of."""
+    lines: dict[str, list[bytes]] = {}
+    for name, line in request.raw_headers:
+        lines.setdefault(name.decode("latin-1").lower(), []).append(line.strip(b" \t"))
+    return lines
 
-    def __init__(self, request: web.BaseRequest) -> None:
-        self._lines = request.headers  # as text, in which each byte that is no UTF-8 stands for itself
 
-    def __getitem__(self, name: str) -> list[bytes]:
-        return [line.encode("utf-8", "surrogateescape").strip(b" \t") for line in self._lines.getall(name)]
+def expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
+    """Refuse what is no JSON by its headers; no content type means JSON.
 
-    def get(self, name: str, default: Any = ()) -> Any:
-        lines = self._lines.getall(name, None)
-        return default if lines is None else [line.encode("utf-8", "surrogateescape").strip(b" \t") for line in lines]
+    Compressed bodies are refused unread, so there is nothing to explode.
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._lines
+    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
+    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
+    """
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
+        if encodings - {"", "identity"}:
+            raise HttpProblem(415, "Send the body without a content encoding.")
+    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
+        raise HttpProblem(415, "Send the body as application/json.")
+    if typed and not media:
+        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name.lower() for name in self._lines))
 
-    def __len__(self) -> int:
-        return len({*self})
+def query_token(request: web.BaseRequest) -> str | None:
+    tokens = request.query.getall("token", []) if request.rel_url.raw_query_string else ()
+    return tokens[0] if len(tokens) == 1 else None
 
 
 def _check_size(size: int, most: int) -> None:

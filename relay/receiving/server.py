@@ -1,41 +1,23 @@
-"""The HTTP server: aiohttp's, with the patience and the silence that it lacks.
-
-aiohttp waits for ever for a request's headers, and answers and logs malformed ones with their own bytes and a
-traceback. Here every connection has a deadline, there are only so many, and malformed requests cost one line a second.
-When it stops, aiohttp drops what has come of a body; here whatever was begun is read and answered.
-"""
+"""The HTTP server: aiohttp's, with the limits of a guard and an end that answers what has begun."""
 
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
-import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.http_parser import RawRequestMessage
 
-from relay.receiving.accepting import BACKLOG, Accepting
 from relay.receiving.connection import GuardedConnection, watched
 from relay.receiving.guard import Guard
-from relay.receiving.peers import address_of
-from relay.receiving.problems import RateLimitedLog, location_of
 
+BACKLOG = 4096  # waiting to be accepted: a crowd delays others by milliseconds, a full queue by seconds
 MAX_HANDSHAKES = 100  # of TLS at a time, which are no connections yet
+PAUSE = 0.1  # seconds after an accept that failed: no file is free, or the client is gone
 CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is over
-
-log = structlog.get_logger(__name__)
-
-
-class Direct(Protocol):
-    """Answers some requests by itself, as the application would."""
-
-    def takes(self, method: str, path: str) -> bool: ...
-
-    async def receive(self, request: web.BaseRequest) -> web.StreamResponse: ...
 
 
 async def serve(
@@ -48,27 +30,21 @@ async def serve(
     linger: float = 2.0,
     grace: float = 30.0,
     guard: Guard | None = None,
-    direct: Direct | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
     """Listen on host and port (0: any free one), or on a unix socket; `runner.addresses` says where.
 
-    What `direct` takes goes there at once, and not through the application. With a `context` it speaks TLS alone.
-
-    `guard` bounds what all of it may take. Times are seconds: for the rest of a refused body, and, in
-    `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
+    With a `context` it speaks TLS alone. `guard` bounds what all of it may take. Times are seconds: for the rest of a
+    refused body, and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
     """
     loop, guard = asyncio.get_running_loop(), guard or Guard()
-    runner = GuardedRunner(app, guard, grace)
+    runner = web.AppRunner(app, shutdown_timeout=CUT_OFF)
     await runner.setup()
     server = runner.server
     if server is None:
         raise RuntimeError("aiohttp's runner was set up without a server")
-    if direct:
-        _shorten(server, direct)
     server.request_handler = watched(server.request_handler)
-    logger = logging.Logger("relay.receiving.server")
-    logger.addHandler(_Quiet(guard.lines))
+    logger = logging.Logger("relay.receiving.server")  # without a handler: what matters comes by log_exception
 
     def connect() -> GuardedConnection:
         return GuardedConnection(
@@ -82,43 +58,31 @@ async def serve(
             connect, client, ssl=context, ssl_handshake_timeout=guard.header_timeout, ssl_shutdown_timeout=linger
         )
 
-    async def listen() -> asyncio.Server | Accepting:
-        if unix_path is not None:
-            return await loop.create_unix_server(connect, unix_path)
-        bound = await loop.create_server(
-            connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
-        )
-        return Accepting(bound, shake, min(MAX_HANDSHAKES, guard.admission.most)) if context else bound
-
     try:
-        await _Site(runner, listen).start()
+        listening: asyncio.Server | _TlsServer
+        if unix_path is not None:
+            listening = await loop.create_unix_server(connect, unix_path)
+        else:
+            listening = await loop.create_server(
+                connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
+            )
+        if context:
+            listening = _TlsServer(listening, shake, min(MAX_HANDSHAKES, guard.most))
     except BaseException:
         await runner.cleanup()
         raise
-    return runner
+    return GuardedRunner(runner, listening, guard, grace)
 
 
-def _shorten(server: web.Server, direct: Direct) -> None:
-    """Ask the application for nothing that goes past it, not even for a request of its kind."""
-    make, through = server.request_factory, server.request_handler
+class GuardedRunner:
+    """A server that listens, and closes no connection in the middle of a request."""
 
-    def made(message: RawRequestMessage, *rest: Any) -> web.BaseRequest:
-        if direct.takes(message.method, message.path):
-            payload, protocol, writer, task = rest
-            return web.BaseRequest(message, payload, protocol, writer, task, protocol._loop)
-        return make(message, *rest)
-
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        return await (direct.receive if type(request) is web.BaseRequest else through)(request)
-
-    server.request_factory, server.request_handler = made, answer
-
-
-class GuardedRunner(web.AppRunner):
-    """aiohttp's runner, which closes no connection in the middle of a request."""
-
-    def __init__(self, app: web.Application, guard: Guard, grace: float) -> None:
-        super().__init__(app, shutdown_timeout=CUT_OFF)
+    def __init__(
+        self, runner: web.AppRunner, listening: "asyncio.Server | _TlsServer", guard: Guard, grace: float
+    ) -> None:
+        self.addresses: list[Any] = [listening_socket.getsockname() for listening_socket in listening.sockets]
+        self._runner = runner
+        self._listening = listening
         self._guard = guard
         self._grace = grace
         self._sweeping = asyncio.create_task(guard.sweep())
@@ -126,17 +90,19 @@ class GuardedRunner(web.AppRunner):
     def leave(self) -> None:
         """Let every answer from now on say that its connection ends there: the next request goes elsewhere.
 
-        New connections are taken as before, and idle ones stay open: who keeps one may be about to use it.
+        New connections are accepted as before, and idle ones stay open: a client that keeps one may be about to use it.
         """
         self._guard.leaving = True
 
     async def cleanup(self, grace: float | None = None) -> None:
-        """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left."""
+        """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left.
+
+        aiohttp's own end drops what is still to come of a body.
+        """
         self.leave()
-        for site in self.sites:
-            await site.stop()
+        self._listening.close()
         await asyncio.sleep(0)  # a request that has come is no idle connection
-        for connection in [*self._guard.connections]:
+        for connection in [*self._guard.idle]:
             connection.close_if_idle()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._grace if grace is None else grace):
@@ -144,38 +110,50 @@ class GuardedRunner(web.AppRunner):
                     self._guard.changed.clear()
                     await self._guard.changed.wait()
         self._sweeping.cancel()
-        await super().cleanup()
+        await self._runner.cleanup()
 
 
-class _Quiet(logging.Handler):
-    """Takes what aiohttp would log in full, and says that it happened."""
+class _TlsServer:
+    """Accept connections that begin with TLS. asyncio sets no limit to those that have not shaken hands yet.
 
-    def __init__(self, lines: RateLimitedLog) -> None:
-        super().__init__()
-        self._lines = lines
+    Only `most` shake hands at a time. Of more, the one that has been at it for longest is let go: it takes an honest
+    client two round trips.
+    """
 
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, ConnectionError):
-            return  # whoever asked is gone, which is no fault of anybody here
-        event = "request.malformed" if isinstance(error, HttpProcessingError) else "request.failed"
-        peer = address_of(next(iter(record.args), "")) if isinstance(record.args, tuple) else ""
-        self._lines.warning(
-            log, event, peer=peer, error=type(error).__name__, place=location_of(error) if error else ""
-        )
+    def __init__(self, bound: asyncio.Server, shake: Callable[[socket.socket], Awaitable[None]], most: int) -> None:
+        """`bound` does not serve, and is closed: only its addresses are taken over."""
+        self.sockets = [socket.socket(fileno=os.dup(address.fileno())) for address in bound.sockets]
+        bound.close()
+        self._shake = shake
+        self._most = most
+        self._shaking: dict[asyncio.Task[None], None] = {}  # in the order in which they came
+        for listening in self.sockets:
+            listening.setblocking(False)
+            listening.listen(BACKLOG)
+        self._accepting = [asyncio.create_task(self._accept(listening)) for listening in self.sockets]
 
+    def close(self) -> None:
+        """Accept no more, and let go who is not in yet."""
+        for task in (*self._accepting, *self._shaking):
+            task.cancel()
+        for listening in self.sockets:
+            listening.close()
 
-class _Site(web.BaseSite):
-    """A listening socket that the runner closes first when it is cleaned up."""
+    async def _accept(self, listening: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = await asyncio.get_running_loop().sock_accept(listening)
+            except OSError:
+                await asyncio.sleep(PAUSE)
+                continue
+            if len(self._shaking) >= self._most:
+                longest = next(iter(self._shaking))
+                del self._shaking[longest]
+                longest.cancel()
+            task = asyncio.create_task(self._begin(client))
+            self._shaking[task] = None
+            task.add_done_callback(lambda done: self._shaking.pop(done, None))
 
-    def __init__(self, runner: web.AppRunner, listen: Callable[[], Awaitable[asyncio.Server | Accepting]]) -> None:
-        super().__init__(runner)
-        self._listen = listen
-
-    @property
-    def name(self) -> str:
-        return "relay"
-
-    async def start(self) -> None:
-        await super().start()
-        self._server = await self._listen()  # type: ignore[assignment] # aiohttp asks for its sockets, and closes it
+    async def _begin(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # a stranger that does not speak TLS, or hangs up
+            await self._shake(client)

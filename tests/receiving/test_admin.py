@@ -4,7 +4,6 @@ import pytest
 from pydantic import SecretStr
 
 from relay.receiving.access import Admin, is_loopback
-from relay.receiving.admission import Admission
 from relay.receiving.guard import Guard
 from tests.support.front import receiving
 
@@ -84,7 +83,7 @@ async def test_the_name_of_the_configuration_is_answered_too() -> None:
 
 
 async def test_senders_take_no_connection_from_operators() -> None:
-    async with receiving(guard=Guard(admission=Admission(most=0, share=1, reserve=0))) as front:
+    async with receiving(guard=Guard(most=0, share=1, reserve=0)) as front:
         refused = await front.sender().exchange(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
         reply = await front.operator("/readyz?verbose")
 

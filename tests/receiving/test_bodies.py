@@ -7,7 +7,6 @@ import pytest
 
 from relay.receiving.bodies import Bodies
 from relay.receiving.guard import Guard
-from relay.receiving.problems import HttpProblem
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, count, receiving
 from tests.support.patience import patience
@@ -15,25 +14,6 @@ from tests.support.sender import SECRET, endlessly, read_reply, slowly
 from tests.support.waiting import until
 
 EVENT = json.dumps(body()).encode()
-
-
-async def test_the_biggest_that_is_still_coming_makes_room_for_what_is_smaller() -> None:
-    bodies = Bodies(1000)
-
-    with bodies.coming() as big, bodies.coming() as small:
-        big.add(bytes(600))
-        small.add(bytes(300))
-        bodies.take(200)
-
-        assert (big.displaced, small.displaced) == (True, False)
-        assert bodies.used == small.size + 200
-        with pytest.raises(HttpProblem, match="more at present"):
-            big.add(b"x")
-        with pytest.raises(HttpProblem, match="more at present"):
-            big.joined()
-        with pytest.raises(HttpProblem):
-            bodies.take(500)  # nothing that is bigger is left
-    assert bodies.used == 200
 
 
 async def test_what_fits_nowhere_is_refused_and_asked_to_come_again() -> None:

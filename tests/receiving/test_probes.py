@@ -1,5 +1,7 @@
 """What is served beside events: health, readiness, metrics, the front page and the OpenAPI document."""
 
+from typing import Any
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
@@ -9,7 +11,7 @@ from relay.receiving.probes import Probes, Readiness
 from relay.receiving.receiver import OUTCOMES, make_app
 from tests.support.events import body
 from tests.support.front import Front, receiving
-from tests.support.schemas import check_openapi
+from tests.support.schemas import check_openapi, faults_by
 
 ADDRESSES = {
     "/",
@@ -106,7 +108,20 @@ def test_the_openapi_document_is_valid_with_every_address() -> None:
     assert everything["servers"] == [{"url": "https://relay.example.com"}]
 
 
-def test_the_openapi_document_knows_every_answer() -> None:
-    answers = openapi.document(ADDRESSES)["paths"]["/webhooks/{source}"]["post"]["responses"]
+async def test_the_openapi_document_knows_what_senders_send_and_are_answered(front: Front) -> None:
+    described = openapi.document(ADDRESSES)
+    post = described["paths"]["/webhooks/{source}"]["post"]
 
-    assert answers.keys() == {"200", "202", *(f"{status}" for status in OUTCOMES)}
+    def schema(content: dict[str, Any]) -> dict[str, Any]:
+        [media] = content.values()
+        return {**media["schema"], "components": described["components"]}
+
+    accepted, refused = await front.sender().post(body()), await front.sender().post({"operation": {"a": 1}})
+
+    assert post["responses"].keys() == {"200", "202", *(f"{status}" for status in OUTCOMES)}
+    assert faults_by(schema(post["requestBody"]["content"]), body()) == []
+    assert faults_by(schema(post["requestBody"]["content"]), {"operation": {"a": 1}}) != []
+    for reply in (accepted, refused):
+        [media] = post["responses"][f"{reply.status}"]["content"]
+        assert reply.headers["content-type"].partition(";")[0] == media
+        assert faults_by(schema(post["responses"][f"{reply.status}"]["content"]), reply.document) == []

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.receiving.remembered import Remembered
+from relay.receiving.probes import Remembered
 from tests.support.clock import Clock
 
 

@@ -14,11 +14,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from relay.receiving.admission import Admission
-from relay.receiving.certificates import validity
 from relay.receiving.guard import Guard
 from relay.receiving.renewal import Certificates
-from relay.receiving.tls import Tls, context, ending, ends, faults, warnings
+from relay.receiving.tls import Tls, context, ending, ends, faults, validity, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.events import body
 from tests.support.front import Front, receiving
@@ -240,7 +238,7 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), guard=Guard(admission=Admission(most=2))) as (front, _):
+    async with served(tls(server), guard=Guard(most=2)) as (front, _):
         place = front.runner.addresses[0][:2]
         idle = [await asyncio.open_connection(*place) for _ in range(5)]
 

@@ -110,7 +110,7 @@ async def receiving(
         body_timeout=body_timeout,
     )
     guard = guard or Guard()
-    options = {"linger": 0.1, "grace": 5.0, "direct": receiver, "guard": guard, **server}
+    options = {"linger": 0.1, "grace": 5.0, "guard": guard, **server}
     app = make_app(receiver)
     runner = await serve(app, "127.0.0.1", 0, **options)
     operators = await serve(make_admin_app(receiver.probes, admin, app), "127.0.0.1", 0, grace=5.0)

@@ -18,6 +18,7 @@ from relay.domain.deliveries import Delivery
 from relay.domain.tokens import issue, redeem
 from relay.errors import InvalidSignature
 from relay.metrics import REGISTRY
+from relay.receiving.guard import Guard
 from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
 from relay.store import Store
@@ -109,14 +110,13 @@ async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     unsubscribe = Unsubscribe(suppressions, keys, lambda: address[0], clock, audit=AuditTrail(store.redis))
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(unsubscribe.routes())
-    runner = await serve(app, "127.0.0.1", 0, grace=1.0)
+    guard = Guard()
+    runner = await serve(app, "127.0.0.1", 0, grace=1.0, guard=guard)
     host, port = runner.addresses[0][:2]
     address[0] = f"http://{host}:{port}/"
     try:
-        server = runner.server
-        assert server
         link = await unsubscribe.link(delivery(), "en")
-        yield Page(address[0], link, suppressions, keys, unsubscribe, lambda: server.connections)
+        yield Page(address[0], link, suppressions, keys, unsubscribe, lambda: [*guard.connections])
     finally:
         await runner.cleanup()
 

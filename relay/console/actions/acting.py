@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.desk import Desk
 from relay.store.audit import Act
 
@@ -10,7 +10,7 @@ from relay.store.audit import Act
 class Acting:
     """What is done inside is in `relay audit`, with who does it. StoreUnavailable: nothing is done."""
 
-    def __init__(self, desk: Desk, who: Who) -> None:
+    def __init__(self, desk: Desk, who: Identity) -> None:
         self._desk = desk
         self._who = who
 

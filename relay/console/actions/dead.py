@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, model_validator
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.questions import Name, When, seconds_of
@@ -89,7 +89,7 @@ BLOCKED = {  # by whether some were replayed, and there are more
 }
 
 
-async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
+async def replay(desk: Desk, form: DeadForm, who: Identity) -> Done:
     blockers = Blockers(desk.store, desk.admin, desk.config(), desk.clock())
     stay, wait = Counter[str](), Counter[str]()
 
@@ -113,14 +113,14 @@ async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
     return await _act(desk, form, who, REPLAY, step, notes=notes)
 
 
-async def drop(desk: Desk, form: DeadForm, who: Who) -> Done:
+async def drop(desk: Desk, form: DeadForm, who: Identity) -> Done:
     return await _act(desk, form, who, DROP, desk.admin.drop)
 
 
 async def _act(
     desk: Desk,
     form: DeadForm,
-    who: Who,
+    who: Identity,
     verb: _Verb,
     step: Callable[[list[str]], Awaitable[int]],
     *,

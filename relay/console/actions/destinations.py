@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from relay.config import Config
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.questions import Name
@@ -55,7 +55,7 @@ class AllowForm(Form):
     address: Name
 
 
-async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
+async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
     try:
         await pauses.pause(
             OperatorPauses(desk.store),
@@ -73,7 +73,7 @@ async def pause(desk: Desk, form: PauseForm, who: Who) -> Done:
     return Done(said("%(name)s is paused: what is for it waits."), {"name": form.name})
 
 
-async def resume(desk: Desk, form: ResumeForm, who: Who) -> Done:
+async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
         left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).remaining(form.name)
         if left:
@@ -82,7 +82,7 @@ async def resume(desk: Desk, form: ResumeForm, who: Who) -> Done:
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
 
 
-async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
+async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = desk.config(), Trials(desk.store)
     destination = config.destinations.get(form.name)
@@ -123,7 +123,7 @@ async def send_trial(desk: Desk, form: TrialForm, who: Who) -> Done:
     return Done(text, values, refused=not trial.reached)
 
 
-async def allow(desk: Desk, form: AllowForm, who: Who) -> Done:
+async def allow(desk: Desk, form: AllowForm, who: Identity) -> Done:
     """Take it off the list of those who are not written to any more, where another entry of it may stay."""
     suppressions = Suppressions(desk.store)
     async with Acting(desk, who)("suppressed remove", form.destination, address=form.address) as act:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.questions import Name, Silenced
@@ -34,7 +34,7 @@ class ExpireForm(Form):
     id: Name
 
 
-async def add(desk: Desk, form: SilenceForm, who: Who) -> Done:
+async def add(desk: Desk, form: SilenceForm, who: Identity) -> Done:
     config = desk.config()
     fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in form}
     try:
@@ -48,7 +48,7 @@ async def add(desk: Desk, form: SilenceForm, who: Who) -> Done:
     return Done(said("Silence %(id)s was added."), {"id": silence.id})
 
 
-async def expire(desk: Desk, form: ExpireForm, who: Who) -> Done:
+async def expire(desk: Desk, form: ExpireForm, who: Identity) -> Done:
     kept = SilenceList(desk.store)
     silence = next((row for row in await kept.all() if row.id == form.id), None)
     count = (await kept.held([form.id]))[form.id]

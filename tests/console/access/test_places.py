@@ -1,39 +1,39 @@
-"""Who keeps whom out of the operators' listener: nobody, with forms that come slowly or with many connections."""
+"""Places of the operators' listener, when somebody who is logged in takes all that they can with slow forms."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import pytest
 from aiohttp import ClientSession, TCPConnector
 
 from relay.receiving.admin import MAX_CONNECTIONS
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import operators_guard
-from relay.receiving.peers import Proxies, network
+from relay.receiving.peers import Proxies
 from relay.store import Store
+from tests.support.auth import TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
-from tests.support.doors import USERS, Browser, Served, console, served
-from tests.support.patience import patience
 from tests.support.waiting import until
 
-SLOW_LOGIN = (
-    b"POST /console/login HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n"
-    b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 40\r\n\r\nname=ja"
+SLOW_FORM = (
+    "POST /console/act HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\nCookie: {cookie}\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 40\r\n\r\nname=ja"
 )
 
 
 @asynccontextmanager
-async def slow_logins(here: Served, guard: Guard, peer: str, count: int) -> AsyncIterator[None]:
-    """So many of this address that are being read, as far as they are let in."""
+async def slow_forms(here: Served, guard: Guard, peer: str, count: int) -> AsyncIterator[None]:
+    """So many of this address, as far as they are let in."""
     address = urlsplit(here.url)
+    async with here.browser() as one:
+        cookie = next(iter((await one.log_in()).cookies.values())).partition(";")[0]
     writers = []
     for _ in range(count):
         _, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=(peer, 0))
-        writer.write(SLOW_LOGIN)
+        writer.write(SLOW_FORM.format(cookie=cookie).encode())
         writers.append(writer)
-    await until(lambda: guard.answering >= min(count, guard.admission.most // 2))
+    await until(lambda: len(guard.connections) >= min(count, guard.most // 2))
     try:
         yield
     finally:
@@ -44,49 +44,15 @@ async def slow_logins(here: Served, guard: Guard, peer: str, count: int) -> Asyn
 @asynccontextmanager
 async def browser(here: Served, peer: str) -> AsyncIterator[Browser]:
     async with ClientSession(connector=TCPConnector(local_addr=(peer, 0))) as session:
-        yield Browser(here.url, session)
+        yield Browser(here.url, session, here.store)
 
 
 async def test_one_address_keeps_nobody_else_out(store: Store, clock: Clock) -> None:
     guard = operators_guard(Proxies())
     async with (
-        served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, "127.0.9.1", MAX_CONNECTIONS + 8),
+        served(console(TOKENS), store, clock, guard=guard) as here,
+        slow_forms(here, guard, "127.0.9.1", MAX_CONNECTIONS + 8),
         browser(here, "127.0.9.2") as other,
     ):
         assert (await other.log_in()).status == 303
         assert [(await other.get(path)).status for path in ("/healthz", "/metrics")] == [200, 200]
-
-
-@pytest.mark.parametrize("trusted", [[], ["127.0.9.1"]], ids=["through a tunnel", "through a proxy"])
-async def test_forms_that_come_slowly_lose_their_places_where_these_are_short(
-    store: Store, clock: Clock, trusted: list[str]
-) -> None:
-    now = [1000.0]
-    guard = operators_guard(Proxies(map(network, trusted)))
-    guard.clock = lambda: now[0]
-    peer = trusted[0] if trusted else "127.0.0.1"
-    async with (
-        served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, peer, MAX_CONNECTIONS),
-        browser(here, peer) as other,
-    ):
-        await until(lambda: guard.answering == MAX_CONNECTIONS)
-        now[0] += 1.5
-        guard.admission.all_busy = False  # as each sweep says
-
-        assert (await asyncio.wait_for(other.log_in(), patience())).status == 303
-
-
-async def test_numbers_are_answered_where_all_places_are_taken(store: Store, clock: Clock) -> None:
-    guard = operators_guard(Proxies())
-    guard.clock = lambda: 1000.0  # no form is slow
-    async with (
-        served(console(USERS), store, clock, guard=guard) as here,
-        slow_logins(here, guard, "127.0.0.1", MAX_CONNECTIONS),
-        browser(here, "127.0.0.1") as other,
-    ):
-        await until(lambda: guard.answering == MAX_CONNECTIONS)
-        paths = ("/healthz", "/metrics", "/console/login")
-
-        assert [(await other.get(path)).status for path in paths] == [200, 200, 503]
