@@ -184,7 +184,7 @@ class Relay:
             )
             looking = self._self_monitoring(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
-            console = self._front.console(health, ingest, audit, store, watch)
+            console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
             presses, socket, routes = open_presses(coordinator, interactivity, outage, receives=self._receives)
@@ -194,7 +194,14 @@ class Relay:
             parts = (worker, *ticking) if self._delivers else ()
             loops = start(stack, (*parts, *looking, watch, collecting, ProcessFigures()))
             # Operators are asked to the end.
-            ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
+            ends = [
+                listeners.world.cleanup,
+                socket.aclose,
+                presses.aclose,
+                console.leave,
+                listeners.operators.cleanup,
+                console.commands.aclose,
+            ]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             socket.renew()
             self.started.set()
