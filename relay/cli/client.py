@@ -89,7 +89,7 @@ def post(path: str, **form: Any) -> dict[str, Any]:
     return answer
 
 
-def act(path: str, **form: Any) -> None:
+def perform(path: str, **form: Any) -> None:
     """Do something, and print what came of it; leave with 1 if nothing was done."""
     concluded(post(path, **form))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, act, get, printed
+from relay.cli.client import ClientCommand, get, perform, printed
 from relay.cli.groups import Group
 from relay.cli.options import visible
 from relay.cli.screen import rows_table, show, when
@@ -61,7 +61,7 @@ def send_now(name: str) -> None:
 
     Leaves with 1 if there is nothing to send.
     """
-    act("/digests/send", name=name)
+    perform("/digests/send", name=name)
 
 
 def _words(blocks: list[Mapping[str, Any]]) -> Iterator[str]:

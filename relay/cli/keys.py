@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from relay.cli.client import ClientCommand, act, get, printed
+from relay.cli.client import ClientCommand, get, perform, printed
 from relay.cli.formatting import print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, json_option
@@ -45,7 +45,7 @@ def rotate(keep: str, *, force: bool) -> None:
     Links in mails that were sent go on working for as long as --keep says. Where somebody else may have the key, say
     --keep 0: then no earlier key opens anything any more.
     """
-    act("/keys/rotate", keep=keep, force=force)
+    perform("/keys/rotate", keep=keep, force=force)
 
 
 @keys.command(short_help="Seal what was written before there was a redis.encryption_key.")

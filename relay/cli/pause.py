@@ -2,7 +2,7 @@
 
 import click
 
-from relay.cli.client import ClientCommand, act
+from relay.cli.client import ClientCommand, perform
 
 
 @click.command(cls=ClientCommand, short_help="Let what is for a destination wait.")
@@ -16,4 +16,4 @@ def pause(name: str, reason: str, lasts: str) -> None:
     What is being sent at this moment still goes out. A second pause takes the place of the first. To hold back new
     messages of some kinds only, see `relay silence`.
     """
-    act("/destinations/pause", name=name, reason=reason, lasts=lasts)
+    perform("/destinations/pause", name=name, reason=reason, lasts=lasts)

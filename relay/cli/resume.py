@@ -2,7 +2,7 @@
 
 import click
 
-from relay.cli.client import ClientCommand, act
+from relay.cli.client import ClientCommand, perform
 
 
 @click.command(cls=ClientCommand, short_help="End such a pause.")
@@ -10,4 +10,4 @@ from relay.cli.client import ClientCommand, act
 def resume(name: str) -> None:
     """End the pause of DESTINATION: what waits for it goes out, but for what has to wait for something broken, which is
     said. Leaves with 1 if nobody had paused it."""
-    act("/destinations/resume", name=name)
+    perform("/destinations/resume", name=name)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, act, concluded, get, post, printed
+from relay.cli.client import ClientCommand, concluded, get, perform, post, printed
 from relay.cli.groups import Group
 from relay.cli.screen import rows_table, show, when
 from relay.domain.silences import THEN
@@ -58,7 +58,7 @@ def add(**form: Any) -> None:
     or --until, at most 30 days later. Digests still come at their own time, and notices to relay's operators at once,
     unless --destination names theirs.
     """
-    act("/silences/add", **{name: [*value] if isinstance(value, tuple) else value for name, value in form.items()})
+    perform("/silences/add", **{name: [*value] if isinstance(value, tuple) else value for name, value in form.items()})
 
 
 @silence.command("list", cls=ClientCommand, short_help="List those that hold or will.")

@@ -2,7 +2,7 @@
 
 import click
 
-from relay.cli.client import ClientCommand, act, get, printed
+from relay.cli.client import ClientCommand, get, perform, printed
 from relay.cli.groups import Group
 from relay.cli.screen import rows_table, show, when
 
@@ -44,7 +44,7 @@ def list_() -> None:
 @destination_option
 def add(address: str, destination: str) -> None:
     """Write to this address no more, whatever the rules say."""
-    act("/suppressed/add", address=address, destination=destination or "*")
+    perform("/suppressed/add", address=address, destination=destination or "*")
 
 
 @suppressed.command(cls=ClientCommand, short_help="Write to this address again.")
@@ -55,4 +55,4 @@ def remove(address: str, destination: str) -> None:
 
     Whoever unsubscribed did so on purpose: ask them first.
     """
-    act("/destinations/allow", address=address, destination=destination)
+    perform("/destinations/allow", address=address, destination=destination)

@@ -23,6 +23,7 @@ from tests.support.patience import patience
 from tests.support.sender import read_reply
 from tests.support.serving import change, embedded, started
 from tests.support.stage import CONFIG, Surroundings, post
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
