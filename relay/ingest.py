@@ -146,7 +146,7 @@ class Ingest:
             kept = await self._store.kept(event)
             if kept:
                 with handling():
-                    kept = completed(kept, event).changed(job=event.job, compared=event.compared)
+                    kept = replace(completed(kept, event), job=event.job, compared=event.compared)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
@@ -205,7 +205,7 @@ class Ingest:
         facts = await self._known(event, event.own_id)
         spaces, as_sent, of_its_own = {event.own_id: facts.pop("space", "")}, event, facts
         if facts and not facts.get("original"):  # it has a message of its own by now
-            event = event.changed(original="")
+            event = replace(event, original="")
         if event.original and not facts:
             first = await self._known(event, event.original)
             spaces[event.original] = first.pop("space", "")
@@ -229,7 +229,7 @@ class Ingest:
         as_sent, batch, facts = event, await self._known(event, event.subject), dict[str, str]()
         spaces = {event.subject: batch.pop("space", "")}
         whose = Space.of_event(event).filled(Space.of(batch))
-        event = event.changed(platform=whose.platform, tenant=whose.tenant, project=whose.project)
+        event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project)
         if event.operation:
             facts = await self._known(event, event.own_id)
             spaces[event.own_id] = facts.pop("space", "")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import structlog
 
 from relay.domain.deliveries import Delivery
-from relay.domain.ends import End, earlier, of_runs
+from relay.domain.ends import End, before, of_runs
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import ended
@@ -64,7 +64,7 @@ class Past:
         if job is None or not (ends := await self._ends(job, over)):
             return event
         until = ended(event) if event.terminal else event.occurred_at.timestamp()
-        return replace(event, past=earlier(ends, own, until))
+        return replace(event, past=before(ends, own, until))
 
     async def _compared(self, event: Event) -> Event:
         """A digest with what is usual for the job of each row, in seconds. Where a template names jobs, rows do not say

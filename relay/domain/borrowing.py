@@ -5,7 +5,6 @@ of an outcome which says more completes the first (relay.domain.completion). So 
 """
 
 import re
-from functools import lru_cache
 from typing import Any
 
 from relay.domain.events import TEXTS, Document
@@ -67,7 +66,6 @@ def _unlinked(value: Any, names: frozenset[str]) -> Any:
     return value
 
 
-@lru_cache(maxsize=1024)  # documents of one platform have the same
 def _field(key: str) -> str:
     """The field's name as it may be shown; '' for one that holds an address by its name."""
     return "" if key.lower().removesuffix("s").endswith(LINKS) else _inert(key)

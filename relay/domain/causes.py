@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -28,7 +27,10 @@ def signature(error: Mapping[str, Any]) -> str:
     code, message = (
         value if isinstance(value, str) else "" if value is True else f"{value}" for value in (code, message)
     )
-    return _signature(code.strip(), message[:READ]) if code.strip() or message.strip() else ""
+    if not (code.strip() or message.strip()):
+        return ""
+    text = f"{code.strip()}\0{folded(message[:READ])}".encode("utf-8", "replace")
+    return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()
 
 
 def error_of(event: Event) -> Mapping[str, Any]:
@@ -53,9 +55,3 @@ def folded(message: str) -> str:
     for differs in (_QUOTED, _ADDRESS, _NUMBERED):
         message = differs.sub("#", message)
     return " ".join(message.casefold().split())
-
-
-@lru_cache(maxsize=1024)  # one cause often stops many runs
-def _signature(code: str, message: str) -> str:
-    text = f"{code}\0{folded(message)}".encode("utf-8", "replace")
-    return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()

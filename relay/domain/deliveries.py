@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from relay.domain.events import Event
-from relay.domain.values import immutable
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
@@ -158,7 +157,7 @@ class Target:
     failure_shown: bool = False  # of a run that completed: that it had failed was for this address as well
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The store's answer to accept.
 

@@ -50,8 +50,10 @@ class Comparison(NamedTuple):
 
 
 def before(ends: Sequence[End], run: str, moment: float) -> tuple[End, ...]:
-    """Those before this run's own end; while it goes on, before this moment. In the order of time."""
-    return earlier(of_runs(ends), run, moment)
+    """Return the ends before this run's own; while it goes on, before this moment. Oldest first."""
+    ordered = of_runs(ends)
+    until = next((end.ended for end in ordered if end.run == run), moment)
+    return tuple(end for end in ordered if end.ended <= until and end.run != run)
 
 
 def of_runs(ends: Sequence[End]) -> tuple[End, ...]:
@@ -63,14 +65,6 @@ def of_runs(ends: Sequence[End]) -> tuple[End, ...]:
     for end in ends:
         newest[end.run] = end.filled(newest[end.run]) if end.run in newest else end
     return tuple(sorted(newest.values(), key=attrgetter("ended")))
-
-
-def earlier(ends: tuple[End, ...], run: str, moment: float) -> tuple[End, ...]:
-    """`before`, of what `of_runs` gave; the very same where all of them are, so that what is worked out of them
-    (relay/domain/usual.py) is worked out once for many messages."""
-    until = next((end.ended for end in ends if end.run == run), moment)
-    kept = tuple([end for end in ends if end.ended <= until and end.run != run])
-    return ends if len(kept) == len(ends) else kept
 
 
 def iso(moment: float | None) -> str:

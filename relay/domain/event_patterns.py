@@ -1,6 +1,6 @@
 """Events by name, with `*` for any part of it: as rules and sources mean them. Pure."""
 
-from functools import lru_cache
+from fnmatch import fnmatchcase
 
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, WATCH_EVENTS
 
@@ -14,22 +14,9 @@ def fits(pattern: str, event: str) -> bool:
     `*` stands for any part of the name of an event that relay knows. Of an unknown event nobody can say whom it
     concerns, so it reaches only rules that name it.
     """
-    head, *middle = pattern.split("*")
-    if not middle or event not in KNOWN_EVENTS:
-        return pattern == event
-    tail = middle.pop()
-    position, end = len(head), len(event) - len(tail)
-    if position > end or not event.startswith(head) or not event.endswith(tail):
-        return False
-    for part in middle:
-        start = event.find(part, position, end)
-        if start < 0:
-            return False
-        position = start + len(part)
-    return True
+    return pattern == event or (event in KNOWN_EVENTS and fnmatchcase(event, pattern))
 
 
-@lru_cache(maxsize=1024)  # a large configuration repeats a few patterns
 def known_events(pattern: str) -> tuple[str, ...]:
     """The events that relay knows and this pattern fits."""
     return tuple(name for name in sorted(KNOWN_EVENTS) if fits(pattern, name))

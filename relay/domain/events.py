@@ -5,13 +5,12 @@ other field stays in `document`, where templates reach it under its own name.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 from relay.domain.declared import Declared, declared
 from relay.domain.ends import Comparison, End
-from relay.domain.values import immutable
 
 Document = Mapping[str, Any]
 
@@ -39,15 +38,7 @@ IMPLIED_STATUS = {
 _GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # they tell of something that is not over
 
 
-def _differs(part: object, values: Mapping[str, Any]) -> bool:
-    for name, value in values.items():
-        own = getattr(part, name)
-        if own is not value and own != value:
-            return True
-    return False
-
-
-@immutable
+@dataclass(frozen=True, slots=True)
 class Audience:
     """Whom the operation's `notifications` ask to tell and to call, as written there."""
 
@@ -56,7 +47,7 @@ class Audience:
     mentions: tuple[str, ...] = ()
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Operation:
     """The long-running thing, as far as one event tells of it. Empty or None means: not said."""
 
@@ -79,15 +70,11 @@ class Operation:
     def terminal(self) -> bool:
         return self.status in TERMINAL
 
-    def changed(self, **values: Any) -> "Operation":
-        """As `Event.changed`."""
-        return replace(self, **values) if _differs(self, values) else self
-
 
 TEXTS: Mapping[str, Declared] = declared(Operation, keyed=True)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Several operations submitted together."""
 
@@ -97,7 +84,7 @@ class Batch:
     document: Document = field(default_factory=dict)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Event:
     """One fact about one operation or batch, verified and parsed."""
 
@@ -137,10 +124,6 @@ class Event:
     def __post_init__(self) -> None:
         object.__setattr__(self, "about_batch", self.batch is not None and self.name.startswith("batch."))
         object.__setattr__(self, "status", self._status())
-
-    def changed(self, **values: Any) -> "Event":
-        """With these values; itself where it has them, as most events of a run do."""
-        return replace(self, **values) if _differs(self, values) else self
 
     def _status(self) -> str:
         """A terminal status in the document beats the event's name: a Timeout stays one."""

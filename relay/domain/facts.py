@@ -57,13 +57,16 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     operation, restarts = event.operation, 0
     if operation:
         run, restarts = number_run(event, remembered)
-        operation = operation.changed(
-            **{name: getattr(operation, name) or remembered.get(name, "") for name in LASTING},
+        lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
+        operation = replace(
+            operation,
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
             retry=run,
+            **lasting,
         )
     whose = Space.of_event(event).filled(Space.of(remembered))
-    return event.changed(
+    return replace(
+        event,
         operation=operation,
         restarts=restarts,
         platform=whose.platform,

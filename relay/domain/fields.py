@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import lru_cache
 
 from relay.domain.events import PRIORITIES, STATUSES, Document
 from relay.errors import InvalidEvent
 
 MAX_ID = 256
-LONGEST_TIME = 40  # characters of what is remembered
 _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
 
 
@@ -90,12 +88,7 @@ def time(value: object, path: str) -> datetime | None:
 
 def _read(text: str) -> datetime | None:
     try:
-        return _utc(text) if len(text) <= LONGEST_TIME else _utc.__wrapped__(text)
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-@lru_cache(maxsize=4096)  # all events of a run say when it began and when it should end
-def _utc(text: str) -> datetime:
-    parsed = datetime.fromisoformat(text)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from hashlib import sha256
-from json.encoder import encode_basestring as _text
 from typing import Any
 
 from relay.domain.events import IMPLIED_STATUS, WATCH_EVENTS, Event
@@ -12,25 +11,13 @@ from relay.domain.json_access import mapping
 # Where documents count what is done: an integer in one of these objects, or one of these fields of the operation.
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
-_encoded = json.JSONEncoder(ensure_ascii=False).encode  # made once
 
 
 def fingerprint(event: Event) -> str:
     """What happened, as text: equal facts count once."""
     whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
     space = [event.space(whose)] if event.space(whose) else []
-    return _listed([whose, event.name, event.status, _detail(event), event.retry, *space])
-
-
-def _listed(values: list[Any]) -> str:
-    """As JSON writes them, whose encoder is set up anew for each list: that takes longer than to write a short one."""
-    return f"[{', '.join([_text(value) if type(value) is str else _written(value) for value in values])}]"
-
-
-def _written(value: Any) -> str:
-    if type(value) is list:
-        return _listed(value)
-    return f"{value}" if type(value) is int else "null" if value is None else _encoded(value)
+    return json.dumps([whose, event.name, event.status, _detail(event), event.retry, *space], ensure_ascii=False)
 
 
 def _detail(event: Event) -> Any:

@@ -6,6 +6,7 @@ names nobody, and leads nowhere (relay.domain.borrowing).
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.domain.borrowing import borrowed, without_recipients
@@ -13,7 +14,6 @@ from relay.domain.events import TEXTS, Document, Event
 from relay.domain.json_access import rows
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
-from relay.domain.values import immutable
 from relay.errors import NotYetKnown, OutOfReach
 
 Facts = Mapping[str, str]
@@ -25,7 +25,7 @@ LIMIT = (
 )
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Reach:
     """What one source may say. Nothing listed is no limit.
 
@@ -109,8 +109,8 @@ class Reach:
         """A batch's event with the kind of its operation, which decides rules and mentions, as far as it is known."""
         if self.begins or event.operation is None:
             return event
-        kind = {name: member.get(name, "") for name, text in TEXTS.items() if text.condition}
-        return event.changed(operation=event.operation.changed(**kind))
+        kind: dict[str, Any] = {name: member.get(name, "") for name, text in TEXTS.items() if text.condition}
+        return replace(event, operation=replace(event.operation, **kind))
 
     @staticmethod
     def _same_platform(event: Event, facts: Facts) -> bool:

@@ -1,6 +1,7 @@
 """Which run of an operation an event is of: the platform counts retries, relay the starts after an outcome. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -69,8 +70,9 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
         ends[ends.index(recorded)] = recorded.completed(report)
     elif not ends or run > ends[-1].run:
         ends.append(report._replace(run=run, restarts=restarts))
-    return event.changed(
-        operation=event.operation.changed(retry=run),
+    return replace(
+        event,
+        operation=replace(event.operation, retry=run),
         restarts=restarts,
         compared=Comparison(
             before,

@@ -1,9 +1,11 @@
 """Silences: for a while nobody hears of what one means. What they say, and when they hold. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, NamedTuple, Self
+from fnmatch import fnmatchcase
+from typing import Any, Literal, NamedTuple
 
 from relay.domain.deliveries import Silenced
 
@@ -65,9 +67,6 @@ class Silence:
         """Those that it has, by name."""
         return {name: words for name in MATCHERS if (words := getattr(self, name))}
 
-    def changed(self, **values: Any) -> Self:
-        return replace(self, **values)
-
 
 class Hold(NamedTuple):
     """What becomes of a delivery: part of its silence's summary, sent by itself at its end, or never."""
@@ -120,25 +119,9 @@ def _times(silence: Silence, now: float) -> Checks:
     yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
 
 
-def parts_of(pattern: str) -> tuple[str, ...]:
-    """What stands between its stars, each of which stands for any part; capitals make no difference."""
-    return tuple(pattern.casefold().split("*"))
-
-
-def fits(parts: Sequence[str], text: str) -> bool:
-    """Whether a text, which `casefold` has been through, is what a pattern of these parts means."""
-    if len(parts) == 1:
-        return text == parts[0]
-    head, *middle, tail = parts
-    position, end = len(head), len(text) - len(tail)
-    if position > end or not text.startswith(head) or not text.endswith(tail):
-        return False
-    for part in middle:
-        start = text.find(part, position, end)
-        if start < 0:
-            return False
-        position = start + len(part)
-    return True
+def matches_pattern(pattern: str, text: str) -> bool:
+    """Return whether `*` in the pattern can stand for parts of the text so that they are equal, whatever their case."""
+    return fnmatchcase(text.casefold(), re.sub(r"[\[?]", r"[\g<0>]", pattern.casefold()))
 
 
 def dump(silence: Silence) -> str:
@@ -156,7 +139,7 @@ def load(id_: str, text: str, ends: float) -> Silence:
         if name in names
     }
     silence = Silence(id=id_, **values)
-    return silence if ends >= silence.until else silence.changed(ended=ends)
+    return silence if ends >= silence.until else replace(silence, ended=ends)
 
 
 def strongest(matching: Sequence[Silence]) -> Silence | None:

@@ -5,7 +5,7 @@ What states less than all three means the only operation that it can mean; where
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import replace
 from typing import NamedTuple
 
 from relay.domain.events import Event
@@ -31,7 +31,7 @@ class Space(NamedTuple):
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return space_text(*self)
+        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
 
     def may_be(self, other: "Space") -> bool:
         """Whether nothing that both state differs."""
@@ -52,9 +52,4 @@ NOWHERE = Space()  # nothing is said of whose an id is
 
 def placed(event: Event, spaces: Mapping[str, str]) -> Event:
     """The event with the name spaces of its ids, as the store keeps them: '' for the first that used an id."""
-    return event.changed(spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
-
-
-@lru_cache(maxsize=1024)  # there are few, and each is in many events
-def space_text(platform: str, tenant: str, project: str) -> str:
-    return json.dumps((platform, tenant, project), ensure_ascii=False, separators=(",", ":"))
+    return replace(event, spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})

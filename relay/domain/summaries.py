@@ -9,7 +9,6 @@ names of the first that failed).
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from statistics import median
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +26,6 @@ FAILED = ("Failed", "Timeout")
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
 DAILY = timedelta(days=6)  # a window up to this long is called daily
 SHOWN_DAYS = 7
-REMEMBERED = 200  # characters of a text that is cleaned once and remembered
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
            "project": 128, "failing": 160}  # fmt: skip
 FAILING = 3  # members of a batch that are named
@@ -280,12 +278,7 @@ def _started(*documents: Document) -> str:
 
 
 def _in_utc(text: str) -> str:
-    """The time that it says; nothing if that is none."""
-    return _read_time(text) if len(text) <= REMEMBERED else _read_time.__wrapped__(text)
-
-
-@lru_cache(maxsize=1024)  # all events of a run say when it began
-def _read_time(text: str) -> str:
+    """Return the time in UTC; '' if it is none."""
     moment = _moment(text)
     return moment.isoformat() if moment else ""
 
@@ -294,17 +287,10 @@ def _number(document: Document, *keys: str) -> float | None:
     return next((value for key in keys if (value := finite(document.get(key))) is not None), None)
 
 
-def _text(value: object, most: int) -> str:
+def _text(value: object, limit: int) -> str:
     """One line of at most so many characters that Redis can keep."""
-    if not isinstance(value, str):
-        return ""
-    return _line(value, most) if len(value) <= REMEMBERED else _line.__wrapped__(value, most)
-
-
-@lru_cache(maxsize=1024)  # all events of a run have its name, its type and its phases
-def _line(text: str, most: int) -> str:
-    line = " ".join(text.split())
-    return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:most]
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    return line.encode("utf-8", "replace").decode()[:limit]
 
 
 def _moment(value: object) -> datetime | None:

@@ -1,6 +1,6 @@
 """What is usual for a job, from the ends of its runs: how long it takes, and how often it fails in a row. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from statistics import median
@@ -40,51 +40,9 @@ class Streaks:
     successes: int  # in a row, up to now; where this is more than 0 there are no failures
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a message asks of all ends together."""
-
-    ends: tuple[End, ...]
-    lasted: tuple[float, ...]  # seconds of the successes, the shortest first
-    usual: Usual | None
-    phases: Mapping[str, float]
-    streaks: Streaks
-    successes: int
-    last_success: float | None
-    errors: tuple[str, ...]
-
-    def too_quick(self, seconds: float | None, percent: float | None) -> bool:
-        return _too_quick(self.lasted, seconds, percent)
-
-
-MOST_KEPT = 64  # summaries
-_KEPT: dict[int, Summary] = {}
-
-
-def summary(ends: tuple[End, ...]) -> Summary:
-    """Worked out once for all messages that have the same ends (relay/delivering/past.py)."""
-    kept = _KEPT.get(id(ends))
-    if kept is None or kept.ends is not ends:
-        if len(_KEPT) >= MOST_KEPT:
-            _KEPT.clear()
-        kept = _KEPT[id(ends)] = _summary(ends)
-    return kept
-
-
-def _summary(ends: tuple[End, ...]) -> Summary:
-    lasted, ended = _lasted(ends), [end.ended for end in ends if end.succeeded]
-    return Summary(
-        ends, (*lasted,), _usual(lasted), usual_phases(ends), streaks(ends), len(ended), max(ended, default=None),
-        tuple([end.error for end in ends]),
-    )  # fmt: skip
-
-
 def usual(ends: Iterable[End]) -> Usual | None:
-    """None with fewer than five successes of known duration."""
-    return _usual(_lasted(ends))
-
-
-def _usual(lasted: Sequence[float]) -> Usual | None:
+    """Return None with fewer than five successes of known duration."""
+    lasted = _lasted(ends)
     if len(lasted) < LEAST:
         return None
     return Usual(quantile(lasted, 0.1), median(lasted), quantile(lasted, 0.9))
@@ -101,10 +59,7 @@ def slow_after(ends: Iterable[End], percent: float) -> float | None:
 
 def too_quick(ends: Iterable[End], seconds: float | None, percent: float | None) -> bool:
     """Whether a completed run took less than this part of p5 of ten successes: it may have had nothing to do."""
-    return _too_quick(_lasted(ends), seconds, percent)
-
-
-def _too_quick(lasted: Sequence[float], seconds: float | None, percent: float | None) -> bool:
+    lasted = _lasted(ends)
     if seconds is None or percent is None or len(lasted) < CERTAIN:
         return False
     least = quantile(lasted, 0.05)

@@ -11,7 +11,7 @@ from relay.domain.events import Event
 from relay.domain.facts import facts
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump
-from relay.domain.spaces import space_text
+from relay.domain.spaces import Space
 from relay.domain.summaries import summarize
 from relay.store.abroad import apart, away_from
 from relay.store.ends import end_plan, job_plan
@@ -120,7 +120,7 @@ def _sender_id(event: Event) -> bytes:
     if producer := event.producer:
         parts.append(producer)
     if event.platform or event.tenant or event.project:
-        parts.append(space_text(event.platform, event.tenant, event.project))
+        parts.append(Space.of_event(event).dump())
     return digest(*parts)[:ID]
 
 

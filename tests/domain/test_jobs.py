@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from relay.domain.ends import End, before, earlier, of_runs
+from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import end_of, ended
-from relay.domain.usual import Usual, quantile, slow_after, streaks, summary, too_quick, usual, usual_phases
+from relay.domain.usual import Usual, quantile, slow_after, streaks, too_quick, usual, usual_phases
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
 
@@ -210,22 +210,6 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
 
     assert (len(row.failures), row.successes) == (failures, successes)
     assert [*row.failures] == sorted(row.failures, key=lambda failure: failure.ended)
-
-
-def test_messages_after_all_known_ends_share_them_and_what_they_say_together() -> None:
-    ends = of_runs([end(f"{n}", n, "Failed" if n in (3, 11) else "Completed", n * MINUTE) for n in range(12)])
-
-    shared, fewer = earlier(ends, "later", 99), earlier(ends, "11", 99)
-
-    assert shared is ends
-    assert [*fewer] == [*ends[:-1]]
-    assert summary(shared) is summary(ends)
-    for some in (shared, fewer, ()):
-        said = summary(some)
-        assert (said.usual, said.phases, said.streaks) == (usual(some), usual_phases(some), streaks(some))
-        assert said.too_quick(1, 50) == too_quick(some, 1, 50)
-        assert said.successes == sum(end.succeeded for end in some)
-        assert said.last_success == max((end.ended for end in some if end.succeeded), default=None)
 
 
 @pytest.mark.parametrize("event", [completed(), failed(), failed(endTime="2024-01-20T11:00:00Z")])
