@@ -13,10 +13,9 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.domain.completion import completed
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, fill, number_member, says_all
+from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, says_all
 from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.reach import Reach, listed_members
@@ -146,7 +145,7 @@ class Ingest:
             kept = await self._store.kept(event)
             if kept:
                 with handling():
-                    kept = replace(completed(kept, event), job=event.job, compared=event.compared)
+                    kept = replace(complete_outcome(kept, event), job=event.job, compared=event.compared)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from relay.domain.event_patterns import fits
+from relay.domain.event_names import matches_event
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, TEXTS, WATCH_EVENTS
 from relay.policy.rules import Rule
 from relay.policy.watchdog import SOURCE as WATCHDOG
@@ -20,7 +20,7 @@ def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str
 
     def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
         return (
-            any(fits(pattern, event) for pattern in rule.events)
+            any(matches_event(pattern, event) for pattern in rule.events)
             and origin in (rule.sources or (origin,))
             and any(status in (rule.statuses or (status,)) for status in statuses)
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
-from relay.domain.event_patterns import KNOWN_EVENTS, known_events
+from relay.domain.event_names import KNOWN_EVENTS, known_events
 from relay.domain.events import WATCH_EVENTS
 from relay.domain.reach import Reach
 from relay.policy import destinations

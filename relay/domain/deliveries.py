@@ -161,7 +161,7 @@ class Target:
 class Accepted:
     """The store's answer to accept.
 
-    fuller: nothing was done, because the outcome is known but this says more of it (relay.domain.completion).
+    fuller: nothing was done, because the outcome is known but this says more of it (relay.domain.facts).
     elsewhere: nothing was done, because meanwhile it was decided whose run it is; it is to be looked up again.
     """
 

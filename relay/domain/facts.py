@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from relay.domain.events import TEXTS, Audience, Document, Event
+from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
 from relay.domain.run_numbers import number_run, restarts_of
 from relay.domain.spaces import Space
 
 LASTING = tuple(TEXTS)  # type, name, priority
 AUDIENCE = "audience"
 PRESSED = "pressed"
+OUTCOME_PARTS = ("error", "results", "cancellation")
+MAX_FIELDS = 20  # of a part that are compared
 
 
 def facts(event: Event) -> dict[str, str]:
@@ -123,3 +125,25 @@ def _merge(into: dict[str, Any], new: Document) -> None:
             into[key] = {**into[key], "percentage": value}
         elif value is not None:
             into[key] = value
+
+
+def stated_fields(event: Event) -> list[str]:
+    """List what an outcome states beside its status: `name`, its parts, and their fields as `error.message`."""
+    if event.about_batch or event.status not in TERMINAL or event.operation is None:
+        return []
+    words = ["name"] if event.operation.name else []
+    for part in OUTCOME_PARTS:
+        stated = [key for key, value in getattr(event, part).items() if value not in (None, "", [], {})]
+        words += [part, *(f"{part}.{key}" for key in sorted(stated)[:MAX_FIELDS])] if stated else []
+    return words
+
+
+def complete_outcome(recorded: Event, report: Event) -> Event:
+    """Add to the recorded outcome what another report of it states besides: webhook and callback may each know more."""
+    parts: dict[str, Mapping[str, Any]] = {
+        part: {**getattr(report, part), **getattr(recorded, part)} for part in OUTCOME_PARTS if getattr(report, part)
+    }
+    operation = recorded.operation
+    if operation and report.operation:
+        operation = replace(operation, name=operation.name or report.operation.name)
+    return replace(recorded, operation=operation, document={**recorded.document, **parts}, raw=b"", **parts)  # type: ignore[arg-type]

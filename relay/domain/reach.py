@@ -2,17 +2,17 @@
 
 A token stands in an address, which proxies log. Whoever reads one there should not be able to do more with it than
 the callback that it was made for: so what only a callback says, and no signed source, is of operations that are known,
-names nobody, and leads nowhere (relay.domain.borrowing).
+names nobody, and leads nowhere (relay.domain.redaction).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.domain.borrowing import borrowed, without_recipients
 from relay.domain.events import TEXTS, Document, Event
 from relay.domain.json_access import rows
 from relay.domain.parsing import parse
+from relay.domain.redaction import redacted, without_recipients
 from relay.domain.spaces import Space
 from relay.errors import NotYetKnown, OutOfReach
 
@@ -59,7 +59,7 @@ class Reach:
         if self.begins and self.recipients:
             return event
         plain = document if self.recipients else without_recipients(document)
-        event = parse(plain if self.begins else borrowed(plain, about_batch=event.about_batch), **how)
+        event = parse(plain if self.begins else redacted(plain, about_batch=event.about_batch), **how)
         self._admit(event)
         return event
 

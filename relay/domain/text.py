@@ -1,9 +1,15 @@
-"""Texts cut to a length without tearing apart a character as people see it. Pure."""
+"""Texts cut between characters as people see them, and Slack's mrkdwn: escaped, measured, cut. Pure."""
 
+import re
 import unicodedata
 
 ELLIPSIS = "…"
+# What one message may hold. The sum of all text is not documented: messages of 11,341 characters have been refused.
+TEXT_BUDGET = 9_000  # characters in all blocks together
+MAX_BLOCKS = 50
 
+_TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
+_FENCE = "```"
 _MARKS = ("Mn", "Me", "Mc", "Cf")  # accents, enclosing and vowel signs, joiners and zero-width marks
 
 
@@ -22,3 +28,32 @@ def attached(before: str, character: str) -> bool:
         return True
     flags = len(before) - len(before.rstrip("".join(map(chr, range(0x1F1E6, 0x1F200)))))
     return flags % 2 == 1 and "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def escape_mrkdwn(text: str) -> str:
+    """The text as Slack shows it, whatever is in it."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def length(text: str) -> int:
+    """In UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
+    # Encoded and not counted: 0.3 µs for 200 characters instead of 12.
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def truncate_mrkdwn(text: str, limit: int) -> str:
+    """The text in at most `limit` characters, its end marked. A code block that is cut is closed."""
+    if length(text) <= limit:
+        return text
+    room = limit - len(ELLIPSIS) - (len(_FENCE) if _FENCE in text else 0)
+    tokens = _TOKEN.findall(text)
+    count = 0
+    for token in tokens:
+        room -= length(token) if len(token) > 1 or token > "\uffff" else 1  # noqa: S105 - a piece of text
+        if room < 0:
+            break
+        count += 1
+    while 0 < count < len(tokens) and len(tokens[count]) == 1 and attached("".join(tokens[:count]), tokens[count]):
+        count -= 1
+    kept = "".join(tokens[:count]).rstrip() + ELLIPSIS
+    return kept + _FENCE if kept.count(_FENCE) % 2 else kept

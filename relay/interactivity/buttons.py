@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from relay.config import Config
 from relay.domain import tokens
+from relay.domain.button_actions import Person
 from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED
 from relay.domain.jobs import told_job
 from relay.domain.parsing import parse
-from relay.domain.presses import Person
 from relay.domain.spaces import Space
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within

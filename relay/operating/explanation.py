@@ -10,7 +10,7 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.domain.causes import error_of, signature
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
-from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import Event
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace

@@ -11,10 +11,11 @@ from relay.config import Config
 from relay.delivering.past import ACCEPTING, MOMENT, WHILE, Past
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import build_digest
 from relay.domain.ends import End
 from relay.domain.events import Event
 from relay.domain.jobs import Job
-from relay.domain.summaries import build_digest, summarize
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import digest

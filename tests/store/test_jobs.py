@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from relay.domain.causes import error_of, signature
-from relay.domain.completion import completed as put_together
 from relay.domain.ends import End, before
 from relay.domain.events import Event
+from relay.domain.facts import complete_outcome
 from relay.domain.jobs import Job, job_of
 from relay.errors import StoreUnavailable
 from relay.store import Store
@@ -145,7 +145,7 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
     assert (await store.accept(event, [])).status == "fuller"
     kept = await store.kept(event)
     assert kept
-    await store.accept(put_together(kept, event), [], completes=True)
+    await store.accept(complete_outcome(kept, event), [], completes=True)
 
     (end,) = before(await ends(store, sales(9)), "", 2e12)
 

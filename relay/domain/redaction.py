@@ -1,7 +1,7 @@
 """Documents without what their source has no say in: whom to tell, what a run is called, and where to click. Pure.
 
 What is left out is left to the source that may say it: relay remembers that (relay.domain.facts), and a second report
-of an outcome which says more completes the first (relay.domain.completion). So it has to be left out whole.
+of an outcome which says more completes the first (relay.domain.facts). So it has to be left out whole.
 """
 
 import re
@@ -33,7 +33,7 @@ def without_recipients(document: Document) -> dict[str, Any]:
     return {key: _bare(value, RECIPIENTS) for key, value in document.items() if key not in RECIPIENTS}
 
 
-def borrowed(document: Document, *, about_batch: bool) -> dict[str, Any]:
+def redacted(document: Document, *, about_batch: bool) -> dict[str, Any]:
     """What is left for a source that speaks of what others have begun: how far it is, and what became of it.
 
     Of a text the addresses go; of a field that is one, or holds what there is to fetch, all of it.
