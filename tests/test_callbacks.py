@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay.cli.session import StoreSession
-from relay.errors import NotYetKnown, OutOfReach
+from relay.errors import NotPermitted, NotYetKnown
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply
@@ -125,7 +125,7 @@ async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_
     with pytest.raises(NotYetKnown):
         await session.take(kept["operation.progress"])
     await begun(on_stage)
-    with pytest.raises(OutOfReach):
+    with pytest.raises(NotPermitted):
         await session.take(kept["operation.completed"])
 
     assert (await session.take(kept["operation.progress"])).status == "accepted"  # of 2024

@@ -16,7 +16,7 @@ from relay.domain.spaces import Space
 from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.recipients import unheard
-from relay.receiving.reach import reaches
+from relay.receiving.permissions import source_permissions
 
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 
@@ -71,18 +71,18 @@ def _explain_event(subject: str, path: Path, source: str | None, *, as_json: boo
 
 
 def explained(body: bytes, config: Config, source: str) -> dict[str, Any]:
-    """Explain a body from this source by this configuration. NotJson, InvalidEvent or OutOfReach if nothing."""
+    """Explain a body from this source by this configuration. NotJson, InvalidEvent or NotPermitted if nothing."""
     from relay.channels import CHANNELS  # noqa: PLC0415 - as above
     from relay.operating.explanation import explanation_of  # noqa: PLC0415
 
     document = decode(body)
-    sender, reach = config.sources[source], reaches(config.sources)[source]
+    sender, permissions = config.sources[source], source_permissions(config.sources)[source]
     how: dict[str, Any] = {"source": source, "received_at": datetime.now(UTC), "default_event": sender.event,
                            "platform": sender.platform}  # fmt: skip
     whole = parse(document, **how)
-    event = reach.read(document, **how) if reach else whole
-    ignored = unheard(whole, SILENT.format(source)) if reach and not reach.recipients else ()
-    return explanation_of(event, config, CHANNELS, ignored=ignored, limits=reach.limits if reach else ())
+    event = permissions.read(document, **how) if permissions else whole
+    ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
+    return explanation_of(event, config, CHANNELS, ignored=ignored, limits=permissions.limits if permissions else ())
 
 
 def _source(config: Config, name: str | None) -> str:

@@ -48,7 +48,7 @@ class StoreSession:
     async def take(self, kept: Quarantined) -> Accepted:
         """A quarantined body as an event, by today's rules.
 
-        However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, OutOfReach if
+        However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, NotPermitted if
         it is still not its source's to say, HandlingFailed if relay still fails on it.
         """
         ingest = Ingest(self.store, lambda: self.config, CHANNELS).ingest

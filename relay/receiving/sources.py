@@ -181,7 +181,7 @@ class Source(Section):
     event: EventName = ""
     platform: Annotated[str, Field(max_length=64)] = ""
     signature: Signature
-    # What it may say, where that is not everything: relay.receiving.reach.
+    # What it may say, where that is not everything: relay.receiving.permissions.
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
     tenants: Some = ()
     projects: Some = ()
