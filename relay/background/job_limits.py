@@ -3,9 +3,8 @@
 What is usual changes with every end, but hardly: the watchdog, which looks at each run every few minutes, asks seldom.
 """
 
-from relay.domain.ends import before
 from relay.domain.jobs import Job
-from relay.domain.usual import slow_after
+from relay.domain.outcomes import before, slow_after
 from relay.errors import StoreUnavailable
 from relay.store.jobs import Jobs
 

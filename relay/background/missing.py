@@ -12,9 +12,9 @@ import structlog
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted
-from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
+from relay.domain.outcomes import Outcome, before
 from relay.policy.missing import STALE, Expectation, Missing, alarm, begun, recovery
 from relay.policy.rhythms import expected
 from relay.policy.watchdog import Watchdog
@@ -141,7 +141,7 @@ class MissingRuns:
         return self._under_way
 
 
-def _starts_of(ends: Iterable[End], now: float) -> list[float]:
+def _starts_of(ends: Iterable[Outcome], now: float) -> list[float]:
     """In the order of time; of a run whose start is unknown, its end."""
     runs = before([*ends], "", inf)
     return sorted(_real((end.ended if end.started is None else end.started for end in runs), now))

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from relay.domain import fields
 from relay.domain.events import TERMINAL, Document, Event
 from relay.domain.json_access import finite, mapping, rows
-from relay.domain.outcomes import span_of
+from relay.domain.outcome_fields import span_of
 from relay.domain.text import ELLIPSIS
 
 Entry = Mapping[str, Any]

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from relay.domain.declared import Declared, declared
-from relay.domain.ends import Comparison, End
+from relay.domain.outcomes import Comparison, Outcome
 
 Document = Mapping[str, Any]
 
@@ -113,7 +113,7 @@ class Event:
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
-    past: tuple[End, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
+    past: tuple[Outcome, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none

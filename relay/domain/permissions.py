@@ -76,7 +76,7 @@ class Permissions:
                 raise NotPermitted(field, f"the source {self.source} may not speak for this {name}")
 
     def check(self, event: Event, filled: Event, facts: Facts) -> None:
-        """Raise NotPermitted unless it may report this of an operation with these facts; `filled` is the event with them."""
+        """Raise NotPermitted unless it may report this of an operation with these facts (`filled`: with them)."""
         self._check_owner(Space.of_event(filled))
         if self.begins:
             return

@@ -14,7 +14,7 @@ from relay.domain.causes import error_of, signature
 from relay.domain.events import Event
 from relay.domain.fields import count, moment
 from relay.domain.json_access import mapping
-from relay.domain.outcomes import stated_end
+from relay.domain.outcome_fields import stated_end
 
 STARTS = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
 ATTEMPTS = ("attempt", "attemptNumber")  # within the operation: beside it they may number the webhook's own tries

@@ -12,7 +12,7 @@ from itertools import pairwise
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from relay.domain.usual import quantile
+from relay.domain.outcomes import quantile
 from relay.policy.schedules import at
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0

@@ -11,7 +11,7 @@ from relay.domain.digests import MAX_ROWS
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
-from relay.domain.usual import Usual
+from relay.domain.outcomes import Usual
 from relay.rendering.json_access import iso, number, text, time
 from relay.rendering.links import Base, row_link
 from relay.rendering.texts import clean

@@ -6,11 +6,10 @@ from typing import Any
 
 from relay.domain import fields
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import iso
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
-from relay.domain.outcomes import phase_name, phase_seconds
-from relay.domain.usual import SLIGHTLY, Usual, streaks, too_quick, usual, usual_phases
+from relay.domain.outcome_fields import phase_name, phase_seconds
+from relay.domain.outcomes import SLIGHTLY, Usual, iso, streaks, too_quick, usual, usual_phases
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcomes import end_of, ended
-from relay.domain.usual import Usual, quantile, slow_after, streaks, too_quick, usual, usual_phases
+from relay.domain.outcome_fields import ended, outcome_of
+from relay.domain.outcomes import Outcome, Usual, before, quantile, slow_after, streaks, too_quick, usual, usual_phases
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
 
@@ -103,7 +102,7 @@ def test_an_end_is_read_from_the_outcome() -> None:
     event = failed(phases=phases, progress={"startTime": "2024-01-20T11:18:00Z"}, endTime="2024-01-20T11:38:00Z",
                    priority="High")  # fmt: skip
 
-    end = end_of(event, "op:0")
+    end = outcome_of(event, "op:0")
 
     assert (end.run, end.status, end.duration, end.priority) == ("op:0", "Failed", 20 * MINUTE, "High")
     assert end.ended == event.occurred_at.timestamp() - 2 * MINUTE
@@ -126,11 +125,11 @@ def test_a_stated_duration_goes_before_the_times(parts: dict[str, Any], duration
     body = events.body("operation.completed", 100, status="Completed", phases=[])
     body["operation"]["progress"]["startTime"] = "2024-01-20T11:18:00Z"
 
-    assert end_of(event_of(body | {"results": parts})).duration == duration
+    assert outcome_of(event_of(body | {"results": parts})).duration == duration
 
 
-def end(run: str, at: float = 0.0, status: str = "Completed", duration: float | None = HOUR, **more: Any) -> End:
-    return End(run, status, at, duration=duration, **more)
+def end(run: str, at: float = 0.0, status: str = "Completed", duration: float | None = HOUR, **more: Any) -> Outcome:
+    return Outcome(run, status, at, duration=duration, **more)
 
 
 def test_of_a_run_with_several_outcomes_the_last_counts() -> None:
@@ -214,7 +213,7 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
 
 @pytest.mark.parametrize("event", [completed(), failed(), failed(endTime="2024-01-20T11:00:00Z")])
 def test_when_a_run_ended_is_known_without_the_rest_of_its_end(event: Event) -> None:
-    assert ended(event) == end_of(event).ended
+    assert ended(event) == outcome_of(event).ended
 
 
 def test_progress_ends_nothing_but_may_be_of_a_job() -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import End, before
 from relay.domain.events import Event
 from relay.domain.facts import complete_outcome
 from relay.domain.jobs import Job, job_of
+from relay.domain.outcomes import Outcome, before
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.ends import job_name, run_name
@@ -32,7 +32,7 @@ def outcome(name: str = "op-1", status: str = "Completed", **operation: Any) -> 
     return made(**(stated | operation))
 
 
-async def ends(store: Store, event: Event) -> tuple[End, ...]:
+async def ends(store: Store, event: Event) -> tuple[Outcome, ...]:
     """Of the job that this event's run is one of."""
     job = job_of(event)
     assert job
