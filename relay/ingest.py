@@ -15,7 +15,7 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, says_all
+from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, states_all
 from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
@@ -103,7 +103,7 @@ class Ingest:
         if targets is not None:
             return await self._accepted(event, targets)
         limits = permissions if permissions and permissions.needs_facts else None
-        if limits is None and says_all(event):
+        if limits is None and states_all(event):
             accepted = await self._decided(event, unasked=True)
             if accepted.status != "elsewhere":
                 return accepted

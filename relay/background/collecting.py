@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.domain.repeats import Repeats
 from relay.errors import StoreUnavailable
 from relay.policy.noise import Noise
@@ -53,7 +53,7 @@ class Collecting:
             except StoreUnavailable:
                 continue  # others say so; it is counted on, or lost
             except Exception as error:  # noqa: BLE001 - figures for people must end nothing
-                log.warning("figures.failed", error=f"{type(error).__name__} at {own_line(error)}")
+                log.warning("figures.failed", error=f"{type(error).__name__} at {relay_line(error)}")
 
     async def aclose(self) -> None:
         """Write the last of it."""

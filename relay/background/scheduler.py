@@ -18,7 +18,7 @@ from relay.background.missing import MissingRuns
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.errors import StoreUnavailable, Unsealable
 from relay.outage import Outage
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
@@ -71,7 +71,7 @@ class Scheduler:
                 outcome, fault = "failed", str(error)
                 self._outage.failed(fault)
             except Exception as error:  # noqa: BLE001 - without this loop nothing becomes due: it outlives everything
-                outcome, fault = "failed", f"{type(error).__name__} at {own_line(error)}"
+                outcome, fault = "failed", f"{type(error).__name__} at {relay_line(error)}"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
             metrics.ticks.labels(name, outcome).inc()
             if self._report:
@@ -125,7 +125,9 @@ class WatchdogTick:
         try:
             run, history = due.run, await self._runs.history(due.operation) if due.run.batch else ()
             if run.batch:
-                run = replace(run, heard=max(run.heard, await self._runs.members_heard(history, now)), phase="")
+                run = replace(
+                    run, last_event=max(run.last_event, await self._runs.members_heard(history, now)), phase=""
+                )
             elif settings.slow_pct is not None:
                 job = await self._jobs.named(due.operation) if self._config().job else run.job
                 limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None

@@ -14,7 +14,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.audience import Calls, audience
 from relay.delivering.repeats import Repeats
-from relay.domain.deliveries import Delivery, DeliveryOptions, Notification, labels_of
+from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.domain.events import OPERATOR_EVENTS, Event
 from relay.domain.outcome_fields import outcome_of
 from relay.domain.outcomes import too_quick
@@ -96,7 +96,7 @@ class Composer:
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
-            labels=labels_of(delivery.event),
+            labels=delivery.event.labels,
             lane=delivery.lane,
         )
 

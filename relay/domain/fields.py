@@ -11,7 +11,7 @@ _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORIT
 
 
 def identifier(document: Document, owner: str, keys: tuple[str, ...]) -> str:
-    """The id under the first of these keys that is there. `owner` is what it is the id of, for the error."""
+    """Return the id under the first of these keys. `owner` is what it is the id of, for the error."""
     for key in keys:
         value = document.get(key)
         if value is None:
@@ -25,7 +25,7 @@ def identifier(document: Document, owner: str, keys: tuple[str, ...]) -> str:
 
 
 def id_or_none(value: object) -> str:
-    """The id of something else that is mentioned; an odd one is none."""
+    """Return the id of something mentioned; '' for an odd one."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else ""
 
 
@@ -39,16 +39,13 @@ def text(document: Document, key: str, limit: int, prefix: str = "") -> str:
 
 
 def spelled(document: Document, key: str, prefix: str) -> str:
-    """A status or a priority in the API's spelling; another word as it came."""
+    """Return a status or a priority in the API's spelling; another word as it came."""
     word = text(document, key, 64, prefix)
     return _SPELLINGS.get(word.casefold(), word)
 
 
 def first_text(*values: object) -> str:
-    for value in values:
-        if isinstance(value, str) and value:
-            return value
-    return ""
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def count(value: object) -> int | None:
@@ -57,7 +54,7 @@ def count(value: object) -> int | None:
 
 def part(envelope: Document, key: str) -> Document:
     value = envelope.get(key)
-    if isinstance(value, (dict, Mapping)):
+    if isinstance(value, Mapping):
         return value
     # The API's phase-less documents and some senders give a name or a message instead of an object.
     name = {"phase": "phaseName", "error": "message"}.get(key, "text")
@@ -65,7 +62,7 @@ def part(envelope: Document, key: str) -> Document:
 
 
 def moment(*values: object) -> datetime | None:
-    """The first of these that is a time; what is none is only shown."""
+    """Return the first of these that is a time, in UTC; others are only shown."""
     for value in values:
         if isinstance(value, str) and (parsed := _read(value)) is not None and is_stated(parsed):
             return parsed
@@ -73,12 +70,12 @@ def moment(*values: object) -> datetime | None:
 
 
 def is_stated(parsed: datetime) -> bool:
-    """Whether it is a time at all: programs write the first year that there is, or the last, where they mean none."""
+    """Return whether it is a time at all: programs write the first or the last year where they mean none."""
     return MINYEAR < parsed.year < MAXYEAR
 
 
 def time(value: object, path: str) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone."""
+    """Read an ISO 8601 time, UTC where it names no zone."""
     if value is None:
         return None
     if isinstance(value, str) and (parsed := _read(value)) is not None:

@@ -1,4 +1,4 @@
-"""Durations as documents tell them, which is mostly as English text: "23 minutes 15 seconds", "00:45:12". Pure."""
+"""Durations as documents write them, mostly as English text: "23 minutes 15 seconds", "00:45:12". Pure."""
 
 import re
 from functools import lru_cache
@@ -15,7 +15,7 @@ _ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({N
 
 
 def seconds(value: object) -> float | None:
-    """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
+    """Read the seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
     text = (value if isinstance(value, str) else "").strip()
     return _seconds(text) if len(text) <= LONGEST else None
 
@@ -35,6 +35,6 @@ def _seconds(text: str) -> float | None:
 
 
 def ranged(value: object) -> tuple[float, float, str] | None:
-    """The bounds and the unit in "15-20 minutes"; None if it is no such text."""
+    """Read the bounds and the unit in "15-20 minutes"; None if it is no such text."""
     match = _PART.fullmatch((value if isinstance(value, str) else "").strip())
     return (float(match[1]), float(match[2]), UNITS[match[3].lower()]) if match and match[2] else None

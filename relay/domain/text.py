@@ -14,14 +14,14 @@ _MARKS = ("Mn", "Me", "Mc", "Cf")  # accents, enclosing and vowel signs, joiners
 
 
 def boundary(text: str, end: int) -> int:
-    """The last place up to `end` at which the text can be cut: not before a mark that belongs to what stands there."""
+    """Return the last place up to `end` where the text can be cut: not before a mark that belongs to a character."""
     while 0 < end < len(text) and attached(text[:end], text[end]):
         end -= 1
     return end
 
 
 def attached(before: str, character: str) -> bool:
-    """Whether the character is one with what stands before it: https://unicode.org/reports/tr29/, in its main lines."""
+    """Return whether the character joins the one before it: https://unicode.org/reports/tr29/, in its main lines."""
     if unicodedata.category(character) in _MARKS or "\U0001f3fb" <= character <= "\U0001f3ff":  # skin tones
         return True
     if "\u1160" <= character <= "\u11ff" or before[-1] == "\u200d":
@@ -31,18 +31,17 @@ def attached(before: str, character: str) -> bool:
 
 
 def escape_mrkdwn(text: str) -> str:
-    """The text as Slack shows it, whatever is in it."""
+    """Escape the text so that Slack shows it as it is."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def length(text: str) -> int:
-    """In UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
-    # Encoded and not counted: 0.3 µs for 200 characters instead of 12.
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+    """Count UTF-16 units: Slack does not say how it counts, and no way of counting gives more."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def truncate_mrkdwn(text: str, limit: int) -> str:
-    """The text in at most `limit` characters, its end marked. A code block that is cut is closed."""
+    """Cut the text to at most `limit` characters and mark its end. A code block that is cut is closed."""
     if length(text) <= limit:
         return text
     room = limit - len(ELLIPSIS) - (len(_FENCE) if _FENCE in text else 0)
@@ -55,5 +54,5 @@ def truncate_mrkdwn(text: str, limit: int) -> str:
         count += 1
     while 0 < count < len(tokens) and len(tokens[count]) == 1 and attached("".join(tokens[:count]), tokens[count]):
         count -= 1
-    kept = "".join(tokens[:count]).rstrip() + ELLIPSIS
-    return kept + _FENCE if kept.count(_FENCE) % 2 else kept
+    cut = "".join(tokens[:count]).rstrip() + ELLIPSIS
+    return cut + _FENCE if cut.count(_FENCE) % 2 else cut
