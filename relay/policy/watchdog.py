@@ -128,7 +128,8 @@ RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {name: _MOMENTS[n
 # The field of the run that says since when.
 SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "last_event", "flat": "moved", "slow": "slow_since"}
 COMING_AND_GOING = ("silent", "flat")  # the rules that may be silenced by it; the others are by the clock
-DEPENDS = {"silent": ("last_event",), "flat": ("moved",)}
+DEPENDS = {"silent": ("heard",), "flat": ("moved",)}  # as the store calls them
+STORED = {"heard": "last_event", "moved": "moved"}
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
@@ -188,7 +189,7 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     for event in history:
         origin = (("tenantId", event.tenant), ("projectId", event.project))
         document |= {key: value for key, value in origin if value}
-    unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
+    unchanged = {name: round(getattr(run, STORED[name]) * 1000) for name in alert.depends}
     was = run.alarms.dump() if run.alarms_text is None else run.alarms_text
     watch = {"was": was, "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
     watch |= {"batch": True} if run.batch else {}
