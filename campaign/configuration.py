@@ -5,17 +5,17 @@ Its secrets come by all three ways: some stand in the file, some in the environm
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from campaign.canaries import Canaries
-from relay.console.access.passwords import hashed
 
 TENANT, HOSTILE_TENANT = "tenant-1", "hostile"  # whom nobody hears of, and whom everybody does
 LINK_HOST = "mining.example.com"
 BASE_URL = f"https://{LINK_HOST}"
 PUBLIC_URL = "https://relay.example.com"
+AUTH_PROXY, USER_HEADER = "127.0.20.1", "X-Forwarded-User"  # whose users the console believes
 CONSOLE_URL = "http://relay.internal:8081"
 OPERATOR, VIEWER, PROGRAM = "jana", "viktor", "wallboard"  # of the console
 TOLERANCE = 3600.0  # seconds; a signature is made once and sent for the whole of a part
@@ -43,14 +43,13 @@ class Surroundings:
 
 @dataclass
 class Configuration:
-    """`text` is the file's, `env` what it needs; `sources` are those that send to it, `passwords` those of users."""
+    """`text` is the file's, `env` what it needs; `sources` are those that send to it."""
 
     text: str
     env: Mapping[str, str]
     sources: Mapping[str, SourceFacts]
     slack_secret: str
     admin_token: str
-    passwords: Mapping[str, str] = field(default_factory=dict)
     api_token: str = ""
 
 
@@ -75,10 +74,10 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
     }
     (directory / "smtp-password").write_text(canaries.make("channels.email.password"))
     slack_secret, admin_token = canaries.make("channels.slack.signing_secret"), canaries.make("server.admin.token")
-    passwords = {name: canaries.make(f"console.users.{name}") for name in (OPERATOR, VIEWER)}
     api_token = canaries.make("console.tokens")
     document = {
         "server": {"host": "127.0.0.1", "port": 0, "public_url": PUBLIC_URL, "drain": "0s",
+                   "trusted_proxies": [AUTH_PROXY],
                    "admin": {"token": admin_token}},
         "redis": {"url": "${CAMPAIGN_REDIS}", "encryption_key": "${CAMPAIGN_KEY}"},
         "data_dir": str(directory / "data"),
@@ -112,10 +111,7 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         "watchdog": "off",
         "console": {
             "url": CONSOLE_URL,
-            "users": {
-                OPERATOR: {"password": hashed(passwords[OPERATOR]), "role": "operator"},
-                VIEWER: {"password": hashed(passwords[VIEWER]), "role": "viewer"},
-            },
+            "trusted_header": {"user": USER_HEADER, "operators": [OPERATOR]},
             "tokens": {PROGRAM: {"token": api_token, "role": "viewer"}},
         },
         "rules": [
@@ -125,7 +121,7 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
     }  # fmt: skip
     text = json.dumps(document, indent=1)  # which is YAML, too
     (directory / "relay.yaml").write_text(text)
-    return Configuration(text, env, sources, slack_secret, admin_token, passwords, api_token)
+    return Configuration(text, env, sources, slack_secret, admin_token, api_token)
 
 
 def _source(facts: SourceFacts) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from campaign.report import Report
 from campaign.requests import Request
 from campaign.seeds import FORM
 from campaign.target import Target
-from campaign.visits import answers, asking, entered, entered_by_link, working
+from campaign.visits import answers, asking, entered_by_link, working
 
 FULL = 20  # seconds under attack
 GROWTH = 100  # MB
-SLOW, TABS = 120, 24  # logins that dribble, and streams of one who looks
+SLOW, TABS = 120, 24  # forms that dribble, and streams of one who looks
 FORGERS = "127.0.22.1"
 SLOW_PEERS, VIEWERS = ("127.0.21.1", "127.0.21.2"), ("127.0.23.1",)
 OUT = "whoever may not is refused, and given no login"
@@ -33,9 +33,9 @@ async def console(target: Target, count: int, seed: int) -> Report:
     report, before = Report("console"), target.rss()
     listener = replace(target, url=target.admin_url)
     seconds = max(1.0, float(count))
-    viewer, viewer_csrf = await entered(listener, VIEWER)
-    operator, _ = await entered(listener, OPERATOR)
-    report.promise(LINKED, await entered_by_link(listener))
+    viewer, viewer_csrf = await entered_by_link(listener, "viewer", VIEWER)
+    operator, _ = await entered_by_link(listener, "operator", OPERATOR)
+    report.promise(LINKED, bool(viewer and operator))
     facts = target.configured
     known = Known(viewer, viewer_csrf, operator, facts.admin_token, facts.api_token)
     end = time.monotonic() + seconds
@@ -61,10 +61,10 @@ async def console(target: Target, count: int, seed: int) -> Report:
 
 
 def crowds(viewer: str) -> Iterator[Crowd]:
-    """Logins whose bodies never end, connections that say nothing, and one who looks at more than there is."""
-    slow = Request(b"POST", b"/console/login", (HOST, FORM, OWN, (b"Content-Length", b"4000")), length=False).raw()
+    """Forms that never end, connections that say nothing, and one who looks at more than there is."""
+    slow = Request(b"POST", b"/console/enter/none", (HOST, FORM, OWN, (b"Content-Length", b"4000")), length=False).raw()
     live = Request(b"GET", b"/console/live/now", (HOST, (b"Cookie", f"{COOKIE}={viewer}".encode()))).raw()
-    yield Crowd("slow logins", SLOW_PEERS, SLOW, slow + b"name=", b"a")
+    yield Crowd("slow forms", SLOW_PEERS, SLOW, slow + b"name=", b"a")
     yield Crowd("silent connections", SLOW_PEERS, SLOW, b"")
     yield Crowd("pages of one who looks", VIEWERS, TABS, live)
 
@@ -87,10 +87,13 @@ def judge(report: Report, kind: str, refusals: frozenset[int], status: int, head
 
 
 async def acts(target: Target) -> list[str]:
-    """What those who have a login or a token did, but for logging in, by the audit trail."""
+    """List what those who have a login or a token did, but for logging in, by the audit trail."""
     trail = json.loads((await target.command("audit", "--json", "--limit", "100000")).out)["audit"]
     return [
-        f"{act}" for act in trail if act["actor"] in (OPERATOR, VIEWER, PROGRAM) and act["action"] != "console login"
+        f"{act}"
+        for act in trail
+        if any(name in act["actor"] for name in (OPERATOR, VIEWER, PROGRAM))
+        and act["action"] not in ("console login", "console link")
     ]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import quote
 
+from campaign.configuration import AUTH_PROXY, OPERATOR, USER_HEADER
 from campaign.payloads import payload
 from campaign.requests import Header, Request
 from campaign.seeds import FORM, JSON
@@ -46,6 +47,12 @@ def _cookie(id_: str) -> Header:
 
 def _bearer(token: str) -> Header:
     return b"Authorization", f"Bearer {token}".encode()
+
+
+def _stated(dice: Random) -> tuple[Header, Header]:
+    """Headers of an authenticating proxy, from somebody who is none."""
+    forwarded = dice.choice((AUTH_PROXY, "127.0.0.1", "::1")).encode()
+    return (USER_HEADER.encode(), OPERATOR.encode()), (b"X-Forwarded-For", forwarded)
 
 
 def _junk(dice: Random) -> str:
@@ -105,12 +112,9 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
                                          _get("/metrics", _bearer(known.api_token)))),
         frozenset({401}),
     ),
-    "a guessed password": (
-        lambda dice, _: _post("/console/login", f"name=root&password={_junk(dice)}", OWN), frozenset({403, 429}),
-    ),
-    "a login from another site": (
-        lambda dice, _: _post("/console/login", "name=root&password=x", dice.choice((ELSEWHERE, EVIL))),
-        frozenset({403}),
+    "a user whom no proxy states": (
+        lambda dice, _: _get(dice.choice(("/console/now", "/console/live/now", "/api/v1/now")), *_stated(dice)),
+        frozenset({303, 401}),
     ),
     "an invented link": (
         lambda dice, _: _post(f"/console/enter/{dice.getrandbits(200):x}", "", OWN), frozenset({403}),
@@ -121,7 +125,6 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
     "a form of many fields": (
         lambda _, known: _post(PAUSE, "a=1&" * 5000, OWN, _cookie(known.operator)), frozenset({413}),
     ),
-    "a huge login": (lambda _, __: _post("/console/login", "name=" + "n" * 100_000, OWN), frozenset({413})),
     "a way out of the files": (
         lambda dice, _: _get(f"/console/static/{dice.choice(UP)}/{dice.choice(FILES)}"),
         frozenset({303, 400, 401, 404}),

@@ -5,13 +5,13 @@ import contextlib
 import re
 import time
 from collections.abc import Sequence
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
-from campaign.configuration import OPERATOR
+from campaign.configuration import AUTH_PROXY, OPERATOR, USER_HEADER
 from campaign.forms import COOKIE, ELSEWHERE, HOST, OWN
 from campaign.pipelines import replies
 from campaign.report import Report
-from campaign.requests import Request
+from campaign.requests import Header, Request
 from campaign.seeds import FORM
 from campaign.target import Target
 from tests.support.commands import relay
@@ -20,7 +20,8 @@ from tests.support.patience import patience
 SOON = 3.0  # seconds of a machine at rest for a login, a page, a number or a probe
 COOKIES = re.compile(rf"{COOKIE}=([\w-]+)".encode())
 BETWEEN = 0.1  # seconds from one round to the next
-OPERATORS, PROGRAMS = "127.0.20.1", "127.0.20.2"
+OPERATORS, PROGRAMS = AUTH_PROXY, "127.0.20.2"
+STATED = (USER_HEADER.encode(), OPERATOR.encode())
 PAGES = ("/console/now", "/console/destinations", "/console/deliveries", "/console/dead", "/console/audit")
 PROBES = ("/metrics", "/readyz?verbose", "/healthz")
 
@@ -30,44 +31,50 @@ NUMBERS = f"numbers and probes are answered with 200 within {SOON:g} s"
 Reply = tuple[int, bytes, bytes]
 
 
-async def entered(listener: Target, name: str, peer: str = OPERATORS) -> tuple[str, str]:
-    """The cookie of a login, and what its forms carry; both empty where it was refused."""
-    fields = urlencode({"name": name, "password": listener.configured.passwords[name]}).encode()
-    login = Request(b"POST", b"/console/login", (HOST, FORM, OWN), fields)
+async def entered_by_proxy(listener: Target) -> tuple[str, str]:
+    """Return the cookie of a login by the authenticating proxy, and what its forms carry; '' where it was refused."""
+    return await _session(listener, Request(b"GET", b"/console/login", (HOST, STATED)), OPERATORS, STATED)
+
+
+async def entered_by_link(listener: Target, role: str, name: str) -> tuple[str, str]:
+    """The same of a login by a link that somebody of this name has made.
+
+    Its token, which also comes from elsewhere and to no page, and the session become canaries.
+    """
+    env = {**listener.configured.env, "RELAY_ACTOR": name}
+    done = await relay("console", "link", "--role", role, "-c", listener.config, env=env)
+    path = urlsplit(done.out.strip()).path.encode()
+    for target, site in ((path, ELSEWHERE), (path + b"/more", OWN)):
+        await answers(listener, [Request(b"POST", target, (HOST, FORM, site), b"")], OPERATORS)
+    cookie, csrf = await _session(listener, Request(b"POST", path, (HOST, FORM, OWN), b""), OPERATORS)
+    if cookie:
+        link = path.rpartition(b"/")[2].decode()
+        listener.canaries.made |= {f"console.link of {name}": link, f"console.session of {name}": cookie}
+    return cookie, csrf
+
+
+async def _session(listener: Target, login: Request, peer: str, *headers: Header) -> tuple[str, str]:
     [(status, head, _)] = await answers(listener, [login], peer)
     cookie = COOKIES.search(head)
     if status != 303 or not cookie:
         return "", ""
-    [(_, _, page)] = await answers(listener, [_page("/console/now", cookie[1])], peer)
+    [(_, _, page)] = await answers(listener, [_page("/console/now", cookie[1], *headers)], peer)
     csrf = re.search(rb'name="csrf" value="(\w+)"', page)
     return cookie[1].decode(), csrf[1].decode() if csrf else ""
-
-
-async def entered_by_link(listener: Target) -> bool:
-    """Log in by a link. Its token, which also comes from elsewhere and to no page, and the session become canaries."""
-    done = await relay("console", "link", "-c", listener.config, env=listener.configured.env)
-    path = urlsplit(done.out.strip()).path.encode()
-    posts = [Request(b"POST", target, (HOST, FORM, site), b"")
-             for target, site in ((path, ELSEWHERE), (path + b"/more", OWN), (path, OWN))]  # fmt: skip
-    *_, (status, head, _) = await answers(listener, posts, OPERATORS)
-    if status != 303 or not (cookie := COOKIES.search(head)):
-        return False
-    listener.canaries.made |= {"console.link": path.rpartition(b"/")[2].decode(), "console.session": cookie[1].decode()}
-    return True
 
 
 async def working(listener: Target, report: Report, end: float) -> None:
     """Somebody logs in, and looks at one page after the other."""
     while time.monotonic() < end:
         begun = time.monotonic()
-        cookie, csrf = await entered(listener, OPERATOR)
+        cookie, csrf = await entered_by_proxy(listener)
         report.counts["logins"] += 1
         report.promise(
             IN, bool(cookie and csrf) and time.monotonic() - begun <= patience(SOON), f"login, {_since(begun)}"
         )
         for path in PAGES:
-            await timely(listener, report, IN, _page(path, cookie.encode()), OPERATORS)
-        await timely(listener, report, LIVE, _page("/console/live/now", cookie.encode()), OPERATORS)
+            await timely(listener, report, IN, _page(path, cookie.encode(), STATED), OPERATORS)
+        await timely(listener, report, LIVE, _page("/console/live/now", cookie.encode(), STATED), OPERATORS)
         await asyncio.sleep(BETWEEN)
 
 
@@ -102,8 +109,8 @@ async def answers(listener: Target, requests: Sequence[Request], peer: str) -> l
     return came + [(0, b"", b"")] * (len(requests) - len(came))
 
 
-def _page(path: str, cookie: bytes) -> Request:
-    return Request(b"GET", path.encode(), (HOST, (b"Cookie", b"%s=%s" % (COOKIE.encode(), cookie))))
+def _page(path: str, cookie: bytes, *headers: Header) -> Request:
+    return Request(b"GET", path.encode(), (HOST, (b"Cookie", b"%s=%s" % (COOKIE.encode(), cookie)), *headers))
 
 
 def _since(begun: float) -> str:

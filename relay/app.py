@@ -13,10 +13,10 @@ from typing import Literal
 import structlog
 
 from relay import __version__
-from relay.background.lookout import Lookout
+from relay.background.figures import ProcessFigures
 from relay.background.scheduler import PERIOD, Scheduler
-from relay.background.vitals import Vitals
-from relay.background.wiring import build_lookout, build_schedulers
+from relay.background.self_monitor import SelfMonitor
+from relay.background.wiring import build_schedulers, build_self_monitoring
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.console.opening import OpenConsole
@@ -144,8 +144,6 @@ class Relay:
                 wake,
                 clock=clock,
                 fullness=lambda: health.fullness,
-                noise=collecting.noise,
-                repeats=collecting.repeats,
                 silences=watch.silences,
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
@@ -178,16 +176,15 @@ class Relay:
                 config=config,
                 clock=clock,
                 outage=outage,
-                noise=collecting.noise,
                 silences=watch.silences,
                 tracing=tracing,
             )
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
-            looking = self._looking(store, unguarded, health, outage)
+            looking = self._self_monitoring(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
-            console = self._front.console(health, ingest, audit, store, watch)
+            console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
             presses, socket, routes = open_presses(coordinator, interactivity, outage, receives=self._receives)
@@ -195,9 +192,16 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(stack, (*parts, *looking, watch, collecting, Vitals()))
+            loops = start(stack, (*parts, *looking, watch, collecting, ProcessFigures()))
             # Operators are asked to the end.
-            ends = [listeners.world.cleanup, socket.aclose, presses.aclose, console.leave, listeners.operators.cleanup]
+            ends = [
+                listeners.world.cleanup,
+                socket.aclose,
+                presses.aclose,
+                console.leave,
+                listeners.operators.cleanup,
+                console.commands.aclose,
+            ]
             stack.push_async_callback(self._shutdown.finish, ends, [worker.stop])
             socket.renew()
             self.started.set()
@@ -215,7 +219,7 @@ class Relay:
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
         """What can wait until relay is ready: the first message must hold up no event."""
-        console.door.announce(self._front.operators_url)
+        console.auth.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
 
@@ -224,26 +228,12 @@ class Relay:
         socket = self._socket.notices() if self._socket else {}
         return self._coordinator.template_faults() | self._front.certificates.notices() | socket
 
-    def _looking(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
-        """What looks after relay itself. It tells its operators as long as Redis takes anything, also while nothing
-        may be accepted from outside."""
-        coordinator = self._coordinator
-        lookout = Lookout(
-            store,
-            coordinator.config,
-            CHANNELS,
-            ingest.ingest,
-            templates=coordinator.template_faults,
-            store_is=health.shortcomings,
-            clock=self._clock,
-            parts=self._parts,
+    def _self_monitoring(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
+        """Return the schedulers of self-monitoring; its notices go out as long as Redis takes anything."""
+        config, clock = self._coordinator.config, self._clock
+        monitor = SelfMonitor(
+            store, config, CHANNELS, ingest.ingest, lacks=health.shortcomings, clock=clock, parts=self._parts
         )
-        return build_lookout(
-            store,
-            coordinator.config,
-            lookout,
-            health.unready,
-            clock=self._clock,
-            period=self._period,
-            outage=outage,
+        return build_self_monitoring(
+            store, config, monitor, health.unready, clock=clock, period=self._period, outage=outage
         )

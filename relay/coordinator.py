@@ -5,8 +5,8 @@ began: old channels are closed when relay stops.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -54,11 +54,18 @@ def build_channels(config: Config) -> dict[str, Channel]:
 
 @dataclass(frozen=True)
 class Reload:
-    """One reading of the configuration while relay runs, with the digests of the files."""
+    """One reading of the configuration while relay runs, with the digests of the files.
+
+    refusal        why nothing changed, '' if it was taken
+    needs_restart  keys that stay as they were until relay starts again
+    by             who asked for it, and how; empty for a signal
+    """
 
     before: str
     after: str
-    accepted: bool
+    refusal: str = ""
+    needs_restart: Sequence[str] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
 
 
 class Coordinator:
@@ -99,18 +106,21 @@ class Coordinator:
         """Call this after each reload that was not refused."""
         self._subscribers.append(subscriber)
 
-    def reload(self) -> None:
+    def reload(self, **by: str) -> Reload:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
+        before = self._config.digest
         try:
             fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
             self._refuse_new_channels(fresh)
             renderer = build_renderer(fresh)
         except (ConfigError, TemplateError) as error:
             log.error("config.refused", reason=str(error))
-            self.record(Reload(self._config.digest, digest_of(self._path), accepted=False))
-            return
-        self.record(Reload(self._config.digest, fresh.digest, accepted=True))
-        for key in self._needing_restart(fresh):
+            refused = Reload(before, digest_of(self._path), str(error), by=by)
+            self.record(refused)
+            return refused
+        taken = Reload(before, fresh.digest, needs_restart=self._needing_restart(fresh), by=by)
+        self.record(taken)
+        for key in taken.needs_restart:
             log.warning("config.needs_restart", key=key)
         for name, settings in fresh.channels.items():
             if settings != self._config.channels.get(name):
@@ -121,6 +131,7 @@ class Coordinator:
         for subscriber in self._subscribers:
             subscriber()
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
+        return taken
 
     def template_faults(self) -> dict[str, str]:
         """Which of the user's templates are not in use because they failed, for those who watch over relay."""

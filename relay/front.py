@@ -1,5 +1,6 @@
 """What relay shows: the receiver and the console, each on its listener."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
@@ -72,21 +73,31 @@ class Front:
         return receiver
 
     def console(
-        self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store, silences: SilenceWatch
+        self,
+        receiver: Receiver,
+        health: Health,
+        ingest: IngestEvent,
+        audit: AuditTrail,
+        *,
+        store: Store,
+        silences: SilenceWatch,
     ) -> OpenConsole:
-        """What operators look at; it wants to be closed."""
+        """Return what operators look at, and what commands ask; it wants to be closed."""
         coordinator = self._coordinator
         desk = Desk(
             store=store,
             admin=health.admin,
             config=coordinator.config,
             renderer=coordinator.renderer,
-            readiness=health.readiness,
+            readiness=receiver.probes.readiness,
             ingest=ingest,
             audit=audit,
             kinds=CHANNELS,
             channels=coordinator.channels,
             refresh_silences=silences.look,
+            reload=coordinator.reload,
+            operators_url=lambda: self.operators_url,
+            own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
             clock=self._clock,
         )
         return OpenConsole(desk, coordinator.config().server.admin)
@@ -98,7 +109,7 @@ class Front:
         """
         server, app = self._coordinator.config().server, make_app(receiver)
         app.add_routes(routes)
-        operators = make_admin_app(receiver.probes, server.admin, app, console.door)
+        operators = make_admin_app(receiver.probes, server.admin, app, console.auth)
         console.add_to(operators)
         listeners = await Listeners.open(
             (app, server.host, server.port),
@@ -108,14 +119,15 @@ class Front:
             reuse_port=server.reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        await console.commands.open(self._coordinator.config().data_dir)
         return listeners
 
     @property
     def operators_url(self) -> str:
         """Where their listener is, for whoever starts relay by hand."""
         host, port = self.admin_addresses[0]
-        scheme = "https" if self._coordinator.config().server.admin.tls else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
+        return _url((named, port), self._coordinator.config().server.admin.tls)
 
     def _guard(self) -> Guard:
         """What strangers may take of this process."""
@@ -128,3 +140,8 @@ class Front:
 
     def _sources(self) -> Mapping[str, Source]:
         return self._coordinator.config().sources if self._receives else {}
+
+
+def _url(address: tuple[str, int], tls: object) -> str:
+    host, port = address
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
+from relay.background.blockers import DeliveryBlockers
 from relay.background.figures import Figures
-from relay.background.hindrances import Hindrances
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM
@@ -52,8 +52,8 @@ class Health:
         internal: Collection[str] = (),
     ) -> None:
         """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
-        self._hindrances = Hindrances(store, config, clock, internal)
-        self.admin = self._hindrances.admin
+        self._blockers = DeliveryBlockers(store, config, clock, internal)
+        self.admin = self._blockers.admin
         self._figures = Figures(store, self.admin, config, clock)
         self._store = store
         self._config = config
@@ -153,13 +153,13 @@ class Health:
         """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
         await self.admin.expire_parked(self._config().retry.give_up_after)
-        await self.admin.expire_stranded(self._hindrances.channels(), MAX_PAUSED)
+        await self.admin.expire_stranded(self._blockers.channels(), MAX_PAUSED)
         await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
 
     async def warn(self) -> None:
         """Say at the start what waits for a channel that was taken out of the configuration."""
         with contextlib.suppress(StoreUnavailable):
-            for name, check in (await self._hindrances.stranded()).items():
+            for name, check in (await self._blockers.stranded()).items():
                 log.warning("channel.removed", channel=name.removeprefix("channel:"), reason=check)
 
     async def _pulse(self) -> None:
@@ -212,7 +212,7 @@ class Health:
                     await self._inspect()
                 await self._store.ping()
                 away = self._store.away | await self._store.probe()
-                checks |= await self._hindrances.checks()
+                checks |= await self._blockers.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
         except StoreUnavailable as error:

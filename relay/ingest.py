@@ -19,13 +19,11 @@ from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, s
 from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
-from relay.domain.repeats import Repeats
 from relay.domain.run_numbers import compare
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.outage import CROWDED
 from relay.policy.completions import as_failure, mark_informed
-from relay.policy.noise import Noise
 from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
@@ -71,17 +69,12 @@ class Ingest:
         *,
         clock: Callable[[], float] = time.time,
         fullness: Callable[[], float] = lambda: 0.0,
-        noise: Noise | None = None,
-        repeats: Repeats | None = None,
         silences: Silences | None = None,
     ) -> None:
         """`wake` hears of channels that have something; `fullness` is the part of Redis's memory that is used.
 
-        `noise` counts what becomes of events, `repeats` those that were known. Without `silences` what they mean is
-        held when it is about to be sent.
+        Without `silences` what they mean is held when it is about to be sent.
         """
-        self._noise = noise or Noise()
-        self._repeats = repeats or Repeats()
         self._store = store
         self._config = config
         self._channels = channels
@@ -153,14 +146,8 @@ class Ingest:
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
-        if accepted.status == "accepted":
-            reached = self._made.matcher.reached(event) if self._made else ()
-            rules = {row.destination: row.rules for row in reached}
-            self._noise.decided(targets, accepted.held, rules)
-        elif accepted.status == "duplicate":
-            self._repeats.add(event)
-            if event.compared and event.compared.differs:
-                metrics.duplicates_differing.labels(event.source).inc()
+        if accepted.status == "duplicate" and event.compared and event.compared.differs:
+            metrics.duplicates_differing.labels(event.source).inc()
         if accepted.deliveries and self._wake:
             self._wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):

@@ -75,9 +75,11 @@ def _copies(config: Config) -> tuple[int, int] | None:
 def _reload(reload: Reload) -> Act:
     """For the audit trail: a signal does not say who sent it."""
     subject = f"{reload.before} → {reload.after or 'unreadable'}"
-    detail, outcome = {"process": f"{os.getpid()}"}, "taken" if reload.accepted else "refused"
+    outcome = "refused" if reload.refusal else "taken"
     metrics.reloads.labels(outcome).inc()
-    return Act(f"relay@{os.uname().nodename}", "reload", subject, detail, outcome)
+    detail = {"process": f"{os.getpid()}", **reload.by}
+    actor = detail.pop("actor", f"relay@{os.uname().nodename}")
+    return Act(actor, "reload", subject, detail, outcome)
 
 
 def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Tracing | None:

@@ -51,12 +51,10 @@ LANGUAGES = {"sh", "yaml", "json", "python", "jinja", "text"}
 COMMAND = re.compile(r"^(?:\$ )?(?:relay|make|docker|pip|kubectl|curl|sudo|systemctl|export|python) ", re.M)
 SHELL = set("|;&$()<>`*")
 OPERATION = "op-ff0e8400"  # the one that the pages ask about
-# What the pages name, and a reader has: destinations, and a hash that `relay console password` prints.
+# What the pages name, and a reader has.
 NAMED = {"on-call": {"email": "oncall@example.com"}, "relay-room": {"slack": "#relay"}}
-HASH = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObG6m2Zk1YvX9A"
 SECRETS = {
     "SLACK_APP_TOKEN": "xapp-1-A0123-4567-abcdef",
-    "RELAY_CONSOLE_JANA": HASH,
     "RELAY_HEARTBEAT": "https://monitor.example.com/ping/1",
 }
 COMMANDS = [block for block in blocks("sh") if not block.reason and block.page not in ELSEWHERE]
@@ -137,7 +135,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     certificate = make_certificate(folder)
     shutil.copy(certificate.authority, folder / "tls.crt")
     shutil.copy(certificate.key, folder / "tls.key")
-    (folder / "console-wall").write_text(HASH, "utf-8")
     return folder
 
 

@@ -1,8 +1,9 @@
-"""One message as what a browser or a mail program shows."""
+"""One message as a browser, a frame of a page or a mail program shows it."""
 
 import json
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from relay.channels import CHANNELS
@@ -13,16 +14,20 @@ from relay.rendering.checks import kinds_of
 
 READER = "you@example.com"
 FORMS: tuple[Form, ...] = ("each", "live", "reply", "also", "healed")
-OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}  # what is told in these words
+OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}
 MISHAP = "SAP extractor did not answer for 300 s."  # that a healed run had had
 
-Told = tuple[Event, tuple[Event, ...]]
+HERE = Path(__file__).parent
+FOR_THE_DARK = "(prefers-color-scheme: dark)"
+EITHER = 'content="light dark"'  # of the meta elements that say which schemes a document knows
+
+Sample = tuple[Event, tuple[Event, ...]]
 """An event, and what was known when it came, itself included."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How messages are shown."""
+    """Choices that change how a message looks. `operation_type` replaces the sample's where it is not empty."""
 
     kind: Form = "each"
     fixture: str = "typical"
@@ -30,6 +35,7 @@ class View:
     profile: str = "classic"
     language: str = "en"
     timezone: str = "UTC"
+    operation_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,17 @@ class Drawing:
         return next(ending for ending in self.preview.documents if ending.endswith(".html"))
 
 
-def drawn(renderer: IsolatedRenderer, channel: str, last: Told, view: View) -> Drawing:
-    """The message as the channel sends it. TemplateError names file and line."""
+def drawn(renderer: IsolatedRenderer, channel: str, last: Sample, view: View) -> Drawing:
+    """Return the message as the channel sends it. TemplateError names file and line."""
     event, history = last
-    kinds: tuple[Form, ...] = kinds_of(channel, event)
-    fits = not event.about_batch and event.status in OF_STATUS.get(view.kind, ())
-    kind = view.kind if view.kind in kinds or fits else kinds[0]
+    kind = kind_of(channel, event, view.kind)
     content = renderer.render(
         channel, kind, event, history, language=view.language, timezone=view.timezone, now=event.occurred_at,
         destination=view.destination, healed=MISHAP if kind == "healed" else "",
     )  # fmt: skip
-    told_as: Kind = "each" if kind in OF_STATUS else kind  # type: ignore[assignment]
+    sent_as: Kind = "each" if kind in OF_STATUS else kind  # type: ignore[assignment]
     notification = Notification(
-        delivery="preview", destination=view.destination or "preview", address=READER, kind=told_as, content=content,
+        delivery="preview", destination=view.destination or "preview", address=READER, kind=sent_as, content=content,
         subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
         labels=event.labels,
     )  # fmt: skip
@@ -68,28 +72,39 @@ def drawn(renderer: IsolatedRenderer, channel: str, last: Told, view: View) -> D
     )
 
 
-def stem(name: str, kind: Form, view: View) -> str:
-    """The name of its files: what is as usual is left out."""
-    parts = (
-        name,
-        "" if kind in ("each", name) else kind,
-        "" if view.fixture == "typical" else view.fixture,
-        view.destination,
-        view.language,
-    )
-    return ".".join(part for part in parts if part)
+def kind_of(channel: str, event: Event, form: Form) -> Form:
+    """Return this form where the event has one in this channel, else its usual form."""
+    kinds: tuple[Form, ...] = kinds_of(channel, event)
+    fits = not event.about_batch and event.status in OF_STATUS.get(form, ())
+    return form if form in kinds or fits else kinds[0]
 
 
 def title_of(channel: str) -> str:
-    """What pages call a channel."""
+    """Return what pages call a channel."""
     return getattr(CHANNELS.get(channel), "title", channel.capitalize())
 
 
 def _text_alone(notification: Notification, channel: str) -> Preview:
-    """Of a channel that has no preview of its own."""
+    """Return the preview of a channel that has none of its own."""
     sent = json.dumps(notification.content, ensure_ascii=False, indent=2) + "\n"
     text = notification.content.get("text", sent)
     page = f"""<!doctype html><html lang="{notification.language}"><head><meta charset="utf-8">
 <meta name="color-scheme" content="light dark"><title>{escape(title_of(channel))}</title></head>
 <body><pre style="white-space: pre-wrap">{escape(str(text))}</pre></body></html>"""
     return Preview({f"{channel}.json": sent, f"{channel}.html": page})
+
+
+def in_scheme(document: str, scheme: str) -> str:
+    """Return the document as readers of this scheme see it, whatever the scheme of the page around it."""
+    holds = "all" if scheme == "dark" else "not all"
+    return document.replace(FOR_THE_DARK, holds).replace(EITHER, f'content="{scheme}"')
+
+
+def scripted(document: str, nonce: str) -> str:
+    """Return a page of Slack messages for a frame that runs no script but this page's own.
+
+    It reports its height, and has what it shows as data with no `<` in it.
+    """
+    head, _, tail = document.replace("<script>", f'<script nonce="{nonce}">').rpartition("</body>")
+    style, script = ((HERE / name).read_text("utf-8") for name in ("frame.css", "frame.js"))
+    return f'{head}<style>{style}</style><script nonce="{nonce}">{script}</script></body>{tail}'

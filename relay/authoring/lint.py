@@ -1,24 +1,40 @@
-"""Everything that is wrong with the templates, found before an event finds it."""
+"""Everything that is wrong with the templates, found before an event finds it.
 
+`findings_of` looks in a process of its own (`python -m relay.authoring.lint`), after all others: every message is made
+in every language, which takes seconds. The process reads the workspace, pickled by its parent, and answers with JSON;
+it gets none of relay's environment.
+"""
+
+import asyncio
 import contextlib
-from collections.abc import Iterator
+import json
+import os
+import pickle
+import signal
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from relay.authoring.misnamed import misnamed
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
+from relay.configfile.validation import suggest
+from relay.domain.events import STATUSES
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import Case, problems, untranslated
+from relay.rendering.checks import Case, problems, sample_events, untranslated
+from relay.rendering.file_names import parsed, written
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.message_names import message_of, operation_type
+from relay.rendering.near_names import SURE, nearest
+from relay.rendering.process import child_environment
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import Catalogues
-from relay.rendering.undefined_names import empty_values, unknown_names
+from relay.rendering.translations import WORDINGS, Catalogues
+from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
 
-def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
-    """One line per fault, with file and line where they are known."""
+def faults_of(workspace: Workspace) -> list[str]:
+    """Return a line for each fault, with file and line where they are known."""
     faults: list[str] = []
     library = TemplateSet(workspace.directories, faults)
     try:
@@ -30,7 +46,7 @@ def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
     faults += unknown_names(library, empty_values(catalogues))
     faults += misnamed(library, workspace)
     if not usable:  # the messages themselves can be tried once these faults are gone
-        return [*faults, *untranslated(library, catalogues, all_of_them=verbose)]
+        return [*faults, *untranslated(library, catalogues)]
 
     def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
@@ -40,21 +56,90 @@ def faults_of(workspace: Workspace, *, verbose: bool = False) -> list[str]:
             yield from (f"{file}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
-        """Messages that nothing of the author's has a part in are not theirs to mend."""
+        """Leave out messages that no file of the author's has a part in."""
         message, type_ = message_of(case.event, case.kind, case.history), operation_type(case.event, case.history)
         own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
         return workspace.own is None or bool(own)
 
     with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
-        shown = problems(
-            renderer.render,
-            library,
-            catalogues,
-            workspace.directories,
-            fixtures=FIXTURES,
-            concerns=concerns,
-            judge=judge,
-            all_of_them=verbose,
-        )
-    read = {fault.partition("; ")[0] for fault in faults}
-    return faults + [fault for fault in shown if fault.partition("; ")[0] not in read]
+        more = problems(
+            renderer.render, library, catalogues, workspace.directories,
+            fixtures=FIXTURES, concerns=concerns, judge=judge,
+        )  # fmt: skip
+    reported = {fault.partition("; ")[0] for fault in faults}
+    return faults + [fault for fault in more if fault.partition("; ")[0] not in reported]
+
+
+def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
+    """Report each file for a destination that does not exist, or for a type that no operation can have."""
+    types = _types(workspace)
+    reached = set().union(*workspace.rules) if all(workspace.rules) else set()  # empty: a rule is for all types
+    for templates in library.messages.values():
+        for stem, template in templates.items():
+            if fault := _fault(stem, workspace, types, reached):
+                yield f"{template.file}:1: {fault}"
+
+
+def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str]) -> str:
+    name = parsed(stem)
+    destination, type_ = name.destination, name.operation_type
+    if stem != written(name):
+        return f"this name serves no message; expected {written(name)}.yaml"
+    if destination and workspace.destinations and destination not in workspace.destinations:
+        return f"{destination} is no destination; {suggest(destination, workspace.destinations)}"
+    if not type_ or type_ in types:
+        return ""
+    # A platform may send types that are named nowhere here: report only what is sure.
+    if near := nearest(type_, types, SURE):
+        return f"{type_} is the type of no sample and in no rule; did you mean {near}?"
+    if reached and type_ not in reached:
+        return f"no rule is for operations of type {type_}; {suggest(type_, reached)}"
+    return ""
+
+
+def _types(workspace: Workspace) -> set[str]:
+    samples = sample_events(workspace.directories).values()
+    stated = {event.operation.type for event in samples if event.operation}
+    documented = {word for word in WORDINGS if word[:1].isupper() and word not in STATUSES}
+    return {*stated, *documented, *set().union(*workspace.rules)} - {""}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fault with its place."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+async def findings_of(workspace: Workspace) -> list[Finding]:
+    """Return what is wrong with these templates. Cancelled, it ends its process.
+
+    TemplateError if the process fails.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "relay.authoring.lint",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True, env=child_environment(),
+    )  # fmt: skip
+    try:
+        output, _ = await process.communicate(pickle.dumps(workspace))  # each message is bounded, and so is this
+        return [Finding(*row) for row in json.loads(output)]
+    except ValueError:
+        raise TemplateError("the templates could not be checked") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def main() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # one sent to all of relay means a reload
+    os.nice(10)  # neither a page nor an event waits for it
+    workspace: Workspace = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
+    print(json.dumps([file_of(fault) for fault in faults_of(workspace)]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,27 +1,32 @@
-"""What pages of an author show: the templates as they are now, and what is chosen of them."""
+"""The templates as pages show them: read when a page is asked for, and released when none was for a while."""
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.authoring.checking import Finding
-from relay.authoring.drawing import FORMS, Drawing, Told, View, drawn
+from relay.authoring.drawing import Drawing, Sample, View, drawn
+from relay.authoring.lint import Finding, findings_of
 from relay.authoring.variables import UNLISTED, Variable, variables
 from relay.authoring.workspace import Workspace
+from relay.domain.deliveries import Form
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
-from relay.rendering import IsolatedRenderer
+from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.checks import bare_events, history_of, of_type, sample_events
 from relay.rendering.context import context
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.file_names import FileName, written
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
+from relay.rendering.message_names import message_of, operation_type
+from relay.rendering.template_set import PARTS, SENTENCES
 
-MAX_KEPT = 64  # drawings
+IDLE = 120.0  # seconds after the last page, when all of it is released
+ENDINGS = ("html", "txt")  # of layouts
 
 Stamps = Mapping[Path, tuple[int, int]]
 """Files, each with what changes when it is saved."""
@@ -29,58 +34,33 @@ Stamps = Mapping[Path, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What somebody looks at; what there is not is exchanged for what there is (`Studio.choice`)."""
+    """A message, and how it is looked at."""
 
-    message: str = ""
-    language: str = ""
-    view: View = field(default_factory=View)
-    operation_type: str = ""
-    scheme: str = "light"
-    width: str = "desktop"
+    message: str
+    view: View
 
 
 class Studio:
-    """The templates, compiled anew whenever their files change. A fault of theirs is kept, and shown in their place."""
+    """The templates as they were at one moment. A fault of theirs is kept, and shown in their place."""
 
-    def __init__(self, read: Callable[[], Workspace]) -> None:
-        self._read = read
-        self.workspace = read()
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.findings: list[Finding] | None = None if workspace.own else []  # None: not looked for yet
         self.renderer: IsolatedRenderer | None = None
         self.fault = ""
-        self.findings: list[Finding] | None = None  # None: not looked for yet
-        self.version = 0
-        self._drawings: dict[tuple[str, Choice], Drawing] = {}
-        self._messages: dict[str, dict[str, Told]] = {}  # by fixture
+        self._messages: dict[str, dict[str, Sample]] = {}  # by fixture
         self._variables: list[Variable] | None = None
-
-    async def load(self) -> None:
-        """Compile the files as they are now."""
-        made, fault = None, ""
         try:
-            self.workspace = await asyncio.to_thread(self._read)
-            directories, options = self.workspace.directories, self.workspace.options()
-            made = await asyncio.to_thread(IsolatedRenderer, directories, options)
+            self.renderer = IsolatedRenderer(workspace.directories, workspace.options())
         except RelayError as error:
-            fault = str(error)
-        before, self.renderer, self.fault = self.renderer, made, fault
-        self._drawings.clear()
-        self._messages.clear()
-        self._variables = None
-        self.findings = None
-        self.version += 1
-        if before:
-            await before.aclose()
+            self.fault = str(error)
 
     async def aclose(self) -> None:
         if self.renderer:
             await self.renderer.aclose()
 
-    def stamps(self) -> Stamps:
-        """Those of every file of the templates."""
-        return stamps_of(self.workspace.directories)
-
-    def messages(self, fixture: str = "typical") -> dict[str, Told]:
-        """Every message, by the event that leads to it; what no sample is of comes last, and says nothing.
+    def messages(self, fixture: str = "typical") -> dict[str, Sample]:
+        """Return every message, by the event that leads to it; those without a sample come last, and say nothing.
 
         TemplateError if a sample is none.
         """
@@ -95,7 +75,7 @@ class Studio:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those with a catalogue, and those of readers that are near one, such as de-AT."""
+        """Languages with a catalogue, and those of readers that are near one, such as de-AT."""
         codes = self.renderer.languages if self.renderer else ("en",)
         readers = (self.workspace.reader, *self.workspace.destinations.values())
         near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
@@ -103,103 +83,158 @@ class Studio:
 
     @property
     def operation_types(self) -> list[str]:
+        """Types of operations that files of templates are for."""
         return sorted(self.renderer.renderer.library.operation_types) if self.renderer else []
 
-    def choice(self, query: Mapping[str, str]) -> Choice:
-        """What an address asks for, as far as there is such a thing."""
-        names = [*self.messages()]
-        destination = _one_of(self.workspace.destinations, query.get("destination", ""), "")
+    def choice(self, message: str, *, language: str = "", destination: str = "", zone: str = "", **how: Any) -> Choice:
+        """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
-        language = _one_of(self.languages, query.get("language", ""), usual)
-        kind: Any = _one_of(FORMS, query.get("kind", ""), "each")
-        view = View(
-            kind=kind, fixture=_one_of(FIXTURES, query.get("fixture", ""), "typical"), destination=destination,
-            profile=_one_of(("classic", "rich"), query.get("profile", ""), "classic"), language=language,
-            timezone=_zone(query.get("timezone") or reader.timezone),
-        )  # fmt: skip
-        return Choice(
-            message=_one_of(names, query.get("message", ""), _one_of(names, "operation.failed", names[0])),
-            language=language, view=view,
-            operation_type=_one_of(self.operation_types, query.get("type", ""), ""),
-            scheme=_one_of(("light", "dark"), query.get("scheme", ""), "light"),
-            width=_one_of(("desktop", "phone"), query.get("width", ""), "desktop"),
-        )  # fmt: skip
+        how |= {"profile": self.workspace.profile, "destination": destination}
+        return Choice(message, View(language=language or usual, timezone=zone or _zone(reader.timezone), **how))
 
-    def told(self, choice: Choice) -> Told:
+    def sample(self, choice: Choice) -> Sample:
         event, history = self.messages(choice.view.fixture)[choice.message]
-        if choice.operation_type:
-            event = of_type(event, choice.operation_type)
+        if choice.view.operation_type:
+            event = of_type(event, choice.view.operation_type)
         return event, (*history[:-1], event)
 
     async def drawing(self, channel: str, choice: Choice) -> Drawing | str:
-        """The message, or what is wrong with it."""
-        key = channel, replace(choice, scheme="", width="")
+        """Return the message, or what is wrong with it."""
         if self.renderer is None:
             return self.fault
-        if key in self._drawings:
-            return self._drawings[key]
-        drawing = await self._drawn(self.renderer, channel, choice)
-        if isinstance(drawing, Drawing):  # a fault may pass, as that of a file that took too long on a busy machine
-            if len(self._drawings) >= MAX_KEPT:
-                self._drawings.clear()
-            self._drawings[key] = drawing
-        return drawing
-
-    async def _drawn(self, renderer: IsolatedRenderer, channel: str, choice: Choice) -> Drawing | str:
         try:
-            return await asyncio.to_thread(drawn, renderer, channel, self.told(choice), choice.view)
+            return await asyncio.to_thread(drawn, self.renderer, channel, self.sample(choice), choice.view)
         except Exception as error:  # noqa: BLE001 - templates are their author's code, and the page goes on
             return str(error) or type(error).__name__
 
-    def file(self, channel: str, choice: Choice, drawing: Drawing) -> tuple[Path, bool]:
-        """The file that says the message, and whether it is one of the author's own."""
-        if self.renderer is None:
-            return Path(), False
-        event, history = self.told(choice)
-        name = self.renderer.renderer.file(channel, drawing.kind, event, choice.view.destination, history)
-        _, path = self.renderer.renderer.library.source(name)
-        own = self.workspace.own
-        return path, own is not None and path.is_relative_to(own)
-
     def variables(self) -> list[Variable]:
-        """Every name that templates can say, with its type. TemplateError if a sample is none."""
+        """Return every name that templates can use, with its type. TemplateError if a sample is none."""
         if self._variables is None:
             self._variables = [*variables(self.workspace)]
         return self._variables
 
     def values(self, choice: Choice) -> dict[str, Any]:
-        """What the templates of this message get."""
+        """Return what the templates of this message get."""
         if self.renderer is None:
             return {}
-        event, history = self.told(choice)
-        localizer = Localizer(
-            self.renderer.renderer.catalogues.language(choice.language),
-            ZoneInfo(choice.view.timezone),
-            event.occurred_at,
-        )
+        event, history = self.sample(choice)
+        language = self.renderer.renderer.catalogues.language(choice.view.language)
+        localizer = Localizer(language, ZoneInfo(choice.view.timezone), event.occurred_at)
         workspace, live = self.workspace, choice.view.kind == "live"
         values = context(event, history, localizer, Base(workspace.sample_url), links=workspace.sample_links, live=live)
         listed = {name: value for name, value in values.items() if name not in UNLISTED}
         return listed | {"brand": dict(workspace.brand.values)}
 
 
-def stamps_of(folders: Iterable[Path]) -> Stamps:
-    """Those of every file of templates in these folders."""
+class Gallery:
+    """The studio for many readers, beside a relay that sends. `read` returns the workspace as it is now.
+
+    It renders with a process of its own, so that a sample that takes too much of a template never costs the messages
+    under way their wording. One message is made at a time, and a page that makes none waits for none.
+    """
+
+    def __init__(self, read: Callable[[], Workspace], *, idle: float = IDLE) -> None:
+        self._read = read
+        self._idle = idle
+        self._studio: Studio | None = None
+        self._stamps: Stamps = {}
+        self._check: asyncio.Task[None] | None = None
+        self._leaving: asyncio.TimerHandle | None = None
+        self._left: asyncio.Task[None] | None = None
+        self._loading = asyncio.Lock()
+        self._drawing = asyncio.Lock()
+
+    async def studio(self) -> Studio:
+        """Return the files as they are now; its `fault` says what is wrong where they cannot be used."""
+        async with self._loading:
+            workspace = self._read()
+            # What comes with relay stays as it is while relay runs.
+            stamps = await asyncio.to_thread(_stamps_of, workspace.own) if workspace.own else {}
+            if self._studio is None or (self._studio.workspace, self._stamps) != (workspace, stamps):
+                async with self._drawing:  # what goes has no message under way
+                    await self._leave()
+                    self._studio, self._stamps = await asyncio.to_thread(Studio, workspace), stamps
+                    self._check = asyncio.create_task(self._look(self._studio)) if workspace.own else None
+            if self._leaving:
+                self._leaving.cancel()
+            self._leaving = asyncio.get_running_loop().call_later(self._idle, self._go)
+            return self._studio
+
+    async def drawing(self, studio: Studio, channel: str, choice: Choice) -> Drawing | str:
+        """Return the message, or what is wrong with it.
+
+        A save, or two minutes without a page, may have closed the renderer of this studio since: then the files are
+        drawn as they are now.
+        """
+        while True:
+            async with self._drawing:
+                if studio is self._studio:
+                    return await studio.drawing(channel, choice)
+            studio = await self.studio()
+
+    async def checked(self) -> None:
+        """Wait until lint has reported what it finds in these files."""
+        if self._check:
+            await asyncio.wait([self._check])
+
+    async def aclose(self) -> None:
+        if self._leaving:
+            self._leaving.cancel()
+        async with self._loading, self._drawing:
+            await self._leave()
+
+    async def _look(self, studio: Studio) -> None:
+        try:
+            studio.findings = await findings_of(studio.workspace)
+        except RelayError as error:
+            studio.findings = [Finding("", None, str(error))]
+
+    async def _leave(self) -> None:
+        if self._check:
+            self._check.cancel()
+            await asyncio.wait([self._check])
+        studio, self._studio, self._check = self._studio, None, None
+        if studio:
+            await studio.aclose()
+
+    def _go(self) -> None:
+        self._left = asyncio.create_task(self.aclose())
+
+
+def sources_of(renderer: Renderer, channel: str, kind: Form, last: Sample, view: View) -> Iterator[tuple[str, Path]]:
+    """Yield the name and path of the message's own file, then of those that it shares with others.
+
+    TemplateError if there is none for it.
+    """
+    event, history = last
+    message, type_ = message_of(event, kind, history), operation_type(event, history)
+    library, destination = renderer.library, view.destination
+    names = [library.message_file(channel, message, kind, destination, type_)]
+    names += [library.layout_file(channel, message, ending, destination, type_) for ending in ENDINGS]
+    for name in (*names, f"{channel}/{PARTS}", SENTENCES):
+        text, path = library.source(name)
+        if text:
+            yield name, path
+
+
+def places_for(channel: str, kind: Form, last: Sample, view: View) -> list[str]:
+    """Return the files that an author may write to change this message, the one for all its forms first."""
+    message = message_of(last[0], kind, last[1])
+    shapes = [FileName(message), FileName(message, kind if kind != "each" else "")]
+    if view.destination:
+        shapes.append(FileName(message, destination=view.destination))
+    return list(dict.fromkeys(f"{channel}/{written(shape)}.yaml" for shape in shapes))
+
+
+def _stamps_of(folder: Path) -> Stamps:
     stamps: dict[Path, tuple[int, int]] = {}
-    for folder in folders:
-        for file in folder.rglob("*"):
-            try:
-                status = file.stat()
-            except OSError:  # an editor has just put another one there
-                continue
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # an editor has just put another one there
+            status = file.stat()
             if file.suffix and "golden" not in file.parts:
                 stamps[file] = (status.st_mtime_ns, status.st_size)
     return stamps
-
-
-def _one_of(names: Any, name: str, otherwise: str) -> str:
-    return name if name and name in names else otherwise
 
 
 def _zone(name: str) -> str:

@@ -1,8 +1,7 @@
-"""What templates can say, found by looking at what they are given."""
+"""The names that templates can use, from the values that they are given."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from relay.authoring.workspace import Workspace
@@ -25,7 +24,7 @@ class Variable:
 
 
 def variables(workspace: Workspace) -> Iterator[Variable]:
-    """Every name that is always there, with the first example that a sample event has of it."""
+    """Yield every name that is always there, with the first example that a sample event has of it."""
     directories, base_url = workspace.directories, workspace.sample_url
     options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
     catalogues = Catalogues(directories)
@@ -48,7 +47,7 @@ def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """What `into` lacks, from `more`; of a list, the row that says most."""
+    """Add to `into` what it lacks and `more` has."""
     for name, value in more.items():
         if isinstance(value, Mapping):
             if not isinstance(into.get(name), dict):
@@ -59,7 +58,7 @@ def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 
 def paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
-    """Each name that these values can be asked for, with what it holds; `[]` stands for each of a list."""
+    """Yield each name in these values with its value; `[]` means each of a list."""
     for name, value in values.items():
         path = f"{before}{name}"
         rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
@@ -69,13 +68,14 @@ def paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[
             row: dict[str, Any] = {}
             for fields in rows:
                 _fill(row, fields)
-            yield from chain([(path, value)], paths(row, f"{path}[].", depth - 1))
+            yield path, value
+            yield from paths(row, f"{path}[].", depth - 1)
         else:
             yield path, value
 
 
 def shown(value: object) -> str:
-    """A value in a line of a table; of a list how many rows it has."""
+    """Return a value as a line of a table; of a list the number of its rows."""
     if isinstance(value, list | Mapping):
         return f"{len(value)} of them" if isinstance(value, list) and value else ""
     text = "" if value is None else str(value)
@@ -83,7 +83,7 @@ def shown(value: object) -> str:
 
 
 def type_of(example: Any) -> str:
-    """What such a value is called."""
+    """Return the type of such a value, as authors call it."""
     match example:
         case bool():
             return "yes or no"

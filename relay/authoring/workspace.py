@@ -1,12 +1,14 @@
-"""What a template author works with: their directory, and what of the configuration the messages depend on."""
+"""The directory of a template author, and the settings that the messages depend on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from relay.config import Config
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.rendering import Brand, RenderOptions
 from relay.rendering.brand import NO_BRAND
+from relay.resources import resource_dir
 
 SAMPLE_URL = "https://platform.example.com"  # where the samples' operations can be looked at
 SAMPLE_PAGES = {
@@ -20,15 +22,17 @@ SAMPLE_PAGES = {
 
 @dataclass(frozen=True)
 class Reader:
-    """How those read whom a destination reaches."""
+    """Settings of a destination that change its messages; `mention` as in the configuration."""
 
     language: str = "en"
     timezone: str = "UTC"
+    channel: str = ""
+    mention: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a template author works with."""
+    """All that a template author works with."""
 
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
@@ -38,7 +42,8 @@ class Workspace:
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
     rules: tuple[frozenset[str], ...] = ()
-    """Of each rule the types of operations that it is for, none: all. No rules: nobody knows who is told of what."""
+    """Of each rule the types of operations that it is for, none: all. No rules: which types are sent is unknown."""
+    profile: str = "classic"  # of Slack's blocks
 
     @property
     def sample_url(self) -> str:
@@ -46,7 +51,7 @@ class Workspace:
         return self.base_url or SAMPLE_URL
 
     def options(self, *, real: bool = False) -> RenderOptions:
-        """What its messages are made with. Samples have links even where none are configured; what is real has not."""
+        """Return the options of its messages. Samples always have links, `real` events only configured ones."""
         base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
         hosts = LinkHosts.of(self.link_hosts, self.base_url, self.links) if real else ANYWHERE
         return RenderOptions(base_url, hosts=hosts, links=links, brand=self.brand)
@@ -60,3 +65,22 @@ class Workspace:
     @property
     def own(self) -> Path | None:
         return self.directories[0] if len(self.directories) > 1 else None
+
+
+def workspace_of(config: Config) -> Workspace:
+    """Return the workspace of a running relay. No secret of the configuration is in it."""
+    platform, default = config.platform, Reader(config.language, config.timezone)
+    return Workspace(
+        directories=(*([config.templates] if config.templates else ()), resource_dir("templates")),
+        base_url=platform.base_url,
+        links=platform.link_templates,
+        link_hosts=platform.link_hosts,
+        brand=Brand(**config.brand.model_dump()),
+        reader=default,
+        destinations={
+            name: Reader(its.language or default.language, its.timezone or default.timezone, its.channel, its.mention)
+            for name, its in config.destinations.items()
+        },
+        rules=() if config.dynamic_destinations else tuple(frozenset(rule.operation_types) for rule in config.rules),
+        profile=getattr(config.channels.get("slack"), "profile", "classic"),
+    )

@@ -1,18 +1,23 @@
-"""The sign that all is well, for somebody outside who raises the alarm when it stays away.
+"""The heartbeat: a call once a minute while all is well, to a service outside that raises the alarm when it stays away.
 
-One call a minute of all processes together, and only while events are taken and messages get out. The address is a
-secret: whoever has it can say that relay is well.
+All processes together make one call, and only while events are taken and messages get out. The address is a secret:
+whoever has it can say that relay is well.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 import structlog
 
 from relay import metrics
+from relay.background.self_monitor import SelfMonitor
+from relay.config import Config
 from relay.errors import StoreUnavailable
+from relay.policy.reachability import CHANNEL
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.reachability import Reachability
 
 log = structlog.get_logger(__name__)
 
@@ -20,48 +25,71 @@ PERIOD = 50.0  # seconds between two calls, at least
 TIMEOUT = 10.0
 REDIRECTS = 3
 AGENT = "relay"
+PATIENCE = 180.0  # seconds without a sign of a process that receives, or of one that delivers
+OVERDUE = 300.0  # seconds that something is due and no process takes it
+
+Turn = Callable[[str, float], Awaitable[bool]]  # true for one process in each period; raises StoreUnavailable
 
 
-class Turn(Protocol):
-    """True for one process in each period. Raises StoreUnavailable."""
+class HealthSummary:
+    """`unready` says why nothing may be accepted now, '' if it may (`/readyz`)."""
 
-    async def __call__(self, name: str, period: float) -> bool: ...
+    def __init__(
+        self, store: Store, config: Callable[[], Config], monitor: SelfMonitor, unready: Callable[[], Awaitable[str]]
+    ) -> None:
+        self._admin = Admin(store)
+        self._reachability = Reachability(store)
+        self._config = config
+        self._monitor = monitor
+        self._unready = unready
+
+    async def problem(self) -> str:
+        """Return why relay is not well, by the last observation and now; '' if it is. Raises StoreUnavailable."""
+        if reason := await self._unready():
+            return reason
+        remembered = self._monitor.remembered
+        if remembered is None:
+            return "nothing was observed yet"
+        for part, ago in (("receives", remembered.received), ("delivers", remembered.delivered)):
+            if ago is None or ago > PATIENCE:
+                return f"no process {part}"
+        now, states = remembered.now, await self._reachability.states(self._config(), remembered.now)
+        scopes = [scope for scope, state in states.items() if state.is_down(now) and scope.startswith(CHANNEL)]
+        if scopes:
+            return f"nothing gets out by {' and '.join(scope.removeprefix(CHANNEL) for scope in scopes)}"
+        oldest = min((await self._admin.oldest_due([*self._config().channels])).values(), default=now)
+        return f"a delivery is overdue by {now - oldest:.0f} s" if now - oldest > OVERDUE else ""
 
 
 class Heartbeat:
-    """`url` is asked anew each time; `unwell` says why relay is not well, '' if it is. Raises StoreUnavailable."""
+    """`problem` says why relay is not well, '' if it is. Raises StoreUnavailable."""
 
-    def __init__(self, url: Callable[[], str], unwell: Callable[[], Awaitable[str]], turn: Turn) -> None:
-        self._url = url
-        self._unwell = unwell
+    def __init__(self, config: Callable[[], Config], problem: Callable[[], Awaitable[str]], turn: Turn) -> None:
+        self._config = config
+        self._problem = problem
         self._turn = turn
         self._fault = ""  # of the last call
-        self._reason = ""  # why there was none
+        self._withheld = False
 
     async def tick(self, _now: float) -> None:
-        """One call, if it is due, nobody else makes it, and all is well. It never raises for its own failure."""
-        url = self._url()
+        """Call if it is due, no other process does, and all is well. Never raises for its own failure."""
+        url = self._config().heartbeat.get_secret_value()
         if not url:
             return
         try:
-            reason = await self._unwell()
+            reason = await self._problem()
         except StoreUnavailable as error:
             reason = str(error)
         if reason:
-            self._say_withheld(reason)
-            return
-        self._reason = ""
-        if await self._turn("heartbeat", PERIOD):
-            self._say(await _called(url), urlsplit(url).hostname or "")
+            metrics.heartbeats.labels("withheld").inc()
+            if not self._withheld:
+                log.warning("heartbeat.withheld", reason=reason, meaning="whoever waits for it raises the alarm")
+        elif await self._turn("heartbeat", PERIOD):
+            self._log_call(await _call(url), urlsplit(url).hostname or "")
+        self._withheld = bool(reason)
 
-    def _say_withheld(self, reason: str) -> None:
-        metrics.heartbeats.labels("withheld").inc()
-        if not self._reason:
-            log.warning("heartbeat.withheld", reason=reason, meaning="whoever waits for it raises the alarm")
-        self._reason = reason
-
-    def _say(self, fault: str, host: str) -> None:
-        """In the log once when it fails, and once when it works again; only the host, for the rest is a secret."""
+    def _log_call(self, fault: str, host: str) -> None:
+        """Log a failure, and its end, once; with the host alone, for the rest is a secret."""
         metrics.heartbeats.labels("failed" if fault else "sent").inc()
         if fault and not self._fault:
             log.warning("heartbeat.failed", host=host, reason=fault)
@@ -70,8 +98,8 @@ class Heartbeat:
         self._fault = fault
 
 
-async def _called(url: str) -> str:
-    """What went wrong, in words without the address; '' if nothing did. No redirect leads to another host."""
+async def _call(url: str) -> str:
+    """Return what went wrong, in words without the address; '' if nothing did. No redirect leads to another host."""
     host = urlsplit(url).hostname
     try:
         async with aiohttp.ClientSession(
@@ -87,7 +115,7 @@ async def _called(url: str) -> str:
                     if following.hostname != host or following.scheme not in ("https", urlsplit(url).scheme):
                         return "it leads to another host"
                     url = following.geturl()
-            return "it leads on and on"
+            return f"more than {REDIRECTS} redirects"
     except TimeoutError:
         return f"no answer within {TIMEOUT:g} s"
     except (aiohttp.ClientError, ValueError, OSError) as error:  # their texts may hold the address

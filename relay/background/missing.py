@@ -1,22 +1,21 @@
-"""Runs that have not begun: which jobs are due, asked of the history; what is found goes in as an event.
+"""Runs that have not begun: at the times that `watchdog.expect` names, the history of jobs is asked for their starts.
 
-When a job is due is kept in this process alone, for it follows from the history: after a restart all of it is read
-again. Every process finds the same, and the store takes it from one of them.
+Nothing but the alarms is kept: after a restart the names of jobs are read again, and every process finds the same.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from datetime import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import inf
+from typing import Any
 
 import structlog
 
 from relay.config import Config
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
-from relay.domain.outcomes import Outcome, before
-from relay.policy.missing import STALE, Expectation, Missing, alarm, begun, recovery
-from relay.policy.rhythms import expected
+from relay.domain.outcomes import of_runs
+from relay.policy.missing import Expectation, Missing, alarm, matches, recovery, start_of
+from relay.policy.targets import Targets
 from relay.policy.watchdog import Watchdog
 from relay.store.ends import MOST
 from relay.store.jobs import Jobs
@@ -24,129 +23,124 @@ from relay.store.runs import Runs
 
 log = structlog.get_logger(__name__)
 
-PAGE = 200  # jobs whose history is read in one tick, of each partition
-ALARMS = 200  # of one tick
+PAGE = 1000  # names of jobs that are read in one step
 AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
 OVERLAP = 300.0  # seconds, longer than from one tick to the next
-FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets what an alarm was about
+STALE = 7 * 86_400.0  # seconds after which a missing run is no news
+AGAIN = 20 * 3600.0  # seconds after a missing run in which no other of the same expectation is told while none begins
+FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's operation
+
+
+# Makes an event durable with these targets; None for those that the rules name.
+Tell = Callable[[Event, Sequence[Target] | None], Awaitable[Accepted]]
 
 
 class MissingRuns:
-    """Looked for in the watchdog's tick."""
+    """A part of the watchdog's tick."""
 
     def __init__(
-        self, jobs: Jobs, runs: Runs, ingest: Callable[[Event], Awaitable[Accepted]], config: Callable[[], Config]
+        self, jobs: Jobs, runs: Runs, ingest: Tell, config: Callable[[], Config], channels: Mapping[str, Any]
     ) -> None:
         self._jobs = jobs
         self._runs = runs
         self._ingest = ingest
         self._config = config
-        self._read: dict[int, int] = {}  # by partition, up to which ms of ends the history was read
-        self._due: dict[Job, float] = {}  # by when the next run should have begun; inf where nobody waits for one
-        self._settled: dict[tuple[str, time], float] = {}  # expectations and the last time that is done with
+        self._channels = channels
+        self._patterns: set[str] = set()
+        self._known: dict[Job, None] = {}  # jobs that a pattern means, the one that ended last at the end
+        self._read: dict[int, int] = {}  # by partition, up to which ms of ends the names were read
+        self._settled: dict[Expectation, float] = {}  # the last time that was judged
         self._under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
 
     async def look(self, settings: Watchdog, now: float, grace_until: float) -> None:
-        """Raises StoreUnavailable."""
+        """Raise and withdraw alarms. Raises StoreUnavailable; the next tick goes on."""
         if settings.missing is None:
             return
         self._under_way = None
-        for operation, text in (await self._jobs.missing()).items():
-            await self._look_at_open(operation, text, now)
-        whole = await self._read_history(now)
-        if now < grace_until:
-            return
-        for missing in [missing async for missing in self._late(settings, now)][:ALARMS]:
-            await self._ingest(alarm(missing, now))
-            self._due[missing.job] = inf  # until it ends again
-        if whole:
-            back = grace_until - settings.startup_grace
-            for expectation in settings.expect:
-                await self._look_at_expected(expectation, settings.missing, now, back)
-
-    async def _look_at_open(self, operation: str, text: bytes, now: float) -> None:
-        try:
-            missing = Missing.load(text)
-        except (ValueError, KeyError, TypeError) as error:
-            log.error("missing.unreadable", operation=operation, error=type(error).__name__)
-            return await self._jobs.forget_missing(operation)
-        if now - missing.since >= FORGOTTEN:
-            return await self._jobs.forget_missing(operation)
-        means = Expectation(job=missing.expectation, by=time()).means if missing.expectation else missing.job.__eq__
-        starts, _ = await self._starts(await self._jobs_that(means, missing.job), now)
-        if (began := begun(missing, starts)) is not None:
-            await self._ingest(recovery(missing, began, now))
-        return None
-
-    async def _read_history(self, now: float) -> bool:
-        """Of the jobs that ended since the last time; whether that was all."""
-        for partition, moment in self._read.items():
-            if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
-                self._read[partition] = round(1000 * (now - OVERLAP))
-        if len(self._due) > 2 * MOST:  # most of them are forgotten by the store
-            self._due, self._read = {}, {}
-        jobs, whole = await self._jobs.ended_since(self._read, PAGE)
-        for job in jobs:
-            starts = _starts_of(await self._jobs.ends(job), now)
-            self._due.pop(job, None)  # the one that ended last stands last
-            self._due[job] = expected(starts, self._config().timezone) or inf
-        return whole
-
-    async def _late(self, settings: Watchdog, now: float) -> AsyncIterator[Missing]:
-        """By their own rhythm; what the configuration expects goes by that alone."""
-        latest = now - (settings.missing or 0.0)
-        for job in [job for job, due in self._due.items() if due <= latest]:
-            if any(expectation.means(job) for expectation in settings.expect):
-                self._due[job] = inf
+        alarms = await self._alarms(now)
+        await self._learn(
+            {missing.expectation for missing in alarms} | {expected.job for expected in settings.expect}, now
+        )
+        latest: dict[str, float] = {}
+        for missing in alarms:
+            starts, _ = await self._starts([*await self._jobs_of(missing.expectation), missing.job], now)
+            if (start := start_of(missing, starts)) is None:
+                latest[missing.expectation] = max(latest.get(missing.expectation, 0.0), missing.since)
+            else:
+                await self._tell(recovery(missing, start, now), missing.expectation)
+        for expectation in settings.expect if now >= grace_until else ():
+            due = now - (settings.missing if expectation.grace is None else expectation.grace)
+            since, after = expectation.latest(due, self._config().timezone)
+            if self._settled.get(expectation) == since:
                 continue
-            starts, priority = await self._starts([job], now)
-            due = self._due[job] = expected(starts, self._config().timezone) or inf
-            if due + STALE < now:
-                self._due[job] = inf
-            elif due <= latest:
-                yield Missing(job, due, starts[-1], priority=priority)
+            if now - since < STALE and since - latest.get(expectation.job, -inf) >= AGAIN:
+                await self._judge(expectation, since, after, now, grace_until - settings.startup_grace)
+            self._settled[expectation] = since
 
-    async def _look_at_expected(self, expectation: Expectation, grace: float, now: float, back: float) -> None:
-        """`back` is when relay was there again: of a job that is unknown nobody can say what was before."""
-        since, after = expectation.window(now, self._config().timezone)
-        name = expectation.job, expectation.by
-        if since + grace > now or self._settled.get(name) == since:
-            return
-        jobs = await self._jobs_that(expectation.means)
+    async def _judge(self, expectation: Expectation, since: float, after: float, now: float, back: float) -> None:
+        """Raise the alarm if no run began. Of a job that is unknown, nothing is known from before relay was `back`."""
+        jobs = await self._jobs_of(expectation.job)
         starts, priority = await self._starts(jobs, now)
         job = jobs[0] if jobs else Job("", "", "", "", fold(expectation.job))
         missing = Missing(job, since, after, priority=priority, expectation=expectation.job)
-        if begun(missing, starts) is None and (jobs or since >= back):
-            await self._ingest(alarm(missing, now))
-        self._settled[name] = since
+        if start_of(missing, starts) is None and (jobs or since >= back):
+            await self._tell(alarm(missing, now), expectation.job)
 
-    async def _jobs_that(self, means: Callable[[Job], bool], named: Job | None = None) -> list[Job]:
-        """Those that are meant, the one that ended last before the others."""
-        jobs = [*reversed(self._due), *await self._begun(), *filter(None, [named])]
-        return [*dict.fromkeys(job for job in jobs if means(job))]
+    async def _tell(self, event: Event, pattern: str) -> None:
+        config = self._config()
+        expected = config.watchdog.expect if config.watchdog else ()
+        names = next((expectation.notify for expectation in expected if expectation.job == pattern), ())
+        await self._ingest(event, Targets(config, self._channels).to(names, event) if names else None)
+
+    async def _alarms(self, now: float) -> list[Missing]:
+        """Return the open ones."""
+        alarms = []
+        for operation, text in (await self._jobs.missing()).items():
+            try:
+                missing = Missing.load(text)
+            except (ValueError, KeyError, TypeError) as error:
+                log.error("missing.unreadable", operation=operation, error=type(error).__name__)
+                await self._jobs.forget_missing(operation)
+                continue
+            if now - missing.since < FORGOTTEN:
+                alarms.append(missing)
+            else:
+                await self._jobs.forget_missing(operation)
+        return alarms
+
+    async def _learn(self, patterns: set[str], now: float) -> None:
+        """Read the names of jobs that ended since the last tick; all of them where a pattern is new."""
+        for partition, moment in self._read.items():
+            if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
+                self._read[partition] = round(1000 * (now - OVERLAP))
+        if not patterns <= self._patterns or len(self._known) > 2 * MOST:  # of which the store has forgotten most
+            self._known, self._read = {}, {}
+        self._patterns = patterns
+        whole = not patterns
+        while not whole:
+            jobs, whole = await self._jobs.ended_since(self._read, PAGE)
+            for job in jobs:
+                if any(matches(pattern, job) for pattern in patterns):
+                    self._known.pop(job, None)
+                    self._known[job] = None
+
+    async def _jobs_of(self, pattern: str) -> list[Job]:
+        """Return the jobs it means, the one that ended last before the others."""
+        jobs = dict.fromkeys([*reversed(self._known), *await self._begun()])
+        return [job for job in jobs if matches(pattern, job)]
 
     async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[float], str]:
-        """When runs of these began, also those that go on, in the order of time; and the priority of the last end."""
-        starts: list[float] = []
+        """Return when runs of these began, also those that go on, and the priority that the last end states."""
+        jobs, begun = [*dict.fromkeys(jobs)], await self._begun()
+        starts = [start for job in jobs for start in begun.get(job, ())]
         priority = ""
-        for job in jobs:
-            ends = await self._jobs.ends(job)
-            starts += [*_starts_of(ends, now), *_real((await self._begun()).get(job, ()), now)]
+        for ends in await self._jobs.ends_of_each(jobs):
+            starts += [end.ended if end.started is None else end.started for end in of_runs(ends)]
             priority = priority or (ends[-1].priority if ends else "")
-        return sorted(starts), priority
+        # Platforms write the first day of year 1 or the last of year 9999 for no time at all.
+        return [start for start in starts if 0.0 < start <= now + AHEAD], priority
 
     async def _begun(self) -> dict[Job, list[float]]:
         if self._under_way is None:
             self._under_way = await self._runs.begun(named=bool(self._config().job))
         return self._under_way
-
-
-def _starts_of(ends: Iterable[Outcome], now: float) -> list[float]:
-    """In the order of time; of a run whose start is unknown, its end."""
-    runs = before([*ends], "", inf)
-    return sorted(_real((end.ended if end.started is None else end.started for end in runs), now))
-
-
-def _real(moments: Iterable[float], now: float) -> list[float]:
-    """Without what platforms write for no time at all, as the first day of year 1 or the last of year 9999."""
-    return [moment for moment in moments if 0.0 < moment <= now + AHEAD]

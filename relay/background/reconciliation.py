@@ -1,4 +1,4 @@
-"""What relay missed while it was away: it asks the platform about the runs it believes are going on, and for new ones.
+"""Reconciliation: asks the platform about the runs that go on as far as relay knows, and for those that are new.
 
 Every difference is ingested as an ordinary event. It has the same fingerprint as the platform's own report, so if that
 arrives as well, by a retry of the platform, nobody is notified twice.
@@ -66,10 +66,7 @@ class EventOrigin:
 
 
 class Reconciliation:
-    """A tick of the scheduler. `ingest` makes an event durable, as if it had been sent.
-
-    `platform` gives the one that is configured now, and the origin of its answers; None where there is none.
-    """
+    """`platform` gives the one that is configured now, and the origin of its answers; None where there is none."""
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from relay.policy.recipients import DynamicDestinations
 
 @dataclass
 class Report:
-    """What was found. The configuration is right if there are no problems; warnings do not count."""
+    """The findings. The configuration is right if there are no problems; warnings do not count."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
@@ -86,8 +86,10 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         from relay.cli.check_live import ask_everyone  # noqa: PLC0415
 
         document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
+        before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
+        report.warnings += document.warnings[before:]
 
 
 def _without_unsubscribing(config: Config) -> Iterator[Problem]:
@@ -131,7 +133,7 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
 
 
 def _without_buttons(config: Config) -> Iterator[Problem]:
-    """Which buttons were asked for that nobody gets, and what they lack."""
+    """Report buttons that are configured but cannot work, and what they lack."""
     from relay.channels.slack.settings import SlackSettings  # noqa: PLC0415
     from relay.interactivity.buttons import CHANNEL, enabled_actions  # noqa: PLC0415
 
@@ -189,7 +191,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
 
 
 def _listens(server: Server) -> list[str]:
-    """Where the world reaches relay, and where its operators do."""
+    """Return where the world reaches relay, and where its operators do."""
     admin = server.admin
     token = bool(admin.token.get_secret_value())
     certificates = bool(admin.tls and admin.tls.client_ca)
@@ -225,7 +227,7 @@ def _redis(config: Config) -> str:
 
 
 def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
-    """Whom operations may ask relay to notify."""
+    """Return whom operations may ask relay to notify."""
     if allowed is None:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
@@ -245,5 +247,5 @@ def _print(report: Report) -> None:
         kind = "warning: " if faults is report.warnings else ""
         for problem in faults:
             console.print(Text(kind + visible(str(ConfigError([problem], report.file))), colour))
-    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "right")
+    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "OK")
     console.print(Text(f"{report.file}: {verdict[1]}".replace("1 problems", "1 problem"), verdict[0]))

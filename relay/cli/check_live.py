@@ -1,4 +1,4 @@
-"""relay check --live: would the other sides take us? Each is asked for what it answers without anybody being told."""
+"""relay check --live: ask the other sides whether they would accept relay, without notifying anyone."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,8 +7,9 @@ from typing import Any
 from relay.channels.slack.errors import advice
 from relay.channels.slack.scopes import LOSSES, OPTIONAL
 from relay.cli.slack_app import demands_of, slack_settings
-from relay.config import Config
+from relay.config import Config, Oidc
 from relay.configfile.document import Document
+from relay.console.access.oidc import LEAST_BITS, Provider, http_session, short_keys
 from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
@@ -23,14 +24,16 @@ from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
 SLACK_APP = "channels.slack.app"
+OIDC = "console.oidc"
 
 
 async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
-    """What is wrong at each of the other sides, and what those answer that are as they should be."""
+    """Return what is wrong at each of the other sides, and the answers of those where nothing is."""
     channels = build_channels(config)
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
+        **({OIDC: lambda: _ask_provider(oidc, document)} if (oidc := config.console.oidc) else {}),
         **{f"channels.{name}": channel.check for name, channel in channels.items()},
         **({SLACK_APP: lambda: _ask_slack_app(config, channels, document)} if slack_settings(config) else {}),
         **(
@@ -95,8 +98,18 @@ async def _ask_platform(config: Config) -> str:
     return f"answers; operations: {page.summary.total_operations}"
 
 
+async def _ask_provider(oidc: Oidc, document: Document) -> str:
+    async with http_session() as http:
+        provider = Provider(oidc, http)
+        await provider.metadata()
+        keys = await provider.keys()
+    for key in short_keys(keys):
+        document.warn(("console", "oidc"), f"the provider signs with {key}; expected RSA keys of {LEAST_BITS} or more")
+    return f"answers; keys: {len(keys.keys)}"
+
+
 async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Whether the app may do what the configuration says. ConfigError with the line of each destination that it may
+    """Ask whether the app may do what the configuration says. ConfigError with the line of each destination that it may
     not post to."""
     settings, slack = slack_settings(config), channels[CHANNEL]
     if settings is None:
@@ -123,7 +136,7 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
 
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
+    """Ask whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
     before = len(document.problems)
     for action, names in enabled_actions(config).items():
         nobodies = await channels[CHANNEL].nobodies(names)

@@ -11,7 +11,7 @@ from relay.config.json_schema import json_schema
 
 @click.group(cls=Group, short_help="Print the JSON Schema of the configuration file.")
 def config() -> None:
-    """What can be known about the configuration file without one."""
+    """Describe the configuration file."""
 
 
 @config.command(short_help="Print the JSON Schema of the configuration file.")

@@ -1,27 +1,22 @@
 """Operations of the platform as people read them in a terminal."""
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from relay.cli.formatting import local
 from relay.cli.options import visible
-from relay.cli.screen import console as screen
 from relay.cli.screen import show
-from relay.cli.terminal import plain
 from relay.platform.models import Batch, Operation, Page, Results
 
 COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}
 
 
-def details(operation: Operation, zone: str = "") -> str:
-    """One operation, a fact on each line; times in this zone, or that of this machine."""
+def print_operation(operation: Operation, results: Results | None, zone: str = "") -> None:
+    """Print a fact on each line, then what was found; times in this zone, or that of this machine."""
     progress, over = operation.progress, operation.terminal
     facts = {
         "Name": operation.operation_name,
@@ -39,11 +34,12 @@ def details(operation: Operation, zone: str = "") -> str:
     }
     lines = [operation.operation_id, *(f"  {name:<11}{value}" for name, value in facts.items() if value)]
     lines += [f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases]
-    return visible("\n".join(lines))
+    lines += _results(results) if results else []
+    click.echo(visible("\n".join(lines)))
 
 
-def operations_table(page: Page) -> None:
-    """A page of operations, and what the platform counts. An id stands below its name: whole, on 80 columns too."""
+def print_page(page: Page) -> None:
+    """Print the operations, and what the platform counts. An id is below its name: whole, on 80 columns too."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading, justify in (("status", "left"), ("done", "right"), ("priority", "left")):
         table.add_column(heading, no_wrap=True, justify=justify)  # type: ignore[arg-type]
@@ -57,12 +53,12 @@ def operations_table(page: Page) -> None:
     counted = page.summary
     numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
     counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
-    more = f"; --page {page.page + 1} shows more" if page.has_next_page else ""
+    more = f"; the newest {len(page.operations)} are shown" if page.has_next_page else ""
     click.echo(f"\n{counted.total_operations} in all{': ' if counts else ''}{counts}{more}")
 
 
-def batch_table(batch: Batch) -> None:
-    """A batch with its members and what each waits for."""
+def print_batch(batch: Batch) -> None:
+    """Print a batch with its members and what each waits for."""
     click.echo(visible(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}"))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("key", "status", "operation", "after"):
@@ -74,44 +70,18 @@ def batch_table(batch: Batch) -> None:
     show(table)
 
 
-def results_text(results: Results) -> str:
-    """What was found: the figures, the files and the advice."""
-    lines = [f"{results.operation_id}  {results.status or ''}  {results.total_duration or ''}".rstrip()]
-    lines += [f"  {key}: {value}" for key, value in results.summary.items() if isinstance(value, str | int | float)]
+def _results(results: Results) -> list[str]:
+    """Return lines with the figures, the files and the advice."""
+    lines = [f"  {key}: {value}" for key, value in results.summary.items() if isinstance(value, str | int | float)]
     for artifact in results.artifacts:
         about = ", ".join(str(part) for part in (artifact.format, artifact.size) if part)
         lines.append(f"- {artifact.name}{f' ({about})' if about else ''}: {artifact.download_url or ''}")
-    lines += [f"* {advice.recommendation}" for advice in results.recommendations]
-    return visible("\n".join(lines))
+    return [*lines, *(f"* {advice.recommendation}" for advice in results.recommendations)]
 
 
-@contextmanager
-def bar(*, quiet: bool) -> Iterator[Callable[[Operation], None]]:
-    """A progress bar that follows an operation; a line for each change where only text is wanted."""
-    if quiet:
-        yield lambda _: None
-    elif plain(sys.stdout):
-        lines: list[str] = []
-
-        def print_change(operation: Operation) -> None:
-            line = visible("  ".join(filter(None, (operation.status, _percentage(operation), operation.phase))))
-            if line not in lines[-1:]:
-                lines.append(line)
-                click.echo(line)
-
-        yield print_change
-    else:
-        columns = (TextColumn("{task.fields[status]}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-                   TextColumn("{task.description}"))  # fmt: skip
-        with Progress(*columns, console=screen()) as progress:
-            task = progress.add_task("", total=100, status="")
-
-            def move(operation: Operation) -> None:
-                done = 100 if operation.status == "Completed" else operation.progress.percentage
-                described = Text(visible(operation.phase)).markup
-                progress.update(task, completed=done, description=described, status=operation.status)
-
-            yield move
+def changed(operation: Operation) -> str:
+    """Return its state in a line."""
+    return visible("  ".join(filter(None, (operation.status, _percentage(operation), operation.phase))))
 
 
 def _percentage(operation: Operation) -> str:

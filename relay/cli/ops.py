@@ -1,207 +1,233 @@
 """relay ops: start, look at and steer the operations of the platform, from a terminal."""
 
+import asyncio
 import json
+import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 
+from relay.channels import CHANNELS
+from relay.cli.formatting import print_json
 from relay.cli.groups import Group
-from relay.cli.operations import bar, batch_table, details, operations_table, results_text
-from relay.cli.options import CONFIG, json_option, read_event
-from relay.cli.platform_calls import Connection, json_object, print_answer, request_of, with_client
+from relay.cli.operations import changed, print_batch, print_operation, print_page
+from relay.cli.options import CONFIG, ConfigFile, json_option, read_event, refuse, visible
+from relay.config import load
+from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
-from relay.platform.models import RetryOperation, StartOperation, SubmitBatch
+from relay.platform.models import ApiDocument, Batch, Operation, RetryOperation, StartOperation, SubmitBatch
+
+VARIABLES = {"base_url": "PLATFORM_URL", "tenant": "PLATFORM_TENANT", "project": "PLATFORM_PROJECT",
+             "token": "PLATFORM_TOKEN"}  # fmt: skip
+NEEDED = ("base_url", "tenant", "project")
+
+Kind = TypeVar("Kind", bound=ApiDocument)
 
 
-@click.group(cls=Group, short_help="Start, watch, list, cancel and retry operations of the platform.")
+@click.group(cls=Group, invoke_without_command=True, short_help="Start, list, get, cancel and retry operations.")
 @click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
               type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
-@click.option("--base-url", envvar="PLATFORM_URL", show_envvar=True, metavar="URL", default="",
-              help="Where the platform is, for instance http://localhost:8090.")  # fmt: skip
-@click.option("--tenant", envvar="PLATFORM_TENANT", show_envvar=True, metavar="ID", default="", help="Of this tenant.")
-@click.option("--project", envvar="PLATFORM_PROJECT", show_envvar=True, metavar="ID", default="",
-              help="In this project.")  # fmt: skip
-@click.option("--token", envvar="PLATFORM_TOKEN", show_envvar=True, metavar="T", default="",
-              help="The bearer token; the variable keeps it out of the shell's history.")  # fmt: skip
+@click.option("--status", metavar="STATUS", default="", help="List those in this status alone, for instance Running.")
+@json_option
 @click.pass_context
-def ops(context: click.Context, /, *, config: Path, base_url: str, tenant: str, project: str, token: str) -> None:
-    """Call the Async Operations API: any platform that speaks it, `relay sandbox` among them.
+def ops(context: click.Context, /, *, config: Path, status: str, as_json: bool) -> None:
+    """Call the Async Operations API: any platform that speaks it, `relay sandbox` among them. Without a command, list
+    its newest operations.
 
-    What is not named here is taken from the configuration's `platform`.
+    Where the platform is say PLATFORM_URL, PLATFORM_TENANT, PLATFORM_PROJECT and PLATFORM_TOKEN, else the
+    configuration's `platform`.
     """
-    if base_url and not base_url.startswith(("http://", "https://")):
-        raise click.BadParameter("expected an address that begins with http:// or https://", param_hint="--base-url")
-    context.obj = Connection(config, base_url, tenant, project, token)
+    context.obj = config
+    if context.invoked_subcommand:
+        return
 
+    async def work(client: OperationsClient) -> None:
+        page = await client.operations(status=status)
+        print_json(page.sent()) if as_json else print_page(page)
 
-id_argument = click.argument("operation", metavar="ID")
+    _with_client(config, work)
 
 
 @ops.command()
-@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), metavar="FILE.json",
-              help="The whole request; what is named beside it goes first.")  # fmt: skip
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+                metavar="[FILE.json]")  # fmt: skip
 @click.option("--type", "operation_type", metavar="TYPE", help="For instance ProcessMiningAnalysis.")
 @click.option("--name", metavar="NAME", help="What people call it.")
-@click.option("--priority", type=click.Choice(["Low", "Normal", "High", "Critical"]), help="How urgent it is.")
-@click.option("--parameters", metavar="JSON", help="The operation's parameters, a JSON object.")
-@click.option("--timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take.")
 @json_option
 @click.pass_obj
-def start(connection: Connection, /, *, file: str | None, parameters: str | None, as_json: bool, **named: Any) -> None:
-    """Start an operation."""
-    document = json_object(read_event(file), "--file") if file else {}
-    fields = {"operation_type": "operationType", "name": "operationName"}
-    document |= {fields.get(key, key): value for key, value in named.items() if value is not None}
-    if parameters is not None:
-        document["parameters"] = json_object(parameters.encode(), "--parameters")
+def start(config: Path, /, *, file: str | None, operation_type: str | None, name: str | None, as_json: bool) -> None:
+    """Start the operation, or submit the batch, that is in FILE.json; --type and --name go before what it says."""
+    document = _object(read_event(file), file) if file else {}
+    document |= {key: value for key, value in (("operationType", operation_type), ("operationName", name)) if value}
+    if "operations" in document:
+        batch = _request(SubmitBatch, document)
+
+        async def submit(client: OperationsClient) -> None:
+            submitted = await client.submit_batch(batch)
+            print_json(submitted.sent()) if as_json else print_batch(submitted)
+
+        _with_client(config, submit)
+        return
     for key, option in (("operationType", "--type"), ("operationName", "--name")):
         if not document.get(key):
-            raise click.UsageError(f"There is no {key}: say {option}, or put it in the --file.")
-    request = request_of(StartOperation, document)
+            raise click.UsageError(f"There is no {key}: say {option}, or put it in FILE.json.")
+    request = _request(StartOperation, document)
 
     async def work(client: OperationsClient) -> None:
         started = await client.start(request)
-        print_answer(started, f"{started.operation_id}  {started.status}", as_json=as_json)
+        _print(started, f"{started.operation_id}  {started.status}", as_json=as_json)
 
-    with_client(connection, work)
-
-
-@ops.command()
-@id_argument
-@json_option
-@click.pass_obj
-def status(connection: Connection, /, operation: str, *, as_json: bool) -> None:
-    """Say how an operation stands."""
-
-    async def work(client: OperationsClient) -> None:
-        state = await client.status(operation)
-        print_answer(state, details(state, connection.zone()), as_json=as_json)
-
-    with_client(connection, work)
-
-
-@ops.command("list")
-@click.option("--status", "status", metavar="STATUS", default="", help="For instance Running.")
-@click.option("--type", "operation_type", metavar="TYPE", default="", help="For instance ProcessMiningAnalysis.")
-@click.option("--priority", metavar="PRIORITY", default="", help="For instance High.")
-@click.option("-n", "page_size", default=20, show_default=True, type=click.IntRange(1, 100), help="So many of a page.")
-@click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
-@json_option
-@click.pass_obj
-def list_(connection: Connection, /, *, as_json: bool, **filters: Any) -> None:
-    """List operations, newest first."""
-
-    async def work(client: OperationsClient) -> None:
-        page = await client.operations(**filters)
-        print_answer(page, operations_table, as_json=as_json)
-
-    with_client(connection, work)
+    _with_client(config, work)
 
 
 @ops.command()
-@id_argument
+@click.argument("id_", metavar="ID")
+@click.option("--watch", is_flag=True, help="Follow an operation until it ends; leave with 0 if it completed, else 1.")
+@json_option
+@click.pass_obj
+def get(config: Path, /, id_: str, *, watch: bool, as_json: bool) -> None:
+    """Show an operation, with its results once it has completed, or a batch.
+
+    With --watch a line for each change; with --json for each state that is new.
+    """
+
+    async def work(client: OperationsClient) -> None:
+        if watch:
+            await _follow(client, id_, as_json=as_json)
+            return
+        subject = await _subject(client, id_)
+        if isinstance(subject, Batch):
+            print_json(subject.sent()) if as_json else print_batch(subject)
+            return
+        results = await client.results(id_) if subject.status == "Completed" else None
+        if as_json:
+            print_json({**subject.sent(), **({"results": results.sent()} if results else {})})
+        else:
+            print_operation(subject, results, _zone(config))
+
+    _with_client(config, work)
+
+
+@ops.command()
+@click.argument("operation", metavar="ID")
 @click.option("--reason", metavar="TEXT", default="", help="Why, for those who read of it.")
-@click.option("--force", "force_termination", is_flag=True, help="Stop it without letting it finish its step.")
-@click.option("--discard", is_flag=True, help="Keep no partial results.")
+@click.option("--force", is_flag=True, help="Stop it without letting it finish its step.")
 @json_option
 @click.pass_obj
-def cancel(
-    connection: Connection, /, operation: str, *, reason: str, force_termination: bool, discard: bool, as_json: bool
-) -> None:
-    """Cancel an operation that has not ended."""
+def cancel(config: Path, /, operation: str, *, reason: str, force: bool, as_json: bool) -> None:
+    """Cancel an operation that has not ended; its partial results are kept."""
 
     async def work(client: OperationsClient) -> None:
-        answer = await client.cancel(
-            operation, reason=reason, force_termination=force_termination, preserve_partial_results=not discard
-        )
-        print_answer(answer, f"{answer.operation_id}  {answer.status}", as_json=as_json)
+        answer = await client.cancel(operation, reason=reason, force_termination=force)
+        _print(answer, f"{answer.operation_id}  {answer.status}", as_json=as_json)
 
-    with_client(connection, work)
+    _with_client(config, work)
 
 
 @ops.command()
-@id_argument
-@click.option("--detail", type=click.Choice(["summary", "detailed"]), default="summary", show_default=True,
-              help="How much of it.")  # fmt: skip
-@click.option("--phase", metavar="NAME", default="", help="Of this phase alone.")
-@json_option
-@click.pass_obj
-def results(connection: Connection, /, operation: str, *, detail: str, phase: str, as_json: bool) -> None:
-    """Show what a finished operation found."""
-
-    async def work(client: OperationsClient) -> None:
-        answer = await client.results(operation, detail=detail, phase=phase)
-        print_answer(answer, results_text(answer), as_json=as_json)
-
-    with_client(connection, work)
-
-
-@ops.command()
-@id_argument
+@click.argument("operation", metavar="ID")
 @click.option("--restart", is_flag=True, help="From the beginning, and not from the phase that failed.")
 @click.option("--reason", metavar="TEXT", help="Why, for those who read of it.")
-@click.option("--timeout", "new_timeout", type=click.IntRange(1), metavar="SECONDS", help="How long it may take now.")
 @json_option
 @click.pass_obj
-def retry(
-    connection: Connection, /, operation: str, *, restart: bool, reason: str | None, new_timeout: int | None,
-    as_json: bool,
-) -> None:  # fmt: skip
+def retry(config: Path, /, operation: str, *, restart: bool, reason: str | None, as_json: bool) -> None:
     """Run a failed operation again; it gets an id of its own."""
-    document = {"retryMode": "restart" if restart else "resume", "retryReason": reason, "newTimeout": new_timeout}
-    request = request_of(RetryOperation, {key: value for key, value in document.items() if value is not None})
+    request = RetryOperation(retry_mode="restart" if restart else "resume", retry_reason=reason)
 
     async def work(client: OperationsClient) -> None:
         answer = await client.retry(operation, request)
         begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
-        print_answer(answer, f"{answer.new_operation_id}  {answer.status}{begins}", as_json=as_json)
+        _print(answer, f"{answer.new_operation_id}  {answer.status}{begins}", as_json=as_json)
 
-    with_client(connection, work)
+    _with_client(config, work)
 
 
-@ops.command()
-@click.argument("batch", metavar="FILE.json|ID")
-@json_option
-@click.pass_obj
-def batch(connection: Connection, /, batch: str, *, as_json: bool) -> None:
-    """Submit the batch in FILE.json, or say how the batch ID stands."""
-    is_file = batch == "-" or batch.endswith(".json")
+async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
     try:
-        request = request_of(SubmitBatch, json_object(read_event(batch), batch)) if is_file else None
-    except OSError as error:
-        raise click.BadParameter(f"cannot read {batch}: {error.strerror}") from None
+        return await client.status(id_)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        try:
+            return await client.batch(id_)
+        except PlatformError:
+            raise error from None
 
-    async def work(client: OperationsClient) -> None:
-        submitted = await (client.submit_batch(request) if request else client.batch(batch))
-        print_answer(submitted, batch_table, as_json=as_json)
 
-    with_client(connection, work)
+async def _follow(client: OperationsClient, operation: str, *, as_json: bool) -> None:
+    printed, status = "", ""
+    async for state in client.watch(operation):
+        line, status = json.dumps(state.sent()) if as_json else changed(state), state.status
+        if line != printed:
+            click.echo(line)
+        printed = line
+    if status != "Completed":
+        raise SystemExit(1)
 
 
-@ops.command()
-@id_argument
-@click.option("--every", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600), metavar="SECONDS",
-              help="How often to look.")  # fmt: skip
-@json_option
-@click.pass_obj
-def watch(connection: Connection, /, operation: str, *, every: float, as_json: bool) -> None:
-    """Follow an operation until it ends. Leaves with 0 if it completed, else with 1.
+def _with_client(config: Path, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
+    async def call() -> None:
+        connection = _connection(config)
+        base_url, tenant, project, token = (connection[key] for key in VARIABLES)
+        async with OperationsClient(base_url, tenant=tenant, project=project, token=token) as client:
+            await work(client)
 
-    With --json, one line for each state that is new.
-    """
+    try:
+        asyncio.run(call())
+    except (PlatformError, ConfigError) as error:
+        refuse(error)
 
-    async def work(client: OperationsClient) -> None:
-        last, printed = None, ""
-        with bar(quiet=as_json) as show:
-            async for state in client.watch(operation, every):
-                last = state
-                line = json.dumps(state.sent())
-                if as_json and line != printed:
-                    click.echo(line)
-                printed = line
-                show(state)
-        if last is None or last.status != "Completed":
-            raise SystemExit(1)
 
-    with_client(connection, work)
+def _connection(config: Path) -> dict[str, str]:
+    """Return which project of which platform is meant, and the token for it. ConfigError as of `load`."""
+    connection = {key: os.environ.get(variable, "") for key, variable in VARIABLES.items()}
+    if all(connection[key] for key in NEEDED):
+        return connection
+    try:
+        ConfigFile().convert(config, None, None)
+    except click.BadParameter as error:  # as of commands that always need it
+        error.param_hint = "'-c' / '--config'"
+        raise
+    platform = load(config, env=os.environ, channels=CHANNELS).platform
+    stated = {**{key: getattr(platform, key) for key in NEEDED}, "token": platform.token.get_secret_value()}
+    connection = {key: value or stated[key] for key, value in connection.items()}
+    for key in NEEDED:
+        if not connection[key]:
+            raise click.UsageError(f"{config} has no platform.{key}: set it there, or in {VARIABLES[key]}")
+    return connection
+
+
+def _zone(config: Path) -> str:
+    """Return the configuration's time zone; '' where there is none, since the platform may be named without one."""
+    try:
+        return load(config, env=os.environ, channels=CHANNELS).timezone
+    except ConfigError:
+        return ""
+
+
+def _print(answer: ApiDocument, text: str, *, as_json: bool) -> None:
+    """The answer comes from another side: nothing in it steers a terminal."""
+    print_json(answer.sent()) if as_json else click.echo(visible(text))
+
+
+def _object(text: bytes, where: str) -> dict[str, Any]:
+    """BadParameter for anything that is no JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise click.BadParameter(f"not JSON: {error}", param_hint=where) from None
+    if not isinstance(value, dict):
+        raise click.BadParameter("expected a JSON object", param_hint=where)
+    return value
+
+
+def _request(kind: type[Kind], document: dict[str, Any]) -> Kind:
+    """Leave with 1 and what is wrong with the document."""
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        refuse(RelayError("\n".join(faults)))

@@ -3,15 +3,16 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from relay.channels import CHANNELS
 from relay.cli.options import config_option, json_option, refuse
-from relay.cli.subscription import events, requested_events
 from relay.config import Config, load
+from relay.domain.event_names import matches_event
+from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook
@@ -19,7 +20,10 @@ from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
 from relay.platform.settings import REGISTERED
 from relay.policy.rules import Rule
+from relay.policy.watchdog import SOURCE as WATCHDOG
 
+# That a run hangs is for the watchdog to say: a platform's events know no such status.
+GOING = [status for status in STATUSES if status not in {*TERMINAL, "Stalled"}]
 OUTCOMES = {
     "unchanged": "already registered as {id}; nothing to change",
     "registered": "registered as {id}",
@@ -47,7 +51,7 @@ def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None
 
 
 def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
-    """What to register for this configuration; RelayError says what it lacks."""
+    """Return what to register for this configuration. RelayError says what it lacks."""
     settings = config.sources.get(source)
     if settings is None:
         raise RelayError(f"{file}: sources: expected {source}, found {', '.join(config.sources)}; or say --source")
@@ -82,7 +86,7 @@ def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
 def filters(
     rules: Sequence[Rule], source: str = REGISTERED, *, watched: bool = True, everything: bool = False
 ) -> Filters:
-    """What every rule leaves out need not be sent: the filters that are right for all of them together.
+    """Return the filters that are right for all rules together: what each of them leaves out need not be sent.
 
     A webhook has one set of them, and what they say of operations holds for the operations of a batch too.
     """
@@ -98,6 +102,49 @@ def filters(
         priorities=sorted(set().union(*priorities)) if all(priorities) else [],
         min_progress_increment=min(steps, default=0.0),
     )
+
+
+def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
+    """Return the events of a source that the rule wants, by name.
+
+    `watched`: there is a watchdog. To find a run that hangs it must see it begin, live and end, so a rule for
+    stalled runs needs all that is reported of operations.
+    """
+
+    def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
+        return (
+            any(matches_event(pattern, event) for pattern in rule.events)
+            and origin in (rule.sources or (origin,))
+            and any(status in (rule.statuses or (status,)) for status in statuses)
+        )
+
+    needs_all = watched and any(matches(event, WATCHDOG, (IMPLIED_STATUS[event],)) for event in WATCH_EVENTS)
+    # The start and the end of a batch say neither type nor priority, so no rule with such a condition matches them.
+    unmatchable = ("batch.started", "batch.completed") if rule.operation_types or rule.priorities else ()
+    return frozenset(
+        event for event in (*OPERATION_EVENTS, *BATCH_EVENTS)
+        if (needs_all and event in OPERATION_EVENTS)
+        or (event not in unmatchable and matches(event, source, _statuses(event)))
+    )  # fmt: skip
+
+
+def _statuses(event: str) -> Iterable[str]:
+    """Return the statuses with which the event can reach a rule."""
+    implied = IMPLIED_STATUS[event]
+    if event == "batch.operation.completed":  # whatever became of the operation, its batch goes on
+        return (implied,)
+    return TERMINAL if implied in TERMINAL else GOING
+
+
+def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: bool = False) -> tuple[str, ...]:
+    """Return the events that all rules together ask for, and no more.
+
+    `everything`: operations say themselves who should hear of them, whatever the rules leave out.
+    """
+    union = {*(OPERATION_EVENTS if everything else ())}.union(
+        *(requested_events(rule, source, watched=watched) for rule in rules)
+    )
+    return tuple(event for event in (*OPERATION_EVENTS, *BATCH_EVENTS) if event in union)
 
 
 async def _register(config: Config, registration: RegisterWebhook, *, dry_run: bool, as_json: bool) -> None:

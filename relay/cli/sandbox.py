@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from relay.cli.logs import configure, form_of, log_options
+from relay.cli.logs import configure, form_of
 from relay.cli.options import refuse
 from relay.cli.serve import run_loop
 from relay.errors import RelayError
@@ -28,16 +28,13 @@ from relay.errors import RelayError
               type=click.Path(file_okay=False, path_type=Path),
               help="Where its own Redis keeps the state.")  # fmt: skip
 @click.option("--redis-url", metavar="U", default="", help="A Redis that runs already, instead of its own.")
-@log_options
-def sandbox(
-    *, host: str, port: int, token: str, speed: float, data_dir: Path, redis_url: str, level: str, form: str | None
-) -> None:
+def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, redis_url: str) -> None:
     """Serve every documented path of the Async Operations API, for any tenant and project, until Ctrl-C.
 
     Operations are simulated and send real, signed events to webhooks and callbacks; all of it survives a restart.
     A page at / starts and shows them; /openapi.json describes the API.
     """
-    configure(machine=form_of(form) == "json", level=level)
+    configure(machine=form_of(None) == "json", level="info")
     token = token or secrets.token_urlsafe(18)
     try:
         run_loop(_serve(token, host=host, port=port, speed=speed, data_dir=data_dir, redis_url=redis_url))

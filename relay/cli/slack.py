@@ -11,7 +11,6 @@ from ruamel.yaml import YAML
 from relay.channels import CHANNELS
 from relay.channels.slack.manifest import manifest_of
 from relay.channels.slack.scopes import scopes_for
-from relay.cli.formatting import print_json
 from relay.cli.groups import Group
 from relay.cli.options import config_option, refuse
 from relay.cli.slack_app import demands_of, slack_settings
@@ -35,13 +34,12 @@ UNTIL_THERE_IS_AN_APP = {
 
 @click.group(cls=Group, short_help="Write the manifest of the Slack app that this configuration needs.")
 def slack() -> None:
-    """What is to be set up at Slack for this configuration."""
+    """Set Slack up for this configuration."""
 
 
 @slack.command(short_help="Write the manifest of the Slack app that this configuration needs.")
 @config_option
-@click.option("--json/--yaml", "as_json", default=False, show_default="--yaml", help="The form: Slack takes both.")
-def manifest(config: Path, *, as_json: bool) -> None:
+def manifest(config: Path) -> None:
     """Write the manifest of the Slack app that this configuration needs: its bot, its scopes and no others, and where
     presses of buttons go.
 
@@ -54,9 +52,6 @@ def manifest(config: Path, *, as_json: bool) -> None:
         document = _manifest(settings, str(config))
     except RelayError as error:
         refuse(error)
-    if as_json:
-        print_json(document)
-        return
     yaml, text = YAML(typ="rt"), io.StringIO(HEAD)
     yaml.default_flow_style = False
     text.seek(0, io.SEEK_END)
@@ -103,5 +98,5 @@ def _with_secrets_to_be(file: Path, env: Mapping[str, str]) -> tuple[dict[str, s
 
 
 def _secret_to_be(path: KeyPath) -> str:
-    """What to put there meanwhile; '' for what is no secret of an app."""
+    """Return what to put there meanwhile; '' for what is no secret of an app."""
     return UNTIL_THERE_IS_AN_APP.get(str(path[-1]), "") if path[:2] == ("channels", CHANNEL) else ""

@@ -1,4 +1,4 @@
-"""What a configuration asks of its Slack app."""
+"""The demands of a configuration on its Slack app."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ def slack_settings(config: Config) -> SlackSettings | None:
 
 
 def demands_of(config: Config, settings: SlackSettings) -> Demands:
-    """What has to work in Slack for this configuration to do what it says."""
+    """Return what has to work in Slack for this configuration."""
     conversations: set[str] = set()
     names: set[str] = set()
     for destination in config.destinations.values():
@@ -43,5 +43,5 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
 
 
 def _by_the_app(conversations: Iterable[str], settings: SlackSettings) -> list[str]:
-    """Those that no incoming webhook of their own is for."""
+    """Return those without an incoming webhook of their own."""
     return [conversation for conversation in conversations if not settings.own_host(conversation)]

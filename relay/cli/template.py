@@ -1,4 +1,4 @@
-"""relay template: the tools of whoever changes what relay says. Nothing is sent, and no running relay is needed."""
+"""relay template: the tools of template authors. Nothing is sent, and no running relay is needed."""
 
 import os
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from relay.authoring.workspace import SAMPLE_PAGES, Reader, Workspace
+from relay.channels import CHANNELS
 from relay.cli.groups import Group
 from relay.config.brand import Brand as BrandSection
 from relay.configfile.document import Document, read
@@ -20,30 +21,20 @@ from relay.rendering.brand import NO_BRAND
 from relay.resources import resource_dir
 
 USUAL = Path("config/relay.yaml")
-COMMANDS = {
-    "lint": "Say what is wrong with the templates, without sending anything.",
-    "preview": "Write messages to files, to look at.",
-    "test": "Compare every message with what it was when it was agreed.",
-    "translate": "Write what a language lacks into its catalogue.",
-    "vars": "List what templates can say, with examples.",
-}
+MODULES = {"lint": "lint", "preview": "preview", "test": "test", "translate": "lint", "vars": "lint"}
 
 
 class Commands(Group):
-    """Each command lives in a file of its own, which is imported when it is asked for."""
+    """The module of a command is imported when the command is asked for."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [*MODULES]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in MODULES:
             return None
-        command: click.Command = getattr(import_module(f"relay.cli.template_{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"relay.cli.template_{MODULES[cmd_name]}"), cmd_name)
         return command
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
 
 
 @click.group(cls=Commands, short_help="Lint, preview, test and translate message templates.")
@@ -64,7 +55,10 @@ def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
-    """Where the author works. Of the configuration only what matters to templates is read, so no secret is needed."""
+    """Return what the author works with.
+
+    Of the configuration only what matters to templates is read, so no secret is needed.
+    """
     file = config or (USUAL if USUAL.is_file() else None)
     settings: dict[str, Any] = {}
     brand = NO_BRAND
@@ -78,37 +72,38 @@ def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
         templates = Path(str(settings["templates"]))
         if not templates.is_dir():
             raise click.BadParameter(f"{file}: templates: there is no directory {templates}", param_hint="--config")
-    platform, destinations, rules = (settings.get(name) for name in ("platform", "destinations", "rules"))
-    everybody = _reader(settings, Reader())
+    destinations, platform = _section(settings, "destinations"), _section(settings, "platform")
+    default = _reader(settings, Reader())
     return Workspace(
         directories=(*([templates] if templates else ()), resource_dir("templates")),
-        base_url=str(platform.get("base_url") or "") if isinstance(platform, dict) else "",
+        base_url=str(platform.get("base_url") or ""),
         links=_links(platform),
-        link_hosts=_link_hosts(platform),
+        link_hosts=_listed(platform.get("link_hosts")),
         brand=brand,
-        reader=everybody,
-        destinations={name: _reader(destination, everybody) for name, destination in destinations.items()}
-        if isinstance(destinations, dict) else {},
-        rules=tuple(_types(rule) for rule in rules if isinstance(rule, dict))
-        if isinstance(rules, list) and not settings.get("dynamic_destinations") else (),
-    )  # fmt: skip
+        reader=default,
+        destinations={name: _reader(destination, default) for name, destination in destinations.items()},
+        rules=_types(settings),
+        profile=str(_section(_section(settings, "channels"), "slack").get("profile", "classic")),
+    )
 
 
-def _links(platform: object) -> LinkTemplates:
-    section = platform if isinstance(platform, dict) else {}
-    pages = section.get("links")
-    named = {name: page for name, page in pages.items() if name in SAMPLE_PAGES} if isinstance(pages, dict) else {}
-    origin = {name: section.get(name) for name in ("tenant", "project")}
+def _section(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    section = settings.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _links(platform: dict[str, Any]) -> LinkTemplates:
+    named = {name: page for name, page in _section(platform, "links").items() if name in SAMPLE_PAGES}
+    origin = {name: platform.get(name) for name in ("tenant", "project")}
     return LinkTemplates(**{name: str(value) for name, value in (named | origin).items() if value})
 
 
-def _link_hosts(platform: object) -> tuple[str, ...]:
-    listed = platform.get("link_hosts") if isinstance(platform, dict) else None
-    return tuple(map(str, listed)) if isinstance(listed, list) else (str(listed),) if listed else ()
+def _listed(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),) if value else ()
 
 
 def _brand(document: Document) -> Brand:
-    """ConfigError if it is none. Of the file's other problems nothing is said."""
+    """ConfigError if it is wrong. The file's other problems are left out."""
     settings = document.data.get("brand")
     if settings is None:
         return NO_BRAND
@@ -121,10 +116,17 @@ def _brand(document: Document) -> Brand:
 
 def _reader(section: object, otherwise: Reader) -> Reader:
     values = section if isinstance(section, dict) else {}
-    return Reader(str(values.get("language") or otherwise.language),
-                  str(values.get("timezone") or otherwise.timezone))  # fmt: skip
+    return Reader(
+        str(values.get("language") or otherwise.language),
+        str(values.get("timezone") or otherwise.timezone),
+        next((name for name in CHANNELS if name in values), ""),
+        {str(status): _listed(names) for status, names in _section(values, "mention").items()},
+    )
 
 
-def _types(rule: dict[str, Any]) -> frozenset[str]:
-    types = rule.get("operation_types") or rule.get("operationTypes") or ()
-    return frozenset(map(str, [types] if isinstance(types, str) else types if isinstance(types, list) else ()))
+def _types(settings: dict[str, Any]) -> tuple[frozenset[str], ...]:
+    rules = settings.get("rules")
+    if not isinstance(rules, list) or settings.get("dynamic_destinations"):
+        return ()
+    named = (rule.get("operation_types") or rule.get("operationTypes") for rule in rules if isinstance(rule, dict))
+    return tuple(frozenset(_listed(types)) for types in named)

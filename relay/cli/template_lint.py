@@ -1,29 +1,40 @@
-"""relay template lint: everything that is wrong with the templates, found before an event finds it."""
+"""relay template lint, vars and translate: what is wrong with templates, what they can say, what a language lacks."""
 
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 
 import click
+from babel import Locale, UnknownLocaleError
 
 from relay.authoring.lint import faults_of
-from relay.cli.options import json_option, visible
+from relay.authoring.variables import variables
+from relay.cli.options import json_option, refuse, visible
 from relay.cli.template import read_workspace, workspace_options
+from relay.errors import RelayError, TemplateError
+from relay.rendering.catalogue_files import merged
+from relay.rendering.checks import translatable
+from relay.rendering.template_set import TemplateSet
+from relay.rendering.translations import SOURCE, Catalogues
 from relay.rendering.undefined_names import file_of
 
+EXAMPLE = 60  # characters
+CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder
 
-@click.command(short_help="Say what is wrong with the templates.")
+
+@click.command(short_help="Check the templates, without sending anything.")
 @workspace_options
-@click.option("--verbose", is_flag=True, help="List every text that a language lacks.")
 @json_option
-def lint(*, config: Path | None, templates: Path | None, verbose: bool, as_json: bool) -> None:
-    """Say what is wrong with the templates: syntax, names that mean nothing, missing translations and fields, and what
-    Slack or a mail program would not take. Every message is tried in every language, with the shortest, the longest
-    and the most hostile event there can be.
+def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
+    """Check the templates: syntax, unknown names, missing translations and fields, and what Slack or a mail program
+    would not take. Every message is tried in every language, with the shortest, the longest and the most hostile event
+    there can be.
 
     Leaves with 1 if anything is wrong.
     """
     workspace = read_workspace(config, templates)
-    faults = faults_of(workspace, verbose=verbose)
+    faults = faults_of(workspace)
     if as_json:
         rows = [dict(zip(("file", "line", "message"), file_of(fault), strict=True)) for fault in faults]
         click.echo(json.dumps({"ok": not faults, "faults": rows}, ensure_ascii=False, indent=2))
@@ -31,6 +42,77 @@ def lint(*, config: Path | None, templates: Path | None, verbose: bool, as_json:
         for fault in faults:
             click.echo(visible(fault))
         where = ", ".join(str(folder) for folder in workspace.directories)
-        click.echo(f"{where}: right" if not faults else f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}")
+        click.echo(f"{where}: {len(faults)} fault{'s' * (len(faults) > 1)}" if faults else f"{where}: OK")
     if faults:
         raise SystemExit(1)
+
+
+@click.command(short_help="List what templates can say, with examples.")
+@workspace_options
+@json_option
+def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
+    """List what templates can say: each name with its type and an example, from the sample events.
+
+    `[]` stands for each of a list. Every other field of your platform's documents is there too, under its own name,
+    and `doc` is the whole body as it came.
+    """
+    listed = [*variables(read_workspace(config, templates))]
+    if as_json:
+        click.echo(json.dumps([asdict(variable) for variable in listed], ensure_ascii=False, indent=2))
+        return
+    width = max(len(variable.path) for variable in listed)
+    for variable in listed:
+        shown = "" if variable.example is None or isinstance(variable.example, list | dict) else str(variable.example)
+        example = " ".join(visible(shown).split())[:EXAMPLE]
+        optional = "optional" if variable.optional else ""
+        click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
+
+
+@click.command(short_help="Write what a language lacks into its catalogue.")
+@click.argument("language", metavar="LANG")
+@workspace_options
+def translate(*, language: str, config: Path | None, templates: Path | None) -> None:
+    """Write every text that LANG, for instance fr, lacks into locales/LANG/messages.po of your own templates. What is
+    translated there stays as it is; what no template says any more is kept at the end, marked #~.
+
+    Leaves with 1 if the file cannot be read.
+    """
+    workspace = read_workspace(config, templates)
+    if workspace.own is None:
+        raise click.UsageError("there are no templates of your own; name their directory with --templates")
+    language = _spelled(language, workspace.own / "locales")
+    if language == SOURCE:
+        problem = "the templates are written in English; change a sentence where it stands"
+        raise click.BadParameter(problem, param_hint="LANG")
+    file = workspace.own / "locales" / language / "messages.po"
+    try:
+        if not CODE.fullmatch(language):
+            raise TemplateError(f"{language} is no language; expected its code, for instance fr or pt-BR")
+        others = Catalogues(workspace.directories[1:])
+        sources = [*translatable(TemplateSet(workspace.directories))]
+        own = Catalogues(workspace.directories[:1])
+        # What comes with relay in this language is repeated here only where the author has another wording.
+        needed = [row for row in sources if others.untranslated(language, [(row.context, row.texts[0])])
+                  or not own.untranslated(language, [(row.context, row.texts[0])])]  # fmt: skip
+        text, catalogue = merged(file, needed, folders=workspace.directories)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    except (RelayError, OSError) as error:
+        refuse(error)
+    missing = sum(bool(message.id) and not _complete(message.string) for message in catalogue)
+    obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
+    click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))
+
+
+def _spelled(language: str, folder: Path) -> str:
+    """Return its name as the language's folder has it, or as its code is usually written: `FR` and `fr` are one."""
+    existing = {path.name.replace("_", "-").casefold(): path.name for path in sorted(folder.glob("*/"))}
+    try:
+        usual = str(Locale.parse(language.replace("-", "_"))).replace("_", "-")
+    except (UnknownLocaleError, ValueError):  # reported where it is read
+        return language
+    return existing.get(language.replace("_", "-").casefold()) or usual
+
+
+def _complete(translated: str | tuple[str, ...] | list[str] | None) -> bool:
+    return bool(translated) if isinstance(translated, str) else all(translated or [""])

@@ -34,16 +34,19 @@ def check_names(document: Document) -> None:
                     document.report(path, f"unknown {section[:-1]} {name!r}; {suggest(name, sections[section])}")
 
 
-def check_operators(document: Document) -> None:
-    """The destinations of those who are told when relay itself is in trouble; asked of the raw text, as above."""
-    destinations, raw = document.section("destinations"), document.data.get("operators")
-    if is_misspelt("destinations", document):
-        return
-    listed = raw if isinstance(raw, list) else [raw]
-    for position, name in enumerate(listed):
-        path: KeyPath = ("operators", position) if listed is raw else ("operators",)
-        if isinstance(name, str) and name not in destinations:
-            document.report(path, f"unknown destination {name!r}; {suggest(name, destinations)}")
+def check_destinations(document: Document) -> None:
+    """Check the destinations that `operators` and `watchdog.expect` name; asked of the raw text, as above."""
+    watchdog = document.data.get("watchdog")
+    expected = watchdog.get("expect") if isinstance(watchdog, dict) else None
+    listed: dict[KeyPath, object] = {("operators",): document.data.get("operators")}
+    for index, item in enumerate(expected if isinstance(expected, list) else ()):
+        listed["watchdog", "expect", index, "notify"] = item.get("notify") if isinstance(item, dict) else None
+    destinations = document.section("destinations")
+    for path, raw in listed.items() if not is_misspelt("destinations", document) else ():
+        for position, name in enumerate(raw if isinstance(raw, list) else [raw]):
+            if isinstance(name, str) and name not in destinations:
+                where = (*path, position) if isinstance(raw, list) else path
+                document.report(where, f"unknown destination {name!r}; {suggest(name, destinations)}")
 
 
 def is_misspelt(section: str, document: Document) -> bool:

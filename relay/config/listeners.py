@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
+from relay.config.console import EVERYBODY, Oidc
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
@@ -10,7 +12,15 @@ from relay.receiving.access import is_loopback
 from relay.receiving.sources import SHORT_SECRET, strength
 
 ADMIN: KeyPath = ("server", "admin")
-LIBRARIES = {"argon2": "argon2-cffi", "joserfc": "joserfc"}
+# Providers where anybody in the world may make an account.
+PUBLIC_PROVIDERS = frozenset({
+    "accounts.google.com", "github.com", "token.actions.githubusercontent.com", "gitlab.com", "bitbucket.org",
+    "appleid.apple.com", "www.facebook.com", "www.linkedin.com", "slack.com", "discord.com", "id.twitch.tv",
+    "login.yahoo.com", "login.live.com",
+})  # fmt: skip
+MICROSOFT = "login.microsoftonline.com"
+SHARED_TENANTS = (["common"], ["organizations"], ["consumers"])
+SELF_CHOSEN = frozenset({"preferred_username", "upn", "unique_name", "name", "nickname"})  # claims
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -32,21 +42,52 @@ def check_listeners(server: Server, document: Document, now: float, running: Ser
 def check_console(config: Config, document: Document, has: Callable[[str], object] = find_spec) -> None:
     """`has` says whether a library is installed."""
     console, admin = config.console, config.server.admin
-    for key, settings, library in (("users", console.users, "argon2"), ("oidc", console.oidc, "joserfc")):
-        if settings and not has(library):
+    if console.oidc:
+        if not has("joserfc"):
             document.report(
-                ("console", key), f"it needs {LIBRARIES[library]}, which is not installed: pip install 'relay[console]'"
+                ("console", "oidc"), "it needs joserfc, which is not installed: pip install 'relay[console]'"
             )
+        _check_oidc(console.oidc, document)
+    if console.trusted_header and not config.server.trusted_proxies:
+        document.report(
+            ("console", "trusted_header"),
+            "nobody is believed who states a user; expected the address of the authenticating proxy in "
+            "server.trusted_proxies",
+        )
     for name, own in console.tokens.items():
         if (length := strength(own.token)) < SHORT_SECRET:
             path: KeyPath = ("console", "tokens", name, "token")
             document.warn(path, f"the token has {length} bytes; {SHORT_SECRET} or more are better")
     sealed = admin.tls or console.url.startswith("https:")
-    if console.configured and not sealed and not is_loopback(admin.host):
+    if console.enabled and not sealed and not is_loopback(admin.host):
         document.warn(
             ("console",),
-            "passwords and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "
+            "logins and sessions go over the network as they are; expected server.admin.tls, or a proxy that speaks "
             "TLS with its address in console.url",
+        )
+
+
+def _check_oidc(oidc: Oidc, document: Document) -> None:
+    path: KeyPath = ("console", "oidc")
+    address = urlsplit(oidc.issuer)
+    shared = address.hostname == MICROSOFT and address.path.split("/")[1:2] in SHARED_TENANTS
+    if EVERYBODY in oidc.viewers and (address.hostname in PUBLIC_PROVIDERS or shared):
+        document.warn(
+            (*path, "viewers"),
+            f"{EVERYBODY} is everybody in the world with an account at {oidc.name}; expected groups of yours, or the "
+            "address of your own organization's provider as issuer",
+        )
+    if oidc.groups_claim == "email":
+        document.warn(
+            (*path, "groups_claim"),
+            "an e-mail address counts only with email_verified: true, which some providers never send; a claim with "
+            "groups is better",
+        )
+    elif oidc.groups_claim in SELF_CHOSEN:
+        document.warn(
+            (*path, "groups_claim"),
+            f"at many providers people choose their own {oidc.groups_claim}, and so their role; expected a claim with "
+            "groups, or email, which counts once it is verified",
         )
 
 

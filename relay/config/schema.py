@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateA
 from relay.config.brand import Brand
 from relay.config.console import Console
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Off, Section, Url, keyed, off_as_none, one_or_more, spelled
+from relay.configfile.validation import Duration, Name, Section, Url, keyed, one_or_more, spelled
 from relay.domain.jobs import FIELD
 from relay.domain.spaces import Space
 from relay.errors import Problem
@@ -23,7 +23,7 @@ from relay.policy.destinations import Destination, DestinationOptions, Hours, La
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
 from relay.policy.rules import Rule
-from relay.policy.watchdog import Watchdog
+from relay.policy.watchdog import Watchdog, WatchdogLevel
 from relay.receiving.access import Admin
 from relay.receiving.callbacks import Callbacks
 from relay.receiving.peers import network
@@ -215,9 +215,7 @@ class Config(Section):
     heartbeat: Heartbeat = SecretStr("")
     retry: Patience = Patience()
     quiet_hours: Hours = None
-    watchdog: Annotated[Watchdog | None, BeforeValidator(off_as_none, json_schema_input_type=Watchdog | Off | None)] = (
-        Watchdog()
-    )
+    watchdog: WatchdogLevel = Watchdog()
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _digest: str = PrivateAttr("")
     _teams: dict[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)

@@ -84,7 +84,9 @@ def _lists(document: Document) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
     """Yield every place in the file that lists destinations."""
     if "operators" in document.data:
         yield document.data, "operators", ("operators",)
-    rules = document.data.get("rules")
-    for number, rule in enumerate(rules if isinstance(rules, list) else ()):
-        if isinstance(rule, dict) and "notify" in rule:
-            yield rule, "notify", ("rules", number, "notify")
+    watchdog = document.data.get("watchdog")
+    expected = watchdog.get("expect") if isinstance(watchdog, dict) else None
+    for path, rows in ((("rules",), document.data.get("rules")), (("watchdog", "expect"), expected)):
+        for number, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, dict) and "notify" in row:
+                yield row, "notify", (*path, number, "notify")

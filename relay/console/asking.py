@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel, ValidationError
 
-from relay.console.access.forms import read_fields
+from relay.console.access.browser import read_fields
 from relay.console.view import Action, View
 from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem

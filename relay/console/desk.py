@@ -1,13 +1,14 @@
-"""What views and actions ask: built once where all parts are known, and the same for every request."""
+"""The parts that views and actions use: built once, and the same for every request."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
-from relay.authoring.configured import workspace_of
-from relay.authoring.gallery import Gallery
+from relay.authoring.studio import Gallery
+from relay.authoring.workspace import workspace_of
 from relay.config import Config
+from relay.coordinator import Reload
 from relay.ingest import IngestEvent
 from relay.receiving.probes import Readiness
 from relay.rendering import IsolatedRenderer
@@ -16,12 +17,36 @@ from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
 
 
-@dataclass(frozen=True)
-class Vantage:
-    """What shows how relay is, to the console and to a terminal. `config` is the current one: ask each time.
+class TemplateDesk(Protocol):
+    """The parts that the pages of templates use, also where no relay runs.
 
-    readiness  what `/readyz?verbose` says, as far as whoever asks can know
+    faults       the operator's files that failed when a message was made with them, and why
+    copies_kept  messages can be shown as they were sent
+    """
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+    @property
+    def gallery(self) -> Gallery: ...
+    @property
+    def faults(self) -> Mapping[str, str]: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def copies_kept(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`config`, `renderer` and `channels` are the current ones: ask each time.
+
+    readiness  what `/readyz?verbose` says
     clock      seconds since the epoch
+    ingest     the way of an event from the quarantine into relay
+    kinds      the channels there are, by name; `channels` are those that are open
+    refresh_silences  makes this process go by the silences that Redis has now
+    reload     reads the configuration again, with who asks for it
+    own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
     """
 
     store: Store
@@ -29,25 +54,29 @@ class Vantage:
     config: Callable[[], Config]
     readiness: Callable[[], Awaitable[Readiness]]
     clock: Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Desk(Vantage):
-    """`renderer` and `channels` are the current ones too.
-
-    ingest     the way of an event from the quarantine into relay
-    kinds      the channels there are, by name; `channels` are those that are open
-    refresh_silences  makes this process go by the silences that Redis has now
-    """
-
     renderer: Callable[[], IsolatedRenderer]
     ingest: IngestEvent
     audit: AuditTrail
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
     refresh_silences: Callable[[], Awaitable[None]]
+    reload: Callable[..., Reload]
+    own_url: Callable[[], str]
+    operators_url: Callable[[], str]
 
     @cached_property
     def gallery(self) -> Gallery:
-        """The templates for whoever looks at them; of a process of its own, so it has to be closed."""
+        """It has a process of its own, so it has to be closed."""
         return Gallery(lambda: workspace_of(self.config()))
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        return self.renderer().faults
+
+    @property
+    def zone(self) -> str:
+        return self.config().timezone
+
+    @property
+    def copies_kept(self) -> bool:
+        return self.config().console.configured

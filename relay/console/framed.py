@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from relay.authoring.framing import scripted
+from relay.authoring.drawing import scripted
 from relay.channels.slack.page import page_of
 
 # No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from relay.console.access import WHO
-from relay.console.access.origin import PAGES, alike
+from relay.console.access import IDENTITY
+from relay.console.access.browser import PAGES, alike
 
 NAME = "relay_done"
 MOST = 600  # characters: with its signature it must be one cookie
@@ -45,7 +45,7 @@ def forget(request: web.Request, response: web.Response) -> None:
 
 def _signature(request: web.Request, kept: str) -> str:
     """'' for nobody."""
-    who = request.get(WHO)
+    who = request.get(IDENTITY)
     return (
         blake2b(kept.encode("utf-8", "replace"), key=who.csrf.encode()[:64], digest_size=18).hexdigest() if who else ""
     )

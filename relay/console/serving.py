@@ -12,10 +12,9 @@ from aiohttp.typedefs import Handler as AnyHandler
 from pydantic import BaseModel, ValidationError
 
 from relay.console import asking, news
-from relay.console.access import WHO, Who
-from relay.console.access.forms import LOOKING
-from relay.console.access.messages import AWAY, NOT_NOW
-from relay.console.access.origin import PAGES, START, STATIC, leading_back
+from relay.console.access import IDENTITY, Identity
+from relay.console.access.browser import PAGES, READING, START, STATIC, leading_back
+from relay.console.access.pages import AWAY, NOT_NOW
 from relay.console.desk import Desk
 from relay.console.framed import Frame, framed
 from relay.console.pages import Pages
@@ -77,7 +76,7 @@ class Site:
                 context = self.context(request, view, question, facts)
                 return self._pages.render(view.live, context["language"], context)
 
-            key = view.path, question, self._language(request), request[WHO].role
+            key = view.path, question, self._language(request), request[IDENTITY].role
             return await streams.follow(request, key, look)
 
         return follow
@@ -122,7 +121,7 @@ class Site:
             came_from, fields = await asking.fields_of(request)
             back = leading_back(came_from)
             try:
-                done = await action.do(self._desk, asking.form_of(action, fields), request[WHO])
+                done = await action.do(self._desk, asking.form_of(action, fields), request[IDENTITY])
             except ValidationError as error:
                 done = Done("Nothing was done: %(fault)s", {"fault": asking.faults(error)}, refused=True)
             except Unknown as error:
@@ -141,8 +140,7 @@ class Site:
         self, request: web.Request, view: View | None, question: BaseModel | None, facts: Facts | None
     ) -> dict[str, Any]:
         """What every template gets."""
-        who: Who | None = request.get(WHO)
-        config = self._desk.config()
+        who: Identity | None = request.get(IDENTITY)
         return {
             "facts": facts,
             "question": question,
@@ -156,8 +154,8 @@ class Site:
             "language": self._language(request),
             "languages": self._languages(request),
             "news": news.heard(request),
-            "zone": config.timezone,
-            "copies_kept": config.console.configured,
+            "zone": self._desk.zone,
+            "copies_kept": self._desk.copies_kept,
             "now": datetime.fromtimestamp(self._desk.clock(), UTC),
         }
 
@@ -166,7 +164,7 @@ class Site:
         address = request.rel_url
         return {
             code: f"?{address.update_query(lang=code).raw_query_string}"
-            for code in (self._pages.languages if request.method in LOOKING else ())
+            for code in (self._pages.languages if request.method in READING else ())
         }
 
     def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:

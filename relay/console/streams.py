@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp_sse import sse_response
 
-from relay.console.access import STANDING, WHO
+from relay.console.access import IDENTITY, STILL_ALLOWED
 from relay.console.view import Unknown
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog, failed
@@ -64,7 +64,7 @@ class Streams:
         own = self._begin(request)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1
-        standing = request.get(STANDING)
+        still_allowed = request.get(STILL_ALLOWED)
         response: web.StreamResponse = web.Response()
         try:
             part, shown = await self._newest(page, look), ""  # what cannot be shown is no stream, but said as it is
@@ -83,7 +83,7 @@ class Streams:
                         quiet = clock()
                     await self._pause(page, own)
                     try:
-                        if standing and not await standing.holds():
+                        if still_allowed and not await still_allowed():
                             return response  # who was logged out, or may not any more, sees no more of it
                         part = await self._newest(page, look)
                     except (StoreUnavailable, Unknown):
@@ -111,7 +111,7 @@ class Streams:
 
     def _begin(self, request: web.Request) -> _Stream:
         """Raises HTTPServiceUnavailable where all are open, and nobody has more of them than whoever asks would."""
-        who = request.get(WHO)
+        who = request.get(IDENTITY)
         own = _Stream((who.via, who.name) if who else ("", ""), asyncio.current_task())
         staying = [stream for stream in self._open if not stream.ending.is_set()]
         if self._stopping or (len(staying) >= MOST and not _make_room(staying, own.owner)):

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.desk import Desk
 from relay.console.framed import Frame
 from relay.errors import RelayError
@@ -56,11 +56,15 @@ class Form(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done."""
+    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done.
+
+    facts  what /api/v1 answers beside it
+    """
 
     text: str
     values: Mapping[str, str | int] = field(default_factory=dict)
     refused: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,13 @@ class View:
     html: Callable[[Desk, Any], Awaitable[Frame]] | None = None
 
 
+def answer(
+    path: str, ask: Callable[[Desk, Any], Awaitable[Facts]], asked: type[Question], facts: type[Facts], title: str
+) -> View:
+    """Return a view without a page: /api/v1 alone has it, and its title is in its description."""
+    return View(path, ask, asked, facts, template="", title=title)
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """`POST` to this path. `do` is told who does it; it writes down in the audit trail what it does.
@@ -91,7 +102,7 @@ class Action:
     """
 
     path: str
-    do: Callable[[Desk, Any, Who], Awaitable[Done]]
+    do: Callable[[Desk, Any, Identity], Awaitable[Done]]
     form: type[Form]
     summary: str
     keeps: bool = False

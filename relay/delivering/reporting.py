@@ -11,7 +11,6 @@ from relay import metrics
 from relay.delivering.outcome import Failure
 from relay.domain.deliveries import Delivery, Receipt
 from relay.errors import DeliveryError
-from relay.policy.noise import Noise
 from relay.receiving.problems import RateLimitedLog
 from relay.tracing import Tracing
 
@@ -21,19 +20,14 @@ LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome
 
 
 class Reporting:
-    """`noise` counts what arrives. `started` is a time of `time.monotonic`."""
+    """`started` is a time of `time.monotonic`."""
 
-    def __init__(
-        self, clock: Callable[[], float], lines: RateLimitedLog, noise: Noise | None, tracing: Tracing | None
-    ) -> None:
+    def __init__(self, clock: Callable[[], float], lines: RateLimitedLog, tracing: Tracing | None) -> None:
         self._clock = clock
         self._lines = lines
-        self._noise = noise or Noise()
         self._tracing = tracing
 
     def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
-        if not receipt.shown:  # an earlier attempt had sent it
-            self._noise.sent(delivery.destination, edit=delivery.edits)
         metrics.latency.labels(delivery.channel).observe(
             max(0.0, self._clock() - delivery.event.received_at.timestamp())
         )

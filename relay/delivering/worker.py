@@ -18,7 +18,6 @@ from relay.domain.deliveries import Delivery, Window
 from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.policy.destinations import quiet_now
-from relay.policy.noise import Noise
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
@@ -43,7 +42,6 @@ class Worker:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
-        noise: Noise | None = None,
         silences: Silences | None = None,
         tracing: Tracing | None = None,
     ) -> None:
@@ -59,7 +57,7 @@ class Worker:
             channels,
             composer,
             self._settlement,
-            Reporting(clock, self._lines, noise, tracing),
+            Reporting(clock, self._lines, tracing),
             config=config,
             clock=clock,
             jitter=jitter,

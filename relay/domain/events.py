@@ -18,7 +18,7 @@ OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
 WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run without reports
-TROUBLE, RESOLVED = "relay.trouble", "relay.resolved"  # of relay itself, for its operators (relay.background.operators)
+TROUBLE, RESOLVED = "relay.trouble", "relay.resolved"  # of relay itself, for its operators
 OPERATOR_EVENTS = frozenset({TROUBLE, RESOLVED})
 ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.done"  # of buttons
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")

@@ -33,7 +33,9 @@ from relay.policy.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
-OF_MODE = {"live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}  # keys that one mode has
+# Keys that one mode has.
+# Keys that one mode has.
+OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}
 NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors")
 
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
@@ -56,8 +58,16 @@ ClockText = Annotated[str, Field(pattern=r"^\s*\d{1,2}:\d{2}\s*$", examples=["08
 Clock = Annotated[time, BeforeValidator(clock_of, json_schema_input_type=ClockText)]
 
 
+# Values of `live` by the word in `pace`; its defaults are those of `normal`.
+PACES: Mapping[object, Mapping[str, float]] = {
+    "calm": {"post_after": 300.0, "min_step": 20.0, "min_interval": 60.0, "batch_interval": 300.0},
+    "normal": {},
+    "eager": {"post_after": 0.0, "min_step": 1.0, "min_interval": 5.0, "batch_interval": 15.0},
+}
+
+
 class Live(Section):
-    """How restless a message is that is edited in place."""
+    """Limits on the edits of a message that is kept up to date."""
 
     post_after: Annotated[Duration, Field(le=86_400)] = 60.0  # a run that is over sooner gets one message
     min_step: Annotated[float, Field(ge=0, le=100)] = 5.0  # percentage points between two edits
@@ -119,12 +129,13 @@ Wait = Annotated[float, BeforeValidator(_wait, json_schema_input_type=DurationTe
 
 
 class DestinationOptions(Section):
-    """What may be written beside the address."""
+    """Settings of a destination beside its address."""
 
     mode: Mode = "each"  # where it is not written, the channel's first
     language: Language | None = None
     timezone: Timezone | None = None
     retry: RetryPolicy | None = None
+    pace: Literal["calm", "normal", "eager"] = "normal"
     live: Live = Live()
     mention: Annotated[
         dict[Annotated[str, known_name(MENTIONS, "moment")], Texts],
@@ -137,6 +148,15 @@ class DestinationOptions(Section):
     at: Clock = time(8, 30)  # digest: when it is sent
     days: Days = EVERY_DAY  # digest: on which days
     when_empty: Literal["skip", "send"] | None = None  # digest: weekly ones are sent, the others are not
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paced(cls, raw: Any) -> Any:
+        """Take from `pace` what `live` does not say."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("pace"), str):
+            return raw
+        live = raw.get("live", {})
+        return {**raw, "live": {**PACES.get(raw["pace"], {}), **live}} if isinstance(live, Mapping) else raw
 
 
 class Destination(DestinationOptions):

@@ -1,68 +1,100 @@
-"""A run that should have begun: by the rhythm of its job, or because the configuration expects it. Pure.
+"""A run that should have begun at a time that the configuration expects. Pure; times are seconds since the epoch.
 
-What is missing has no operation of its own, so it is told as one that relay makes up: its id says after which run, or
-by which time, another should have begun. So each that is missing has a message of its own, and of two processes that
-find it, one is heard.
+The alarm is about an operation that relay makes up; its id names the expectation and the time. So each missing run has
+a message of its own, and of several processes that find it, the store takes one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Annotated
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import from_json, to_json
 
-from relay.configfile.validation import Section
+from relay.configfile.validation import Duration, Section, Texts
 from relay.domain.events import Document, Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import iso
 from relay.domain.parsing import parse
 from relay.domain.runs import Alarm, Alarms
 from relay.policy.destinations import Clock, Days, Timezone
-from relay.policy.schedules import EVERY_DAY, at
+from relay.policy.schedules import DAYS, EVERY_DAY
 
 SOURCE = "relay"
 RULE = "missing"
-DAY = 86_400.0
-STALE = 7 * DAY  # seconds after which it is no news that a run is missing
+EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
+FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
+
+
+def _cron(text: str) -> str:
+    try:
+        if len(text.split()) == FIELDS:
+            next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))
+            return text
+    except (CronSimError, StopIteration):
+        pass
+    raise ValueError(
+        'expected a cron expression that some time fits: minute, hour, day, month and weekday, as in "0 2 * * mon-fri"'
+    )
 
 
 class Expectation(Section):
-    """A job that must have begun by a time of the day."""
+    """A job and the times at which its runs begin: a cron expression, or a time of the day and days."""
 
     job: Annotated[str, Field(min_length=1, max_length=200)]  # its runs' name; * stands for anything
-    by: Clock
+    cron: Annotated[str, Field(max_length=100), AfterValidator(_cron)] | None = None
+    by: Clock | None = None
     days: Annotated[Days, Field(min_length=1)] = EVERY_DAY
+    grace: Duration | None = None  # watchdog.missing, where it is not written
     timezone: Timezone | None = None  # that of the configuration
+    notify: Texts = ()  # instead of whom the rules name
 
-    def means(self, job: Job) -> bool:
-        return fnmatchcase(job.name.casefold(), fold(self.job).casefold())
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.cron is None) == (self.by is None):
+            raise ValueError('expected either cron, as in "0 2 * * mon-fri", or by, as in "02:00"')
+        if self.cron and self.days != EVERY_DAY:
+            raise ValueError("days goes with by; the days of cron are its fifth field")
+        return self
 
-    def window(self, now: float, zone: str) -> tuple[float, float]:
-        """The last of its times up to now, and from when on a start is for that: half of the time since the one before,
-        at most a day. What began later than it should is not for the next one.
+    @property
+    def schedule(self) -> str:
+        """The times as a cron expression."""
+        if self.by is None:
+            return self.cron or ""
+        return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
+
+    def latest(self, now: float, zone: str) -> tuple[float, float]:
+        """Return the last time up to now, and the moment after which a start counts for it.
+
+        That is half of the time since the one before, at most a day: a run that was late is not the next one. A time
+        that the clocks skip is the next minute that there is; one that comes twice counts once unless every hour does.
         """
-        zone = self.timezone or zone
-        today = datetime.fromtimestamp(now, UTC).date() + timedelta(days=1)
-        dates = (today - timedelta(days=back) for back in range(17))
-        times = [at(day, self.by, zone) for day in dates if day.weekday() in self.days]
-        last, before = [moment for moment in times if moment <= now][:2]
-        return last, last - min((last - before) / 2, DAY)
+        minute = datetime.fromtimestamp(now // 60 * 60 + 60, ZoneInfo(self.timezone or zone))
+        times = CronSim(self.schedule, minute, reverse=True)
+        last, before = next(times).timestamp(), next(times).timestamp()
+        return last, last - min((last - before) / 2, EARLY)
+
+
+def matches(pattern: str, job: Job) -> bool:
+    return fnmatchcase(job.name.casefold(), fold(pattern).casefold())
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A run that has not begun. `since` is when it should have; it is the next that begins later than `after`."""
+    """A run that should have begun at `since` and has not: the next one that begins later than `after`."""
 
     job: Job
     since: float
     after: float
-    at: float = 0.0  # when people heard of it
+    at: float = 0.0  # of the alarm
     priority: str = ""
-    expectation: str = ""  # the name that the configuration expects; '' where the job's own rhythm does
+    expectation: str = ""  # its `job`; '' in alarms of releases that guessed a rhythm
 
     @property
     def id(self) -> str:
@@ -76,20 +108,20 @@ class Missing:
         return Alarms(open={RULE: Alarm(self.at, self.since)}, episode=1).dump()
 
     def dump(self) -> str:
-        """As the store keeps it until it is over."""
+        """Return it as the store keeps it until a run begins."""
         values = {name: getattr(self, name) for name in ("since", "after", "at", "priority", "expectation")}
         return to_json({"job": [*self.job], **values}).decode()
 
     @classmethod
     def load(cls, text: str | bytes) -> "Missing":
-        """ValueError, KeyError or TypeError for what `dump` did not make."""
+        """Read what `dump` made; ValueError, KeyError or TypeError for anything else."""
         stored = from_json(text)
         since, after, at = (float(stored[name]) for name in ("since", "after", "at"))
         return cls(Job(*map(str, stored["job"])), since, after, at, str(stored["priority"]), str(stored["expectation"]))
 
 
 def alarm(missing: Missing, now: float) -> Event:
-    """That it has not begun."""
+    """Return the event that says it has not begun."""
     missing = replace(missing, at=now)
     part = {
         "rule": RULE, "since": iso(missing.since), "seconds": max(0, round(now - missing.since)), "percentage": None,
@@ -101,15 +133,15 @@ def alarm(missing: Missing, now: float) -> Event:
 
 
 def recovery(missing: Missing, began: float, now: float) -> Event:
-    """That it has begun."""
+    """Return the event that says it has begun."""
     part = {"rule": RULE, "seconds": max(0, round(began - missing.since)), "flapping": False, "episode": 1}
     raised = round(missing.at * 1000)
     watch = {"was": missing.alarms, "becomes": "", "open": False, "job": missing.dump(), "raised": raised}
     return _event("operation.recovered", missing, now, {"recovered": part}, watch)
 
 
-def begun(missing: Missing, starts: Sequence[float]) -> float | None:
-    """When a run began that is the missing one."""
+def start_of(missing: Missing, starts: Sequence[float]) -> float | None:
+    """Return when the missing run began; None while it has not."""
     return min((start for start in starts if start > missing.after), default=None)
 
 

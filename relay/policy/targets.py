@@ -53,6 +53,11 @@ class Targets:
         targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
         return (*targets, *self._denied(event, requested))
 
+    def to(self, names: Iterable[str], event: Event) -> tuple[Target, ...]:
+        """Return the targets at these destinations, whatever the rules say."""
+        recipients = [Recipient(self.config.destinations[name], Reached(name, (), ())) for name in dict.fromkeys(names)]
+        return tuple(target for recipient in recipients for target in self.at(recipient, event))
+
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
         """The addresses of a digest, without an event that would reach them."""
         service = self._serving.of(destination)

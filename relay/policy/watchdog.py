@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section, off_as_none
@@ -55,19 +55,53 @@ Times = Annotated[
 ]
 
 
-class Watchdog(Section):
-    """How long a run may be quiet, or late, before people hear of it."""
+# Settings by the word in `level`; their defaults are those of `normal`.
+LEVELS: Mapping[object, Mapping[str, float]] = {
+    "normal": {},
+    "strict": {
+        "silent": 300.0, "flat": 600.0, "overdue_pct": 10.0, "deadline_grace": 30.0, "slow_pct": 10.0,
+        "quick_pct": 75.0, "missing": 600.0,
+    },
+}  # fmt: skip
 
+
+class Watchdog(Section):
+    """How long a run may be silent, or late, before it raises an alarm."""
+
+    level: Literal["normal", "strict"] = "normal"
     silent: Patience = 900.0  # no event
     flat: Patience = 1800.0  # events, but neither percentage nor phase moves
     overdue_pct: Share = 20.0  # of the planned time, after the first estimate
     deadline_grace: Patience = 120.0  # after timeoutAt
     slow_pct: Share = 20.0  # beyond what 95 of 100 successes of its job take
     quick_pct: Share = 50.0  # of what 95 of 100 take at least; it is told with the outcome
-    missing: Patience = 1800.0  # after a job's next run should have begun, by its rhythm or as expected
+    missing: Patience = 1800.0  # after a run should have begun that `expect` names
     expect: tuple[Expectation, ...] = ()
     remind: Times = (1800.0, 7200.0, 43_200.0)
     startup_grace: Duration = 600.0  # after relay itself was away
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_level(cls, raw: Any) -> Any:
+        """Take from `level` what is not said."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("level"), str):
+            return raw
+        return {**LEVELS.get(raw["level"], {}), **raw}
+
+
+def _word(raw: object) -> object:
+    """`off` is none; another word is a level."""
+    if off_as_none(raw) is None:
+        return None
+    if isinstance(raw, str) and raw not in LEVELS:
+        raise ValueError("expected off, normal, strict, or keys and values")
+    return {"level": raw} if isinstance(raw, str) else raw
+
+
+WatchdogLevel = Annotated[
+    Watchdog | None,
+    BeforeValidator(_word, json_schema_input_type=Watchdog | Off | Literal["normal", "strict"] | None),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,40 +33,40 @@ UNTOLD = "Show the token of server.admin: Authorization: Bearer …"
 ELSEWHERE = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
 
 
-class OwnDoor(Protocol):
-    """What has a door of its own on this listener: it says itself who may ask it."""
+class OwnAuth(Protocol):
+    """What authenticates the requests to its own addresses on this listener."""
 
     def owns(self, path: str) -> bool:
-        """Whether the address is behind it. Those that are not want the listener's token."""
+        """Return whether this address is its own. All others want the listener's token."""
         ...
 
     def known_as(self, host: str) -> bool:
-        """Whether its pages may be called by this name as well."""
+        """Return whether its pages may be called by this name as well."""
         ...
 
 
 def make_admin_app(
-    probes: Probes, admin: Admin, beside: web.Application, door: OwnDoor | None = None
+    probes: Probes, admin: Admin, beside: web.Application, auth: OwnAuth | None = None
 ) -> web.Application:
     """The application for `relay.receiving.server.serve`; `beside` is the one of the other listener."""
-    app = web.Application(middlewares=[answering(), _admitting(admin, door)])
+    app = web.Application(middlewares=[answering(), _admitting(admin, auth)])
     app.add_routes(probes.operators_routes(beside))
     app.on_response_prepare.append(label)
     return app
 
 
-def _admitting(admin: Admin, door: OwnDoor | None) -> Middleware:
+def _admitting(admin: Admin, auth: OwnAuth | None) -> Middleware:
     """A middleware that lets through who may ask. It costs a stranger nothing to try, so it costs one line a second."""
     token = admin.token.get_secret_value().encode()
     lines = RateLimitedLog(time.monotonic)
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        own = door is not None and door.owns(request.path)
+        own = auth is not None and auth.owns(request.path)
         if token and request.path != FREE and not own and not _shows(request, token):
             lines.warning(log, "operator.refused", status=401, peer=request.remote)
             raise HttpProblem(401, UNTOLD, headers={"WWW-Authenticate": CHALLENGE})
-        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(door, request)):
+        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(auth, request)):
             lines.warning(log, "operator.refused", status=421, peer=request.remote)
             raise HttpProblem(421, ELSEWHERE)
         return await handler(request)
@@ -89,6 +89,6 @@ def _by_own_name(request: web.Request, own: str) -> bool:
     )
 
 
-def _by_name_of(door: OwnDoor | None, request: web.Request) -> bool:
+def _by_name_of(auth: OwnAuth | None, request: web.Request) -> bool:
     hosts = request.headers.getall(hdrs.HOST, [])
-    return door is not None and len(hosts) == 1 and door.known_as(hosts[0].strip())
+    return auth is not None and len(hosts) == 1 and auth.known_as(hosts[0].strip())

@@ -194,6 +194,12 @@ def client_of(request: web.BaseRequest) -> str:
     return connection.guard.proxies.client(connection.peer, request.headers.getall(FORWARDED, ()))
 
 
+def by_trusted_proxy(request: web.BaseRequest) -> bool:
+    """Return whether the peer itself is a trusted proxy, so that its own headers count."""
+    connection = request.protocol
+    return isinstance(connection, GuardedConnection) and connection.peer in connection.guard.proxies
+
+
 def watched(answer: Answer) -> Answer:
     """Wrap the handler of a server, around all middlewares, in what a connection must know of its requests."""
 

@@ -79,10 +79,9 @@ def problems(
     fixtures: Collection[str] = USUAL,
     concerns: Callable[[Case], bool] = lambda _case: True,
     judge: Callable[[Case, dict[str, Any]], Iterator[str]] = lambda _case, _content: iter(()),
-    all_of_them: bool = False,
 ) -> list[str]:
     """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
-    what is wrong with a message that was made. `all_of_them`: each text that a language lacks has a line too."""
+    what is wrong with a message that was made."""
     faults: dict[str, Case] = {}
     try:
         for case in filter(concerns, cases(library, directories, catalogues.codes, fixtures)):
@@ -96,7 +95,7 @@ def problems(
     except TemplateError as error:
         return [str(error)]
     return [*(f"{fault} ({case})" for fault, case in faults.items()),
-            *untranslated(library, catalogues, all_of_them=all_of_them)]  # fmt: skip
+            *untranslated(library, catalogues)]  # fmt: skip
 
 
 def cases(
@@ -178,15 +177,15 @@ def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 
 
-def untranslated(library: TemplateSet, catalogues: Catalogues, *, all_of_them: bool = False) -> Iterator[str]:
-    """What languages lack: one message with the place that says it; several in one line, unless all are asked for."""
+def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
+    """Yield what languages lack: a single message with its place; several in one line."""
     sources = [*messages(library)]
     for code in catalogues.codes:
         missing = [
             (location, text) for location, message in sources for _, text in catalogues.untranslated(code, [message])
         ]
         count = len({text for _, text in missing})
-        if count > 1 and not all_of_them:
+        if count > 1:
             lacking = f"{count} texts have no translation to {code}, for instance {missing[0][1]!r}"
             yield f"{catalogues.file(code)}: {lacking}; `relay template translate {code}` adds them"
             continue

@@ -10,7 +10,7 @@ from relay.rendering.texts import clean, cut
 
 MOST_NAMED = 5  # destinations that a row names
 LONGEST_NAME = 64  # characters of each
-SAID = frozenset({"channel", "destination", "template", "store"})  # whose reason is a sentence, and no code
+SAID = frozenset({"channel", "destination", "store"})  # whose reason is a sentence, and no code
 
 
 def trouble(event: Event) -> dict[str, Any]:

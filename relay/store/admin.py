@@ -5,8 +5,9 @@ from datetime import datetime
 
 from relay.domain.events import Event
 from relay.domain.spaces import NOWHERE, Space
+from relay.policy.notices import Death
 from relay.store.backlog import Backlog
-from relay.store.dead_letters import DeadLetter, DeadLetters, Death
+from relay.store.dead_letters import DeadLetter, DeadLetters
 from relay.store.destinations import Destinations
 from relay.store.everywhere import Everywhere
 from relay.store.ledger import Ledger, ledger_of

@@ -35,7 +35,7 @@ from relay.store.wire import WiredPool
 Durability = Literal["auto", "fsync", "replicated", "memory"]
 LIMITS = {"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "max_connections": 16, "timeout": 5.0}
 SCRIPTS = ("accept", "claim", "settle", "dead", "suppress", "watch", "boxes", "pulse", "parking", "trim", "letters",
-           "trouble", "copies", "repeats", "silence")  # fmt: skip
+           "trouble", "copies", "silence")  # fmt: skip
 SOURCES = files("relay.store") / "scripts"
 INCLUDE = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from relay.domain.parsing import dump
 from relay.errors import Unsealable
+from relay.policy.notices import Death
 from relay.store import keys
 from relay.store.bundles import BUNDLE_KINDS, Bundles
 from relay.store.client import call
@@ -41,18 +42,6 @@ class DeadLetter:
     platform: str = ""
     title: str = ""  # what people call it
     essential: bool = False  # it goes to readers who have unsubscribed, too
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """What of a dead letter says where something is wrong. `at` is in seconds since the epoch."""
-
-    at: float
-    channel: str
-    destination: str
-    address: str
-    event: str
-    reason: str
 
 
 class DeadLetters:

@@ -106,8 +106,6 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            lane where it is kept true; three days
     {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000 of all partitions
     {relay}:copied                 hash    the same → bytes, and of all of them under ''; 64 MB of all partitions
-    {relay}:noise:<day>            hash    of a day since the epoch: d<destination>, r<rule> or s<source>, \\0 and what
-                                           is counted → how often (relay/store/noise.py); 31 days
     {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
                                            (relay/store/refusals.py); 15 days
     {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine
@@ -119,8 +117,6 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            sealed still opens
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
     {relay}:console:link:<hash>    string  of a link that lets in once: as whom (JSON); for ten minutes
-    {relay}:console:tries:<digest> string  of a name or a peer: how often it has tried to log in, and the ms until which
-                                           it waits (relay/store/tries.py)
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
     {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
                                            sealed; relay/store/trials.py); for a week
@@ -144,7 +140,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            process that does this last looked after relay itself; turn:<name>: when
                                            one process last had the turn (trouble.lua)
     {relay}:troubles               string  what is wrong with relay itself, and who was told (JSON,
-                                           relay/policy/troubles.py); in the first partition
+                                           relay/policy/notices.py); in the first partition
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held

@@ -18,9 +18,9 @@ from relay.store.sealing import SESSION, opened
 
 @dataclass(frozen=True)
 class Session:
-    """A login. `mark` is of what it was made by: another password, or another provider, is another mark.
+    """A login. `mark` is that of the provider it was made by.
 
-    Whether its holder still may, and what, says the configuration: groups are kept, and a role where a link gave it.
+    The configuration gives the role at each request: groups are kept, and the role of a link.
     """
 
     name: str

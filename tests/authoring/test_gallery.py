@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.authoring.gallery import Gallery
-from relay.authoring.studio import Studio
+from relay.authoring.studio import Gallery, Studio
 from relay.authoring.workspace import Workspace
 from tests.support.renderers import BUILT_IN, compile_built_in
 from tests.support.studio import OWN, write
@@ -34,25 +33,10 @@ async def test_is_let_go_when_nobody_looks_and_read_again_when_somebody_does(own
     await gallery.aclose()
 
 
-async def test_the_same_files_are_not_looked_at_twice_by_lint(own: Path) -> None:
-    write(own, FAILED, "text: '{{ opp }}'\n")
-    gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
-    before = await gallery.studio()
-    assert before.findings is None
-    await gallery.checked()
-    await gallery.aclose()
-    after = await gallery.studio()
-
-    assert after is not before
-    assert after.findings == before.findings
-    assert [(Path(row.file).name, row.line) for row in after.findings or ()] == [("operation.failed.yaml", 1)]
-    await gallery.aclose()
-
-
 async def test_a_page_whose_files_were_saved_meanwhile_draws_them_as_they_are_now(own: Path) -> None:
     gallery = Gallery(lambda: Workspace((own, BUILT_IN)))
     before = await gallery.studio()
-    choice = before.choice({"message": "operation.failed"})
+    choice = before.choice("operation.failed")
     write(own, FAILED, OWN.replace("mine", "changed"))
     await gallery.studio()
     saved = await gallery.drawing(before, "slack", choice)
@@ -71,7 +55,7 @@ async def test_a_saved_file_is_read_and_one_that_stays_is_not(own: Path) -> None
     same = await gallery.studio()
     write(own, FAILED, OWN.replace("mine", "changed"))
     fresh = await gallery.studio()
-    drawing = await gallery.drawing(fresh, "slack", fresh.choice({"message": "operation.failed"}))
+    drawing = await gallery.drawing(fresh, "slack", fresh.choice("operation.failed"))
     await gallery.aclose()
 
     assert same is first

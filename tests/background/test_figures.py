@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from relay import metrics
-from relay.background.figures import SELDOM, Figures
-from relay.background.vitals import Vitals
+from relay.background.figures import SELDOM, Figures, ProcessFigures
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Each
@@ -38,7 +37,7 @@ def figures(store: Store, clock: Clock) -> Figures:
     async def time() -> float:
         return clock()
 
-    return Figures(store, Admin(store), lambda: config, clock, time=time)
+    return Figures(store, Admin(store), lambda: config, clock, redis_time=time)
 
 
 async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, clock: Clock, figures: Figures) -> None:
@@ -83,7 +82,7 @@ async def test_of_a_channel_that_was_taken_out_nothing_is_shown(store: Store, cl
     without = parse_config(CONFIG.replace(", email: {host: localhost, from: relay@example.com}", ""), env={},
                            channels=CHANNELS)  # fmt: skip
     files = [with_mail]
-    figures = Figures(store, Admin(store), lambda: files[-1], clock, time=lambda: asyncio.sleep(0, clock()))
+    figures = Figures(store, Admin(store), lambda: files[-1], clock, redis_time=lambda: asyncio.sleep(0, clock()))
     event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
     await store.accept(event, [mail("a@example.com", how=Each())])
     clock.advance(90.0)
@@ -123,10 +122,10 @@ def test_whether_it_serves_is_said_as_readyz_says_it(
 
 
 def test_a_process_says_how_it_is_doing() -> None:
-    vitals, before = Vitals(), shown("relay_event_loop_lag_seconds_sum") or 0.0
+    process, before = ProcessFigures(), shown("relay_event_loop_lag_seconds_sum") or 0.0
 
-    vitals.look(lag=-0.001)  # asyncio may come a little early
-    vitals.look(lag=0.25)
+    process.measure(lag=-0.001)  # asyncio may come a little early
+    process.measure(lag=0.25)
 
     assert (shown("relay_event_loop_lag_seconds_sum") or 0.0) - before == pytest.approx(0.25)
     assert (shown("relay_resident_memory_bytes") or 0) > 10_000_000

@@ -8,15 +8,16 @@ import pytest
 from aiohttp import web
 
 from relay import metrics
-from relay.background.heartbeat import TIMEOUT, Heartbeat
-from relay.background.wellness import Wellness
-from relay.background.wiring import build_lookout
+from relay.background.heartbeat import TIMEOUT, HealthSummary, Heartbeat
+from relay.background.wiring import build_self_monitoring
+from relay.config import parse_config
 from relay.dev.standins.slack import Fault
 from relay.domain.deliveries import Each
 from relay.outage import Outage
 from relay.store import Store
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
+from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.events import body, event_of
 from tests.support.operating import HOUR, MINUTE, Operating, operating
 from tests.support.patience import patience
@@ -63,7 +64,8 @@ def heartbeat(store: Store, watcher: Watcher) -> Callable[..., Heartbeat]:
     """One more process on the same Redis."""
 
     def one(unwell: Callable[[], Awaitable[str]] = well, url: str = "") -> Heartbeat:
-        return Heartbeat(lambda: url or watcher.url, unwell, TroubleMemory(store).turn)
+        config = parse_config(f"{GOOD}heartbeat: {url or watcher.url}\n", env=SECRETS, channels=CHANNELS)
+        return Heartbeat(lambda: config, unwell, TroubleMemory(store).turn)
 
     return one
 
@@ -161,10 +163,10 @@ async def test_an_address_that_never_answers_holds_up_no_look(
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/{SECRET}"
     zone = "timezone: Europe/Berlin"
     async with operating(open_store, clock, **{zone: f"{zone}\nheartbeat: {url}"}) as relay:
-        schedulers = build_lookout(
+        schedulers = build_self_monitoring(
             relay.store,
             lambda: relay.config,
-            relay.processes[0].lookout,
+            relay.processes[0].monitor,
             well,
             clock=clock,
             period=0.3,
@@ -189,49 +191,49 @@ async def relay(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator
         yield relay
 
 
-def wellness(relay: Operating, obstacle: str = "") -> Wellness:
+def summary(relay: Operating, obstacle: str = "") -> HealthSummary:
     async def unready() -> str:
         return obstacle
 
-    return Wellness(relay.store, lambda: relay.config, relay.processes[0].lookout, unready)
+    return HealthSummary(relay.store, lambda: relay.config, relay.processes[0].monitor, unready)
 
 
 async def test_it_is_well_while_it_takes_events_and_messages_get_out(relay: Operating) -> None:
-    before = await wellness(relay).unwell()
+    before = await summary(relay).problem()
     await relay.send()
     await relay.passes(5 * MINUTE)
 
-    assert before == "nobody has looked yet"
-    assert await wellness(relay).unwell() == ""
+    assert before == "nothing was observed yet"
+    assert await summary(relay).problem() == ""
 
 
 async def test_it_is_not_well_while_nothing_may_be_accepted(relay: Operating) -> None:
     await relay.look()
 
-    assert await wellness(relay, "redis: away").unwell() == "redis: away"
+    assert await summary(relay, "redis: away").problem() == "redis: away"
 
 
 async def test_it_is_not_well_while_a_channel_is_down_and_is_again_afterwards(relay: Operating) -> None:
     relay.slack.outages["*"] = Fault("invalid_auth")
     await relay.send()
     await relay.passes(10 * MINUTE)
-    during = await wellness(relay).unwell()
+    during = await summary(relay).problem()
     relay.slack.outages.clear()
     await relay.passes(10 * MINUTE)
 
     assert during == "nothing gets out by slack"
-    assert await wellness(relay).unwell() == ""
+    assert await summary(relay).problem() == ""
 
 
 async def test_it_is_not_well_while_nobody_takes_what_is_due(relay: Operating, clock: Clock) -> None:
     await relay.store.accept(event_of(body("operation.failed", 40, status="Failed")), [mail("analysts", how=Each())])
-    await relay.processes[0].lookout.tick(clock())
-    soon = await wellness(relay).unwell()
+    await relay.processes[0].monitor.tick(clock())
+    soon = await summary(relay).problem()
     clock.advance(6 * MINUTE)
-    await relay.processes[0].lookout.tick(clock())
+    await relay.processes[0].monitor.tick(clock())
 
     assert soon == ""
-    assert await wellness(relay).unwell() == "a delivery is overdue by 360 s"
+    assert await summary(relay).problem() == "a delivery is overdue by 360 s"
 
 
 @pytest.mark.parametrize(("parts", "missing"), [(("deliver",), "receives"), (("receive",), "delivers")])
@@ -239,12 +241,12 @@ async def test_it_is_not_well_where_nobody_does_a_part_of_the_work(
     relay: Operating, clock: Clock, parts: tuple[str, ...], missing: str
 ) -> None:
     await relay.look()
-    relay.processes[0].lookout._parts = parts
+    relay.processes[0].monitor._parts = parts
     clock.advance(2 * MINUTE)
     await relay.look()
-    soon = await wellness(relay).unwell()
+    soon = await summary(relay).problem()
     clock.advance(HOUR)
     await relay.look()
 
     assert soon == ""
-    assert await wellness(relay).unwell() == f"no process {missing}"
+    assert await summary(relay).problem() == f"no process {missing}"

@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.background import missing
+from relay.domain.jobs import Job
+from relay.policy.missing import Missing, alarm
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
@@ -18,17 +19,23 @@ from tests.support.runs import HOUR, MINUTE, Watched, iso
 DAY = 24 * HOUR
 OFF = "silent: off, flat: off, remind: off, startup_grace: 0s"
 ZONE = ZoneInfo("Europe/Berlin")  # of the configuration
+DAILY = 'cron: "0 6 * * *"'
 
 
 def at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=ZONE).timestamp()
 
 
+def expecting(*schedules: str, job: str = "Sales*", off: str = OFF) -> str:
+    expected = ", ".join(f'{{job: "{job}", {schedule}}}' for schedule in schedules)
+    return f"{{{off}, expect: [{expected}]}}"
+
+
 @pytest.fixture
 async def daily(process: Callable[..., Watched], clock: Clock) -> Watched:
-    """A process that has heard of six runs of one job, at six each day up to Saturday, 24 January."""
-    relay = process(watchdog=f"{{{OFF}}}", priority="Critical")
-    await runs(relay, "2024-01-19 06:00", 6)
+    """A process that expects a run at six each day, and has heard of two: it is half past six on 24 January."""
+    relay = process(watchdog=expecting(DAILY), priority="Critical")
+    await runs(relay, "2024-01-23 06:00", 2)
     return relay
 
 
@@ -85,7 +92,7 @@ async def test_a_run_that_begins_in_time_is_not_missed_although_it_lasts(daily: 
     assert daily.words == []
 
 
-async def test_the_next_one_is_missed_too_and_has_a_message_of_its_own(daily: Watched) -> None:
+async def test_the_next_one_is_missed_too_and_a_late_run_is_not_that_one(daily: Watched) -> None:
     await until(daily, "2024-01-25 08:00")
     await run(daily, "Sales 7")
     await until(daily, "2024-01-26 10:00")
@@ -94,17 +101,22 @@ async def test_the_next_one_is_missed_too_and_has_a_message_of_its_own(daily: Wa
     assert daily.told[0].subject == daily.told[1].subject != daily.told[2].subject
 
 
-async def test_what_is_missing_for_days_is_told_once(daily: Watched) -> None:
-    daily.clock.now = at("2024-01-25 05:00")
-    for _ in range(20 * 24):
-        daily.clock.advance(HOUR)
-        await daily.tick()
+async def test_a_job_that_no_longer_runs_is_told_once_a_day_however_often_it_should(
+    process: Callable[..., Watched], clock: Clock
+) -> None:
+    relay = process(watchdog=expecting('cron: "*/10 * * * *", grace: 1h'))
+    await runs(relay, "2024-01-24 06:00", 1)
+    await until(relay, "2024-01-26 05:00")
+    assert relay.words == ["stalled missing"] * 3
 
-    assert daily.words == ["stalled missing"]
+    await run(relay, "Sales 8")
+    await relay.tick()
+    assert relay.words == ["stalled missing"] * 3 + ["recovered missing"] * 3
 
 
-async def test_after_thirty_days_nothing_is_kept_of_it(daily: Watched) -> None:
+async def test_after_thirty_days_nothing_is_kept_of_it(process: Callable[..., Watched], daily: Watched) -> None:
     await until(daily, "2024-01-25 08:00")
+    daily.config = process(watchdog=f"{{{OFF}}}").config
     daily.clock.advance(29 * DAY)
     await daily.tick()
 
@@ -112,68 +124,61 @@ async def test_after_thirty_days_nothing_is_kept_of_it(daily: Watched) -> None:
     assert await daily.store.redis.hlen("{relay}:missing") == 0
 
 
-async def test_of_several_processes_one_tells_and_another_withdraws(
-    process: Callable[..., Watched], daily: Watched
+async def test_of_several_processes_one_tells_and_another_withdraws_also_after_a_restart(
+    process: Callable[..., Watched], daily: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = process(watchdog=f"{{{OFF}}}")
+    await run(daily, "Purchases 1")
+    monkeypatch.setattr(missing, "PAGE", 1)  # names are read in several steps
+    other = process(watchdog=expecting(DAILY))
     await until(daily, "2024-01-25 07:00", other)
-    restarted = process(watchdog=f"{{{OFF}}}")
+    restarted = process(watchdog=expecting(DAILY))
     await until(restarted, "2024-01-25 08:00", other)
     assert [*daily.words, *other.words, *restarted.words] == ["stalled missing"]
 
     await restarted.progress(1, operationId="late", operationName="Sales 7", startTime=iso(daily.clock()))
-    again = process(watchdog=f"{{{OFF}}}")
+    again = process(watchdog=expecting(DAILY))
     await until(again, "2024-01-25 08:30", other)
 
-    assert [*other.words, *again.words][-1] == "recovered missing"
-    assert sum(word == "recovered missing" for word in [*daily.words, *other.words, *again.words]) == 1
-
-
-async def test_a_restart_between_the_rhythm_and_its_alarm_costs_nothing(
-    process: Callable[..., Watched], daily: Watched, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await run(daily, "Purchases 1")
-    monkeypatch.setattr(missing, "PAGE", 1)  # the history is read in several ticks
-    restarted = process(watchdog=f"{{{OFF}}}")
-    await until(restarted, "2024-01-25 07:00")
-
-    assert restarted.words == ["stalled missing"]
+    words = [*other.words, *again.words]
+    assert (words[-1], words.count("recovered missing")) == ("recovered missing", 1)
 
 
 async def test_over_several_partitions_it_is_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
     stores = [open_store(partitions=PARTITIONS) for _ in range(2)]
     await stores[0].prepare()
-    one, other = (Watched(store, clock, watchdog=f"{{{OFF}}}") for store in stores)
-    for name in ("Sales", "Purchases", "Stock", "Invoices"):
-        await runs(one, "2024-01-19 06:00", 6, name)
+    names = ("Invoices", "Purchases", "Sales", "Stock")
+    expected = ", ".join(f'{{job: "{name} *", {DAILY}}}' for name in names)
+    one, other = (Watched(store, clock, watchdog=f"{{{OFF}, expect: [{expected}]}}") for store in stores)
+    for name in names:
+        await runs(one, "2024-01-24 06:00", 1, name)
         await carried(stores[0])
     await until(one, "2024-01-25 07:00", other)
 
     told = [*one.told, *other.told]
-    assert sorted(event.operation.name for event in told if event.operation) == [
-        "Invoices",
-        "Purchases",
-        "Sales",
-        "Stock",
-    ]
+    assert sorted(event.operation.name for event in told if event.operation) == [*names]
     await other.progress(1, operationId="late", operationName="Stock 7", startTime=iso(clock()))
     await until(one, "2024-01-25 07:30", other)
     assert [*one.words, *other.words].count("recovered missing") == 1
 
 
-async def test_while_relay_was_away_nothing_is_missed(process: Callable[..., Watched], daily: Watched) -> None:
-    relay = process(watchdog="{silent: off, flat: off, remind: off, startup_grace: 1h}")
-    daily.clock.now = at("2024-01-25 07:30")
+async def test_what_was_missed_while_relay_was_away_is_told_after_its_grace_and_once(
+    process: Callable[..., Watched], daily: Watched
+) -> None:
+    relay = process(watchdog=expecting(DAILY, off="silent: off, flat: off, remind: off, startup_grace: 1h"))
+    daily.clock.now = at("2024-01-27 07:30")
     await relay.passes(58 * MINUTE, every=MINUTE)
     assert relay.words == []
 
     await relay.passes(5 * MINUTE, every=MINUTE)
     assert relay.words == ["stalled missing"]
+    assert relay.told[0].document["stalled"]["since"] == "2024-01-27T05:00:00+00:00"
 
 
-async def test_it_can_be_off_and_the_grace_can_be_longer(process: Callable[..., Watched], daily: Watched) -> None:
-    off = process(watchdog=f"{{{OFF}, missing: off}}")
-    patient = process(watchdog=f"{{{OFF}, missing: 3h}}")
+async def test_it_can_be_off_and_an_expectation_can_have_its_own_grace(
+    process: Callable[..., Watched], daily: Watched
+) -> None:
+    off = process(watchdog=expecting(DAILY, off=f"{OFF}, missing: off"))
+    patient = process(watchdog=expecting(f"{DAILY}, grace: 3h"))
     await until(off, "2024-01-25 08:55", patient)
     assert off.words + patient.words == []
 
@@ -181,53 +186,53 @@ async def test_it_can_be_off_and_the_grace_can_be_longer(process: Callable[..., 
     assert (off.words, patient.words) == ([], ["stalled missing"])
 
 
-async def test_what_cannot_be_read_of_an_alarm_is_forgotten(daily: Watched) -> None:
-    await daily.store.redis.hset("{relay}:missing", operation("x"), "{")
-    await daily.tick()
-
-    assert await daily.store.redis.hlen("{relay}:missing") == 0
-
-
-# What the configuration expects
-
-
-def expecting(process: Callable[..., Watched], job: str = "Sales*", more: str = "days: mon-fri") -> Watched:
-    return process(watchdog=f'{{{OFF}, expect: [{{job: "{job}", by: "07:30", {more}}}]}}')
-
-
-async def test_a_job_that_is_expected_is_missed_from_its_time_on(process: Callable[..., Watched], clock: Clock) -> None:
-    relay = expecting(process)
-    await runs(relay, "2024-01-24 06:00", 1)
-    await until(relay, "2024-01-25 07:55")
+async def test_an_expectation_that_a_reload_adds_knows_earlier_jobs_and_tells_no_old_story(
+    process: Callable[..., Watched],
+) -> None:
+    relay = process(watchdog=expecting(DAILY, job="Sales*"))
+    await runs(relay, "2023-12-20 06:00", 1, "Stock")
+    relay.clock.now = at("2024-01-20 06:00")
+    await run(relay, "Sales 1")
+    await relay.tick()
+    relay.config = process(watchdog=expecting('cron: "0 6 1 * *"', job="Stock *")).config
+    await relay.tick()
     assert relay.words == []
 
-    await until(relay, "2024-01-25 08:05")
-    assert relay.words == ["stalled missing"]
-    assert relay.told[0].document["stalled"]["since"] == "2024-01-25T06:30:00+00:00"
-
-    await run(relay, "Sales 2")
-    await until(relay, "2024-01-25 12:00")
-    assert relay.words == ["stalled missing", "recovered missing"]
-
-
-async def test_a_run_that_began_too_late_is_not_that_of_the_next_day(process: Callable[..., Watched]) -> None:
-    relay = expecting(process)
-    await runs(relay, "2024-01-24 06:00", 1)
-    await until(relay, "2024-01-25 08:30")
-    await run(relay, "Sales 2")
-    await until(relay, "2024-01-26 08:30")
-
-    assert relay.words == ["stalled missing", "recovered missing", "stalled missing"]
+    relay.clock.now = at("2024-01-20 06:40")
+    relay.config = process(watchdog=expecting(DAILY, job="Stock *")).config
+    await until(relay, "2024-01-20 07:00")
+    assert [(event.tenant, words) for event, words in zip(relay.told, relay.words, strict=True)] == [
+        ("tenant-1", "stalled missing")
+    ]
 
 
-async def test_on_the_days_alone_and_by_the_zone_that_it_names(process: Callable[..., Watched]) -> None:
-    relay = expecting(process, more="days: sat, timezone: America/New_York")
+async def test_a_time_of_the_day_and_days_in_a_zone_are_a_schedule_too(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog=expecting('by: "07:30", days: sat, timezone: America/New_York'))
     await runs(relay, "2024-01-24 06:00", 1)
     await until(relay, "2024-01-27 13:55")
     assert relay.words == []
 
     await until(relay, "2024-01-27 14:05")
     assert relay.words == ["stalled missing"]
+
+
+async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog=expecting(f"{DAILY}, notify: analysts"))
+    await runs(relay, "2024-01-24 06:00", 1)
+    before = await queued(relay)
+    await until(relay, "2024-01-25 07:00")
+    during = await queued(relay)
+    await run(relay, "Sales 7")
+    await relay.tick()
+
+    assert relay.words == ["stalled missing", "recovered missing"]
+    assert {place: count - before.get(place, 0) for place, count in during.items()} == {"slack": 0, "email": 2}
+
+
+async def queued(relay: Watched) -> dict[str, int]:
+    rows = await relay.store.redis.keys("{relay}:delivery:*")
+    channels = [(await relay.store.redis.hget(row, "channel")).decode() for row in rows]
+    return {name: channels.count(name) for name in ("slack", "email")}
 
 
 async def test_what_ended_after_the_clock_was_set_back_is_not_missed(
@@ -246,19 +251,8 @@ async def test_what_ended_after_the_clock_was_set_back_is_not_missed(
     assert relay.words == []
 
 
-async def test_what_is_expected_goes_by_that_and_not_by_its_rhythm(
-    process: Callable[..., Watched], daily: Watched
-) -> None:
-    relay = expecting(process, more="days: daily")
-    await until(relay, "2024-01-25 07:55")
-    assert relay.words == []
-
-    await until(relay, "2024-01-25 10:00")
-    assert relay.words == ["stalled missing"]
-
-
 async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(process: Callable[..., Watched]) -> None:
-    relay = expecting(process, more="days: daily")
+    relay = process(watchdog=expecting('by: "07:30"'))
     relay.clock.now = at("2024-01-24 09:00")
     await relay.tick()
     await relay.passes(DAY, every=MINUTE)
@@ -269,7 +263,21 @@ async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(pr
     assert relay.told[0].document["stalled"]["since"] == "2024-01-25T06:30:00+00:00"
 
 
-async def test_it_costs_one_question_a_tick_while_nothing_is_due(daily: Watched) -> None:
+async def test_what_is_kept_of_other_releases_is_withdrawn_or_forgotten(process: Callable[..., Watched]) -> None:
+    relay = process(watchdog=f"{{{OFF}}}")
+    await runs(relay, "2024-01-24 06:00", 1)
+    guessed = Missing(Job("", "tenant-1", "project-1", "ProcessMiningAnalysis", "Sales #"), at("2024-01-24 06:00"),
+                      at("2024-01-23 06:00"))  # fmt: skip
+    await relay.intake.ingest(alarm(guessed, relay.clock()))
+    await relay.store.redis.hset("{relay}:missing", operation("x"), "{")
+    await relay.tick()
+
+    assert relay.words == ["recovered missing"]
+    assert await relay.store.redis.hlen("{relay}:missing") == 0
+
+
+async def test_it_costs_two_questions_a_tick_while_nothing_is_due(daily: Watched) -> None:
+    await daily.happens(events.progress(1, operationName="Sales"))
     await daily.tick()
     await daily.store.redis.config_resetstat()
     await daily.tick()
@@ -277,18 +285,12 @@ async def test_it_costs_one_question_a_tick_while_nothing_is_due(daily: Watched)
 
     asked = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
     assert (asked["hgetall"], asked["zrangebyscore"] - 3) == (1, 1)
-    assert await Runs(daily.store).begun() == {}
-    await daily.happens(events.progress(1, operationName="Sales"))
-    assert [*(await Runs(daily.store).begun()).values()] != []
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
-async def test_times_that_stand_for_none_cost_no_job_its_watch(daily: Watched, moment: str, zone: str) -> None:
-    daily.config = daily.config.model_copy(update={"timezone": zone})
-    for number in range(6):
-        stated = {"operationId": f"never {number}", "operationName": f"Stock {number}"}
-        await daily.ends(**stated, startTime=moment, completionTime=moment)
+async def test_times_that_stand_for_none_are_no_start(daily: Watched, moment: str) -> None:
+    stated = {"operationId": "never", "operationName": "Sales 9"}
+    await daily.ends(**stated, startTime=moment, completionTime=moment)
 
     await until(daily, "2024-01-25 08:40")
 

@@ -178,16 +178,6 @@ async def test_after_relay_was_away_nothing_is_found_wrong_for_ten_minutes(
     assert second.words == ["stalled silent"]
 
 
-async def test_a_run_that_speaks_within_the_grace_is_not_told(relay: Watched) -> None:
-    await relay.progress(40)
-    relay.clock.advance(3 * HOUR)
-    await relay.tick()
-    await relay.progress(41)
-    await relay.passes(14 * MINUTE)
-
-    assert relay.words == []
-
-
 async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Watched]) -> None:
     other = process()
     await relay.progress(40)

@@ -6,7 +6,6 @@ import pytest
 
 from relay.store.runs import Runs
 from tests.support import events, records
-from tests.support.clock import Clock
 from tests.support.runs import HOUR, MINUTE, Watched, iso
 
 
@@ -31,23 +30,6 @@ async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(
     assert relay.words == ["stalled silent", "recovered silent"]
     assert relay.told[1].document["recovered"]["seconds"] == 23 * MINUTE
     assert relay.told[1].status == "Running"
-
-
-@pytest.mark.slow
-async def test_reminders_come_after_half_an_hour_two_and_twelve_hours_and_then_none(relay: Watched) -> None:
-    await relay.progress(40)
-
-    await relay.passes(16 * MINUTE)
-    await relay.passes(28 * MINUTE)
-    assert relay.words == ["stalled silent"]
-    await relay.passes(3 * MINUTE)
-    assert relay.words[1:] == ["stalled silent 1"]
-    await relay.passes(2 * HOUR)
-    assert relay.words[2:] == ["stalled silent 2"]
-    await relay.passes(14 * HOUR, every=MINUTE)
-    assert relay.words[3:] == ["stalled silent 3"]
-    await relay.passes(48 * HOUR, every=10 * MINUTE)
-    assert len(relay.words) == 4
 
 
 async def test_a_slow_reporter_is_silent_only_after_three_of_its_usual_gaps(relay: Watched) -> None:
@@ -87,14 +69,6 @@ async def test_a_phase_that_moves_is_not_flat(relay: Watched) -> None:
     assert relay.words == []
 
 
-async def test_a_run_without_percentages_is_never_flat(relay: Watched) -> None:
-    for number in range(20):
-        await relay.progress(None, resourceUsage={"cpu": number})
-        await relay.passes(3 * MINUTE)
-
-    assert relay.words == []
-
-
 async def test_an_older_percentage_is_a_sign_of_life_but_no_move(relay: Watched) -> None:
     await relay.progress(68)
     for percentage in range(50, 61):
@@ -129,15 +103,6 @@ async def test_a_run_past_its_deadline_without_a_timeout_is_told_and_a_new_deadl
     assert relay.words == ["stalled deadline", "recovered deadline"]
 
 
-async def test_what_is_found_at_once_is_told_once_by_the_gravest(relay: Watched) -> None:
-    begun = relay.clock()
-    await relay.progress(40, startTime=iso(begun), estimatedCompletion=iso(begun + 60), timeoutAt=iso(begun + 120))
-    relay.clock.advance(20 * MINUTE)  # away: all of it falls due in the grace
-    await relay.passes(12 * MINUTE)
-
-    assert relay.words == ["stalled deadline"]
-
-
 @pytest.mark.parametrize("end", ["operation.completed", "operation.failed", "operation.cancelled"])
 async def test_an_end_ends_everything(relay: Watched, end: str) -> None:
     await relay.progress(40)
@@ -164,15 +129,6 @@ async def test_a_retry_starts_afresh(relay: Watched) -> None:
     await relay.passes(2 * MINUTE)
     assert relay.words == ["stalled silent", "stalled silent"]
     assert [event.retry for event in relay.told] == [0, 1]
-
-
-async def test_a_run_that_comes_and_goes_is_told_four_times_and_then_no_more(relay: Watched) -> None:
-    for percentage in range(1, 21):  # its usual gap is a minute
-        await relay.progress(percentage)
-        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
-
-    assert relay.words == ["stalled silent", "recovered silent"] * 3 + ["stalled silent", "recovered silent flapping"]
-    assert (await Runs(relay.store).tick(0)).stalled == 0
 
 
 async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline_and_after_a_much_longer_silence(
@@ -220,26 +176,6 @@ async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> Non
         await relay.passes(MINUTE)
 
     assert await records.read(relay.store, events.progress(1).subject, "watch:gaps") == "60000 60000"
-
-
-async def test_a_silence_that_ends_leaves_the_other_alarm_standing(relay: Watched) -> None:
-    begun = relay.clock()
-    await relay.progress(40, startTime=iso(begun), estimatedCompletion=iso(begun + MINUTE))
-    await relay.passes(16 * MINUTE)
-    assert relay.words == ["stalled overdue", "stalled silent"]
-
-    await relay.progress(41)
-    await relay.passes(MINUTE)
-    assert relay.words[2:] == ["recovered silent"]
-    assert relay.told[2].document["stalled"]["rule"] == "overdue"
-
-
-async def test_a_rule_that_is_off_does_not_bark(process: Callable[..., Watched], clock: Clock) -> None:
-    relay = process(watchdog="{silent: off}")
-    await relay.progress(40)
-    await relay.passes(2 * HOUR, every=MINUTE)
-
-    assert relay.words == []
 
 
 async def ten_runs(relay: Watched, minutes: float = 20) -> None:
@@ -294,15 +230,3 @@ async def test_a_job_that_a_template_names_has_slow_runs_too(process: Callable[.
     await relay.passes(30 * MINUTE, every=MINUTE)
 
     assert relay.words == ["stalled slow"]
-
-
-@pytest.mark.parametrize("settings", ["{slow_pct: off}", "{slow_pct: 50}"])
-async def test_how_slow_is_too_slow_can_be_said(process: Callable[..., Watched], settings: str) -> None:
-    relay = process(watchdog=settings)
-    await ten_runs(relay)
-    for minute in range(29):
-        await relay.progress(minute, operationId="op-1", operationName="Sales 11",
-                             startTime=iso(relay.clock() - minute * MINUTE))  # fmt: skip
-        await relay.passes(MINUTE)
-
-    assert relay.words == []

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from campaign.configuration import OPERATOR
 from campaign.console import OUT, crowds, forging, judge
 from campaign.forms import FORGED, Known
 from campaign.outputs import Outputs
@@ -23,7 +22,7 @@ REFUSED = frozenset({403})
 
 
 def listener(address: tuple[str, int]) -> Any:
-    configured = SimpleNamespace(passwords={OPERATOR: "correct horse"}, admin_token="t0ken")
+    configured = SimpleNamespace(admin_token="t0ken")
     return SimpleNamespace(address=address, outputs=Outputs(), configured=configured)
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
         (("SERVE",), "there is no command SERVE; did you mean serve?"),
         (("dead", "reply"), "there is no command reply; did you mean replay?"),
         (("template", "prevew"), "there is no command prevew; did you mean preview?"),
-        (("ops", "lst"), "there is no command lst; did you mean list?"),
+        (("ops", "retyr"), "there is no command retyr; did you mean retry?"),
         (("digest", "send"), "there is no command send; did you mean send-now?"),
         (("config", "shema"), "there is no command shema; did you mean schema?"),
         (("suppressed", "zzz"), "there is no command zzz; expected add or list or remove"),

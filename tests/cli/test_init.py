@@ -1,11 +1,17 @@
 """relay init: from nothing to a configuration that only lacks its secrets."""
 
+import asyncio
+import contextlib
+import os
+import pty
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, relay
+from relay.dev.standins.inbox import Inbox
+from tests.support.commands import ROOT, environment, relay
 from tests.support.inprocess import NEEDED
 
 pytestmark = pytest.mark.slow
@@ -41,18 +47,51 @@ async def test_it_says_what_to_set_and_how_and_what_to_run(tmp_path: Path) -> No
     assert written.with_name("relay.schema.json").exists()
 
 
-async def test_what_is_there_is_left_alone_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.yaml"
+async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arrives(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    async with Inbox() as inbox:
+        env = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": f"{inbox.smtp_port}"}
+        screen = await typed(["email", "lead", "lead@example.com", ""], "init", file, env=env)
+        mails = [mail.recipient for mail in inbox.mails]
+
+    assert mails == ["lead@example.com"]
+    assert "Your first message arrived: lead@example.com, " in screen
+    assert "Error: expected" in screen  # the answer that is no address
+    assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
+    checked = await relay("check", "-c", file, env=NEEDED)
+    assert checked.status == 0, checked.out
+
+
+async def typed(answers: list[str], *arguments: object, env: dict[str, str]) -> str:
+    """Run a command at a terminal, answer each of its questions, and return the screen."""
+    here, there = pty.openpty()
+    os.write(here, "".join(f"{answer}\n" for answer in answers).encode())
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", *map(str, arguments), cwd=ROOT, env=environment(env),
+        stdin=there, stdout=there, stderr=there,
+    )  # fmt: skip
+    os.close(there)
+    screen = bytearray()
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := await asyncio.to_thread(os.read, here, 65_536):
+            screen.extend(piece)
+    os.close(here)
+    assert await process.wait() == 0, screen.decode()
+    return screen.decode().replace("\r\n", "\n")
+
+
+async def test_a_file_and_a_schema_that_exist_are_left_alone(tmp_path: Path) -> None:
+    mine, schema = tmp_path / "mine.yaml", tmp_path / "relay.schema.json"
     mine.write_text("mine", "utf-8")
+    schema.write_text("{}", "utf-8")
 
     refused = await relay("init", mine, env={})
-    kept = mine.read_text("utf-8")
-    forced = await relay("init", mine, "--force", env={})
+    done = await relay("init", tmp_path, env={})
 
-    assert (refused.status, kept) == (1, "mine")
-    assert refused.err == f"{mine} exists already: name another file, or replace it with --force\n"
-    assert forced.status == 0
-    assert mine.read_text("utf-8") != "mine"
+    assert (refused.status, mine.read_text("utf-8")) == (1, "mine")
+    assert refused.err == f"{mine} exists already: name another file, or remove it first\n"
+    assert (done.status, schema.read_text("utf-8")) == (0, "{}")
+    assert "left the other relay.schema.json beside it alone." in done.out
 
 
 async def test_a_path_that_ends_with_a_slash_is_a_folder_that_may_have_to_be_made(tmp_path: Path) -> None:
@@ -61,20 +100,6 @@ async def test_a_path_that_ends_with_a_slash_is_a_folder_that_may_have_to_be_mad
     assert done.status == 0, done.err
     assert sorted(file.name for file in (tmp_path / "deep/sub").iterdir()) == ["relay.schema.json", "relay.yaml"]
     assert "relay check -c deep/sub/relay.yaml " in done.out
-
-
-async def test_a_schema_of_ones_own_is_left_alone_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
-    schema = tmp_path / "relay.schema.json"
-    schema.write_text("{}", "utf-8")
-
-    first = await relay("init", tmp_path, env={})
-    kept = schema.read_text("utf-8")
-    forced = await relay("init", tmp_path, "--force", env={})
-
-    assert (first.status, kept) == (0, "{}")
-    assert "left the other relay.schema.json beside it alone: --force replaces both." in first.out
-    assert forced.status == 0
-    assert schema.read_bytes() == (ROOT / "config/relay.schema.json").read_bytes()
 
 
 async def test_what_to_run_is_said_as_a_shell_reads_it(tmp_path: Path) -> None:
@@ -103,7 +128,7 @@ async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> 
     assert "cannot be written: " in done.err
 
 
-@pytest.mark.parametrize("command", [("check",), ("serve",), ("ops", "list"), ("ops", "list", "--json")], ids=" ".join)
+@pytest.mark.parametrize("command", [("check",), ("serve",), ("ops",), ("ops", "--json")], ids=" ".join)
 @pytest.mark.parametrize("variable", ["", "elsewhere.yaml"])
 async def test_whoever_has_no_configuration_yet_hears_of_it(
     command: tuple[str, ...], variable: str, tmp_path: Path
@@ -117,9 +142,7 @@ async def test_whoever_has_no_configuration_yet_hears_of_it(
 
 @pytest.mark.parametrize("command", ["check", "ops"])
 async def test_a_slip_in_a_name_is_not_answered_with_a_new_file(command: str, tmp_path: Path) -> None:
-    words = (command, "-c", "relai.yaml", *(("list",) if command == "ops" else ()))
-
-    done = await relay(*words, env={}, cwd=tmp_path)
+    done = await relay(command, "-c", "relai.yaml", env={}, cwd=tmp_path)
 
     assert done.status == 2
     assert done.err.endswith("File 'relai.yaml' does not exist.\n")

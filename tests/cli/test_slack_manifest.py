@@ -89,14 +89,10 @@ def written(file: Path, channels: str, destination: str) -> Path:
 
 
 def manifest(file: Path, **env: str) -> dict[str, Any]:
-    """What is written, in both forms alike, and right by Slack's fields."""
-    as_json, as_yaml = (
-        relay("slack", "manifest", "-c", file, form, env={"SLACK_BOT_TOKEN": "", **env})
-        for form in ("--json", "--yaml")
-    )
-    assert (as_json.exit_code, as_yaml.exit_code) == (0, 0), as_json.output
-    document: dict[str, Any] = json.loads(as_json.output)
-    assert YAML(typ="safe").load(as_yaml.output) == document
+    """Return what is written, right by Slack's fields."""
+    done = relay("slack", "manifest", "-c", file, env={"SLACK_BOT_TOKEN": "", **env})
+    assert done.exit_code == 0, done.output
+    document: dict[str, Any] = YAML(typ="safe").load(done.output)
     assert faults_by(MANIFEST, document) == []
     return document
 

@@ -1,4 +1,4 @@
-"""Who may see the console: what a configuration may say, and how a mistake is told, without the secret in it."""
+"""The ways into the console: what a configuration may say, and how a mistake is told, without the secret in it."""
 
 import json
 from typing import Any
@@ -10,12 +10,12 @@ from relay.config.listeners import check_console
 from relay.configfile.document import Document
 from relay.errors import ConfigError
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
-from tests.support.doors import HASHES, RIGHT
 
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
-HASH = HASHES[RIGHT]
 OIDC = {"issuer": "https://id.example.com", "client_id": "relay", "client_secret": "a-secret", "viewers": "*"}
 URL = "https://relay.example.com"
+HEADER = {"user": "X-Forwarded-User"}
+TOKENS = {"deploy": {"token": TOKEN, "role": "viewer"}}
 
 
 def read(**console: Any) -> Config:
@@ -28,19 +28,30 @@ def fault(**console: Any) -> str:
     return str(refused.value)
 
 
-def jana(password: str, role: str = "viewer") -> dict[str, Any]:
-    return {"jana": {"password": password, "role": role}}
+def warned(path: str, **console: Any) -> list[str]:
+    return [warning.message for warning in read(**console).warnings if warning.path == path]
 
 
 def test_what_may_be_said_means_what_it_says() -> None:
-    config = read(users=jana(HASH, "operator"), oidc=OIDC, url=f"{URL}/", session="8h",
-                  tokens={"deploy": {"token": TOKEN, "role": "viewer"}}).console  # fmt: skip
+    config = read(oidc=OIDC, url=f"{URL}/", session="8h", tokens=TOKENS).console
 
     assert (config.url, config.session, config.configured) == (URL, 8 * 3600, True)
-    assert config.users["jana"].role == "operator"
     assert config.tokens["deploy"].role == "viewer"
     assert config.oidc
     assert (config.oidc.viewers, config.oidc.operators, config.oidc.groups_claim) == (("*",), (), "groups")
+
+
+def test_a_trusted_header_needs_a_proxy_that_is_trusted() -> None:
+    assert "1: console.trusted_header: nobody is believed who states a user; expected the address" in fault(
+        trusted_header=HEADER
+    )
+    console = {"trusted_header": {**HEADER, "groups": "X-Forwarded-Groups", "operator_groups": "data"}}
+    text = f"server: {{trusted_proxies: 10.0.0.5}}\nconsole: {json.dumps(console)}\n{GOOD}"
+    config = parse_config(text, env=SECRETS, channels=CHANNELS).console
+
+    assert config.configured
+    assert config.trusted_header
+    assert (config.trusted_header.operators, config.trusted_header.operator_groups) == ((), ("data",))
 
 
 def test_without_a_word_it_is_off() -> None:
@@ -51,31 +62,24 @@ def test_without_a_word_it_is_off() -> None:
 
 
 def test_no_secret_shows() -> None:
-    config = read(users=jana(HASH), oidc=OIDC, url=URL, tokens={"deploy": {"token": TOKEN, "role": "viewer"}})
+    config = read(oidc=OIDC, url=URL, tokens=TOKENS)
 
-    assert not [secret for secret in (HASH, TOKEN, "a-secret") if secret in repr(config)]
-
-
-WEAK = "$argon2id$v=19$m=4096,t=1,p=1$" + "c2FsdHNhbHRzYWx0c2FsdA$" + "a" * 43
-DEAR = WEAK.replace("m=4096", "m=4194304")
+    assert not [secret for secret in (TOKEN, "a-secret") if secret in repr(config)]
 
 
 @pytest.mark.parametrize(
     ("console", "expected"),
     [
-        ({"users": jana("hunter2")}, "console.users.jana.password: expected what `relay console password` prints"),
-        ({"users": jana("$2b$12$abcdefghijklmnopqrstuv")}, "expected what `relay console password` prints"),
-        ({"users": jana(HASH[:60])}, "console.users.jana.password: the hash is cut off: in { } it stands in quotes"),
-        ({"users": jana(WEAK)}, "console.users.jana.password: the hash is too cheap to guess"),
-        ({"users": jana(DEAR)}, "console.users.jana.password: the hash costs too much; expected at most m=262144"),
-        ({"users": jana(HASH, "admin")}, "console.users.jana.role: expected operator or viewer"),
-        ({"users": jana(HASH, "vewer")}, "console.users.jana.role: did you mean viewer?"),
-        ({"users": {"jana": {"password": HASH}}}, "console.users.jana.role: missing; it is required here"),
-        ({"users": {"<b>": {}}}, "expected a name of letters, digits and . _ @ + -"),
+        ({"tokens": {"a": {"token": TOKEN, "role": "admin"}}}, "console.tokens.a.role: expected operator or viewer"),
+        ({"tokens": {"a": {"token": TOKEN, "role": "vewer"}}}, "console.tokens.a.role: did you mean viewer?"),
+        ({"tokens": {"a": {"token": TOKEN}}}, "console.tokens.a.role: missing; it is required here"),
+        ({"trusted_header": {}}, "console.trusted_header.user: missing; it is required here"),
+        ({"trusted_header": {"user": "X_User:"}}, "console.trusted_header.user: expected a header such as"),
+        ({"trusted_header": {**HEADER, "operator_groups": "data"}}, "operator_groups needs `groups` beside it"),
         ({"tokens": {"a": {"token": "short", "role": "viewer"}}}, "console.tokens.a.token: the secret is too short"),
         ({"session": "10s"}, "console.session: expected at least 5m"),
         ({"session": "8d"}, "console.session: expected at most 7d"),
-        ({"usres": {}}, "console.usres: unknown key; did you mean users?"),
+        ({"token": {}}, "console.token: unknown key; did you mean tokens?"),
         ({"url": "relay.example.com"}, "console.url: expected an address such as https://relay.example.com"),
         ({"url": f"{URL}/relay"}, "console.url: expected an address without a path"),
         ({"oidc": OIDC}, "console: oidc needs the `url` beside it"),
@@ -91,7 +95,7 @@ def test_a_mistake_is_told_with_its_line_and_without_its_secret(console: dict[st
 
     assert expected in told
     assert told.startswith("1: console")
-    assert not [secret for secret in ("hunter2", HASH[:50], WEAK, "$2b$") if secret in told]
+    assert not [secret for secret in (TOKEN, "a-secret") if secret in told]
 
 
 @pytest.mark.parametrize(
@@ -104,33 +108,60 @@ def test_an_issuer_is_kept_as_it_is_spelled(issuer: str) -> None:
     assert oidc.issuer == issuer
 
 
-@pytest.mark.parametrize(("key", "library"), [("users", "argon2-cffi"), ("oidc", "joserfc")])
-def test_what_is_not_installed_is_said_with_the_way_to_it(key: str, library: str) -> None:
-    document = Document("relay.yaml", lines={("console", key): 7})
-    check_console(read(users=jana(HASH), oidc=OIDC, url=URL), document, has=lambda _: None)
+def test_what_is_not_installed_is_said_with_the_way_to_it() -> None:
+    document = Document("relay.yaml", lines={("console", "oidc"): 7})
+    check_console(read(oidc=OIDC, url=URL), document, has=lambda _: None)
 
-    (problem,) = [problem for problem in document.problems if problem.path == f"console.{key}"]
-    assert problem.line == 7
-    assert problem.message == f"it needs {library}, which is not installed: pip install 'relay[console]'"
+    (problem,) = document.problems
+    assert (problem.path, problem.line) == ("console.oidc", 7)
+    assert problem.message == "it needs joserfc, which is not installed: pip install 'relay[console]'"
 
 
-def test_passwords_that_others_can_read_on_their_way_are_warned_of() -> None:
+@pytest.mark.parametrize(
+    ("issuer", "public"),
+    [
+        ("https://accounts.google.com", True),
+        ("https://gitlab.com", True),
+        ("https://login.microsoftonline.com/common/v2.0", True),
+        ("https://login.microsoftonline.com/organizations/v2.0", True),
+        ("https://login.microsoftonline.com/6f2e0b3a-8d4c-4a34-9a59-0f4f4f3f8d11/v2.0", False),
+        ("https://gitlab.example.com", False),
+        ("https://id.example.com/common", False),
+    ],
+)
+def test_everybody_at_a_provider_of_the_whole_world_is_warned_of(issuer: str, *, public: bool) -> None:
+    told = warned("console.oidc.viewers", url=URL, oidc={**OIDC, "issuer": issuer})
+    groups = warned("console.oidc.viewers", url=URL, oidc={**OIDC, "issuer": issuer, "viewers": ["staff"]})
+
+    assert ["everybody in the world" in text for text in told] == ([True] if public else [])
+    assert groups == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [("email", "counts only with email_verified"), ("preferred_username", "people choose their own"), ("groups", "")],
+)
+def test_groups_that_people_may_choose_are_warned_of(claim: str, expected: str) -> None:
+    told = warned("console.oidc.groups_claim", url=URL, oidc={**OIDC, "groups_claim": claim})
+
+    assert [expected in text for text in told] == ([True] if expected else [])
+
+
+def test_sessions_that_others_can_read_on_their_way_are_warned_of() -> None:
     server = f'server: {{admin: {{host: 10.0.0.5, token: "{TOKEN}"}}}}\n'
-    users = {"users": jana(HASH)}
 
-    def warned(console: dict[str, Any]) -> list[str]:
+    def told(**console: Any) -> list[str]:
         text = f"{server}console: {json.dumps(console)}\n{GOOD}"
         config = parse_config(text, env=SECRETS, channels=CHANNELS)
         return [warning.message for warning in config.warnings if warning.path == "console"]
 
-    assert "passwords and sessions go over the network as they are" in warned(users)[0]
-    assert warned({**users, "url": URL}) == []
-    assert warned({}) == []
+    assert "logins and sessions go over the network as they are" in told(tokens=TOKENS)[0]
+    assert "logins and sessions" in told(url="http://relay.example.com")[0]
+    assert told(tokens=TOKENS, url=URL) == []
+    assert told() == []
 
 
 def test_a_short_token_is_warned_of() -> None:
-    config = read(tokens={"deploy": {"token": TOKEN[:18], "role": "viewer"}})
-
-    assert [warning.message for warning in config.warnings if warning.path == "console.tokens.deploy.token"] == [
+    assert warned("console.tokens.deploy.token", tokens={"deploy": {"token": TOKEN[:18], "role": "viewer"}}) == [
         "the token has 18 bytes; 24 or more are better"
     ]

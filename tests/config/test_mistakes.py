@@ -80,6 +80,12 @@ MISTAKES = [
      "1: watchdog.expect[0].days: expected daily, or days such as mon, mon-fri or [mon, thu]"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{by: '07:30'}]}",
      "1: watchdog.expect[0].job: missing; it is required here"),
+    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: '07:30', notify: [people, teem]}]}",
+     "1: watchdog.expect[0].notify[1]: unknown destination 'teem'; did you mean team?"),
+    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * *'}]}",
+     "1: watchdog.expect[0].cron: expected a cron expression that some time fits: minute, hour, day, month and "
+     'weekday, as in "0 2 * * mon-fri"'),
+    ("mode: live", "pace: hasty", "9: destinations.team.pace: expected calm or eager or normal"),
     ("timezone: Europe/Berlin", "watchdog: {missing: 0}",
      "1: watchdog.missing: expected more than 0; write off to go without this rule"),
     ("timezone: Europe/Berlin", "job: operationType",

@@ -55,11 +55,23 @@ def test_a_destination_takes_from_the_retry_at_the_top_what_its_own_leaves_out()
     assert config.destinations["analysts"].retry is None
 
 
-def test_live_durations_may_be_zero() -> None:
-    config = configured(GOOD, ("mode: live", "live: {post_after: 0s, min_step: 0, min_interval: 0}"))
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("mode: live", (60, 5, 15, 60)),
+        ("pace: normal", (60, 5, 15, 60)),
+        ("pace: calm", (300, 20, 60, 300)),
+        ("pace: eager", (0, 1, 5, 15)),
+        ("pace: calm\n    live: {min_step: 0, min_interval: 0}", (300, 0, 0, 300)),
+        ("live: {post_after: 0s, min_step: 0, min_interval: 0}", (0, 0, 0, 60)),
+    ],
+)
+def test_a_word_sets_how_often_a_live_message_is_edited_and_numbers_win(
+    written: str, expected: tuple[float, ...]
+) -> None:
+    live = configured(GOOD, ("mode: live", written)).destinations["team"].live
 
-    live = config.destinations["team"].live
-    assert (live.post_after, live.min_step, live.min_interval) == (0, 0, 0)
+    assert (live.post_after, live.min_step, live.min_interval, live.batch_interval) == expected
 
 
 def test_mentions_are_listed_by_status_and_priority_in_any_case_of_letters() -> None:
@@ -188,6 +200,17 @@ def test_the_watchdog_is_on_unless_it_is_off() -> None:
     assert (changed.silent, changed.flat, changed.overdue_pct, changed.remind) == (3600, None, 20, (3600,))
 
 
+def test_a_word_sets_the_watchdogs_numbers_and_numbers_win() -> None:
+    assert configured(GOOD + "watchdog: normal\n").watchdog == Watchdog()
+    strict = configured(GOOD + "watchdog: strict\n").watchdog
+    assert strict
+    assert (strict.silent, strict.flat, strict.overdue_pct, strict.deadline_grace, strict.slow_pct, strict.quick_pct,
+            strict.missing, strict.remind) == (300, 600, 10, 30, 10, 75, 600, Watchdog().remind)  # fmt: skip
+    changed = configured(GOOD + "watchdog: {level: strict, silent: 8m, flat: off}\n").watchdog
+    assert changed
+    assert (changed.silent, changed.flat, changed.missing) == (480, None, 600)
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
@@ -195,7 +218,8 @@ def test_the_watchdog_is_on_unless_it_is_off() -> None:
         ("{flat: soon}", "watchdog.flat: expected a duration such as 90s, 5m or 1h30m"),
         ("{quiet: 5m}", "watchdog.quiet: unknown key"),
         ("{overdue_pct: much}", "watchdog.overdue_pct: expected a number"),
-        ("on", "watchdog: expected keys and values"),
+        ("lax", "watchdog: expected off, normal, strict, or keys and values"),
+        ("{level: lax}", "watchdog.level: expected normal or strict"),
     ],
 )
 def test_a_watchdog_that_makes_no_sense_is_refused(written: str, expected: str) -> None:

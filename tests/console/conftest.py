@@ -6,7 +6,6 @@ from typing import Any
 import pytest_asyncio
 
 from tests.support.lived import Lived, lived
-from tests.support.lived.settings import OPERATOR
 from tests.support.showing import Showing, chromium, showing
 
 
@@ -26,7 +25,7 @@ async def browser() -> AsyncIterator[Any]:
 async def operator(browser: Any, world: Lived) -> AsyncIterator[Showing]:
     """Somebody who may act, and is in."""
     async with showing(browser, world.admin_url) as shown:
-        await shown.enter(*OPERATOR)
+        await shown.enter(await world.link())
         yield shown
 
 

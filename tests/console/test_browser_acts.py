@@ -15,7 +15,6 @@ from relay.console.site import ACTIONS
 from tests.support.lived import Lived, lived
 from tests.support.lived.events import event
 from tests.support.lived.present import DEAD, ODD
-from tests.support.lived.settings import OPERATOR
 from tests.support.patience import patience
 from tests.support.showing import Showing, showing, shown_in_a_browser
 
@@ -34,7 +33,7 @@ async def changing() -> AsyncIterator[Lived]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def person(browser: Any, changing: Lived) -> AsyncIterator[Showing]:
     async with showing(browser, changing.admin_url) as shown:
-        await shown.enter(*OPERATOR)
+        await shown.enter(await changing.link())
         shown.page.on("dialog", lambda dialog: dialog.accept())
         yield shown
 
@@ -92,7 +91,7 @@ async def destinations(shown: Showing, world: Lived) -> None:
     assert await page.get_by_label("Reason").input_value() == "Their server moves"
     await page.get_by_label("It lasts").fill("2h")
     await press(page, "Pause: let what is for it wait", "analysts is paused")
-    await page.get_by_text("paused by jana").wait_for()
+    await page.get_by_text("paused by guest of jana").wait_for()
     await press(page, "Send a test message now", "")
     await page.get_by_text("taken").first.wait_for()
     await press(page, "Resume", "analysts goes on")
@@ -144,7 +143,7 @@ async def test_it_is_done_and_written_down(person: Showing, changing: Lived, sto
     person.page.on("request", note)
     await story(person, changing)
     assert {address.removeprefix(f"{changing.admin_url}/console") for address in posted} == STORIES[story].keys()
-    page = await person.open("/audit?actor=jana")
+    page = await person.open("/audit?actor=guest+of+jana")
     listed = [await row.inner_text() for row in await page.locator("main tbody tr").all()]
     for name in STORIES[story].values():
         assert [text for text in listed if text.startswith(name) and "jana" in text], (name, listed)

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import ClientSession, CookieJar
 
-from relay.console.access.origin import csrf_of
+from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS, VIEWS
 from relay.store import Store
 from relay.store.copying import COPIES
+from tests.support.auth import SAME
 from tests.support.browser import Browser, needs_chromium
 from tests.support.clock import Clock
 from tests.support.console import console
-from tests.support.doors import SAME
 from tests.support.hostile_store import hostile_console
 from tests.support.hostile_words import MARK, WORDS
 from tests.support.operators import Answered, Listening, listening

@@ -1,4 +1,4 @@
-"""Jobs: how long their runs take, how they end, and when the next is expected."""
+"""Jobs: how long their runs take, and how they end."""
 
 import re
 from datetime import UTC, datetime

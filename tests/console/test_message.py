@@ -10,9 +10,9 @@ from typing import Any
 from relay.domain.deliveries import Notification, Receipt
 from relay.store import Store
 from relay.store.copying import COPIES
+from tests.support.auth import TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations
-from tests.support.doors import TOKENS
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from relay.domain.runs import Alarm, Alarms
-from relay.policy.causes import DEAD, REFUSED, Cause
-from relay.policy.troubles import Trouble, Troubles
+from relay.policy.notices import DEAD, REFUSED, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.operator_pauses import OperatorPauses

@@ -9,14 +9,12 @@ import pytest
 from relay.console.views.rules import MOST_RULES
 from relay.console.views.unreached import unreached
 from relay.domain.deliveries import Receipt
-from relay.domain.repeats import Repeats
 from relay.policy.silences import Silences
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.runs import Runs
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
@@ -369,21 +367,16 @@ async def test_a_silence_says_whose_it_is(store: Store, clock: Clock) -> None:
         assert quiet.reason in await page.page("/operation?id=op-1")
 
 
-async def test_what_came_late_or_twice_is_said(store: Store, clock: Clock) -> None:
+async def test_events_that_came_late_are_shown(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         await take(page, "operation.completed", 100, "room", status="Completed")
         await take(page, "operation.progress", 5, "room")
-        repeats = Repeats()
-        repeats.add(event_of(body("operation.completed", 100, operationId="op-1") | {"tenantId": "room"}))
-        await RepeatFigures(store).write(repeats, clock())
 
         facts = await page.api("/operation?id=op-1")
         text = words(await page.page("/operation?id=op-1"))
 
         assert facts["late_events"] == 1
         assert "1 event came late" in text
-        assert [(row["event"], row["count"]) for row in facts["repeats"]] == [("operation.completed", 1)]
-        assert "1 more operation.completed came from async-operations and was dropped" in text
 
 
 async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, clock: Clock) -> None:

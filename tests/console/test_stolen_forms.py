@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import ClientSession, DummyCookieJar, FormData
 
-from relay.console.access.origin import csrf_of
+from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
 from relay.dev.standins.slack import SlackStandin
 from relay.store import Store, keys
@@ -20,9 +20,9 @@ from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
 from tests.support import events
+from tests.support.auth import LOOKER, TOKEN, TOKENS, Browser
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
-from tests.support.doors import LOOKER, TOKEN, TOKENS, USERS, Browser
 from tests.support.every_case import every_case
 from tests.support.operators import Listening, listening
 from tests.support.queue import accept, claim
@@ -97,7 +97,7 @@ async def here(store: Store, clock: Clock, tmp_path: Path) -> AsyncIterator[List
 
 @asynccontextmanager
 async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Listening]:
-    """The listener with users and programs, and something for each action to be done to."""
+    """The listener with sessions and programs, and something for each action to be done to."""
     async with (
         SlackStandin() as slack,
         open_channels(stage_config(written(folder), STAGE_SLACK=slack.base_url)) as (config, channels),
@@ -116,7 +116,7 @@ async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Lis
 
 def written(folder: Path) -> Path:
     path = folder / "relay.yaml"
-    path.write_text(f"{CONFIG.read_text('utf-8')}console:\n{USERS}{TOKENS}", "utf-8")
+    path.write_text(f"{CONFIG.read_text('utf-8')}console:\n{TOKENS}", "utf-8")
     return path
 
 
@@ -215,8 +215,8 @@ async def test_a_whole_relay_lets_nobody_act_who_may_not(redis_server: RedisServ
         url = "http://{}:{}".format(*relay.admin_addresses[0])
         fields = {"name": "room", "reason": "x", "lasts": "2h"}
         async with ClientSession(cookie_jar=DummyCookieJar()) as client:
-            browser = Browser(url, client)
-            login = await browser.log_in("viktor", "another horse battery")
+            browser = Browser(url, client, around.store)
+            login = await browser.log_in("viktor", "viewer")
             id_ = next(line for name, line in login.cookies.items() if name == "relay-console").partition("=")[2][:43]
             viewer = Attempt(403, 403, id_, id_, id_, SAME)
             statuses = [

@@ -10,7 +10,7 @@ from aiohttp import ClientResponse, ClientSession, web
 from aiohttp.test_utils import BaseTestServer, TestServer
 from structlog.testing import capture_logs
 
-from relay.console.access import STANDING, WHO, Standing, Who
+from relay.console.access import IDENTITY, STILL_ALLOWED, Identity
 from relay.console.streams import LONGEST, MOST, PERIOD, SHARE, Streams, pause_after
 from relay.errors import StoreUnavailable
 from relay.receiving.guard import Guard
@@ -99,7 +99,7 @@ async def test_who_has_most_streams_makes_room_for_who_has_fewer() -> None:
     streams = Streams(period=3600)
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        request[WHO] = Who(request.match_info["name"], "viewer", "password")
+        request[IDENTITY] = Identity(request.match_info["name"], "viewer", "link")
 
         async def look() -> str:
             return "a part"
@@ -191,7 +191,7 @@ async def test_a_store_that_goes_away_ends_the_stream_and_is_no_second_answer() 
         return "a part"
 
     async def follow(request: web.Request) -> web.StreamResponse:
-        request[STANDING] = Standing(away)
+        request[STILL_ALLOWED] = away
         return await streams.follow(request, "now", look)
 
     app = web.Application(middlewares=[answering()])

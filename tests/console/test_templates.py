@@ -204,6 +204,7 @@ class TestTheAuthorsPage:
         assert (facts["language"], facts["zone"]) == ("de", "Asia/Tokyo")
         assert "Fehlgeschlagen" in mail["subject"]
         assert '<option value="minimal" selected>' in text
+        assert 'name="type"' not in text  # no file is for a type
         assert reply["drawn"][0]["file"] == "slack/operation.completed.reply.yaml"
         assert reply["drawn"][0]["places"][-1] == "slack/operation.completed.reply.yaml"
 
@@ -219,6 +220,20 @@ class TestTheAuthorsPage:
         assert "slack/operation.failed@room.yaml" in slack["drawn"][0]["places"]
         assert german["language"] == "de"
         assert german["labels"]["status"] == "Failed"
+
+    async def test_is_of_the_type_that_is_asked_for(
+        self, store: Store, clock: Clock, config: Config, directory: Path
+    ) -> None:
+        write(directory, "slack/operation.failed@type=Data%20load.yaml", "text: 'typed {{ op.type }}'\n")
+        async with console(store, clock, config=config) as page:
+            address = "/template?name=operation.failed&channel=slack&type=Data+load"
+            facts, text = await page.api(address), await page.page(address)
+            listed = await page.page("/templates")
+
+        assert facts["drawn"][0]["text"] == "typed Data load"
+        assert facts["files"][0]["name"] == "slack/operation.failed@type=Data%20load.yaml"
+        assert '<option value="Data load" selected>' in text
+        assert "/console/template?name=operation.failed&amp;type=Data+load" in listed
 
     async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
         async with console(store, clock) as page:

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 from ruamel.yaml import YAML
 
-from relay.console.access.passwords import hashed
 from tests.support.commands import ROOT, Serving, relay
 from tests.support.patience import patience
 from tests.support.ports import free_ports
@@ -306,7 +305,7 @@ async def test_relay_is_well_with_what_the_chart_gives_it(redis_server: RedisSer
     config = tmp_path / "relay.yaml"
     config.write_text(made["ConfigMap relay"]["data"][config.name], "utf-8")
     env = made["Secret relay"]["stringData"] | {one["name"]: one["value"] for one in container["env"] if "value" in one}
-    env |= {"RELAY_REDIS_URL": redis_server.url, "RELAY_CONSOLE_JANA": hashed("correct-horse-battery")}
+    env |= {"RELAY_REDIS_URL": redis_server.url}
     env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
     asked = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
 

@@ -28,7 +28,9 @@ from tests.support.runs import MINUTE, Watched
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST, DAYS = date(2026, 3, 2), 31
 STEP = 30 * MINUTE  # between two ticks
-SETTINGS = "{silent: off, flat: off, remind: off, startup_grace: 0s}"
+SETTINGS = """{silent: off, flat: off, remind: off, startup_grace: 0s, expect: [
+  {job: "Nightly load *", cron: "30 2 * * *"}, {job: "Report of *", by: "07:30", days: mon-fri},
+  {job: "Week *", cron: "0 20 * * mon"}, {job: "Sync *", cron: "0 8-12 * * mon,tue"}]}"""
 CATALOGUES = Catalogues((resource_dir("templates"),))
 
 

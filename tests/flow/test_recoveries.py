@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from relay.background.scheduler import WatchdogTick
+from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
 from relay.domain.silences import Silence, Then
 from relay.ingest import Ingest
@@ -22,7 +22,7 @@ class Run:
 
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
-        self.watchdog = WatchdogTick(flow.store, flow.intake.ingest, lambda: flow.config)
+        self.watchdog = WatchdogTick(flow.store, flow.intake.ingest, lambda: flow.config, CHANNELS)
 
     async def begins(self) -> None:
         await self.watchdog.tick(0)
@@ -91,7 +91,7 @@ async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
     now = run.flow.clock()
     silence = Silence("s-1", "olga", "maintenance", now, now + 20 * MINUTE, now, then)
     run.flow.intake = Ingest(run.flow.store, lambda: run.flow.config, CHANNELS, silences=Silences([silence]))
-    run.watchdog = WatchdogTick(run.flow.store, run.flow.intake.ingest, lambda: run.flow.config)
+    run.watchdog = WatchdogTick(run.flow.store, run.flow.intake.ingest, lambda: run.flow.config, CHANNELS)
 
     await run.is_silent(16)
     await run.flow.wait(10 * MINUTE, step=MINUTE)

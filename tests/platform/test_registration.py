@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.cli.register import filters
-from relay.cli.subscription import events
+from relay.cli.register import events, filters
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, STATUSES
 from relay.domain.parsing import parse
 from relay.errors import PlatformError

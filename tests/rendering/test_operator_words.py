@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import RESOLVED, TROUBLE, Event
-from relay.policy.causes import KINDS
-from relay.policy.troubles import Notice, event_of
+from relay.policy.notices import KINDS, Notice, event_of
 from relay.rendering import Renderer
 from tests.support import mails
 
@@ -31,7 +30,6 @@ ROWS = [
     row("channel", "pager", affected=[f"team-{number}" for number in range(6)]),
     row("destination", "team/#team", "is_archived"),
     row("dead", count=1),
-    row("template", "slack/operation.failed.yaml", "slack/operation.failed.yaml:3: 'op.nmae' is undefined"),
     *(row("store", name, "why") for name in LACKS),
     *(row("refused", "crm", reason) for reason in REFUSALS),
 ]

@@ -44,7 +44,8 @@ async def test_the_commands_do_what_they_should(tmp_path: Path) -> None:
             id_ = id_ or done.out.split()[0]
     assert said[1].splitlines()[-1] == "Completed  100%  Export"
     assert "Sales data" in said[2]
-    assert said[3].startswith(f"{id_}  Completed")
+    assert said[3].startswith(f"{id_}\n")
+    assert "  Status     Completed\n" in said[3]
 
 
 async def test_the_example_is_taken(sandbox: Stage) -> None:

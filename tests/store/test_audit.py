@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.background.audit_log import AuditLog
+from relay.background.upkeep import AuditLog
 from relay.errors import StoreUnavailable
 from relay.store import Store, keys
 from relay.store.audit import COMMAND, KEEP_DAYS, PAGE, Act, AuditTrail, Notes

@@ -26,11 +26,9 @@ from relay.store.copying import COPIES
 from relay.store.forgetting import Forgetting
 from relay.store.history import History
 from relay.store.keys import LEDGER, PREFIX
-from relay.store.noise import NoiseFigures
 from relay.store.operations import Operations
 from relay.store.owners import whole_hash
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 from relay.store.slots import SlotMoving
@@ -600,12 +598,9 @@ class TestLooking:
             await store.mark_sending(delivery)
             await store.complete(delivery, Receipt("250 Ok"), message(delivery))
         collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
-        collecting.noise.sent("analysts", edit=False)
-        collecting.repeats.add(events.completed(operationId="op-1"))
         await collecting.write()
 
         page = await History(store).page(most=100)
-        (day,) = await NoiseFigures(store).days(time.time())
 
         assert len(page.rows) == 18
         assert len({row.partition for row in page.rows}) > 1
@@ -614,8 +609,6 @@ class TestLooking:
         assert {row.subject for row in (await Operations(store).page()).rows} == {"op-0", "op-1", "op-2"}
         assert (await Waiting(store).page(["email"], time.time())).rows == []
         assert [row.count for row in await Refusals(store.redis).totals(time.time())] == [1]
-        assert [repeat.count for repeat in await RepeatFigures(store).of_operation("op-1")] == [1]
-        assert day.destinations["analysts"].messages == 1
         assert await Forgetting(store).forget(time.time(), 86_400.0) == 18
 
 

@@ -10,8 +10,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from relay.background.audit_log import AuditLog
 from relay.background.collecting import Collecting
+from relay.background.upkeep import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
 from relay.store import Store
@@ -21,15 +21,12 @@ from relay.store.copies import Copies
 from relay.store.copying import COPIES
 from relay.store.forgetting import Forgetting
 from relay.store.history import History
-from relay.store.noise import NoiseFigures
 from relay.store.operations import Operations
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.runs import Runs
 from relay.store.sessions import Link, Session, Sessions
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
-from relay.store.tries import Tries
 from relay.store.troubles import TroubleMemory
 from relay.store.waiting import Waiting
 from tests.support import events
@@ -72,13 +69,11 @@ async def refused(administrator: Redis) -> list[str]:
 async def test_who_comes_to_the_console(server: RedisServer, administrator: Redis, clock: Clock) -> None:
     store = Store.open(of_user(server), worker="w", clock=clock)
     sessions = Sessions(store)
-    await sessions.keep("an-id", Session("jana", "password", clock()), 60)
+    await sessions.keep("an-id", Session("jana", "link", clock()), 60)
     await sessions.find("an-id", 60)
     await sessions.forget("an-id")
     await sessions.lay("a-link", Link("viewer", "root@host"), 60)
     await sessions.take("a-link")
-    await Tries(store).begin("jana", "127.0.0.1", clock())
-    await Tries(store).right("jana", "127.0.0.1")
     await store.aclose()
 
     assert await refused(administrator) == []
@@ -92,15 +87,11 @@ async def test_what_people_look_at(server: RedisServer, administrator: Redis, cl
     await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("1.1"), message(delivery))
     collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
-    collecting.noise.sent("room", edit=False)
-    collecting.repeats.add(events.completed(operationId="op-1"))
     await collecting.write()
     await History(store).page()
     await History(store).of_operation("op-1")
     await Operations(store).page()
     page = await Waiting(store).page(["slack"], clock())
-    await NoiseFigures(store).days(clock())
-    await RepeatFigures(store).of_operation("op-1")
     await Refusals(store.redis).totals(clock())
     await Refusals(store.redis).recent("platform", "invalid")
     await Forgetting(store).forget(clock(), DAY)

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.background.scheduler import WatchdogTick
+from relay.background.watchdog import WatchdogTick
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
@@ -315,7 +315,7 @@ async def test_a_run_whose_body_does_not_open_is_named_by_the_watchdog(
     sealed = sealer(ONE).seal(b"{}", BODY, "another record")
     await store.redis.hset(f"{{relay}}:operation:{name}", "doc:operation.started", sealed)
     config = parse_config(GOOD + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
-    tick = WatchdogTick(store, Ingest(store, lambda: config, CHANNELS).ingest, lambda: config)
+    tick = WatchdogTick(store, Ingest(store, lambda: config, CHANNELS).ingest, lambda: config, CHANNELS)
     await tick.tick(clock())
     clock.advance(3600)
     await tick.tick(clock())  # relay was away: a grace begins

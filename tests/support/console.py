@@ -12,11 +12,11 @@ from aiohttp.typedefs import Handler
 from pydantic import SecretStr
 
 from relay.channels import CHANNELS
-from relay.config import Config, load
-from relay.console.access import WHO, Role, Who
+from relay.config import Config, Role, load
+from relay.console.access import IDENTITY, Identity
 from relay.console.desk import Desk
 from relay.console.site import Console
-from relay.coordinator import build_channels, build_renderer
+from relay.coordinator import Reload, build_channels, build_renderer
 from relay.health import Health
 from relay.ingest import Ingest
 from relay.receiving.problems import answering
@@ -76,11 +76,14 @@ async def console(
         "kinds": CHANNELS,
         "channels": {},
         "refresh_silences": _no_silences,
+        "reload": lambda **_: Reload("", ""),
+        "operators_url": lambda: "http://127.0.0.1:9",
+        "own_url": lambda: "http://127.0.0.1:9",
         "clock": clock,
     }
     desk = Desk(**(own | parts))
     letting_in = _as(role)
-    built = Console(desk, door=[letting_in], api_door=[letting_in])
+    built = Console(desk, auth=[letting_in], api_auth=[letting_in])
     app = web.Application(middlewares=[answering()])
     app.on_response_prepare.append(built.keep_language)
     app.add_subapp("/console", built.pages)
@@ -130,7 +133,7 @@ async def _no_silences() -> None:
 def _as(role: Role) -> Any:
     @web.middleware
     async def let_in(request: web.Request, handler: Handler) -> web.StreamResponse:
-        request[WHO] = Who("ana", role, "password", CSRF)
+        request[IDENTITY] = Identity("ana", role, "link", CSRF)
         return await handler(request)
 
     return let_in

@@ -10,9 +10,7 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Receipt
-from relay.domain.repeats import Repeats
-from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE, Cause
-from relay.policy.troubles import Trouble, Troubles
+from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
@@ -20,7 +18,6 @@ from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
@@ -87,7 +84,6 @@ async def hostile_console(store: Store, clock: Clock) -> AsyncIterator[Open]:
 async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> None:
     """A run that ends, one that goes on, one that fails, a batch, and what is no event."""
     documents = bodies()
-    repeats = Repeats()
     for run, names in (
         ("failed", ("operation.started", "operation.failed")),
         ("goes on", ("operation.started", "operation.phase.completed", "operation.progress")),
@@ -102,8 +98,6 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
                     document[part] |= {key: f"{word} {run}"}
             event = event_of(document, at=datetime.fromtimestamp(clock(), UTC))
             await page.ingest.ingest(event)
-            repeats.add(event)
-    await RepeatFigures(store).write(repeats, clock())
     admin = Admin(store)
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
@@ -133,7 +127,7 @@ async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> No
     act = Act(word, word, word, {word: word}, word, word)
     await trail.note(act)
     await trail.note(act, stranger=True)
-    causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, TEMPLATE, STORE)]
+    causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, STORE)]
     memory = TroubleMemory(store)
     was = (await memory.look()).text
     troubles = Troubles.load(was) if was else Troubles()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.background.lookout import Lookout
+from relay.background.self_monitor import SelfMonitor
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
@@ -55,7 +55,7 @@ class Process:
     """One of them: what it delivers with, and its look at relay itself."""
 
     worker: Worker
-    lookout: Lookout
+    monitor: SelfMonitor
 
 
 @dataclass
@@ -68,7 +68,6 @@ class Operating:
     clock: Clock
     open_store: Callable[..., Store]
     channels: dict[str, Any]
-    templates: dict[str, str] = field(default_factory=dict)  # those that fail, and why
     lacks: dict[str, str] = field(default_factory=dict)  # of the store
     processes: list[Process] = field(default_factory=list)
     sent: int = 0
@@ -90,17 +89,16 @@ class Operating:
         worker = Worker(
             store, self.channels, composer, config=lambda: self.config, clock=self.clock, jitter=lambda: 0.0
         )
-        lookout = Lookout(
+        monitor = SelfMonitor(
             store,
             lambda: self.config,
             CHANNELS,
             Ingest(store, lambda: self.config, CHANNELS).ingest,
-            templates=lambda: self.templates,
-            store_is=lambda: self.lacks,
+            lacks=lambda: self.lacks,
             clock=self.clock,
             parts=("receive", "deliver"),
         )
-        self.processes.append(Process(worker, lookout))
+        self.processes.append(Process(worker, monitor))
         return self.processes[-1]
 
     def restart(self) -> None:
@@ -125,7 +123,7 @@ class Operating:
     async def look(self) -> None:
         """What every process does once a minute, and what is told by that."""
         for process in self.processes:
-            await process.lookout.tick(self.clock())
+            await process.monitor.tick(self.clock())
         await self.deliver()
 
     async def passes(self, seconds: float, *, step: float = MINUTE, every: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""The operators' listener with all of the console behind its own door, over a store that a test has filled."""
+"""The operators' listener with all of the console and its authentication, over a store that a test has filled."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from prometheus_client import REGISTRY
 
-from relay.console.access import Role
-from relay.console.access.roles import LINK
-from relay.console.access.visitors import NAME
+from relay.config import Role
+from relay.console.access.browser_sessions import NAME
+from relay.console.access.identity import LINK
 from relay.console.desk import Desk
 from relay.console.opening import OpenConsole
 from relay.receiving.access import Admin
@@ -48,7 +48,7 @@ async def listening(desk: Desk, admin: Admin | None = None) -> AsyncIterator[Lis
     admin = admin or Admin()
     here = Listening(desk)
     console = OpenConsole(desk, admin)
-    app = make_admin_app(Probes(desk.readiness, REGISTRY, ""), admin, web.Application(), console.door)
+    app = make_admin_app(Probes(desk.readiness, REGISTRY, ""), admin, web.Application(), console.auth)
     console.add_to(app)
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:

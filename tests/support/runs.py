@@ -1,12 +1,14 @@
 """A run as the watchdog meets it: hours of events and ticks in no time at all, on a real Redis."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.background.scheduler import Scheduler, WatchdogTick
+from relay.background.scheduler import Scheduler
+from relay.background.watchdog import WatchdogTick
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.errors import StoreUnavailable
 from relay.ingest import Ingest
@@ -31,12 +33,14 @@ class Watched:
         self.told: list[Event] = []  # what was accepted of what was found
         self.intake = Ingest(store, lambda: self.config, CHANNELS)
         self.refuses = ""  # the operation whose alarms cannot be taken
-        self.scheduler = Scheduler({"watchdog": WatchdogTick(store, self._take, lambda: self.config).tick}, clock=clock)
+        self.scheduler = Scheduler(
+            {"watchdog": WatchdogTick(store, self._take, lambda: self.config, CHANNELS).tick}, clock=clock
+        )
 
-    async def _take(self, event: Event) -> Accepted:
+    async def _take(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         if event.subject == self.refuses:
             raise StoreUnavailable("Redis: refused")
-        accepted = await self.intake.ingest(event)
+        accepted = await self.intake.ingest(event, targets)
         if accepted.status == "accepted":
             self.told.append(event)
         return accepted

@@ -1,11 +1,11 @@
-"""Who comes to the console, and how: by a password, a provider of OpenID Connect, a link that works once, or a token.
+"""Who may use the console: by a one-time link, a provider of OpenID Connect, an authenticating proxy, or an API token.
 
-`door.py` is what the rest of relay asks. The ways in are `login`, `single_sign_on`, `links` and `programs`; what they
-share is `entrance`. Whoever is in is known again by `visitors`, and what they may is `roles`.
+`auth` is what the rest of relay asks. `login_flow` and `single_sign_on` are the ways in, `browser_sessions` remembers
+who is logged in, and `identity` knows their roles.
 """
 
-from relay.console.access.door import Door
-from relay.console.access.pages import TEMPLATES, Render
-from relay.console.access.who import STANDING, WHO, Role, Standing, Who
+from relay.console.access.auth import ConsoleAuth
+from relay.console.access.identity import IDENTITY, STILL_ALLOWED, Identity
+from relay.console.access.pages import Render
 
-__all__ = ["STANDING", "TEMPLATES", "WHO", "Door", "Render", "Role", "Standing", "Who"]
+__all__ = ["IDENTITY", "STILL_ALLOWED", "ConsoleAuth", "Identity", "Render"]

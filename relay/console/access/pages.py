@@ -1,34 +1,30 @@
-"""The few pages before one is in. `Render` makes them look as the others do; by itself each is a plain document."""
+"""The sentences on the pages before a login, in English as catalogues know them."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-HERE = Path(__file__).parent
-TEMPLATES = (HERE.parent / "templates", HERE / "templates")
+from relay.console.words import said
+
 # A template's HTML, for whoever sent the request.
 Render = Callable[[web.Request, str, Mapping[str, Any]], str]
 
-
-def plain(_request: web.Request, template: str, values: Mapping[str, Any]) -> str:
-    return _environment().get_template(template).render(values)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        # Its own frame first: that of the console wants to know what only its pages do.
-        loader=FileSystemLoader([*reversed(TEMPLATES)]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-    )
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    return environment
+REFUSED = said("You may not do this")
+NOT_LET_IN = said("You were not let in")
+NOT_NOW = said("Not just now")
+ELSEWHERE = said("This form did not come from a page of this relay. Open the page again, and send it from there.")
+STALE = said("This page is older than your login. Open it again, and send the form from there.")
+OPERATORS = said("This needs the role operator, and your role is %(role)s.")
+USED = said(
+    "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
+)
+AWAY = said("relay's store does not answer at the moment. Try again in a minute.")
+UNCERTAIN = said(
+    "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
+)
+UNREACHED = said("The provider of logins does not answer, or not as it should. relay's log says what is wrong.")
+NO_GROUP = said("%(name)s is of no group that may see this console.")
 
 
 def answer(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import Field, model_validator
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.questions import Name, When, seconds_of
@@ -55,10 +55,10 @@ class _Verb:
     none: str
     none_yet: str
 
-    def done(self, count: int, *, more: bool, notes: str = "") -> Done:
-        """`more`: there may be others that were not looked at. `notes`: what stays dead, and what has to wait."""
+    def done(self, count: int, *, more: bool, notes: str = "", failed: int = 0) -> Done:
+        """`more`: there may be others that were not looked at. `notes`: the `failed` stay dead, others have to wait."""
         if notes:
-            values: dict[str, str | int] = {"count": count, "notes": notes}
+            values: dict[str, str | int] = {"count": count, "notes": notes, "failed": failed}
             return Done(BLOCKED[bool(count), more], values, refused=not count)
         if not count:
             return Done(self.none_yet if more else self.none, refused=True)
@@ -70,14 +70,14 @@ REPLAY = _Verb(
     said("%(count)s put back into the queue, with fresh attempts."),
     said("%(count)s put back into the queue so far; there are more: do it again to go on."),
     said("Nothing was replayed: somebody else has just replayed or dropped it."),
-    said("Nothing was replayed: none of the newest is meant, and there are more: `relay dead replay` looks at all."),
+    said("Nothing was replayed: none of the newest is meant, and there are more than could be looked at."),
 )
 DROP = _Verb(
     "drop",
     said("%(count)s dropped for good."),
     said("%(count)s dropped so far; there are more: do it again to go on."),
     said("Nothing was dropped: somebody else has just replayed or dropped it."),
-    said("Nothing was dropped: none of the newest is meant, and there are more: `relay dead drop` looks at all."),
+    said("Nothing was dropped: none of the newest is meant, and there are more than could be looked at."),
 )
 
 
@@ -89,7 +89,7 @@ BLOCKED = {  # by whether some were replayed, and there are more
 }
 
 
-async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
+async def replay(desk: Desk, form: DeadForm, who: Identity) -> Done:
     blockers = Blockers(desk.store, desk.admin, desk.config(), desk.clock())
     stay, wait = Counter[str](), Counter[str]()
 
@@ -110,21 +110,22 @@ async def replay(desk: Desk, form: DeadForm, who: Who) -> Done:
         stays = [f"{count} {'stay' if count > 1 else 'stays'}: {why}" for why, count in stay.items()]
         return "; ".join([*stays, *(f"{count}: {why}" for why, count in wait.items())])
 
-    return await _act(desk, form, who, REPLAY, step, notes=notes)
+    return await _act(desk, form, who, REPLAY, step, notes=notes, stay=stay)
 
 
-async def drop(desk: Desk, form: DeadForm, who: Who) -> Done:
+async def drop(desk: Desk, form: DeadForm, who: Identity) -> Done:
     return await _act(desk, form, who, DROP, desk.admin.drop)
 
 
 async def _act(
     desk: Desk,
     form: DeadForm,
-    who: Who,
+    who: Identity,
     verb: _Verb,
     step: Callable[[list[str]], Awaitable[int]],
     *,
     notes: Callable[[], str] = str,
+    stay: Counter[str] | None = None,
 ) -> Done:
     acting = Acting(desk, who)
     if form.id:
@@ -140,4 +141,4 @@ async def _act(
             act.outcome = f"{count}, and there are more" if more else f"{count}"
     else:
         return Done(NONE_CHOSEN, refused=True)
-    return verb.done(count, more=more, notes=notes())
+    return verb.done(count, more=more, notes=notes(), failed=sum(stay.values()) if stay else 0)

@@ -4,7 +4,7 @@ from functools import partial
 
 from pydantic import Field, model_validator
 
-from relay.console.access import Who
+from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.actions.dead import EVERY, NONE_CHOSEN
 from relay.console.desk import Desk
@@ -72,13 +72,13 @@ DROPPED = {  # by whether some were gone, and there are more
 NONE_DROPPED = said("Nothing was dropped from the quarantine: somebody else has just replayed or dropped it.")
 
 
-async def replay(desk: Desk, form: QuarantineForm, who: Who) -> Done:
+async def replay(desk: Desk, form: QuarantineForm, who: Identity) -> Done:
     """Read again by today's rules, and ingested. What is still refused stays, with the reason in what is answered."""
     swept = await _swept(desk, form, who, "replay")
     return Done(NONE_CHOSEN, refused=True) if swept is None else taken(swept)
 
 
-async def drop(desk: Desk, form: QuarantineForm, who: Who) -> Done:
+async def drop(desk: Desk, form: QuarantineForm, who: Identity) -> Done:
     swept = await _swept(desk, form, who, "drop")
     return Done(NONE_CHOSEN, refused=True) if swept is None else dropped(swept)
 
@@ -99,7 +99,7 @@ def dropped(swept: Swept) -> Done:
     return Done(text, {"count": swept.done, "gone": swept.gone}, refused=not swept.done)
 
 
-async def _swept(desk: Desk, form: QuarantineForm, who: Who, verb: str) -> Swept | None:
+async def _swept(desk: Desk, form: QuarantineForm, who: Identity, verb: str) -> Swept | None:
     """None where nothing was chosen."""
     taking = None if verb == "drop" else partial(take, config=desk.config(), ingest=desk.ingest, now=desk.clock())
     acting, pages = Acting(desk, who), QuarantinePages(desk.store)

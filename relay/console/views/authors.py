@@ -1,4 +1,4 @@
-"""What both pages of templates are asked: which message, for whom. A name that there is not leads to those near it."""
+"""Questions that both pages of templates share. A name that does not exist leads to those near it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,7 +6,6 @@ from difflib import get_close_matches
 
 from relay.authoring.studio import Choice, Studio
 from relay.channels import CHANNELS
-from relay.console.desk import Desk
 from relay.console.view import Facts, Near, Unknown
 from relay.console.words import said
 from relay.rendering import Renderer
@@ -15,7 +14,7 @@ MOST_NEAR = 5
 
 
 class FindingFacts(Facts):
-    """What lint says. `line` is null where it is of the whole file, `file` empty where it is of none."""
+    """A finding of lint. `line` is null where it is of the whole file, `file` empty where it is of none."""
 
     file: str
     line: int | None
@@ -23,7 +22,7 @@ class FindingFacts(Facts):
 
 
 def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[FindingFacts]:
-    """Those in these files, or all."""
+    """Return the findings in these files, or all."""
     some = None if files is None else set(files)
     return [
         FindingFacts(file=row.file, line=row.line, message=row.message)
@@ -42,23 +41,22 @@ def renderer_of(studio: Studio) -> Renderer | None:
     return studio.renderer.renderer if studio.renderer else None
 
 
-async def chosen(desk: Desk, studio: Studio, **query: str) -> Choice:
-    """What an address asks for. Unknown where it names what there is not; what is empty is as is usual."""
-    messages = await asyncio.to_thread(studio.messages, query.get("fixture") or "typical")
-    _known(said("There is no destination %(name)s."), query.get("destination", ""), desk.config().destinations)
+async def chosen(studio: Studio, name: str = "", *, fixture: str = "typical", **query: str) -> Choice:
+    """Return what an address asks for. Unknown where it names what does not exist."""
+    messages = await asyncio.to_thread(studio.messages, fixture)
+    _known(said("There is no destination %(name)s."), query.get("destination", ""), studio.workspace.destinations)
     _known(said("There are no messages in %(name)s."), query.get("language", ""), studio.languages, "language")
-    name = query.get("message", "")
     if name and name not in messages:
         near = get_close_matches(name, messages, MOST_NEAR, 0.4) or [*messages][:MOST_NEAR]
         links = [Near(f"/console/template?name={other}", "%(name)s", {"name": other}) for other in near]
         raise Unknown(said("relay has no message %(name)s."), near=links, name=name)
-    return studio.choice(query)
+    return studio.choice(name or next(iter(messages)), fixture=fixture, **query)
 
 
-def channel_of(desk: Desk, studio: Studio, channel: str, destination: str) -> str:
-    """The one that is asked for, else that of the destination; '' for all."""
+def channel_of(studio: Studio, channel: str, destination: str) -> str:
+    """Return the one that is asked for, else that of the destination; '' for all."""
     _known(said("There are no messages for %(name)s."), channel, channels_of(studio), "channel")
-    return channel or (desk.config().destinations[destination].channel if destination else "")
+    return channel or (studio.workspace.destinations[destination].channel if destination else "")
 
 
 def _known(text: str, name: str, names: Iterable[str], field: str = "destination") -> None:

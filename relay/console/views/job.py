@@ -1,4 +1,4 @@
-"""The history of a job: how long its runs take, how they end, what fails them, and when the next is expected."""
+"""The history of a job: how long its runs take, how they end, and what fails them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,10 @@ from relay.domain.jobs import Job
 from relay.domain.outcomes import Outcome, Usual, of_runs, streaks, usual, usual_phases
 from relay.domain.spaces import NOWHERE
 from relay.policy.missing import Missing
-from relay.policy.rhythms import expected
 from relay.store.jobs import Jobs
 from relay.store.run_names import RunName, RunNames
 
 MOST_CAUSES = 10
-AHEAD = 86_400.0  # seconds by which senders' clocks may be fast
 
 
 class JobQuestion(Question):
@@ -79,7 +77,6 @@ class JobFacts(Facts):
     """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
 
     failing   so many failed in a row up to now
-    next      by when its next run should have begun, by the rhythm of those before; None without a rhythm
     missing   since when a run is missing of which people were told
     ends      the newest first
     """
@@ -97,7 +94,6 @@ class JobFacts(Facts):
     failed: int
     others: int
     failing: int
-    next: datetime | None
     missing: datetime | None
     phases: list[PhaseFacts]
     causes: list[CauseFacts]
@@ -115,7 +111,6 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
             said("No run of the job %(name)s is known to have ended. Jobs are known for 90 days."), name=meant.name
         )
     lasts = usual(ends)
-    starts = sorted(_starts(ends, desk.clock()))
     names = await RunNames(desk.store).of(ends)
     return JobFacts(
         **meant._asdict(),
@@ -127,7 +122,6 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
         failed=sum(end.failed for end in ends),
         others=sum(not end.succeeded and not end.failed for end in ends),
         failing=len(streaks(ends).failures),
-        next=moment(expected(starts, desk.config().timezone)),
         missing=await _missing(history, meant),
         phases=[PhaseFacts(name=name, median=seconds) for name, seconds in usual_phases(ends).items()],
         causes=await _causes(desk, ends, names),
@@ -135,11 +129,6 @@ async def job(desk: Desk, question: JobQuestion) -> JobFacts:
         drawn=chart(ends, lasts),
         part=meant.type if desk.config().job else meant.part or meant.type,
     )
-
-
-def _starts(ends: Sequence[Outcome], now: float) -> list[float]:
-    moments = (end.ended if end.started is None else end.started for end in ends)
-    return [start for start in moments if 0.0 < start <= now + AHEAD]
 
 
 async def _missing(history: Jobs, meant: Job) -> datetime | None:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
-from relay.console.desk import Desk, Vantage
+from relay.console.desk import Desk
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts, NoQuestion
@@ -33,6 +33,20 @@ PLACES = (
     said("dropped"),
 )  # fmt: skip
 HELD = {f"held:{code}": sentence for code, sentence in sentences(Held).items()}
+
+
+class Headline(Facts):
+    """Is everything reaching people? `tone` is ok, warn or bad."""
+
+    tone: str
+    sentence: Phrase
+
+
+class HealthFacts(Facts):
+    """As `/readyz?verbose`: `checks` says of each part what is the matter, or "ok"."""
+
+    ready: bool
+    checks: dict[str, str]
 
 
 class NowFacts(Facts):
@@ -66,6 +80,13 @@ class NowFacts(Facts):
     throttled: list[Throttled] = Field(default_factory=list)
     redis: StoreHealth | None = None
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def headline(self) -> Headline:
+        """Return the gravest of all this in a sentence."""
+        tone, sentence = self.verdict
+        return Headline(tone=tone, sentence=sentence)
+
     @property
     def verdict(self) -> tuple[str, Phrase]:
         """Return how bad it is (bad, warn, ok), and the headline: the gravest of all this."""
@@ -88,46 +109,47 @@ class NowFacts(Facts):
         return {name: HELD[name] for name in self.ledger if name in HELD}
 
 
+async def health(desk: Desk, _question: NoQuestion) -> HealthFacts:
+    readiness = await desk.readiness()
+    return HealthFacts(ready=readiness.ready, checks=dict(readiness.checks))
+
+
 async def now(desk: Desk, _question: NoQuestion) -> NowFacts:
-    return await seen(desk)
-
-
-async def seen(vantage: Vantage, most: int = MOST) -> NowFacts:
-    """With so many runs at most. While Redis is away it says that, and nothing else."""
-    readiness = await vantage.readiness()
+    """While Redis is away it says that, and nothing else."""
+    readiness = await desk.readiness()
     checks = {name: text for name, text in readiness.checks.items() if text != "ok"}
     durability = checks.get("durability", "")
     if durability in (*STRENGTHS, "unknown"):  # else it is what Redis lacks
         del checks["durability"]
     facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks, {}), durability=durability)
     try:
-        return await _asked(vantage, facts, most) if readiness.checks.get("redis") == "ok" else facts
+        return await _asked(desk, facts) if readiness.checks.get("redis") == "ok" else facts
     except StoreUnavailable as error:
         away = {"redis": f"{error}"} | checks
         return facts.model_copy(update={"ready": False, "checks": away, "obstacles": obstacles(away, {})})
 
 
-async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
+async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
     """With what the store says."""
-    running, names = Running(vantage.store), [*vantage.config().channels]
-    config, clock = vantage.config(), vantage.clock()
+    running, names = Running(desk.store), [*desk.config().channels]
+    config, clock = desk.config(), desk.clock()
     counts, going, ledger, due, waiting, states = await asyncio.gather(
         running.counts(),
-        running.some(most),
-        vantage.admin.ledger(),
-        vantage.admin.oldest_due(names),
-        vantage.admin.waiting(names, clock),
-        Reachability(vantage.store, partial=True).states(config, clock),
+        running.some(MOST),
+        desk.admin.ledger(),
+        desk.admin.oldest_due(names),
+        desk.admin.waiting(names, clock),
+        Reachability(desk.store, partial=True).states(config, clock),
     )
     quarantined, remembered, failed, throttled, redis, sources = await asyncio.gather(
-        vantage.admin.quarantine_size(),
-        _remembered(vantage),
-        Operations(vantage.store, partial=True).failed(clock - DAY),
-        parts.throttled(vantage),
-        parts.redis(vantage),
-        parts.sources(vantage),
+        desk.admin.quarantine_size(),
+        _remembered(desk),
+        Operations(desk.store, partial=True).failed(clock - DAY),
+        parts.throttled(desk),
+        parts.redis(desk),
+        parts.sources(desk),
     )
-    channels, destinations = await parts.channels(vantage, states, waiting, due)
+    channels, destinations = await parts.channels(desk, states, waiting, due)
     return NowFacts(
         ready=facts.ready,
         checks=facts.checks,
@@ -144,7 +166,7 @@ async def _asked(vantage: Vantage, facts: NowFacts, most: int) -> NowFacts:
         quarantined=quarantined,
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
-        runs=await runs(vantage, going),
+        runs=await runs(desk, going),
         sources=sources,
         channels=channels,
         destinations=destinations,
@@ -158,10 +180,10 @@ def _gravity(row: OperationRow) -> int:
     return -PRIORITIES.index(row.priority) if row.priority in PRIORITIES else 0
 
 
-async def _remembered(vantage: Vantage) -> str:
+async def _remembered(desk: Desk) -> str:
     """The troubles that relay's processes remember together; '' where that part of the store is away."""
     try:
-        return (await TroubleMemory(vantage.store).look()).text
+        return (await TroubleMemory(desk.store).look()).text
     except StoreUnavailable:
         return ""
 

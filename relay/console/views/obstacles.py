@@ -9,9 +9,8 @@ from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.views.refusals import MOSTLY
 from relay.console.words import said
-from relay.policy.causes import DEAD, REFUSED, STORE, TEMPLATE
+from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
 from relay.policy.reachability import States
-from relay.policy.troubles import Trouble, Troubles
 from relay.reasons import Dead, sentences
 
 CONSOLE = "/console"
@@ -60,7 +59,7 @@ PARTS: Mapping[str, str] = {
     "redis": "Redis",
     DEAD: said("dead letters"),
     REFUSED: said("source %(name)s"),
-    TEMPLATE: said("template %(name)s"),
+    "template": said("template %(name)s"),
     STORE: "Redis",
 }
 RESUMED = said("What is for it waits until somebody resumes it, or the pause ends.")
@@ -75,11 +74,6 @@ TROUBLES: Mapping[str, tuple[str, str, str]] = {
         said("%(count)s of %(total)s requests of source %(name)s were refused"),
         said("See why, and what the sender has to change."),
         "/source",
-    ),
-    TEMPLATE: (
-        said("Template %(name)s failed"),
-        said("Mend the template; until then relay's own wording is sent."),
-        "/templates",
     ),
     STORE: (said("The store"), said("See what Redis says, and its log."), ""),
 }

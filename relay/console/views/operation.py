@@ -14,7 +14,7 @@ from relay.console.view import Unknown
 from relay.console.views import nearby
 from relay.console.views.explained import explained
 from relay.console.views.lanes import waiting_of
-from relay.console.views.operation_facts import Delivered, Dropped, OperationFacts, OperationQuestion, SilenceFacts
+from relay.console.views.operation_facts import Delivered, OperationFacts, OperationQuestion, SilenceFacts
 from relay.console.views.related import named, related
 from relay.console.views.unreached import unreached
 from relay.console.views.verdicts import Around, verdicts
@@ -32,7 +32,6 @@ from relay.policy.silences import Silences
 from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.jobs import Jobs
-from relay.store.repeats import RepeatFigures
 from relay.store.silences import SilenceList
 from relay.store.timelines import Timeline
 
@@ -47,10 +46,9 @@ async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
         if timeline is None:
             raise Unknown(nearby.UNKNOWN, near=await nearby.near(desk, question.id), id=question.id)
         history = History(desk.store, partial=True)
-        events, ended, repeats = await asyncio.gather(
+        events, ended = await asyncio.gather(
             desk.admin.events(question.id, space),
             history.of_operation(question.id, space),
-            RepeatFigures(desk.store, partial=True).of_operation(question.id, space),
         )
     except AmbiguousId as error:
         return OperationFacts(
@@ -64,9 +62,6 @@ async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
         **await _expected(desk, events),
         **await _judged(desk, facts["timeline"], events, ended, waits),
         late_events=sum(line.get("count", 1) for line in facts["timeline"] if line["what"] == "late"),
-        repeats=[
-            Dropped(event=row.event, source=row.source, count=row.count, last=moment(row.last)) for row in repeats
-        ],
         deliveries=[_delivered(row) for row in ended],
         timeline=facts["timeline"],
         lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(facts["timeline"])],

@@ -44,15 +44,6 @@ class Delivered(Facts):
     link: str
 
 
-class Dropped(Facts):
-    """Events that were dropped, because they were known."""
-
-    event: str
-    source: str
-    count: int
-    last: datetime | None
-
-
 class SilenceFacts(Facts):
     """A silence that means the newest event now, at these destinations (none: at all)."""
 
@@ -94,7 +85,6 @@ class OperationFacts(Facts):
     unreached: list[Verdict] = Field(default_factory=list)
     late_events: int = 0
     silences: list[SilenceFacts] = Field(default_factory=list)
-    repeats: list[Dropped] = Field(default_factory=list)
     deliveries: list[Delivered] = Field(default_factory=list)
     timeline: list[dict[str, Any]] = Field(default_factory=list)
     lines: list[dict[str, Any]] = Field(default_factory=list, exclude=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from relay.background.intake import TAKEN, counts
+from relay.background.self_monitor import TAKEN, request_counts
 from relay.config import Config
-from relay.console.desk import Vantage
+from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.views.refusals import WORDS
@@ -93,11 +93,11 @@ class Throttled(Facts):
     why: str
 
 
-async def sources(vantage: Vantage) -> list[SourceHealth]:
+async def sources(desk: Desk) -> list[SourceHealth]:
     """Those of the configuration, the ones of which most is refused first."""
-    today = await Refusals(vantage.store.redis).totals(vantage.clock(), days=1)
-    requests = counts()
-    names = vantage.config().sources
+    today = await Refusals(desk.store.redis).totals(desk.clock(), days=1)
+    requests = request_counts()
+    names = desk.config().sources
     rows = []
     for name in names:
         own = {outcome: int(count) for (source, outcome), count in requests.items() if source == name}
@@ -117,11 +117,11 @@ async def sources(vantage: Vantage) -> list[SourceHealth]:
 
 
 async def channels(
-    vantage: Vantage, states: States, waiting: Mapping[str, int], due: Mapping[str, float]
+    desk: Desk, states: States, waiting: Mapping[str, int], due: Mapping[str, float]
 ) -> tuple[list[ChannelHealth], list[DestinationHealth]]:
     """Channels and destinations: what does not work first."""
-    config = vantage.config()
-    last = await History(vantage.store, partial=True).last_delivered([*config.destinations])
+    config = desk.config()
+    last = await History(desk.store, partial=True).last_delivered([*config.destinations])
     rows = [
         ChannelHealth(
             name=name,
@@ -181,24 +181,24 @@ def destination_health(
     )
 
 
-async def throttled(vantage: Vantage) -> list[Throttled]:
-    limits = await vantage.admin.throttled()
+async def throttled(desk: Desk) -> list[Throttled]:
+    limits = await desk.admin.throttled()
     return [
         Throttled(name=name.removeprefix("limit:"), since=moment(since), why=why)
         for name, (since, why) in limits.items()
     ]
 
 
-async def redis(vantage: Vantage) -> StoreHealth:
-    signs = await vantage.store.signs()
+async def redis(desk: Desk) -> StoreHealth:
+    signs = await desk.store.signs()
     return StoreHealth(
         memory=signs.memory,
         fullness=signs.fullness,
         replicas=signs.replicas,
-        partitions=len(vantage.store.partitions),
-        away=len(vantage.store.away),
+        partitions=len(desk.store.partitions),
+        away=len(desk.store.away),
         aof_failing=signs.aof_failing,
-        last_tick=moment(await Runs(vantage.store).last_tick()),
+        last_tick=moment(await Runs(desk.store).last_tick()),
     )
 
 

@@ -14,7 +14,8 @@ from relay.console.view import Facts, Question, Unknown
 from relay.console.views.rules import nearest
 from relay.console.words import NO_PAGE, said
 from relay.domain.permissions import LIMIT
-from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
+from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson, RelayError, StoreUnavailable
+from relay.operating.entries import quarantined_named
 from relay.operating.explanation import explanation_of
 from relay.operating.quarantine import event_of
 from relay.store.quarantine import Quarantined
@@ -209,7 +210,12 @@ def _trial(kept: Quarantined, refused: str = "", **explained: Any) -> TrialFacts
 
 
 async def _named(desk: Desk, name: str) -> Quarantined:
-    kept = await desk.admin.quarantined_body(name)
+    try:
+        kept = await quarantined_named(desk.admin, name)
+    except StoreUnavailable:
+        raise
+    except RelayError as error:
+        raise Unknown(str(error)) from None
     if kept is None:
         raise Unknown(
             said("%(name)s is not in the quarantine: it was replayed or dropped, or never was there"), name=name

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from relay.console.desk import Vantage
+from relay.console.desk import Desk
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
@@ -45,11 +45,11 @@ class RunFacts(Facts):
     trouble: Phrase | None  # what that rule has found
 
 
-async def runs(vantage: Vantage, rows: Sequence[Goes]) -> list[RunFacts]:
+async def runs(desk: Desk, rows: Sequence[Goes]) -> list[RunFacts]:
     """Those that are stalled first, as the store gives them."""
     jobs = [*dict.fromkeys(row.run.job for row in rows if row.run.job)]
-    ends = dict(zip(jobs, await Jobs(vantage.store).ends_of_each(jobs), strict=True)) if jobs else {}
-    return [_run(vantage.clock(), row, ends[row.run.job] if row.run.job else ()) for row in rows]
+    ends = dict(zip(jobs, await Jobs(desk.store).ends_of_each(jobs), strict=True)) if jobs else {}
+    return [_run(desk.clock(), row, ends[row.run.job] if row.run.job else ()) for row in rows]
 
 
 def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:

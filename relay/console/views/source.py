@@ -12,7 +12,6 @@ from relay.console.view import Facts, Near, Question, Unknown
 from relay.console.views.parts import SourceHealth, sources
 from relay.console.views.refusals import REASONS
 from relay.console.words import said
-from relay.store.noise import NoiseFigures
 from relay.store.refusals import Refusals
 
 DAYS = 7
@@ -46,7 +45,7 @@ class RefusedFacts(Facts):
 
 
 class SourceFacts(Facts):
-    """`requests` are counted since this process began, `refused` and `duplicates` over `days` by all processes."""
+    """`requests` are counted since this process began, `refused` over `days` by all processes."""
 
     name: str
     scheme: str
@@ -54,17 +53,13 @@ class SourceFacts(Facts):
     event: str
     requests: SourceHealth | None
     days: int
-    duplicates: int
     refused: list[RefusedFacts]
 
 
 async def source(desk: Desk, question: SourceQuestion) -> SourceFacts:
     name, own = question.name, desk.config().sources.get(question.name)
     refusals = Refusals(desk.store.redis)
-    totals, noise = await asyncio.gather(
-        refusals.totals(desk.clock(), DAYS), NoiseFigures(desk.store, partial=True).days(desk.clock(), DAYS)
-    )
-    rows = [row for row in totals if row.source == name]
+    rows = [row for row in await refusals.totals(desk.clock(), DAYS) if row.source == name]
     if name and own is None and not rows:
         near = [Near(f"/console/source?name={other}", "%(name)s", {"name": other}) for other in desk.config().sources]
         raise Unknown(said("There is no source %(name)s."), near=near, name=name)
@@ -77,7 +72,6 @@ async def source(desk: Desk, question: SourceQuestion) -> SourceFacts:
         event=own.event if own else "",
         requests=next((row for row in await sources(desk) if row.name == name), None),
         days=DAYS,
-        duplicates=sum(day.repeated.get(name, 0) for day in noise),
         refused=[
             RefusedFacts(
                 reason=row.reason,

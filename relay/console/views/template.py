@@ -9,11 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from relay.authoring.drawing import OF_STATUS, Drawing
-from relay.authoring.framing import in_scheme
-from relay.authoring.sources import places_for, sources_of
-from relay.authoring.studio import Choice, Studio
-from relay.console.desk import Desk
+from relay.authoring.drawing import FORMS, Drawing, in_scheme, kind_of
+from relay.authoring.studio import Choice, Studio, places_for, sources_of
+from relay.channels import CHANNELS
+from relay.console.desk import TemplateDesk
 from relay.console.framed import Frame, scripted_frame
 from relay.console.questions import Name
 from relay.console.view import Facts, Question, Unknown
@@ -22,11 +21,9 @@ from relay.console.views.variables import VariableGroup, groups_of
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
-from relay.rendering.checks import kinds_of
 from relay.rendering.fixtures import FIXTURES
 
 MOST = 200_000  # characters of what is shown
-FORMS = ("each", "live", "reply", "also", "healed")
 
 Fixture = Literal["minimal", "typical", "maximal", "hostile", "empty"]
 Kind = Literal["each", "live", "reply", "also", "healed"]
@@ -50,6 +47,7 @@ class TemplateQuestion(Question):
     kind: Kind = "each"
     zone: Annotated[str, Field(max_length=100), AfterValidator(_zone)] = ""
     scheme: Literal["", "light", "dark"] = ""
+    type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
     group: Annotated[str, Field(max_length=200)] = ""
 
@@ -105,21 +103,22 @@ class TemplateFacts(Facts):
     destinations: list[str]
     fixtures: list[str]
     kinds: list[str]
+    types: list[str]
 
 
-async def template(desk: Desk, question: TemplateQuestion) -> TemplateFacts:
+async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFacts:
     studio, choice, channel = await _chosen(desk, question)
-    event, _ = studio.told(choice)
+    event, _ = studio.sample(choice)
     drawn, files = list[DrawnFacts](), dict[str, TemplateFile]()
     for name in [channel] if channel else channels_of(studio):
         drawing = await desk.gallery.drawing(studio, name, choice)
-        parts = _files(studio, name, choice, drawing, question.source)
-        drawn.append(_drawn(desk, studio, choice, (name, drawing), next(iter(parts), None)))
+        parts = _files(studio, name, choice, question.source)
+        drawn.append(_drawn(studio, choice, (name, drawing), next(iter(parts), None)))
         files |= {part.name: part for part in parts}
     return TemplateFacts(
         name=choice.message,
         directory=str(studio.workspace.own or ""),
-        language=choice.language,
+        language=choice.view.language,
         zone=choice.view.timezone,
         drawn=drawn,
         labels=event.labels,
@@ -130,14 +129,15 @@ async def template(desk: Desk, question: TemplateQuestion) -> TemplateFacts:
         messages=[*studio.messages(question.fixture)],
         channels=channels_of(studio),
         languages=[*studio.languages],
-        destinations=[*desk.config().destinations],
+        destinations=[*studio.workspace.destinations],
         fixtures=[*FIXTURES],
         kinds=[*FORMS],
+        types=studio.operation_types,
     )
 
 
-async def html(desk: Desk, question: TemplateQuestion) -> Frame:
-    """What a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
+async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
+    """Return what a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
     studio, choice, channel = await _chosen(desk, question)
     channel = channel or channels_of(studio)[0]
     drawing = await desk.gallery.drawing(studio, channel, choice)
@@ -149,27 +149,24 @@ async def html(desk: Desk, question: TemplateQuestion) -> Frame:
     return scripted_frame(document) if drawing.preview.scripted else Frame(document)
 
 
-async def _chosen(desk: Desk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
+async def _chosen(desk: TemplateDesk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
     studio = await desk.gallery.studio()
-    channel = channel_of(desk, studio, question.channel, "")
+    channel = channel_of(studio, question.channel, "")
     try:
         choice = await chosen(
-            desk, studio, message=question.name, language=question.language, destination=question.destination,
-            fixture=question.fixture, kind=question.kind, timezone=question.zone,
-            profile=next((its.profile for its in desk.config().channels.values() if hasattr(its, "profile")), ""),
+            studio, question.name, fixture=question.fixture, language=question.language,
+            destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
         )  # fmt: skip
     except TemplateError as error:  # a sample is none
         raise Unknown(str(error)) from None
-    return studio, choice, channel or channel_of(desk, studio, "", question.destination)
+    return studio, choice, channel or channel_of(studio, "", question.destination)
 
 
-def _drawn(
-    desk: Desk, studio: Studio, choice: Choice, drawn: tuple[str, Drawing | str], file: TemplateFile | None
-) -> DrawnFacts:
-    (channel, drawing), last = drawn, studio.told(choice)
+def _drawn(studio: Studio, choice: Choice, drawn: tuple[str, Drawing | str], file: TemplateFile | None) -> DrawnFacts:
+    (channel, drawing), last = drawn, studio.sample(choice)
     content = {} if isinstance(drawing, str) else drawing.content
-    kind = _kind(channel, choice, studio) if isinstance(drawing, str) else drawing.kind
-    its = desk.config().destinations.get(choice.view.destination)
+    kind = kind_of(channel, last[0], choice.view.kind)
+    its = studio.workspace.destinations.get(choice.view.destination)
     return DrawnFacts(
         channel=channel,
         kind=kind,
@@ -177,7 +174,7 @@ def _drawn(
         file=file.name if file else "",
         own=bool(file and file.own),
         places=places_for(channel, kind, last, choice.view),
-        mentions=[*mentions_for(*last, its.mention)] if its and getattr(desk.kinds.get(channel), "calls", True) else [],
+        mentions=[*mentions_for(*last, its.mention)] if its and getattr(CHANNELS.get(channel), "calls", True) else [],
         subject=_text(content.get("subject")),
         preheader=_text(content.get("preheader")),
         text=_text(content.get("text")),
@@ -186,31 +183,23 @@ def _drawn(
     )
 
 
-def _kind(channel: str, choice: Choice, studio: Studio) -> Kind:
-    """The form that would be drawn."""
-    event, _ = studio.told(choice)
-    kinds = kinds_of(channel, event)
-    fits = event.status in OF_STATUS.get(choice.view.kind, ())
-    return choice.view.kind if choice.view.kind in kinds or fits else kinds[0]  # type: ignore[return-value]
-
-
-def _files(studio: Studio, channel: str, choice: Choice, drawing: Drawing | str, source: str) -> list[TemplateFile]:
+def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[TemplateFile]:
     renderer = renderer_of(studio)
     if renderer is None:
         return []
-    kind = _kind(channel, choice, studio) if isinstance(drawing, str) else drawing.kind
+    last = studio.sample(choice)
     try:
-        parts = [*sources_of(renderer, channel, kind, studio.told(choice), choice.view)]
+        parts = [*sources_of(renderer, channel, kind_of(channel, last[0], choice.view.kind), last, choice.view)]
     except TemplateError:  # there is none for it, as the drawing says
         return []
     return [
         TemplateFile(
-            name=part.name,
-            path=str(part.path),
-            own=part.own,
-            text=part.text[:MOST] if number == 0 or part.name == source else "",
+            name=name,
+            path=str(path),
+            own=name in renderer.library.own,
+            text=renderer.library.source(name)[0][:MOST] if number == 0 or name == source else "",
         )
-        for number, part in enumerate(parts)
+        for number, (name, path) in enumerate(parts)
     ]
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from relay.authoring.drawing import Told
+from relay.authoring.drawing import Sample
 from relay.authoring.studio import Choice, Studio
-from relay.console.desk import Desk
+from relay.console.desk import TemplateDesk
 from relay.console.questions import Name
 from relay.console.view import Facts, Question
 from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
@@ -78,13 +78,13 @@ class TemplatesFacts(Facts):
     destinations: list[str]
 
 
-async def templates(desk: Desk, question: TemplatesQuestion) -> TemplatesFacts:
+async def templates(desk: TemplateDesk, question: TemplatesQuestion) -> TemplatesFacts:
     studio, fault = await desk.gallery.studio(), ""
     rows, language = list[MessageRow](), question.language
     try:
-        choice = await chosen(desk, studio, language=question.language, destination=question.destination)
-        channel = channel_of(desk, studio, question.channel, question.destination)
-        language, rows = choice.language, _rows(studio, choice, [channel] if channel else channels_of(studio))
+        choice = await chosen(studio, language=question.language, destination=question.destination)
+        channel = channel_of(studio, question.channel, question.destination)
+        language, rows = choice.view.language, _rows(studio, choice, [channel] if channel else channels_of(studio))
     except TemplateError as error:  # a sample is none
         fault = str(error)
     findings = findings_in(studio)
@@ -97,10 +97,10 @@ async def templates(desk: Desk, question: TemplatesQuestion) -> TemplatesFacts:
         checking=studio.findings is None,
         findings=findings[:MOST],
         more_findings=max(0, len(findings) - MOST),
-        failing=[FailingFacts(file=file, fault=why) for file, why in desk.renderer().faults.items()],
+        failing=[FailingFacts(file=file, fault=why) for file, why in desk.faults.items()],
         channels=channels_of(studio),
         languages=[*studio.languages],
-        destinations=[*desk.config().destinations],
+        destinations=[*studio.workspace.destinations],
     )
 
 
@@ -112,7 +112,7 @@ def _rows(studio: Studio, choice: Choice, channels: list[str]) -> list[MessageRo
     ]
 
 
-def _row(studio: Studio, name: str, channel: str, last: Told, destination: str) -> MessageRow:
+def _row(studio: Studio, name: str, channel: str, last: Sample, destination: str) -> MessageRow:
     event, history = last
     kind = kinds_of(channel, event)[0]
     row = MessageRow(name=name, channel=channel, kind=kind, file="", own=False, overridden="", findings=0)
@@ -148,5 +148,5 @@ def _own_file(studio: Studio, name: str) -> OwnFile:
 
 
 def _findings(studio: Studio, name: str) -> int:
-    """How many lint has of this file of the operator's."""
+    """Return the number of findings in this file of the operator's."""
     return len(findings_in(studio, [str(studio.workspace.own / name)])) if studio.workspace.own else 0

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from relay.background.digests import at_hand
 from relay.channels import CHANNELS
 from relay.config import OPERATOR, Config
-from relay.console.access.links import MINUTES, make_link
+from relay.console.access.login_flow import MINUTES, make_link
 from relay.store import Store
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.embedded.server import running_url

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- trouble: what is wrong with relay itself, as its processes remember it together. What it means, relay/policy/troubles.py
+-- trouble: what is wrong with relay itself, as its processes remember it together. What it means, relay/policy/notices.py
 -- says; here it is a text that one of them may replace by another.
 -- KEYS[1] the ledger. ARGV from 3: verb, arguments.
 --- @include "keys"

@@ -3,13 +3,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from relay.store import Store
+from tests.support.auth import TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock
-from tests.support.doors import TOKENS, USERS, Browser, Served, console, served
 
 
 @pytest.fixture
 async def here(store: Store, clock: Clock) -> AsyncIterator[Served]:
-    async with served(console(USERS, TOKENS), store, clock) as running:
+    async with served(console(TOKENS), store, clock) as running:
         yield running
 
 

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from relay.console.access.origin import PAGES
+from relay.console.access.browser import PAGES
 from relay.store import Store
+from tests.support.auth import console, served
 from tests.support.clock import Clock
-from tests.support.doors import console, served
 from tests.support.real_provider import CLIENT, GROUP, SECRET, log_in, real_provider
 
 URL = "http://localhost:8081"

@@ -6,10 +6,10 @@ import aiohttp
 from structlog.testing import capture_logs
 
 from relay.config import VIEWER
-from relay.console.access.links import make_link
+from relay.console.access.login_flow import make_link
 from relay.store import Store
 from relay.store.sessions import Sessions
-from tests.support.doors import Browser
+from tests.support.auth import Browser
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.stage import stage

@@ -9,8 +9,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.background.scheduler import WatchdogTick
 from relay.background.silences import SilenceWatch
+from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery, Window
 from relay.domain.parsing import parse
@@ -63,7 +63,7 @@ class World:
         )  # fmt: skip
         watch = SilenceWatch(Silences(), SilenceList(store), clock=self.clock)
         ingest = Ingest(store, lambda: CONFIG, CHANNELS, clock=self.clock, silences=watch.silences)
-        return Process(store, ingest, WatchdogTick(store, ingest.ingest, lambda: CONFIG), watch)
+        return Process(store, ingest, WatchdogTick(store, ingest.ingest, lambda: CONFIG, CHANNELS), watch)
 
     def crash(self, process: Process) -> None:
         """It forgets everything: what it had claimed, what it had begun, what it knew to have arrived."""

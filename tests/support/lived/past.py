@@ -101,10 +101,10 @@ async def live_through(around: Surroundings, path: Path, now: float) -> None:
     store = Store.open(around.env["RELAY_REDIS_URL"], worker="the-days-before", clock=clock, copies=COPIES)
     channels, renderer, collecting = build_channels(config), build_renderer(config), Collecting(store, clock)
     await store.prepare()
-    ingest = Ingest(store, lambda: config, CHANNELS, clock=clock, noise=collecting.noise, repeats=collecting.repeats)
+    ingest = Ingest(store, lambda: config, CHANNELS, clock=clock)
     past = Past(Jobs(store), clock=clock).complete
     composer = Composer(lambda: config, lambda: renderer, clock=clock, past=past, calls=store.causes.call)
-    worker = Worker(store, channels, composer, config=lambda: config, clock=clock, noise=collecting.noise)
+    worker = Worker(store, channels, composer, config=lambda: config, clock=clock)
     for number, body in enumerate(bodies(now)):
         told = parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))
         clock.now = told.occurred_at.timestamp()

@@ -9,7 +9,6 @@ from aiohttp import ClientSession
 
 from relay.dev.standins.slack import Fault
 from relay.store.refusals import Refusals
-from relay.store.repeats import RepeatFigures
 from relay.store.suppressions import Suppressions
 from tests.support.lived.events import event
 from tests.support.lived.settings import API_TOKEN
@@ -114,4 +113,4 @@ async def _counted(stage: Stage) -> bool:
     """Whether the figures have been written that relay writes once a second."""
     store = stage.around.store
     refused = {row.reason for row in await Refusals(store.redis).totals(time.time())}
-    return refused >= COUNTED and bool(await RepeatFigures(store).of_operation(OPERATION["duplicate"]))
+    return refused >= COUNTED

@@ -4,9 +4,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.support.doors import HASHES, OTHER, RIGHT, TOKEN
+from tests.support.auth import TOKEN
 
-OPERATOR, VIEWER = ("jana", RIGHT), ("viktor", OTHER)
 API_TOKEN = TOKEN
 
 CONFIG = f"""\
@@ -15,9 +14,6 @@ data_dir: /nonexistent
 timezone: Europe/Berlin
 retry: {{max_retries: 3, retry_delay: 0.2, backoff_multiplier: 1, max_delay: 60}}
 console:
-  users:
-    jana: {{password: "{HASHES[RIGHT]}", role: operator}}
-    viktor: {{password: "{HASHES[OTHER]}", role: viewer}}
   tokens:
     deploy: {{token: {TOKEN}, role: operator}}
 sources:

@@ -41,7 +41,6 @@ TOUR: Mapping[str, Sequence[str | Link]] = {
     "/quarantine/all": [asked("/quarantine/all", verb="drop"), asked("/quarantine/all", verb="replay")],
     "/quarantined": [Link("/quarantine")],
     "/quarantined/trial": [Link("/quarantined")],
-    "/noise": ["/noise", asked("/noise", days="30")],
     "/destinations": ["/destinations"],
     "/destination": [asked("/destination", name=name) for name in SHOWN],
     "/destination/digest": [Link(asked("/destination", name="analysts-daily"))],

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from relay.config import OPERATOR, Role
+from relay.console.access.login_flow import make_link
+from relay.store.sessions import Sessions
 from tests.support.lived.past import live_through
 from tests.support.lived.present import decide, live_now
 from tests.support.lived.settings import quiet_hours, written
@@ -17,6 +20,10 @@ from tests.support.stage import Stage, running, surroundings
 @dataclass
 class Lived(Stage):
     """`admin_url` leads to its console."""
+
+    async def link(self, name: str = "jana", role: Role = OPERATOR) -> str:
+        """Return a link into it that somebody of this name has made."""
+        return await make_link(Sessions(self.around.store), self.admin_url, role, name)
 
 
 @asynccontextmanager

@@ -7,7 +7,6 @@ do -- the rest is of this file alone
 local MOST = 100000 -- rows of a destination; of all together, and for how long: relay/store/forgetting.py
 local BEGUN = 200000 -- operations, some 30 bytes each
 local KEPT = 30 * DAY
-local NOISE_KEPT = 31 * DAY
 
 local FIELDS = {'operation', 'destination', 'channel', 'address', 'kind', 'name', 'attempts', 'created', 'lane'}
 local ROW = 11 -- values, in the order of relay/store/history.py
@@ -56,11 +55,6 @@ function record_end(id, outcome, why, detail, d)
   if append(P .. 'history:' .. d.destination, MOST, packed_line(row, live and ROW + 1 or ROW)) then
     redis.pcall('ZADD', P .. 'histories', now, d.destination)
     redis.pcall('PEXPIRE', P .. 'histories', KEPT)
-  end
-  if outcome == 'held' then
-    local noise = P .. string.format('noise:%d', math.floor(now / DAY))
-    redis.pcall('HINCRBY', noise, 'd' .. d.destination .. '\0held:' .. why, 1)
-    redis.pcall('PEXPIRE', noise, NOISE_KEPT)
   end
 end
 

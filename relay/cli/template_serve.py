@@ -1,0 +1,92 @@
+"""relay template preview --serve: the console's pages of templates by themselves, on loopback, until Ctrl-C."""
+
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import cast
+
+import click
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from relay.authoring.studio import Gallery
+from relay.authoring.workspace import Workspace
+from relay.console.access.browser import HEADERS, PAGES, alike
+from relay.console.desk import Desk
+from relay.console.pages import Pages
+from relay.console.serving import Site
+from relay.console.site import VIEWS, page_routes
+from relay.console.view import Unknown
+
+HOST = "127.0.0.1"
+COOKIE = "relay_preview"
+SHOWN = [view for view in VIEWS if view.path in ("/templates", "/template")]
+
+
+@dataclass(frozen=True)
+class PreviewDesk:
+    """A `TemplateDesk` without a relay: `read` returns the templates and their configuration as they are now."""
+
+    read: Callable[[], Workspace]
+    zone: str
+    clock: Callable[[], float] = time.time
+    faults: Mapping[str, str] = field(default_factory=dict)
+    copies_kept: bool = False
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        return Gallery(self._read)
+
+    def _read(self) -> Workspace:
+        try:
+            return self.read()
+        except click.BadParameter as error:  # a configuration that is being edited
+            raise Unknown(error.message) from None
+
+
+async def serve(read: Callable[[], Workspace]) -> None:
+    """Print a link that lets its holder in, and serve until SIGINT or SIGTERM."""
+    desk, key, stop = PreviewDesk(read, read().reader.timezone), secrets.token_urlsafe(24), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(_app(desk, key), access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, 0).start()
+        click.echo(f"http://{HOST}:{runner.addresses[0][1]}/?key={key}")
+        click.echo("Reload a page to see what you saved; Ctrl-C ends this.")
+        sys.stdout.flush()
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+        await desk.gallery.aclose()
+
+
+def _app(desk: PreviewDesk, key: str) -> web.Application:
+    @web.middleware
+    async def with_key(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The cookie is of this address alone, so a name that a stranger gave it has none."""
+        if alike(request.query.get("key", ""), key):
+            response = web.Response(status=303, headers={"Location": PAGES})
+            response.set_cookie(COOKIE, key, httponly=True, samesite="Lax")
+            return response
+        if not alike(request.cookies.get(COOKIE, ""), key):
+            raise web.HTTPForbidden(text="Open the link that `relay template preview --serve` printed.")
+        return await handler(request)
+
+    async def label(_request: web.Request, response: web.StreamResponse) -> None:
+        for header, value in HEADERS.items():
+            response.headers.setdefault(header, value)
+
+    site = Site(cast("Desk", desk), Pages({}), SHOWN)  # its views ask for no more than a TemplateDesk
+    pages = web.Application(middlewares=[site.answered])
+    pages.add_routes(page_routes(site, SHOWN))
+    app = web.Application(middlewares=[with_key])
+    app.on_response_prepare.extend([label, site.keep_language])
+    app.add_subapp(PAGES, pages)
+    return app

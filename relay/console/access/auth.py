@@ -1,0 +1,151 @@
+"""Authentication of all that the console serves, pages and JSON: the rest of relay asks this alone."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from relay.config import OPERATOR, Config
+from relay.console.access import pages
+from relay.console.access.browser import (
+    API,
+    API_HEADERS,
+    HEADERS,
+    LIVE,
+    PAGES,
+    READING,
+    STATIC,
+    below,
+    has_csrf,
+    has_csrf_header,
+    route_of,
+    to_login,
+)
+from relay.console.access.browser_sessions import BrowserSessions
+from relay.console.access.identity import IDENTITY, STILL_ALLOWED, Identity, token_identity
+from relay.console.access.login_flow import LoginFlow
+from relay.console.access.single_sign_on import SingleSignOn
+from relay.errors import StoreUnavailable
+from relay.receiving.connection import client_of
+from relay.receiving.problems import HttpProblem
+from relay.store import Store
+from relay.store.audit import AuditTrail
+from relay.store.sessions import Sessions
+
+log = structlog.get_logger(__name__)
+
+
+class ConsoleAuth:
+    """`loopback`: the operators' listener is for this machine alone; `secure`: it speaks TLS."""
+
+    def __init__(
+        self,
+        config: Callable[[], Config],
+        store: Store,
+        *,
+        audit: AuditTrail,
+        render: pages.Render,
+        loopback: bool,
+        secure: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._config = config
+        self._loopback = loopback
+        sessions = Sessions(store)
+        self._sessions = BrowserSessions(sessions, config, clock, tls=secure)
+        self._flow = LoginFlow(config, sessions, self._sessions, audit, clock, render, lambda: self.is_open)
+        self._sign_on = SingleSignOn(self._flow)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether there is a console: without a way in, its addresses are 404 as any other."""
+        return self._loopback or self._config().console.enabled
+
+    def owns(self, path: str) -> bool:
+        """Return whether this, and not the listener's token, decides who may ask this address."""
+        return self.is_open and below(path, PAGES, API)
+
+    def known_as(self, host: str) -> bool:
+        """Return whether browsers may call the console so: its own address, where a proxy is before it."""
+        url = self._config().console.url
+        return bool(url) and url.partition("//")[2].casefold() == host.casefold()
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the ways in and out, which need no login; each path is whole."""
+        return [*self._flow.routes(), *self._sign_on.routes()]
+
+    async def label(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Set the security headers of pages and JSON: for `on_response_prepare`."""
+        if self.owns(request.path):
+            for header, value in (HEADERS if below(request.path, PAGES) else API_HEADERS).items():
+                response.headers.setdefault(header, value)
+
+    def announce(self, base: str) -> None:
+        """Log the command that makes a link, where there is no other way in. The link itself is a secret."""
+        console = self._config().console
+        if self._loopback and not console.configured:
+            log.info("console.link", console=f"{console.url or base}{PAGES}", command="relay console link")
+
+    async def aclose(self) -> None:
+        await self._sign_on.aclose()
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        flow = self._flow
+        if not self.is_open:
+            raise web.HTTPNotFound
+        if request.path.startswith(STATIC) and request.method in READING:
+            return await handler(request)
+        try:
+            identity = await self._sessions.identify(request, extend=not request.path.startswith(LIVE))
+        except StoreUnavailable as error:
+            return flow.unavailable(request, error)
+        if identity is None:
+            return to_login(request)
+
+        async def still_allowed() -> bool:
+            return self.is_open and await self._sessions.identify(request, extend=False) == identity
+
+        request[IDENTITY], request[STILL_ALLOWED] = identity, still_allowed
+        if request.method not in READING:
+            if identity.role != OPERATOR:
+                return flow.refused(request, pages.REFUSED, pages.OPERATORS, role=identity.role)
+            if not flow.from_here(request):
+                return flow.forged(request, "page")
+            if not await has_csrf(request, identity.csrf):
+                return flow.refused(request, pages.REFUSED, pages.STALE)
+        return await handler(request)
+
+    @web.middleware
+    async def api_middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in a program by its token, and a page of ours by its session."""
+        if not self.is_open:
+            raise web.HTTPNotFound
+        identity, acting = await self._api_identity(request), request.method not in READING
+        caller = {"peer": client_of(request), "path": route_of(request)}
+        if identity is None:
+            self._flow.lines.warning(log, "console.refused", **caller)
+            raise HttpProblem(
+                401,
+                "Show a token of console.tokens: Authorization: Bearer …",
+                headers={"WWW-Authenticate": 'Bearer realm="relay console"'},
+            )
+        by_session = bool(identity.csrf)
+        if acting and by_session and not (self._flow.from_here(request) and has_csrf_header(request, identity.csrf)):
+            self._flow.lines.warning(log, "console.forged", **caller)
+            raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
+        if acting and identity.role != OPERATOR:
+            raise HttpProblem(403, f"This needs the role operator; {identity.name} is {identity.role}.")
+        request[IDENTITY] = identity
+        return await handler(request)
+
+    async def _api_identity(self, request: web.Request) -> Identity | None:
+        """A wrong token is not made good by a session beside it."""
+        if hdrs.AUTHORIZATION in request.headers:
+            return token_identity(request, self._config().console)
+        try:
+            return await self._sessions.identify(request)
+        except StoreUnavailable:
+            raise HttpProblem(503, "relay's store does not answer at the moment.") from None

@@ -1,0 +1,113 @@
+"""What browsers must keep to, which forms of theirs count, and where a login leads back to."""
+
+import hmac
+import re
+from hashlib import blake2b
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from aiohttp import web
+from multidict import MultiDict
+
+from relay.receiving import request_body
+from relay.receiving.problems import HttpProblem
+
+PAGES, API = "/console", "/api/v1"
+START = PAGES
+LOGIN = f"{PAGES}/login"
+STATIC = f"{PAGES}/static/"
+LIVE = f"{PAGES}/live/"  # what pages ask for by themselves, whether or not anybody looks
+READING = ("GET", "HEAD")  # changes nothing, and any role may
+LONGEST = 1000  # characters of an address that a login leads back to
+# A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
+PAGE = re.compile(rf"{PAGES}(?:/[\w-]+)*/?(?:\?[!-\[\]-~]*)?(?:#[\w-]*)?", re.ASCII)
+# `same-origin`, not `no-referrer`: with that, forms say `Origin: null`, and without TLS that is all they say. Nothing
+# leads to other sites either way. `form-action` also binds where a form is redirected to.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'; "
+    "object-src 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+API_HEADERS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}  # it is data, whatever is in it
+FORM = "application/x-www-form-urlencoded"  # as which all our pages send theirs
+MAX_FORM, MAX_FIELDS = 1024 * 1024, 2000  # bytes of a form, which may name hundreds of rows
+FORM_TIMEOUT = 10.0  # seconds
+FIELDS = web.RequestKey("fields", MultiDict[str])
+
+
+def below(path: str, *roots: str) -> bool:
+    return any(path == root or path.startswith(f"{root}/") for root in roots)
+
+
+def same_origin(request: web.Request, url: str) -> bool:
+    """Return whether a page of this relay sent it; `url` is where browsers reach relay, if a proxy renames it.
+
+    A browser says so in Sec-Fetch-Site, or where there is no TLS in Origin. A request with neither may not use a
+    session.
+    """
+    if site := request.headers.get("Sec-Fetch-Site"):
+        return site == "same-origin"
+    scheme, _, host = request.headers.get("Origin", "").partition("://")  # a stranger's: not all of them are addresses
+    own = {request.host.casefold(), urlsplit(url).netloc.casefold()}
+    return scheme in ("http", "https") and bool(host) and host.casefold() in own
+
+
+def leading_back(address: str) -> str:
+    """Return this address if it is a page of the console, else the first page."""
+    ours = len(address) <= LONGEST and PAGE.fullmatch(address) and not address.startswith(LOGIN)
+    return address if ours else START
+
+
+def to_login(request: web.Request) -> web.Response:
+    """Redirect to the login, and from there back to a page: what was posted is not posted again."""
+    fragment = request.headers.get("HX-Request") == "true"
+    here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
+    back = f"/{here}" if fragment else request.path_qs if request.method in READING else ""
+    login = f"{LOGIN}?next={quote(leading_back(back), safe='')}" if back else LOGIN
+    if fragment:
+        return web.Response(status=401, headers={"HX-Redirect": login})
+    return web.Response(status=303, headers={"Location": login})
+
+
+def route_of(request: web.Request) -> str:
+    """Return the pattern of the request's route, for the log: its path may hold the token of a link."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"
+
+
+async def read_fields(request: web.Request) -> MultiDict[str]:
+    """Return the fields of a page's form, again if asked again; none of what is no form. Raises HttpProblem."""
+    if request.content_type != FORM:
+        return MultiDict()
+    if FIELDS not in request:
+        body = await request_body.read(request, most=MAX_FORM, seconds=FORM_TIMEOUT)
+        try:
+            pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        except ValueError:
+            raise HttpProblem(413, f"A form may have up to {MAX_FIELDS} fields.") from None
+        request[FIELDS] = MultiDict(pairs)
+    return request[FIELDS]
+
+
+def csrf_of(id_: str) -> str:
+    """Return what a session's forms carry. Nothing of the session's id follows from it."""
+    return blake2b(b"csrf", key=id_.encode()[:64], digest_size=18).hexdigest()
+
+
+def has_csrf_header(request: web.Request, csrf: str) -> bool:
+    return alike(request.headers.get("X-CSRF-Token", ""), csrf)
+
+
+async def has_csrf(request: web.Request, csrf: str) -> bool:
+    """Return whether the header, or a field of the form, has the session's token. Raises HttpProblem."""
+    return has_csrf_header(request, csrf) or alike((await read_fields(request)).get("csrf", ""), csrf)
+
+
+def alike(shown: str, right: str) -> bool:
+    """Compare in a time that tells nothing of how much is right."""
+    return bool(right) and hmac.compare_digest(shown.encode("utf-8", "replace"), right.encode())

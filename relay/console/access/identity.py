@@ -1,0 +1,110 @@
+"""Who asks, and in which role, by the configuration as it is now: whoever is taken out of it is out at once."""
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass
+from hashlib import blake2b, sha256
+
+from aiohttp import hdrs, web
+
+from relay.config import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
+from relay.config.console import EVERYBODY
+from relay.receiving.connection import by_trusted_proxy
+from relay.store.sessions import Session
+
+LINK, OIDC, HEADER, TOKEN = "link", "oidc", "header", "token"
+LONGEST_NAME = 100
+MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each request; characters
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody who is logged in. `via` is how (link, oidc, header, token, command), `csrf` what their forms must carry.
+
+    run_as  the system's user who runs a command in the name of somebody else
+    """
+
+    name: str
+    role: Role
+    via: str
+    csrf: str = ""
+    run_as: str = ""
+
+
+IDENTITY = web.RequestKey("identity", Identity)
+# Asked again while an answer goes on. Raises StoreUnavailable.
+STILL_ALLOWED: web.RequestKey[Callable[[], Awaitable[bool]]] = web.RequestKey("still_allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Proxied:
+    """What an authenticating proxy states of a request's user."""
+
+    name: str
+    groups: Collection[str] = ()
+
+
+def role_of(console: Console, session: Session, proxied: Proxied | None = None) -> Role | None:
+    """Return the role of a session's user, None if there is none any more; `proxied` is this request's."""
+    if session.via == LINK:
+        return next((role for role in ROLES if role == session.role), None)
+    if session.via == OIDC and console.oidc and session.mark == mark_of(console.oidc):
+        return role_of_groups(console.oidc, session.groups)
+    if session.via == HEADER and console.trusted_header and proxied and proxied.name == session.name:
+        settings = console.trusted_header
+        acts = proxied.name in settings.operators or not {*settings.operator_groups}.isdisjoint(proxied.groups)
+        return OPERATOR if acts else VIEWER
+    return None
+
+
+def role_of_groups(oidc: Oidc, groups: Collection[str]) -> Role | None:
+    if not {*oidc.operators}.isdisjoint(groups):
+        return OPERATOR
+    return VIEWER if EVERYBODY in oidc.viewers or not {*oidc.viewers}.isdisjoint(groups) else None
+
+
+def groups_to_keep(oidc: Oidc, groups: Iterable[str]) -> list[str]:
+    """Return the groups that a session remembers: those of the configuration first, and some it may name later."""
+    named = {*oidc.operators, *oidc.viewers}
+    kept = dict.fromkeys(group for group in groups if group in named or len(group) <= LONGEST_GROUP)
+    return sorted(kept, key=lambda group: group not in named)[: max(MOST_GROUPS, len(named))]
+
+
+def mark_of(oidc: Oidc) -> str:
+    """Tell sessions of one provider and client from those of the next."""
+    made_by = f"{oidc.issuer}\0{oidc.client_id}".encode("utf-8", "replace")
+    return blake2b(made_by, digest_size=12, person=b"relay login").hexdigest()
+
+
+def proxied_user(request: web.Request, console: Console) -> Proxied | None:
+    """Return the user whom a trusted proxy states, None if there is none.
+
+    A header that comes twice, or with several names, may be a client's own beside the proxy's: then neither counts.
+    """
+    settings = console.trusted_header
+    if settings is None or not by_trusted_proxy(request):
+        return None
+    users = request.headers.getall(settings.user, [])
+    groups = request.headers.getall(settings.groups, []) if settings.groups else []
+    name = users[0].strip() if len(users) == 1 and len(groups) <= 1 else ""
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or "," in name:
+        return None
+    return Proxied(name, [group.strip() for text in groups for group in re.split(r"[,|]", text)])
+
+
+def token_identity(request: web.Request, console: Console) -> Identity | None:
+    """Return whose API token a request shows. All are compared, each by its hash, in a time that tells nothing."""
+    shown = request.headers.getall(hdrs.AUTHORIZATION, [])
+    scheme, _, credentials = shown[0].strip().partition(" ") if len(shown) == 1 else ("", "", "")
+    if scheme.casefold() != "bearer":
+        return None
+    offered, identity = _hash(credentials.strip()), None
+    for name, token in console.tokens.items():
+        if hmac.compare_digest(offered, _hash(token.token.get_secret_value())):
+            identity = Identity(name, token.role, TOKEN)
+    return identity
+
+
+def _hash(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogateescape")).digest()

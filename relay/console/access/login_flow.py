@@ -1,0 +1,167 @@
+"""Logging in and out: the login page, one-time links, and what every login shares."""
+
+import contextlib
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from math import inf
+
+import structlog
+from aiohttp import web
+
+from relay.config import Config, Console, Role
+from relay.console.access import pages
+from relay.console.access.browser import LOGIN, PAGES, START, has_csrf, leading_back, route_of, same_origin
+from relay.console.access.browser_sessions import BrowserSessions
+from relay.console.access.identity import HEADER, LINK, proxied_user, role_of
+from relay.errors import StoreUnavailable
+from relay.receiving import request_body
+from relay.receiving.connection import client_of
+from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
+from relay.store.audit import Act, AuditTrail, say
+from relay.store.sessions import Link, Session, Sessions
+
+UNKNOWN = "unknown"  # the actor of a refusal whose user is not known
+RECORDED = 1.0  # seconds between two anonymous refusals that are recorded: a stranger must not fill log and trail
+MINUTES = 10  # for which a link works
+TOKEN_BYTES, LONGEST_TOKEN = 32, 100
+
+log = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class LoginFlow:
+    """`is_open` says whether there is a console at all."""
+
+    config: Callable[[], Config]
+    store: Sessions
+    sessions: BrowserSessions
+    audit: AuditTrail
+    clock: Callable[[], float]
+    render: pages.Render
+    is_open: Callable[[], bool]
+    lines: RateLimitedLog = field(default_factory=lambda: RateLimitedLog(time.monotonic))
+    _recorded: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def console(self) -> Console:
+        return self.config().console
+
+    def routes(self) -> list[web.RouteDef]:
+        link, later = f"{PAGES}/enter/{{token}}", request_body.expect_later
+        return [
+            web.get(LOGIN, self.serving(self.login)),
+            web.post(f"{PAGES}/logout", self.serving(self.logout), expect_handler=later),
+            web.get(link, self.serving(self.show_link)),
+            web.post(link, self.serving(self.take_link), expect_handler=later),
+        ]
+
+    async def login(self, request: web.Request) -> web.StreamResponse:
+        """Offer the ways in; behind an authenticating proxy, log its user in."""
+        back, console = leading_back(request.query.get("next", "")), self.console
+        if await self.sessions.identify(request):
+            raise web.HTTPSeeOther(back)
+        if user := proxied_user(request, console):
+            return await self.let_in(request, Session(user.name, HEADER, self.clock()), back)
+        provider = console.oidc.name if console.oidc else ""
+        values = {"next": back, "provider": provider, "proxy": console.trusted_header is not None}
+        return pages.answer(self.render(request, "login.html", values))
+
+    async def logout(self, request: web.Request) -> web.StreamResponse:
+        response = web.Response(status=303, headers={"Location": LOGIN})
+        if (identity := await self.sessions.identify(request)) is None:
+            return response
+        if not self.from_here(request) or not await has_csrf(request, identity.csrf):
+            return self.forged(request, "logout")
+        await self.sessions.end(request, response)
+        act = Act(identity.name, "console logout", "", {"by": identity.via, "peer": client_of(request)}, "out")
+        say(act)
+        await self.audit.note(act)
+        return response
+
+    async def show_link(self, request: web.Request) -> web.StreamResponse:
+        """Ask first: whatever previews links opens them, too."""
+        return pages.answer(self.render(request, "enter.html", {}))
+
+    async def take_link(self, request: web.Request) -> web.StreamResponse:
+        if not self.from_here(request):
+            return self.forged(request, "link")
+        link = await self.store.take(request.match_info["token"][:LONGEST_TOKEN])
+        if link is None:
+            await self.record_refusal(request, "", LINK, "used, too old, or none")
+            return self.refused(request, pages.NOT_LET_IN, pages.USED)
+        session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
+        return await self.let_in(request, session, START)
+
+    async def let_in(self, request: web.Request, session: Session, back: str, **detail: str) -> web.Response:
+        """Begin a session and lead to `back`. StoreUnavailable before there is one: no login is without its entry."""
+        role = role_of(self.console, session, proxied_user(request, self.console))
+        detail = {"by": session.via, "peer": client_of(request), "role": f"{role}", **detail}
+        act = Act(session.name, "console login", "", detail, "in")
+        await self.audit.note(act)
+        response = web.Response(status=303, headers={"Location": leading_back(back)})
+        await self.sessions.begin(request, response, session)
+        say(act)
+        return response
+
+    async def record_refusal(self, request: web.Request, name: str, via: str, why: str, **detail: str) -> None:
+        """Record a refused login; one without a name once a second. A store that is away keeps nobody waiting."""
+        if not name:
+            if (now := self.clock()) - self._recorded.get(via, -inf) < RECORDED:
+                return
+            self._recorded[via] = now
+        detail = {"by": via, "peer": client_of(request), **detail}
+        act = Act(name or UNKNOWN, "console login", "", detail, f"refused: {why}")
+        say(act)
+        with contextlib.suppress(StoreUnavailable):
+            await self.audit.note(act, stranger=True)
+
+    def serving(self, handler: Handler) -> Handler:
+        """Answer 404 while the console is off, and with a page while the store does not answer."""
+
+        @wraps(handler)
+        async def serve(request: web.Request) -> web.StreamResponse:
+            if not self.is_open():
+                raise web.HTTPNotFound
+            try:
+                return await handler(request)
+            except StoreUnavailable as error:
+                return self.unavailable(request, error)
+
+        return serve
+
+    def from_here(self, request: web.Request) -> bool:
+        return same_origin(request, self.console.url)
+
+    def unavailable(self, request: web.Request, error: StoreUnavailable) -> web.Response:
+        self.lines.warning(log, "console.unavailable", reason=str(error))
+        headers = {"Retry-After": f"{RETRY_AFTER}"}
+        return self.refused(request, pages.NOT_NOW, pages.AWAY, status=503, headers=headers)
+
+    def forged(self, request: web.Request, why: str) -> web.Response:
+        """Refuse what another site's page has sent in the name of whoever looks at it."""
+        self.lines.warning(log, "console.forged", why, peer=client_of(request), reason=why, path=route_of(request))
+        return self.refused(request, pages.REFUSED, pages.ELSEWHERE)
+
+    def refused(
+        self,
+        request: web.Request,
+        heading: str,
+        text: str,
+        *,
+        status: int = 403,
+        headers: dict[str, str] | None = None,
+        **facts: object,
+    ) -> web.Response:
+        values = {"heading": heading, "text": text, "facts": facts}
+        return pages.answer(self.render(request, "refused.html", values), status, headers)
+
+
+async def make_link(sessions: Sessions, base: str, role: Role, maker: str) -> str:
+    """Return a whole link, at the console with this address. StoreUnavailable: there is none."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    await sessions.lay(token, Link(role, maker), MINUTES * 60)
+    return f"{base}{PAGES}/enter/{token}"

@@ -1,0 +1,261 @@
+"""Notices to operators that something is wrong with relay itself, and that it is over. Pure; all times are passed in.
+
+All processes share one value, `Troubles`. An observation makes the next one of it, and at most one notice, which stays
+in it until it is queued: a process that dies in between loses and doubles nothing. A trouble has one notice when it
+begins and one when it ends; one that comes back within an hour of its notice has the next after that hour.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from relay.domain.events import RESOLVED, TROUBLE, Event
+from relay.domain.parsing import parse
+from relay.policy.reachability import DOWN, States
+from relay.policy.watchdog import SOURCE, iso
+
+CHANNEL, DESTINATION, DEAD, STORE, REFUSED = "channel", "destination", "dead", "store", "refused"
+# In the order in which they are notified, with the seconds without a sign after which they are over. A channel, or a
+# destination, must also have worked: a part of the store may be away, and what is known of it with that.
+CALM: Mapping[str, float] = {CHANNEL: 60.0, DESTINATION: 60.0, DEAD: 150.0, STORE: 150.0, REFUSED: 900.0}
+KINDS = tuple(CALM)
+NEEDS_PROOF = (CHANNEL, DESTINATION)
+WINDOW = 3600.0  # seconds between two notices that the same trouble begins
+RECENT = 3600.0  # seconds that a dead letter is news
+SETTLED = DOWN + 60.0  # seconds that a dead letter waits for its channel to be a trouble
+LATE = 120.0  # seconds after a channel's return in which its last dead letters still come in
+FRESH = 5.0  # seconds in which a trouble was just observed
+MOST = 50  # troubles that are kept
+MOST_NAMED = 5  # destinations that a cause names
+MOST_BLOCKED = 100  # scopes that a cause blocks
+LONGEST = 300  # characters of a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Something that is wrong, since so many seconds since the epoch."""
+
+    kind: str
+    name: str  # unique within the kind
+    since: float
+    reason: str = ""
+    count: int = 0  # messages that wait, dead letters, requests that were refused
+    total: int = 0  # of so many requests
+    affected: tuple[str, ...] = ()  # destinations, by name
+    blocks: tuple[str, ...] = ()  # scopes through which no notice gets
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A dead letter; `at` is in seconds since the epoch."""
+
+    at: float
+    channel: str
+    destination: str
+    address: str
+    event: str
+    reason: str
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The troubles that would account for it."""
+        return f"{CHANNEL}:{self.channel}", f"{DESTINATION}:{self.destination}/{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that is wrong at a moment.
+
+    deaths  dead letters of the last day, but notices: these raise no other
+    states  of all channels and destinations
+    """
+
+    causes: tuple[Cause, ...] = ()
+    deaths: tuple[Death, ...] = ()
+    states: States = field(default_factory=dict)
+
+    def lost(self, cause: Cause) -> int:
+        """Return how many dead letters the channel or destination has had since this cause began."""
+        return sum(death.at >= cause.since and cause.key in death.keys for death in self.deaths)
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A cause with its history. All times are seconds since the epoch, 0 where it has not happened."""
+
+    cause: Cause
+    shown: float  # when it was last observed
+    told_at: float = 0.0  # when its beginning was last notified, also of an earlier time that it was there
+    announced: bool = False  # notified since it began
+    ended: float = 0.0
+    owed: bool = False  # the notice of its end is due
+    lost: int = 0  # dead letters meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message to operators."""
+
+    name: str
+    id: str
+    at: float
+    troubles: tuple[dict[str, Any], ...]
+    standing: int = 0  # how many others are still there
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """The value that all processes share."""
+
+    rows: tuple[Trouble, ...] = ()
+    number: int = 0  # of notices so far
+    pending: Notice | None = None  # not queued yet, as far as is known
+
+    @property
+    def open(self) -> tuple[Trouble, ...]:
+        return tuple(row for row in self.rows if not row.ended)
+
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The scopes through which no notice gets now."""
+        return frozenset(scope for row in self.open for scope in row.cause.blocks)
+
+    def due(self, now: float) -> list[Trouble]:
+        """Return those whose beginning is to be notified. A channel that failed no more is about to be over."""
+        return [
+            row for row in self.open if not row.announced and not 0 <= now - row.told_at < WINDOW
+            and (now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF)
+        ]  # fmt: skip
+
+    def dump(self) -> str:
+        return _TROUBLES.dump_json(self).decode()
+
+    @classmethod
+    def load(cls, text: str) -> "Troubles":
+        """ValueError for what is none. Kinds of another release are left out."""
+        troubles = _TROUBLES.validate_json(text) if text else cls()
+        return replace(troubles, rows=tuple(row for row in troubles.rows if row.cause.kind in KINDS))
+
+
+_TROUBLES = TypeAdapter(Troubles)
+
+
+def observe(troubles: Troubles, observation: Observation, now: float) -> Troubles:
+    """Bring the troubles up to date."""
+    rows = {row.cause.key: row for row in troubles.rows}
+    ended = {key: row.ended for key, row in rows.items()} | {cause.key: 0.0 for cause in observation.causes}
+    causes = [*observation.causes, *_unexplained(observation.deaths, ended, now)]
+    observed = {cause.key: _observed(rows.get(cause.key), cause, observation, now) for cause in causes}
+    others = [_unobserved(row, observation, now) for key, row in rows.items() if key not in observed]
+    kept = [row for row in (*observed.values(), *others) if row]
+    kept.sort(key=lambda row: (bool(row.ended), KINDS.index(row.cause.kind), -row.ended))
+    return replace(troubles, rows=tuple(kept[:MOST]))
+
+
+def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], bool]) -> Troubles:
+    """Add the notice that is due. `reachable`: whether any operator is, beside these scopes."""
+    over, due = [row for row in troubles.rows if row.owed], troubles.due(now)
+    if troubles.pending or not (over or due) or not reachable(troubles.blocked):
+        return troubles
+    name, chosen = (RESOLVED, over) if over else (TROUBLE, due)
+    changes: dict[str, Any] = {"owed": False} if over else {"told_at": now, "announced": True}
+    rows = tuple(replace(row, **changes) if row in chosen else row for row in troubles.rows)
+    number = troubles.number + 1
+    notice = Notice(
+        name,
+        f"{name.replace('.', '-')}-{now:.0f}-{number}",
+        now,
+        tuple(map(_as_document, chosen)),
+        sum(row not in chosen for row in troubles.open),
+    )
+    return replace(troubles, rows=rows, number=number, pending=notice)
+
+
+def mark_sent(troubles: Troubles, notice: str) -> Troubles:
+    """Remove the notice of this id: it is in the queue."""
+    return replace(troubles, pending=None) if troubles.pending and troubles.pending.id == notice else troubles
+
+
+def event_of(notice: Notice) -> Event:
+    """Return the notice as an event of an operation of its own."""
+    when = datetime.fromtimestamp(notice.at, UTC)
+    document = {
+        "event": notice.name,
+        "eventId": notice.id,
+        "timestamp": when.isoformat(timespec="seconds"),
+        "operation": {"operationId": notice.id, "operationName": "relay"},
+        "troubles": list(notice.troubles),
+        "standing": notice.standing,
+    }
+    return parse(document, source=SOURCE, received_at=when)
+
+
+def causes_of_states(
+    states: States, waiting: Mapping[str, int], names: Mapping[str, Iterable[str]], now: float
+) -> Iterator[Cause]:
+    """Return a cause for each channel and destination that is down.
+
+    `waiting` deliveries by channel, and the `names` of the destinations that each scope of a channel reaches.
+    """
+    for scope, state in states.items():
+        kind, _, name = scope.partition(":")
+        if not state.is_down(now):
+            continue
+        cause = Cause(kind, name, state.since, state.cause[:LONGEST], blocks=(scope,))
+        if kind == DESTINATION:
+            yield replace(cause, affected=(name.partition("/")[0],))
+        else:
+            affected = tuple(names.get(scope, ()))[: MOST_NAMED + 1]
+            yield replace(cause, count=waiting.get(name, state.parked), affected=affected)
+
+
+def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> list[Cause]:
+    """Return the recent dead letters as a cause, but for those of a channel or destination that is a trouble itself.
+
+    `ended`: when each trouble was over that is or was there, 0 where it is not.
+    """
+    left = [
+        death for death in deaths if SETTLED <= now - death.at < RECENT
+        and not any(key in ended and (not ended[key] or death.at <= ended[key] + LATE) for key in death.keys)
+    ]  # fmt: skip
+    if not left:
+        return []
+    blocks = {death.keys[1] for death in left}
+    affected = tuple(dict.fromkeys(death.destination for death in left))
+    return [Cause(DEAD, "", min(death.at for death in left), left[0].reason, len(left),
+                  affected=affected[: MOST_NAMED + 1], blocks=tuple(sorted(blocks)[:MOST_BLOCKED]))]  # fmt: skip
+
+
+def _observed(row: Trouble | None, cause: Cause, observation: Observation, now: float) -> Trouble:
+    if row is None or (row.ended and not row.owed):  # it begins, or begins anew
+        return Trouble(cause, shown=now, told_at=row.told_at if row else 0.0, lost=observation.lost(cause))
+    cause = replace(cause, since=min(row.cause.since, cause.since))
+    lost = max(row.lost, observation.lost(cause))
+    return replace(row, cause=cause, shown=now, ended=0.0, owed=False, lost=lost)
+
+
+def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble | None:
+    """Return what is left to keep of a trouble that was not observed."""
+    if row.ended:
+        # As long as its last dead letters are news, and as the next notice waits.
+        return row if row.owed or now - max(row.told_at, row.ended) < RECENT + LATE else None
+    row = replace(row, lost=max(row.lost, observation.lost(row.cause)))
+    state = observation.states.get(row.cause.key)
+    if (state and state.name != "works") or 0 <= now - row.shown < CALM[row.cause.kind]:
+        return row
+    # One that no operator could be notified of has a notice of its end all the same.
+    return replace(row, ended=row.shown, owed=row.announced or now - row.told_at >= WINDOW)
+
+
+def _as_document(row: Trouble) -> dict[str, Any]:
+    cause = asdict(row.cause)
+    del cause["blocks"]
+    times = {"since": iso(row.cause.since), "until": iso(row.ended or None)}
+    return cause | times | {"affected": list(cause["affected"]), "lost": row.lost}

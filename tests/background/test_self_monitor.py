@@ -1,0 +1,249 @@
+"""Notices to operators: by mail of Slack, in Slack of mail, once when a trouble begins and once when it ends."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from relay import metrics
+from relay.dev.standins.inbox import Inbox
+from relay.dev.standins.slack import Fault, SlackStandin
+from relay.store import Store
+from tests.support.clock import Clock
+from tests.support.operating import HOUR, MINUTE, Operating, operating
+
+REFUSED = Fault("invalid_auth")
+BROKEN = Fault(status=503, body=b"<html>upstream</html>")
+DAY = 23 * HOUR
+
+
+@pytest.fixture
+async def relay(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Operating]:
+    async with operating(open_store, clock) as relay:
+        yield relay
+
+
+async def slack_gone(relay: Operating) -> int:
+    """Nobody listens there any more; the port."""
+    port = int(relay.slack.base_url.split(":")[2].partition("/")[0])
+    await relay.slack.stop()
+    return port
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("fault", [REFUSED, None], ids=["invalid_auth", "unreachable"])
+async def test_of_a_day_without_slack_operators_hear_by_mail_once_and_of_its_return_once(
+    relay: Operating, fault: Fault | None
+) -> None:
+    port = 0
+    if fault:
+        relay.slack.outages["*"] = fault
+    else:
+        port = await slack_gone(relay)
+    await relay.send()
+    await relay.passes(DAY, step=5 * MINUTE, every=2 * HOUR)
+    told = relay.subjects
+    if fault:
+        relay.slack.outages.clear()
+    else:
+        relay.slack = SlackStandin(clock=relay.clock)
+        await relay.slack.start(port=port)
+    await relay.send()
+    await relay.passes(2 * HOUR, every=30 * MINUTE)
+    if not fault:
+        await relay.slack.stop()
+
+    assert len(told) == 1
+    assert told[0].startswith("Slack: messages do not get through (since ")
+    assert relay.subjects[1:] == ["Slack: messages get through again"]
+    assert relay.texts == ["relay: Slack: messages get through again"]  # and never a word about the trouble itself
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_of_mail_that_is_dead_operators_hear_in_slack_once_and_of_its_return_once(relay: Operating) -> None:
+    port = relay.inbox.smtp_port
+    await relay.inbox.stop()
+    await relay.send()
+    await relay.passes(DAY, step=5 * MINUTE, every=4 * HOUR)
+    told = relay.texts
+    relay.inbox = Inbox()
+    await relay.inbox.start(smtp_port=port)
+    await relay.send()
+    await relay.passes(HOUR)
+    await relay.inbox.stop()
+
+    assert len(told) == 1
+    assert told[0].startswith("relay: E-mail: messages do not get through (since ")
+    assert relay.texts[1:] == ["relay: E-mail: messages get through again"]
+    assert relay.subjects == ["E-mail: messages get through again"]
+
+
+@pytest.mark.parametrize("fault", [BROKEN, None], ids=["503", "unreachable"])
+async def test_a_channel_that_is_down_is_told_within_a_minute_and_a_failure_that_soon_ends_is_not(
+    relay: Operating, fault: Fault | None
+) -> None:
+    if fault:
+        relay.slack.outages["*"] = fault
+    else:
+        await slack_gone(relay)
+    await relay.send()
+    await relay.passes(40, step=10)
+    soon = relay.subjects
+    await relay.passes(20, step=10)
+    if not fault:
+        await relay.slack.stop()
+
+    assert soon == []
+    assert len(relay.subjects) == 1
+
+
+async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Operating) -> None:
+    relay.inbox.answer("analyst@example.com", "554 5.7.1 refused for a reason of its own")
+    await relay.send()
+    await relay.deliver()
+    await relay.passes(3 * MINUTE)
+    told = relay.subjects, relay.mails()[0].text
+    await relay.passes(3 * HOUR, step=5 * MINUTE)
+
+    assert told[0] == ["1 message was given up (since 12:20)"]
+    assert "Not told: analysts." in told[1]
+    assert "“relay dead list” says why. Remove the cause, then “relay dead replay --since 1h” sends them." in told[1]
+    assert relay.subjects[1:] == ["No more messages are given up"]
+    assert len(relay.texts) == 2  # mail works as a whole, so both hear of it
+
+
+async def test_refused_signatures_are_told_with_their_share(relay: Operating) -> None:
+    for outcome, count in (("accepted", 30), ("unsigned", 4)):
+        metrics.events.labels("async-operations", outcome).inc(count)
+    await relay.passes(5 * MINUTE)
+    few = relay.subjects
+    for _ in range(3):
+        metrics.events.labels("async-operations", "unsigned").inc(10)
+        await relay.passes(MINUTE)
+    told, text = relay.subjects, relay.mails()[0].text
+    await relay.passes(HOUR)
+
+    assert few == []
+    assert len(told) == 1
+    assert told[0].startswith("async-operations: ")
+    assert "Their signature is missing, wrong or too old." in text
+    assert "Compare sources.async-operations.signature" in text
+    assert relay.subjects[1:] == ["async-operations: requests are taken again"]
+
+
+@pytest.mark.slow
+async def test_of_two_processes_one_is_heard(relay: Operating) -> None:
+    relay.start()
+    relay.slack.outages["*"] = BROKEN
+    await relay.send()
+    await relay.passes(3 * HOUR, every=HOUR)
+    relay.slack.outages.clear()
+    await relay.send()
+    await relay.passes(HOUR, every=10 * MINUTE)
+
+    assert len(relay.subjects) == 2
+    assert (await relay.admin.ledger()).imbalance == 0
+
+
+@pytest.mark.parametrize("fault", [REFUSED, BROKEN])
+async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(relay: Operating, fault: Fault) -> None:
+    relay.slack.outages["*"] = fault
+    await relay.send()
+    await relay.passes(30 * MINUTE)
+    before = relay.subjects
+    relay.restart()
+    await relay.passes(5 * HOUR, step=5 * MINUTE)
+    during = relay.subjects
+    relay.slack.outages.clear()
+    relay.restart()
+    await relay.send()
+    await relay.passes(30 * MINUTE)
+
+    assert during == before
+    assert len(before) == 1
+    assert relay.subjects[1:] == ["Slack: messages get through again"]
+
+
+async def test_a_notice_that_was_queued_before_its_process_died_is_told_once(relay: Operating) -> None:
+    """It dies between the queue and its note that it is there."""
+    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
+    [process] = relay.processes
+    told = process.monitor._send
+
+    async def tell_and_die(*arguments: Any) -> Any:
+        await told(*arguments)
+        raise RuntimeError("killed")
+
+    process.monitor._send = tell_and_die
+    with pytest.raises(RuntimeError):
+        await relay.look()
+    relay.restart()
+    await relay.passes(30 * MINUTE)
+
+    assert relay.subjects == ["Redis is almost full (since 12:20)"]
+
+
+async def test_a_message_to_operators_that_dies_raises_nothing(relay: Operating) -> None:
+    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
+    relay.inbox.answer("oncall@example.com", "554 5.7.1 not this one")
+    await relay.passes(3 * HOUR, step=5 * MINUTE)
+
+    assert relay.subjects == []
+    assert len(relay.texts) == 1
+    assert [letter.event for letter in await relay.admin.dead()] == ["relay.trouble"]
+
+
+async def test_operators_hear_at_any_hour_and_whatever_they_unsubscribed_from(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    quiet = 'operators: [on-call]\nquiet_hours: {from: "00:00", to: "23:59"}\nx: '
+    async with operating(open_store, clock, **{"operators: ": quiet, "\nx: [on-call, relay-room]": ""}) as relay:
+        await relay.suppressions.add("oncall@example.com", "on-call", reason="unsubscribed")
+        relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
+        await relay.look()
+
+        [mail] = relay.mails()
+        assert mail.message["List-Unsubscribe"] is None
+
+
+async def test_an_address_that_bounces_is_not_written_to_all_the_same(relay: Operating) -> None:
+    await relay.suppressions.add("oncall@example.com", "*", reason="bounced")
+    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
+    await relay.look()
+
+    assert (relay.subjects, len(relay.texts)) == ([], 1)
+
+
+@pytest.mark.parametrize("operators", ["[]", "[relay-room]"])
+async def test_where_nobody_can_be_told_the_log_says_so_and_the_end_is_told(
+    open_store: Callable[..., Store], clock: Clock, operators: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with operating(open_store, clock, operators) as relay:
+        relay.slack.outages["*"] = REFUSED
+        await relay.send()
+        await relay.passes(30 * MINUTE)
+        lines = [line for line in capsys.readouterr().out.splitlines() if "operators.unheard" in line]
+        relay.slack.outages.clear()
+        await relay.passes(30 * MINUTE)
+
+        assert len(lines) == 1
+        assert "channel slack" in lines[0]
+        assert relay.subjects == []
+        assert relay.texts == (["relay: Slack: messages get through again"] if operators != "[]" else [])
+
+
+async def test_what_is_told_is_found_again_and_counted(relay: Operating) -> None:
+    told = metrics.operators_told.labels("relay.trouble")._value.get()
+    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
+    await relay.look()
+    [mail] = relay.mails()
+    [name] = re.findall(r"relay-trouble-\d+-\d+", mail.text)
+    timeline = await relay.admin.timeline(name)
+
+    assert timeline is not None
+    assert sorted(line[2] for line in timeline.log if line[1] == "delivered") == ["on-call", "relay-room"]
+    assert metrics.operators_told.labels("relay.trouble")._value.get() == told + 1
+    assert metrics.troubles.labels("store")._value.get() == 1

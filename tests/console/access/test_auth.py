@@ -1,0 +1,267 @@
+"""Authentication of pages and JSON: who gets there, who may act, and what browsers have to keep to."""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from pydantic import SecretStr
+
+from relay.config import VIEWER
+from relay.receiving.access import Admin
+from relay.store import Store
+from tests.support.auth import LOOKER, SAME, TOKEN, TOKENS, Browser, Served, console, served
+from tests.support.clock import Clock
+
+OWN = "Hc5Yt8Rw2Qn6Vb9Ls3Kd7Fg1Jx4Zp0Mm"
+ADDRESSES = (
+    "/console", "/console/", "/console/now", "/console/login", "/console/enter/x", "/console/static/console.css",
+    "/console/oidc/start", "/api/v1", "/api/v1/now", "/console/nowhere",
+)  # fmt: skip
+
+
+async def acting(browser: Browser, headers: Mapping[str, str] = SAME, **fields: str) -> int:
+    return (await browser.post("/console/act", fields, headers)).status
+
+
+class TestWhereNobodyCanComeIn:
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    async def test_there_is_no_console(self, store: Store, clock: Clock, method: str) -> None:
+        async with served(console(), store, clock, loopback=False) as here, here.browser() as browser:
+            nowhere = await browser.ask(method, "/nowhere")
+            pages = [await browser.ask(method, address) for address in ADDRESSES]
+
+        varying = ("Date", "Content-Length")
+        shown = [
+            (page.status, page.text, {name: page.headers[name] for name in page.headers if name not in varying})
+            for page in (nowhere, *pages)
+        ]
+        assert shown == [shown[0]] * len(shown)
+        assert nowhere.status == 404
+
+    async def test_with_the_listeners_token_a_stranger_is_asked_for_that(self, store: Store, clock: Clock) -> None:
+        admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
+        async with served(console(), store, clock, admin=admin, loopback=False) as here, here.browser() as browser:
+            pages = [await browser.get(address) for address in ("/nowhere", *ADDRESSES)]
+
+        assert {page.status for page in pages} == {401}
+        assert len({page.text for page in pages}) == 1
+
+    async def test_a_reload_opens_it_and_closes_it(self, store: Store, clock: Clock) -> None:
+        async with served(console(), store, clock, loopback=False) as here, here.browser() as browser:
+            assert (await browser.get("/console/login")).status == 404
+            here.config = console(TOKENS)
+            assert (await browser.get("/console/login")).status == 200
+            here.config = console()
+            assert (await browser.get("/console/login")).status == 404
+
+
+class TestTheListenersToken:
+    async def test_it_is_not_what_the_console_asks_for(self, store: Store, clock: Clock) -> None:
+        admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
+        config = console(TOKENS)
+        async with served(config, store, clock, admin=admin, loopback=False) as here, here.browser() as browser:
+            assert (await browser.get("/console/login")).status == 200
+            assert (await browser.log_in()).status == 303
+            assert (await browser.get("/console/now")).status == 200
+            assert (await browser.get("/api/v1/now", Authorization=f"Bearer {TOKEN}")).status == 200
+            others = [await browser.get(address) for address in ("/metrics", "/consolex", "/api/v1x", "/api")]
+
+        assert {page.status for page in others} == {401}
+
+    async def test_nor_does_it_let_anybody_in(self, store: Store, clock: Clock) -> None:
+        admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
+        async with (
+            served(console(TOKENS), store, clock, admin=admin, loopback=False) as here,
+            here.browser() as browser,
+        ):
+            api = await browser.get("/api/v1/now", Authorization=f"Bearer {OWN}")
+            page = await browser.get("/console/now", Authorization=f"Bearer {OWN}")
+
+        assert (api.status, page.status) == (401, 303)
+
+
+class TestNames:
+    """Without a token, a page in somebody's browser could lead here by a name of its own."""
+
+    async def ask(self, here: Served, host: str, path: str = "/console/login") -> int:
+        async with here.browser() as browser:
+            return (await browser.get(path, Host=host)).status
+
+    async def test_a_name_of_somebody_else_is_answered_nothing(self, here: Served) -> None:
+        assert [await self.ask(here, host) for host in ("evil.example", "localhost:1", "")] == [421, 200, 421]
+
+    async def test_the_proxys_name_is_the_consoles_alone(self, store: Store, clock: Clock) -> None:
+        config = console("  url: https://relay.example.com\n", TOKENS)
+        async with served(config, store, clock) as here:
+            assert await self.ask(here, "relay.example.com") == 200
+            assert await self.ask(here, "Relay.Example.com") == 200
+            assert await self.ask(here, "relay.example.com.evil.example") == 421
+            assert await self.ask(here, "relay.example.com", "/metrics") == 421
+
+
+class TestActing:
+    async def test_an_operator_with_the_pages_token_acts(self, here: Served, browser: Browser) -> None:
+        await browser.log_in()
+        csrf = await browser.csrf()
+
+        page = await browser.post("/console/act", {"csrf": csrf, "field": "kept"})
+        assert (page.status, page.text) == (200, "kept")
+        assert await acting(browser, {**SAME, "X-CSRF-Token": csrf}) == 200
+        assert await acting(browser, {"Origin": browser.base}, csrf=csrf) == 200
+        assert here.acted == ["guest of jana"] * 3
+
+    @pytest.mark.parametrize("csrf", ["", "0" * 36, "ä", "x" * 10_000])
+    async def test_a_form_without_its_token_does_nothing(self, here: Served, browser: Browser, csrf: str) -> None:
+        await browser.log_in()
+
+        page = await browser.post("/console/act", {"csrf": csrf})
+        assert page.status == 403
+        assert "older than your login" in page.text
+        assert here.acted == []
+
+    async def test_nor_with_the_token_of_another_session(self, here: Served, browser: Browser) -> None:
+        await browser.log_in()
+        before = await browser.csrf()
+        await browser.log_in()
+
+        assert await acting(browser, csrf=before) == 403
+        assert here.acted == []
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "none"},
+         {"Origin": "null"}, {"Origin": "https://evil.example"},
+         {"Sec-Fetch-Site": "cross-site", "Origin": "http://127.0.0.1"}],
+    )  # fmt: skip
+    async def test_nor_does_a_page_of_somebody_else(
+        self, here: Served, browser: Browser, headers: dict[str, str]
+    ) -> None:
+        await browser.log_in()
+
+        assert await acting(browser, headers, csrf=await browser.csrf()) == 403
+        assert here.acted == []
+
+    async def test_behind_a_proxy_that_calls_relay_otherwise_the_consoles_address_counts(
+        self, store: Store, clock: Clock
+    ) -> None:
+        config = console("  url: http://relay.example.com\n", TOKENS)
+        async with served(config, store, clock) as here, here.browser() as browser:
+            await browser.log_in()
+            assert await acting(browser, {"Origin": "http://relay.example.com"}, csrf=await browser.csrf()) == 200
+
+    async def test_a_viewer_looks_and_does_nothing(self, here: Served, browser: Browser) -> None:
+        await browser.log_in("viktor", VIEWER)
+        csrf = await browser.csrf()
+
+        page = await browser.post("/console/act", {"csrf": csrf})
+        assert page.status == 403
+        assert "This needs the role operator, and your role is viewer." in page.text
+        assert [(await browser.ask(method, "/console/act", headers={**SAME, "X-CSRF-Token": csrf})).status
+                for method in ("PUT", "DELETE", "PATCH", "OPTIONS")] == [403] * 4  # fmt: skip
+        assert here.acted == []
+
+    async def test_nobody_does_nothing(self, here: Served, browser: Browser) -> None:
+        page = await browser.post("/console/act", {"csrf": ""})
+
+        assert (page.status, page.location) == (303, "/console/login")
+        assert here.acted == []
+
+
+class TestPrograms:
+    @pytest.mark.parametrize("shown", [f"Bearer {TOKEN}", f"bearer  {TOKEN}"])
+    async def test_a_token_acts_without_a_session(self, here: Served, browser: Browser, shown: str) -> None:
+        looked = await browser.get("/api/v1/now", Authorization=shown)
+        acted = await browser.ask("POST", "/api/v1/act", headers={"Authorization": shown})
+
+        assert looked.text == "deploy operator token csrf="
+        assert (acted.status, here.acted) == (200, ["deploy"])
+
+    async def test_that_of_a_viewer_looks(self, here: Served, browser: Browser) -> None:
+        shown = {"Authorization": f"Bearer {LOOKER}"}
+        looked = await browser.ask("GET", "/api/v1/now", headers=shown)
+        acted = await browser.ask("POST", "/api/v1/act", headers=shown)
+
+        assert (looked.status, acted.status, here.acted) == (200, 403, [])
+        assert acted.headers["Content-Type"] == "application/problem+json"
+        assert "wallboard is viewer" in acted.text
+
+    @pytest.mark.parametrize(
+        "shown",
+        ["", "Bearer", "Bearer ", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer ä"],
+    )
+    async def test_any_other_is_told_what_is_wanted(self, browser: Browser, shown: str) -> None:
+        page = await browser.ask("GET", "/api/v1/now", headers={"Authorization": shown} if shown else {})
+
+        assert (page.status, page.headers["Content-Type"]) == (401, "application/problem+json")
+        assert page.headers["WWW-Authenticate"].startswith("Bearer ")
+        assert TOKEN not in page.text
+
+    async def test_a_wrong_token_is_not_made_good_by_a_session(self, browser: Browser) -> None:
+        await browser.log_in()
+
+        assert (await browser.get("/api/v1/now", Authorization="Bearer wrong")).status == 401
+
+    async def test_one_that_is_taken_out_is_out_at_once(self, here: Served, browser: Browser) -> None:
+        here.config = console(TOKENS.replace(TOKEN, TOKEN[::-1]))
+
+        assert (await browser.get("/api/v1/now", Authorization=f"Bearer {TOKEN}")).status == 401
+
+    async def test_a_page_asks_with_its_session_and_acts_with_its_token(self, here: Served, browser: Browser) -> None:
+        await browser.log_in()
+        csrf = {"X-CSRF-Token": await browser.csrf()}
+
+        assert (await browser.get("/api/v1/now")).text.startswith("guest of jana operator link")
+        refused = [await browser.ask("POST", "/api/v1/act", headers=headers) for headers in (SAME, csrf)]
+        assert [page.status for page in refused] == [403, 403]
+        assert (await browser.ask("POST", "/api/v1/act", headers={**SAME, **csrf})).status == 200
+        assert here.acted == ["guest of jana"]
+
+
+class TestHeaders:
+    async def test_every_page_has_them(self, browser: Browser) -> None:
+        await browser.log_in()
+        pages = [await browser.get(address) for address in (*ADDRESSES[2:5], "/console/login", "/console/nowhere")]
+        pages.append(await browser.post("/console/act"))
+
+        for page in pages:
+            policy = page.headers["Content-Security-Policy"]
+            for part in ("default-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"):
+                assert part in policy
+            assert "unsafe" not in policy
+            assert page.headers["X-Content-Type-Options"] == "nosniff"
+            assert page.headers["Referrer-Policy"] == "same-origin"
+            assert page.headers["Cache-Control"] == "no-store"
+            assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert page.headers["Server"] == "relay"
+
+    async def test_json_is_no_page(self, browser: Browser) -> None:
+        for headers, status in ({"Authorization": f"Bearer {TOKEN}"}, 200), ({}, 401):
+            answer = await browser.get("/api/v1/now", **headers)
+
+            assert answer.status == status
+            assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+    async def test_a_page_holds_nothing_that_they_forbid(self, browser: Browser) -> None:
+        for address in ("/console/login", "/console/enter/x"):
+            text = (await browser.get(address)).text
+            assert "<script" not in text
+            assert "style=" not in text
+            assert re.findall(r" on\w+=", text) == []
+
+    async def test_what_makes_the_login_look_right_is_for_everybody(self, browser: Browser) -> None:
+        page = await browser.get("/console/static/console.css")
+
+        assert (page.status, page.headers["Cache-Control"]) == (200, "max-age=60")
+        assert (await browser.post("/console/static/console.css")).status == 303
+
+
+async def test_a_store_that_is_away_is_a_page_and_a_problem(here: Served, browser: Browser) -> None:
+    await browser.log_in()
+    here.auth._sessions._sessions._redis = Store.open("unix:///nonexistent.sock", worker="w").redis
+    page, api = await browser.get("/console/now"), await browser.get("/api/v1/now")
+
+    assert (page.status, api.status) == (503, 503)
+    assert "does not answer" in page.text
+    assert page.headers["Retry-After"] == "5"
+    assert api.headers["Content-Type"] == "application/problem+json"
