@@ -44,7 +44,6 @@ from relay.opening import (
 )
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
-from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -221,7 +220,7 @@ class Relay:
         """What can wait until relay is ready: the first message must hold up no event."""
         console.auth.announce(self._front.operators_url)
         if self._delivers:
-            stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
+            stack.push_async_callback(cancelled, asyncio.create_task(self._coordinator.renderer().prepare()))
 
     def _notices(self) -> dict[str, str]:
         """What those who watch over relay should see besides how the store is."""

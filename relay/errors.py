@@ -79,13 +79,13 @@ class AmbiguousId(InvalidEvent):
         super().__init__("operation", message)
 
 
-class OutOfReach(InvalidEvent):
+class NotPermitted(InvalidEvent):
     """An event, but not one that its source may say (422)."""
 
     kind = "reach"
 
 
-class NotYetKnown(OutOfReach):
+class NotYetKnown(NotPermitted):
     """Of an operation, or a run of it, that no source has told of which may begin one (422). One may any moment."""
 
     kind = "early"

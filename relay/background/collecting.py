@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.errors import StoreUnavailable
 from relay.receiving.refusals import Refusals
 from relay.store import Store
@@ -40,7 +40,7 @@ class Collecting:
         except StoreUnavailable:
             return  # others say so; it is counted on
         except Exception as error:  # noqa: BLE001 - figures for people must end nothing
-            log.warning("figures.failed", error=f"{type(error).__name__} at {own_line(error)}")
+            log.warning("figures.failed", error=f"{type(error).__name__} at {relay_line(error)}")
 
     async def aclose(self) -> None:
         """Write the last of it."""

@@ -85,7 +85,7 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:box:<id>               hash    a bundle: kind (digest, quiet, silence, overflow, backlog, cause, requested),
                                            from, to, passes, sealed, held, refreshed, to:* (addresses
                                            of one reader), was:* (the digests before); the id is its delivery's
-    {relay}:entries:<id>           hash    operation → its newest state in a few words (JSON, relay/domain/summaries.py)
+    {relay}:entries:<id>           hash    operation → its newest state in a few words (domain/digest_entries.py)
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)
     {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
