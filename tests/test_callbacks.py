@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
-from relay.errors import NotYetKnown, OutOfReach
+from relay.errors import NotPermitted, NotYetKnown
 from relay.ingest import Ingest
 from relay.operating.quarantine import take
 from tests.support.events import body, seed
@@ -130,7 +130,7 @@ async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_
     with pytest.raises(NotYetKnown):
         await replay(kept["operation.progress"])
     await begun(on_stage)
-    with pytest.raises(OutOfReach):
+    with pytest.raises(NotPermitted):
         await replay(kept["operation.completed"])
 
     assert (await replay(kept["operation.progress"])).status == "accepted"  # of 2024

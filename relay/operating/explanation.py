@@ -11,7 +11,7 @@ from relay.configfile.units import spoken
 from relay.configfile.validation import suggest
 from relay.domain.causes import error_of, signature
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
-from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
@@ -21,7 +21,7 @@ from relay.policy.matching import Trace
 from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
-from relay.receiving.reach import reaches
+from relay.receiving.permissions import source_permissions
 
 
 class Hold(NamedTuple):
@@ -85,15 +85,15 @@ def explanation_of(
 
 
 def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
-    """Explain a body from this source. NotJson, InvalidEvent or OutOfReach if it is no event."""
+    """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
     document = decode(body)
-    sender, reach = config.sources[source], reaches(config.sources)[source]
+    sender, permissions = config.sources[source], source_permissions(config.sources)[source]
     how: dict[str, Any] = {"source": source, "received_at": now, "default_event": sender.event,
                            "platform": sender.platform}  # fmt: skip
     whole = parse(document, **how)
-    event = reach.read(document, **how) if reach else whole
-    ignored = unheard(whole, SILENT.format(source)) if reach and not reach.recipients else ()
-    return explanation_of(event, config, channels, ignored=ignored, limits=reach.limits if reach else ())
+    event = permissions.read(document, **how) if permissions else whole
+    ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
+    return explanation_of(event, config, channels, ignored=ignored, limits=permissions.limits if permissions else ())
 
 
 def source_named(config: Config, name: str | None) -> str:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import build_digest
 from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates
-from relay.domain.summaries import build_digest, summarize
 from relay.rendering import Renderer, RenderOptions
 from relay.rendering.texts import ZERO_WIDTH_SPACE, unlinked
 from tests.support import digests, samples

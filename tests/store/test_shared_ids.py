@@ -11,14 +11,14 @@ from relay.channels import CHANNELS
 from relay.channels.email.messages import Mailbox, compose
 from relay.config import Config, parse_config
 from relay.domain import tokens
+from relay.domain.button_actions import Person
 from relay.domain.deliveries import Accepted, Delivery, Notification
+from relay.domain.digests import build_digest
 from relay.domain.events import Event
 from relay.domain.facts import audience_of
 from relay.domain.jobs import job_of
 from relay.domain.parsing import parse
-from relay.domain.presses import Person
 from relay.domain.spaces import Space
-from relay.domain.summaries import build_digest
 from relay.ingest import Ingest
 from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for
 from relay.policy.watchdog import Watchdog, decide, event_of

@@ -13,7 +13,7 @@ from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.rules import nearest
 from relay.console.words import NO_PAGE, said
-from relay.domain.reach import LIMIT
+from relay.domain.permissions import LIMIT
 from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson, RelayError, StoreUnavailable
 from relay.operating.entries import quarantined_named
 from relay.operating.explanation import explanation_of
@@ -190,7 +190,7 @@ async def quarantined(desk: Desk, question: QuarantinedQuestion) -> QuarantinedB
 async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
     kept = await _named(desk, question.id)
     try:
-        event, reach = event_of(kept, desk.config(), desk.clock())
+        event, permissions = event_of(kept, desk.config(), desk.clock())
         explained = explanation_of(event, desk.config(), desk.kinds, say=lambda hold: phrase(hold.of, **hold.values))
     except (NotJson, AmbiguousId, InvalidEvent, HandlingFailed) as error:
         return _trial(kept, refused=str(error))
@@ -199,7 +199,7 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
         kept,
         rules=rules,
         more_rules=len(explained["rules"]) - len(rules),
-        limits=[phrase(LIMIT, source=reach.source)] if reach and reach.limits else [],
+        limits=[phrase(LIMIT, source=permissions.source)] if permissions and permissions.limits else [],
         **{name: explained[name] for name in ("event", "destinations")},
     )
 

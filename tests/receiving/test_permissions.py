@@ -10,7 +10,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import NoRoom, NotYetKnown
 from relay.receiving.early import Early
-from relay.receiving.reach import reaches, warnings
+from relay.receiving.permissions import source_permissions, warnings
 from relay.receiving.sources import Source
 from tests.support.events import body
 from tests.support.front import TOKEN, Front, assert_problem, count, receiving, signed
@@ -25,7 +25,7 @@ def sources(**settings: dict[str, Any]) -> dict[str, Source]:
 
 class TestDefaults:
     def test_whoever_signs_or_may_send_without_may_say_everything(self) -> None:
-        assert reaches(sources(ops=signed(), github=signed("github"), open=OPEN)) == {
+        assert source_permissions(sources(ops=signed(), github=signed("github"), open=OPEN)) == {
             "ops": None, "github": None, "open": None
         }  # fmt: skip
 
@@ -42,11 +42,11 @@ class TestDefaults:
     def test_a_callback_says_its_own_event_of_what_is_known_and_names_nobody(
         self, event: str, events: set[str]
     ) -> None:
-        reach = reaches(sources(ops=signed(), callback={**CALLBACK, "event": event}))["callback"]
+        permissions = source_permissions(sources(ops=signed(), callback={**CALLBACK, "event": event}))["callback"]
 
-        assert reach is not None
-        assert reach.events == events
-        assert (reach.recipients, reach.begins) == (False, False)
+        assert permissions is not None
+        assert permissions.events == events
+        assert (permissions.recipients, permissions.begins) == (False, False)
 
     @pytest.mark.parametrize(
         "others",
@@ -58,16 +58,20 @@ class TestDefaults:
         ],
     )
     def test_tokens_alone_begin_operations_themselves(self, others: dict[str, Any]) -> None:
-        reach = reaches(sources(callback={**CALLBACK, "event": "operation.progress"}, **others))["callback"]
+        permissions = source_permissions(sources(callback={**CALLBACK, "event": "operation.progress"}, **others))[
+            "callback"
+        ]
 
-        assert reach is not None
-        assert reach.begins
+        assert permissions is not None
+        assert permissions.begins
 
     def test_what_is_configured_goes_before(self) -> None:
         trusted = {"events": ["operation.*", "audit"], "may_name_recipients": True, "may_begin_operations": True}
-        reach_of = reaches(sources(ops=signed(events="batch.*", tenants="acme"), callback={**CALLBACK, **trusted}))
+        by_source = source_permissions(
+            sources(ops=signed(events="batch.*", tenants="acme"), callback={**CALLBACK, **trusted})
+        )
 
-        ops, callback = reach_of["ops"], reach_of["callback"]
+        ops, callback = by_source["ops"], by_source["callback"]
         assert ops is not None
         assert callback is not None
         assert "batch.completed" in (ops.events or ())
@@ -191,7 +195,7 @@ class TestEarly:
     async def test_a_callback_that_overtakes_the_start_of_its_run_hears_of_nothing(self) -> None:
         tries = iter([NotYetKnown("operation.operationId", "x"), None])
 
-        async def ingest(_event: Event, **_reach: object) -> Accepted:
+        async def ingest(_event: Event, **_permissions: object) -> Accepted:
             if refusal := next(tries):
                 raise refusal
             return Accepted("accepted", deliveries=2)
@@ -227,7 +231,7 @@ class TestEarly:
         assert tried == 2 * 3 + 3
 
     async def test_who_is_asked_to_come_again_is_not_set_aside(self) -> None:
-        async def ingest(_event: Event, **_reach: object) -> Accepted:
+        async def ingest(_event: Event, **_permissions: object) -> Accepted:
             raise NoRoom("x")
 
         async with receiving(sources=LIMITED, ingest=ingest) as front:

@@ -1,11 +1,11 @@
-"""Who presses a button: as the press says, and as the person they turn out to be."""
+"""People who press buttons: the ids in the signed press, and the person found by them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Presser:
-    """Who pressed and where, as it was signed: ids alone."""
+    """Ids of the person, the workspace and the app, as signed."""
 
     user: str
     teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
@@ -14,7 +14,7 @@ class Presser:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may. `name` is for people to read, and decides nothing."""
+    """Person who may press. `name` is for people to read, and decides nothing."""
 
     id: str
     name: str

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from relay.configfile.document import KeyPath
-from relay.domain.event_patterns import known_events
-from relay.domain.reach import Reach
+from relay.domain.event_names import known_events
+from relay.domain.permissions import Permissions
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
@@ -25,20 +25,20 @@ UNNAMED = (
 )
 
 
-def reaches(sources: Mapping[str, Source]) -> dict[str, Reach | None]:
+def source_permissions(sources: Mapping[str, Source]) -> dict[str, Permissions | None]:
     """By source; None for one that may say everything."""
     signed = {source.platform for source in sources.values() if _begins_by_itself(source)}
-    return {name: _reach(name, source, signed=source.platform in signed) for name, source in sources.items()}
+    return {name: _permissions(name, source, signed=source.platform in signed) for name, source in sources.items()}
 
 
 def _begins_by_itself(source: Source) -> bool:
     return source.signature.scheme not in UNSIGNED and source.may_begin_operations is not False
 
 
-def _reach(name: str, source: Source, *, signed: bool) -> Reach | None:
+def _permissions(name: str, source: Source, *, signed: bool) -> Permissions | None:
     token = source.signature.scheme == "token"
     begins, recipients = source.may_begin_operations, source.may_name_recipients
-    reach = Reach(
+    permissions = Permissions(
         name,
         _events(source, token=token),
         frozenset(source.tenants),
@@ -46,7 +46,7 @@ def _reach(name: str, source: Source, *, signed: bool) -> Reach | None:
         recipients=not token if recipients is None else recipients,
         begins=not (token and signed) if begins is None else begins,
     )
-    return None if reach == Reach(name) else reach
+    return None if permissions == Permissions(name) else permissions
 
 
 def _events(source: Source, *, token: bool) -> frozenset[str] | None:
@@ -58,7 +58,11 @@ def _events(source: Source, *, token: bool) -> frozenset[str] | None:
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
     """What a reach leaves open, or makes impossible, and what has no effect."""
     signed = {source.platform for source in sources.values() if _begins_by_itself(source)}
-    beginning = {sources[name].platform for name, reach in reaches(sources).items() if reach is None or reach.begins}
+    beginning = {
+        sources[name].platform
+        for name, permissions in source_permissions(sources).items()
+        if permissions is None or permissions.begins
+    }
     unnamed = [name for name, source in sources.items() if not source.platform]
     if 0 < len(unnamed) < len(sources):
         yield ("sources", unnamed[0]), UNNAMED

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.borrowing import borrowed, without_recipients
+from relay.domain.redaction import redacted, without_recipients
 from tests.support.events import body, seed
 
 
@@ -18,7 +18,7 @@ def test_recipients_are_left_out_wherever_they_stand() -> None:
 def test_how_far_it_is_and_what_became_of_it_is_left() -> None:
     document = body(percentage=67)
 
-    left = borrowed(document, about_batch=False)
+    left = redacted(document, about_batch=False)
 
     gone = {"operationType", "operationName", "priority"}
     assert left["operation"] == {key: value for key, value in document["operation"].items() if key not in gone}
@@ -35,7 +35,7 @@ def test_how_far_it_is_and_what_became_of_it_is_left() -> None:
     ],
 )
 def test_addresses_are_left_out_of_a_text(text: str, left: str) -> None:
-    assert borrowed({"error": {"message": text}}, about_batch=False) == {"error": {"message": left}}
+    assert redacted({"error": {"message": text}}, about_batch=False) == {"error": {"message": left}}
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,19 @@ def test_addresses_are_left_out_of_a_text(text: str, left: str) -> None:
     ],
 )
 def test_a_field_that_is_an_address_is_left_out(error: dict[str, Any], left: dict[str, Any]) -> None:
-    assert borrowed({"error": error}, about_batch=False) == {"error": left}
+    assert redacted({"error": error}, about_batch=False) == {"error": left}
 
 
 def test_nobody_is_called_because_of_it_and_nobody_spared() -> None:
     fields = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy", "cancelledBy")
     document = {"operation": dict.fromkeys(fields, "U024BE7LH"), "cancellation": {"cancelledBy": "U024BE7LH"}}
 
-    assert borrowed(document, about_batch=False) == {"operation": {}, "cancellation": {}}
+    assert redacted(document, about_batch=False) == {"operation": {}, "cancellation": {}}
 
 
 def test_what_there_is_to_fetch_is_left_whole_to_the_report_that_may_say_it() -> None:
-    left = borrowed(seed("operation-results.response"), about_batch=False)
-    cancelled = borrowed(seed("cancel-operation.response"), about_batch=False)
+    left = redacted(seed("operation-results.response"), about_batch=False)
+    cancelled = redacted(seed("cancel-operation.response"), about_batch=False)
 
     assert "artifacts" not in left
     assert "partialResults" not in cancelled
@@ -70,7 +70,7 @@ def test_what_there_is_to_fetch_is_left_whole_to_the_report_that_may_say_it() ->
 def test_a_batch_is_named_by_its_callbacks_for_no_webhook_tells_of_it() -> None:
     batch = seed("submit-batch.response")
 
-    left = borrowed(batch, about_batch=True)
+    left = redacted(batch, about_batch=True)
 
     assert left["batchName"] == batch["batchName"]
     assert [row["operationKey"] for row in left["operations"]] == [row["operationKey"] for row in batch["operations"]]
@@ -81,4 +81,4 @@ def test_a_batch_is_named_by_its_callbacks_for_no_webhook_tells_of_it() -> None:
 def test_the_time_grows_with_the_length_alone(text: str) -> None:
     document = {"error": {"message": text * (1_000_000 // len(text)) + "/"}}
 
-    assert borrowed(document, about_batch=False) is not document
+    assert redacted(document, about_batch=False) is not document
