@@ -4,18 +4,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from relay.domain.deliveries import Accepted, Receipt
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one, counts, send
-from tests.support.targets import mail, room, team
+from tests.support.queue import accept, claim, claim_one, counts
+from tests.support.targets import mail, room
 
 
 class TestFaults:
@@ -29,15 +26,6 @@ class TestFaults:
         answers = await asyncio.gather(nonsense, store.complete(healthy, Receipt("ok")))
 
         assert answers == [False, True]
-
-    async def test_what_could_not_be_settled_is_found_again(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.completed(), to=room())
-        delivery = await claim_one(store)
-        await store.mark_sending(delivery)
-        await store._settling.settle("nonsense", delivery)
-        clock.advance(store.lease + 1)
-
-        assert (await claim_one(store)).id == delivery.id
 
     async def test_limits_that_are_damaged_cost_no_other_delivery_its_turn(self, store: Store) -> None:
         await accept(store, events.completed(operationId="op-1"), to=room())
@@ -58,13 +46,6 @@ class TestFaults:
 
         assert (await claim_one(store)).id == delivery.id
 
-    async def test_half_a_surrogate_pair_in_an_error_is_no_poison(self, store: Store) -> None:
-        await accept(store, events.completed(), to=room())
-        delivery = await claim_one(store)
-        await store.mark_sending(delivery)
-
-        assert await store.dead_letter(delivery, "rejected", "bad \ud800 text")
-
     async def test_half_a_surrogate_pair_in_one_event_is_no_poison_for_those_that_travel_with_it(
         self, store: Store
     ) -> None:
@@ -78,16 +59,6 @@ class TestFaults:
         assert isinstance(answers[0], HandlingFailed)
         assert [answer.status for answer in answers[1:] if isinstance(answer, Accepted)] == ["accepted"] * 4
 
-    async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
-        event = events.completed()
-        name = "{relay}:log:" + operation(event.subject)
-        await store.redis.set(name, "not a list")
-        with pytest.raises(HandlingFailed):
-            await store.accept(event, [room()])
-        await store.redis.delete(name)
-
-        assert (await store.accept(event, [room()])).status == "accepted"
-
     async def test_a_lost_claim_is_given_again_whatever_the_other_channel_did(
         self, open_store: Callable[..., Store]
     ) -> None:
@@ -97,13 +68,6 @@ class TestFaults:
         await claim(one, "email")
 
         assert (await claim_one(one)).id == lost.id
-
-    async def test_more_thin_events_than_connections_find_their_facts(self, store: Store) -> None:
-        await store.accept(events.started(), [])
-
-        found = await asyncio.gather(*(store.known(events.started().subject) for _ in range(300)))
-
-        assert all(facts["priority"] == "High" for facts in found)
 
 
 async def test_what_relay_cannot_read_waits_for_another_release_and_is_then_a_dead_letter_that_says_so(
@@ -132,19 +96,6 @@ class TestDeadLetters:
         await store.dead_letter(delivery, "rejected", "550 5.1.1 no such user")
         return delivery.id
 
-    async def test_a_dead_letter_keeps_its_reason_and_its_event(self, store: Store) -> None:
-        name = await self.bury(store)
-
-        letter = await Admin(store).dead_letter(name)
-
-        assert letter is not None
-        assert (letter.reason, letter.error, letter.address) == (
-            "rejected",
-            "550 5.1.1 no such user",
-            "analyst@example.com",
-        )
-        assert "SOURCE_TIMEOUT" in letter.body
-
     async def test_replaying_starts_afresh_and_only_once(self, store: Store) -> None:
         name = await self.bury(store)
 
@@ -161,50 +112,3 @@ class TestDeadLetters:
         assert await Admin(store).dead() == []
         assert await store.redis.keys("{relay}:event:*") + await store.redis.keys("{relay}:delivery:*") == []
         assert (await counts(store))["dropped"] == 1
-
-
-class TestMemory:
-    async def test_delivered_events_leave_only_what_is_known_of_the_operation(self, store: Store) -> None:
-        await store.accept(events.completed(), [mail(), room()])
-        await send(store)
-        await send(store, "email")
-
-        left = {key.decode().split(":")[1] for key in await store.redis.keys("*")}
-
-        # `over` is one set of names, by which the documents go later; the record has a row of each end.
-        assert left <= {
-            "histories",
-            "history",
-            "operations",
-            "ledger",
-            "operation",
-            "log",
-            "seen",
-            "schema",
-            "partitions",
-            "rate",
-            "claimed",
-            "thread",
-            "channels",
-            "over",
-            "job",
-            "jobs",
-            "state",
-        }
-
-    async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
-        await store.accept(events.completed(), [mail(), team()])
-        await send(store)
-        await send(store, "email")
-        forever = {
-            "ledger",
-            "schema",
-            "partitions",
-            "channels",
-            "job",
-            "jobs",
-        }  # of jobs there are so many (test_jobs.py)
-
-        lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
-
-        assert {key.decode().split(":")[1] for key in lasting} <= forever

@@ -5,7 +5,7 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
-from relay.store.refusals import DAYS, ROWS, Refusals
+from relay.store.refusals import ROWS, Refusals
 from tests.support.clock import Clock
 
 DAY = 86_400
@@ -33,18 +33,6 @@ async def test_what_several_processes_refused_is_added_up(store: Store, clock: C
     assert (wrong.first, wrong.last) == (clock() - 10, clock() - 5)
 
 
-async def test_days_are_added_up(store: Store, clock: Clock) -> None:
-    collected, refusals = Collected(clock), Refusals(store.redis)
-    for _ in range(3):
-        refuse(collected, "platform", "rate_limited")
-        await refusals.write(collected)
-        clock.advance(DAY)
-
-    assert [(row.count, row.last - row.first) for row in await refusals.totals(clock(), days=4)] == [(3, 2 * DAY)]
-    assert [row.count for row in await refusals.totals(clock(), days=2)] == [1]
-    assert await refusals.totals(clock(), days=1) == []
-
-
 async def test_the_newest_few_are_kept(store: Store, clock: Clock) -> None:
     collected, refusals = Collected(clock), Refusals(store.redis)
     for number in range(2 * ROWS):
@@ -61,17 +49,6 @@ async def test_the_newest_few_are_kept(store: Store, clock: Clock) -> None:
     assert before.quarantined == f"q-{2 * ROWS - 1}"
     assert await store.redis.xlen("{relay}:refusals:platform invalid") < 1.3 * ROWS
     assert await refusals.recent("platform", "not_json") == []
-
-
-async def test_all_of_it_is_forgotten(store: Store, clock: Clock) -> None:
-    collected = Collected(clock)
-    refuse(collected, "platform", "invalid")
-    await Refusals(store.redis).write(collected)
-
-    keys = await store.redis.keys("{relay}:refus*")
-
-    assert len(keys) == 2
-    assert all([0 < await store.redis.ttl(key) <= (DAYS + 1) * DAY for key in keys])
 
 
 async def test_a_redis_that_is_away_loses_none(store: Store, clock: Clock) -> None:
