@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from relay.cli import main
 from relay.sandbox.api.routes import ROUTES
 from relay.sandbox.schema.requests import Play
-from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
@@ -70,14 +69,3 @@ def test_every_address_is_named() -> None:
     plain = {re.sub(r"{\w+}", "{id}", route.path) for route in ROUTES}
     found = set(re.findall(r"(/[\w{}/]*)`", rows[1]))
     assert {path for path in plain if not path.endswith("/resume")} | {"/resume"} == found
-
-
-def test_the_durations_and_chances_are_those_of_the_scenarios() -> None:
-    minutes = {kind: f"{sum(each for _, each in phases)}" for kind, phases in PHASES.items()}
-    said = re.findall(r"`(\w+)`\s(?:takes\s)?(\d+)(?:\sminutes)?\sin\s(four|three)", PAGE)
-    assert {kind: (taken, count) for kind, taken, count in said} == {
-        kind: (taken, {4: "four", 3: "three"}[len(PHASES[kind])]) for kind, taken in minutes.items()
-    }
-    assert (len(OTHER), sum(each for _, each in OTHER)) == (3, 10)
-    assert "(80, 12, 4 and 4 of a hundred)" in PAGE
-    assert list(CHANCES.values()) == [80, 12, 4, 4]
