@@ -322,7 +322,7 @@ class TestLosingAPrimary:
                 await group.replaced(primary, key_slot(keys.prefix(0, partitions).encode()))
                 await using.more(100)
                 await using.end()
-                forgotten = [name for name in using.acknowledged if not await using.store.known(name)]
+                forgotten = await using.forgotten()
                 ledger = await Admin(using.store).ledger()
         print(f"{partitions} partitions, primary killed: {using}")
 

@@ -1,24 +1,19 @@
 """Sentinels that name the primary: connecting by them, and what two kinds of failover cost, with real servers."""
 
-import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.config import parse_config
 from relay.errors import StoreUnavailable
-from relay.health import Health
-from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.client import Promise
 from relay.store.sentinel import parse
 from tests.support import events
 from tests.support.certificates import make_certificate
+from tests.support.load import Load, load
 from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import send
@@ -29,11 +24,6 @@ from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
 DIVIDED = 3  # votes that nobody wins, one after the other
-CONFIG = """
-redis: {url: "%s", durability: replicated}
-sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-rules: []
-"""
 
 
 def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_the_primary() -> None:
@@ -50,61 +40,11 @@ async def group() -> AsyncIterator[Watched]:
         yield group
 
 
-@dataclass
-class Used:
-    """A store that is watched over as in relay, and used all the time."""
-
-    store: Store
-    health: Health
-    acknowledged: list[str] = field(default_factory=list)
-    refusals: set[str] = field(default_factory=set)
-    longest: float = 0.0  # seconds from one accepted event to the next
-    _last: float = 0.0
-    _stop: bool = False
-
-    async def more(self, events_: int) -> None:
-        goal = len(self.acknowledged) + events_
-        await until(lambda: len(self.acknowledged) >= goal)
-
-    async def accept(self, sender: int) -> None:
-        number = 0
-        while not self._stop:
-            number += 1
-            name = f"op-{sender}-{number}"
-            try:
-                refusal = await self.health.obstacle()
-                if not refusal:
-                    await self.store.accept(events.completed(operationId=name), [room()])
-            except StoreUnavailable as error:
-                refusal = str(error)
-            if refusal:
-                self.refusals.add(refusal)
-                await asyncio.sleep(0.02)  # a sender's own back-off
-                continue
-            now = time.monotonic()
-            self.longest = max(self.longest, now - (self._last or now))
-            self._last = now
-            self.acknowledged.append(name)
-            await asyncio.sleep(0.005)  # the pace of the load, not a wait for something
-
-    async def missing(self) -> list[str]:
-        """Stops the senders; what was acknowledged, and is not known any more."""
-        self._stop = True
-        return [name for name in self.acknowledged if not await self.store.known(name)]
-
-
 @pytest.fixture
-async def used(group: Watched) -> AsyncIterator[Used]:
-    config = parse_config(CONFIG % group.url, env={}, channels={})
-    store = Store.open(group.url, worker="w")
-    used = Used(store, Health(store, lambda: config, clock=time.time))
-    await used.health.prepare()
-    tasks = [asyncio.create_task(used.health.watch()), *(asyncio.create_task(used.accept(n)) for n in range(4))]
-    yield used
-    used._stop = True
-    await cancelled(tasks[0])
-    await asyncio.gather(*tasks[1:])
-    await store.aclose()
+async def used(group: Watched) -> AsyncIterator[Load]:
+    """A store that is watched over as in relay, and used all the time."""
+    async with load(group.url) as using:
+        yield using
 
 
 @pytest.mark.slow
@@ -191,25 +131,27 @@ async def refused(url: str) -> str:
 class TestFailingOver:
     @pytest.mark.soak
     @pytest.mark.timeout(120)
-    async def test_a_planned_one_loses_nothing_that_was_acknowledged(self, group: Watched, used: Used) -> None:
+    async def test_a_planned_one_loses_nothing_that_was_acknowledged(self, group: Watched, used: Load) -> None:
         """While the primary still takes writes, and a replica that is not promoted confirms them."""
         with capture_logs() as lines:
             await used.more(50)
             await group.fail_over()
             await used.more(50)
 
-        assert await used.missing() == []
+        await used.end()
+        assert await used.forgotten() == []
         # Senders hear of it, unless all of them wait for the replicas meanwhile; who reads the log does in any case.
         assert "a failover is under way" in used.refusals | {line.get("reason", "") for line in lines}
 
     @pytest.mark.timeout(120)
-    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Used) -> None:
+    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Load) -> None:
         await used.more(50)
         before = await group.kill_primary()
         await group.replaced(before)
         await used.more(50)
 
-        assert await used.missing() == []
+        await used.end()
+        assert await used.forgotten() == []
         # They call it down, and agree on who replaces it; if they are divided, they try again. Then relay looks.
         assert used.longest < patience((DOWN_AFTER + DIVIDED * 2 * FAILOVER_TIMEOUT) / 1000 + 5)
 
