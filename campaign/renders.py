@@ -11,7 +11,7 @@ from campaign.configuration import BASE_URL, LINK_HOST, PUBLIC_URL
 from campaign.payloads import poisoned
 from campaign.report import Report
 from relay.channels.email.messages import Mailbox, compose
-from relay.domain.deliveries import Notification, labels_of
+from relay.domain.deliveries import Notification
 from relay.domain.events import Event
 from relay.domain.links import LinkHosts, LinkTemplates
 from relay.domain.strict_json import decode
@@ -99,5 +99,5 @@ def _notification(event: Event, content: dict[str, Any]) -> Notification:
     return Notification(
         delivery="01HX", destination="team", address="reader@example.com", kind="each", content=content,
         subject=event.subject, event=event.name, created_at=event.received_at, unsubscribe=UNSUBSCRIBE,
-        space=event.space(event.subject), labels=labels_of(event),
+        space=event.space(event.subject), labels=event.labels,
     )  # fmt: skip

@@ -5,8 +5,8 @@ began: old channels are closed when relay stops.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,9 @@ MARGIN = 10 * 86_400.0  # seconds more, for what ends late
 CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good order
 
 
-def build_renderer(config: Config) -> IsolatedRenderer:
-    """The user's templates before the built-in ones. TemplateError names file and line."""
+def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
+    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. TemplateError names file and
+    line."""
     own = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
@@ -37,7 +38,7 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     options = RenderOptions(
         platform.base_url, quick_pct=quick_pct, hosts=platform.hosts, links=platform.link_templates, brand=brand
     )
-    return IsolatedRenderer([*own, resource_dir("templates")], options)
+    return IsolatedRenderer([*own, resource_dir("templates")], options, data_dir=data_dir)
 
 
 def build_sealer(config: Config) -> Sealer | None:
@@ -54,11 +55,18 @@ def build_channels(config: Config) -> dict[str, Channel]:
 
 @dataclass(frozen=True)
 class Reload:
-    """One reading of the configuration while relay runs, with the digests of the files."""
+    """One reading of the configuration while relay runs, with the digests of the files.
+
+    refusal        why nothing changed, '' if it was taken
+    needs_restart  keys that stay as they were until relay starts again
+    by             who asked for it, and how; empty for a signal
+    """
 
     before: str
     after: str
-    accepted: bool
+    refusal: str = ""
+    needs_restart: Sequence[str] = ()
+    by: Mapping[str, str] = field(default_factory=dict)
 
 
 class Coordinator:
@@ -77,7 +85,7 @@ class Coordinator:
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
         self._started = self._config  # whose NEEDS_RESTART are in use
-        self._renderer = build_renderer(self._config)
+        self._renderer = build_renderer(self._config, self._config.data_dir)
         self.channels: Final[dict[str, Channel]] = {}
 
     def config(self) -> Config:
@@ -99,18 +107,21 @@ class Coordinator:
         """Call this after each reload that was not refused."""
         self._subscribers.append(subscriber)
 
-    def reload(self) -> None:
+    def reload(self, **by: str) -> Reload:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
+        before = self._config.digest
         try:
             fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
             self._refuse_new_channels(fresh)
-            renderer = build_renderer(fresh)
+            renderer = build_renderer(fresh, fresh.data_dir)
         except (ConfigError, TemplateError) as error:
             log.error("config.refused", reason=str(error))
-            self.record(Reload(self._config.digest, digest_of(self._path), accepted=False))
-            return
-        self.record(Reload(self._config.digest, fresh.digest, accepted=True))
-        for key in self._needing_restart(fresh):
+            refused = Reload(before, digest_of(self._path), str(error), by=by)
+            self.record(refused)
+            return refused
+        taken = Reload(before, fresh.digest, needs_restart=self._needing_restart(fresh), by=by)
+        self.record(taken)
+        for key in taken.needs_restart:
             log.warning("config.needs_restart", key=key)
         for name, settings in fresh.channels.items():
             if settings != self._config.channels.get(name):
@@ -121,6 +132,7 @@ class Coordinator:
         for subscriber in self._subscribers:
             subscriber()
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
+        return taken
 
     def template_faults(self) -> dict[str, str]:
         """Which of the user's templates are not in use because they failed, for those who watch over relay."""
@@ -130,7 +142,7 @@ class Coordinator:
         }
 
     async def aclose(self) -> None:
-        """Close the channels' connections and the renderers' processes."""
+        """Close the channels' connections and the renderers."""
         closing = {asyncio.create_task(channel.aclose()) for channel in (*self.channels.values(), *self._retired)}
         closing |= {asyncio.create_task(self._renderer.aclose()), *self._closing}
         _, late = await asyncio.wait(closing, timeout=CLOSING_TIME)

@@ -79,13 +79,13 @@ class AmbiguousId(InvalidEvent):
         super().__init__("operation", message)
 
 
-class OutOfReach(InvalidEvent):
+class NotPermitted(InvalidEvent):
     """An event, but not one that its source may say (422)."""
 
     kind = "reach"
 
 
-class NotYetKnown(OutOfReach):
+class NotYetKnown(NotPermitted):
     """Of an operation, or a run of it, that no source has told of which may begin one (422). One may any moment."""
 
     kind = "early"
@@ -110,14 +110,7 @@ class HandlingFailed(RelayError):
 
 
 class InvalidSignature(RelayError):
-    """The signature is missing, wrong or too old. The message is for our log, never for the sender (401).
-
-    `kind` says which of the three.
-    """
-
-    def __init__(self, message: str, kind: Literal["missing", "wrong", "old"] = "wrong") -> None:
-        self.kind = kind
-        super().__init__(message)
+    """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
 
 
 class StoreUnavailable(RelayError):

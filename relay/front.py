@@ -1,10 +1,10 @@
 """What relay shows: the receiver and the console, each on its listener."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
 
-from relay.background.collecting import Collecting
 from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.desk import Desk
@@ -46,9 +46,7 @@ class Front:
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
 
-    def receiver(
-        self, ingest: IngestEvent, health: Health, outage: Outage, collecting: Collecting, tracing: Tracing | None
-    ) -> Receiver:
+    def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Tracing | None) -> Receiver:
         """What takes events. Sources and certificates are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(
@@ -60,7 +58,6 @@ class Front:
             max_body=server.max_body,
             public_url=server.public_url,
             outage=outage,
-            refusals=collecting.refusals,
             tracing=tracing,
         )
 
@@ -72,21 +69,31 @@ class Front:
         return receiver
 
     def console(
-        self, health: Health, ingest: IngestEvent, audit: AuditTrail, store: Store, silences: SilenceWatch
+        self,
+        receiver: Receiver,
+        health: Health,
+        ingest: IngestEvent,
+        audit: AuditTrail,
+        *,
+        store: Store,
+        silences: SilenceWatch,
     ) -> OpenConsole:
-        """What operators look at; it wants to be closed."""
+        """Return what operators look at, and what commands ask; it wants to be closed."""
         coordinator = self._coordinator
         desk = Desk(
             store=store,
             admin=health.admin,
             config=coordinator.config,
             renderer=coordinator.renderer,
-            readiness=health.readiness,
+            readiness=receiver.probes.readiness,
             ingest=ingest,
             audit=audit,
             kinds=CHANNELS,
             channels=coordinator.channels,
             refresh_silences=silences.look,
+            reload=coordinator.reload,
+            operators_url=lambda: self.operators_url,
+            own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
             clock=self._clock,
         )
         return OpenConsole(desk, coordinator.config().server.admin)
@@ -108,14 +115,15 @@ class Front:
             reuse_port=server.reuse_port,
         )
         self.addresses, self.admin_addresses = addresses(listeners.world), addresses(listeners.operators)
+        await console.commands.open(self._coordinator.config().data_dir)
         return listeners
 
     @property
     def operators_url(self) -> str:
         """Where their listener is, for whoever starts relay by hand."""
         host, port = self.admin_addresses[0]
-        scheme = "https" if self._coordinator.config().server.admin.tls else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
+        return _url((named, port), self._coordinator.config().server.admin.tls)
 
     def _guard(self) -> Guard:
         """What strangers may take of this process."""
@@ -128,3 +136,8 @@ class Front:
 
     def _sources(self) -> Mapping[str, Source]:
         return self._coordinator.config().sources if self._receives else {}
+
+
+def _url(address: tuple[str, int], tls: object) -> str:
+    host, port = address
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"

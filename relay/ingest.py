@@ -13,13 +13,12 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.domain.completion import completed
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, fill, number_member, says_all
+from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, states_all
 from relay.domain.faults import handling
 from relay.domain.jobs import named
-from relay.domain.reach import Reach, listed_members
+from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
 from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
@@ -41,7 +40,7 @@ class IngestEvent(Protocol):
     """`Ingest.ingest`, or what stands in front of it."""
 
     async def __call__(
-        self, event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
     ) -> Accepted: ...
 
 
@@ -49,11 +48,11 @@ def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> Inge
     """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
 
     async def admitted(
-        event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+        event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
     ) -> Accepted:
         if reason := await obstacle():
             raise StoreUnavailable(reason)
-        return await ingest(event, targets, reach=reach)
+        return await ingest(event, targets, permissions=permissions)
 
     return admitted
 
@@ -87,30 +86,34 @@ class Ingest:
         self._ids: dict[tuple[str, str], str] = {}  # source and sender's id → the operation that had it last
 
     async def ingest(
-        self, event: Event, targets: Sequence[Target] | None = None, *, reach: Reach | None = None
+        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
     ) -> Accepted:
         """Make the event durable with everyone who should hear of it: these `targets`, or those that the rules name.
 
-        `reach` is what its source may say, where that is not everything. Raises StoreUnavailable, HandlingFailed,
-        AmbiguousId and OutOfReach.
+        `permissions` are those of its source, where it may not say everything. Raises StoreUnavailable, HandlingFailed,
+        AmbiguousId and NotPermitted.
         """
         if targets is not None:
             return await self._accepted(event, targets)
-        limits = reach if reach and reach.asks else None
-        if limits is None and says_all(event):
+        limits = permissions if permissions and permissions.needs_facts else None
+        if limits is None and states_all(event):
             accepted = await self._decided(event, unasked=True)
             if accepted.status != "elsewhere":
                 return accepted
         for _ in range(RACES):
-            accepted = await self._decided(event, reach=limits)
+            accepted = await self._decided(event, permissions=limits)
             if accepted.status != "elsewhere":
                 return accepted
         raise NoRoom(f"{event.subject}: whose run it is changed {RACES} times while it was looked up")
 
-    async def _decided(self, event: Event, *, unasked: bool = False, reach: Reach | None = None) -> Accepted:
+    async def _decided(
+        self, event: Event, *, unasked: bool = False, permissions: Permissions | None = None
+    ) -> Accepted:
         """`unasked`: without asking what is known of its operation, which the store then looks at by itself."""
         if not unasked:
-            event = await (self._placed_batch(event, reach) if event.about_batch else self._filled(event, reach))
+            event = await (
+                self._placed_batch(event, permissions) if event.about_batch else self._filled(event, permissions)
+            )
         with handling():
             if unasked:
                 event = compare(event, {})
@@ -139,7 +142,7 @@ class Ingest:
             kept = await self._store.kept(event)
             if kept:
                 with handling():
-                    kept = completed(kept, event).changed(job=event.job, compared=event.compared)
+                    kept = replace(complete_outcome(kept, event), job=event.job, compared=event.compared)
             accepted = await self._store.accept(kept or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
@@ -183,7 +186,7 @@ class Ingest:
                             meaning="its id had stood for another event; both are told, but an id should name one event"
                             )  # fmt: skip
 
-    async def _filled(self, event: Event, reach: Reach | None = None) -> Event:
+    async def _filled(self, event: Event, permissions: Permissions | None = None) -> Event:
         """With the facts that earlier events gave of the operation, or of the one that it retries under a new id.
 
         Which run a retry is, its first event decides: the one its document names, and in any case one after the
@@ -192,7 +195,7 @@ class Ingest:
         facts = await self._known(event, event.own_id)
         spaces, as_sent, of_its_own = {event.own_id: facts.pop("space", "")}, event, facts
         if facts and not facts.get("original"):  # it has a message of its own by now
-            event = event.changed(original="")
+            event = replace(event, original="")
         if event.original and not facts:
             first = await self._known(event, event.original)
             spaces[event.original] = first.pop("space", "")
@@ -203,29 +206,29 @@ class Ingest:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
             event = compare(fill(event, facts), facts)
-            if reach:
-                reach.check(as_sent, event, of_its_own)
+            if permissions:
+                permissions.check(as_sent, event, of_its_own)
         if event.member_of and not event.watch:
             batch = await self._known(event, event.member_of)
             spaces[event.member_of] = batch.pop("space", "")  # said too where another one's batch is all that is known
             event = replace(event, batch_unheard=not batch, batch_open=bool(batch) and "ended" not in batch)
         return placed(event, spaces)
 
-    async def _placed_batch(self, event: Event, reach: Reach | None) -> Event:
+    async def _placed_batch(self, event: Event, permissions: Permissions | None) -> Event:
         """With whose the batch is, and of which run the member that it tells of: one of the batch's own tenant."""
         as_sent, batch, facts = event, await self._known(event, event.subject), dict[str, str]()
         spaces = {event.subject: batch.pop("space", "")}
         whose = Space.of_event(event).filled(Space.of(batch))
-        event = event.changed(platform=whose.platform, tenant=whose.tenant, project=whose.project)
+        event = replace(event, platform=whose.platform, tenant=whose.tenant, project=whose.project)
         if event.operation:
             facts = await self._known(event, event.own_id)
             spaces[event.own_id] = facts.pop("space", "")
             with handling():
                 event = number_member(event, facts)
-        if reach:
+        if permissions:
             listed = [] if batch or facts else await self._known_members(event)
-            reach.check_batch(as_sent, batch, facts, listed)
-            event = reach.with_kind(event, facts)
+            permissions.check_batch(as_sent, batch, facts, listed)
+            event = permissions.with_kind(event, facts)
         return placed(event, spaces)
 
     async def _known_members(self, event: Event) -> list[dict[str, str]]:

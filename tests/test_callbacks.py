@@ -3,17 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.cli.session import StoreSession
-from relay.errors import NotYetKnown, OutOfReach
+from relay.channels import CHANNELS
+from relay.errors import NotPermitted, NotYetKnown
+from relay.ingest import Ingest
+from relay.operating.quarantine import take
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply
-from tests.support.stage import Stage, running, surroundings
+from tests.support.stage import Stage, now, running, surroundings
 
 CONFIG = Path(__file__).parent / "data" / "callbacks.yaml"
 LINK = "https://login.evil.test/"
@@ -115,7 +118,9 @@ async def test_what_came_too_early_is_kept_and_taken_once_its_run_is_known(on_st
 async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_is(on_stage: Stage) -> None:
     config, around = on_stage.relay.config, on_stage.around
     weekly = {name: source.model_copy(update={"max_age": 604_800.0}) for name, source in config.sources.items()}
-    session = StoreSession(config.model_copy(update={"sources": weekly}), around.store, around.admin)
+    asked = config.model_copy(update={"sources": weekly})
+    ingest = Ingest(around.store, lambda: asked, CHANNELS).ingest
+    replay = partial(take, config=asked, ingest=ingest, now=now())
     await asyncio.gather(
         on_stage.post(said("operation.progress", 10), "progress"),
         on_stage.post(said("operation.completed", 100, "Completed"), "progress"),
@@ -123,12 +128,12 @@ async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_
     kept = {json.loads(entry.body)["event"]: entry for entry in await around.admin.quarantined()}
 
     with pytest.raises(NotYetKnown):
-        await session.take(kept["operation.progress"])
+        await replay(kept["operation.progress"])
     await begun(on_stage)
-    with pytest.raises(OutOfReach):
-        await session.take(kept["operation.completed"])
+    with pytest.raises(NotPermitted):
+        await replay(kept["operation.completed"])
 
-    assert (await session.take(kept["operation.progress"])).status == "accepted"  # of 2024
+    assert (await replay(kept["operation.progress"])).status == "accepted"  # of 2024
 
 
 async def test_a_token_begins_no_new_run_of_an_operation(on_stage: Stage) -> None:

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.parsing import parse
-from relay.domain.reach import Reach
+from relay.domain.permissions import Permissions
 from relay.ingest import Ingest
 from relay.policy.matching import Matcher
 from relay.store import Store
@@ -62,7 +62,7 @@ async def sent():
     return {delivery.event.own_id: delivery.address for delivery in claimed.deliveries}
 
 failed = event("operation.failed", "op", region="US")
-borrowed = Reach("ops", begins=False).read(failed.document, source="ops", received_at=failed.received_at)
+borrowed = Permissions("ops", begins=False).read(failed.document, source="ops", received_at=failed.received_at)
 print(json.dumps({
     "sent": asyncio.run(sent()),
     "reasons": [[row.rule, row.matches, row.conditions[-1].actual] for row in Matcher(config.rules).traces(failed)],

@@ -1,5 +1,6 @@
 """What the README and the pages it leads to say: every command is run, every link and name resolves."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -28,7 +29,6 @@ README = (ROOT / "README.md").read_text("utf-8")
 SLACK = (ROOT / "docs/slack.md").read_text("utf-8")
 GUIDE = (ROOT / "docs/templates.md").read_text("utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")])
-ADDRESS = "http://127.0.0.1:8080"  # what the README's `relay send` sends to
 PROGRAM = ".venv/bin/relay"
 SERVED = {"url": ("/healthz", "/readyz"), "admin_url": ("/metrics", "/readyz?verbose", "/openapi.json")}
 
@@ -118,7 +118,8 @@ async def test_the_first_hour_with_slack(tmp_path: Path, env: dict[str, str]) ->
                     continue
                 words, _, target = " ".join(line[1:]).partition(" > ")
                 verbs.append(words)
-                done = await relay(*words.split(), "-c", config, env=env, cwd=tmp_path)
+                async with Serving(config, env) if words.startswith("test-send") else contextlib.nullcontext():
+                    done = await relay(*words.split(), "-c", config, env=env, cwd=tmp_path)
                 if conversation.joined or words == "slack manifest":
                     assert done.status == 0, done.out + done.err
                 elif words == "check --live":
@@ -165,7 +166,7 @@ def test_the_page_explains_every_scope_that_a_manifest_may_have() -> None:
 def test_every_command_is_one_that_is_tested_here() -> None:
     programs = {" ".join(line[:2]) for line in commands() if line[0] != "export"}
 
-    verbs = ("check", "test-send", "serve", "explain", "send")
+    verbs = ("check", "serve", "test-send", "status", "explain", "send")
     assert programs == {"make demo", "make test", "make setup", *(f"{PROGRAM} {verb}" for verb in verbs)}
     settings = re.sub(r"(^|\s)#.*", "", (ROOT / "config/relay.yaml").read_text("utf-8"))
     assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", settings))
@@ -206,24 +207,26 @@ async def test_explain_says_whom_the_sample_event_reaches(env: dict[str, str]) -
     assert "process-mining" in done.out
 
 
-async def test_the_first_command_after_check_sends_a_message(env: dict[str, str], tmp_path: Path) -> None:
+async def test_the_first_command_beside_serve_sends_a_message(env: dict[str, str], tmp_path: Path) -> None:
     async with SlackStandin(channels=["process-mining"]) as slack:
         config = tmp_path / "relay.yaml"
         shipped = (ROOT / "config/relay.yaml").read_text("utf-8")
         config.write_text(shipped.replace("  slack:\n", f"  slack:\n    base_url: {slack.base_url}\n", 1), "utf-8")
-        done = await relay(*of(PROGRAM, "test-send"), env={**env, "RELAY_CONFIG": str(config)})
+        async with Serving(config, env):
+            done = await relay(*of(PROGRAM, "test-send"), env=env)
+            status = await relay(*of(PROGRAM, "status"), env=env)
 
-        assert done.status == 0, done.err
+        assert (done.status, status.status) == (0, 0), done.err
         assert len(slack.messages("#process-mining")) == 1
     verbs = [line[1] for line in commands() if line[0] == PROGRAM]
-    assert verbs.index("test-send") < verbs.index("serve")
+    assert verbs.index("serve") + 1 == verbs.index("test-send")
 
 
 async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str]) -> None:
     verb, *arguments = of(PROGRAM, "serve")
     assert (verb, arguments[0]) == ("serve", "-c")
     async with Serving(ROOT / arguments[1], env) as serving:
-        sent = await relay(*(word.replace(ADDRESS, serving.url) for word in of(PROGRAM, "send")), env=env)
+        sent = await relay(*of(PROGRAM, "send"), env=env)
         statuses = {}
         async with aiohttp.ClientSession() as session:
             for listener, addresses in SERVED.items():

@@ -6,6 +6,7 @@ import pytest
 
 from relay.errors import RelayError
 from relay.shutdown import Shutdown, cancelled
+from tests.support.clock import loop_ahead
 from tests.support.patience import patience
 
 HOUR = 3600.0
@@ -61,6 +62,21 @@ async def test_chains_end_side_by_side_and_their_steps_in_order_with_what_is_lef
     await asyncio.wait_for(shutdown.finish([requests, notices], [sends]), patience())
 
     assert ended == [("sends", True), ("requests", True), ("notices", True)]
+
+
+async def test_the_grace_runs_from_the_signal_on_and_the_drain_is_a_part_of_it() -> None:
+    shutdown, left = Shutdown(HOUR), []
+
+    async def end(seconds: float) -> None:
+        left.append(seconds)
+
+    shutdown.drain()
+    await shutdown.requested(None, [])
+    await shutdown.drained(0.0, None, [])
+    with loop_ahead(HOUR / 2):
+        await shutdown.finish([end])
+
+    assert HOUR / 2 - patience() < left[0] <= HOUR / 2
 
 
 async def test_after_the_grace_nothing_is_left() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.channels import CHANNELS
-from relay.domain.deliveries import Form, Kind, Notification, Preview, labels_of
+from relay.domain.deliveries import Form, Kind, Notification, Preview
 from relay.domain.events import Event
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import kinds_of
@@ -64,7 +64,7 @@ def drawn(renderer: IsolatedRenderer, channel: str, last: Sample, view: View) ->
     notification = Notification(
         delivery="preview", destination=view.destination or "preview", address=READER, kind=sent_as, content=content,
         subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
-        labels=labels_of(event),
+        labels=event.labels,
     )  # fmt: skip
     preview = getattr(CHANNELS.get(channel), "preview", None)
     return Drawing(

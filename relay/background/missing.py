@@ -11,9 +11,9 @@ import structlog
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
-from relay.domain.ends import of_runs
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
+from relay.domain.outcomes import of_runs
 from relay.policy.missing import Expectation, Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
 from relay.policy.watchdog import Watchdog

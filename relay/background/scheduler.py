@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 
 from relay import metrics
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.errors import StoreUnavailable
 from relay.outage import Outage
 
@@ -60,7 +60,7 @@ class Scheduler:
                 outcome, fault = "failed", str(error)
                 self._outage.failed(fault)
             except Exception as error:  # noqa: BLE001 - without this loop nothing becomes due: it outlives everything
-                outcome, fault = "failed", f"{type(error).__name__} at {own_line(error)}"
+                outcome, fault = "failed", f"{type(error).__name__} at {relay_line(error)}"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
             metrics.ticks.labels(name, outcome).inc()
             if self._report:

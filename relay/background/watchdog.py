@@ -10,9 +10,8 @@ import structlog
 from relay import metrics
 from relay.background.missing import MissingRuns, Tell
 from relay.config import Config
-from relay.domain.ends import of_runs
 from relay.domain.jobs import Job
-from relay.domain.usual import slow_after
+from relay.domain.outcomes import of_runs, slow_after
 from relay.errors import StoreUnavailable, Unsealable
 from relay.policy.watchdog import Watchdog, decide, event_of, next_look
 from relay.store import Store
@@ -70,7 +69,9 @@ class WatchdogTick:
         try:
             run, history = due.run, await self._runs.history(due.operation) if due.run.batch else ()
             if run.batch:
-                run = replace(run, heard=max(run.heard, await self._runs.members_heard(history, now)), phase="")
+                run = replace(
+                    run, last_event=max(run.last_event, await self._runs.members_heard(history, now)), phase=""
+                )
             elif settings.slow_pct is not None:
                 job = await self._jobs.named(due.operation) if self._config().job else run.job
                 limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None

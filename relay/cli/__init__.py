@@ -20,6 +20,8 @@ COMMANDS = {
     "check": "Check the configuration and the templates; with --live, ask the other sides too.",
     "init": "Write a commented configuration to start from.",
     "config": "Print the JSON Schema of the configuration file.",
+    "status": "Show what goes on, what fails, what waits and why.",
+    "reload": "Let the running relay read its configuration again.",
     "explain": "Say whom an event reaches and why, or what happened to an operation.",
     "send": "Sign one event and send it.",
     "test-send": "Send a destination a message that is marked as a test.",

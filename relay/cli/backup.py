@@ -11,41 +11,29 @@ from typing import IO
 import click
 
 from relay import __version__
-from relay.channels import CHANNELS
+from relay.cli.client import data_dir
 from relay.cli.formatting import iso
-from relay.cli.options import config_option, refuse
-from relay.config import Config, load
-from relay.errors import EmbeddedRedisError, RelayError
+from relay.cli.options import refuse
+from relay.errors import RelayError
 from relay.store.embedded.backup import back_up, sync
-
-ELSEWHERE = (
-    "redis.url names a Redis of yours, which relay neither copies nor replaces: back it up as you back up any Redis "
-    "(docs/backup.md)"
-)
-
-
-def of_its_own(config: Path) -> Config:
-    """The configuration of a relay with a private Redis; a RelayError if it has another one."""
-    loaded = load(config, env=dict(os.environ), channels=CHANNELS)
-    if loaded.redis.url:
-        raise EmbeddedRedisError(ELSEWHERE)
-    return loaded
 
 
 @click.command(short_help="Copy what the private Redis has, while relay runs.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
-@config_option
-def backup(file: Path, config: Path) -> None:
+@click.option("-c", "--config", "config", envvar="RELAY_CONFIG", show_envvar=True, metavar="FILE",
+              type=click.Path(path_type=Path), help="The configuration: its data_dir is copied.")  # fmt: skip
+def backup(file: Path, config: Path | None) -> None:
     """Write a copy of what relay's private Redis has to FILE (- for standard output); `relay restore` puts it back.
 
     It is of one moment, and has all that was answered before it. Redis is not asked, so relay may run or not, and takes
-    events meanwhile as always. FILE is for its owner alone (0600), and must not be there yet.
+    events meanwhile as always. FILE is for its owner alone (0600), and must not be there yet. A Redis of yours
+    (redis.url) is backed up as you back up any Redis.
     """
     try:
-        data_dir = of_its_own(config).data_dir
+        copied_from = data_dir(config, os.environ)
         with _file(file) as to:
-            copied = back_up(data_dir, to, {"taken": iso(datetime.now(UTC)), "relay": __version__})
-        click.echo(f"{file}: {copied.size:,} bytes of {data_dir}, in {copied.files} files", err=True)
+            copied = back_up(copied_from, to, {"taken": iso(datetime.now(UTC)), "relay": __version__})
+        click.echo(f"{file}: {copied.size:,} bytes of {copied_from}, in {copied.files} files", err=True)
     except RelayError as error:
         refuse(error)
     except OSError as error:

@@ -4,11 +4,17 @@ from difflib import get_close_matches
 
 import click
 
+from relay.cli.client import ClientCommand
+
 FEW = 5  # so many names are read in a line; of more, the help says what each is for
 
 
 class Group(click.Group):
-    """A group that names the command that was probably meant."""
+    """A group that names the command that was probably meant. Its bare name lists, where there is a list."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        lists = not ctx.resilient_parsing and isinstance(self.commands.get("list"), ClientCommand)
+        return super().parse_args(ctx, ["list"] if lists and not args else args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

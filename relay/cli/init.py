@@ -1,8 +1,9 @@
-"""relay init: a commented configuration to start from, and what to do with it."""
+"""relay init: a configuration to start from, by three questions at a terminal, and the first message."""
 
 import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -16,11 +17,14 @@ EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 VARIABLE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
 
 
-@click.command(short_help="Write a commented configuration to start from.")
+@click.command(short_help="Ask three questions, write a configuration, send a first message.")
 @click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path())
 @click.pass_context
 def init(ctx: click.Context, path: str) -> None:
-    """Write a commented configuration to PATH, and say what to do next.
+    """Write a configuration to PATH, and say what to do next.
+
+    At a terminal it asks how people are notified, where, and who sends, and sends a first message there; elsewhere it
+    writes the commented example.
 
     PATH is a file, or a folder if it is one or ends with a slash; without it, the place where every command looks:
     RELAY_CONFIG, else config/relay.yaml. A file that is there already is left alone. Beside it comes its JSON Schema,
@@ -30,15 +34,37 @@ def init(ctx: click.Context, path: str) -> None:
     file = Path(path) / EXAMPLE if folder else Path(path)
     if file.exists():
         refuse(RelayError(f"{file} exists already: name another file, or remove it first"))
+    asks = sys.stdin.isatty() and sys.stdout.isatty()
+    if asks:
+        from relay.cli.first_message import ask  # noqa: PLC0415 - it brings the channels
     try:
+        text = ask() if asks else (resource_dir("config") / EXAMPLE).read_text("utf-8")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes((resource_dir("config") / EXAMPLE).read_bytes())
+        file.write_text(text, "utf-8")
         beside = _write_schema(file.with_name(SCHEMA))
     except OSError as error:
         refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
     click.echo(f"Wrote {file}, {beside}\n")
-    _print_next_steps(file, f" -c {shlex.quote(str(file))}" if named else "")
+    option = f" -c {shlex.quote(str(file))}" if named else ""
+    if asks:
+        _send_first(file)
+    _print_next_steps(file, option, edit=not asks)
+
+
+def _send_first(file: Path) -> None:
+    """Send a first message, or say what is missing for it."""
+    from relay.cli.first_message import TEAM, send_first  # noqa: PLC0415
+
+    trial = send_first(file)
+    if isinstance(trial, str):
+        click.echo(f"No message was sent yet: {trial}. Once relay serves: relay test-send {TEAM}\n")
+        return
+    for row in trial.sent:
+        if row.error:
+            click.echo(f"The first message to {row.address} did not arrive: {row.error}\n")
+        else:
+            click.echo(f"Your first message arrived: {row.address}, {row.answer}\n")
 
 
 def _write_schema(file: Path) -> str:
@@ -50,7 +76,7 @@ def _write_schema(file: Path) -> str:
     return f"and {SCHEMA} beside it, by which editors complete and check it."
 
 
-def _print_next_steps(file: Path, option: str) -> None:
+def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     steps = [
         (f"export {name}={f'$({command})' if command else '…'}", meaning)
         for name, meaning, command in VARIABLE.findall(file.read_text("utf-8"))
@@ -58,6 +84,6 @@ def _print_next_steps(file: Path, option: str) -> None:
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
     width = max(len(command) for command, _ in steps)
-    click.echo("Next: edit its destinations and rules, and set what it needs.\n")
+    click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")

@@ -10,7 +10,7 @@ import click
 
 from relay.cli.lean import structlog
 from relay.cli.terminal import plain
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
@@ -56,7 +56,7 @@ def _without_traceback(_logger: Any, _method: str, line: "EventDict") -> "EventD
     raised = line.pop("exc_info", None)
     line.pop("stack_info", None)
     if isinstance(raised, tuple) and raised[1] is not None:
-        line["error"], line["at"] = type(raised[1]).__name__, own_line(raised[1])
+        line["error"], line["at"] = type(raised[1]).__name__, relay_line(raised[1])
     return line
 
 

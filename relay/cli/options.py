@@ -1,15 +1,12 @@
 """What the commands share: their common options, and how they refuse."""
 
-import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-
-from relay.errors import AmbiguousId, RelayError
 
 CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG or -c names another file
 
@@ -47,16 +44,11 @@ def space_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@contextlib.contextmanager
-def which_one() -> Iterator[None]:
-    """An id that several operations have is answered with what says which."""
-    try:
-        yield
-    except AmbiguousId as error:
-        whose = "\n".join(f"  {space}" for space in error.spaces)
-        raise RelayError(
-            f"{len(error.spaces)} operations or batches have the id {error.id}; say which:\n{whose}"
-        ) from None
+def not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
+    if text is not None and not text.strip():
+        raise click.BadParameter("it is empty; say which, or leave the option out")
+    return text
 
 
 def read_event(name: str) -> bytes:

@@ -11,7 +11,7 @@ import click
 from relay.channels import CHANNELS
 from relay.cli.options import config_option, json_option, refuse
 from relay.config import Config, load
-from relay.domain.event_patterns import fits
+from relay.domain.event_names import matches_event
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
@@ -113,7 +113,7 @@ def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str
 
     def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
         return (
-            any(fits(pattern, event) for pattern in rule.events)
+            any(matches_event(pattern, event) for pattern in rule.events)
             and origin in (rule.sources or (origin,))
             and any(status in (rule.statuses or (status,)) for status in statuses)
         )

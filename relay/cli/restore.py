@@ -9,17 +9,22 @@ from typing import Any
 
 import click
 
-from relay.cli.backup import of_its_own
+from relay.channels import CHANNELS
 from relay.cli.formatting import print_json
 from relay.cli.logs import configure
 from relay.cli.options import config_option, json_option, refuse, visible
-from relay.config import Config
+from relay.config import Config, load
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.embedded.backup import FOLDER, put_back
 from relay.store.embedded.server import EmbeddedRedis, find_server
 from relay.store.ledger import Ledger
+
+ELSEWHERE = (
+    "redis.url names a Redis of yours, which relay neither copies nor replaces: back it up as you back up any Redis "
+    "(docs/backup.md)"
+)
 
 
 @click.command(short_help="Put a backup into an empty data directory.")
@@ -33,7 +38,9 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     The next `relay serve` goes on from the moment of the backup: what was sent since then is sent again.
     """
     try:
-        loaded = of_its_own(config)
+        loaded = load(config, env=os.environ, channels=CHANNELS)
+        if loaded.redis.url:
+            raise EmbeddedRedisError(ELSEWHERE)
         server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
         with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
             try:

@@ -1,14 +1,24 @@
 """What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
 
+import re
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 import click
 from rich.console import Console, RenderableType
 from rich.table import Table
+from rich.text import Text
 
+from relay.cli.formatting import local
+from relay.cli.options import visible
 from relay.cli.terminal import plain
+from relay.operating.relay_sock import ZONE
 
+Cell = Callable[[Mapping[str, Any]], str | Text]
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
 
 
@@ -34,6 +44,38 @@ def table(*headings: str, whole: Collection[str] = ()) -> Table:
         cut = heading in whole
         empty.add_column(heading, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     return empty
+
+
+def rows_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
+    """Return a table of these facts: under each heading what its function makes of a row."""
+    shown = table(*columns, whole=whole)
+    for row in rows:
+        cells = (cell(row) for cell in columns.values())
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
+    return shown
+
+
+def details(facts: Mapping[str, Any]) -> Text:
+    """Return a line for each of these facts that is stated."""
+    lines = [f"{name:<12}{_spelled(value)}" for name, value in facts.items() if value not in (None, "", [], {})]
+    return Text(visible("\n".join(lines)), overflow="fold")
+
+
+def when(at: str | None) -> str:
+    """Return a time of the API by the clocks of relay's zone."""
+    return local(datetime.fromisoformat(at), zone()) if at else ""
+
+
+def zone() -> str:
+    """Return the zone of the relay that answered; '' is that of this machine."""
+    ctx = click.get_current_context(silent=True)
+    return str(ctx.meta.get(ZONE, "")) if ctx else ""
+
+
+def _spelled(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {part}" for name, part in value.items())
+    return when(value) if isinstance(value, str) and TIME.fullmatch(value) else str(value)
 
 
 def show(page: RenderableType) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
-from relay.domain.event_patterns import KNOWN_EVENTS, known_events
+from relay.domain.event_names import KNOWN_EVENTS, known_events
 from relay.domain.events import WATCH_EVENTS
-from relay.domain.reach import Reach
+from relay.domain.permissions import Permissions
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.recipients import KEYS
 from relay.policy.watchdog import SOURCE
-from relay.receiving import reach, sources
+from relay.receiving import permissions, sources
 from relay.rendering.translations import languages
 from relay.resources import resource_dir
 
@@ -105,7 +105,7 @@ def check(config: Config, document: Document) -> None:
     _check_reach(config, document)
     for path, message in (
         *sources.warnings(config.sources),
-        *reach.warnings(config.sources),
+        *permissions.warnings(config.sources),
         *destinations.warnings(config.destinations),
     ):
         document.warn(path, message)
@@ -147,14 +147,14 @@ def _check_rules(config: Config, document: Document) -> None:
 
 def _check_reach(config: Config, document: Document) -> None:
     """What sources are kept from saying can leave a rule, or a wish, without anybody to say it."""
-    reach_of = reach.reaches(config.sources)
-    if config.dynamic_destinations and all(limits and not limits.recipients for limits in reach_of.values()):
+    by_source = permissions.source_permissions(config.sources)
+    if config.dynamic_destinations and all(limits and not limits.recipients for limits in by_source.values()):
         document.warn(("dynamic_destinations",), "no source may name recipients; see sources.X.may_name_recipients")
     for name, source in config.sources.items():
         if source.max_age and source.max_age > config.retention:
             document.warn(("sources", name, "max_age"), "longer than retention, after which a repetition is told again")
     for index, rule in enumerate(config.rules):
-        limits = [reach_of.get(name) for name in rule.sources or reach_of if name != SOURCE]
+        limits = [by_source.get(name) for name in rule.sources or by_source if name != SOURCE]
         for position, pattern in enumerate(rule.events):
             names = known_events(pattern) or (pattern,)
             if not {*WATCH_EVENTS} & {*names} and not _sayable(limits, names):
@@ -165,7 +165,7 @@ def _check_reach(config: Config, document: Document) -> None:
                     document.warn(("rules", index, key, position), f"{name}: no source of this rule may speak for it")
 
 
-def _sayable(limits: Sequence[Reach | None], names: Iterable[str]) -> bool:
+def _sayable(limits: Sequence[Permissions | None], names: Iterable[str]) -> bool:
     return not limits or any(own is None or own.events is None or not own.events.isdisjoint(names) for own in limits)
 
 

@@ -30,7 +30,7 @@ OVERRIDES = {
     "RELAY_DATA_DIR": ("data_dir",),
 }
 OF_SERVICES = ("RELAY_PORT", "RELAY_ADMIN_PORT")
-VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR")
+VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR", "RELAY_TOKEN")
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
@@ -41,11 +41,13 @@ def load(
     channels: Channels,
     substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
+    placeholders: bool = False,
 ) -> Config:
     """The configuration in this file. Raises ConfigError with everything that is wrong with it.
 
-    `substitutes` are the texts of files that it names, where these cannot be read. `running` are the settings that
-    relay serves with while it reads the file again: their certificates are no part of that.
+    `substitutes` are the texts of files that it names, where these cannot be read. `placeholders`: what cannot be read,
+    and a variable that is not set, has a value made up for it. `running` are the settings that relay serves with while
+    it reads the file again: their certificates are no part of that.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -53,7 +55,15 @@ def load(
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(text, file=str(path), env=env, channels=channels, substitutes=substitutes, running=running)
+    return parse_config(
+        text,
+        file=str(path),
+        env=env,
+        channels=channels,
+        substitutes=substitutes,
+        running=running,
+        placeholders=placeholders,
+    )
 
 
 def parse_config(
@@ -64,9 +74,10 @@ def parse_config(
     channels: Channels,
     substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
+    placeholders: bool = False,
 ) -> Config:
     """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
-    document = read(text, file=file, env=env, substitutes=substitutes)
+    document = read(text, file=file, env=env, substitutes=substitutes, placeholders=placeholders)
     _override(document, env)
     _name_rules(document)
     _expand_callbacks(document)

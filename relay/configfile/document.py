@@ -7,6 +7,7 @@ Scalars are read as the text that stands there, and the settings' types decide w
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,18 @@ def spell(path: KeyPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def read(text: str, *, file: str, env: Mapping[str, str], substitutes: Mapping[str, str] | None = None) -> Document:
+def read(
+    text: str,
+    *,
+    file: str,
+    env: Mapping[str, str],
+    substitutes: Mapping[str, str] | None = None,
+    placeholders: bool = False,
+) -> Document:
     """The document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
 
-    `substitutes` are the texts of files, by name, where these cannot be read.
+    `substitutes` are the texts of files, by name, where these cannot be read. `placeholders`: what is not set, and what
+    else cannot be read, has a text made up for it that is as long and as random as a secret.
     """
     document = Document(file)
     try:
@@ -125,7 +134,7 @@ def read(text: str, *, file: str, env: Mapping[str, str], substitutes: Mapping[s
         raise ConfigError([Problem("", "not YAML: an escape or the nesting cannot be read")], file) from None
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem("", "expected keys and values; the file is empty or something else")], file)
-    reader = _Reader(document, env, substitutes or {})
+    reader = _Reader(document, env, substitutes or {}, placeholders=placeholders)
     document.data = reader.value(root, ())
     reader.finish()
     return document
@@ -134,10 +143,13 @@ def read(text: str, *, file: str, env: Mapping[str, str], substitutes: Mapping[s
 class _Reader:
     """Walks the YAML nodes once, from top to bottom."""
 
-    def __init__(self, document: Document, env: Mapping[str, str], substitutes: Mapping[str, str]) -> None:
+    def __init__(
+        self, document: Document, env: Mapping[str, str], substitutes: Mapping[str, str], *, placeholders: bool
+    ) -> None:
         self._document = document
         self._env = env
         self._substitutes = substitutes
+        self._placeholders = placeholders
         self._unset: dict[str, list[KeyPath]] = {}
         self._values = 0
         self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
@@ -206,6 +218,8 @@ class _Reader:
         self._document.variables.add(name)
         if self._env.get(name) or (default is None and name in self._env):
             return self._env[name]
+        if default is None and self._placeholders:
+            return _made_up(name)
         if default is None:
             self._unset.setdefault(name, []).append(path)
         return default or ""
@@ -217,11 +231,17 @@ class _Reader:
         except OSError as error:
             if name in self._substitutes:
                 return self._substitutes[name]
+            if self._placeholders:
+                return _made_up(name)
             self._document.absent_files[path] = name
             self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:
             self._document.report(path, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
         return ""
+
+
+def _made_up(name: str) -> str:
+    return sha256(name.encode()).hexdigest()
 
 
 def _unreadable(error: YAMLError, text: str) -> Problem:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.console.times import moment
-from relay.domain.ends import End
-from relay.domain.usual import Usual
+from relay.domain.outcomes import Outcome, Usual
 
 WIDTH, HEIGHT = 720.0, 200.0
 LEFT, TOP, BOTTOM = 56.0, 8.0, 24.0  # room for the figures beside and below
@@ -54,7 +53,7 @@ class Chart:
     ground: float = HEIGHT - BOTTOM
 
 
-def chart(ends: Sequence[End], lasts: Usual | None) -> Chart | None:
+def chart(ends: Sequence[Outcome], lasts: Usual | None) -> Chart | None:
     """None where no duration is known."""
     durations = [end.duration for end in ends if end.duration is not None and end.duration >= 0]
     if not durations:

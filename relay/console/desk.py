@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from relay.authoring.studio import Gallery
 from relay.authoring.workspace import workspace_of
 from relay.config import Config
+from relay.coordinator import Reload
 from relay.ingest import IngestEvent
 from relay.receiving.probes import Readiness
 from relay.rendering import IsolatedRenderer
@@ -44,6 +45,8 @@ class Desk:
     ingest     the way of an event from the quarantine into relay
     kinds      the channels there are, by name; `channels` are those that are open
     refresh_silences  makes this process go by the silences that Redis has now
+    reload     reads the configuration again, with who asks for it
+    own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
     """
 
     store: Store
@@ -57,6 +60,9 @@ class Desk:
     kinds: Mapping[str, Any]
     channels: Mapping[str, Any]
     refresh_silences: Callable[[], Awaitable[None]]
+    reload: Callable[..., Reload]
+    own_url: Callable[[], str]
+    operators_url: Callable[[], str]
 
     @cached_property
     def gallery(self) -> Gallery:

@@ -12,6 +12,7 @@ from relay.console.access import IDENTITY
 from relay.console.desk import Desk
 from relay.console.view import Action, Handler, Unknown, View
 from relay.errors import StoreUnavailable
+from relay.operating.relay_sock import ZONE
 from relay.receiving.problems import HttpProblem, RateLimitedLog
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,8 @@ class JsonApi:
         @self._answering
         async def answer(request: web.Request) -> web.StreamResponse:
             facts = await view.ask(self._desk, asking.question_of(view, request))
-            return web.Response(body=facts.model_dump_json().encode(), content_type="application/json")
+            body, headers = facts.model_dump_json().encode(), {ZONE: self._desk.config().timezone}
+            return web.Response(body=body, content_type="application/json", headers=headers)
 
         return answer
 
@@ -36,7 +38,7 @@ class JsonApi:
         @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
             done = await action.do(self._desk, await asking.called_with(action, request), request[IDENTITY])
-            answer = {"done": not done.refused, "text": done.text % done.values, **done.values}
+            answer = {"done": not done.refused, **done.values, **done.facts, "text": done.text % done.values}
             return web.json_response(answer, status=409 if done.refused else 200)
 
         return act

@@ -1,12 +1,13 @@
-"""The console on the operators' listener: its pages and its JSON, and the authentication before both."""
+"""The console on the operators' listener, behind authentication; and the socket of the commands."""
 
 from aiohttp import web
 
 from relay.console.access import ConsoleAuth
 from relay.console.access.browser import API, PAGES
+from relay.console.command_socket import CommandSocket
 from relay.console.description import described
 from relay.console.desk import Desk
-from relay.console.site import ACTIONS, VIEWS, Console
+from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS, Console, api
 from relay.receiving.access import Admin, is_loopback
 from relay.receiving.probes import BESIDES
 
@@ -26,6 +27,7 @@ class OpenConsole:
         )
         self._gallery = desk.gallery
         self._console = Console(desk, auth=[self.auth.middleware], api_auth=[self.auth.api_middleware])
+        self.commands = CommandSocket(api(desk))
 
     def add_to(self, app: web.Application) -> None:
         app.on_response_prepare.append(self.auth.label)
@@ -33,12 +35,13 @@ class OpenConsole:
         app.add_routes(self.auth.routes())
         app.add_subapp(PAGES, self._console.pages)
         app.add_subapp(API, self._console.api)
-        app[BESIDES] = (*described(VIEWS, ACTIONS, API),)
+        app[BESIDES] = (*described((*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), API),)
 
     async def leave(self, _grace: float) -> None:
         """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""
         await self._console.streams.aclose()
 
     async def aclose(self) -> None:
+        await self.commands.aclose()
         await self.auth.aclose()
         await self._gallery.aclose()

@@ -7,17 +7,22 @@ from aiohttp.typedefs import Middleware
 
 from relay.console import static_files
 from relay.console.access.browser import PAGES
+from relay.console.actions import configuration, links
 from relay.console.actions import dead as dead_acts
 from relay.console.actions import destinations as destination_acts
+from relay.console.actions import digests as digest_acts
+from relay.console.actions import events as event_acts
+from relay.console.actions import keys as key_acts
 from relay.console.actions import quarantine as quarantine_acts
 from relay.console.actions import silences as silence_acts
+from relay.console.actions import suppressed as suppressed_acts
 from relay.console.desk import Desk
 from relay.console.json_api import JsonApi
 from relay.console.pages import Pages
 from relay.console.previews import PreviewFacts
 from relay.console.serving import Site
 from relay.console.streams import Streams
-from relay.console.view import Action, NoQuestion, View
+from relay.console.view import Action, NoQuestion, View, answer
 from relay.console.views import (
     audit,
     dead,
@@ -29,6 +34,7 @@ from relay.console.views import (
     digest,
     job,
     jobs,
+    keys,
     message,
     now,
     operation,
@@ -37,6 +43,7 @@ from relay.console.views import (
     quarantine,
     silences,
     source,
+    suppressed,
     template,
     templates,
 )
@@ -84,6 +91,13 @@ VIEWS: Sequence[View] = (
          "Template", html=template.html),
     View("/audit", audit.audit, audit.AuditQuestion, audit.AuditFacts, "audit.html", "Audit", listed=True),
 )  # fmt: skip
+# What commands and programs ask beside that: it has no page.
+ANSWERS: Sequence[View] = (
+    answer("/digests", digest.digests, NoQuestion, digest.DigestListFacts, "Digests"),
+    answer("/keys", keys.keys, NoQuestion, keys.KeysFacts, "Keys"),
+    answer("/suppressed", suppressed.suppressed, NoQuestion, suppressed.SuppressedListFacts, "Suppressed addresses"),
+    answer("/health", now.health, NoQuestion, now.HealthFacts, "Health"),
+)
 ACTIONS: Sequence[Action] = (
     Action("/dead/replay", dead_acts.replay, dead_acts.DeadForm, "Put dead letters back into the queue"),
     Action("/dead/drop", dead_acts.drop, dead_acts.DeadForm, "Forget dead letters for good"),
@@ -94,7 +108,7 @@ ACTIONS: Sequence[Action] = (
     ),
     Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "End the pause of one"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send one a test message"),
-    Action("/destinations/allow", destination_acts.allow, destination_acts.AllowForm, "Write to an address again"),
+    Action("/destinations/allow", suppressed_acts.allow, suppressed_acts.AddressForm, "Write to an address again"),
     Action(
         "/silences/add",
         silence_acts.add,
@@ -104,6 +118,14 @@ ACTIONS: Sequence[Action] = (
     ),
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )
+COMMANDS: Sequence[Action] = (  # without a page, too
+    Action("/digests/send", digest_acts.send_now, digest_acts.DigestForm, "Send a digest before its time"),
+    Action("/suppressed/add", suppressed_acts.suppress, suppressed_acts.AddressForm, "Write to an address no more"),
+    Action("/keys/rotate", key_acts.rotate, key_acts.RotateForm, "Make a new key for links and buttons"),
+    Action("/console/link", links.link, links.LinkForm, "Make a link that lets one person in, once"),
+    Action("/events/send", event_acts.send, event_acts.EventForm, "Sign an event and send it"),
+    Action("/reload", configuration.reload, configuration.ReloadForm, "Read the configuration again"),
+)  # fmt: skip
 
 
 class Console:
@@ -119,12 +141,17 @@ class Console:
             *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
-        calls = JsonApi(desk)
-        self.api = web.Application(middlewares=[*api_auth])
-        self.api.add_routes([
-            *(web.get(view.path, calls.facts(view)) for view in VIEWS),
-            *(web.post(action.path, calls.call(action), expect_handler=expect_later) for action in ACTIONS),
-        ])  # fmt: skip
+        self.api = api(desk, api_auth)
+
+
+def api(desk: Desk, auth: Sequence[Middleware] = ()) -> web.Application:
+    """Return the JSON side; `auth` sets `IDENTITY` of each request."""
+    calls, app = JsonApi(desk), web.Application(middlewares=[*auth])
+    app.add_routes([
+        *(web.get(view.path, calls.facts(view)) for view in (*VIEWS, *ANSWERS)),
+        *(web.post(row.path, calls.call(row), expect_handler=expect_later) for row in (*ACTIONS, *COMMANDS)),
+    ])  # fmt: skip
+    return app
 
 
 def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:

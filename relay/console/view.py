@@ -56,11 +56,15 @@ class Form(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done."""
+    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done.
+
+    facts  what /api/v1 answers beside it
+    """
 
     text: str
     values: Mapping[str, str | int] = field(default_factory=dict)
     refused: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,13 @@ class View:
     listed: bool = False
     live: str = ""
     html: Callable[[Desk, Any], Awaitable[Frame]] | None = None
+
+
+def answer(
+    path: str, ask: Callable[[Desk, Any], Awaitable[Facts]], asked: type[Question], facts: type[Facts], title: str
+) -> View:
+    """Return a view without a page: /api/v1 alone has it, and its title is in its description."""
+    return View(path, ask, asked, facts, template="", title=title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.audience import Calls, audience
 from relay.delivering.repeats import Repeats
-from relay.domain.deliveries import Delivery, DeliveryOptions, Notification, labels_of
+from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.domain.events import OPERATOR_EVENTS, Event
-from relay.domain.outcomes import end_of
-from relay.domain.usual import too_quick
+from relay.domain.outcome_fields import outcome_of
+from relay.domain.outcomes import too_quick
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
@@ -96,7 +96,7 @@ class Composer:
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
-            labels=labels_of(delivery.event),
+            labels=delivery.event.labels,
             lane=delivery.lane,
         )
 
@@ -134,4 +134,4 @@ def _too_quick(event: Event, config: Config) -> bool:
     """Whether the whole conversation should see its end, because it came so soon."""
     percent = config.watchdog.quick_pct if config.watchdog else None
     done = event.name == "operation.completed" and event.status == "Completed"
-    return done and bool(event.past) and too_quick(event.past, end_of(event).duration, percent)
+    return done and bool(event.past) and too_quick(event.past, outcome_of(event).duration, percent)

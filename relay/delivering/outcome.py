@@ -106,6 +106,8 @@ def _pauses(
         case "channel":
             # The next probe is soon, however long this delivery has failed before its channel was paused.
             soon = breaker.retry_in(replace(delivery.trial, faults=0), error.retry_after)
-            return (Pause(delivery.scope, min(soon, LONGEST_WAIT), text, probe=True, witnessed=not error.unsent),)
+            channel = Pause(delivery.scope, min(soon, LONGEST_WAIT), text, probe=True, witnessed=not error.unsent)
+            # Until a second message fails as well, the channel is not paused, but the time that it named holds here.
+            return (channel, Pause("lane", seconds, text)) if error.retry_after and channel.witnessed else (channel,)
     # Newer news of this operation must not reach the other side before that time either.
     return (Pause("lane", seconds, text),) if error.retry_after else ()

@@ -11,11 +11,10 @@ from typing import Any, Protocol
 import structlog
 
 from relay.domain.deliveries import Delivery
-from relay.domain.ends import End, earlier, of_runs
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcomes import ended
-from relay.domain.usual import usual
+from relay.domain.outcome_fields import ended
+from relay.domain.outcomes import Outcome, before, of_runs, usual
 from relay.errors import StoreUnavailable
 from relay.store.ends import run_name
 
@@ -30,7 +29,7 @@ REMEMBERED = 500  # jobs
 class History(Protocol):
     """The part of the store that is asked."""
 
-    async def ends(self, job: Job) -> tuple[End, ...]: ...
+    async def ends(self, job: Job) -> tuple[Outcome, ...]: ...
 
 
 class Past:
@@ -42,7 +41,7 @@ class Past:
         self._history = history
         self._clock = clock
         self._template = template
-        self._answers: dict[Job, tuple[float, tuple[End, ...]]] = {}
+        self._answers: dict[Job, tuple[float, tuple[Outcome, ...]]] = {}
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """The delivery with the ends of its job's other runs, up to its own. Never raises."""
@@ -64,7 +63,7 @@ class Past:
         if job is None or not (ends := await self._ends(job, over)):
             return event
         until = ended(event) if event.terminal else event.occurred_at.timestamp()
-        return replace(event, past=earlier(ends, own, until))
+        return replace(event, past=before(ends, own, until))
 
     async def _compared(self, event: Event) -> Event:
         """A digest with what is usual for the job of each row, in seconds. Where a template names jobs, rows do not say
@@ -81,7 +80,7 @@ class Past:
         common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
 
-    async def _ends(self, job: Job, over: tuple[str, float] | None = None) -> tuple[End, ...]:
+    async def _ends(self, job: Job, over: tuple[str, float] | None = None) -> tuple[Outcome, ...]:
         """One of each run, in the order of time.
 
         `over` is the run whose end is told, if one is, and when it was heard of. Its end is among them unless the

@@ -1,8 +1,7 @@
-"""By what failures are recognised as of one cause: what differs from run to run in an error's words is folded. Pure."""
+"""Signatures of errors, equal for failures of one cause: parts that differ from run to run are folded. Pure."""
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -10,7 +9,7 @@ from relay.domain.events import Event
 
 LENGTH = 12  # hexadecimal digits of a signature
 READ = 1000  # characters of a message that are looked at; a stack trace may follow
-MOST_WORDS = 300  # characters of an error that people read
+MAX_WORDS = 300  # characters of an error that people read
 
 # What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
 _QUOTED = re.compile(
@@ -22,17 +21,20 @@ _NUMBERED = re.compile(r"[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
 
 
 def signature(error: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits, the same for errors of one code and one wording; '' where there is no error."""
+    """Return twelve hexadecimal digits, the same for errors of one code and one wording; '' without an error."""
     code = error.get("code") or error.get("errorCode") or ""
     message = error.get("message") or error.get("errorMessage") or error.get("detail") or ""
     code, message = (
         value if isinstance(value, str) else "" if value is True else f"{value}" for value in (code, message)
     )
-    return _signature(code.strip(), message[:READ]) if code.strip() or message.strip() else ""
+    if not (code.strip() or message.strip()):
+        return ""
+    text = f"{code.strip()}\0{folded(message[:READ])}".encode("utf-8", "replace")
+    return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()
 
 
 def error_of(event: Event) -> Mapping[str, Any]:
-    """The error that this event states, wherever it does; an empty one for none."""
+    """Return the error that the event states in either place; an empty one for none."""
     if event.error or event.operation is None:
         return event.error
     stated = event.operation.document.get("error")
@@ -42,20 +44,14 @@ def error_of(event: Event) -> Mapping[str, Any]:
 
 
 def error_words(event: Event) -> str:
-    """The error that this event states, as people read it: its code and its message; '' for none."""
+    """Return the event's error as people read it: its code and its message; '' for none."""
     error = error_of(event)
     words = (error.get("code") or error.get("errorCode"), error.get("message") or error.get("errorMessage"))
-    return ": ".join(f"{word}" for word in words if word)[:MOST_WORDS]
+    return ": ".join(f"{word}" for word in words if word)[:MAX_WORDS]
 
 
 def folded(message: str) -> str:
-    """The wording that is left, for instance `worker # stopped responding: no heartbeat for # s.`."""
+    """Replace what differs from run to run, for instance `worker # stopped responding: no heartbeat for # s.`."""
     for differs in (_QUOTED, _ADDRESS, _NUMBERED):
         message = differs.sub("#", message)
     return " ".join(message.casefold().split())
-
-
-@lru_cache(maxsize=1024)  # one cause often stops many runs
-def _signature(code: str, message: str) -> str:
-    text = f"{code}\0{folded(message)}".encode("utf-8", "replace")
-    return blake2b(text, digest_size=LENGTH // 2, person=b"relay error").hexdigest()

@@ -1,4 +1,4 @@
-"""Colours in hex notation, and how well one is seen on another. Pure.
+"""Colours in hex notation, and the contrast between them. Pure.
 
 https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 """
@@ -12,25 +12,25 @@ STEPS = 20
 
 
 def contrast(colour: str, other: str) -> float:
-    """From 1, the same, to 21, black on white."""
+    """Return the contrast from 1, the same, to 21, black on white."""
     darker, lighter = sorted((_luminance(colour), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def text_on(colour: str) -> str:
-    """White if it can be read on this, else black, which then can."""
+    """Return white if it can be read on this colour, else black."""
     return WHITE if contrast(colour, WHITE) >= OF_TEXT else BLACK
 
 
 def seen_on(background: str, colour: str) -> str:
-    """The colour, as much lighter or darker as it takes to be told from the background."""
+    """Lighten or darken the colour until it differs enough from the background."""
     towards = WHITE if contrast(background, WHITE) > contrast(background, BLACK) else BLACK
     shades = (_mixed(colour, towards, step / STEPS) for step in range(STEPS + 1))
     return next(shade for shade in shades if contrast(shade, background) >= OF_SHAPES)
 
 
 def full(colour: str) -> str:
-    """`#0b5` as `#00BB55`."""
+    """Write `#0b5` as `#00BB55`."""
     digits = re.sub("(.)", r"\1\1", colour[1:]) if len(colour) == 4 else colour[1:]
     return f"#{digits.upper()}"
 

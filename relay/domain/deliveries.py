@@ -1,4 +1,4 @@
-"""What the rules ask for, what the worker carries, and what a channel gets and gives back."""
+"""Targets of an event, deliveries, notifications to channels, and their receipts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,20 +6,19 @@ from datetime import datetime
 from typing import Any, Literal
 
 from relay.domain.events import Event
-from relay.domain.values import immutable
+from relay.domain.silences import Silenced
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
-Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what went wrong before
+Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
 Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
-
 
 PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """How far progress must have moved at a destination before it is notified again."""
+    """Least progress at a destination before it is notified again."""
 
     increment: float = 0.0  # percentage points
     interval: float = 0.0  # seconds
@@ -41,37 +40,35 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimit:
-    """So many messages to a reader in so many seconds; one tells the rest together at their end."""
+    """At most `count` messages to a reader in `per` seconds; one lists the rest at their end."""
 
-    reader: str  # of all of whose addresses it is
+    reader: str  # for all of the reader's addresses together
     count: int
     per: float
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the messages to one address run under."""
+    """Rate limits of the messages to one address."""
 
     new: tuple[Limit, ...] = ()  # each new message
     edit: tuple[Limit, ...] = ()  # each edit of one
     new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
     requested: "RequestLimit | None" = None  # of what operations ask for themselves
-    own_host: str = (
-        ""  # it has a credential of its own for this host: what is wrong with the channel's is not its concern
-    )
+    own_host: str = ""  # the host, where the address has a credential of its own: the channel's failures do not count
     together: bool = False  # all addresses of the channel are in one place of the store, for they share a limit
 
     @classmethod
     def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
-        """With the limits that a channel names for an address."""
+        """Collect the limits that a channel names for an address."""
         return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """How a destination wants to be told, as it was configured when the event came: it travels with the delivery.
+    """Settings of a destination as configured when the event came; they travel with the delivery.
 
-    Whoever sends it may have an older configuration, or a newer one.
+    The sending process may have an older configuration, or a newer one.
     """
 
     language: str = ""
@@ -83,7 +80,7 @@ class DeliveryOptions:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """What one event does at one destination; `relay.policy.presentation` decides it. Live messages act on it."""
+    """Effect of an event on a live message, decided by `relay.policy.presentation`."""
 
     new_message: bool = True  # it may be the reason for a new message
     thread_reply: bool = False  # it is also a reply in the message's thread
@@ -131,51 +128,41 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
-class Silenced:
-    """The silence (domain/silences.py) that means a message, from `start` until `end` (seconds since the epoch)."""
-
-    id: str
-    start: float
-    end: float
-    in_summary: bool = True  # told together with the rest at its end; else nobody hears of it
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
-    """One address that an event reaches, and how: the unit that becomes a delivery."""
+    """Address that an event reaches, and how: it becomes one delivery."""
 
     destination: str
     channel: str
     address: str
     presentation: Presentation = Presentation()
     limits: Limits = Limits()
-    hold_reason: str = ""  # why nobody there is notified: the event is counted, and nothing else
+    hold_reason: str = ""  # why it is not notified: the event is counted, and nothing else
     how: Each | Live | Digest = Each()
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
-    hold: float = 0.0  # of a failure: seconds for which it is not told, if its run is begun anew meanwhile
-    group: float = 0.0  # of a failure: seconds after it for which others of the same cause are told below it
+    hold: float = 0.0  # of a failure: seconds that it waits, and is dropped if its run starts again meanwhile
+    group: float = 0.0  # of a failure: seconds after it in which others of the same cause become replies to it
     silence: Silenced | None = None  # the one at hand: what would be a new message is held by it
     failure_shown: bool = False  # of a run that completed: that it had failed was for this address as well
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """The store's answer to accept.
+    """Answer of the store to accept.
 
-    fuller: nothing was done, because the outcome is known but this says more of it (relay.domain.completion).
-    elsewhere: nothing was done, because meanwhile it was decided whose run it is; it is to be looked up again.
+    fuller: nothing was done; the outcome is known, and this report states more of it (relay.domain.facts).
+    elsewhere: nothing was done; the operation it belongs to was decided meanwhile, and has to be looked up again.
     """
 
     status: Literal["accepted", "duplicate", "late", "elsewhere", "fuller"]
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before
-    letters: tuple[tuple[int, bytes], ...] = ()  # of the store alone: what other partitions are still to hear of it
+    letters: tuple[tuple[int, bytes], ...] = ()  # of the store alone: messages to other partitions
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Earlier attempts of a delivery, and of others in its channel meanwhile. Times are seconds since the epoch."""
+    """Record of earlier attempts of a delivery and of its channel. Times are seconds since the epoch."""
 
     failing: float = 0.0  # since when it, or what it waits for, fails; 0: it does not
     faults: int = 0  # failures that were its channel's, and so cost no attempt
@@ -188,13 +175,13 @@ class Trial:
 
     @property
     def suspect(self) -> bool:
-        """Others got through since it failed: another failure is its own."""
+        """Return whether others got through since it failed: another failure is its own."""
         return 0 < self.failed < self.works
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A claimed delivery: everything an attempt needs, read in one step with its lease."""
+    """Claimed delivery with everything that an attempt needs, read in one step with its lease."""
 
     id: str
     lease: str
@@ -211,32 +198,32 @@ class Delivery:
     lane: str = ""  # the store's name of the queue it stands in
     options: DeliveryOptions | None = None  # as of Target
     broadcast: bool = False  # of a reply: the conversation sees it as well
-    wording: Wording = ""  # where it is not told as what it is
-    group: str = ""  # of a failure: the store's name of those that have its cause; '' where none are told together
-    window: float = 0.0  # seconds for which they are
+    wording: Wording = ""  # where its message is not that of its kind
+    group: str = ""  # of a failure: the store's name of the failures of its cause; '' where none are grouped
+    window: float = 0.0  # seconds for which they are grouped
     mishap: str = ""  # healed: what had gone wrong
     trial: Trial = Trial()
     host: str = ""  # that it is sent to with a credential of its own; '': the channel's
 
     @property
     def scope(self) -> str:
-        """What fails with it where its channel, or the host that it is sent to, fails."""
+        """Return the scope of failures: its channel, or the host that it is sent to."""
         return f"channel:{self.channel}@{self.host}" if self.host else f"channel:{self.channel}"
 
     @property
     def form(self) -> Form:
-        """What its message is a template of."""
+        """Return the template that its message is made of."""
         return self.wording or self.kind
 
     @property
     def edits(self) -> bool:
-        """Whether it changes a message that stands: that may be repeated freely, and has limits of its own."""
+        """Return whether it edits a message: that may be repeated freely, and has limits of its own."""
         return self.kind in ("live", "roundup") and bool(self.thread)
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What a channel is to send. Equal for every attempt of one delivery, but for `thread` and `unknown`."""
+    """Message for a channel to send. Equal for every attempt of one delivery, but for `thread` and `unknown`."""
 
     delivery: str
     destination: str
@@ -253,24 +240,13 @@ class Notification:
     unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
     unknown: bool = False  # an earlier attempt may have arrived
     space: str = ""  # of the subject's id, if another tenant had it first: a thread is of both (Event.space)
-    labels: Mapping[str, str] = field(default_factory=dict)  # as of `labels_of`
+    labels: Mapping[str, str] = field(default_factory=dict)  # as of `Event.labels`
     lane: str = ""  # as of Delivery: a live message is found by it, whichever delivery posted it
-
-
-def labels_of(event: Event) -> dict[str, str]:
-    """What its readers' filters may ask for, in the platform's own words; what is not known is left out."""
-    labels = {
-        "status": event.status,
-        "priority": event.operation.priority if event.operation and not event.about_batch else "",
-        "operation": event.own_id,
-        "batch": event.batch.id if event.batch else event.member_of,
-    }
-    return {name: value for name, value in labels.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof that the other side has it."""
+    """Proof that the other side has the message."""
 
     detail: str  # for people: a permalink, or the mail server's answer
     thread: Mapping[str, str] = field(default_factory=dict)  # remembered for the next delivery of this lane

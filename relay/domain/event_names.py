@@ -1,8 +1,18 @@
-"""Which event a document tells of, where it names none or one that its status contradicts. Pure."""
+"""Names of events: the one of a document that states none or contradicts its status, and patterns with `*`. Pure."""
 
 import re
+from fnmatch import fnmatchcase
 
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, STATUSES, TERMINAL, Batch, Document, Operation
+from relay.domain.events import (
+    BATCH_EVENTS,
+    OPERATION_EVENTS,
+    STATUSES,
+    TERMINAL,
+    WATCH_EVENTS,
+    Batch,
+    Document,
+    Operation,
+)  # fmt: skip
 from relay.errors import InvalidEvent
 
 EVENT_OF_STATUS = {
@@ -17,6 +27,8 @@ ADDRESS_STATUSES = {
     "operation.failed": {"Failed", "Timeout"}, "operation.cancelled": {"Cancelled"},
 }  # fmt: skip
 
+PATTERN = r"[A-Za-z*][\w.:*-]{0,127}"  # of event names
+KNOWN_EVENTS = frozenset({*OPERATION_EVENTS, *BATCH_EVENTS, *WATCH_EVENTS})
 KNOWN_TYPES = (*BATCH_EVENTS, *OPERATION_EVENTS)  # batch.operation.completed before operation.completed
 _NAME = re.compile(r"[A-Za-z][\w.:-]{0,127}", re.ASCII)
 
@@ -62,3 +74,17 @@ def _event_of_operation(operation: Operation, batch: Batch | None, default: str)
     if operation.status and operation.status not in ADDRESS_STATUSES.get(default, STATUSES):
         return EVENT_OF_STATUS.get(operation.status, default)
     return default or EVENT_OF_STATUS.get(operation.status, "")
+
+
+def matches_event(pattern: str, event: str) -> bool:
+    """Return whether a rule's pattern matches an event's name.
+
+    `*` stands for any part of the name of an event that relay knows. An unknown event may concern anyone, so it matches
+    only patterns that name it.
+    """
+    return pattern == event or (event in KNOWN_EVENTS and fnmatchcase(event, pattern))
+
+
+def known_events(pattern: str) -> tuple[str, ...]:
+    """Return the events that relay knows and this pattern matches."""
+    return tuple(name for name in sorted(KNOWN_EVENTS) if matches_event(pattern, name))

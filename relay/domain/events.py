@@ -1,33 +1,26 @@
-"""The domain: what an event says, in whatever spelling it came. Knows no I/O and no clock.
+"""Events, operations and batches, as parsed. Knows no I/O and no clock.
 
 The documents are those of the Async Operations API. Only what relay decides by is typed here; every
 other field stays in `document`, where templates reach it under its own name.
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
 from relay.domain.declared import Declared, declared
-from relay.domain.ends import Comparison, End
-from relay.domain.values import immutable
+from relay.domain.outcomes import Comparison, Outcome
 
 Document = Mapping[str, Any]
 
 OPERATION_EVENTS = ("operation.started", "operation.progress", "operation.phase.completed",
                     "operation.completed", "operation.failed", "operation.cancelled")  # fmt: skip
 BATCH_EVENTS = ("batch.started", "batch.operation.completed", "batch.completed")
-WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run that nobody reports about
-TROUBLE, RESOLVED = (
-    "relay.trouble",
-    "relay.resolved",
-)  # of relay itself, for its operators
+WATCH_EVENTS = ("operation.stalled", "operation.recovered")  # relay's own, of a run without reports
+TROUBLE, RESOLVED = "relay.trouble", "relay.resolved"  # of relay itself, for its operators
 OPERATOR_EVENTS = frozenset({TROUBLE, RESOLVED})
-ACTION_REQUESTED, ACTION_DONE = (
-    "operation.action.requested",
-    "operation.action.done",
-)  # of buttons (relay.interactivity.buttons)
+ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.done"  # of buttons
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
@@ -39,29 +32,21 @@ IMPLIED_STATUS = {
     "operation.stalled": "Stalled", "operation.recovered": "Running",
     "batch.started": "Initiated", "batch.operation.completed": "Running", "batch.completed": "Completed",
 }  # fmt: skip
-_GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # they tell of something that is not over
+_GOES_ON = frozenset(("batch.operation.completed", *WATCH_EVENTS))  # what they report goes on
 
 
-def _differs(part: object, values: Mapping[str, Any]) -> bool:
-    for name, value in values.items():
-        own = getattr(part, name)
-        if own is not value and own != value:
-            return True
-    return False
-
-
-@immutable
+@dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom the operation's `notifications` ask to tell and to call, as written there."""
+    """Recipients and mentions that the operation's `notifications` ask for, as written there."""
 
     email: tuple[str, ...] = ()
     slack: tuple[str, ...] = ()
     mentions: tuple[str, ...] = ()
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """The long-running thing, as far as one event tells of it. Empty or None means: not said."""
+    """Long-running operation, as far as one event states it. Empty or None: not stated."""
 
     id: str
     type: Annotated[str, Declared("operationType", condition="operation_types")] = ""
@@ -82,15 +67,11 @@ class Operation:
     def terminal(self) -> bool:
         return self.status in TERMINAL
 
-    def changed(self, **values: Any) -> "Operation":
-        """As `Event.changed`."""
-        return replace(self, **values) if _differs(self, values) else self
-
 
 TEXTS: Mapping[str, Declared] = declared(Operation, keyed=True)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Several operations submitted together."""
 
@@ -100,7 +81,7 @@ class Batch:
     document: Document = field(default_factory=dict)
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Event:
     """One fact about one operation or batch, verified and parsed."""
 
@@ -123,17 +104,17 @@ class Event:
     original: str = ""  # the run that this one retries under a new id: its messages and mails are continued
     member_of: str = ""  # the batch that the operation belongs to
     batch_unheard: bool = False  # nothing was known of that when it was looked up
-    batch_open: bool = False  # it was known, and goes on: its end is still to be told
+    batch_open: bool = False  # it was known, and has not ended
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
-    past: tuple[End, ...] = ()  # how runs of its job ended before it, by relay's own record; added when it is told
+    past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added when its message is made
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
-    # Worked out once, for they are asked for often: whether it tells of a batch, and what people see.
+    # Computed once, for they are read often: whether it is about a batch, and the status that people see.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
 
@@ -141,12 +122,8 @@ class Event:
         object.__setattr__(self, "about_batch", self.batch is not None and self.name.startswith("batch."))
         object.__setattr__(self, "status", self._status())
 
-    def changed(self, **values: Any) -> "Event":
-        """With these values; itself where it has them, as most events of a run do."""
-        return replace(self, **values) if _differs(self, values) else self
-
     def _status(self) -> str:
-        """A terminal status in the document beats the event's name: a Timeout stays one."""
+        """Return the status: a terminal one in the document beats the event's name, so a Timeout stays one."""
         subject = self.batch if self.about_batch else self.operation
         stated = subject.status if subject else ""
         implied = IMPLIED_STATUS.get(self.name, "")
@@ -160,29 +137,40 @@ class Event:
 
     @property
     def dated(self) -> bool:
-        """Whether it says when it happened; else that is when it was received."""
+        """Return whether it states when it happened; else `occurred_at` is when it was received."""
         return self.occurred_at != self.received_at
 
     @property
     def subject(self) -> str:
-        """The id people and threads know it by: the batch's, the run's that is retried, else the operation's own."""
+        """Return the id of the messages and threads: the batch's, the retried operation's, else the operation's own."""
         if self.about_batch and self.batch:
             return self.batch.id
-        return self.original or self.own_id or self.id  # what tells of many goes by its own
+        return self.original or self.own_id or self.id  # an event about many has its own
 
     @property
     def own_id(self) -> str:
         return self.operation.id if self.operation else ""
 
     def space(self, id_: str) -> str:
-        """The name space that this id of its is kept in; '' for the first that used the id."""
+        """Return the name space of one of its ids; '' for the first that used the id."""
         return self.spaces.get(id_, "")
 
     @property
     def producer(self) -> str:
-        """Of a CloudEvent its `source`: only together with it is its id unique."""
+        """Return a CloudEvent's `source`, with which its id is unique."""
         source = self.document.get("source") if "specversion" in self.document else ""
         return source if isinstance(source, str) else ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Return the labels that readers filter by, in the platform's words; unknown ones are left out."""
+        labels = {
+            "status": self.status,
+            "priority": self.operation.priority if self.operation and not self.about_batch else "",
+            "operation": self.own_id,
+            "batch": self.batch.id if self.batch else self.member_of,
+        }
+        return {name: value for name, value in labels.items() if value}
 
     @property
     def terminal(self) -> bool:

@@ -1,21 +1,24 @@
-"""What is remembered of an operation across its events, so that a thinner document takes nothing away. Pure."""
+"""Facts remembered of an operation across its events, which fill in what later documents leave out. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from relay.domain.events import TEXTS, Audience, Document, Event
+from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
 from relay.domain.run_numbers import number_run, restarts_of
 from relay.domain.spaces import Space
 
 LASTING = tuple(TEXTS)  # type, name, priority
 AUDIENCE = "audience"
 PRESSED = "pressed"
+PARTS = ("phase", "results", "error", "cancellation", "batch")
+OUTCOME_PARTS = ("error", "results", "cancellation")
+MAX_FIELDS = 20  # of a part that are compared
 
 
 def facts(event: Event) -> dict[str, str]:
-    """The lasting facts the event states about its operation: `LASTING`, platform, tenant, project, batch, audience.
+    """Return the lasting facts that the event states of its operation.
 
     Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
     Later, thinner documents of the same operation may leave them out: a results document has no priority.
@@ -36,10 +39,10 @@ def facts(event: Event) -> dict[str, str]:
     return {key: value for key, value in stated.items() if value}
 
 
-def says_all(event: Event) -> bool:
-    """Whether it states what its operation is, so that most likely nothing that is known could be filled in.
+def states_all(event: Event) -> bool:
+    """Return whether it states all of `LASTING`, so that most likely no known fact could be filled in.
 
-    What is of two operations, or of a batch, has to be looked up in any case.
+    Events of two operations, or of a batch, have to be looked up in any case.
     """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
@@ -47,23 +50,26 @@ def says_all(event: Event) -> bool:
 
 
 def audience_of(fact: str) -> Audience | None:
-    """The audience that `facts` wrote; None for ''."""
+    """Read the audience that `facts` wrote; None for ''."""
     lists = json.loads(fact) if fact else None
     return Audience(**{key: tuple(values) for key, values in lists.items()}) if lists else None
 
 
 def fill(event: Event, remembered: Mapping[str, str]) -> Event:
-    """The event with what is remembered of its operation, wherever its own document is silent."""
+    """Fill in what is remembered of the event's operation, where its own document does not state it."""
     operation, restarts = event.operation, 0
     if operation:
         run, restarts = number_run(event, remembered)
-        operation = operation.changed(
-            **{name: getattr(operation, name) or remembered.get(name, "") for name in LASTING},
+        lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
+        operation = replace(
+            operation,
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
             retry=run,
+            **lasting,
         )
     whose = Space.of_event(event).filled(Space.of(remembered))
-    return event.changed(
+    return replace(
+        event,
         operation=operation,
         restarts=restarts,
         platform=whose.platform,
@@ -71,20 +77,20 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         project=whose.project,
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
         member_of=event.member_of or remembered.get("batch", ""),
-        pressed=_pressed(event, remembered.get(PRESSED, "")),
+        pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
     )
 
 
 def number_member(event: Event, remembered: Mapping[str, str]) -> Event:
-    """A batch's event with the run of the member that it tells of, where that was started again under its own id."""
+    """Number the run of a batch event's member, where that was started again under its own id."""
     if event.operation is None or "restarts" not in remembered:
         return event
     restarts = restarts_of(event, remembered)
     return replace(event, restarts=restarts, operation=replace(event.operation, retry=event.operation.retry + restarts))
 
 
-def _pressed(event: Event, record: str) -> Document:
-    """Who pressed Cancel, if that is what ended the run: another reason is somebody else's."""
+def _cancelled_by(event: Event, record: str) -> Document:
+    """Return who pressed Cancel, if that ended the run: another reason is of someone else."""
     if event.about_batch or event.status != "Cancelled" or not record:
         return {}
     pressed: Document = json.loads(record)
@@ -92,24 +98,18 @@ def _pressed(event: Event, record: str) -> Document:
 
 
 def merge_documents(history: Iterable[Event]) -> dict[str, Any]:
-    """Everything the events of one operation say, newer over older, as plain data for templates.
+    """Merge the documents of one operation's events, newer over older, as plain data for templates.
 
     Keys are the documents' own (operationName, progress, phases, results …); an object is merged key by key.
     """
     merged: dict[str, Any] = {}
     for event in history:
         if event.operation and not event.about_batch:
-            _merge(merged, {key: value for key, value in event.operation.document.items() if not _is_part(key)})
-        for key in ("phase", "results", "error", "cancellation"):
-            if getattr(event, key):
-                merged[key] = dict(getattr(event, key))
+            _merge(merged, {key: value for key, value in event.operation.document.items() if key not in PARTS})
+        merged |= {key: dict(part) for key in PARTS[:-1] if (part := getattr(event, key))}
         if event.batch:
             merged["batch"] = dict(event.batch.document)
     return merged
-
-
-def _is_part(key: str) -> bool:
-    return key in {"phase", "results", "error", "cancellation", "batch"}
 
 
 def _merge(into: dict[str, Any], new: Document) -> None:
@@ -120,3 +120,25 @@ def _merge(into: dict[str, Any], new: Document) -> None:
             into[key] = {**into[key], "percentage": value}
         elif value is not None:
             into[key] = value
+
+
+def stated_fields(event: Event) -> list[str]:
+    """List what an outcome states beside its status: `name`, its parts, and their fields as `error.message`."""
+    if event.about_batch or event.status not in TERMINAL or event.operation is None:
+        return []
+    words = ["name"] if event.operation.name else []
+    for part in OUTCOME_PARTS:
+        stated = [key for key, value in getattr(event, part).items() if value not in (None, "", [], {})]
+        words += [part, *(f"{part}.{key}" for key in sorted(stated)[:MAX_FIELDS])] if stated else []
+    return words
+
+
+def complete_outcome(recorded: Event, report: Event) -> Event:
+    """Add to the recorded outcome what another report of it states besides: webhook and callback may each know more."""
+    parts: dict[str, Mapping[str, Any]] = {
+        part: {**getattr(report, part), **getattr(recorded, part)} for part in OUTCOME_PARTS if getattr(report, part)
+    }
+    operation = recorded.operation
+    if operation and report.operation:
+        operation = replace(operation, name=operation.name or report.operation.name)
+    return replace(recorded, operation=operation, document={**recorded.document, **parts}, raw=b"", **parts)  # type: ignore[arg-type]

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import lru_cache
 
 from relay.domain.events import PRIORITIES, STATUSES, Document
 from relay.errors import InvalidEvent
 
 MAX_ID = 256
-LONGEST_TIME = 40  # characters of what is remembered
 _SPELLINGS = {spelling.casefold(): spelling for spelling in (*STATUSES, *PRIORITIES)}
 
 
 def identifier(document: Document, owner: str, keys: tuple[str, ...]) -> str:
-    """The id under the first of these keys that is there. `owner` is what it is the id of, for the error."""
+    """Return the id under the first of these keys. `owner` is what it is the id of, for the error."""
     for key in keys:
         value = document.get(key)
         if value is None:
@@ -27,7 +25,7 @@ def identifier(document: Document, owner: str, keys: tuple[str, ...]) -> str:
 
 
 def id_or_none(value: object) -> str:
-    """The id of something else that is mentioned; an odd one is none."""
+    """Return the id of something mentioned; '' for an odd one."""
     return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else ""
 
 
@@ -41,16 +39,13 @@ def text(document: Document, key: str, limit: int, prefix: str = "") -> str:
 
 
 def spelled(document: Document, key: str, prefix: str) -> str:
-    """A status or a priority in the API's spelling; another word as it came."""
+    """Return a status or a priority in the API's spelling; another word as it came."""
     word = text(document, key, 64, prefix)
     return _SPELLINGS.get(word.casefold(), word)
 
 
 def first_text(*values: object) -> str:
-    for value in values:
-        if isinstance(value, str) and value:
-            return value
-    return ""
+    return next((value for value in values if isinstance(value, str) and value), "")
 
 
 def count(value: object) -> int | None:
@@ -59,7 +54,7 @@ def count(value: object) -> int | None:
 
 def part(envelope: Document, key: str) -> Document:
     value = envelope.get(key)
-    if isinstance(value, (dict, Mapping)):
+    if isinstance(value, Mapping):
         return value
     # The API's phase-less documents and some senders give a name or a message instead of an object.
     name = {"phase": "phaseName", "error": "message"}.get(key, "text")
@@ -67,7 +62,7 @@ def part(envelope: Document, key: str) -> Document:
 
 
 def moment(*values: object) -> datetime | None:
-    """The first of these that is a time; what is none is only shown."""
+    """Return the first of these that is a time, in UTC; others are only shown."""
     for value in values:
         if isinstance(value, str) and (parsed := _read(value)) is not None and is_stated(parsed):
             return parsed
@@ -75,12 +70,12 @@ def moment(*values: object) -> datetime | None:
 
 
 def is_stated(parsed: datetime) -> bool:
-    """Whether it is a time at all: programs write the first year that there is, or the last, where they mean none."""
+    """Return whether it is a time at all: programs write the first or the last year where they mean none."""
     return MINYEAR < parsed.year < MAXYEAR
 
 
 def time(value: object, path: str) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone."""
+    """Read an ISO 8601 time, UTC where it names no zone."""
     if value is None:
         return None
     if isinstance(value, str) and (parsed := _read(value)) is not None:
@@ -90,12 +85,7 @@ def time(value: object, path: str) -> datetime | None:
 
 def _read(text: str) -> datetime | None:
     try:
-        return _utc(text) if len(text) <= LONGEST_TIME else _utc.__wrapped__(text)
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-@lru_cache(maxsize=4096)  # all events of a run say when it began and when it should end
-def _utc(text: str) -> datetime:
-    parsed = datetime.fromisoformat(text)
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)

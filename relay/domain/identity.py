@@ -1,9 +1,7 @@
-"""Which events are one fact, whoever reports them and however often. Pure."""
+"""Fingerprints of facts, equal for events that report the same, from any source and however often. Pure."""
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
-from json.encoder import encode_basestring as _text
 from typing import Any
 
 from relay.domain.events import IMPLIED_STATUS, WATCH_EVENTS, Event
@@ -12,29 +10,17 @@ from relay.domain.json_access import mapping
 # Where documents count what is done: an integer in one of these objects, or one of these fields of the operation.
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
-_encoded = json.JSONEncoder(ensure_ascii=False).encode  # made once
 
 
 def fingerprint(event: Event) -> str:
-    """What happened, as text: equal facts count once."""
+    """Return the fact as text: equal facts count once."""
     whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
     space = [event.space(whose)] if event.space(whose) else []
-    return _listed([whose, event.name, event.status, _detail(event), event.retry, *space])
-
-
-def _listed(values: list[Any]) -> str:
-    """As JSON writes them, whose encoder is set up anew for each list: that takes longer than to write a short one."""
-    return f"[{', '.join([_text(value) if type(value) is str else _written(value) for value in values])}]"
-
-
-def _written(value: Any) -> str:
-    if type(value) is list:
-        return _listed(value)
-    return f"{value}" if type(value) is int else "null" if value is None else _encoded(value)
+    return json.dumps([whose, event.name, event.status, _detail(event), event.retry, *space], ensure_ascii=False)
 
 
 def _detail(event: Event) -> Any:
-    """What tells two facts of one name and status apart, within one run."""
+    """Return what distinguishes two facts of one name and status within one run."""
     if event.action:
         return event.id
     if event.name not in IMPLIED_STATUS:
@@ -43,7 +29,7 @@ def _detail(event: Event) -> Any:
     match event.name:
         case "operation.phase.completed":
             return event.phase_name or f"{operation.phases_completed if operation else ''}"
-        case name if name in WATCH_EVENTS and isinstance(part := event.document.get(_part(name)), Mapping):
+        case name if name in WATCH_EVENTS and (part := mapping(event.document.get(name.partition(".")[2]))):
             return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
         case "batch.operation.completed" if operation:
             return f"{operation.id} {operation.status} {operation.retry}"
@@ -52,19 +38,15 @@ def _detail(event: Event) -> Any:
     return _progress(event)
 
 
-def _part(name: str) -> str:
-    return name.removeprefix("operation.")
-
-
 def _by_itself(event: Event) -> list[str]:
-    """Of an event whose name relay does not know, nothing but its sender can say that it is the same again."""
+    """Identify an event whose name relay does not know by its sender's id, else by its document."""
     if event.id:
         return [event.source, event.producer, event.id]
     return [sha256(json.dumps(event.document, sort_keys=True).encode()).hexdigest()]
 
 
 def _progress(event: Event) -> list[Any]:
-    """How far the run is. One percentage lasts for several phases; without one the counts move, else only time does."""
+    """Return how far the run is: by percentage and phase; without a percentage by its counts, else by its time."""
     operation = event.operation
     phases = operation.phases_completed if operation and not event.about_batch else None
     reached = [event.phase_name, phases]
@@ -78,10 +60,8 @@ def _counts(event: Event) -> dict[str, int]:
     if event.operation is None or event.about_batch:
         return {}
     document = event.operation.document
-    counts = {name: value for part in COUNTING for name, value in mapping(document.get(part)).items() if _whole(value)}
-    counts |= {name: document[name] for name in COUNTS if _whole(document.get(name))}
+    counts = {
+        name: value for part in COUNTING for name, value in mapping(document.get(part)).items() if type(value) is int
+    }
+    counts |= {name: document[name] for name in COUNTS if type(document.get(name)) is int}
     return dict(sorted(counts.items()))
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

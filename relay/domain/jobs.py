@@ -1,4 +1,4 @@
-"""Which runs are of one job: the same platform, tenant, project, type and name, whatever numbers the name has. Pure."""
+"""Jobs: runs of the same platform, tenant, project, type and name, whatever numbers the name has. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _FOLDED = "#"
 
 
 class Job(NamedTuple):
-    """By what one job is told from the others."""
+    """Key of a job."""
 
     platform: str
     tenant: str
@@ -36,24 +36,24 @@ class Job(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its name for people, without what stands for numbers."""
+        """Return its name for people, without the marks for numbers."""
         return " ".join(re.sub(r"[\s\-–—_·:.,/()\[\]]*#[#\s\-–—_·:.,/()\[\]]*", " ", self.name).split()) or self.type
 
     @property
     def part(self) -> str:
-        """The longest text that the names of all its runs have; '' where they differ in all but punctuation."""
+        """Return the longest text that the names of all its runs share; '' for nothing but punctuation."""
         return max((text.strip() for text in self.name.split(_FOLDED) if re.search(r"\w", text)), key=len, default="")
 
 
 def job_of(event: Event, *, name: str | None = "") -> Job | None:
-    """The job that this event's run is one of; None where it has none: a batch, or an operation without a name.
+    """Return the job of the event's run; None for a batch, or an operation without a name.
 
-    `name` is what the operator's template says instead of the operation's name (`named`); None where the template asks
-    for what is not known.
+    `name` is what the operator's template says instead of the operation's name (`named`); None where the template
+    names a field that is not known.
     """
     run = event.operation
-    if own := told_job(event):
-        return own
+    if missing := missing_job(event):
+        return missing
     if run is None or event.about_batch or name is None or event.name.startswith("batch."):
         return None
     if folded := fold(name or run.name):
@@ -61,22 +61,24 @@ def job_of(event: Event, *, name: str | None = "") -> Job | None:
     return None
 
 
-def told_job(event: Event) -> Job | None:
-    """The job that relay itself tells of, none of whose runs has begun (relay/policy/missing.py)."""
+def missing_job(event: Event) -> Job | None:
+    """Return the job that relay reports as missing a run (relay/policy/missing.py)."""
     parts = event.document.get("job") if event.name in WATCH_EVENTS and event.source == "relay" else None
     return Job(*map(str, parts)) if isinstance(parts, list) and len(parts) == len(Job._fields) else None
 
 
 def named(template: str, *documents: Mapping[str, Any]) -> str | None:
-    """What a template such as `{operationType} {parameters.dataset}` says, each field from the first of these documents
-    that states it; None where one is nowhere. Without a template: ''. Of what is long, the beginning."""
+    """Fill in a template such as `{operationType} {parameters.dataset}`, each field from the first document with it.
+
+    None where no document does; '' without a template. A long name is cut.
+    """
     texts = {path: _stated(path, documents) for path in FIELD.findall(template)}
     return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)[:READ]
 
 
 @lru_cache(maxsize=4096)  # all events of a run have its name
 def fold(name: str) -> str:
-    """The name with # for each of what differs from run to run: `Sales 2024-01-20, batch 7` is `Sales #, batch #`."""
+    """Replace with # whatever differs from run to run: `Sales 2024-01-20, batch 7` is `Sales #, batch #`."""
     return " ".join(_DIFFERS.sub(_FOLDED, name).split())[:LONGEST]
 
 

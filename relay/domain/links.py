@@ -1,9 +1,8 @@
-"""Addresses where people look at a run: templates with placeholders, filled in from what is known of it. Pure."""
+"""Addresses of pages about a run: templates with placeholders, and the hosts that links may lead to. Pure."""
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 # What a template may name, in the words of the Async Operations API.
@@ -21,7 +20,7 @@ _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere
 
 @dataclass(frozen=True, slots=True)
 class LinkTemplates:
-    """Where people look at each of these, '' for nowhere; `tenant` and `project` hold where an event names none."""
+    """Templates of the pages, '' for none; `tenant` and `project` fill in for an event that names none."""
 
     operation: str = ""
     batch: str = ""
@@ -33,7 +32,7 @@ class LinkTemplates:
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The hosts that they lead to, or to what is below them."""
+        """Return the hosts that they lead to, or whose subdomains."""
         templates = (self.operation, self.batch, self.results, self.runbook, self.runs)
         hosts = (urlsplit(_PLACEHOLDER.sub("", template)).hostname for template in templates)
         return tuple(dict.fromkeys(host.lstrip(".") for host in hosts if host))
@@ -47,15 +46,14 @@ class LinkHosts:
     """The hosts that links in messages may lead to. Plain data, since it crosses to the renderer's process."""
 
     names: tuple[str, ...] = ()  # these, and what is below them; empty: any
-    shown: bool = False  # a link's host stands beside its text, since nobody said which ones are right
+    shown: bool = False  # a link's host is written beside its text, since none are configured
 
     @classmethod
     def of(cls, listed: Collection[str], base_url: str, templates: LinkTemplates) -> "LinkHosts":
-        """Those that are listed, and those of the configuration's own addresses; any where one is `*`."""
+        """Collect the listed hosts and those of the configured addresses; any where one is `*`."""
         if ANY in listed:
             return ANYWHERE
-        own = urlsplit(base_url).hostname
-        names = {*listed, *templates.hosts, *([own] if own else [])}
+        names = {*listed, *templates.hosts, urlsplit(base_url).hostname or ""} - {""}
         return cls(tuple(sorted(names)), shown=not names)
 
     def allows(self, host: str) -> bool:
@@ -67,20 +65,20 @@ ANYWHERE = LinkHosts()
 
 
 def placeholders(template: str) -> list[str]:
-    """The names in braces, in their order, whatever they are."""
+    """List the names in braces, in their order."""
     return _PLACEHOLDER.findall(template)
 
 
 def balanced(template: str) -> bool:
-    """Whether each brace has its other half."""
+    """Return whether each brace has its other half."""
     return not re.search("[{}]", _PLACEHOLDER.sub("", template))
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The address; '' if there is no template, or no value for one of its placeholders."""
-    parts = _parts(template)
-    filled = [parts[0]]
-    for name, text in parts[1:]:
+    """Fill in the template; '' without one, or without a value for one of its placeholders."""
+    first, *rest = _PLACEHOLDER.split(template)
+    filled = [first]
+    for name, text in zip(rest[::2], rest[1::2], strict=True):
         value = values.get(name, "")
         if not value or value in _RELATIVE:
             return ""
@@ -88,16 +86,8 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-@lru_cache(32)
-def _parts(template: str) -> tuple[str, *tuple[tuple[str, str], ...]]:
-    """The text up to the first placeholder, then each placeholder with the text after it."""
-    first, *rest = _PLACEHOLDER.split(template)
-    return (first, *zip(rest[::2], rest[1::2], strict=True))
-
-
-@lru_cache(256)  # a run's stands in all of its messages
 def is_api(url: str) -> bool:
-    """Whether a program reads there, and not a person: one part of the path is `api`, as in the API's own addresses."""
+    """Return whether it is a program's address: one part of the path is `api`, as in the API's own addresses."""
     try:
         path = urlsplit(url).path
     except ValueError:

@@ -1,4 +1,4 @@
-"""From a document to an event, liberal about spelling; and how the store keeps events. Pure.
+"""Parsing of documents into events, liberal about spelling, and of the events that the store keeps. Pure.
 
 The canonical envelope, a flat document, one under `data` or `payload`: all name the same fact.
 """
@@ -37,7 +37,7 @@ def parse(
     platform: str = "",
     raw: bytes = b"",
 ) -> Event:
-    """The event that a body tells of; InvalidEvent names the field that keeps it from being one.
+    """Parse a body; InvalidEvent names the field at fault.
 
     `default_event` is what the address stands for, used when the body names no event.
     `delivery_id` is the transport's signed id (webhook-id); without one the body's eventId or CloudEvents' id serves.
@@ -80,7 +80,7 @@ def parse(
 
 
 def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
-    """The event as one JSON line: what the store keeps. Its document stands there as it came.
+    """Write the event as the JSON line that the store keeps, with its document as it came.
 
     `lasting`: its facts, where they are at hand.
     """
@@ -97,7 +97,7 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
 
 
 def load(line: str | bytes) -> Event:
-    """The event that `dump` wrote."""
+    """Read the event that `dump` wrote."""
     stored = from_json(line)
     event = parse(
         stored["document"], source=stored["source"], delivery_id=stored["id"], default_event=stored["name"],
@@ -116,10 +116,10 @@ def load(line: str | bytes) -> Event:
 
 
 def _envelope(document: Document) -> Document:
-    """The level on which event, operation and results stand; `data` and `payload` are looked into."""
+    """Return the level that holds event, operation and results, also within `data` or `payload`."""
     for key in ("data", "payload"):
         inner = document.get(key)
-        if isinstance(inner, (dict, Mapping)):
+        if isinstance(inner, Mapping):
             names = {name: document[name] for name in ENVELOPE if name in document}
             outer = {name: value for name, value in document.items() if name not in {key, *names}}
             return {**outer, **inner, **names}
@@ -143,7 +143,7 @@ def _operation(envelope: Document) -> Operation | None:
         if flat is None:
             return None
         document = envelope
-    if not isinstance(document, (dict, Mapping)):
+    if not isinstance(document, Mapping):
         raise InvalidEvent("operation", "expected an object")
     number, progress = _progress(document)
     retry = document.get("retryNumber", envelope.get("retryNumber", 0))
@@ -165,16 +165,15 @@ def _operation(envelope: Document) -> Operation | None:
 
 def _texts(document: Document) -> dict[str, str]:
     return {
-        name: fields.spelled(document, text.key, "operation.")
-        if text.words
+        name: fields.spelled(document, text.key, "operation.") if text.words
         else fields.text(document, text.key, text.limit, "operation.")
         for name, text in TEXTS.items()
-    }
+    }  # fmt: skip
 
 
 def _audience(notifications: object) -> Audience | None:
-    """Whom `notifications` ask for; None if for nobody. What is no text asks for nobody either."""
-    if not isinstance(notifications, (dict, Mapping)):
+    """Read the audience that `notifications` ask for; None if there is none. Values that are no text are ignored."""
+    if not isinstance(notifications, Mapping):
         return None
     slack = mapping(notifications.get("slack"))
     called = [name for name in _names(slack.get("mentionUsers")) if is_whole(name)]
@@ -183,7 +182,7 @@ def _audience(notifications: object) -> Audience | None:
 
 
 def _names(value: object) -> tuple[str, ...]:
-    """One text or a list of them, each once; what no address can be is marked as such, for people to see it refused."""
+    """Return a text or the texts of a list, each once; what can be no address is marked, and shown as refused."""
     listed = value if isinstance(value, list) else [value]
     names = [_shown(name.strip()) for name in listed if isinstance(name, str)]
     return tuple(dict.fromkeys(filter(None, names)))[:MAX_AUDIENCE]
@@ -196,7 +195,7 @@ def _shown(name: str) -> str:
 
 
 def is_whole(name: str) -> bool:
-    """Whether it is what the sender wrote: neither too long nor with signs that cannot be shown."""
+    """Return whether it is as the sender wrote it: neither cut nor with signs that cannot be shown."""
     return UNPRINTABLE not in name and CUT not in name
 
 
@@ -206,7 +205,7 @@ def _batch(envelope: Document) -> Batch | None:
         if envelope.get("batchId") is None:
             return None
         document = envelope
-    if not isinstance(document, (dict, Mapping)):
+    if not isinstance(document, Mapping):
         raise InvalidEvent("batch", "expected an object")
     return Batch(
         id=fields.identifier(document, "batch", ("batchId", "id")),
@@ -217,7 +216,7 @@ def _batch(envelope: Document) -> Batch | None:
 
 
 def _original(envelope: Document, operation: Operation | None) -> str:
-    """The operation that this one retries."""
+    """Return the operation that this one retries."""
     if operation is None:
         return ""
     original = fields.id_or_none(operation.document.get("originalOperationId", envelope.get("originalOperationId")))
@@ -225,17 +224,17 @@ def _original(envelope: Document, operation: Operation | None) -> str:
 
 
 def _batch_of(envelope: Document, batch: Batch | None, operation: Operation | None) -> str:
-    """The batch that the operation is a part of."""
+    """Return the batch that the operation is a part of."""
     if batch or operation is None:
         return batch.id if batch else ""
     return fields.id_or_none(operation.document.get("batchId", envelope.get("batchId")))
 
 
 def _progress(document: Document) -> tuple[float | None, Document]:
-    """The percentage, clamped to 0..100, and the progress object; the API gives both spellings."""
+    """Return the percentage, clamped to 0..100, and the progress object; the API gives both spellings."""
     value = document.get("progress")
     progress = mapping(value)
-    number = progress.get("percentage") if isinstance(value, (dict, Mapping)) else value
+    number = progress.get("percentage") if isinstance(value, Mapping) else value
     if number is None:
         return None, progress
     if isinstance(number, bool) or not isinstance(number, int | float):

@@ -14,18 +14,18 @@ from relay.domain.causes import error_of, signature
 from relay.domain.events import Event
 from relay.domain.fields import count, moment
 from relay.domain.json_access import mapping
-from relay.domain.outcomes import stated_end
+from relay.domain.outcome_fields import stated_end
 
 STARTS = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
 ATTEMPTS = ("attempt", "attemptNumber")  # within the operation: beside it they may number the webhook's own tries
-MOST = 8  # ends of one operation that are recorded
+MAX_ENDS = 8  # ends of one operation that are recorded
 SECOND = 1000  # ms; some senders leave out the fractions
 DIGEST = 4  # bytes
 UNSTATED = "-"
 
 
 class RunEnd(NamedTuple):
-    """One run's end, as far as its reports state it. Times are ms since the epoch; 0 and '' are not stated."""
+    """End of one run, as far as its reports state it. Times are ms since the epoch; 0 and '' are not stated."""
 
     run: int
     restarts: int  # of the runs up to this one: those that the platform does not count
@@ -42,23 +42,17 @@ class RunEnd(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> "RunEnd":
-        """As one event states it; its run is numbered elsewhere (relay/domain/run_numbers.py)."""
+        """Read the end that an event states; its run is numbered elsewhere (relay/domain/run_numbers.py)."""
         error, ended, started = error_of(event), stated_end(event), stated_start(event)
         code = error.get("code") or error.get("errorCode")
         return cls(
-            0,
-            0,
-            event.status,
-            _digest(_execution(event)),
-            _attempt(event),
-            _ms(started) if started else 0,
-            round(ended * 1000) if ended else 0,
-            _ms(event.occurred_at) if event.dated else 0,
-            _digest(f"{event.source} {event.producer}"),
-            _digest(event.id),
-            _digest(f"{code}" if code else ""),
-            signature({**error, "code": "", "errorCode": ""}),
-        )
+            0, 0, event.status, _digest(_execution(event)), _attempt(event),
+            started=_ms(started) if started else 0,
+            ended=round(ended * 1000) if ended else 0,
+            sent=_ms(event.occurred_at) if event.dated else 0,
+            source=_digest(f"{event.source} {event.producer}"), id=_digest(event.id),
+            code=_digest(f"{code}" if code else ""), cause=signature({**error, "code": "", "errorCode": ""}),
+        )  # fmt: skip
 
     @property
     def failed(self) -> bool:
@@ -99,7 +93,7 @@ class RunEnd(NamedTuple):
         return (*(["end"] if end else ()), *(["error"] if error else ()))
 
     def completed(self, report: "RunEnd") -> "RunEnd":
-        """With what the report adds; what both state stays as it is."""
+        """Add what the report states besides; what both state stays as it is."""
         if report.source != self.source:  # errors and ids are compared within one source
             report = report._replace(id="", code="", cause="")
         stated = RunEnd._make(mine or other for mine, other in zip(self, report, strict=True))
@@ -119,13 +113,13 @@ class RunEnd(NamedTuple):
 
 
 def read_ends(text: str) -> list[RunEnd]:
-    """The ends that `write_ends` wrote, oldest first."""
+    """Read the ends that `write_ends` wrote, oldest first."""
     return [_read(row.split(" ")) for row in text.split(";") if row]
 
 
 def write_ends(ends: Sequence[RunEnd]) -> str:
-    """The newest of them as one text."""
-    return ";".join(" ".join(f"{value}" or UNSTATED for value in end) for end in ends[-MOST:])
+    """Write the newest of them as one text."""
+    return ";".join(" ".join(f"{value}" or UNSTATED for value in end) for end in ends[-MAX_ENDS:])
 
 
 def stated_start(event: Event) -> datetime | None:

@@ -1,11 +1,12 @@
-"""Which run of an operation an event is of: the platform counts retries, relay the starts after an outcome. Pure."""
+"""Numbers of an operation's runs: the platform counts retries, relay the starts after an outcome. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.domain.ends import Comparison
 from relay.domain.events import Event
+from relay.domain.outcomes import Comparison
 from relay.domain.run_ends import RunEnd, differ, read_ends, stated_start, write_ends
 
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
@@ -19,8 +20,8 @@ class _Start(NamedTuple):
     began: int
 
 
-def begun(event: Event) -> datetime | None:
-    """When the run began that a start tells of; None where it is no start, or does not say.
+def stated_begin(event: Event) -> datetime | None:
+    """Return when the run began, from its start event; None for another event, or where it does not say.
 
     The run's own time goes before the event's: a platform that sends a start again may date it anew.
     """
@@ -30,14 +31,14 @@ def begun(event: Event) -> datetime | None:
 
 
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
-    """The event's run, counted from 0, and how many starts more than the platform counts that includes.
+    """Return the event's run, counted from 0, and how many of these the platform does not count.
 
     `remembered` are the operation's facts as `Store.known` gives them: retry, runs, began, starts, ended,
     restarts, ends.
     """
     stated = event.operation.retry if event.operation else 0
     counted = max(stated, int(remembered.get("retry", 0)))
-    # relay's own name the run by its number here, and most operations run once, where there is nothing to tell apart
+    # relay's own events name the run by its number here, and most operations run once
     if event.watch or event.action or remembered.keys().isdisjoint(("runs", "restarts", "ended", "original", "starts")):
         return counted, 0
     restarts = int(remembered.get("restarts", 0))
@@ -69,8 +70,9 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
         ends[ends.index(recorded)] = recorded.completed(report)
     elif not ends or run > ends[-1].run:
         ends.append(report._replace(run=run, restarts=restarts))
-    return event.changed(
-        operation=event.operation.changed(retry=run),
+    return replace(
+        event,
+        operation=replace(event.operation, retry=run),
         restarts=restarts,
         compared=Comparison(
             before,
@@ -85,7 +87,7 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
 def _run_by_ends(
     report: RunEnd, event: Event, ends: Sequence[RunEnd], remembered: Mapping[str, str]
 ) -> tuple[int, int]:
-    """The run, and how many starts more than the platform counts that includes; the event has both by its time."""
+    """Return the run, and how many starts the platform does not count; the event has both by its time."""
     newest, went_on = int(remembered.get("runs", 0)), int(remembered.get("went_on", 0))
 
     def is_other(end: RunEnd) -> bool:
@@ -107,7 +109,7 @@ def _run_by_ends(
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
-    """How many starts after an outcome went before: what happened before a run began is of the one before.
+    """Return how many starts after an outcome precede the event: before a run began, it is of the one before.
 
     The number of a retry under a new id includes those of its original.
     """
@@ -121,13 +123,13 @@ def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
 
 
 def _run_of(event: Event, remembered: Mapping[str, str]) -> _Start | None:
-    """The newest run that had begun when it happened; None where that is not remembered."""
-    moment = int((begun(event) or event.occurred_at).timestamp() * 1000)
+    """Return the newest run that had begun when the event happened; None where that is not remembered."""
+    moment = int((stated_begin(event) or event.occurred_at).timestamp() * 1000)
     return next((start for start in reversed(_starts(remembered)) if start.began <= moment), None)
 
 
 def _starts(remembered: Mapping[str, str]) -> list[_Start]:
-    """When the runs under the id itself began, as far as it is known, oldest first (`remember_start`, order.lua)."""
+    """List the known starts of the runs under the id itself, oldest first (`remember_start`, order.lua)."""
     rows = [map(int, text.split(":")) for text in remembered.get("starts", "").split()]
     starts = [_Start(run, restarts, began) for run, restarts, began in rows]
     if "began" not in remembered:  # the newest is a retry under a new id
@@ -137,9 +139,8 @@ def _starts(remembered: Mapping[str, str]) -> list[_Start]:
 
 
 def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
-    """A start that began after the outcome that is known, which may have been sent later than that; a retry under a new
-    id is counted by its original."""
-    moment = begun(event)
+    """Return whether a start began after the known outcome; a retry under a new id is counted by its original."""
+    moment = stated_begin(event)
     if moment is None or "ended" not in remembered or "original" in remembered:
         return False
     if int(moment.timestamp() * 1000) > int(remembered["ended"]):

@@ -1,4 +1,4 @@
-"""A run that goes on, as the store keeps it for the watchdog, and the alarms that people have heard of. Pure.
+"""Runs that go on, as the store keeps them for the watchdog, and their alarms. Pure.
 
 Times are seconds since the epoch.
 """
@@ -11,23 +11,23 @@ from typing import Any
 from relay.domain.jobs import Job
 
 GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
-FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often is told after a much longer time alone
+FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
 LONGER = 4  # so many times the longest there was
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A rule that holds, and that people have heard of."""
+    """Alarm of a rule that holds, once people were notified."""
 
-    at: float  # when they heard of it
-    since: float  # since when nothing was heard or moved, or when the run should have been over
+    at: float  # when they were notified
+    since: float  # since when no event came or nothing moved, or when the run should have been over
     reminders: int = 0
-    last: bool = False  # they heard that relay will forget the run
+    last: bool = False  # they were notified that relay will forget the run
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The alarms of one rule that are over."""
+    """Past alarms of one rule."""
 
     times: int = 0
     longest: float = 0.0  # seconds from `Alarm.since` to its end
@@ -35,7 +35,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """The alarms of a run so far. Kept by the store as one text, empty at the start of each run."""
+    """Alarms of a run. The store keeps them as one text, empty at the start of each run."""
 
     open: Mapping[str, Alarm] = field(default_factory=dict)  # by rule
     episode: int = 0  # alarms so far
@@ -51,7 +51,7 @@ class Alarms:
 
     @property
     def shown(self) -> str:
-        """The rule that messages show: the newest, of several at once the gravest; empty if none holds."""
+        """Return the rule that messages show: the newest, of several at once the gravest; empty if none holds."""
         return max(self.open, key=lambda rule: (self.open[rule].at, -GRAVITY.index(rule)), default="")
 
     def dump(self) -> str:
@@ -64,28 +64,28 @@ class Alarms:
         state = json.loads(text)
         if isinstance(earlier := state.get("recoveries"), int) and earlier:  # an older relay counted all in one
             state.setdefault("ended", {"silent": {"times": earlier}})
-        # A newer relay may know more rules: what one of them found is its own to tell, and to end.
+        # A newer relay may know more rules: the alarms of those are left to it.
         opened = {rule: alarm for rule, alarm in state.get("open", {}).items() if rule in GRAVITY}
-        state["open"] = {rule: Alarm(**_known(Alarm, alarm)) for rule, alarm in opened.items()}
-        state["ended"] = {rule: Ended(**_known(Ended, part)) for rule, part in state.get("ended", {}).items()}
-        return cls(**_known(cls, state))
+        state["open"] = {rule: Alarm(**_fields_of(Alarm, alarm)) for rule, alarm in opened.items()}
+        state["ended"] = {rule: Ended(**_fields_of(Ended, part)) for rule, part in state.get("ended", {}).items()}
+        return cls(**_fields_of(cls, state))
 
 
-def _known(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stored of this kind's fields: a newer relay may keep more. Raises TypeError for what is no number."""
-    own = {own.name: stored[own.name] for own in fields(kind) if own.name in stored}
-    for name, value in own.items():
+def _fields_of(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored fields of this kind: a newer relay may keep more. Raises TypeError for what is no number."""
+    known = {field.name: stored[field.name] for field in fields(kind) if field.name in stored}
+    for name, value in known.items():
         if not isinstance(value, int | float | Mapping):
             raise TypeError(name)
-    return own
+    return known
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the store knows of an operation that goes on."""
+    """State of an operation that goes on, as the store knows it."""
 
     subject: str
-    heard: float  # the last sign of life
+    last_event: float  # the last sign of life
     moved: float  # when percentage or phase last changed
     retry: int = 0
     gaps: tuple[float, ...] = ()  # the newest, between signs of life
@@ -96,13 +96,13 @@ class Run:
     estimate_moves: int = 0
     deadline: float | None = None
     alarms: Alarms = Alarms()
-    batch: bool = False  # several operations submitted together: what is heard of its members is its life as well
+    batch: bool = False  # several operations submitted together: events of its members are signs of life as well
     job: Job | None = None  # what other runs it is compared with
     started: float | None = None
     slow_after: float | None = None  # seconds that no run of its job takes, so far; None where that is unknown
-    kept: str | None = None  # the text that the alarms were read from, if it says more or less than they do
+    alarms_text: str | None = None  # the text that the alarms were read from, if it says more or less than they do
 
     @property
     def slow_since(self) -> float | None:
-        """When it should have been over, by the other runs of its job."""
+        """Return when it should have been over, by the other runs of its job."""
         return self.started + self.slow_after if self.started is not None and self.slow_after is not None else None

@@ -1,11 +1,11 @@
-"""Silences: for a while nobody hears of what one means. What they say, and when they hold. Pure."""
+"""Silences: matchers of events whose messages are held for a while, and what is valid in one. Pure."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, NamedTuple, Self
-
-from relay.domain.deliveries import Silenced
+from fnmatch import fnmatchcase
+from typing import Any, Literal, NamedTuple
 
 DAY = 86_400.0
 LONGEST = 30 * DAY  # from its beginning to its end
@@ -15,14 +15,24 @@ LONGEST_REASON, LONGEST_NAME = 500, 200
 
 Then = Literal["summary", "nothing"]
 THEN: Mapping[Then, str] = {"summary": "told together at its end", "nothing": "not told at all"}
-# What it may ask for; `jobs` and `types` take `*` for any part.
+# The matchers of events; `jobs` and `types` take `*` for any part.
 OF_EVENTS = ("jobs", "types", "priorities", "tenants", "projects")
 MATCHERS = ("destinations", *OF_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
+class Silenced:
+    """Silence as the messages that it holds carry it, from `start` until `end` (seconds since the epoch)."""
+
+    id: str
+    start: float
+    end: float
+    in_summary: bool = True  # listed in the summary at its end; else never shown
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
-    """All matchers that it has must hold, of each any one word. Times are seconds since the epoch."""
+    """Silence whose matchers must all match, each by any one of its words. Times are seconds since the epoch."""
 
     id: str
     author: str
@@ -37,55 +47,49 @@ class Silence:
     priorities: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
-    ended: float | None = None  # before its time, by somebody
+    ended: float | None = None  # by a person, before its time
 
     @property
     def ends(self) -> float:
-        """When it ends, or did."""
+        """Return when it ends, or did."""
         return self.until if self.ended is None else min(self.ended, self.until)
 
     @property
     def whole(self) -> bool:
-        """Whether it means everything at its destinations, and not what tells one event from another."""
+        """Return whether it matches everything at its destinations."""
         return not any(getattr(self, name) for name in OF_EVENTS)
 
     def holds(self, now: float) -> bool:
         return self.starts <= now < self.ends
 
     def state(self, now: float) -> Literal["pending", "active", "expired"]:
-        """As people call it."""
+        """Return the state's name."""
         return "expired" if now >= self.ends else "active" if now >= self.starts else "pending"
 
     @property
     def hold(self) -> Silenced:
-        """What becomes of what it holds."""
+        """Return it as the messages that it holds carry it."""
         return Silenced(self.id, self.starts, self.until, in_summary=self.then == "summary")
 
     def matchers(self) -> dict[str, tuple[str, ...]]:
-        """Those that it has, by name."""
+        """Return its matchers by name."""
         return {name: words for name in MATCHERS if (words := getattr(self, name))}
-
-    def changed(self, **values: Any) -> Self:
-        return replace(self, **values)
 
 
 class Hold(NamedTuple):
-    """What becomes of a delivery: part of its silence's summary, sent by itself at its end, or never."""
+    """Fate of a held delivery: part of its silence's summary, sent by itself at its end, or never."""
 
     silence: Silenced
     how: Literal["bundled", "later", "dropped"]
 
 
 def faults(silence: Silence, now: float, *, everything: bool = False) -> list[str]:
-    """What is wrong with a new one, each in a sentence. `everything`: it is meant for all that there is."""
-    return [
-        sentence
-        for wrong, sentence in (*_meaning(silence, everything=everything), *_words(silence), *_times(silence, now))
-        if wrong
-    ]
+    """Name in sentences what is wrong with a new silence. `everything`: it shall match all events."""
+    checks = (*_meaning(silence, everything=everything), *_words(silence), *_times(silence, now))
+    return [sentence for wrong, sentence in checks if wrong]
 
 
-Checks = Iterator[tuple[bool, str]]  # whether that is wrong, and what
+Checks = Iterator[tuple[bool, str]]  # wrong or not, and the sentence
 
 
 def _meaning(silence: Silence, *, everything: bool) -> Checks:
@@ -120,35 +124,19 @@ def _times(silence: Silence, now: float) -> Checks:
     yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
 
 
-def parts_of(pattern: str) -> tuple[str, ...]:
-    """What stands between its stars, each of which stands for any part; capitals make no difference."""
-    return tuple(pattern.casefold().split("*"))
-
-
-def fits(parts: Sequence[str], text: str) -> bool:
-    """Whether a text, which `casefold` has been through, is what a pattern of these parts means."""
-    if len(parts) == 1:
-        return text == parts[0]
-    head, *middle, tail = parts
-    position, end = len(head), len(text) - len(tail)
-    if position > end or not text.startswith(head) or not text.endswith(tail):
-        return False
-    for part in middle:
-        start = text.find(part, position, end)
-        if start < 0:
-            return False
-        position = start + len(part)
-    return True
+def matches_pattern(pattern: str, text: str) -> bool:
+    """Return whether `*` in the pattern can stand for parts of the text so that they are equal, whatever their case."""
+    return fnmatchcase(text.casefold(), re.sub(r"[\[?]", r"[\g<0>]", pattern.casefold()))
 
 
 def dump(silence: Silence) -> str:
-    """As it is kept; whether it was ended is kept beside it."""
-    kept = {name: value for name, value in asdict(silence).items() if value not in ((), None) and name != "id"}
-    return json.dumps(kept, ensure_ascii=False)
+    """Write it as it is stored; the time when it was ended is stored beside it."""
+    stated = {name: value for name, value in asdict(silence).items() if value not in ((), None) and name != "id"}
+    return json.dumps(stated, ensure_ascii=False)
 
 
 def load(id_: str, text: str, ends: float) -> Silence:
-    """What `dump` wrote; `ends` says when it ends by now. What a newer relay may know beside that is left out."""
+    """Read what `dump` wrote; `ends` is when it ends by now. Fields of a newer relay are left out."""
     names = {field.name for field in fields(Silence)}
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
@@ -156,10 +144,9 @@ def load(id_: str, text: str, ends: float) -> Silence:
         if name in names
     }
     silence = Silence(id=id_, **values)
-    return silence if ends >= silence.until else silence.changed(ended=ends)
+    return silence if ends >= silence.until else replace(silence, ended=ends)
 
 
 def strongest(matching: Sequence[Silence]) -> Silence | None:
-    """Of those that mean the same message the one that decides: it is told if any of them promises that, and at the end
-    of the last."""
+    """Return the silence that decides of those that match a message: one with a summary, and the last to end."""
     return max(matching, key=lambda silence: (silence.then == "summary", silence.until, silence.id), default=None)

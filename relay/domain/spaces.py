@@ -1,11 +1,11 @@
-"""Whose an id is: platforms, their tenants and projects may use the same ones. Pure.
+"""Name spaces of ids: platforms, their tenants and projects may use the same ids. Pure.
 
-What states less than all three means the only operation that it can mean; where it could mean two, it means none.
+A document that states less than all three means the only operation that fits; where two fit, it means none.
 """
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from dataclasses import replace
 from typing import NamedTuple
 
 from relay.domain.events import Event
@@ -31,30 +31,25 @@ class Space(NamedTuple):
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return space_text(*self)
+        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
 
     def may_be(self, other: "Space") -> bool:
-        """Whether nothing that both state differs."""
-        return all(not own or not theirs or own == theirs for own, theirs in zip(self, other, strict=True))
+        """Return whether all parts that both state are equal."""
+        return all(not mine or not theirs or mine == theirs for mine, theirs in zip(self, other, strict=True))
 
     def filled(self, other: "Space") -> "Space":
-        """With what the other states where this one is silent."""
+        """Fill in what the other states where this one does not."""
         return Space(self.platform or other.platform, self.tenant or other.tenant, self.project or other.project)
 
     def __str__(self) -> str:
-        """As the options of a command say it."""
+        """Write it as the options of a command."""
         stated = {name: getattr(self, name) for name in ("platform", "tenant", "project")}
         return " ".join(f"--{name} {value}" for name, value in stated.items() if value) or "no tenant or project stated"
 
 
-NOWHERE = Space()  # nothing is said of whose an id is
+NOWHERE = Space()  # states nothing
 
 
 def placed(event: Event, spaces: Mapping[str, str]) -> Event:
-    """The event with the name spaces of its ids, as the store keeps them: '' for the first that used an id."""
-    return event.changed(spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
-
-
-@lru_cache(maxsize=1024)  # there are few, and each is in many events
-def space_text(platform: str, tenant: str, project: str) -> str:
-    return json.dumps((platform, tenant, project), ensure_ascii=False, separators=(",", ":"))
+    """Set the name spaces of the event's ids, as the store keeps them: '' for the first that used an id."""
+    return replace(event, spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})

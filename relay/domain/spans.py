@@ -1,4 +1,4 @@
-"""Durations as documents tell them, which is mostly as English text: "23 minutes 15 seconds", "00:45:12". Pure."""
+"""Durations as documents write them, mostly as English text: "23 minutes 15 seconds", "00:45:12". Pure."""
 
 import re
 from functools import lru_cache
@@ -7,7 +7,7 @@ SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
          "s": "s", "sec": "s", "second": "s"}  # fmt: skip
 NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
-MAX_KEPT = 100  # characters of a text whose meaning is remembered
+LONGEST = 100  # characters
 
 _PART = re.compile(rf"\s*(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I)
 _CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
@@ -15,9 +15,9 @@ _ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({N
 
 
 def seconds(value: object) -> float | None:
-    """The seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
+    """Read the seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
     text = (value if isinstance(value, str) else "").strip()
-    return _seconds(text) if len(text) <= MAX_KEPT else _seconds.__wrapped__(text)
+    return _seconds(text) if len(text) <= LONGEST else None
 
 
 @lru_cache(512)  # phases keep their durations from edit to edit
@@ -35,6 +35,6 @@ def _seconds(text: str) -> float | None:
 
 
 def ranged(value: object) -> tuple[float, float, str] | None:
-    """The bounds and the unit in "15-20 minutes"; None if it is no such text."""
+    """Read the bounds and the unit in "15-20 minutes"; None if it is no such text."""
     match = _PART.fullmatch((value if isinstance(value, str) else "").strip())
     return (float(match[1]), float(match[2]), UNITS[match[3].lower()]) if match and match[2] else None

@@ -1,4 +1,4 @@
-"""Signed tokens: a link that may do one thing, for whom it names, and nothing else. Pure.
+"""Signed tokens of links, each for one purpose and the facts that it names. Pure.
 
 A token is `facts.seal`, both base64url: the facts as a JSON list, which anyone may read, and 20 bytes of HMAC-SHA256
 over purpose and facts. Another purpose is another seal, so a token for one thing never opens another.
@@ -15,13 +15,13 @@ LONGEST = 2_000
 
 
 def issue(key: bytes, purpose: str, *facts: str) -> str:
-    """The token; always the same for the same facts, so a mail keeps its bytes over all attempts."""
+    """Make the token, always the same for the same facts, so a mail keeps its bytes over all attempts."""
     payload = _encoded(json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
     return f"{payload}.{_encoded(_seal(key, purpose, payload))}"
 
 
 def redeem(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """The facts. InvalidSignature for whatever this key did not seal for this purpose."""
+    """Return the facts. InvalidSignature for anything that this key did not seal for this purpose."""
     payload, dot, seal = token.partition(".")
     genuine = _encoded(_seal(key, purpose, payload))
     # Compared as text: the spare bits of base64 would let one seal be written in several ways.

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 
 from relay.config import Config
 from relay.domain import tokens
+from relay.domain.button_actions import Person
 from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED
-from relay.domain.jobs import told_job
+from relay.domain.jobs import missing_job
 from relay.domain.parsing import parse
-from relay.domain.presses import Person
 from relay.domain.spaces import Space
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within
@@ -102,7 +102,7 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
-    if told_job(event):  # a run that has not begun
+    if missing_job(event):  # a run that has not begun
         return
     until = delivery.created_at.timestamp() + GOOD_FOR
     kept_in = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}

@@ -18,10 +18,10 @@ import structlog
 from aiohttp import web
 
 from relay import metrics
+from relay.domain.button_actions import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.json_access import mapping
-from relay.domain.presses import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
 from relay.outage import Outage

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from relay.config import Config
+from relay.domain.button_actions import Person, Presser
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
 from relay.domain.faults import handling
-from relay.domain.presses import Person, Presser
 from relay.interactivity.buttons import (
     CHANNEL,
     action_completed,

@@ -1,13 +1,13 @@
 """Replaying and dropping what is dead or quarantined: one by one, each once, and written down before it is done."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from relay.domain.deliveries import Accepted
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.operating.blockers import Blocker
-from relay.operating.entries import Entry, short
+from relay.operating.entries import short
 from relay.store.admin import Admin
 from relay.store.audit import Act
 from relay.store.dead_letters import DeadLetter
@@ -40,32 +40,6 @@ async def take_again(admin: Admin, entry: Quarantined, take: Callable[[Quarantin
         return f"relay itself still fails on it: {error}"
     await admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing
     return ""
-
-
-async def drop(admin: Admin, entry: Entry) -> bool:
-    """False if somebody else has just replayed or dropped it."""
-    forget = admin.release if isinstance(entry, Quarantined) else admin.drop
-    return bool(await forget([entry.id]))
-
-
-async def audited(
-    open_act: OpenAct,
-    verb: str,
-    entries: Sequence[Entry],
-    step: Callable[[Entry], Awaitable[bool]],
-    filters: Mapping[str, str],
-) -> list[Entry]:
-    """Those with which it was done; of dead letters and of the quarantine there is an act each in `relay audit`."""
-    done: list[Entry] = []
-    for action, kind in (("dead", DeadLetter), ("quarantine", Quarantined)):
-        chosen = [entry for entry in entries if isinstance(entry, kind)]
-        if not chosen:
-            continue
-        async with open_act(f"{action} {verb}", names_of([entry.id for entry in chosen]), **filters) as act:
-            before = len(done)
-            done += [entry for entry in chosen if await step(entry)]
-            act.outcome = f"{len(done) - before} of {len(chosen)}"
-    return done
 
 
 def names_of(ids: Sequence[str]) -> str:

@@ -8,15 +8,20 @@ from zoneinfo import ZoneInfo
 
 from relay.config import Config
 from relay.configfile.units import spoken
+from relay.configfile.validation import suggest
 from relay.domain.causes import error_of, signature
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
-from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import Event
+from relay.domain.parsing import parse
+from relay.domain.strict_json import decode
+from relay.errors import RelayError
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace
-from relay.policy.recipients import DeniedRecipient
+from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
+from relay.receiving.permissions import source_permissions
 
 
 class Hold(NamedTuple):
@@ -29,6 +34,7 @@ class Hold(NamedTuple):
         return self.of % self.values if self.values else self.of
 
 
+SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 HOLDS = (
     DIGEST := "told together with everything else until %(time)s",
     QUIET := "quiet hours: what would be a new message is told together at %(time)s",
@@ -76,6 +82,27 @@ def explanation_of(
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
     return {"event": _stated(event), "rules": rules, "destinations": destinations, "refused": refused,
             "limits": [*limits]}  # fmt: skip
+
+
+def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
+    """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
+    document = decode(body)
+    sender, permissions = config.sources[source], source_permissions(config.sources)[source]
+    how: dict[str, Any] = {"source": source, "received_at": now, "default_event": sender.event,
+                           "platform": sender.platform}  # fmt: skip
+    whole = parse(document, **how)
+    event = permissions.read(document, **how) if permissions else whole
+    ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
+    return explanation_of(event, config, channels, ignored=ignored, limits=permissions.limits if permissions else ())
+
+
+def source_named(config: Config, name: str | None) -> str:
+    """Return the source of this name; without one the first that fixes no event. RelayError if there is none."""
+    if name is None:
+        return next((key for key, source in config.sources.items() if not source.event), next(iter(config.sources)))
+    if name not in config.sources:
+        raise RelayError(f"there is no source {name}; {suggest(name, config.sources)}")
+    return name
 
 
 def _rule(trace: Trace) -> dict[str, Any]:

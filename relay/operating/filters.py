@@ -1,57 +1,28 @@
 """Which dead letters are meant: by destination, reason, event and time, all of which must hold."""
 
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from relay.configfile.units import duration
-from relay.configfile.validation import suggest
-from relay.errors import RelayError
-from relay.operating.entries import Entry
 from relay.store.dead_letters import DeadLetter
-
-QUARANTINED, FAULT = "quarantined", "fault"  # what a body in the quarantine has in place of a reason
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What was asked for; None where nothing was."""
+    """What was asked for; None where nothing was. The time is for the page to look at."""
 
     destination: str | None = None
     reason: str | None = None
     event: str | None = None
-    since: str | None = None
 
-    def __bool__(self) -> bool:
-        return self != Filter()
-
-    @property
-    def given(self) -> dict[str, str]:
-        """By name, as the audit trail keeps them."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
-    def select(self, entries: Sequence[Entry], *, configured: Collection[str], zone: str, now: float) -> list[Entry]:
-        """The entries that match, in their order. RelayError for a destination that is not configured either."""
-        destinations = {entry.destination for entry in entries if isinstance(entry, DeadLetter)} | {*configured}
-        if self.destination is not None and self.destination not in destinations:
-            raise RelayError(f"there is no destination {self.destination}; {suggest(self.destination, destinations)}")
-        since = None if self.since is None else moment(self.since, zone, now)
-        return [entry for entry in entries if self.means(entry, since)]
-
-    def means(self, entry: Entry, since: datetime | None) -> bool:
-        """`since` is the time that this one's text stands for."""
-        if isinstance(entry, DeadLetter):
-            destination, event, reason, at = entry.destination, entry.event, entry.reason, entry.died_at
-        else:  # it is no event, and for nobody yet
-            destination, event, reason, at = "", "", FAULT if entry.fault else QUARANTINED, entry.at
+    def means(self, letter: DeadLetter) -> bool:
         return (
-            self.destination in (None, destination)
-            and self.reason in (None, reason)
-            and (self.event is None or fnmatchcase(event, self.event))
-            and (since is None or at >= since)
+            self.destination in (None, letter.destination)
+            and self.reason in (None, letter.reason)
+            and (self.event is None or fnmatchcase(letter.event, self.event))
         )
 
 

@@ -7,22 +7,22 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.domain.reach import Reach
+from relay.domain.permissions import Permissions
 from relay.domain.strict_json import decode
 from relay.ingest import IngestEvent
 from relay.receiving.identity import EventIdentity
-from relay.receiving.reach import reaches
+from relay.receiving.permissions import source_permissions
 from relay.store.quarantine import Quarantined
 
 
-def event_of(kept: Quarantined, config: Config, now: float) -> tuple[Event, Reach | None]:
+def event_of(kept: Quarantined, config: Config, now: float) -> tuple[Event, Permissions | None]:
     """The event, and what its source may say. `now` is in seconds since the epoch.
 
-    However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, OutOfReach if
+    However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, NotPermitted if
     it is still not its source's to say, HandlingFailed if relay still fails on it.
     """
-    source, reach = config.sources.get(kept.source), reaches(config.sources).get(kept.source)
-    read = reach.read if reach else parse
+    source, permissions = config.sources.get(kept.source), source_permissions(config.sources).get(kept.source)
+    read = permissions.read if permissions else parse
     with handling():
         event = read(
             decode(kept.body),
@@ -33,10 +33,10 @@ def event_of(kept: Quarantined, config: Config, now: float) -> tuple[Event, Reac
             raw=kept.body,
             **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
         )
-    return event, reach
+    return event, permissions
 
 
 async def take(kept: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
     """Ingest it. Raises what `event_of` and `Ingest.ingest` raise."""
-    event, reach = event_of(kept, config, now)
-    return await ingest(event, reach=reach)
+    event, permissions = event_of(kept, config, now)
+    return await ingest(event, permissions=permissions)

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.config import Config
@@ -13,7 +12,7 @@ from relay.domain.events import PRIORITIES
 from relay.domain.silences import THEN, Silence, Then, faults
 from relay.errors import RelayError
 from relay.operating.acts import OpenAct
-from relay.operating.clocks import iso, local
+from relay.operating.clocks import local
 from relay.policy.recipients import NAME
 from relay.store.silences import SilenceList, new_id
 
@@ -44,7 +43,8 @@ class Asked:
 def silence_of(options: Asked, config: Config, author: str, now: float) -> Silence:
     """RelayError that says everything that is wrong. Times are by the clocks of the configuration's zone."""
     names = {*config.destinations, *([NAME] if config.dynamic_destinations else [])}
-    if unknown := [name for name in options.destination if name not in names]:
+    destinations = tuple(each for name in options.destination for each in config.destinations_of(name))
+    if unknown := [name for name in destinations if name not in names]:
         raise RelayError(f"there is no destination {unknown[0]}; {suggest(unknown[0], names)}")
     if unknown := [word for word in options.priority if word not in PRIORITIES]:
         raise RelayError(f"there is no priority {unknown[0]}; {suggest(unknown[0], PRIORITIES)}")
@@ -57,7 +57,7 @@ def silence_of(options: Asked, config: Config, author: str, now: float) -> Silen
         _end(options, config.timezone, starts),
         now,
         options.then,
-        destinations=options.destination,
+        destinations=destinations,
         jobs=options.job,
         types=options.type,
         priorities=options.priority,
@@ -127,21 +127,6 @@ def meaning(silence: Silence) -> str:
     """`at process-mining or team, named Sales *`"""
     parts = [WORDS[name].format(" or ".join(words)) for name, words in silence.matchers().items()]
     return ", ".join(parts) or "everything"
-
-
-def to_json(silence: Silence, now: float) -> dict[str, Any]:
-    return {
-        "id": silence.id,
-        "state": silence.state(now),
-        **{name: [*words] for name, words in silence.matchers().items()},
-        "from": iso(_time(silence.starts)),
-        "until": iso(_time(silence.until)),
-        "ended": None if silence.ended is None else iso(_time(silence.ended)),
-        "then": silence.then,
-        "author": silence.author,
-        "reason": silence.reason,
-        "created": iso(_time(silence.created)),
-    }
 
 
 def _time(seconds: float) -> datetime:

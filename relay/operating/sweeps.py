@@ -8,7 +8,6 @@ from relay.domain.deliveries import Accepted
 from relay.operating import acts
 from relay.operating.filters import Filter
 from relay.store.admin import Admin
-from relay.store.dead_letters import DeadLetter
 from relay.store.dead_pages import DeadPages
 from relay.store.quarantine import Quarantined
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
@@ -42,16 +41,11 @@ class Meant:
     more: bool = False
 
 
-def fits(selection: Filter) -> Callable[[DeadLetter], bool]:
-    """Whether its destination, reason and event hold for a dead letter; its time is for the page to look at."""
-    return lambda letter: selection.means(letter, None)
-
-
 async def meant(pages: DeadPages, selection: Filter, since: float | None, until: float) -> Meant:
     """Of those that died in this time (seconds since the epoch)."""
     answer, cursor = Meant(), ""
     while answer.looked < COUNTED:
-        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
+        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
         for letter in page.rows:
             key = letter.destination, letter.reason
             answer.of[key] = answer.of.get(key, 0) + 1
@@ -76,7 +70,7 @@ async def sweep_dead(
     """`act` on those that died in this time, the newest first: what dies again meanwhile is not among them."""
     swept, cursor, end = Swept(), "", monotonic() + PATIENCE
     while True:
-        page = await pages.page(fits(selection), since=since, until=until, cursor=cursor, most=STEP, whole=False)
+        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, most=STEP, whole=False)
         if page.rows:
             swept.done += await act([letter.id for letter in page.rows])
         cursor = page.cursor

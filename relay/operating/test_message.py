@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.config import Config
-from relay.domain.deliveries import Kind, Notification, labels_of
+from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.errors import RelayError
 from relay.operating.example_events import example_event
@@ -97,7 +97,7 @@ def _notifications(
         Notification(
             delivery=f"{event.subject}-{number}", destination=destination.name, address=address, kind=kind,
             content=content, subject=event.subject, event=event.name, created_at=event.occurred_at, language=language,
-            labels=labels_of(event),
+            labels=event.labels,
         )
         for number, address in enumerate(destination.addresses, start=1)
     ]  # fmt: skip

@@ -4,7 +4,7 @@ Decided when the message is made, by how earlier runs of the job ended (`Event.p
 """
 
 from relay.domain.events import Event
-from relay.domain.usual import streaks
+from relay.domain.outcomes import streaks
 from relay.policy.presentation import FAILED
 
 

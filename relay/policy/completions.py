@@ -10,7 +10,8 @@ from relay.domain.events import Event
 def as_failure(event: Event) -> Event:
     """Return the failure that this completion follows, for whom it is meant."""
     status = event.compared.completes if event.compared else ""
-    return event.changed(name="operation.failed", operation=event.operation and event.operation.changed(status=status))
+    operation = event.operation and replace(event.operation, status=status)
+    return replace(event, name="operation.failed", operation=operation)
 
 
 def mark_informed(targets: Sequence[Target], of_failure: Sequence[Target]) -> tuple[Target, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from relay.domain.deliveries import Gate
-from relay.domain.event_patterns import known_events
+from relay.domain.event_names import known_events
 from relay.domain.events import Event
 from relay.policy.rules import CONDITIONS, Rule
 

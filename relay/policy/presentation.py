@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from relay.domain.deliveries import Presentation
-from relay.domain.event_patterns import KNOWN_EVENTS
+from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
 from relay.domain.json_access import mapping, rows

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.declared import Declared, declared
 from relay.domain.deliveries import Gate
-from relay.domain.event_patterns import PATTERN
+from relay.domain.event_names import PATTERN
 from relay.domain.events import TEXTS, Event
 
 Some = Annotated[Texts, Field(min_length=1)]

@@ -6,7 +6,7 @@ begin as it does: with 200 silences of five words each a new run costs some 10 Â
 
 from collections.abc import Iterable, Sequence
 
-from relay.domain.silences import fits, parts_of
+from relay.domain.silences import matches_pattern
 
 MOST_KEPT = 1024  # texts; that of an operation's name comes with each of its events
 
@@ -17,12 +17,12 @@ class Words:
     def __init__(self, words: Sequence[Sequence[str]]) -> None:
         self._unasking = 0  # the silences that take any text, or none
         self._exact: dict[str, int] = {}
-        self._patterns: dict[str, dict[tuple[str, ...], int]] = {}  # by what a text begins with, and by their parts
+        self._patterns: dict[str, dict[str, int]] = {}  # by what a text begins with
         self._kept: dict[str, int] = {}
-        for number, own in enumerate(words):
-            self._unasking |= (not own) << number
-            for word in own:
-                self._add(parts_of(word), 1 << number)
+        for number, asked in enumerate(words):
+            self._unasking |= (not asked) << number
+            for word in asked:
+                self._add(word.casefold(), 1 << number)
         self._lengths = sorted({len(head) for head in self._patterns})
 
     def meaning(self, texts: Iterable[str]) -> int:
@@ -33,12 +33,10 @@ class Words:
                 bits |= self._of(text)
         return bits
 
-    def _add(self, parts: tuple[str, ...], bit: int) -> None:
-        if len(parts) == 1:
-            self._exact[parts[0]] = self._exact.get(parts[0], 0) | bit
-        else:
-            beginning = self._patterns.setdefault(parts[0], {})
-            beginning[parts] = beginning.get(parts, 0) | bit
+    def _add(self, word: str, bit: int) -> None:
+        beginning, star, _ = word.partition("*")
+        patterns = self._patterns.setdefault(beginning, {}) if star else self._exact
+        patterns[word] = patterns.get(word, 0) | bit
 
     def _of(self, text: str) -> int:
         bits = self._kept.get(text)
@@ -53,7 +51,7 @@ class Words:
             return 0
         bits = self._exact.get(text, 0)
         for length in self._lengths:
-            for parts, own in self._patterns.get(text[:length], {}).items():
-                if fits(parts, text):
-                    bits |= own
+            for pattern, silences in self._patterns.get(text[:length], {}).items():
+                if matches_pattern(pattern, text):
+                    bits |= silences
         return bits

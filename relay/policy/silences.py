@@ -11,7 +11,7 @@ from typing import Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
-from relay.domain.jobs import job_of, named, told_job
+from relay.domain.jobs import job_of, missing_job, named
 from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
 from relay.policy.silence_words import Words
 from relay.reasons import Held
@@ -68,7 +68,7 @@ class Silences:
 
     def _meaning(self, event: Event, now: float, job: str | None) -> list[Silence]:
         """Those that mean the event, wherever it is told."""
-        if told_job(event):  # by its document alone
+        if missing_job(event):  # by its document alone
             return [silence for silence in self._fitting(event, job) if silence.holds(now)]
         operation, batch = event.operation, event.batch if event.about_batch else None
         run = (operation.name, operation.type, operation.priority) if operation else None

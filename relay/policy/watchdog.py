@@ -118,7 +118,7 @@ class Alert:
 def _silent(run: Run, settings: Watchdog) -> float | None:
     if settings.silent is None:
         return None
-    return run.heard + max(settings.silent, RHYTHM * rhythm(run), _unusual(run, "silent"))
+    return run.last_event + max(settings.silent, RHYTHM * rhythm(run), _unusual(run, "silent"))
 
 
 def rhythm(run: Run) -> float:
@@ -160,9 +160,10 @@ _MOMENTS = {"deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat
 # The gravest first. Each gives the moment from which it holds.
 RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {name: _MOMENTS[name] for name in GRAVITY}
 # The field of the run that says since when.
-SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "heard", "flat": "moved", "slow": "slow_since"}
+SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "last_event", "flat": "moved", "slow": "slow_since"}
 COMING_AND_GOING = ("silent", "flat")  # the rules that may be silenced by it; the others are by the clock
-DEPENDS = {"silent": ("heard",), "flat": ("moved",)}
+DEPENDS = {"silent": ("heard",), "flat": ("moved",)}  # as the store calls them
+STORED = {"heard": "last_event", "moved": "moved"}
 
 
 def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> Alert | None:
@@ -183,7 +184,7 @@ def decide(run: Run, settings: Watchdog, now: float, *, grace: bool = False) -> 
         return _recovered(run, over, replace(was, open=left), now)
     if was.open and not grace:
         alarm = was.open[was.shown]
-        if now - run.heard >= LEAVES and not alarm.last:
+        if now - run.last_event >= LEAVES and not alarm.last:
             last = replace(alarm, reminders=alarm.reminders + 1, last=True)
             return _stalled(run, replace(was, open={**was.open, was.shown: last}), now)
         due = sum(now - alarm.at >= after for after in settings.remind)
@@ -222,8 +223,8 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     for event in history:
         origin = (("tenantId", event.tenant), ("projectId", event.project))
         document |= {key: value for key, value in origin if value}
-    unchanged = {name: round(getattr(run, name) * 1000) for name in alert.depends}
-    was = run.alarms.dump() if run.kept is None else run.kept
+    unchanged = {name: round(getattr(run, STORED[name]) * 1000) for name in alert.depends}
+    was = run.alarms.dump() if run.alarms_text is None else run.alarms_text
     watch = {"was": was, "becomes": alert.alarms.dump(), "open": bool(alert.alarms.open), **unchanged}
     watch |= {"batch": True} if run.batch else {}
     watch |= {"raised": round(alert.raised * 1000)} if alert.raised else {}
@@ -248,7 +249,7 @@ def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
     """
     moments = {rule: of(run, settings) for rule, of in RULES.items()}
     holds = [rule for rule, moment in moments.items() if moment is not None and moment <= now]
-    repeats = run.heard > run.moved and "silent" not in holds
+    repeats = run.last_event > run.moved and "silent" not in holds
     covered = {"flat": not repeats, "slow": not {"overdue", "deadline"}.isdisjoint(holds)}
     holds = [rule for rule in holds if rule in run.alarms.open or not covered.get(rule)]
     return holds + ["slow"] * ("slow" in run.alarms.open and "slow" not in holds and settings.slow_pct is not None)
@@ -263,7 +264,7 @@ def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
 
 def _recovered(run: Run, over: Sequence[str], alarms: Alarms, now: float) -> Alert:
     rule = min(over, key=[*RULES].index)
-    ends = {"silent": run.heard, "flat": run.moved}
+    ends = {"silent": run.last_event, "flat": run.moved}
     lasted = {name: max(0, round(ends.get(name, now) - run.alarms.open[name].since)) for name in over}
     for name in over:
         alarms = alarms.with_ended(name, lasted[name])
@@ -282,7 +283,7 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
         "seconds": max(0, round(now - alarm.since)),
         "percentage": run.percentage,
         "phase": run.phase,
-        "lastEvent": iso(run.heard),
+        "lastEvent": iso(run.last_event),
         "rhythm": round(gap) if (gap := rhythm(run)) else None,
         "firstEstimate": iso(run.estimate),
         "estimateMoved": run.estimate_moves,

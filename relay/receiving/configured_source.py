@@ -8,7 +8,7 @@ from relay.configfile.units import spoken
 from relay.domain.events import Event
 from relay.domain.fields import is_stated
 from relay.domain.parsing import parse
-from relay.domain.reach import Reach
+from relay.domain.permissions import Permissions
 from relay.errors import InvalidSignature, OutOfTime
 from relay.receiving.bodies import count_refused
 from relay.receiving.problems import HttpProblem
@@ -24,13 +24,13 @@ AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a capt
 class Configured:
     """One source, with the bytes of its secrets."""
 
-    def __init__(self, name: str, source: Source, reach: Reach | None) -> None:
-        self.name, self.source, self.reach = name, source, reach
+    def __init__(self, name: str, source: Source, permissions: Permissions | None) -> None:
+        self.name, self.source, self.permissions = name, source, permissions
         self.typed = source.signature.scheme == "none"
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = SCHEMES[source.signature.scheme].dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
-        self.read: Callable[..., Event] = reach.read if reach else parse
+        self.read: Callable[..., Event] = permissions.read if permissions else parse
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.count = metrics.Prepared(metrics.events, name)
         self.verified = metrics.Prepared(metrics.signatures_verified, name)

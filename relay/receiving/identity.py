@@ -5,17 +5,17 @@ counts only together with the body that it came with: whoever is on the way may 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from relay.domain.fields import MAX_ID
-from relay.domain.values import immutable
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import signed_id
 
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class EventIdentity:
     """What the headers say: the signed id (webhook-id or svix-id), and the ce-id; each may be empty."""
 

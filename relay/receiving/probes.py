@@ -97,12 +97,13 @@ class Probes:
         return web.json_response({"status": "ok"})
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        return _answer(await self._asked(), verbose=False)
+        return _answer(await self.readiness(), verbose=False)
 
     async def verbose_readyz(self, request: web.Request) -> web.Response:
-        return _answer(await self._asked(), verbose="verbose" in request.query)
+        return _answer(await self.readiness(), verbose="verbose" in request.query)
 
-    async def _asked(self) -> Readiness:
+    async def readiness(self) -> Readiness:
+        """Return what is known now; a relay that stops is not ready."""
         readiness = STOPPING if self.stopping else await self._readiness()
         return STOPPING if self.stopping else readiness  # it may have begun to while the question was under way
 

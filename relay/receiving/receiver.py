@@ -27,11 +27,10 @@ from relay.receiving.configured_source import Configured, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.early import Early
 from relay.receiving.identity import EventIdentity
+from relay.receiving.permissions import source_permissions
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.rate_limit import RateLimiter
-from relay.receiving.reach import reaches
-from relay.receiving.refusals import Refusals, reason_of
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
@@ -62,7 +61,6 @@ class Receiver:
     clock       epoch seconds
     limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
     registry    what `GET /metrics` shows
-    refusals    collects what was refused, until somebody writes it down
     tracing     makes spans, where somebody takes them
     """
 
@@ -80,7 +78,6 @@ class Receiver:
         public_url: str = "",
         outage: Outage | None = None,
         early: Early | None = None,
-        refusals: Refusals | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._configured: Mapping[str, Configured] = {}
@@ -95,7 +92,6 @@ class Receiver:
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
         self._early = early or Early()
-        self.refusals = refusals or Refusals(clock)
         self._tracing = tracing
 
     @property
@@ -104,8 +100,8 @@ class Receiver:
 
     @sources.setter
     def sources(self, sources: Mapping[str, Source]) -> None:
-        reach_of = reaches(sources)
-        self._configured = {name: Configured(name, source, reach_of[name]) for name, source in sources.items()}
+        by_source = source_permissions(sources)
+        self._configured = {name: Configured(name, source, by_source[name]) for name, source in sources.items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -153,8 +149,6 @@ class Receiver:
         outcome = "fault" if fault else OUTCOMES[refusal.status]
         metrics.events.labels(source, outcome).inc()
         peer = partial(client_of, request)
-        word = reason_of(refusal.status, refusal.__cause__)
-        self.refusals.add(source, word, peer, refusal.members.get("quarantine", ""))
         if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
             self._outage.failed(reason)
         else:
@@ -179,7 +173,7 @@ class Receiver:
         signed = SignedRequest(body, headers, token)
         configured.verify(signed, self._clock())
         if configured.source.rate_limit:
-            self._admit(configured.name, configured.source.rate_limit)
+            self._check_event(configured.name, configured.source.rate_limit)
         return signed, configured
 
     async def _ingested(
@@ -195,9 +189,9 @@ class Receiver:
                 event = self._parse(signed, identity, configured)
                 if span is not None:
                     event = replace(event, trace=span.context)
-                if configured.reach is None:
+                if configured.permissions is None:
                     return event, await self._ingest(event)
-                ingest = partial(self._ingest, event, reach=configured.reach)
+                ingest = partial(self._ingest, event, permissions=configured.permissions)
                 return event, await self._early.patiently(ingest)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
@@ -210,7 +204,7 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _admit(self, name: str, limit: RateLimit) -> None:
+    def _check_event(self, name: str, limit: RateLimit) -> None:
         if wait := self._limiter.wait(name, limit, self._clock()):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})

@@ -15,7 +15,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.domain.values import immutable
 from relay.errors import InvalidSignature
 
 _HEX_LENGTH = 64
@@ -23,7 +22,7 @@ _HEX, _BASE64 = re.compile(rb"[0-9a-f]{64}"), re.compile(rb"[A-Za-z0-9+/]{43}=")
 _HEX_OR_BASE64 = re.compile(b"%b|%b" % (_HEX.pattern, _BASE64.pattern))
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class SignedRequest:
     """What a signature can be about: the bytes as they came, not what they mean."""
 
@@ -35,12 +34,11 @@ class SignedRequest:
         """The header's only value. A second one is refused: two readers could each believe another."""
         values = self.headers.get(header, ())
         if len(values) != 1 or not values[0]:
-            message = f"expected one {header} header, got {len(values)}"
-            raise InvalidSignature(message, "wrong" if any(values) else "missing")
+            raise InvalidSignature(f"expected one {header} header, got {len(values)}")
         return values[0]
 
 
-@immutable
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What a request brings forward: the bytes it says are signed, and its signatures."""
 

@@ -35,7 +35,7 @@ from relay.configfile.validation import (
     one_or_more,
     spelled,
 )
-from relay.domain.event_patterns import PATTERN
+from relay.domain.event_names import PATTERN
 from relay.receiving.schemes import SCHEMES
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
@@ -181,7 +181,7 @@ class Source(Section):
     event: EventName = ""
     platform: Annotated[str, Field(max_length=64)] = ""
     signature: Signature
-    # What it may say, where that is not everything: relay.receiving.reach.
+    # What it may say, where that is not everything: relay.receiving.permissions.
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
     tenants: Some = ()
     projects: Some = ()

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
-from relay.domain.jobs import told_job
+from relay.domain.jobs import missing_job
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
@@ -155,7 +155,7 @@ def _links(values: Context) -> dict[str, str]:
         other.about_batch and other.subject == event.subject for other in values.history
     )
     own = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
-    if told_job(event):  # a run that has not begun has no page
+    if missing_job(event):  # a run that has not begun has no page
         own |= {"operation": "", "results": ""}
     return own | {"platform": safe_url(values.base.url)}
 

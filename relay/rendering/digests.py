@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from relay.domain.digest_entries import duration_of, section_of
+from relay.domain.digests import MAX_ROWS
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
-from relay.domain.summaries import MAX_ROWS, duration_of, section_of
-from relay.domain.usual import Usual
+from relay.domain.outcomes import Usual
 from relay.rendering.json_access import iso, number, text, time
 from relay.rendering.links import Base, row_link
 from relay.rendering.texts import clean
@@ -23,7 +24,7 @@ FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """What the event's document tells (`summaries.build_digest`); every field is there for other events too."""
+    """What the event's document tells (`domain/digests.build_digest`); every field is there for other events too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [

@@ -6,11 +6,10 @@ from typing import Any
 
 from relay.domain import fields
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import iso
 from relay.domain.events import TERMINAL, Event
 from relay.domain.json_access import mapping, rows
-from relay.domain.outcomes import phase_name, phase_seconds
-from relay.domain.usual import SLIGHTLY, Summary, Usual, summary
+from relay.domain.outcome_fields import phase_name, phase_seconds
+from relay.domain.outcomes import SLIGHTLY, Usual, iso, streaks, too_quick, usual, usual_phases
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -32,12 +31,12 @@ def job(
     """
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
-    past = summary(event.past)
-    normal = past.usual
-    phases = _phases(event, op, merged, past.phases)
+    normal = usual(event.past)
+    phases = _phases(event, op, merged, usual_phases(event.past))
     duration = op["duration"] if op["status"] in TERMINAL else None
-    values = {**EMPTY, "ends": len(past.ends), "successes": past.successes, "phases": phases}
-    values |= _in_a_row(event, past)
+    successes = [end.ended for end in event.past if end.succeeded]
+    values = {**EMPTY, "ends": len(event.past), "successes": len(successes), "phases": phases}
+    values |= _in_a_row(event) | {"last_success": iso(max(successes, default=None))}
     if normal is None:
         return values
     values["usual"] = {"low": normal.low, "median": normal.median, "high": normal.high}
@@ -45,16 +44,16 @@ def job(
         values["ratio"] = duration / normal.median
     if event.status == "Completed" and isinstance(duration, int | float):
         values["verdict"] = normal.verdict(duration)
-        values["too_quick"] = past.too_quick(duration, quick_pct)
+        values["too_quick"] = too_quick(event.past, duration, quick_pct)
     if event.status not in TERMINAL:
         values |= _end_in_sight(event, op, normal)
     values["slowest"] = _slowest(phases, normal, values, duration)
     return values
 
 
-def _in_a_row(event: Event, past: Summary) -> dict[str, Any]:
-    """What went directly before; a run that fails goes on with the failures, one that succeeds ends them."""
-    earlier = past.streaks
+def _in_a_row(event: Event) -> dict[str, Any]:
+    """Return the streak that the run continues: a failure adds to the failures before it, a success ends them."""
+    earlier = streaks(event.past)
     fails = event.status in ("Failed", "Timeout")
     since = earlier.failures[0].ended if earlier.failures else event.occurred_at.timestamp() if fails else None
     done = event.status == "Completed"
@@ -63,8 +62,7 @@ def _in_a_row(event: Event, past: Summary) -> dict[str, Any]:
         "streak": 0 if done else len(earlier.failures) + fails,
         "streak_since": "" if done else iso(since),
         "runs_since_failure": earlier.successes,
-        "last_success": iso(past.last_success),
-        "same_error": past.errors.count(own) if own else 0,
+        "same_error": sum(end.error == own for end in event.past) if own else 0,
         "recovered_after": len(earlier.failures) if done else 0,
     }
 

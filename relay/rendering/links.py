@@ -87,7 +87,7 @@ def links(
 
 
 def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base: Base) -> str:
-    """The page of one run or batch of a digest, from what its entry says (relay.domain.summaries)."""
+    """The page of one run or batch of a digest, from what its entry says (relay.domain.digest_entries)."""
     tracking, key = address(text(entry, "path"), event, base), text(entry, "id")
     values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}
     if entry.get("batch") is True:

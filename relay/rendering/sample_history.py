@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import End
 from relay.domain.events import Event
+from relay.domain.outcomes import Outcome
 
 MINUTE, DAY = 60.0, 86_400.0
 # Of the runs before, the newest first and over again: the minutes that each phase took.
@@ -23,7 +23,7 @@ def with_past(event: Event, fixture: str) -> Event:
     return replace(event, past=(*reversed([*_ends(event, *KNOWN[fixture])]),))
 
 
-def _ends(event: Event, runs: int, failures: int) -> Iterator[End]:
+def _ends(event: Event, runs: int, failures: int) -> Iterator[Outcome]:
     error = signature(error_of(event)) or "c0ffee000000"
     for back in range(1, runs + 1):
         course = COURSES[back % len(COURSES)]
@@ -33,4 +33,4 @@ def _ends(event: Event, runs: int, failures: int) -> Iterator[End]:
         phases = tuple(zip(PHASES, (minutes * MINUTE for minutes in course), strict=True))
         if status == "Failed":
             phases, lasted = phases[:2], sum(course[:3]) * MINUTE
-        yield End(f"{back}", status, ended, ended - lasted, lasted, phases, error if status == "Failed" else "")
+        yield Outcome(f"{back}", status, ended, ended - lasted, lasted, phases, error if status == "Failed" else "")

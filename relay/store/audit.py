@@ -37,6 +37,7 @@ DEEDS = (
     "console",
     "keys",
     "digest",
+    "send",
     "test-send",
     "reload",
     "press",

@@ -12,8 +12,8 @@ from typing import Any
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Digest, Kind, Target, Window
+from relay.domain.digests import build_digest
 from relay.domain.events import Event
-from relay.domain.summaries import build_digest
 from relay.errors import Unsealable
 from relay.store.client import call
 from relay.store.keys import SEALED, bundle_id, digests

@@ -10,7 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Window
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import claim_rows
 from relay.store.bundles import Bundles
@@ -125,7 +125,7 @@ class Claiming:
             await self._settling.give_back(partition, row, delay=LATER)
             return None
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-            fault, line = type(error).__name__, own_line(error)
+            fault, line = type(error).__name__, relay_line(error)
             log.error("delivery.unreadable", delivery=row[0].decode(), error=fault, place=line)
             await self._settling.put_aside(row[0].decode(), row[1].decode(), f"{fault} at {line}")
             return None

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from relay.domain.events import Event
 from relay.domain.jobs import Job, job_of
-from relay.domain.outcomes import end_of
+from relay.domain.outcome_fields import outcome_of
 from relay.store.keys import digest, operation
 from relay.store.sealing import NAME, Sealer
 
@@ -34,7 +34,7 @@ def end_plan(event: Event, partitions: int, sealer: Sealer | None = None) -> dic
     job = job_of(event, name=event.job)
     if job is None and (event.job is not None or event.about_batch):
         return {}
-    end = end_of(event, run_name(event))
+    end = outcome_of(event, run_name(event))
     times = (round(1000 * moment) if moment is not None else None for moment in (end.ended, end.started))
     phases = [[_text(name), seconds] for name, seconds in end.phases]
     row = [end.run, end.status, *times, end.duration, end.error, _text(end.priority), phases]

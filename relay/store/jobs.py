@@ -8,8 +8,8 @@ import structlog
 from pydantic_core import from_json
 
 from relay.domain import fields
-from relay.domain.ends import End
 from relay.domain.jobs import Job
+from relay.domain.outcomes import Outcome
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
 from relay.store.ends import job_name
@@ -57,7 +57,7 @@ class Jobs:
         row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
         return read_job(row, self._sealer) if row else None
 
-    async def ends(self, job: Job) -> tuple[End, ...]:
+    async def ends(self, job: Job) -> tuple[Outcome, ...]:
         """The last ends of its runs, in the order in which they were told; of a run there may be several."""
         name = job_name(job, self._sealer)
         partition = self._partitions.of(name)
@@ -66,11 +66,11 @@ class Jobs:
         rows = await call(self._redis.lrange(partition.key(f"job:{name}"), -KEPT, -1))
         return read(rows)
 
-    async def ends_of_each(self, jobs: Sequence[Job]) -> list[tuple[End, ...]]:
+    async def ends_of_each(self, jobs: Sequence[Job]) -> list[tuple[Outcome, ...]]:
         """Of each of these as `ends`, asked together; nothing of a job whose partition is away."""
         names = [job_name(job, self._sealer) for job in jobs]
 
-        async def ask(partition: Partition) -> dict[str, tuple[End, ...]]:
+        async def ask(partition: Partition) -> dict[str, tuple[Outcome, ...]]:
             here = [name for name in names if self._partitions.of(name) is partition]
             commands = [("LRANGE", partition.key(f"job:{name}"), -KEPT, -1) for name in here]
             lists = await read_all(self._redis, partition.key("job"), commands)
@@ -128,7 +128,7 @@ class Jobs:
         await call(self._redis.hdel(self._partitions.of(operation).key("missing"), operation))
 
 
-def read(rows: Sequence[bytes]) -> tuple[End, ...]:
+def read(rows: Sequence[bytes]) -> tuple[Outcome, ...]:
     """What a job's list has. One that is damaged, or of a newer relay, is left out."""
     return tuple(end for row in rows if (end := _end(row)))
 
@@ -155,7 +155,7 @@ def read_job(row: bytes, sealer: Sealer | None) -> Job | None:
     return Job(*map(str, parts[: len(Job._fields)]))
 
 
-def _end(row: bytes) -> End | None:
+def _end(row: bytes) -> Outcome | None:
     first, _, text = row.decode("utf-8", "replace").partition(" ")
     try:
         run, status, ended, started, duration, error, priority, phases, *_ = from_json(text)
@@ -165,7 +165,7 @@ def _end(row: bytes) -> End | None:
         if duration is None and start is not None:
             duration = ended / 1000 - start
         spans = tuple((str(name), float(seconds)) for name, seconds in phases)
-        return End(run, status, ended / 1000, start, duration, spans, error, priority)
+        return Outcome(run, status, ended / 1000, start, duration, spans, error, priority)
     except (ValueError, TypeError) as problem:
         log.warning("job.unreadable", error=type(problem).__name__)
         return None

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relay.domain.digest_entries import FAILED
 from relay.domain.spaces import NOWHERE, Space
-from relay.domain.summaries import FAILED
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere

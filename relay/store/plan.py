@@ -5,14 +5,13 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from relay.domain.completion import said
 from relay.domain.deliveries import Target
+from relay.domain.digest_entries import summarize
 from relay.domain.events import Event
-from relay.domain.facts import facts
+from relay.domain.facts import facts, stated_fields
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump
-from relay.domain.spaces import space_text
-from relay.domain.summaries import summarize
+from relay.domain.spaces import Space
 from relay.store.abroad import apart, away_from
 from relay.store.ends import end_plan, job_plan
 from relay.store.failure_plan import failure_plan
@@ -51,7 +50,7 @@ def accept_arguments(
         "status": event.status,
         "at": ms(event.occurred_at),
     }
-    said_of = said(event)
+    said_of = stated_fields(event)
     plan |= if_any(
         retry=event.retry,
         phase=event.phase_name,
@@ -120,7 +119,7 @@ def _sender_id(event: Event) -> bytes:
     if producer := event.producer:
         parts.append(producer)
     if event.platform or event.tenant or event.project:
-        parts.append(space_text(event.platform, event.tenant, event.project))
+        parts.append(Space.of_event(event).dump())
     return digest(*parts)[:ID]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from relay.domain.causes import error_words
-from relay.domain.ends import End
+from relay.domain.outcomes import Outcome
 from relay.domain.parsing import load
 from relay.domain.spaces import Space
 from relay.errors import Unsealable
@@ -41,7 +41,7 @@ class RunNames:
         self._everywhere = Everywhere(store, partial=True)
         self._redis = store.redis
 
-    async def of(self, ends: Sequence[End]) -> dict[str, RunName]:
+    async def of(self, ends: Sequence[Outcome]) -> dict[str, RunName]:
         """By the runs' names, as far as they are found."""
 
         async def ask(partition: Partition) -> dict[str, str]:

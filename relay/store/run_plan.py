@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
 from relay.domain.identity import fingerprint
-from relay.domain.run_numbers import begun
+from relay.domain.run_numbers import stated_begin
 from relay.store.keys import digest, operation
 from relay.store.records import OVER
 
@@ -62,7 +62,7 @@ def _of_run(event: Event, run: Operation, stated: int) -> dict[str, Any]:
     plan: dict[str, Any] = {}
     if event.original:
         plan |= {"own": operation(run.id, event.space(run.id)), "stated": stated}
-    elif moment := begun(event):  # a retry under a new id is counted by its original
+    elif moment := stated_begin(event):  # a retry under a new id is counted by its original
         plan["begun"] = ms(moment)
     if run.phases_completed is not None:
         plan["phases"] = run.phases_completed

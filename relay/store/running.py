@@ -89,7 +89,7 @@ class Running:
             status=facts.get("status", ""),
             percentage=run.percentage,
             phase=run.phase,
-            heard=run.heard,
+            heard=run.last_event,
             run=run,
             stalled=stalled,
         )

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from relay.domain.events import TERMINAL, Event
-from relay.domain.faults import own_line
+from relay.domain.faults import relay_line
 from relay.domain.jobs import Job, fold
 from relay.domain.json_access import rows
 from relay.domain.parsing import load
@@ -226,7 +226,7 @@ def run_of(row: Sequence[bytes | None], sealer: Sealer | None = None) -> Run:
 
     return Run(
         subject=text["id"],
-        heard=seconds("watch:heard") or 0.0,
+        last_event=seconds("watch:heard") or 0.0,
         moved=seconds("watch:moved") or 0.0,
         retry=int(text["retry"] or 0),
         gaps=tuple(float(gap) / 1000 for gap in text["watch:gaps"].split()),
@@ -240,7 +240,7 @@ def run_of(row: Sequence[bytes | None], sealer: Sealer | None = None) -> Run:
         batch=bool(text["seq:batch.started"] or text["seq:batch.operation.completed"]),
         job=_job(text),
         started=began(text["entry:started"] or text["began"]),
-        kept=text["watch:alarms"],
+        alarms_text=text["watch:alarms"],
     )
 
 
@@ -256,7 +256,7 @@ def _read(name: bytes, row: Sequence[bytes | None], sealer: Sealer | None) -> Ru
     try:
         return run_of(row, sealer)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it is so at every tick
-        log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=own_line(error))
+        log.error("watchdog.unreadable", operation=name.decode(), error=type(error).__name__, place=relay_line(error))
         return None
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from relay.domain.deliveries import Delivery, Notification, Receipt
+from relay.domain.digests import digest_baseline
 from relay.domain.silences import Hold
-from relay.domain.summaries import digest_baseline
 from relay.store.batching import Batcher
 from relay.store.copying import copied_as, packed_copy
 from relay.store.partitions import Partition, Partitions

@@ -15,11 +15,11 @@ from relay.domain.deliveries import (
     Limits,
     Live,
     RequestLimit,
-    Silenced,
     Target,
     Window,
 )
 from relay.domain.events import Event
+from relay.domain.silences import Silenced
 from relay.store.keys import home, lane
 from relay.store.records import to_json
 

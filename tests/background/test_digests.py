@@ -14,9 +14,10 @@ from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import MAX_ROWS, build_digest, digest_baseline, per_day
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.domain.summaries import MAX_ROWS, build_digest, digest_baseline, per_day, summarize
 from relay.errors import DeliveryError
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer

@@ -24,6 +24,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.spaces import Space
 from relay.errors import HandlingFailed, PlatformError
+from relay.platform import client
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
 from relay.store import Store
@@ -171,6 +172,36 @@ async def test_an_operation_that_nothing_can_be_made_of_does_not_stop_the_round(
         await lookups.aclose()
     assert [event.subject for event in taken] == ["op-2"]
     assert known.done == [NOW]
+
+
+async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_in_the_next_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "FIRST_PAUSE", 0.0)
+    scope = "GET /api/t/p/async/operation"
+    answers = {
+        f"{scope}/op-1": [(200, document("op-1", "Failed"))],
+        f"{scope}/op-1/results": [(503, {})],
+        f"{scope}s": [(200, {"operations": [], "hasNextPage": False})],
+    }
+    taken: list[Event] = []
+
+    async def take(event: Event) -> Accepted:
+        taken.append(event)
+        return Accepted("accepted", 1)
+
+    async with scripted_platform(answers) as platform:
+        lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
+        place = EventOrigin("async-operations", "t", "p")
+        reconciliation = Reconciliation(lambda: (lookups, place), Known(["op-1"]), take)
+        await reconciliation.tick(NOW)
+        early = [*taken]
+        answers[f"{scope}/op-1/results"] = [(200, {"operationId": "op-1", "error": {"code": "SOURCE_TIMEOUT"}})]
+        await reconciliation.tick(NOW + PERIOD)
+        await lookups.aclose()
+
+    assert early == []
+    assert [(event.status, event.error["code"]) for event in taken] == [("Failed", "SOURCE_TIMEOUT")]
 
 
 @pytest.mark.parametrize(

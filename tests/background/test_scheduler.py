@@ -1,5 +1,6 @@
 """What ticks beside the worker: a tick that fails, and what people see of an alarm."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -8,16 +9,17 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from relay.background.scheduler import Scheduler
+from relay.background.scheduler import LONGEST, Scheduler
 from relay.config import parse_config
 from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
 from relay.store.keys import PREFIX, TICKS
 from relay.store.runs import Runs
-from tests.support.clock import Clock
+from tests.support.clock import Clock, loop_ahead
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.events import body
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, running, surroundings
 
@@ -38,6 +40,25 @@ async def test_a_tick_that_fails_costs_the_others_nothing_and_is_tried_again(clo
     await scheduler.tick()
 
     assert ticked == [clock() - 30, clock()]
+
+
+async def test_a_tick_that_hangs_is_cut_off_and_the_others_come(clock: Clock) -> None:
+    hangs, ticked = asyncio.Event(), []
+
+    async def hang(_now: float) -> None:
+        hangs.set()
+        await asyncio.Event().wait()
+
+    async def works(now: float) -> None:
+        ticked.append(now)
+
+    ticking = asyncio.create_task(Scheduler({"hangs": hang, "works": works}, clock=clock).tick())
+    await hangs.wait()
+    with loop_ahead(LONGEST):
+        await asyncio.wait([ticking], timeout=patience(5))
+    ticking.cancel()
+
+    assert ticked == [clock()]
 
 
 async def test_readyz_says_which_tick_failed_last_until_it_is_done_again(store: Store, clock: Clock) -> None:

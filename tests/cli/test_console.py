@@ -1,82 +1,54 @@
 """relay console: a link that lets one in."""
 
+import json
 from pathlib import Path
 
-import pytest
+from click.testing import Result
 
-from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.sessions import Link, Sessions
-from tests.support.commands import Done, relay
-from tests.support.inprocess import NEEDED, SHIPPED
-from tests.support.redis_server import RedisServer
+from tests.support.inprocess import relay_beside
+from tests.support.serving import change
+from tests.support.stage import CONFIG, Stage, Surroundings, running
 
 TOKEN = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"
 
 
-async def link(server: RedisServer, *arguments: str, file: Path = SHIPPED, **env: str) -> Done:
-    return await relay("console", "link", "-c", file, *arguments, env={**NEEDED, "RELAY_REDIS_URL": server.url, **env})
+async def link(around: Surroundings, *arguments: str, file: Path = CONFIG) -> Result:
+    env = {**around.env, "RELAY_ACTOR": "jana@host-1"}
+    return await relay_beside("console", "link", "-c", file, *arguments, env=env)
 
 
-async def taken(store: Store, address: str) -> Link | None:
-    return await Sessions(store).take(address.rpartition("/")[2])
+async def test_a_link_is_printed_audited_and_lets_one_in(running_stage: Stage) -> None:
+    around = running_stage.around
+    done = await link(around)
+    facts = json.loads((await link(around, "--role", "operator", "--json")).output)
 
-
-@pytest.mark.slow
-async def test_a_link_is_printed_audited_and_lets_one_in(redis_server: RedisServer, store: Store) -> None:
-    done = await link(redis_server, RELAY_ACTOR="jana@host-1")
-
-    address = done.out.strip()
-    assert address.startswith("http://127.0.0.1:8081/console/enter/")
-    assert "It lets one viewer in, once, within 10 minutes." in done.err
-    assert await taken(store, address) == Link("viewer", "jana@host-1")
-    assert await taken(store, address) is None
-    (entry,) = await AuditTrail(store.redis).entries()
+    address, sessions = done.stdout.strip(), Sessions(around.store)
+    assert address.startswith(f"{running_stage.admin_url}/console/enter/")
+    assert "It lets one viewer in, once, within 10 minutes." in done.stderr
+    assert await sessions.take(address.rpartition("/")[2]) == Link("viewer", "jana@host-1")
+    assert await sessions.take(facts["link"].rpartition("/")[2]) == Link("operator", "jana@host-1")
+    entry, _ = await AuditTrail(around.store.redis).entries()
     assert (entry.actor, entry.action, entry.subject, entry.outcome) == (
-        "jana@host-1",
-        "console link",
-        "viewer",
-        "done",
-    )
+        "jana@host-1", "console link", "viewer", "done",
+    )  # fmt: skip
     assert address.rpartition("/")[2] not in str(entry)
 
 
-@pytest.mark.slow
-async def test_one_for_who_acts_says_so(redis_server: RedisServer, store: Store) -> None:
-    done = (await link(redis_server, "--role", "operator", "--json")).facts
+async def test_it_leads_to_where_browsers_reach_the_console(around: Surroundings, config: Path) -> None:
+    change(config, "\nrules:\n", "\nconsole: {url: https://relay.example.com}\nrules:\n")
+    async with running(around, config):
+        done = await link(around, file=config)
 
-    assert (done["role"], done["minutes"]) == ("operator", 10)
-    found = await taken(store, done["link"])
-    assert found
-    assert found.role == "operator"
+    assert done.stdout.startswith("https://relay.example.com/console/enter/")
 
 
-@pytest.mark.slow
-async def test_where_nobody_could_follow_it_there_is_none(redis_server: RedisServer, store: Store) -> None:
-    off = await link(redis_server, RELAY_ADMIN_HOST="10.0.0.5", RELAY_ADMIN_TOKEN=TOKEN)
-    free = await link(redis_server, RELAY_ADMIN_PORT="0")
+async def test_where_the_console_is_off_there_is_none(around: Surroundings, config: Path) -> None:
+    change(config, "server: {", f"server: {{admin: {{host: 0.0.0.0, port: 0, token: {TOKEN}}}, ")
+    async with running(around, config):
+        done = await link(around, file=config)
 
-    assert (off.status, free.status) == (1, 1)
-    assert "the console is off: server.admin listens on 10.0.0.5, and nothing is configured under console" in off.err
-    assert "the port of server.admin is free for relay to choose" in free.err
-    assert await AuditTrail(store.redis).entries() == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("console", "host", "expected"),
-    [
-        ("{url: https://relay.example.com}", "127.0.0.1", "https://relay.example.com/console/enter/"),
-        (f"{{tokens: {{a: {{token: {TOKEN}, role: viewer}}}}}}", "10.0.0.5", "http://10.0.0.5:8081/console/enter/"),
-        ("{url: https://relay.example.com}", "10.0.0.5", "https://relay.example.com/console/enter/"),
-        ("{}", "::1", "http://[::1]:8081/console/enter/"),
-    ],
-)
-async def test_it_leads_to_where_browsers_reach_the_console(
-    redis_server: RedisServer, store: Store, tmp_path: Path, *, console: str, host: str, expected: str
-) -> None:
-    file = tmp_path / "relay.yaml"
-    file.write_text(f"console: {console}\n{SHIPPED.read_text('utf-8')}", "utf-8")
-    done = await link(redis_server, file=file, RELAY_ADMIN_HOST=host, RELAY_ADMIN_TOKEN=TOKEN)
-
-    assert done.out.startswith(expected)
+    assert done.exit_code == 1
+    assert "the console is off: server.admin listens on 0.0.0.0, and nothing is configured under console" in done.output
+    assert await AuditTrail(around.store.redis).entries() == []

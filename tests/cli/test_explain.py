@@ -14,7 +14,7 @@ from relay.operating import explanation
 from relay.operating.explanation import explanation_of
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, failed, progress, seed, started
-from tests.support.inprocess import SHIPPED, relay
+from tests.support.inprocess import NEEDED, SHIPPED, relay
 
 
 def explain(document: Any, *arguments: str, config: Path = SHIPPED) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def test_progress_is_held_by_gates_and_manners() -> None:
 
 def test_a_failure_may_be_held_and_told_below_another(tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
-    shipped = SHIPPED.read_text("utf-8").replace("    # hold_failure: 5m", "    hold_failure: 5m")
-    config.write_text(shipped, "utf-8")
+    shipped = SHIPPED.read_text("utf-8")
+    config.write_text(shipped.replace("    mode: live ", "    hold_failure: 5m\n    mode: live "), "utf-8")
     document = body("operation.failed", status="Failed") | {"error": {"code": "E17", "message": "no answer"}}
 
     assert holds(explain(document, config=config))[-2:] == [
@@ -214,6 +214,18 @@ def test_what_is_no_event_is_refused_with_the_reason(content: str, complaint: st
     assert result.stdout == ""
 
 
+def test_no_secret_and_no_running_relay_is_needed(tmp_path: Path) -> None:
+    config = tmp_path / "relay.yaml"
+    shipped = SHIPPED.read_text("utf-8")
+    config.write_text(shipped.replace("${SLACK_BOT_TOKEN}", "file:/run/secrets/none"))
+    unset = dict.fromkeys(NEEDED)
+
+    result = relay("explain", "-", "-c", config, env=unset, stdin=json.dumps(body("operation.failed")))
+
+    assert "file:/run/secrets/none" in config.read_text()
+    assert (result.exit_code, "✔ failures reach people" in result.output) == (0, True), result.output
+
+
 def test_a_wrong_configuration_is_refused_with_its_lines(tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
     config.write_text(SHIPPED.read_text("utf-8").replace("mode: live", "mode: loud"), "utf-8")
@@ -229,7 +241,7 @@ def test_a_wrong_configuration_is_refused_with_its_lines(tmp_path: Path) -> None
     ("arguments", "complaint"),
     [
         (("no-such-file.json",), "there is no file no-such-file.json"),
-        (("-", "--source", "progres"), "unknown source; did you mean progress?"),
+        (("-", "--source", "progres"), "there is no source progres; did you mean progress?"),
         ((), "Missing argument 'EVENT.json"),
     ],
 )

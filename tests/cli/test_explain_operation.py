@@ -2,20 +2,21 @@
 
 import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.cli.timeline_page import show
+from relay.cli.screen import show
+from relay.cli.timeline import page
 from relay.domain.runs import Alarm, Alarms
 from relay.operating.folding import Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import NOTED, facts_of
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
-from tests.support.commands import ROOT, Done, relay, relay_on_terminal
+from tests.support.commands import ROOT, Done, relay_on_terminal
 from tests.support.events import body
+from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 from tests.support.waiting import until
@@ -46,8 +47,9 @@ async def noted(running: Stage, *whats: str, subject: str = ANALYSIS) -> None:
     await until(there)
 
 
-async def explain(running: Stage, *arguments: str, subject: str = ANALYSIS, **env: str) -> Done:
-    return await relay("explain", subject, "-c", CONFIG, *arguments, env={**running.around.env, **env})
+async def explain(running: Stage, *arguments: str, subject: str = ANALYSIS) -> Done:
+    done = await relay_beside("explain", subject, "-c", CONFIG, *arguments, env=running.around.env)
+    return Done(done.exit_code, done.stdout, done.stderr)
 
 
 async def test_a_run_is_told_from_its_arrival_to_the_permalink_and_the_mail_servers_answer(
@@ -78,7 +80,7 @@ async def test_the_facts_come_as_json(running_stage: Stage) -> None:
 
     facts = (await explain(running_stage, "--json")).facts
 
-    assert (facts["subject"], facts["status"], facts["percentage"], facts["priority"]) == (
+    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (
         ANALYSIS,
         "Running",
         42,
@@ -126,7 +128,7 @@ async def test_an_operation_that_nobody_has_heard_of_is_refused_with_what_to_loo
     done = await explain(running_stage, subject="op-nowhere")
 
     assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("op-nowhere is neither a file nor an operation that this relay has heard of.")
+    assert done.err.startswith("relay has not heard of op-nowhere, or no more")
 
 
 async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(running_stage: Stage) -> None:
@@ -143,14 +145,6 @@ async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(runni
     ]
     assert chosen.status == 0
     assert "tenant steps, project project-1" in chosen.out
-
-
-async def test_without_a_running_relay_it_says_so(running_stage: Stage, tmp_path: Path) -> None:
-    done = await explain(running_stage, RELAY_REDIS_URL="", STAGE_DATA=str(tmp_path))
-
-    assert done.status == 1
-    assert "no relay is running on" in done.err
-    assert "start `relay serve` first" in done.err
 
 
 async def test_a_long_error_wraps_beside_its_time(running_stage: Stage) -> None:
@@ -286,7 +280,8 @@ def test_what_lasted_beyond_midnight_says_the_day_on_which_it_ended(capsys: pyte
     log = [[NOON, "late", "operation.progress", 20, Counted(3, NOON + 86_400_000, 5)]]
     facts = facts_of(Timeline("op-1", {}, log))
 
-    show(facts, "UTC", every=True)
+    for part in page({**facts, "id": "op-1", "first": "2024-01-20T00:00:00Z", "verdicts": []}, every=True):
+        show(part)
 
     said = "3 × operation.progress, 5 % … 20 % came late: something newer was known, so nobody is told"
     assert f"11:20:00.000  {said}, until 2024-01-21 11:20:00" in capsys.readouterr().out

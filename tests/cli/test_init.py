@@ -1,11 +1,17 @@
 """relay init: from nothing to a configuration that only lacks its secrets."""
 
+import asyncio
+import contextlib
+import os
+import pty
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, relay
+from relay.dev.standins.inbox import Inbox
+from tests.support.commands import ROOT, environment, relay
 from tests.support.inprocess import NEEDED
 
 pytestmark = pytest.mark.slow
@@ -39,6 +45,39 @@ async def test_it_says_what_to_set_and_how_and_what_to_run(tmp_path: Path) -> No
     assert f"relay serve -c {written} " in done.out
     assert written.read_bytes() == (ROOT / "config/relay.yaml").read_bytes()
     assert written.with_name("relay.schema.json").exists()
+
+
+async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arrives(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    async with Inbox() as inbox:
+        env = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": f"{inbox.smtp_port}"}
+        screen = await typed(["email", "lead", "lead@example.com", ""], "init", file, env=env)
+        mails = [mail.recipient for mail in inbox.mails]
+
+    assert mails == ["lead@example.com"]
+    assert "Your first message arrived: lead@example.com, " in screen
+    assert "Error: expected" in screen  # the answer that is no address
+    assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
+    checked = await relay("check", "-c", file, env=NEEDED)
+    assert checked.status == 0, checked.out
+
+
+async def typed(answers: list[str], *arguments: object, env: dict[str, str]) -> str:
+    """Run a command at a terminal, answer each of its questions, and return the screen."""
+    here, there = pty.openpty()
+    os.write(here, "".join(f"{answer}\n" for answer in answers).encode())
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "relay", *map(str, arguments), cwd=ROOT, env=environment(env),
+        stdin=there, stdout=there, stderr=there,
+    )  # fmt: skip
+    os.close(there)
+    screen = bytearray()
+    with contextlib.suppress(OSError):  # the other end is closed
+        while piece := await asyncio.to_thread(os.read, here, 65_536):
+            screen.extend(piece)
+    os.close(here)
+    assert await process.wait() == 0, screen.decode()
+    return screen.decode().replace("\r\n", "\n")
 
 
 async def test_a_file_and_a_schema_that_exist_are_left_alone(tmp_path: Path) -> None:

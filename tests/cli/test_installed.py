@@ -32,8 +32,10 @@ RUNS = {
     "init": ("init", "new.yaml"),
     "check": ("check", "-c", SHIPPED),
     "config": ("config", "schema"),
+    "status": ("status", "-c", SHIPPED),
+    "reload": ("reload", "-c", SHIPPED),
     "explain": ("explain", ROOT / "tests/data/event.json", "-c", SHIPPED),
-    "send": ("send", ROOT / "tests/data/event.json", "--to", "http://127.0.0.1:9/", "--secret", "no-secret-at-all"),
+    "send": ("send", ROOT / "tests/data/event.json", "-c", SHIPPED),
     "test-send": ("test-send", "process-mining", "-c", SHIPPED),
     "template": ("template", "lint"),
     "dead": ("dead", "list", "-c", SHIPPED),
@@ -91,7 +93,7 @@ async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without
 
 
 async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, without: ForkServer) -> None:
-    text = SHIPPED.read_text("utf-8").replace("redis:\n", f"redis:\n  encryption_key: {token_hex(32)}\n")
+    text = f"{SHIPPED.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n"
     (tmp_path / "sealed.yaml").write_text(text, "utf-8")
 
     env = {"PATH": "", "RELAY_DATA_DIR": str(tmp_path / "data")}

@@ -1,238 +1,77 @@
-"""relay send: signed as the receiver expects, byte for byte, and honest about the answer."""
+"""relay send: an event that the running relay signs and sends to itself, and what it was answered."""
 
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from click.testing import Result
 
-from relay.errors import InvalidSignature
-from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import verify
-from tests.support.certificates import make_certificate
-from tests.support.events import body
+from relay.store.audit import AuditTrail
+from tests.support.events import body, seed
 from tests.support.inprocess import relay, relay_beside
-
-ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "config/relay.yaml"
-SECRET = "kFv8-the-secret-of-the-platform"
-BODY = json.dumps(body("operation.failed")).encode() + b"\n \n"
-
-
-@dataclass
-class Listener:
-    """Takes what is sent if its signature is right, and remembers it."""
-
-    scheme: str = "hmac-sha256"
-    header: str | None = None
-    answer: web.Response | None = None
-    url: str = ""
-    requests: list[tuple[web.Request, bytes]] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        raw = await request.read()
-        self.requests.append((request, raw))
-        headers = {name.lower(): [value.encode()] for name, value in request.headers.items()}
-        now = float(headers.get("webhook-timestamp", headers.get("x-slack-request-timestamp", [b"0"]))[0])
-        if self.scheme == "stripe":
-            now = float(request.headers["Stripe-Signature"].partition(",")[0].removeprefix("t="))
-        try:
-            verify(self.scheme, SignedRequest(raw, headers), {"current": SECRET.encode()}, header=self.header,
-                   tolerance=300, now=now)  # fmt: skip
-        except InvalidSignature:
-            return web.json_response({"title": "Unauthorized"}, status=401)
-        return self.answer or web.json_response({"status": "accepted", "deliveries": 2}, status=202)
-
-
-@pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    listening = Listener()
-    app = web.Application()
-    app.router.add_post("/webhooks/{source}", listening.receive)
-    async with TestServer(app) as server:
-        listening.url = str(server.make_url("/webhooks/async-operations"))
-        yield listening
+from tests.support.stage import CONFIG, Stage
 
 
 @pytest.fixture
 def event(tmp_path: Path) -> Path:
     file = tmp_path / "event.json"
-    file.write_bytes(BODY)
+    document = body("operation.failed", 40, status="Failed") | {"tenantId": "mail"}
+    file.write_bytes(json.dumps(document | {"timestamp": "2024-01-20T12:00:00Z"}).encode() + b"\n \n")
     return file
 
 
-async def send(event: Path, listener: Listener, *arguments: object, config: object = "no.yaml", **options: Any) -> Any:
-    return await relay_beside("send", event, "--to", listener.url, "-c", config, *arguments, **options)
+async def send(running: Stage, *arguments: object) -> Result:
+    env = {**running.around.env, "RELAY_ACTOR": "jana@here"}
+    return await relay_beside("send", *arguments, "-c", CONFIG, env=env)
 
 
-@pytest.mark.parametrize("scheme", sorted(SCHEMES))
-async def test_every_scheme_is_signed_as_the_receiver_expects(event: Path, listener: Listener, scheme: str) -> None:
-    listener.scheme = scheme
+async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage: Stage, event: Path) -> None:
+    first, again = await send(running_stage, event), await send(running_stage, event, "--json")
+    mails = await running_stage.around.mails(2)
+    acts = await AuditTrail(running_stage.around.store.redis).entries()
 
-    result = await send(event, listener, "--secret", SECRET, "--scheme", scheme)
-
-    assert result.output == '202 Accepted\n{"status": "accepted", "deliveries": 2}\n'
-    assert result.exit_code == 0
-
-
-async def test_the_body_goes_as_it_stands_in_the_file(event: Path, listener: Listener) -> None:
-    await send(event, listener, "--secret", SECRET)
-
-    request, raw = listener.requests[0]
-    assert raw == BODY
-    assert request.content_type == "application/json"
+    assert first.exit_code == again.exit_code == 0
+    assert first.output.startswith('202 Accepted\n{"status": "accepted"')
+    assert "english email, each: english@example.com\n    because of mails\n" in first.output
+    assert json.loads(again.output)["answer"]["status"] == "duplicate"
+    assert {mail.recipient for mail in mails} == {"english@example.com", "german@example.com"}
+    assert [(act.actor, act.action, act.subject, act.outcome) for act in acts] == [
+        ("jana@here", "send", "async-operations", "202"), ("jana@here", "send", "async-operations", "200"),
+    ]  # fmt: skip
 
 
-async def test_the_signature_may_stand_in_another_header(event: Path, listener: Listener) -> None:
-    listener.header = "X-Signed-By"
+async def test_a_source_with_a_token_and_an_event_of_now(running_stage: Stage, event: Path, tmp_path: Path) -> None:
+    status = tmp_path / "status.json"
+    status.write_text(json.dumps(seed("operation-status.response")))
 
-    result = await send(event, listener, "--secret", SECRET, "--header", "X-Signed-By")
+    callback = await send(running_stage, status, "--source", "progress")
+    moved = await send(running_stage, event, "--now")
+    mails = await running_stage.around.mails(2)
 
-    assert result.exit_code == 0
-
-
-async def test_the_delivery_may_have_an_id(event: Path, listener: Listener) -> None:
-    await send(event, listener, "--secret", SECRET, "--id", "evt-7")
-    await send(event, listener, "--secret", SECRET)
-
-    assert [request.headers.get("webhook-id") for request, _ in listener.requests] == ["evt-7", None]
-
-
-async def test_the_secret_need_not_stand_in_the_shells_history(event: Path, listener: Listener, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(f"{SECRET}\n")
-
-    by_variable = await send(event, listener, "--secret", "env:PLATFORM_SECRET", env={"PLATFORM_SECRET": SECRET})
-    by_file = await send(event, listener, "--secret", f"file:{tmp_path}/secret")
-
-    assert (by_variable.exit_code, by_file.exit_code) == (0, 0)
-
-
-async def test_an_answer_that_is_no_2xx_is_a_failure(event: Path, listener: Listener) -> None:
-    result = await send(event, listener, "--secret", "another-secret-altogether")
-
-    assert result.output == '401 Unauthorized\n{"title": "Unauthorized"}\n'
-    assert result.exit_code == 1
-
-
-async def test_a_redirect_is_shown_and_not_followed(event: Path, listener: Listener) -> None:
-    listener.answer = web.Response(status=308, headers={"Location": listener.url})
-
-    result = await send(event, listener, "--secret", SECRET)
-
-    assert (result.exit_code, len(listener.requests)) == (1, 1)
-
-
-async def test_json_has_status_and_answer(event: Path, listener: Listener) -> None:
-    told = await send(event, listener, "--secret", SECRET, "--json")
-    listener.answer = web.Response(text="not JSON \x1b[2J")
-    plain = await send(event, listener, "--secret", SECRET, "--json")
-
-    assert json.loads(told.output) == {"status": 202, "answer": {"status": "accepted", "deliveries": 2}}
-    assert json.loads(plain.output) == {"status": 200, "answer": "not JSON \x1b[2J"}
-
-
-async def test_it_says_what_is_told_where_and_when(event: Path, listener: Listener) -> None:
-    told = await send(event, listener, "--secret", SECRET, config=SHIPPED)
-    facts = json.loads((await send(event, listener, "--secret", SECRET, "--json", config=SHIPPED)).output)
-    listener.answer = web.json_response({"status": "duplicate"})
-    again = await send(event, listener, "--secret", SECRET, config=SHIPPED)
-
-    assert "process-mining slack, live: #process-mining" in told.output
-    assert "an outcome: told at once" in told.output
-    assert "process-mining" in [row["destination"] for row in facts["explanation"]["destinations"]]
-    assert "process-mining" not in again.output
-
-
-async def test_with_now_its_times_are_those_of_this_moment(listener: Listener) -> None:
-    before = datetime.now(UTC).replace(microsecond=0)
-    await send(ROOT / "tests/data/event.json", listener, "--secret", SECRET, "--now")
-
-    [(_, raw)] = listener.requests
-    sent = json.loads(raw)
-    stamp, operation = datetime.fromisoformat(sent["timestamp"]), sent["operation"]
-    assert before <= stamp <= datetime.now(UTC)
-    ahead = datetime.fromisoformat(operation["progress"]["estimatedCompletion"]) - stamp
-    assert ahead.total_seconds() == 25 * 60
-    assert datetime.fromisoformat(operation["timeoutAt"]) > stamp
-
-
-def test_now_needs_a_timestamp(tmp_path: Path) -> None:
-    event = tmp_path / "event.json"
-    event.write_text('{"event": "operation.started"}')
-
-    result = relay("send", event, "--now", "--to", "http://127.0.0.1:1/", "--secret", SECRET)
-
-    assert (result.exit_code, "states no timestamp" in result.output) == (2, True)
-
-
-async def test_what_would_steer_the_terminal_is_not_printed(event: Path, listener: Listener) -> None:
-    listener.answer = web.Response(text="\x1b[2J" + "x" * 100_000)
-
-    result = await send(event, listener, "--secret", SECRET)
-
-    assert "\x1b" not in result.output
-    assert len(result.output) < 5000
-
-
-def test_nobody_there_is_told_without_what_may_be_a_token(event: Path) -> None:
-    result = relay("send", event, "--to", "http://127.0.0.1:1/webhooks/x?token=s3cret", "--secret", SECRET)
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("http://127.0.0.1:1/webhooks/x: cannot be reached: ")
-    assert "s3cret" not in result.output
+    assert (callback.exit_code, "accepted" in callback.output) == (0, True)
+    assert (moved.exit_code, "2024" in mails[0].text) == (0, False)
 
 
 @pytest.mark.parametrize(
-    ("scheme", "complaint"),
+    ("document", "arguments", "says"),
     [
-        ("http", "it closed the connection without an answer; if it speaks TLS, write https://\n"),
-        ("https", "its certificate is not trusted: "),
+        ({"event": "operation.failed"}, (), "422 Unprocessable"),
+        ({"event": "operation.failed"}, ("--now",), "the event states no timestamp"),
+        ({}, ("--source", "progres"), "there is no source progres; did you mean progress?"),
     ],
 )
-async def test_who_speaks_tls_is_told_what_to_do(event: Path, tmp_path: Path, scheme: str, complaint: str) -> None:
-    server = TestServer(web.Application(), scheme="https")
-    await server.start_server(ssl=make_certificate(tmp_path / "tls").context)
-    url = server.make_url("/webhooks/x").with_scheme(scheme)
-    try:
-        result = await relay_beside("send", event, "--to", url, "--secret", SECRET)
-    finally:
-        await server.close()
+async def test_what_is_not_taken_leaves_with_1_and_says_why(
+    running_stage: Stage, tmp_path: Path, document: Any, arguments: tuple[str, ...], says: str
+) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps(document))
 
-    assert result.exit_code == 1
-    assert f"{url}: {complaint}" in result.stderr
-    assert "SSL_CERT_FILE" in result.stderr or scheme == "http"
+    done = await send(running_stage, file, *arguments)
+
+    assert done.exit_code == 1
+    assert says in done.output
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--to", "http://localhost/"], "the scheme hmac-sha256 needs a --secret"),
-        (["--to", "localhost:8080", "--secret", SECRET], "expected an address that begins with http:// or https://"),
-        (["--secret", SECRET], "Missing option '--to'"),
-        (["--to", "http://localhost/", "--secret", "env:NOT_SET_ANYWHERE"], "variable NOT_SET_ANYWHERE is not set"),
-        (["--to", "http://localhost/", "--secret", "file:/no/such/file"], "cannot read /no/such/file: No such file"),
-        (["--to", "http://localhost/", "--secret", SECRET, "--scheme", "md5"], "'md5' is not one of"),
-    ],
-)
-def test_wrong_use_is_told_apart(event: Path, arguments: list[str], complaint: str) -> None:
-    result = relay("send", event, *arguments)
-
-    assert result.exit_code == 2
-    assert complaint in result.stderr
-
-
-def test_a_secret_that_is_no_text_is_refused_without_showing_it(event: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(b"\xff\xfe-secret-bytes")
-
-    result = relay(
-        "send", event, "--to", "http://localhost/", "--scheme", "token", "--secret", f"file:{tmp_path}/secret"
-    )
-
-    assert result.exit_code == 2
-    assert "expected UTF-8 text" in result.stderr
-    assert "secret-bytes" not in result.output
+def test_a_file_that_is_not_there_is_wrong_use() -> None:
+    assert relay("send", "no-such-file.json").exit_code == 2

@@ -2,21 +2,19 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from relay.dev.standins.slack_calls import Fault
 from relay.operating.example_events import moved
-from relay.store import keys
-from tests.support.certificates import make_certificate
-from tests.support.commands import Done, relay
+from relay.store.audit import AuditTrail
 from tests.support.events import body
-from tests.support.postfix import Postfix, needs_postfix
-from tests.support.stage import CONFIG, Surroundings
-
-pytestmark = pytest.mark.slow
+from tests.support.inprocess import relay_beside
+from tests.support.stage import CONFIG, Surroundings, running
 
 NOTE = "Test message, sent with relay test-send."
 MORE = """
@@ -35,90 +33,70 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
-async def sent(around: Surroundings, config: Path, *arguments: str) -> Done:
-    return await relay("test-send", "-c", config, *arguments, env=around.env)
+@pytest.fixture
+async def here(around: Surroundings, config: Path) -> AsyncIterator[Surroundings]:
+    async with running(around, config):
+        yield around
+
+
+async def sent(around: Surroundings, config: Path, *arguments: str) -> Result:
+    return await relay_beside("test-send", "-c", config, *arguments, env=around.env)
 
 
 async def test_slack_has_the_message_marked_in_text_and_blocks_and_its_permalink_is_printed(
-    around: Surroundings, config: Path
+    here: Surroundings, config: Path
 ) -> None:
-    done = await sent(around, config, "team")
+    done = await sent(here, config, "team", "--event", "operation.failed")
+    again = await sent(here, config, "team")
+    [act] = await AuditTrail(here.store.redis).entries()
 
-    [message] = around.slack.messages("#team")
-    assert (done.status, done.err) == (0, "")
-    assert re.fullmatch(rf"#team: http\S+/archives/\w+/p{message.ts.replace('.', '')}\n", done.out)
-    assert message.text.startswith("Test: Completed: ")
+    [message] = here.slack.messages("#team")
+    assert done.exit_code == 0
+    assert re.fullmatch(rf"#team: http\S+/archives/\w+/p{message.ts.replace('.', '')}\n", done.output)
+    assert message.text.startswith("Test: Failed: ")
     assert message.blocks[0]["elements"][0]["text"].startswith(NOTE)
-    assert around.slack.violations == []
+    assert not re.search(r"<[!@]", json.dumps([message.text, message.blocks]).replace("<!date", ""))  # calls nobody
+    assert here.slack.violations == []
+    assert (again.exit_code, "team got a test message just now" in again.output) == (1, True)
+    assert (act.action, act.subject, act.outcome) == ("test-send", "team", "reached 1 of 1")
 
 
-async def test_nobody_is_called_by_a_test(around: Surroundings, config: Path) -> None:
-    await sent(around, config, "team", "--event", "operation.failed")
-
-    [message] = around.slack.messages("#team")
-    assert "Failed" in message.text
-    assert not re.search(r"<[!@]", json.dumps([message.text, message.blocks]).replace("<!date", ""))
-
-
-async def test_a_mail_is_marked_in_subject_and_body_in_the_readers_language(around: Surroundings, config: Path) -> None:
-    done = await sent(around, config, "german", "--event", "batch.completed")
-
-    [mail] = around.inbox.mails
-    assert done.out.startswith("german@example.com: 250 ")
-    assert mail.subject.startswith("[Test] ")
-    assert all("Testnachricht, gesendet mit relay test-send." in part for part in (mail.text, mail.html))
-    assert mail.html.index("Testnachricht") < mail.html.index("<h1")
-
-
-async def test_a_readers_filters_see_a_test_as_they_will_see_what_it_stands_for(
-    around: Surroundings, config: Path
+async def test_a_mail_is_marked_in_the_readers_language_and_filtered_as_what_it_stands_for(
+    here: Surroundings, config: Path
 ) -> None:
-    await sent(around, config, "english", "--event", "operation.failed")
+    done = await sent(here, config, "german", "--event", "batch.completed")
+    await sent(here, config, "english", "--event", "operation.failed")
 
-    headers = around.inbox.mails[0].message
+    german, english = here.inbox.mails
+    assert done.output.startswith("german@example.com: 250 ")
+    assert german.subject.startswith("[Test] ")
+    assert all("Testnachricht, gesendet mit relay test-send." in part for part in (german.text, german.html))
+    assert german.html.index("Testnachricht") < german.html.index("<h1")
+    headers = english.message
     assert (headers["X-Relay-Status"], headers["X-Relay-Event"]) == ("Failed", "operation.failed")
     assert str(headers["X-Relay-Operation"]).startswith("operation-test-")
+    assert "2024" not in english.text
 
 
-async def test_it_says_when_it_was_as_if_it_had_been_now(around: Surroundings, config: Path) -> None:
-    await sent(around, config, "english")
+async def test_where_digests_go_a_digest_goes(here: Surroundings, config: Path) -> None:
+    done = await sent(here, config, "morning", "--json")
+    refused = await sent(here, config, "digested", "--event", "operation.failed")
 
-    assert "2024" not in around.inbox.mails[0].text
-
-
-async def test_two_tests_are_two_conversations(around: Surroundings, config: Path) -> None:
-    await sent(around, config, "english")
-    await sent(around, config, "english")
-
-    first, second = around.inbox.mails
-    assert first.id != second.id
-    assert first.message["References"] != second.message["References"] or not first.message["References"]
-
-
-@pytest.mark.parametrize("name", ["morning", "digested"])
-async def test_where_digests_go_a_digest_goes(around: Surroundings, config: Path, name: str) -> None:
-    facts = (await sent(around, config, name, "--json")).facts
-    refused = await sent(around, config, name, "--event", "operation.failed")
-
-    assert (facts["event"], facts["kind"], facts["fault"]) == ("digest", "digest", "")
-    assert [bool(row["answer"]) for row in facts["sent"]] == [True]
-    assert refused.status == 2
-    assert f"{name} gets digests alone" in refused.err
+    facts = json.loads(done.output)
+    assert (facts["event"], facts["fault"], [bool(row["answer"]) for row in facts["sent"]]) == ("digest", "", [True])
+    assert (refused.exit_code, "digested gets digests alone" in refused.output) == (1, True)
 
 
 async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_answer(
-    around: Surroundings, config: Path
+    here: Surroundings, config: Path
 ) -> None:
-    around.inbox.answer("gone@example.com", "550 5.1.1 No such user here")
+    here.inbox.answer("gone@example.com", "550 5.1.1 No such user here")
 
-    done = await sent(around, config, "pair")
-    facts = (await sent(around, config, "pair", "--json")).facts
+    done = await sent(here, config, "pair")
 
-    assert done.status == 1
-    assert done.out.startswith("here@example.com: 250 ")
-    assert "gone@example.com: " in done.err
-    assert "550 5.1.1 No such user here" in done.err
-    assert [row["address"] for row in facts["sent"]] == ["gone@example.com", "here@example.com"]
+    assert done.exit_code == 1
+    assert done.stdout.startswith("here@example.com: 250 ")
+    assert "550 5.1.1 No such user here" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -129,42 +107,23 @@ async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_an
         ("invalid_auth", "check channels.slack.token"),
     ],
 )
-async def test_the_usual_errors_say_what_to_do(around: Surroundings, config: Path, error: str, advice: str) -> None:
-    around.slack.script("chat.postMessage", Fault(error=error))
+async def test_the_usual_errors_say_what_to_do(here: Surroundings, config: Path, error: str, advice: str) -> None:
+    here.slack.script("chat.postMessage", Fault(error=error))
 
-    done = await sent(around, config, "room")
+    done = await sent(here, config, "room")
 
-    assert (done.status, done.out) == (1, "")
-    assert error in done.err
-    assert advice in done.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("tea",), "there is no destination tea; did you mean team?"),
-        (
-            ("team", "--event", "operation.faild"),
-            "there is no sample of operation.faild; did you mean operation.failed?",
-        ),
-        (("team", "--event", "digest"), "team has no mode: digest"),
-    ],
-)
-async def test_wrong_use_is_told_and_nothing_is_sent(
-    around: Surroundings, config: Path, arguments: tuple[str, ...], says: str
-) -> None:
-    done = await sent(around, config, *arguments)
-
-    assert done.status == 2
-    assert says in " ".join(done.err.split())
-    assert not around.slack.calls
-    assert not around.inbox.mails
+    assert done.exit_code == 1
+    assert error in done.stderr
+    assert advice in done.stderr
 
 
-async def test_nothing_is_left_of_it_in_the_store_but_that_there_was_a_test(around: Surroundings, config: Path) -> None:
-    await sent(around, config, "watchers")
+async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, config: Path) -> None:
+    unknown = await sent(here, config, "tea")
+    event = await sent(here, config, "team", "--event", "operation.faild")
 
-    assert await around.store.redis.keys() == [keys.AUDIT.encode()]
+    assert (unknown.exit_code, "the configuration has no addresses of tea" in unknown.output) == (1, True)
+    assert (event.exit_code, "did you mean operation.failed?" in event.output) == (1, True)
+    assert not here.slack.messages("#team")
 
 
 @pytest.fixture
@@ -181,20 +140,11 @@ def own_templates(config: Path, tmp_path: Path) -> Path:
 
 
 async def test_ones_own_templates_and_samples_are_used(around: Surroundings, own_templates: Path) -> None:
-    done = await sent(around, own_templates, "room", "--event", "operation.audited")
+    async with running(around, own_templates):
+        done = await sent(around, own_templates, "room", "--event", "operation.audited")
 
-    assert done.status == 0, done.err
+    assert done.exit_code == 0, done.output
     assert around.slack.messages("#room")[0].text == "Test: own wording of The audit"
-
-
-@needs_postfix
-async def test_a_real_mail_server_takes_it(around: Surroundings, config: Path, tmp_path: Path) -> None:
-    with Postfix(make_certificate(tmp_path)) as server:
-        env = dict(around.env) | {"STAGE_SMTP": str(server.ports["none"])}
-        done = await relay("test-send", "-c", config, "english", env=env)
-
-    assert done.status == 0, done.err
-    assert re.match(r"english@example.com: 250 2\.0\.0 Ok: queued as \w+", done.out)
 
 
 @pytest.mark.parametrize(("body", "told"), [

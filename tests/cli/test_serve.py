@@ -23,6 +23,7 @@ from tests.support.patience import patience
 from tests.support.sender import read_reply
 from tests.support.serving import change, embedded, started
 from tests.support.stage import CONFIG, Surroundings, post
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -114,6 +115,27 @@ async def test_sighup_takes_a_new_destination_in(around: Surroundings, config: P
 
         assert reply.document["deliveries"] == 2
         await around.messages("#hall", lambda messages: len(messages) == 1)
+
+
+async def test_sighup_while_it_starts_does_not_end_it(around: Surroundings, config: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.yaml"
+    os.mkfifo(slow)
+
+    def opened() -> int | None:
+        with contextlib.suppress(OSError):  # until relay reads there
+            return os.open(slow, os.O_WRONLY | os.O_NONBLOCK)
+        return None
+
+    text = await asyncio.to_thread(config.read_bytes)
+    serving = Serving(slow, around.env)
+    starting = asyncio.create_task(serving.start())
+    file = await until(opened)
+    serving.send_signal(signal.SIGHUP)
+    os.write(file, text)
+    os.close(file)
+    await starting
+
+    assert await serving.stop() == 0
 
 
 async def test_the_log_says_which_version_runs_and_which_file_is_in_force(around: Surroundings, config: Path) -> None:

@@ -1,16 +1,18 @@
-"""relay silence: what nobody is to hear of, on a running relay."""
+"""relay silence, relay pause and relay resume, on a running relay."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from click.testing import Result
 
-from relay.domain.silences import Silence
 from relay.errors import RelayError
 from relay.operating.silences import at, meaning
+from relay.store.audit import AuditTrail
 from relay.store.silences import SilenceList
-from tests.support.commands import Done, relay
 from tests.support.events import body
+from tests.support.inprocess import relay_beside
 from tests.support.silences import silence
 from tests.support.stage import CONFIG, Stage, now
 
@@ -50,66 +52,58 @@ def test_people_read_what_it_means() -> None:
     assert meaning(silence(NOON, destinations=())) == "everything"
 
 
-async def silenced(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
-    return await relay("silence", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
+async def silenced(running: Stage, verb: str, *arguments: str, **env: str) -> Result:
+    return await relay_beside("silence", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
 
 
 def document(number: int = 1) -> dict[str, Any]:
     return body("operation.completed", 100, status="Completed", operationId=f"op-{number}") | {"tenantId": "mail"}
 
 
-async def kept(running: Stage) -> list[Silence]:
-    return await SilenceList(running.around.store).all()
-
-
-@pytest.mark.slow
 async def test_what_is_held_is_told_in_one_mail_once_it_is_ended(running_stage: Stage) -> None:
     added = await silenced(running_stage, "add", "--destination", "english", "--for", "2h", "--reason", "Upgrade",
                            "--json", RELAY_ACTOR="jana@here")  # fmt: skip
+    name = json.loads(added.output)["id"]
     for number in (1, 2):
         await running_stage.post(document(number))
     german = await running_stage.around.mails(2)
-    ended = await silenced(running_stage, "expire", added.facts["added"]["id"])
+    listed = await silenced(running_stage, "list")
+    ended = await silenced(running_stage, "expire", name)
     mails = await running_stage.around.mails(3)
     ledger = await running_stage.around.settled()
-    audit = (await relay("audit", "-c", CONFIG, "--json", env=running_stage.around.env)).facts["audit"]
+    added_, expired = await AuditTrail(running_stage.around.store.redis).entries()
 
     assert {one.recipient for one in german} == {"german@example.com"}
-    assert (ended.status, ended.out) == (0, f"ended {added.facts['added']['id']}; held messages sent now: 1\n")
+    assert f"{name}  active" in listed.output
+    assert "destinations: english" in listed.output
+    assert (ended.exit_code, "told together now: 1." in ended.output) == (0, True)
     assert [one.message["subject"] for one in mails if one.recipient == "english@example.com"] == [
         "While messages were silenced: 2 completed"
     ]
     assert (ledger.counts["held:silenced"], ledger.imbalance) == (2, 0)
-    assert [(act["action"], act["subject"], act["outcome"]) for act in audit] == [
-        ("silence add", added.facts["added"]["id"], "added"), ("silence expire", added.facts["added"]["id"], "ended")
-    ]  # fmt: skip
-    assert (audit[0]["actor"], audit[0]["detail"]["of"], audit[0]["detail"]["reason"]) == (
-        "jana@here", "at english", "Upgrade"
+    assert (added_.action, added_.subject, expired.action, expired.outcome) == (
+        "silence add", name, "silence expire", "ended"
     )  # fmt: skip
+    assert (added_.actor, added_.detail["of"], added_.detail["reason"]) == ("jana@here", "at english", "Upgrade")
 
 
-@pytest.mark.slow
 async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_stage: Stage) -> None:
     nothing = await silenced(running_stage, "list")
     await SilenceList(running_stage.around.store).add(silence(now(), reason="Move \x1b[2J", jobs=("Sales *",)))
     done = await silenced(running_stage, "list")
-    ended = await silenced(running_stage, "expire", "s-1", "--json")
+    ended = await silenced(running_stage, "expire", "s-1")
     listed = await silenced(running_stage, "list")
-    expired = (await silenced(running_stage, "list", "--expired", "--json")).facts["silences"]
+    expired = await silenced(running_stage, "list", "--expired")
     again = await silenced(running_stage, "expire", "s-1")
 
-    assert ended.facts == {"ended": ["s-1"], "released": {"s-1": 0}}
-    assert nothing.out == listed.out == "Nothing is silenced.\n"
-    assert "s-1  active" in done.out
-    assert "at room, named Sales *" in done.out
-    assert "\x1b" not in done.out
-    assert [(one["id"], one["state"], one["jobs"], one["author"]) for one in expired] == [
-        ("s-1", "expired", ["Sales *"], "ada@here")
-    ]
-    assert (again.status, again.err) == (1, "over already: s-1\n")
+    assert nothing.output == listed.output == "Nothing is silenced.\n"
+    assert "s-1  active" in done.output
+    assert "destinations: room, jobs: Sales *" in done.output
+    assert "\x1b" not in done.output
+    assert (ended.exit_code, again.exit_code) == (0, 1)
+    assert "s-1  expired" in expired.output
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -124,6 +118,26 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
 async def test_what_cannot_be_is_refused(running_stage: Stage, arguments: list[str], says: str) -> None:
     done = await silenced(running_stage, "add", *arguments, "--reason", "Upgrade")
 
-    assert (done.status, done.out) == (1, "")
-    assert says in done.err
-    assert await kept(running_stage) == []
+    assert done.exit_code == 1
+    assert says in done.output
+    assert await SilenceList(running_stage.around.store).all() == []
+
+
+async def test_a_pause_holds_what_comes_until_it_is_ended(running_stage: Stage) -> None:
+    env = {**running_stage.around.env, "RELAY_ACTOR": "jana@here"}
+    wrong = await relay_beside("pause", "rom", "--reason", "Move", "-c", CONFIG, env=env)
+    paused = await relay_beside("pause", "english", "--reason", "Move", "--for", "2h", "-c", CONFIG, env=env)
+    await running_stage.post(document())
+    [german] = await running_stage.around.mails(1)
+    shown = await relay_beside("status", "-c", CONFIG, env=env)
+    resumed = await relay_beside("resume", "english", "-c", CONFIG, env=env)
+    mails = await running_stage.around.mails(2)
+    again = await relay_beside("resume", "english", "-c", CONFIG, env=env)
+
+    assert (wrong.exit_code, "did you mean room?" in wrong.output) == (1, True)
+    assert (paused.exit_code, paused.output) == (0, "english is paused: what is for it waits.\n")
+    assert german.recipient == "german@example.com"
+    assert "jana@here Move (since " in shown.output
+    assert (resumed.exit_code, resumed.output) == (0, "english goes on: what waited for it goes out.\n")
+    assert [mail.recipient for mail in mails] == ["german@example.com", "english@example.com"]
+    assert (again.exit_code, "nobody has paused english" in again.output) == (1, True)

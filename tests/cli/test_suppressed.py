@@ -1,142 +1,113 @@
-"""relay suppressed: who is not written to any more, on a running relay."""
+"""relay suppressed and relay audit: what operators do is in the trail, with who did it."""
 
-from pathlib import Path
+import json
+import os
 from typing import Any
 
 import pytest
+from click.testing import Result
 
-from relay.store.suppressions import BOUNCED, UNSUBSCRIBED, Suppressions
-from tests.support.commands import Done, relay
+from relay.cli.actor import actor
+from relay.store.audit import Act, AuditTrail
+from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from tests.support.events import body
+from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage
 
-pytestmark = pytest.mark.slow
-
 GONE = "gone@example.com"
+HOST = os.uname().nodename
 
 
-async def suppressed(running: Stage, verb: str, *arguments: str, **env: str) -> Done:
-    return await relay("suppressed", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})
+async def ask(running: Stage, *arguments: str, **env: str) -> Result:
+    return await relay_beside(*arguments, "-c", CONFIG, env={**running.around.env, **env})
 
 
-def entries(running: Stage) -> Suppressions:
-    return Suppressions(running.around.store)
+async def facts(running: Stage, *arguments: str) -> Any:
+    return json.loads((await ask(running, *arguments, "--json")).output)
 
 
-def started(number: int = 1) -> dict[str, Any]:
-    return body("operation.completed", 100, status="Completed", operationId=f"op-{number}") | {"tenantId": "pair"}
+async def test_an_address_is_written_to_no_more_and_again(running_stage: Stage) -> None:
+    nobody = await ask(running_stage, "suppressed", "list")
+    added = await ask(running_stage, "suppressed", "add", "Gone@EXAMPLE.com", "-d", "pair", RELAY_ACTOR="jana")
+    again = await ask(running_stage, "suppressed", "add", GONE, "-d", "pair", RELAY_ACTOR="kai")
+    await Suppressions(running_stage.around.store).add(GONE, reason=UNSUBSCRIBED)
+    await running_stage.post(body("operation.started", 0, status="Initiated") | {"tenantId": "pair"})
+    [mail] = await running_stage.around.mails(1)
+    listed = await ask(running_stage, "suppressed", "list")
+    one = await ask(running_stage, "suppressed", "remove", GONE, "-d", "pair")
+    other = await ask(running_stage, "suppressed", "remove", GONE)
+    none = await ask(running_stage, "suppressed", "remove", GONE)
 
-
-async def test_an_empty_list_is_said_in_a_sentence(running_stage: Stage) -> None:
-    done = await suppressed(running_stage, "list")
-
-    assert (done.status, done.out) == (0, "Nobody is suppressed.\n")
-
-
-async def test_each_entry_has_its_reason(running_stage: Stage) -> None:
-    await entries(running_stage).add("reader@example.com", "pair", reason=UNSUBSCRIBED)
-    await entries(running_stage).add(GONE, reason=BOUNCED, detail="550 5.1.1 no such \x1b[2J user")
-    await suppressed(running_stage, "add", "lead@example.com")
-
-    done, facts = await suppressed(running_stage, "list"), (await suppressed(running_stage, "list", "--json")).facts
-
-    rows = [line.split(maxsplit=3)[3] for line in done.out.splitlines()[1:]]
-    # In any order: two of them may have been added within one millisecond.
-    assert sorted(" ".join(row.split()) for row in rows) == [
-        "gone@example.com everywhere bounced: 550 5.1.1 no such �[2J user",
-        "lead@example.com everywhere added by an operator",
-        "reader@example.com pair unsubscribed by its reader",
+    assert nobody.output == "Nobody is suppressed.\n"
+    assert (added.exit_code, "at pair, is not written to any more" in added.output) == (0, True)
+    assert (again.exit_code, "was there already" in again.output) == (0, True)
+    assert mail.recipient == "here@example.com"
+    rows = [line.split()[3:] for line in listed.output.splitlines()[1:]]
+    assert [row[0].casefold() for row in rows] == [GONE, GONE]
+    assert "everywhere  unsubscribed by its reader" in listed.output
+    assert (one.exit_code, "still on the one for every destination" in one.output) == (0, True)
+    assert (other.exit_code, none.exit_code) == (0, 1)
+    acts = (await facts(running_stage, "audit"))["acts"][::-1]
+    assert [(act["action"], act["subject"], act["outcome"]) for act in acts] == [
+        ("suppressed add", "at pair", "added"),
+        ("suppressed add", "at pair", "there already"),
+        ("suppressed remove", "at pair", "removed, was suppressed"),
+        ("suppressed remove", "everywhere", "removed, was unsubscribed"),
     ]
-    assert sorted((entry["address"], entry["destination"], entry["reason"]) for entry in facts["suppressed"]) == [
-        (GONE, "*", "bounced"),
-        ("lead@example.com", "*", "suppressed"),
-        ("reader@example.com", "pair", "unsubscribed"),
-    ]
-    assert "\x1b" not in done.out
+    own = actor({})[0].partition("@")[0]
+    assert [act["actor"] for act in acts[:2]] == [f"jana@{HOST}", f"kai@{HOST}"]
+    assert acts[0]["detail"] == {"by": "command", "run_as": own}
+    assert {act["address"].casefold() for act in acts} == {GONE}
 
 
-async def test_whoever_is_added_is_not_written_to(running_stage: Stage) -> None:
-    done = await suppressed(running_stage, "add", "Gone@Example.com", "--destination", "pair")
-    await running_stage.post(started())
-    ledger = await running_stage.around.settled()
+async def test_what_is_no_address_or_no_destination_is_refused(running_stage: Stage) -> None:
+    wrong = await ask(running_stage, "suppressed", "add", "nobody")
+    elsewhere = await ask(running_stage, "suppressed", "add", GONE, "-d", "pear")
 
-    assert (done.status, done.out) == (0, "added Gone@example.com, at pair\n")
-    assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
-    assert (ledger.counts["held:suppressed"], ledger.imbalance) == (1, 0)
+    assert (wrong.exit_code, wrong.output.startswith("Nothing was done: ")) == (1, True)
+    assert (elsewhere.exit_code, "did you mean pair?" in elsewhere.output) == (1, True)
 
 
-async def test_adding_twice_says_so(running_stage: Stage) -> None:
-    await suppressed(running_stage, "add", GONE)
+async def test_the_audit_trail_is_filtered_and_paged(running_stage: Stage) -> None:
+    trail = AuditTrail(running_stage.around.store.redis)
+    nothing = await ask(running_stage, "audit")
+    for number in range(60):
+        async with trail.act(Act("kai@host-2", "dead drop", f"{number:08x}")):
+            pass
+    async with trail.act(Act("U0ANALYST1 Jana \x1b[2JMüller", "press cancel", "op-1", {"at": "team"})):
+        pass
+    await trail.begin(Act("root", "digest send", "analysts"))
 
-    done = await suppressed(running_stage, "add", GONE, "--json")
+    newest = await ask(running_stage, "audit")
+    page = await facts(running_stage, "audit", "--action", "dead *")
+    rest = await facts(running_stage, "audit", "--action", "dead *", "--cursor", page["cursor"])
+    jana = await ask(running_stage, "audit", "--actor", "jana")
+    old = await ask(running_stage, "audit", "--since", "2099-01-01T00:00")
+    wrong = await ask(running_stage, "audit", "--since", "yesterday")
 
-    assert (done.status, done.facts) == (0, {"added": False})
+    assert nothing.output == "Nothing was done in this time that is written down here.\n"
+    first, second = newest.output.splitlines()[1:3]
+    assert "digest send analysts" in first
+    assert "under way, or cut off" in first
+    assert "press cancel op-1 (at team)" in second
+    assert "\x1b" not in newest.output
+    assert "There are more: --cursor " in newest.output
+    assert (len(page["acts"]), len(rest["acts"]), rest["cursor"]) == (50, 10, "")
+    assert jana.output.count("press cancel") == 1
+    assert old.output == nothing.output
+    assert (wrong.exit_code, "expected for instance 2h" in wrong.output) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("env", "name"),
     [
-        (["nobody"], "expected one e-mail address"),
-        ([GONE, "--destination", "pear"], "there is no destination pear; did you mean pair?"),
+        ({"SUDO_USER": "jana"}, f"jana@{HOST}"),
+        ({"RELAY_ACTOR": "jana"}, f"jana@{HOST}"),
+        ({"RELAY_ACTOR": "jana@example.com", "SUDO_USER": "kai"}, "jana@example.com"),
     ],
 )
-async def test_what_means_nobody_is_refused(running_stage: Stage, arguments: list[str], says: str) -> None:
-    done = await suppressed(running_stage, "add", *arguments)
+def test_whoever_is_named_stands_beside_the_systems_user(env: dict[str, str], name: str) -> None:
+    own = actor({})[0].partition("@")[0]
 
-    assert (done.status, done.out) == (1, "")
-    assert says in done.err
-    assert await entries(running_stage).all() == []
-
-
-async def test_removing_lets_everything_through_again(running_stage: Stage) -> None:
-    await entries(running_stage).add(GONE, "pair", reason=UNSUBSCRIBED)
-    await entries(running_stage).add(GONE, reason=BOUNCED)
-
-    done = await suppressed(running_stage, "remove", GONE.upper())
-    await running_stage.post(started())
-
-    assert done.status == 0
-    assert sorted(done.out.splitlines()) == [
-        "removed gone@example.com, at pair",
-        "removed gone@example.com, everywhere",
-    ]
-    assert len(await running_stage.around.mails(2)) == 2
-
-
-async def test_removing_one_entry_leaves_the_others_and_says_so(running_stage: Stage) -> None:
-    await entries(running_stage).add(GONE, "pair", reason=UNSUBSCRIBED)
-    await entries(running_stage).add(GONE, reason=BOUNCED)
-
-    done = await suppressed(running_stage, "remove", GONE, "--destination", "pair")
-
-    assert done.out == "removed gone@example.com, at pair\n"
-    assert done.err == "It is still suppressed everywhere: relay suppressed remove gone@example.com\n"
-    assert [one.reason for one in await entries(running_stage).all()] == [BOUNCED]
-
-
-async def test_removing_whoever_is_not_there_is_wrong(running_stage: Stage) -> None:
-    done = await suppressed(running_stage, "remove", GONE)
-
-    assert (done.status, done.err) == (1, f"{GONE} is not on the list; `relay suppressed list` shows who is\n")
-
-
-async def test_a_bounce_and_what_it_held_back_are_explained(running_stage: Stage) -> None:
-    running_stage.around.inbox.answer(GONE, "550 5.1.1 no such user")
-    await running_stage.post(started())
-    await running_stage.around.settled()
-    await running_stage.post(started(2))
-    await running_stage.around.settled()
-
-    first = await relay("explain", "op-1", "-c", CONFIG, env=running_stage.around.env)
-    second = await relay("explain", "op-2", "-c", CONFIG, env=running_stage.around.env)
-
-    assert f"{GONE} is written to no more, for it bounced: " in first.out
-    assert f"held: mails to {GONE} bounced, so nothing is sent there" in second.out
-    assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"] * 2
-
-
-async def test_without_a_running_relay_it_says_how_to_start_one(running_stage: Stage, tmp_path: Path) -> None:
-    done = await suppressed(running_stage, "list", RELAY_REDIS_URL="", STAGE_DATA=str(tmp_path))
-
-    assert (done.status, done.out) == (1, "")
-    assert "start `relay serve` first" in done.err
+    assert actor(env) == (name, {"run_as": own})
+    assert actor({}) == (f"{own}@{HOST}", {})

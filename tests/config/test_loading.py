@@ -160,7 +160,8 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: byt
 
 
 def test_the_documentation_names_every_key() -> None:
-    written = (REPOSITORY / "docs" / "configuration.md").read_text("utf-8")
+    pages = ("configuration.md", "configuration-destinations.md")
+    written = "".join((REPOSITORY / "docs" / page).read_text("utf-8") for page in pages)
     models: list[type[BaseModel]] = [Config, Server, Admin, Tls, Redis, Platform, Source, Signature, DestinationOptions,
                                      Live, Rule, RetryPolicy, Watchdog]  # fmt: skip
 

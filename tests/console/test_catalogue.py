@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from relay.console.pages import HERE
-from relay.domain.reach import LIMIT
+from relay.domain.permissions import LIMIT
 from relay.operating.explanation import HOLDS
 from relay.operating.sentences import KINDS, NEXT, SENTENCES
 from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences

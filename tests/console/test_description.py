@@ -2,9 +2,9 @@
 
 from pydantic import BaseModel, Field
 
-from relay.console.access.visitors import NAME
+from relay.console.access.browser_sessions import NAME
 from relay.console.description import described
-from relay.console.site import ACTIONS, VIEWS
+from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS
 from relay.console.view import Action, Facts, Form, Question, View
 from relay.receiving import openapi
 from tests.support.schemas import check_openapi
@@ -32,10 +32,11 @@ async def _nothing(*_: object) -> Answered:
 
 
 def test_describes_every_page_and_action_that_is_served() -> None:
-    described_ = openapi.document({"/healthz"}, {"/console"}, besides=[*described(VIEWS, ACTIONS, "/api/v1")])
+    views, actions = (*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS)
+    described_ = openapi.document({"/healthz"}, {"/console"}, besides=[*described(views, actions, "/api/v1")])
     check_openapi(described_)
     assert described_["paths"].keys() - {"/healthz", "/console"} == {
-        f"/api/v1{listed.path}" for listed in (*VIEWS, *ACTIONS)
+        f"/api/v1{listed.path}" for listed in (*views, *actions)
     }
 
 

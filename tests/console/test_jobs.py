@@ -8,9 +8,8 @@ from urllib.parse import urlencode
 import pytest
 
 from relay.console.chart import chart
-from relay.domain.ends import End
 from relay.domain.jobs import Job
-from relay.domain.usual import usual
+from relay.domain.outcomes import Outcome, usual
 from relay.policy.missing import Missing
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -134,7 +133,7 @@ async def test_a_run_that_is_missing_is_said_in_the_readers_language(store: Stor
 
 
 def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
-    ends = [End(f"{n}", "Failed" if n == 3 else "Completed", n * HOUR, duration=None if n == 7 else 600.0 + n)
+    ends = [Outcome(f"{n}", "Failed" if n == 3 else "Completed", n * HOUR, duration=None if n == 7 else 600.0 + n)
             for n in range(20)]  # fmt: skip
     drawn = chart(ends, usual(ends))
     assert drawn
@@ -146,4 +145,4 @@ def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
 
 
 def test_there_is_no_chart_of_runs_whose_durations_nobody_knows() -> None:
-    assert chart([End("1", "Completed", 1.0)], None) is None
+    assert chart([Outcome("1", "Completed", 1.0)], None) is None

@@ -134,6 +134,18 @@ TABLE = {
         of_channel(LONGEST_WAIT, LONGEST_WAIT),
     ),
     "a channel that breaks off": (BROKEN, FIRST, of_channel(2, 2, unknown=True, witnessed=True)),
+    "and names a time": (
+        DeliveryError("why", pause="channel", outcome_unknown=True, retry_after=90),
+        FIRST,
+        Failure(
+            "unknown",
+            retry_in=90,
+            refund_attempt=True,
+            of_channel=True,
+            unknown=True,
+            pauses=(paused(IN_CHANNEL, 90, probe=True, witnessed=True), paused("lane", 90)),
+        ),
+    ),
     "though it may have arrived already": (BROKEN, DOUBTFUL, of_channel(2, 2, unknown=True, witnessed=True)),
     "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
     "a channel that breaks off for this message alone": (

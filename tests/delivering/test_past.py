@@ -11,10 +11,11 @@ from relay.config import Config
 from relay.delivering.past import ACCEPTING, MOMENT, WHILE, Past
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
-from relay.domain.ends import End
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import build_digest
 from relay.domain.events import Event
 from relay.domain.jobs import Job
-from relay.domain.summaries import build_digest, summarize
+from relay.domain.outcomes import Outcome
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import digest
@@ -49,7 +50,7 @@ class Counted(Jobs):
 
     questions = 0
 
-    async def ends(self, job: Job) -> tuple[End, ...]:
+    async def ends(self, job: Job) -> tuple[Outcome, ...]:
         self.questions += 1
         return await super().ends(job)
 
@@ -191,7 +192,7 @@ async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(s
 
 async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:
     class Away:
-        async def ends(self, _job: Job) -> tuple[End, ...]:
+        async def ends(self, _job: Job) -> tuple[Outcome, ...]:
             raise StoreUnavailable("away")
 
     delivery = await delivery_of(store, run(1))
@@ -213,7 +214,7 @@ async def test_a_template_names_the_job_by_whatever_event_states_it(
 
 @pytest.fixture
 def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[Callable[[Store], Worker]]:
-    """A worker whose messages are made in the child process, of a user's own template."""
+    """A worker whose messages are made in the sandbox, of a user's own template."""
     for name in ("operation.failed", "operation.timeout", "operation.completed"):
         file = tmp_path / "slack" / f"{name}.yaml"
         file.parent.mkdir(exist_ok=True)

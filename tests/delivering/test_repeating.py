@@ -1,5 +1,6 @@
 """Questions to a channel before a message is sent again: whether it works, and whether an earlier attempt arrived."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -132,6 +133,49 @@ async def test_a_live_message_that_is_found_shows_the_present_and_calls_people_o
     assert not first.thread
     called = [("reply", True)] if shown == "operation.progress" else []
     assert sorted((one.kind, bool(one.thread)) for one in later) == sorted([("live", True), *called])
+
+
+async def test_an_edit_without_an_answer_is_repeated_until_it_has_one(
+    store: Store, worker: Worker, wire: Askable, clock: Clock
+) -> None:
+    await accept(store, events.progress(10), to=team(post_after=0.0))
+    await worker.run_once("slack")
+    wire.finding = Receipt("p1", {"channel": "C1", "ts": "1.1"}, shown="operation.progress")
+    wire.answers, wire.timeout = [asyncio.Event(), asyncio.Event()], 0.01
+    await accept(store, events.progress(20), to=team(post_after=0.0, min_interval=0.0))
+    for _ in range(3):
+        await worker.run_once("slack")
+        clock.advance(60)
+
+    assert [notification.content["text"][:7] for notification in wire.arrived] == ["Running"] * 4
+    assert (wire.taken, wire.asked) == (2, [])
+    assert (await Admin(store).ledger()).counts.get("unknown_outcomes", 0) == 0
+
+
+async def test_replies_wait_for_their_message_and_a_late_receipt_of_it_lets_them_go_at_once(
+    open_store: Callable[..., Store], config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    slow, quick, answer = Wire(), Wire(), asyncio.Event()
+    first, second = (
+        worker_of(open_store(), {"slack": wire}, config, renderer, clock=clock, jitter=lambda: 0.0)
+        for wire in (slow, quick)
+    )
+    store = open_store()
+    slow.answers, quick.answers = [answer], [DeliveryError("not now")]
+    await accept(store, events.progress(10), to=team(post_after=0.0))
+    posting = asyncio.create_task(first.run_once("slack"))
+    await slow.called.wait()
+    await accept(store, events.completed(), to=team(post_after=0.0))
+    clock.advance(store.lease + 1)
+    await second.run_once("slack")  # it takes over, and has to wait a minute
+    clock.advance(5)
+    await second.run_once("slack")  # no reply goes before its message
+    answer.set()
+    await posting
+    clock.advance(5)
+    await second.run_once("slack")
+
+    assert [(one.kind, one.thread.get("ts")) for one in quick.arrived] == [("live", None), ("reply", "1.1")]
 
 
 async def test_what_was_claimed_before_a_throttle_does_not_leave_into_it(

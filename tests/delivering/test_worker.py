@@ -18,6 +18,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room
 from tests.support.waiting import until
@@ -239,6 +240,73 @@ async def test_running_delivers_at_once_and_stops_with_what_is_under_way(
     running.cancel()
 
     assert (await Admin(store).ledger()).counts["delivered"] == 1
+
+
+async def test_a_worker_that_lost_its_lease_stops_sending(
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    store, other = open_store(), open_store()
+    answer = asyncio.Event()
+    wire.answers = [answer]
+    worker = worker_of(store, {"email": wire}, config, renderer, clock=clock)
+    running = asyncio.create_task(worker.run())
+    await store.accept(events.completed(), [mail()])
+    worker.wake()
+    await wire.called.wait()
+    clock.advance(store.lease + 1)
+    (taken_over,) = (await other.claim("email", 1)).deliveries
+    await worker.keep_leases()
+    await asyncio.sleep(0)  # in which it learns that it was cut off
+    answer.set()
+    await worker.stop(patience())
+    running.cancel()
+
+    assert (len(wire.arrived), wire.taken) == (1, 0)
+    assert await other.complete(taken_over, Receipt("ok"))
+
+
+async def test_a_worker_whose_lease_ends_before_it_sends_sends_nothing(
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    store, other = open_store(), open_store()
+    taken_over: list[Delivery] = []
+
+    async def enrich(delivery: Delivery) -> Delivery:  # and it takes longer than the lease
+        clock.advance(store.lease + 1)
+        taken_over.extend((await other.claim("email", 1)).deliveries)
+        return delivery
+
+    worker = worker_of(store, {"email": wire}, config, renderer, clock=clock, enrich=enrich)
+    await store.accept(events.completed(), [mail()])
+    await worker.run_once("email")
+
+    assert wire.arrived == []
+    assert await other.mark_sending(taken_over[0])
+
+
+async def test_a_worker_that_stops_gives_back_what_it_has_not_begun_to_send(
+    open_store: Callable[..., Store], wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
+) -> None:
+    store, composing, results = open_store(), asyncio.Event(), asyncio.Event()
+
+    async def enrich(delivery: Delivery) -> Delivery:
+        composing.set()
+        await results.wait()
+        return delivery
+
+    worker = worker_of(store, {"email": wire}, config, renderer, clock=clock, enrich=enrich)
+    running = asyncio.create_task(worker.run())
+    await store.accept(events.completed(), [mail()])
+    worker.wake()
+    await composing.wait()
+    stopping = asyncio.create_task(worker.stop(patience()))
+    await asyncio.sleep(0)
+    results.set()
+    await stopping
+    running.cancel()
+
+    assert wire.arrived == []
+    assert [delivery.attempt for delivery in (await open_store().claim("email", 1)).deliveries] == [1]
 
 
 async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(

@@ -37,6 +37,22 @@ def test_the_operation_may_stand_anywhere(document: dict[str, Any]) -> None:
     assert fingerprint(event_of(document)) == fingerprint(event_of(body()))
 
 
+@pytest.mark.parametrize("key", ["data", "payload"])
+def test_what_the_envelope_says_of_itself_goes_before_names_in_the_document_within(key: str) -> None:
+    inner = OPERATION | {
+        "type": "ProcessMining",
+        "eventId": "row-1",
+        "timestamp": "2023-01-01T00:00:00Z",
+        "tenantId": "b",
+    }
+    outer = {"type": "operation.progress", "eventId": "evt-1", "timestamp": "2024-01-20T11:40:00Z", "tenantId": "a"}
+
+    event = event_of(outer | {key: inner})
+
+    assert (event.name, event.id, event.occurred_at) == ("operation.progress", "evt-1", RECEIVED)
+    assert event.tenant == "b"  # whose run it is, the run's own document knows
+
+
 @pytest.mark.parametrize("progress", [67, 67.0, {"percentage": 67}])
 def test_progress_may_be_a_number_or_an_object(progress: Any) -> None:
     assert event_of({"event": "operation.progress", "operation": OPERATION | {"progress": progress}}).percentage == 67

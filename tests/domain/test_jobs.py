@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from relay.domain.ends import End, before, earlier, of_runs
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcomes import end_of, ended
-from relay.domain.usual import Usual, quantile, slow_after, streaks, summary, too_quick, usual, usual_phases
+from relay.domain.outcome_fields import ended, outcome_of
+from relay.domain.outcomes import Outcome, Usual, before, quantile, slow_after, streaks, too_quick, usual, usual_phases
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
 
@@ -103,7 +102,7 @@ def test_an_end_is_read_from_the_outcome() -> None:
     event = failed(phases=phases, progress={"startTime": "2024-01-20T11:18:00Z"}, endTime="2024-01-20T11:38:00Z",
                    priority="High")  # fmt: skip
 
-    end = end_of(event, "op:0")
+    end = outcome_of(event, "op:0")
 
     assert (end.run, end.status, end.duration, end.priority) == ("op:0", "Failed", 20 * MINUTE, "High")
     assert end.ended == event.occurred_at.timestamp() - 2 * MINUTE
@@ -126,11 +125,11 @@ def test_a_stated_duration_goes_before_the_times(parts: dict[str, Any], duration
     body = events.body("operation.completed", 100, status="Completed", phases=[])
     body["operation"]["progress"]["startTime"] = "2024-01-20T11:18:00Z"
 
-    assert end_of(event_of(body | {"results": parts})).duration == duration
+    assert outcome_of(event_of(body | {"results": parts})).duration == duration
 
 
-def end(run: str, at: float = 0.0, status: str = "Completed", duration: float | None = HOUR, **more: Any) -> End:
-    return End(run, status, at, duration=duration, **more)
+def end(run: str, at: float = 0.0, status: str = "Completed", duration: float | None = HOUR, **more: Any) -> Outcome:
+    return Outcome(run, status, at, duration=duration, **more)
 
 
 def test_of_a_run_with_several_outcomes_the_last_counts() -> None:
@@ -212,25 +211,9 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
     assert [*row.failures] == sorted(row.failures, key=lambda failure: failure.ended)
 
 
-def test_messages_after_all_known_ends_share_them_and_what_they_say_together() -> None:
-    ends = of_runs([end(f"{n}", n, "Failed" if n in (3, 11) else "Completed", n * MINUTE) for n in range(12)])
-
-    shared, fewer = earlier(ends, "later", 99), earlier(ends, "11", 99)
-
-    assert shared is ends
-    assert [*fewer] == [*ends[:-1]]
-    assert summary(shared) is summary(ends)
-    for some in (shared, fewer, ()):
-        said = summary(some)
-        assert (said.usual, said.phases, said.streaks) == (usual(some), usual_phases(some), streaks(some))
-        assert said.too_quick(1, 50) == too_quick(some, 1, 50)
-        assert said.successes == sum(end.succeeded for end in some)
-        assert said.last_success == max((end.ended for end in some if end.succeeded), default=None)
-
-
 @pytest.mark.parametrize("event", [completed(), failed(), failed(endTime="2024-01-20T11:00:00Z")])
 def test_when_a_run_ended_is_known_without_the_rest_of_its_end(event: Event) -> None:
-    assert ended(event) == end_of(event).ended
+    assert ended(event) == outcome_of(event).ended
 
 
 def test_progress_ends_nothing_but_may_be_of_a_job() -> None:

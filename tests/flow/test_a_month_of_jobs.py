@@ -14,7 +14,7 @@ import pytest
 
 from relay.delivering.past import Past
 from relay.domain.events import Event
-from relay.domain.usual import too_quick
+from relay.domain.outcomes import too_quick
 from relay.rendering.translations import Catalogues
 from relay.rendering.undefined_names import values_of
 from relay.resources import resource_dir

@@ -184,6 +184,15 @@ class TestOthers:
         await flow.wait(PROMPTLY)
         assert len(flow.roots()) == 20
 
+    async def test_a_mail_that_is_refused_leaves_its_connection_to_the_next(self, outpost: World) -> None:
+        outpost.smtp.script("rcpt", "451 4.7.1 greylisted")
+        for run in ("run-0", "run-1"):
+            await outpost.fails(run, "email")
+            await outpost.flow.wait(5)
+        await outpost.flow.wait(90)
+
+        assert (len(outpost.smtp.taken), outpost.smtp.connections) == (2, 1)
+
     async def test_a_dead_mail_server_delays_no_message(self, outpost: World) -> None:
         flow = outpost.flow
         outpost.smtp.refuse()

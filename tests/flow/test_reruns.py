@@ -92,6 +92,9 @@ RERUNS = {
     "a later end, and progress in between": [failed(4, **times(0, 3)), progress(5, 20), failed(9, **times(0, 8))],
     "sent later, and progress in between": [failed(3), progress(5, 20), failed(8)],
     "another error under another event id": [failed(3, "evt-1", DISK), failed(3, "evt-2", TABLE)],
+    "and another source in between": [
+        failed(3, "evt-1", DISK), Sent(failed(3, "mon-1", DISK).document, "monitor"), failed(3, "evt-2", TABLE),
+    ],
 }  # fmt: skip
 FULL = {**execution("a"), **times(0, 3)}
 ONCE = {

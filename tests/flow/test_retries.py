@@ -103,3 +103,28 @@ async def test_a_thin_report_that_meets_the_one_that_names_the_original_follows_
     assert answer.status == "elsewhere"
     assert [root.text.partition(":")[0] for root in brisk.roots()] == ["Completed"]
     assert (await brisk.ledger()).counts["received"] == 4
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_the_number_of_a_retry_may_stand_beside_the_operation(brisk: Flow, *, beside: bool) -> None:
+    again = event_of("operation.progress", 5)
+    (again if beside else again["operation"])["retryNumber"] = 1
+    await brisk.send(event_of("operation.progress", 40))
+    await brisk.send(outcome_of("Failed"))
+    await brisk.wait(5)
+
+    assert (await brisk.send(again)).status == "accepted"  # and not late
+    await brisk.wait(5)
+    (root,) = brisk.roots()
+    assert (root.text.partition(":")[0], attempt_in(root.blocks)) == ("Running", 2)
+
+
+async def test_an_operation_that_names_itself_as_its_original_is_no_retry(brisk: Flow) -> None:
+    first = await brisk.send(event_of("operation.progress", 40, originalOperationId="op-1"))
+    await brisk.wait(5)
+    again = await brisk.send(event_of("operation.progress", 40, originalOperationId="op-1"))
+    await brisk.send(outcome_of("Completed", originalOperationId="op-1"))
+    await brisk.wait(5)
+
+    assert [first.status, again.status] == ["accepted", "duplicate"]
+    assert [attempt_in(message.blocks) for message in brisk.messages()] == [1, 1]

@@ -12,9 +12,9 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
+from relay.domain.button_actions import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.presses import Person, Presser
 from relay.domain.tokens import redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import GOOD_FOR, Button

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.ends import End
 from relay.domain.events import Event
+from relay.domain.outcomes import Outcome
 from relay.policy.alerts import alerts, works_again
 from tests.support.events import body, completed, event_of, failed, seed
 
 
 def after(event: Event, *statuses: str) -> Event:
     """The event of a run that others of its job came before, oldest first."""
-    ends = [End(run=f"run-{number}", ended=float(number), status=status) for number, status in enumerate(statuses)]
+    ends = [Outcome(run=f"run-{number}", ended=float(number), status=status) for number, status in enumerate(statuses)]
     return replace(event, past=tuple(ends))
 
 

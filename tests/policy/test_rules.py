@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.config import Config
 from relay.domain.deliveries import Each, Gate, Limit, Target
-from relay.domain.event_patterns import KNOWN_EVENTS, fits
+from relay.domain.event_names import KNOWN_EVENTS, matches_event
 from relay.domain.events import Event
 from relay.policy.matching import Condition, Matcher, Reached
 from relay.policy.rules import Rule
@@ -129,7 +129,7 @@ def test_a_batch_event_is_judged_by_the_operation_it_tells_of() -> None:
     ],
 )  # fmt: skip
 def test_a_star_stands_for_any_part_of_a_known_events_name(pattern: str, fitting: set[str]) -> None:
-    assert {event for event in KNOWN_EVENTS if fits(pattern, event)} == set(fitting)
+    assert {event for event in KNOWN_EVENTS if matches_event(pattern, event)} == set(fitting)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_unknown_event_reaches_only_rules_that_name_it(events: list[str] | No
 
 
 def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
-    assert not fits("*o" * 60, "operation.completed")
+    assert not matches_event("*o" * 60, "operation.completed")
 
 
 # Destinations and gates
@@ -353,4 +353,4 @@ def test_nobody_is_reached_twice_or_without_a_rule_that_names_him(event: Event, 
 def test_a_pattern_fits_as_the_shells_would(pattern: str, event: str) -> None:
     from fnmatch import fnmatchcase
 
-    assert fits(pattern, event) is fnmatchcase(event, pattern)
+    assert matches_event(pattern, event) is fnmatchcase(event, pattern)

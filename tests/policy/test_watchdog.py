@@ -22,7 +22,7 @@ NOW = 1_705_749_600.0
 
 def run(**changes: Any) -> Run:
     """One that was heard of and moved just now."""
-    return Run(**{"subject": "op-1", "heard": NOW, "moved": NOW, "percentage": 40.0} | changes)
+    return Run(**{"subject": "op-1", "last_event": NOW, "moved": NOW, "percentage": 40.0} | changes)
 
 
 def rule_of(news: Alert | None) -> str:
@@ -109,7 +109,7 @@ def test_nonsense_is_refused(written: dict[str, Any]) -> None:
 
 
 def test_what_was_told_is_not_told_again_but_reminded_of() -> None:
-    alarmed = run(alarms=Alarms({"silent": Alarm(NOW, NOW - 900)}, episode=1), heard=NOW - 900)
+    alarmed = run(alarms=Alarms({"silent": Alarm(NOW, NOW - 900)}, episode=1), last_event=NOW - 900)
 
     told = [decide(alarmed, SETTINGS, NOW + after) for after in (0, 30 * MINUTE - 1, 30 * MINUTE, 13 * HOUR)]
 
@@ -120,7 +120,7 @@ def test_what_was_told_is_not_told_again_but_reminded_of() -> None:
 
 def test_only_the_newest_alarm_reminds() -> None:
     both = {"overdue": Alarm(NOW - 3 * HOUR, NOW, reminders=2), "silent": Alarm(NOW, NOW - 900)}
-    alarmed = run(alarms=Alarms(both, episode=2), heard=NOW - 900, estimate=NOW - 4 * HOUR)
+    alarmed = run(alarms=Alarms(both, episode=2), last_event=NOW - 900, estimate=NOW - 4 * HOUR)
 
     assert rule_of(decide(alarmed, SETTINGS, NOW + 30 * MINUTE)) == "stalled silent"
     assert decide(alarmed, SETTINGS, NOW + 29 * MINUTE) is None
@@ -128,7 +128,7 @@ def test_only_the_newest_alarm_reminds() -> None:
 
 def test_a_recovery_says_how_long_it_took_and_what_is_still_not_right() -> None:
     both = {"overdue": Alarm(NOW - HOUR, NOW - 2 * HOUR), "silent": Alarm(NOW, NOW - 900)}
-    moved = run(alarms=Alarms(both, episode=2), heard=NOW + 480, moved=NOW + 480, estimate=NOW - 2 * HOUR)
+    moved = run(alarms=Alarms(both, episode=2), last_event=NOW + 480, moved=NOW + 480, estimate=NOW - 2 * HOUR)
 
     news = decide(moved, SETTINGS, NOW + 500)
 
@@ -139,12 +139,12 @@ def test_a_recovery_says_how_long_it_took_and_what_is_still_not_right() -> None:
 
 def test_after_a_silence_people_first_hear_that_it_goes_on() -> None:
     """Percentage and phase stand still since long, but the next thing told is not that they do."""
-    silent = run(alarms=Alarms({"silent": Alarm(NOW, NOW - HOUR)}, episode=1), moved=NOW - 2 * HOUR, heard=NOW)
+    silent = run(alarms=Alarms({"silent": Alarm(NOW, NOW - HOUR)}, episode=1), moved=NOW - 2 * HOUR, last_event=NOW)
 
     news = decide(silent, SETTINGS, NOW + 30)
     assert news
     assert rule_of(news) == "recovered silent"
-    goes_on = replace(silent, alarms=news.alarms, heard=NOW + 29 * MINUTE)
+    goes_on = replace(silent, alarms=news.alarms, last_event=NOW + 29 * MINUTE)
     assert decide(goes_on, SETTINGS, NOW + 29 * MINUTE) is None
     assert rule_of(decide(goes_on, SETTINGS, NOW + 31 * MINUTE)) == "stalled flat"
 
@@ -172,7 +172,7 @@ def test_what_comes_and_goes_is_told_again_after_a_much_longer_time_alone() -> N
 )
 def test_what_comes_and_goes_silences_its_own_rule_alone(changes: dict[str, float], rule: str) -> None:
     of = flapped(**changes)
-    of = replace(of, heard=NOW + 50 * MINUTE, alarms=replace(of.alarms, resumed=NOW))
+    of = replace(of, last_event=NOW + 50 * MINUTE, alarms=replace(of.alarms, resumed=NOW))
 
     assert rule_of(decide(of, SETTINGS, NOW + HOUR)) == f"stalled {rule}"
 
@@ -185,7 +185,7 @@ def test_an_alarm_kept_by_an_older_relay_is_read() -> None:
 
 def test_the_event_is_about_all_that_is_known() -> None:
     history = [events.started(createdBy="j.mueller@example.com"), events.progress(68)]
-    of = run(subject=history[0].subject, heard=NOW - 900, percentage=68.0, retry=0)
+    of = run(subject=history[0].subject, last_event=NOW - 900, percentage=68.0, retry=0)
     news = decide(of, SETTINGS, NOW)
     assert news
 
@@ -208,7 +208,7 @@ def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
     facts = set()
     for episode, reminder in product((1, 2), (0, 1)):
         alarm = Alarm(NOW - HOUR, NOW - HOUR, reminder)
-        of = run(subject=history[0].subject, heard=NOW - HOUR, alarms=Alarms({"silent": alarm}, episode=episode))
+        of = run(subject=history[0].subject, last_event=NOW - HOUR, alarms=Alarms({"silent": alarm}, episode=episode))
         news = decide(of, SETTINGS, NOW + 2 * HOUR)
         assert news
         parts = {"stalled": news.parts["stalled"] | {"reminder": reminder}}
@@ -219,7 +219,7 @@ def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
 moments = st.one_of(st.none(), st.floats(NOW - 1e5, NOW + 1e5))
 runs = st.builds(
     run,
-    heard=st.floats(NOW - 1e5, NOW),
+    last_event=st.floats(NOW - 1e5, NOW),
     moved=st.floats(NOW - 1e5, NOW),
     gaps=st.lists(st.floats(0, 1e4), max_size=15).map(tuple),
     percentage=st.one_of(st.none(), st.floats(0, 100)),
@@ -253,7 +253,7 @@ def test_silence_is_measured_by_the_runs_own_rhythm(of: Run, after: float) -> No
     news = decide(of, SETTINGS, NOW + after)
 
     patience = max(15 * MINUTE, 3 * median(of.gaps) if len(of.gaps) >= 3 else 0)
-    silent = NOW + after - of.heard >= patience
+    silent = NOW + after - of.last_event >= patience
     assert (news is not None and "silent" in news.alarms.open) == silent
 
 
@@ -261,7 +261,7 @@ def test_a_slow_run_stays_slow_whatever_becomes_usual() -> None:
     slow = run(started=NOW - HOUR, slow_after=HOUR)
     first = decide(slow, SETTINGS, NOW + 60)
     assert first
-    later = replace(slow, alarms=first.alarms, heard=NOW + 120, moved=NOW + 120)
+    later = replace(slow, alarms=first.alarms, last_event=NOW + 120, moved=NOW + 120)
 
     assert decide(replace(later, slow_after=2 * HOUR), SETTINGS, NOW + 120) is None
     assert decide(replace(later, slow_after=None), SETTINGS, NOW + 120) is None

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from relay.domain.causes import error_of, signature
-from relay.domain.ends import End
 from relay.domain.events import Event
+from relay.domain.outcomes import Outcome
 from relay.rendering.jobs import EMPTY
 from relay.rendering.renderer import Renderer
 from relay.rendering.translations import Catalogues
@@ -44,20 +44,20 @@ def run(
     return event_of(body | error)
 
 
-def ends(statuses: str, *minutes: float, phases: tuple[float, ...] = ()) -> tuple[End, ...]:
+def ends(statuses: str, *minutes: float, phases: tuple[float, ...] = ()) -> tuple[Outcome, ...]:
     """One a day up to yesterday: C completed, F failed, x cancelled; each lasted so many minutes, over and over."""
     names = {"C": "Completed", "F": "Failed", "x": "Cancelled"}
     error = signature(error_of(run("operation.failed", "Failed")))
     lasted = minutes or (100.0,)
     parts = tuple((phase, span * MINUTE) for phase, span in zip(PHASES, phases, strict=False))
     return tuple(
-        End(f"{n}", names[letter], END - (len(statuses) - n) * DAY, duration=lasted[n % len(lasted)] * MINUTE,
+        Outcome(f"{n}", names[letter], END - (len(statuses) - n) * DAY, duration=lasted[n % len(lasted)] * MINUTE,
             phases=parts, error=error if letter == "F" else "")
         for n, letter in enumerate(statuses)
     )  # fmt: skip
 
 
-def job(event: Event, past: tuple[End, ...] = ()) -> dict[str, Any]:
+def job(event: Event, past: tuple[Outcome, ...] = ()) -> dict[str, Any]:
     event = replace(event, past=past)
     values: dict[str, Any] = values_of(event, (event,), CATALOGUES)["job"]
     assert values.keys() == EMPTY.keys()

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import build_digest
 from relay.domain.links import LinkTemplates
-from relay.domain.summaries import build_digest, summarize
 from relay.rendering import Renderer, RenderOptions
 from tests.support import digests, samples, slacks
 from tests.support.events import seed

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.domain.ends import End
+from relay.domain.outcomes import Outcome
 from relay.rendering import Renderer
 from tests.support import samples, slacks
 from tests.support.slack_reading import NBSP, profiles, shown, texts
 from tests.support.slacks import LANGUAGES, past_ends
 
 
-def life(renderer: Renderer, past: tuple[End, ...], language: str, end: str = "completed") -> list[str]:
+def life(renderer: Renderer, past: tuple[Outcome, ...], language: str, end: str = "completed") -> list[str]:
     """What the messages of a run say, one after the other."""
     return [shown(content) for _, content in slacks.life(language, renderer, end, past)]
 

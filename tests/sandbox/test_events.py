@@ -122,7 +122,7 @@ async def test_filters_decide_what_a_webhook_hears(sandbox: Stage) -> None:
 
 
 async def test_a_failure_is_sent_again_by_the_webhooks_policy_and_counted(sandbox: Stage) -> None:
-    sandbox.receiver.answers["/hook"] = [500, 503, 302]
+    sandbox.receiver.answers["/hook"] = [500, 503, f"{sandbox.receiver.url}/elsewhere"]
     policy = {"maxRetries": 5, "retryDelay": 60, "backoffMultiplier": 2.0, "maxDelay": 100}
     hook = await register(sandbox, events=["operation.started"], retryPolicy=policy)
     assert hook["deliveryStats"] == {

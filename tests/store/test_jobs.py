@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from relay.domain.causes import error_of, signature
-from relay.domain.completion import completed as put_together
-from relay.domain.ends import End, before
 from relay.domain.events import Event
+from relay.domain.facts import complete_outcome
 from relay.domain.jobs import Job, job_of
+from relay.domain.outcomes import Outcome, before
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.ends import job_name, run_name
@@ -31,7 +31,7 @@ def outcome(name: str = "op-1", status: str = "Completed", **operation: Any) -> 
     return made(**(stated | operation))
 
 
-async def ends(store: Store, event: Event) -> tuple[End, ...]:
+async def ends(store: Store, event: Event) -> tuple[Outcome, ...]:
     """Of the job that this event's run is one of."""
     job = job_of(event)
     assert job
@@ -98,7 +98,7 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
     assert (await store.accept(event, [])).status == "fuller"
     kept = await store.kept(event)
     assert kept
-    await store.accept(put_together(kept, event), [], completes=True)
+    await store.accept(complete_outcome(kept, event), [], completes=True)
 
     (end,) = before(await ends(store, sales(9)), "", 2e12)
 

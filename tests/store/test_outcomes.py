@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.completion import completed
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.facts import complete_outcome
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
@@ -120,7 +120,7 @@ class TestReports:
         assert kept
 
         await ingest.ingest(one, [team()])
-        overtaken = await store.accept(completed(kept, other), [team()], completes=True)
+        overtaken = await store.accept(complete_outcome(kept, other), [team()], completes=True)
         await ingest.ingest(other, [team()])
 
         shown = (await claim_one(store)).event

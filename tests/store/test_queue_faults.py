@@ -4,15 +4,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from relay.domain.deliveries import Accepted, Receipt
-from relay.errors import HandlingFailed
+from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one, counts
-from tests.support.targets import mail, room
+from tests.support.lossy import lossy
+from tests.support.queue import accept, claim, claim_one, counts, send
+from tests.support.redis_server import RedisServer
+from tests.support.targets import mail, room, team
 
 
 class TestFaults:
@@ -69,6 +73,23 @@ class TestFaults:
 
         assert (await claim_one(one)).id == lost.id
 
+    async def test_a_claim_whose_answer_gets_lost_again_and_again_costs_the_delivery_nothing(
+        self, store: Store, redis_server: RedisServer, clock: Clock
+    ) -> None:
+        async with lossy(redis_server) as redis:
+            unlucky = Store.open(redis.url, worker="unlucky", clock=clock)
+            assert await claim(unlucky) == []
+            await store.accept(events.completed(), [room()])
+            redis.losing = True
+            for _ in range(10):
+                with pytest.raises(StoreUnavailable):
+                    await claim(unlucky)
+            redis.losing = False
+
+            assert (await claim_one(unlucky)).attempt == 1
+            assert redis.lost == 10
+            await unlucky.aclose()
+
 
 async def test_what_relay_cannot_read_waits_for_another_release_and_is_then_a_dead_letter_that_says_so(
     store: Store, clock: Clock
@@ -112,3 +133,27 @@ class TestDeadLetters:
         assert await Admin(store).dead() == []
         assert await store.redis.keys("{relay}:event:*") + await store.redis.keys("{relay}:delivery:*") == []
         assert (await counts(store))["dropped"] == 1
+
+
+class TestMemory:
+    async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
+        await store.accept(events.completed(), [mail(), team()])
+        await send(store)
+        await send(store, "email")
+        await store.accept(events.completed(operationId="op-refused"), [mail("full@example.com")])
+        refused = await claim_one(store, "email")
+        await store.mark_sending(refused)
+        await store.dead_letter(refused, "rejected", "552 5.2.2 mailbox full", bounce="soft")
+        await Admin(store).drop([refused.id])
+        forever = {
+            "ledger",
+            "schema",
+            "partitions",
+            "channels",
+            "job",
+            "jobs",
+        }  # of jobs there are so many (test_jobs.py)
+
+        lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
+
+        assert {key.decode().split(":")[1] for key in lasting} <= forever

@@ -10,12 +10,12 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain import tokens
+from relay.domain.button_actions import Person
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.events import Event
 from relay.domain.facts import audience_of
 from relay.domain.jobs import job_of
 from relay.domain.parsing import parse
-from relay.domain.presses import Person
 from relay.domain.spaces import Space
 from relay.ingest import Ingest
 from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for

@@ -1,5 +1,10 @@
 """Time that tests own."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
 
 class Clock:
     """Seconds since the epoch, moved by hand. Call it to read it."""
@@ -12,3 +17,12 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+@contextmanager
+def loop_ahead(seconds: float) -> Iterator[None]:
+    """Let the clock of the running loop, by which its time-outs end, be so much ahead."""
+    loop = asyncio.get_running_loop()
+    real = loop.time
+    with patch.object(loop, "time", lambda: real() + seconds):
+        yield

@@ -16,7 +16,7 @@ from relay.config import Config, Role, load
 from relay.console.access import IDENTITY, Identity
 from relay.console.desk import Desk
 from relay.console.site import Console
-from relay.coordinator import build_channels, build_renderer
+from relay.coordinator import Reload, build_channels, build_renderer
 from relay.health import Health
 from relay.ingest import Ingest
 from relay.receiving.problems import answering
@@ -76,6 +76,9 @@ async def console(
         "kinds": CHANNELS,
         "channels": {},
         "refresh_silences": _no_silences,
+        "reload": lambda **_: Reload("", ""),
+        "operators_url": lambda: "http://127.0.0.1:9",
+        "own_url": lambda: "http://127.0.0.1:9",
         "clock": clock,
     }
     desk = Desk(**(own | parts))

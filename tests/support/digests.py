@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.domain.deliveries import Kind
+from relay.domain.digests import build_digest
 from relay.domain.events import Event
-from relay.domain.summaries import build_digest
 from relay.rendering import Renderer
 
 PATH = "/api/tenant-1/project-1/async/operation"

@@ -1,10 +1,12 @@
 """relay's commands as people run them, in this process."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
 from click.testing import CliRunner, Result
 
 from relay.cli import main
@@ -35,5 +37,10 @@ def relay(*arguments: object, env: Mapping[str, str] | None = None, stdin: str |
 
 
 async def relay_beside(*arguments: object, env: Mapping[str, str] | None = None) -> Result:
-    """The same, while the servers of the test go on serving."""
-    return await asyncio.to_thread(relay, *arguments, env=env)
+    """The same, while the servers of the test go on serving; what they log is no output of the command."""
+    before = structlog.get_config()
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(sys.stdout))
+    try:
+        return await asyncio.to_thread(relay, *arguments, env=env)
+    finally:
+        structlog.configure(**before)

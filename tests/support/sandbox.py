@@ -52,19 +52,22 @@ class ReceivedRequest:
 
 @dataclass
 class Receiver:
-    """Takes everything; `answers` are the next statuses by path."""
+    """Takes everything; `answers` are by path the next statuses, or addresses to redirect to."""
 
     clock: Clock
     requests: list[ReceivedRequest] = field(default_factory=list)
-    answers: dict[str, list[int]] = field(default_factory=dict)
+    answers: dict[str, list[int | str]] = field(default_factory=dict)
     url: str = ""
 
     async def receive(self, request: web.Request) -> web.Response:
         self.requests.append(
             ReceivedRequest(request.path_qs, dict(request.headers), await request.read(), self.clock())
         )
-        statuses = self.answers.get(request.path, [])
-        return web.Response(status=statuses.pop(0) if statuses else 204)
+        answers = self.answers.get(request.path, [])
+        answer = answers.pop(0) if answers else 204
+        if isinstance(answer, str):
+            raise web.HTTPTemporaryRedirect(answer)
+        return web.Response(status=answer)
 
     def events(self, path: str = "") -> list[str]:
         return [request.event for request in self.requests if request.path.startswith(path)]

@@ -3,8 +3,8 @@
     async with ScriptedSmtp(rcpt=["451 4.7.1 later"]) as server: …
 
 answers the first RCPT so, and everything else as a good server would. Text is sent as a line, bytes as they are;
-a 421 is followed by the end of the connection. `outages` answer so each time, until they are removed. `scripted` makes
-one for a `tls` mode of relay's configuration.
+a 421 is followed by the end of the connection. A mail within another is refused. `outages` answer so each time, until
+they are removed. `scripted` makes one for a `tls` mode of relay's configuration.
 """
 
 import asyncio
@@ -140,25 +140,37 @@ class ScriptedSmtp:
         while line := (await reader.readuntil(b"\r\n")).decode().rstrip("\r\n"):
             stage = line.split(" ")[0].lower()
             await self._hear(line)
+            if stage == "mail" and sender:  # RFC 5321 §4.1.4: only RSET, or the end of the mail, makes room for another
+                await self._do("503 5.5.1 nested MAIL command", writer)
+                continue
             if not await self._answer(stage, writer):
                 continue
             match stage:
                 case "starttls" if self._tls:
                     await self._encrypt(writer, self._tls)
+                case "rset":
+                    sender = ""
                 case "mail":
                     sender = line.partition(":")[2]
                 case "rcpt":
                     recipient = line.partition(":")[2]
                 case "data":
-                    if reply := self._next("body"):
-                        await reader.readexactly(100)
-                        await self._do(reply, writer)
-                    data = await _mail(reader)
-                    await self._hear(".")
-                    if await self._answer("dot", writer):
-                        self.taken.append(Taken(sender, recipient, data))
+                    await self._take(sender, recipient, reader, writer)
+                    sender = ""
                 case "quit":
                     return
+
+    async def _take(
+        self, sender: str, recipient: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """The mail itself."""
+        if reply := self._next("body"):
+            await reader.readexactly(100)
+            await self._do(reply, writer)
+        data = await _mail(reader)
+        await self._hear(".")
+        if await self._answer("dot", writer):
+            self.taken.append(Taken(sender, recipient, data))
 
     async def _encrypt(self, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> None:
         if reply := self._next("handshake"):

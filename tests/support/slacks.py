@@ -10,8 +10,8 @@ from typing import Any
 
 from relay.domain.causes import signature
 from relay.domain.deliveries import Kind
-from relay.domain.ends import End
 from relay.domain.events import Event
+from relay.domain.outcomes import Outcome
 from relay.rendering import Renderer
 from tests.support import samples
 
@@ -108,7 +108,7 @@ def rendered(renderer: Renderer, event: Event, kind: Kind, language: str = "en",
 
 
 def life(
-    language: str, renderer: Renderer, end: str = "completed", past: tuple[End, ...] | None = None
+    language: str, renderer: Renderer, end: str = "completed", past: tuple[Outcome, ...] | None = None
 ) -> Iterator[tuple[Kind, dict[str, Any]]]:
     """One run from its start to its end, as (kind, content): what its message shows one after the other.
 
@@ -129,7 +129,7 @@ PHASES = ("Extraction", "Data Loading", "Discovery", "Conformance", "Reporting")
 CAUSE = "SAP extractor did not answer for 300 s."
 
 
-def past_ends(successes: int, failures: int = 0, *, minutes: int = 88, conformance: int = 14) -> tuple[End, ...]:
+def past_ends(successes: int, failures: int = 0, *, minutes: int = 88, conformance: int = 14) -> tuple[Outcome, ...]:
     """Runs of the same job on the days before, the failures being the last ones."""
     last = datetime(2026, 3, 9, 13, 2, tzinfo=UTC).timestamp()
     ends = []
@@ -140,7 +140,7 @@ def past_ends(successes: int, failures: int = 0, *, minutes: int = 88, conforman
         status, error = (
             ("Failed", signature({"code": "SOURCE_TIMEOUT", "message": CAUSE})) if failed else ("Completed", "")
         )
-        ends.append(End(f"{back}", status, ended, ended - lasted, lasted, phases[:3] if failed else phases, error))
+        ends.append(Outcome(f"{back}", status, ended, ended - lasted, lasted, phases[:3] if failed else phases, error))
     return tuple(ends)
 
 

@@ -1,6 +1,8 @@
 """A whole relay between a platform that sends, a Slack and an inbox: what a person would see end to end."""
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,18 +71,21 @@ async def surroundings(redis_url: str, *, partitions: int = 1, **env: str) -> As
     async with SlackStandin() as slack, Inbox() as inbox:
         store = Store.open(redis_url, worker="test", partitions=partitions)
         await store.redis.flushall()
+        data_dir = tempfile.mkdtemp(prefix="relay-", dir="/tmp")  # short enough for the path of a socket
         variables = {
             "RELAY_REDIS_URL": redis_url,
             "STAGE_SECRET": SECRET,
             "STAGE_TOKEN": TOKEN,
             "STAGE_SLACK": slack.base_url,
             "STAGE_SMTP": str(inbox.smtp_port),
+            "STAGE_DATA": data_dir,
             **env,
         }
         try:
             yield Surroundings(slack, inbox, store, variables)
         finally:
             await store.aclose()
+            shutil.rmtree(data_dir)
 
 
 @dataclass

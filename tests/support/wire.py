@@ -20,6 +20,7 @@ class Wire:
         self.arrived: list[Notification] = []
         self.answers: list[Exception | Receipt | asyncio.Event] = []
         self.called = asyncio.Event()
+        self.taken = 0  # answered as good
         self.limited: tuple[tuple[Limit, ...], tuple[Limit, ...]] = (
             (Limit("post:#room", 1.0),),
             (Limit("edit", 1.5, 10),),
@@ -31,12 +32,14 @@ class Wire:
     async def send(self, notification: Notification) -> Receipt:
         self.arrived.append(notification)
         self.called.set()
-        answer = self.answers.pop(0) if self.answers else Receipt("ok", {"channel": "C1", "ts": "1.1"})
+        good = Receipt("ok", {"channel": "C1", "ts": "1.1"})
+        answer = self.answers.pop(0) if self.answers else good
         if isinstance(answer, asyncio.Event):
             await answer.wait()
-            return Receipt("ok")
+            answer = good
         if isinstance(answer, Exception):
             raise answer
+        self.taken += 1
         return answer
 
 

@@ -24,7 +24,7 @@ from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.signing_keys import SigningKeys
-from relay.store.suppressions import UNSUBSCRIBED, Suppressions
+from relay.store.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock
@@ -166,6 +166,17 @@ class TestUnsubscribing:
         _, text, _ = await page.ask()
 
         assert re.findall(r'<button name="([^"]*)"', text) == ["undo"]
+
+    @pytest.mark.parametrize("reason", [BOUNCED, ADDED])
+    async def test_it_does_not_say_of_who_is_not_written_to_for_another_reason_that_they_unsubscribed(
+        self, reason: str, page: Page
+    ) -> None:
+        await page.suppressions.add(ANALYST, reason=reason)
+
+        _, text, _ = await page.ask()
+
+        assert re.findall(r'<button name="([^"]*)"', text) == ["List-Unsubscribe"]
+        assert "no longer" not in text
 
     async def test_it_can_be_taken_back(self, page: Page) -> None:
         await page.ask("POST", data=ONE_CLICK)

@@ -19,8 +19,8 @@ from relay.channels.slack.people import (
     User,
     text,
 )
+from relay.domain.button_actions import Person, Presser
 from relay.domain.json_access import mapping
-from relay.domain.presses import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID
 from relay.domain.deliveries import PERSON
 from relay.domain.json_access import mapping, rows
-from relay.domain.mrkdwn import escape_mrkdwn
+from relay.domain.text import escape_mrkdwn
 
 log = structlog.get_logger(__name__)
 

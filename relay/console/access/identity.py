@@ -20,12 +20,16 @@ MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each req
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who is logged in. `via` is how (link, oidc, header, token), `csrf` what their forms must carry."""
+    """Somebody who is logged in. `via` is how (link, oidc, header, token, command), `csrf` what their forms must carry.
+
+    run_as  the system's user who runs a command in the name of somebody else
+    """
 
     name: str
     role: Role
     via: str
     csrf: str = ""
+    run_as: str = ""
 
 
 IDENTITY = web.RequestKey("identity", Identity)

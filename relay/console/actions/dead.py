@@ -55,10 +55,10 @@ class _Verb:
     none: str
     none_yet: str
 
-    def done(self, count: int, *, more: bool, notes: str = "") -> Done:
-        """`more`: there may be others that were not looked at. `notes`: what stays dead, and what has to wait."""
+    def done(self, count: int, *, more: bool, notes: str = "", failed: int = 0) -> Done:
+        """`more`: there may be others that were not looked at. `notes`: the `failed` stay dead, others have to wait."""
         if notes:
-            values: dict[str, str | int] = {"count": count, "notes": notes}
+            values: dict[str, str | int] = {"count": count, "notes": notes, "failed": failed}
             return Done(BLOCKED[bool(count), more], values, refused=not count)
         if not count:
             return Done(self.none_yet if more else self.none, refused=True)
@@ -70,14 +70,14 @@ REPLAY = _Verb(
     said("%(count)s put back into the queue, with fresh attempts."),
     said("%(count)s put back into the queue so far; there are more: do it again to go on."),
     said("Nothing was replayed: somebody else has just replayed or dropped it."),
-    said("Nothing was replayed: none of the newest is meant, and there are more: `relay dead replay` looks at all."),
+    said("Nothing was replayed: none of the newest is meant, and there are more than could be looked at."),
 )
 DROP = _Verb(
     "drop",
     said("%(count)s dropped for good."),
     said("%(count)s dropped so far; there are more: do it again to go on."),
     said("Nothing was dropped: somebody else has just replayed or dropped it."),
-    said("Nothing was dropped: none of the newest is meant, and there are more: `relay dead drop` looks at all."),
+    said("Nothing was dropped: none of the newest is meant, and there are more than could be looked at."),
 )
 
 
@@ -110,7 +110,7 @@ async def replay(desk: Desk, form: DeadForm, who: Identity) -> Done:
         stays = [f"{count} {'stay' if count > 1 else 'stays'}: {why}" for why, count in stay.items()]
         return "; ".join([*stays, *(f"{count}: {why}" for why, count in wait.items())])
 
-    return await _act(desk, form, who, REPLAY, step, notes=notes)
+    return await _act(desk, form, who, REPLAY, step, notes=notes, stay=stay)
 
 
 async def drop(desk: Desk, form: DeadForm, who: Identity) -> Done:
@@ -125,6 +125,7 @@ async def _act(
     step: Callable[[list[str]], Awaitable[int]],
     *,
     notes: Callable[[], str] = str,
+    stay: Counter[str] | None = None,
 ) -> Done:
     acting = Acting(desk, who)
     if form.id:
@@ -140,4 +141,4 @@ async def _act(
             act.outcome = f"{count}, and there are more" if more else f"{count}"
     else:
         return Done(NONE_CHOSEN, refused=True)
-    return verb.done(count, more=more, notes=notes())
+    return verb.done(count, more=more, notes=notes(), failed=sum(stay.values()) if stay else 0)

@@ -1,12 +1,13 @@
-"""Pausing a destination, resuming it, sending it a test message, and writing to one of its addresses again."""
+"""Pausing a destination, resuming it, and sending it a test message."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pydantic import Field
 
-from relay.config import Config
 from relay.console.access import Identity
-from relay.console.actions.acting import Acting
+from relay.console.actions.acting import Acting, for_each_of_a_team
+from relay.console.actions.suppressed import destinations_of
 from relay.console.desk import Desk
 from relay.console.questions import Name
 from relay.console.view import Done, Form
@@ -14,14 +15,16 @@ from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
+from relay.operating.example_events import WrongEvent
 from relay.operating.test_message import send_test
-from relay.policy.recipients import NAME
-from relay.rendering.notices import CONSOLE_TEST_NOTE
+from relay.rendering.notices import CONSOLE_TEST_NOTE, TEST_NOTE
+from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import EVERYWHERE, Suppressions
+from relay.store.suppressions import Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
+PATIENCE_OF_COMMANDS = 60.0
 TRIED = {  # by whether all addresses were reached
     True: said("The test message to %(name)s was taken; below is the answer."),
     False: said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
@@ -43,23 +46,18 @@ class ResumeForm(Form):
 
 
 class TrialForm(Form):
-    """The name of a destination that is configured."""
+    """The name of a destination that is configured; `event` is the sample that it tells of, else the usual one."""
 
     name: Name
+    event: Name = ""
 
 
-class AllowForm(Form):
-    """`destination` may be `*`, of an address that is on the list for all of them."""
-
-    destination: Name
-    address: Name
-
-
+@for_each_of_a_team
 async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
     try:
         await pauses.pause(
             OperatorPauses(desk.store),
-            _names(desk.config()),
+            destinations_of(desk.config()),
             form.name,
             reason=form.reason,
             lasts=form.lasts,
@@ -73,6 +71,7 @@ async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
     return Done(said("%(name)s is paused: what is for it waits."), {"name": form.name})
 
 
+@for_each_of_a_team
 async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
         left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).remaining(form.name)
@@ -82,6 +81,7 @@ async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
 
 
+@for_each_of_a_team
 async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = desk.config(), Trials(desk.store)
@@ -101,15 +101,21 @@ async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
         update={"addresses": tuple(address for address in destination.addresses if address not in off)}
     )
     async with Acting(desk, who)("test-send", destination.name) as act:
-        trial = await send_test(
-            reached,
-            config,
-            channel,
-            desk.renderer(),
-            note=CONSOLE_TEST_NOTE,
-            now=datetime.fromtimestamp(desk.clock(), UTC),
-            patience=PATIENCE,
-        )
+        command = who.via == COMMAND
+        try:
+            trial = await send_test(
+                reached,
+                config,
+                channel,
+                desk.renderer(),
+                note=TEST_NOTE if command else CONSOLE_TEST_NOTE,
+                now=datetime.fromtimestamp(desk.clock(), UTC),
+                patience=PATIENCE_OF_COMMANDS if command else PATIENCE,
+                event=form.event,
+            )
+        except WrongEvent as error:
+            act.outcome = "refused"
+            return Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
         act.outcome = trial.outcome
     rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
     values: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
@@ -120,26 +126,5 @@ async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
         values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
     else:
         text = TRIED[trial.reached == len(rows)]
-    return Done(text, values, refused=not trial.reached)
-
-
-async def allow(desk: Desk, form: AllowForm, who: Identity) -> Done:
-    """Take it off the list of those who are not written to any more, where another entry of it may stay."""
-    suppressions = Suppressions(desk.store)
-    async with Acting(desk, who)("suppressed remove", form.destination, address=form.address) as act:
-        removed = await suppressions.remove(form.address, form.destination)
-        act.outcome = "removed" if removed else "was not on the list"
-    if not removed:
-        return Done(said("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
-    left = await suppressions.scopes(form.address, _names(desk.config()))
-    if EVERYWHERE in left:
-        text = said("%(address)s is off the list of %(name)s, and still on the one for every destination.")
-        return Done(text, {"address": form.address, "name": form.destination})
-    if left and form.destination == EVERYWHERE:
-        text = said("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
-        return Done(text, {"address": form.address, "names": ", ".join(left)})
-    return Done(said("%(address)s is written to again."), {"address": form.address})
-
-
-def _names(config: Config) -> list[str]:
-    return [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
+    facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
+    return Done(text, values, refused=not trial.reached, facts=facts)

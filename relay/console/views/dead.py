@@ -12,8 +12,10 @@ from relay.console.sentences import ADVICE, why
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import NO_PAGE, said
+from relay.errors import RelayError, StoreUnavailable
+from relay.operating.entries import letter_named
 from relay.operating.filters import Filter
-from relay.operating.sweeps import fits, meant
+from relay.operating.sweeps import meant
 from relay.reasons import Dead, sentences
 from relay.store.dead_letters import DeadLetter
 from relay.store.dead_pages import DeadPages
@@ -131,7 +133,7 @@ async def dead(desk: Desk, question: DeadQuestion) -> DeadListFacts:
     pages = DeadPages(desk.store, partial=True)
     try:
         page = await pages.page(
-            fits(question.selection), since=seconds_of(desk, question.since), cursor=question.cursor
+            question.selection.means, since=seconds_of(desk, question.since), cursor=question.cursor
         )
     except ValueError:
         raise Unknown(NO_PAGE) from None
@@ -165,8 +167,13 @@ async def letter(desk: Desk, question: DeadLetterQuestion) -> DeadLetterFacts:
 
 
 async def named_letter(desk: Desk, name: str) -> DeadLetter:
-    """With its body. Unknown if it is dead no more."""
-    dead_letter = await desk.admin.dead_letter(name)
+    """With its body; the id may be short. Unknown if it is dead no more."""
+    try:
+        dead_letter = await letter_named(desk.admin, name)
+    except StoreUnavailable:
+        raise
+    except RelayError as error:
+        raise Unknown(str(error)) from None
     if dead_letter is None:
         raise Unknown(said("%(name)s is no dead letter: it was replayed or dropped, or never was one"), name=name)
     return await desk.admin.with_body(dead_letter)

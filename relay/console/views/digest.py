@@ -4,14 +4,17 @@ import json
 from datetime import datetime
 from typing import Any
 
+from relay.background.digests import at_hand
 from relay.console.desk import Desk
 from relay.console.framed import Frame, message_frame
 from relay.console.questions import Name
 from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
+from relay.console.view import Facts, NoQuestion, Question, Unknown
 from relay.console.words import said
 from relay.errors import RelayError, StoreUnavailable, Unsealable
 from relay.operating.digests import DigestPreview, digest_named, preview_of
+from relay.policy.destinations import zone_at
+from relay.policy.schedules import spoken
 
 MOST = 200_000  # characters of what is shown
 
@@ -42,6 +45,44 @@ class DigestPreviewFacts(Facts):
     html: str
     blocks: list[dict[str, Any]]
     fault: str
+
+
+class ScheduledDigest(Facts):
+    """The digest at hand of one address: its schedule by the clocks of its zone, when it is sent next, and how many
+    entries it has so far.
+    """
+
+    destination: str
+    address: str
+    at: str
+    days: str
+    timezone: str
+    next: datetime | None
+    entries: int
+
+
+class DigestListFacts(Facts):
+    """Those of all destinations with `mode: digest`."""
+
+    rows: list[ScheduledDigest]
+
+
+async def digests(desk: Desk, _question: NoQuestion) -> DigestListFacts:
+    config, rows = desk.config(), list[ScheduledDigest]()
+    for its in config.destinations.values():
+        for target, window in at_hand(its, config, desk.kinds, desk.clock()) if its.mode == "digest" else ():
+            rows.append(
+                ScheduledDigest(
+                    destination=its.name,
+                    address=target.address,
+                    at=f"{its.at:%H:%M}",
+                    days=spoken(its.days),
+                    timezone=zone_at(its, config.destination_defaults),
+                    next=moment(window.end),
+                    entries=(await desk.store.bundles.describe(target, window)).entries,
+                )
+            )
+    return DigestListFacts(rows=rows)
 
 
 async def digest(desk: Desk, question: DigestQuestion) -> DigestPreviewFacts:

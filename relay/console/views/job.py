@@ -11,10 +11,9 @@ from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import said
-from relay.domain.ends import End, of_runs
 from relay.domain.jobs import Job
+from relay.domain.outcomes import Outcome, Usual, of_runs, streaks, usual, usual_phases
 from relay.domain.spaces import NOWHERE
-from relay.domain.usual import Usual, streaks, usual, usual_phases
 from relay.policy.missing import Missing
 from relay.store.jobs import Jobs
 from relay.store.run_names import RunName, RunNames
@@ -143,7 +142,7 @@ async def _missing(history: Jobs, meant: Job) -> datetime | None:
     return None
 
 
-def _end(end: End, lasts: Usual | None, named: RunName | None) -> RunEnd:
+def _end(end: Outcome, lasts: Usual | None, named: RunName | None) -> RunEnd:
     return RunEnd(
         status=end.status,
         ended=moment(end.ended),
@@ -157,7 +156,7 @@ def _end(end: End, lasts: Usual | None, named: RunName | None) -> RunEnd:
     )
 
 
-async def _causes(desk: Desk, ends: Sequence[End], names: Mapping[str, RunName]) -> list[CauseFacts]:
+async def _causes(desk: Desk, ends: Sequence[Outcome], names: Mapping[str, RunName]) -> list[CauseFacts]:
     """The most frequent first."""
     failures = [end for end in ends if end.failed]
     rows = []

@@ -8,9 +8,8 @@ from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import NO_PAGE
-from relay.domain.ends import End, of_runs
 from relay.domain.jobs import Job
-from relay.domain.usual import streaks, usual
+from relay.domain.outcomes import Outcome, of_runs, streaks, usual
 from relay.store.jobs import Jobs
 
 MOST = 25
@@ -62,7 +61,7 @@ async def jobs(desk: Desk, question: JobsQuestion) -> JobsFacts:
     return JobsFacts(rows=rows, cursor=page.cursor)
 
 
-def _row(job: Job, ended: float, runs: tuple[End, ...]) -> JobListed:
+def _row(job: Job, ended: float, runs: tuple[Outcome, ...]) -> JobListed:
     lasts = usual(runs)
     return JobListed(
         **job._asdict(),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from relay.console.desk import Desk
 from relay.console.phrases import Phrase, phrase
@@ -33,6 +33,20 @@ PLACES = (
     said("dropped"),
 )  # fmt: skip
 HELD = {f"held:{code}": sentence for code, sentence in sentences(Held).items()}
+
+
+class Headline(Facts):
+    """Is everything reaching people? `tone` is ok, warn or bad."""
+
+    tone: str
+    sentence: Phrase
+
+
+class HealthFacts(Facts):
+    """As `/readyz?verbose`: `checks` says of each part what is the matter, or "ok"."""
+
+    ready: bool
+    checks: dict[str, str]
 
 
 class NowFacts(Facts):
@@ -66,6 +80,13 @@ class NowFacts(Facts):
     throttled: list[Throttled] = Field(default_factory=list)
     redis: StoreHealth | None = None
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def headline(self) -> Headline:
+        """Return the gravest of all this in a sentence."""
+        tone, sentence = self.verdict
+        return Headline(tone=tone, sentence=sentence)
+
     @property
     def verdict(self) -> tuple[str, Phrase]:
         """Return how bad it is (bad, warn, ok), and the headline: the gravest of all this."""
@@ -86,6 +107,11 @@ class NowFacts(Facts):
     def held(self) -> dict[str, str]:
         """The sentences for held:<code>."""
         return {name: HELD[name] for name in self.ledger if name in HELD}
+
+
+async def health(desk: Desk, _question: NoQuestion) -> HealthFacts:
+    readiness = await desk.readiness()
+    return HealthFacts(ready=readiness.ready, checks=dict(readiness.checks))
 
 
 async def now(desk: Desk, _question: NoQuestion) -> NowFacts:
@@ -115,13 +141,12 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         desk.admin.waiting(names, clock),
         Reachability(desk.store, partial=True).states(config, clock),
     )
-    quarantined, remembered, failed, throttled, redis, sources = await asyncio.gather(
+    quarantined, remembered, failed, throttled, redis = await asyncio.gather(
         desk.admin.quarantine_size(),
         _remembered(desk),
         Operations(desk.store, partial=True).failed(clock - DAY),
         parts.throttled(desk),
         parts.redis(desk),
-        parts.sources(desk),
     )
     channels, destinations = await parts.channels(desk, states, waiting, due)
     return NowFacts(
@@ -141,7 +166,7 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
         runs=await runs(desk, going),
-        sources=sources,
+        sources=parts.sources(desk),
         channels=channels,
         destinations=destinations,
         throttled=throttled,

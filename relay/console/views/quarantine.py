@@ -13,8 +13,9 @@ from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.rules import nearest
 from relay.console.words import NO_PAGE, said
-from relay.domain.reach import LIMIT
-from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
+from relay.domain.permissions import LIMIT
+from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson, RelayError, StoreUnavailable
+from relay.operating.entries import quarantined_named
 from relay.operating.explanation import explanation_of
 from relay.operating.quarantine import event_of
 from relay.store.quarantine import Quarantined
@@ -189,7 +190,7 @@ async def quarantined(desk: Desk, question: QuarantinedQuestion) -> QuarantinedB
 async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
     kept = await _named(desk, question.id)
     try:
-        event, reach = event_of(kept, desk.config(), desk.clock())
+        event, permissions = event_of(kept, desk.config(), desk.clock())
         explained = explanation_of(event, desk.config(), desk.kinds, say=lambda hold: phrase(hold.of, **hold.values))
     except (NotJson, AmbiguousId, InvalidEvent, HandlingFailed) as error:
         return _trial(kept, refused=str(error))
@@ -198,7 +199,7 @@ async def trial(desk: Desk, question: QuarantinedQuestion) -> TrialFacts:
         kept,
         rules=rules,
         more_rules=len(explained["rules"]) - len(rules),
-        limits=[phrase(LIMIT, source=reach.source)] if reach and reach.limits else [],
+        limits=[phrase(LIMIT, source=permissions.source)] if permissions and permissions.limits else [],
         **{name: explained[name] for name in ("event", "destinations")},
     )
 
@@ -209,7 +210,12 @@ def _trial(kept: Quarantined, refused: str = "", **explained: Any) -> TrialFacts
 
 
 async def _named(desk: Desk, name: str) -> Quarantined:
-    kept = await desk.admin.quarantined_body(name)
+    try:
+        kept = await quarantined_named(desk.admin, name)
+    except StoreUnavailable:
+        raise
+    except RelayError as error:
+        raise Unknown(str(error)) from None
     if kept is None:
         raise Unknown(
             said("%(name)s is not in the quarantine: it was replayed or dropped, or never was there"), name=name

@@ -8,8 +8,7 @@ from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.words import said
-from relay.domain.ends import End
-from relay.domain.usual import usual
+from relay.domain.outcomes import Outcome, usual
 from relay.store.jobs import Jobs
 from relay.store.running import Goes
 
@@ -53,7 +52,7 @@ async def runs(desk: Desk, rows: Sequence[Goes]) -> list[RunFacts]:
     return [_run(desk.clock(), row, ends[row.run.job] if row.run.job else ()) for row in rows]
 
 
-def _run(now: float, row: Goes, before: tuple[End, ...]) -> RunFacts:
+def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:
     run = row.run
     lasts = usual(before) if run.started is not None else None
     rule = run.alarms.shown if row.stalled else ""

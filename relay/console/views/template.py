@@ -18,7 +18,6 @@ from relay.console.questions import Name
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.console.views.variables import VariableGroup, groups_of
-from relay.domain.deliveries import labels_of
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
@@ -122,7 +121,7 @@ async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFa
         language=choice.view.language,
         zone=choice.view.timezone,
         drawn=drawn,
-        labels=labels_of(event),
+        labels=event.labels,
         variables=await asyncio.to_thread(groups_of, studio, choice),
         files=list(files.values()),
         checking=studio.findings is None,

@@ -14,7 +14,7 @@ from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.channels.slack.settings import SlackSettings
 from relay.dev.standins.slack import Fault, SlackStandin, User
-from relay.domain.presses import Person, Presser
+from relay.domain.button_actions import Person, Presser
 from tests.support.clock import Clock
 from tests.support.patience import patience
 

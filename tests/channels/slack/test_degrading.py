@@ -4,7 +4,7 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.dev.standins.slack import Fault, SlackStandin
-from relay.domain.mrkdwn import truncate_mrkdwn
+from relay.domain.text import truncate_mrkdwn
 from tests.support.slack_channel import CONTENT, POST, UPDATE, decision, failing, notification, posted, section
 
 

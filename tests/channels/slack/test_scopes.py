@@ -10,8 +10,8 @@ import pytest
 
 from relay.channels.slack.scopes import LOSSES, METHODS, UNINVITED, WRITE, Demands, lacking, methods_for, scopes_for
 from relay.dev.standins.slack import Conversation, SlackStandin
+from relay.domain.button_actions import Presser
 from relay.domain.deliveries import PERSON
-from relay.domain.presses import Presser
 from relay.errors import DeliveryError
 from tests.support.slack_channel import Connect, notification
 

@@ -147,6 +147,7 @@ ANSWERS = [
     (502, "<html>Bad gateway</html>", "unknown, pause channel"),
     (503, "service_unavailable", "pause channel"),
     (302, "", "pause channel"),
+    (307, "", "pause channel"),
     (418, "a teapot", "pause channel"),
     (400, "some_code_nobody_knows", "transient"),
     (200, "<html>Please log in</html>", "unknown, pause channel"),
@@ -158,11 +159,13 @@ class TestAnswers:
     async def test_each_has_its_meaning_and_none_shows_the_address(
         self, status: int, word: str, expected: str, slack: SlackStandin, connect: Connect
     ) -> None:
-        slack.outages["webhook"] = Fault(status=status, body=word.encode(), headers={"Location": "http://x.example/"})
+        elsewhere = {"Location": slack.webhook("#elsewhere")}
+        slack.outages["webhook"] = Fault(status=status, body=word.encode(), headers=elsewhere)
 
         error = await failing(connect())
 
         assert outcome(error) == expected
+        assert {call["channel"] for call in slack.called("webhook")} == {"#ops"}
         assert "an incoming webhook to #ops" in str(error)
         assert SECRET not in f"{error!r} {error} {error.__cause__}"
 

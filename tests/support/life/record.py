@@ -7,10 +7,10 @@ from math import inf
 from typing import Any
 
 from relay.domain.deliveries import Accepted, Delivery, Target
+from relay.domain.digest_entries import summarize
 from relay.domain.events import TERMINAL, Event
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
-from relay.domain.summaries import summarize
 from relay.store.dead_letters import DeadLetter
 
 Lane = tuple[str, str, str, str]  # subject, its space, destination, address

@@ -53,7 +53,7 @@ end
 
 end
 
--- The newest state of an operation in a few words (relay/domain/summaries.py), but for what lasts. records.py has the
+-- The newest state of an operation in a few words (relay/domain/digest_entries.py), but for what lasts. records.py has the
 -- same order, and `head` in entries.lua says what its text begins with.
 local ENTRY = {'status', 'at', 'retry', 'percentage', 'phase', 'duration', 'error', 'rule', 'variants', 'anomalies',
                'records', 'done_count', 'failed_count'}

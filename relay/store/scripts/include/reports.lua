@@ -4,7 +4,7 @@
 local says, fuller, complete, refresh_outcome, outcomes_of, detach_outcomes
 do -- the rest is of this file alone
 
--- What an outcome says beside its status (relay/domain/completion.py), between spaces.
+-- What an outcome says beside its status (relay/domain/facts.py), between spaces.
 function says(plan) return ' ' .. table.concat(plan.says or {}, ' ') .. ' ' end
 
 -- Another report of a known outcome that says more of it than the first one did.

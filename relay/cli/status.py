@@ -1,0 +1,119 @@
+"""relay status: what goes on, what fails, what waits and why: the facts of the console's first page."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.text import Text
+
+from relay.cli.client import ClientCommand, get, printed
+from relay.cli.options import visible
+from relay.cli.screen import rows_table, show, when
+from relay.errors import RelayError
+
+PAUSE = 2.0  # seconds between two looks
+CLEAR = "\x1b[2J\x1b[H"
+COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "failing": "red", "paused": "yellow"}
+RUNS = 20  # that are listed
+UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+Facts = Mapping[str, Any]
+
+
+@click.command(cls=ClientCommand, short_help="Show what goes on, what fails, what waits and why.")
+@click.option("--watch", is_flag=True, help="Show it again every 2 seconds, until Ctrl-C.")
+def status(*, watch: bool) -> None:
+    """Show what goes on, what fails, what waits and why, as the console's first page does.
+
+    Leaves with 1 if relay takes no events now.
+    """
+    while watch:
+        click.echo(CLEAR if sys.stdout.isatty() else "", nl=False)
+        try:
+            _look()
+        except RelayError as error:  # it may be starting
+            click.echo(visible(str(error)), err=True)
+        time.sleep(PAUSE)
+    if not _look()["ready"]:
+        raise SystemExit(1)
+
+
+def _look() -> Facts:
+    facts: Facts = get("/now")
+    if not printed(facts):
+        for part in page(facts, datetime.now(UTC)):
+            show(part)
+    return facts
+
+
+def page(facts: Facts, now: datetime) -> Iterator[Any]:
+    """Yield the parts of what is shown, one below the other."""
+    headline = facts["headline"]
+    yield Text(visible(headline["sentence"]["text"]), f"bold {COLOURS[headline['tone']]}")
+    for obstacle in facts["obstacles"]:
+        yield from _obstacle(obstacle)
+    if facts["redis"] is None:
+        return
+    waiting = [f"{count} for {channel}" for channel, count in facts["waiting"].items() if count]
+    due = f", the oldest since {_ago(facts['oldest_due'], now)}" if facts["oldest_due"] else ""
+    yield Text(visible(
+        f"{facts['running']} running, {facts['stalled']} of them stalled; {facts['failed']} failed in 24 hours\n"
+        f"waiting: {', '.join(waiting) or 'nothing'}{due}\n"
+        f"{facts['dead']} dead letters, {facts['quarantined']} quarantined"
+    ))  # fmt: skip
+    for title, rows, columns in (
+        ("Running", facts["runs"][:RUNS], {
+            "operation": lambda row: row["name"] or row["operation"],
+            "at": lambda row: "" if row["percentage"] is None else f"{row['percentage']:.0f} %",
+            "phase": lambda row: row["phase"],
+            "heard": lambda row: f"{_ago(row['heard'], now)} ago",
+            "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
+        }),
+        ("Failed", facts["failures"], {
+            "operation": lambda row: row["name"] or row["operation"],
+            "status": lambda row: row["status"],
+            "priority": lambda row: row["priority"],
+            "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
+        }),
+        ("Channels", facts["channels"], _HOW),
+        ("Destinations", facts["destinations"], _HOW),
+        ("Limits", facts["throttled"], {"name": lambda row: row["name"], "why": lambda row: row["why"]}),
+    ):  # fmt: skip
+        if rows:
+            yield Text(f"\n{title}", "bold")
+            yield rows_table(rows, columns)
+    refusing = [row for row in facts["sources"] if row["refused"]]
+    if refusing:
+        yield Text("\nRefused", "bold")
+        yield rows_table(refusing, {
+            "source": lambda row: row["name"],
+            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
+        })  # fmt: skip
+
+
+_HOW = {
+    "name": lambda row: row["name"],
+    "state": lambda row: Text(row["state"].replace("_", " "), COLOURS.get(row["state"], "")),
+    "waits": lambda row: str(row.get("waiting", row["parked"]) or ""),
+    "why": lambda row: " ".join(filter(None, (
+        row.get("by", ""), row["why"] or row.get("channel_fault", ""),
+        f"(since {when(row['since'])})" if row["why"] and row["since"] else "",
+    ))),
+}  # fmt: skip
+
+
+def _obstacle(obstacle: Facts) -> Iterator[Text]:
+    sentence = ": ".join(text["text"] for text in (obstacle["sentence"], obstacle["why"]) if text)
+    since = f", since {when(obstacle['since'])}" if obstacle["since"] else ""
+    yield Text(visible(f"  {obstacle['part']['text']}: {sentence}{since}"), "red")
+    if obstacle["advice"]:
+        yield Text(visible(f"    {obstacle['advice']['text']}"))
+
+
+def _ago(at: str, now: datetime) -> str:
+    seconds = max(0.0, (now - datetime.fromisoformat(at)).total_seconds())
+    unit, size = next((row for row in UNITS if seconds >= 2 * row[1]), UNITS[-1])
+    return f"{seconds / size:.0f} {unit}"

@@ -1,0 +1,166 @@
+"""Entries of digests: an operation's newest state in a few words. Pure.
+
+An entry is plain data. A field that the event does not state is left out, so that a newer entry may be laid over an
+older one of the same run: id, tenant, project, name, type, priority, status, path (the tracking address), error, at,
+started, expected, duration (seconds), percentage, phase, variants, anomalies, records, rule (of the watchdog; empty:
+none holds any more), retry; of a batch also batch, total, done_count, completed_count, failed_count and failing (the
+names of the first that failed).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from relay.domain import fields
+from relay.domain.events import TERMINAL, Document, Event
+from relay.domain.json_access import finite, mapping, rows
+from relay.domain.outcome_fields import span_of
+from relay.domain.text import ELLIPSIS
+
+Entry = Mapping[str, Any]
+
+FAILED = ("Failed", "Timeout")
+LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
+           "project": 128, "failing": 160}  # fmt: skip
+FAILING = 3  # members of a batch that are named
+
+_STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
+_NAMES = ("operationName", "name", "operationKey", "operationId")
+_RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
+
+
+def summarize(event: Event) -> dict[str, Any]:
+    """Return what this event alone states of its operation or batch."""
+    entry, status = _of_batch(event) if event.about_batch else _of_operation(event), event.status
+    entry |= _cleaned({"platform": event.platform, "tenant": event.tenant, "project": event.project})
+    entry |= {"id": event.subject, "status": status, "at": event.occurred_at.isoformat(), "retry": event.retry}
+    if status in TERMINAL:
+        entry["rule"] = ""
+    elif event.name in ("operation.stalled", "operation.recovered"):
+        watched = event.document.get("stalled")
+        entry["rule"] = str((watched.get("rule") if isinstance(watched, Mapping) else None) or "")
+    return entry
+
+
+def section_of(entry: Entry) -> str:
+    """Return the section: attention, done or running. A batch with failures needs attention."""
+    if went_wrong(entry) or entry.get("failed_count") or (entry.get("rule") and entry.get("status") not in TERMINAL):
+        return "attention"
+    return "done" if entry.get("status") in TERMINAL else "running"
+
+
+def duration_of(entry: Entry) -> float | None:
+    """Return the seconds that a run took which is over."""
+    if entry.get("status") not in TERMINAL:
+        return None
+    if (stated := _number(entry, "duration")) is not None:
+        return stated
+    started, ended = fields.moment(entry.get("started")), ended_at(entry)
+    return (ended - started).total_seconds() if started and ended and ended >= started else None
+
+
+def _of_operation(event: Event) -> dict[str, Any]:
+    operation, results, error, terminal = event.operation, event.results, event.error, event.terminal
+    texts: dict[str, object] = {"phase": event.phase_name or error.get("phase")}
+    entry: dict[str, Any] = {}
+    if event.watch.get("batch"):  # the watchdog tells of one by the words of an operation
+        entry["batch"] = True
+    if operation:
+        document = operation.document
+        texts |= {"name": operation.name, "type": operation.type, "path": _path(document, event)}
+        if operation.priority:
+            entry["priority"] = operation.priority
+        if operation.estimate and not terminal:
+            entry["expected"] = operation.estimate.isoformat()
+        if started := _started(document, mapping(document.get("progress"))):
+            entry["started"] = started
+    if error and terminal:
+        texts["error"] = error.get("message")
+    entry |= _cleaned(texts)
+    if (percentage := event.percentage) is not None:
+        entry["percentage"] = percentage
+    return entry | _figures(results, terminal=terminal) if results else entry
+
+
+def _figures(results: Document, *, terminal: bool) -> dict[str, Any]:
+    summary = mapping(results.get("summary"))
+    spans = (span_of(results.get(name)) for name in ("totalDuration", "duration"))
+    return _stated(
+        duration=next((span for span in spans if span is not None), None) if terminal else None,
+        variants=_number(summary, "processVariants"),
+        anomalies=_number(summary, "anomaliesDetected"),
+        records=_number(summary, *_RECORDS),
+    )
+
+
+def _of_batch(event: Event) -> dict[str, Any]:
+    batch = event.batch
+    document = batch.document if batch else {}
+    members = rows(document.get("operations"))
+    expected = fields.moment(document.get("estimatedBatchCompletion"))
+    statuses = [status for member in members if isinstance(status := member.get("status"), str)]
+    texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(members)}
+    return _cleaned(texts) | _stated(
+        batch=True,
+        started=_started(document) or None,
+        total=_number(document, "totalOperations") or len(members) or None,
+        done_count=sum(status in TERMINAL for status in statuses) if members else None,
+        completed_count=statuses.count("Completed") if members else None,
+        failed_count=sum(status in FAILED for status in statuses) if members else None,
+        expected=expected.isoformat() if expected else None,
+    )
+
+
+def _failing(members: Sequence[Document]) -> str:
+    """List the names of the first operations of a batch that failed."""
+    failed = [member for member in members if member.get("status") in FAILED]
+    names = (next((member[key] for key in _NAMES if member.get(key)), "") for member in failed[:FAILING])
+    rest = [ELLIPSIS] if len(failed) > FAILING else []
+    return ", ".join([*(name for name in names if isinstance(name, str) and name), *rest])
+
+
+def ended_at(entry: Entry) -> datetime | None:
+    """Return the time of the entry's newest event, which ended the run where it is over."""
+    return fields.moment(entry.get("at"))
+
+
+def went_wrong(entry: Entry) -> bool:
+    """Return whether it ended in failure, its own or that of an operation of the batch."""
+    status = entry.get("status")
+    return status in FAILED or bool(status in TERMINAL and entry.get("failed_count"))
+
+
+def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
+    return {key: line for key, text in texts.items() if text and (line := _text(text, LENGTHS[key]))}
+
+
+def _stated(**values: object) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _path(document: Document, event: Event) -> str:
+    path = document.get("trackingUrl")
+    if not isinstance(path, str) or len(path) > LENGTHS["path"]:  # a part of an address leads nowhere
+        return ""
+    for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
+        path = path.replace(name, quote(value.encode("utf-8", "replace"), safe="")) if value else path
+    return path
+
+
+def _started(*documents: Document) -> str:
+    for document in reversed(documents):
+        for name in _STARTED:
+            if started := fields.moment(document.get(name)):
+                return started.isoformat()
+    return ""
+
+
+def _number(document: Document, *keys: str) -> float | None:
+    return next((value for key in keys if (value := finite(document.get(key))) is not None), None)
+
+
+def _text(value: object, limit: int) -> str:
+    """Return one line of at most `limit` characters that Redis can keep."""
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    return line.encode("utf-8", "replace").decode()[:limit]

@@ -1,0 +1,169 @@
+"""Digests: the rows that are shown, and what all of a window's entries amount to. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from relay.domain.digest_entries import FAILED, Entry, duration_of, ended_at, section_of, went_wrong
+from relay.domain.events import PRIORITIES, TERMINAL, Document
+from relay.domain.jobs import Job, fold
+
+MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted
+DAILY = timedelta(days=6)  # a window up to this long is called daily
+SHOWN_DAYS = 7
+
+
+def totals(entries: Sequence[Entry]) -> dict[str, Any]:
+    """Count the figures of a digest. A batch is one run, which failed if one of its operations did."""
+    completed = [entry for entry in entries if entry.get("status") == "Completed" and not went_wrong(entry)]
+    spans = [span for entry in completed if (span := duration_of(entry)) is not None]
+    return {
+        "completed": len(completed),
+        "failed": sum(map(went_wrong, entries)),
+        "overdue": sum(bool(entry.get("rule")) and entry.get("status") not in TERMINAL for entry in entries),
+        "over": sum(entry.get("status") in TERMINAL for entry in entries),
+        "median": median(spans) if spans else None,
+    }
+
+
+def per_day(entries: Iterable[Entry], zone: str) -> dict[str, tuple[int, int]]:
+    """Count the runs that completed and failed on each day of this zone."""
+    counts: dict[str, tuple[int, int]] = {}
+    for entry in entries:
+        ended = ended_at(entry)
+        if ended and entry.get("status") in ("Completed", *FAILED):
+            day = ended.astimezone(ZoneInfo(zone)).date().isoformat()
+            completed, failed = counts.get(day, (0, 0))
+            well = not went_wrong(entry)
+            counts[day] = completed + well, failed + (not well)
+    return counts
+
+
+def build_digest(
+    kind: str,
+    start: float,
+    end: float,
+    entries: Sequence[Entry],
+    *,
+    zone: str = "UTC",
+    held: int = 0,
+    before: Document | None = None,
+    days: Mapping[str, tuple[int, int]] | None = None,
+) -> dict[str, Any]:
+    """Build the document of a digest or a round-up, as its event carries it: the rows that are shown, all figures.
+
+    `before` is what `digest_baseline` made of the digest before it; `days` are the earlier runs per day.
+    """
+    groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
+    for entry in entries:
+        groups[section_of(entry)].append(entry)
+    for name, order in _ORDERS.items():
+        groups[name].sort(key=order)
+    # What was held stands for its message: each run has a row. Of more than anybody reads, those of one job have one.
+    shown = groups | ({"done": digest_groups(groups["done"])} if kind in ("digest", "overflow") else {})
+    daily = timedelta(seconds=end - start) <= DAILY
+    new = per_day(entries, zone) if kind == "digest" else {}
+    return {
+        "event": "roundup" if kind != "digest" else "digest",
+        "kind": kind,
+        "from": _iso(start),
+        "to": _iso(end),
+        "timestamp": _iso(end),
+        "zone": zone,
+        "daily": daily,
+        "entries": [dict(entry) for name, limit in MAX_ROWS.items() for entry in shown[name][:limit]],
+        "totals": totals(entries) | {name: len(group) for name, group in groups.items()} | {"total": len(entries)},
+        "before": before if before and before.get("daily") == daily else None,
+        "days": _days(days or {}, new, (start if not daily else end, end), zone) if kind == "digest" else [],
+        "new_days": new,
+        "held": held,
+    }
+
+
+def digest_baseline(document: Document) -> dict[str, Any]:
+    """Return what the next digest compares itself with, once this one was sent."""
+    figures = {key: document["totals"][key] for key in ("completed", "failed", "overdue", "median")}
+    return {"last": figures | {"to": document["to"], "daily": document["daily"]}, "days": document["new_days"]}
+
+
+def digest_groups(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Merge the entries of one job that ended alike into one row, in place of the first of them.
+
+    Such a row says what its newest run says but for what is of that run alone, and besides `runs` (more than one),
+    `job` (its name with # for what differs), `shortest`, `longest` and `anomalies`, which are all that were found.
+    """
+    groups: dict[tuple[object, ...], list[Entry]] = {}
+    for number, entry in enumerate(entries):
+        name = fold(str(entry.get("name") or ""))
+        whose = tuple(entry.get(part) for part in ("platform", "tenant", "project"))
+        key = (*whose, entry.get("type"), entry.get("status"), name.casefold())
+        groups.setdefault((number,) if entry.get("batch") or not name else key, []).append(entry)
+    return [dict(group[0]) if len(group) == 1 else _merged(group) for group in groups.values()]
+
+
+def _merged(group: Sequence[Entry]) -> dict[str, Any]:
+    newest = max(group, key=lambda entry: str(entry.get("at") or ""))
+    names = {entry.get("name") for entry in group}
+    spans = sorted(span for entry in group if (span := duration_of(entry)) is not None)
+    anomalies = [entry["anomalies"] for entry in group if entry.get("anomalies") is not None]
+    job = fold(str(newest["name"]))
+    title = newest["name"] if len(names) == 1 else Job("", "", "", "", job).title
+    row = {key: newest[key] for key in ("id", "platform", "tenant", "project", "type", "status", "at") if key in newest}
+    row |= {"name": title or newest["name"], "job": job, "runs": len(group)}
+    row |= {"anomalies": sum(anomalies)} if anomalies else {}
+    return row | ({"shortest": spans[0], "longest": spans[-1]} if spans else {})
+
+
+def _worst_first(entry: Entry) -> tuple[int, int, float]:
+    status = entry.get("status")
+    return -_rank(entry), [*FAILED, status].index(status), -_stamp(entry)
+
+
+def _best_first(entry: Entry) -> tuple[Any, ...]:
+    results = tuple(-(entry.get(name) or 0) for name in ("anomalies", "variants", "records"))
+    return entry.get("status") != "Completed", not entry.get("batch"), *results, -_stamp(entry)
+
+
+def _rank(entry: Entry) -> int:
+    priority = entry.get("priority") or "Normal"
+    return PRIORITIES.index(priority) if priority in PRIORITIES else 1
+
+
+def _stamp(entry: Entry) -> float:
+    moment = ended_at(entry)
+    return moment.timestamp() if moment else 0.0
+
+
+_ORDERS = {
+    "attention": _worst_first,
+    "done": _best_first,
+    "running": lambda entry: (-_rank(entry), -_stamp(entry)),
+}
+
+
+def _days(
+    earlier: Mapping[str, tuple[int, int]],
+    new: Mapping[str, tuple[int, int]],
+    window: tuple[float, float],
+    zone: str,
+) -> list[dict[str, Any]]:
+    """Count the last seven days up to the end of the window, and the day on which a week begins, as its heading says.
+
+    None if there were runs on one of them alone: words say that better.
+    """
+    first, last = (datetime.fromtimestamp(moment, ZoneInfo(zone)).date() for moment in window)
+    shown = min(max((last - first).days + 1, SHOWN_DAYS), SHOWN_DAYS + 1)
+    dates = [(last - timedelta(days=back)).isoformat() for back in reversed(range(shown))]
+    if sum(day in earlier or day in new for day in dates) < 2:
+        return []
+    counts = []
+    for day in dates:
+        before, added = earlier.get(day, (0, 0)), new.get(day, (0, 0))
+        counts.append({"date": day, "completed": before[0] + added[0], "failed": before[1] + added[1]})
+    return counts
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,138 @@
+"""Permissions of a source: the events, tenants and projects that it may report, and what it may say of them. Pure.
+
+A token is part of an address, which proxies log. A token read there must allow no more than the callback that it was
+made for: so a source with a token alone reports known operations only, and neither recipients nor links
+(relay.domain.redaction).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from relay.domain.events import TEXTS, Document, Event
+from relay.domain.json_access import rows
+from relay.domain.parsing import parse
+from relay.domain.redaction import redacted, without_recipients
+from relay.domain.spaces import Space
+from relay.errors import NotPermitted, NotYetKnown
+
+Facts = Mapping[str, str]
+MAX_MEMBERS = 100  # of a batch that are looked up
+FIELDS = {"tenant": "tenantId", "project": "projectId"}
+LIMIT = (
+    "from the source %(source)s it is taken only if a signed source has told of the operation, and what that is "
+    "called, how important it is and where links lead is for that source to say"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """Permissions of one source. An empty list is no limit.
+
+    recipients  its events' notifications count
+    begins      it may report operations that are not known yet, and say what they are called and link to
+    """
+
+    source: str
+    events: frozenset[str] | None = None
+    tenants: frozenset[str] = frozenset()
+    projects: frozenset[str] = frozenset()
+    recipients: bool = True
+    begins: bool = True
+
+    @property
+    def needs_facts(self) -> bool:
+        """Return whether facts known of an operation decide, too: a document need not name its tenant or project."""
+        return not self.begins or bool(self.tenants or self.projects)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Name in sentences what decides beside the document."""
+        if self.begins:
+            return ()
+        return (LIMIT % {"source": self.source},)
+
+    def read(self, document: Document, *, raw: bytes = b"", **how: Any) -> Event:
+        """Parse the document without what this source may not set. Raises NotPermitted, and as `parsing.parse` does."""
+        event = parse(document, raw=raw, **how)
+        self._check_event(event)
+        if self.begins and self.recipients:
+            return event
+        plain = document if self.recipients else without_recipients(document)
+        event = parse(plain if self.begins else redacted(plain, about_batch=event.about_batch), **how)
+        self._check_event(event)
+        return event
+
+    def _check_event(self, event: Event) -> None:
+        if self.events is not None and event.name not in self.events:
+            mine = ", ".join(sorted(self.events))
+            raise NotPermitted("event", f"{event.name} is not for the source {self.source} to say; it may say {mine}")
+        self._check_owner(Space.of_event(event))
+
+    def _check_owner(self, whose: Space) -> None:
+        for name, field in FIELDS.items():
+            mine, stated = getattr(self, f"{name}s"), getattr(whose, name)
+            if mine and stated and stated not in mine:
+                raise NotPermitted(field, f"the source {self.source} may not speak for this {name}")
+
+    def check(self, event: Event, filled: Event, facts: Facts) -> None:
+        """Raise NotPermitted unless it may report this of an operation with these facts (`filled`: with them)."""
+        self._check_owner(Space.of_event(filled))
+        if self.begins:
+            return
+        if not self._same_platform(event, facts):
+            raise self._unknown("operation.operationId", "operation")
+        self._adds_no_owner(event, facts)
+        if filled.retry > max(int(facts.get("runs", 0)), int(facts.get("retry", 0))):
+            raise self._unknown("operation.retryNumber", "run of the operation")
+
+    def check_batch(self, event: Event, batch: Facts, member: Facts, listed: Iterable[Facts]) -> None:
+        """Check an event of a batch by the facts of the batch, of the member that it is about, and of listed members.
+
+        The registered webhooks of the API tell of operations alone, so a batch is known where an operation of it is.
+        """
+        others = [facts for facts in (member, *listed) if self._same_platform(event, facts)]
+        for facts in (batch, *others):
+            self._check_owner(Space.of(facts))
+        if self.begins:
+            return
+        if event.operation and not self._same_platform(event, member):
+            raise self._unknown("operation.operationId", "operation")
+        if not self._same_platform(event, batch) and not others:
+            raise self._unknown("batch.batchId", "batch, nor of an operation of it")
+        if member.get("batch", event.member_of) != event.member_of:
+            raise NotPermitted("batch.batchId", "the operation is known to be of another batch")
+        whose = {name: facts[name] for facts in (*others, batch) for name in FIELDS if name in facts}
+        self._adds_no_owner(event, whose)
+
+    def with_kind(self, event: Event, member: Facts) -> Event:
+        """Fill in the known kind of a batch event's operation, which decides rules and mentions."""
+        if self.begins or event.operation is None:
+            return event
+        kind: dict[str, Any] = {name: member.get(name, "") for name, text in TEXTS.items() if text.condition}
+        return replace(event, operation=replace(event.operation, **kind))
+
+    @staticmethod
+    def _same_platform(event: Event, facts: Facts) -> bool:
+        """Return whether the facts are of the event's own platform: one without a name could be another's."""
+        return bool(facts) and facts.get("platform", "") == event.platform
+
+    def _adds_no_owner(self, event: Event, facts: Facts) -> None:
+        """Raise NotPermitted where the document names a tenant or project that is not known: it could be another's."""
+        for name, field in FIELDS.items():
+            if getattr(event, name) and not facts.get(name):
+                raise NotPermitted(field, f"only a source that may begin operations says of which {name} this is")
+
+    def _unknown(self, field: str, subject: str) -> NotYetKnown:
+        return NotYetKnown(
+            field,
+            f"no signed source has told of this {subject} yet, and {self.source} may not begin one; "
+            "sent or replayed again once it is known, it is taken",
+        )
+
+
+def listed_members(event: Event) -> list[str]:
+    """List the ids of the operations in a batch that are looked up."""
+    members = rows(event.batch.document.get("operations")) if event.batch else []
+    ids = (member.get("operationId") or member.get("id") for member in members[:MAX_MEMBERS])
+    return [id_ for id_ in ids if isinstance(id_, str) and id_]

@@ -1,0 +1,132 @@
+"""The way of commands to the running relay: its socket in data_dir, or a URL with a token."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+from relay.dev.standins.slack import Fault
+from relay.store.audit import AuditTrail
+from tests.support.events import body
+from tests.support.inprocess import relay, relay_beside
+from tests.support.redis_server import RedisServer
+from tests.support.serving import change
+from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
+from tests.support.waiting import until
+
+TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Jp0sG6mD4hN5tV8bR2kZ9fL1cW7x3qY"
+TOKENS = f"""
+console:
+  tokens: {{ops: {{token: {TOKEN}, role: operator}}, grafana: {{token: {LOOKER}, role: viewer}}}}
+"""
+
+
+def left_behind(path: Path) -> None:
+    """A socket whose relay is dead."""
+    path.parent.mkdir(exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+
+
+def sockets(running_stage: Stage) -> list[str]:
+    return sorted(path.name for path in Path(running_stage.around.env["STAGE_DATA"]).glob("relay*.sock"))
+
+
+async def test_its_owner_alone_asks_without_a_token_and_without_secrets(running_stage: Stage) -> None:
+    data = running_stage.around.env["STAGE_DATA"]
+    by_config = await relay_beside("health", "-c", CONFIG, env={"STAGE_DATA": data})
+    by_directory = await relay_beside("health", "--json", env={"RELAY_DATA_DIR": data})
+
+    assert (by_config.exit_code, by_config.output) == (0, "relay takes events.\n")
+    assert '"ready": true' in by_directory.output
+    assert (Path(data) / "relay.sock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_where_no_relay_answers_it_says_what_was_tried(data_dir: str, tmp_path: Path) -> None:
+    left_behind(Path(data_dir) / "relay.sock")
+    nothing, dead, elsewhere, wrong = (
+        relay("status", env={"RELAY_DATA_DIR": str(tmp_path / "none")}),
+        relay("status", env={"RELAY_DATA_DIR": data_dir}),
+        relay("status", "--url", "http://127.0.0.1:9"),
+        relay("status", "--url", "127.0.0.1"),
+    )
+
+    assert nothing.exit_code == dead.exit_code == elsewhere.exit_code == 1
+    assert f"no relay answers at {tmp_path}/none/relay.sock: there is no such file. `relay serve`" in nothing.output
+    assert "relay.sock: nobody listens there any more" in dead.output
+    assert elsewhere.output == "no relay answers at http://127.0.0.1:9: nobody listens there\n"
+    assert (wrong.exit_code, "expected an address such as" in wrong.output) == (2, True)
+
+
+async def test_a_second_relay_has_a_socket_of_its_own_and_what_dead_ones_left_goes(running_stage: Stage) -> None:
+    around = running_stage.around
+    stale = Path(around.env["STAGE_DATA"]) / "relay-1.sock"
+    left_behind(stale)
+
+    async with running(around):
+        both = sockets(running_stage)
+        reloaded = await relay_beside("reload", "-c", CONFIG, env=around.env)
+    left = sockets(running_stage)
+
+    assert both == [f"relay-{os.getpid()}.sock", "relay.sock"]
+    assert reloaded.output.count("The configuration was read again and is in use: ") == 2
+    assert left == ["relay.sock"]
+
+
+async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: RedisServer, config: Path) -> None:
+    change(config, "\nrules:\n", f"{TOKENS}\nrules:\n")
+    async with (
+        surroundings(redis_server.url, STAGE_DATA=f"/proc/{'long' * 30}") as around,
+        running(around, config) as it,
+    ):
+        host, port = it.admin_addresses[0]
+        url = f"http://{host}:{port}"
+        refused = await relay_beside("health", "--url", url)
+        asked = await relay_beside("health", "--url", url, env={"RELAY_TOKEN": TOKEN})
+        reloaded = await relay_beside("reload", "--url", url, env={"RELAY_TOKEN": TOKEN})
+        looking = await relay_beside("console", "link", "--url", url, env={"RELAY_TOKEN": LOOKER})
+        [act] = await until(lambda: entries(around))
+
+    assert (looking.exit_code, looking.output) == (1, "This needs the role operator; grafana is viewer.\n")
+    assert (refused.exit_code, "RELAY_TOKEN in the environment is the one to show" in refused.output) == (1, True)
+    assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
+    assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
+
+
+async def test_a_reload_of_a_bad_file_says_where_it_is_wrong_and_by_whom_it_was_asked(
+    around: Surroundings, config: Path
+) -> None:
+    async with running(around, config):
+        change(config, "notify: [team]", "notify: [teem]")
+        env = {**around.env, "RELAY_ACTOR": "jana@example.com"}
+        done = await relay_beside("reload", "-c", config, env=env)
+        [act] = await until(lambda: entries(around))
+
+    assert done.exit_code == 1
+    assert "Nothing was done" in done.output
+    assert "teem" in done.output
+    assert (act.actor, act.outcome, act.detail["by"]) == ("jana@example.com", "refused", "command")
+
+
+async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
+    around = running_stage.around
+    around.slack.outages["*"] = Fault("invalid_auth")
+    around.inbox.answer("gone@example.com", "550 5.1.1 Nobody has that name here")
+    await running_stage.post(body("operation.started", 0, status="Initiated") | {"tenantId": "room"})
+    await running_stage.post(body("operation.failed", 40, operationId="op-2", status="Failed") | {"tenantId": "pair"})
+
+    async def shown() -> object:
+        done = await relay_beside("status", "-c", CONFIG, env=around.env)
+        return done if "failing" in done.output and "1 dead letters" in done.output else None
+
+    done = await until(shown)
+    facts = await relay_beside("status", "--json", "-c", CONFIG, env=around.env)
+
+    assert done.exit_code == 0
+    for part in ("stands in the way", "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
+        assert part in done.output
+    assert json.loads(facts.output)["headline"]["tone"] == "bad"
+
+
+async def entries(around: Surroundings) -> object:
+    return await AuditTrail(around.store.redis).entries()

@@ -1,0 +1,241 @@
+"""What a source may say, and how old it may be: refused with the field named, kept, and counted."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from relay.domain.deliveries import Accepted
+from relay.domain.events import Event
+from relay.errors import NoRoom, NotYetKnown
+from relay.receiving.early import Early
+from relay.receiving.permissions import source_permissions, warnings
+from relay.receiving.sources import Source
+from tests.support.events import body
+from tests.support.front import TOKEN, Front, assert_problem, count, receiving, signed
+
+CALLBACK = {"signature": {"scheme": "token", "secrets": {"current": TOKEN}}}
+OPEN = {"signature": {"scheme": "none", "allow_unsigned": True}}
+
+
+def sources(**settings: dict[str, Any]) -> dict[str, Source]:
+    return {name: Source.model_validate(setting) for name, setting in settings.items()}
+
+
+class TestDefaults:
+    def test_whoever_signs_or_may_send_without_may_say_everything(self) -> None:
+        assert source_permissions(sources(ops=signed(), github=signed("github"), open=OPEN)) == {
+            "ops": None, "github": None, "open": None
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("event", "events"),
+        [
+            ("operation.progress", {"operation.started", "operation.progress", "operation.phase.completed"}),
+            ("operation.completed", {"operation.completed"}),
+            ("operation.failed", {"operation.failed", "operation.cancelled"}),
+            ("batch.started", {"batch.started"}),
+            ("operation.audited", {"operation.audited"}),
+        ],
+    )
+    def test_a_callback_says_its_own_event_of_what_is_known_and_names_nobody(
+        self, event: str, events: set[str]
+    ) -> None:
+        permissions = source_permissions(sources(ops=signed(), callback={**CALLBACK, "event": event}))["callback"]
+
+        assert permissions is not None
+        assert permissions.events == events
+        assert (permissions.recipients, permissions.begins) == (False, False)
+
+    @pytest.mark.parametrize(
+        "others",
+        [
+            {},
+            {"open": OPEN},
+            {"ops": signed(platform="another")},
+            {"ops": signed(may_begin_operations=False), "own": {**CALLBACK, "may_begin_operations": True}},
+        ],
+    )
+    def test_tokens_alone_begin_operations_themselves(self, others: dict[str, Any]) -> None:
+        permissions = source_permissions(sources(callback={**CALLBACK, "event": "operation.progress"}, **others))[
+            "callback"
+        ]
+
+        assert permissions is not None
+        assert permissions.begins
+
+    def test_what_is_configured_goes_before(self) -> None:
+        trusted = {"events": ["operation.*", "audit"], "may_name_recipients": True, "may_begin_operations": True}
+        by_source = source_permissions(
+            sources(ops=signed(events="batch.*", tenants="acme"), callback={**CALLBACK, **trusted})
+        )
+
+        ops, callback = by_source["ops"], by_source["callback"]
+        assert ops is not None
+        assert callback is not None
+        assert "batch.completed" in (ops.events or ())
+        assert "operation.completed" not in (ops.events or ())
+        assert ops.tenants == {"acme"}
+        assert {"operation.failed", "audit"} <= (callback.events or set())
+        assert (callback.recipients, callback.begins) == (True, True)
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(
+        ("settings", "path", "text"),
+        [
+            ({"callback": CALLBACK}, ("sources", "callback"), "no signed source of its platform"),
+            (
+                {"ops": signed(may_begin_operations=False)},
+                ("sources", "ops", "may_begin_operations"),
+                "all are refused",
+            ),
+            ({"ops": signed("stripe", max_age="1d")}, ("sources", "ops", "max_age"), "signature.tolerance"),
+            ({"ops": signed(), "east": signed(platform="east")}, ("sources", "ops"), "names no platform"),
+        ],
+    )
+    def test_what_is_open_impossible_or_without_effect(self, settings: Any, path: Any, text: str) -> None:
+        ((where, why),) = warnings(sources(**settings))
+
+        assert where == path
+        assert text in why
+
+    def test_a_webhook_with_its_callbacks_is_well(self) -> None:
+        assert [*warnings(sources(ops=signed(), callback={**CALLBACK, "event": "operation.progress"}))] == []
+
+
+LIMITED = {
+    "ops": signed(events=["operation.*"], tenants=["tenant-1"], projects=["project-1"]),
+    "quiet": signed(may_name_recipients=False),
+    "progress": {**CALLBACK, "event": "operation.progress"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"event": "batch.started", "batch": {"batchId": "b"}}, "event"),
+        ({"event": "operation.audited"}, "event"),
+        ({"tenantId": "tenant-2"}, "tenantId"),
+        ({"projectId": "project-2"}, "projectId"),
+    ],
+)
+async def test_what_a_source_may_not_say_is_refused_kept_and_counted(changes: dict[str, Any], field: str) -> None:
+    before = count("quarantined", source="ops", reason="reach")
+    async with receiving(sources=LIMITED) as front:
+        assert (await front.sender().post(body())).status == 202
+        reply = await front.sender().post(body() | changes)
+
+    assert_problem(reply, 422)
+    assert reply.document["field"] == field
+    assert reply.document["quarantine"] == "quarantine-1"
+    assert len(front.events) == 1
+    assert count("quarantined", source="ops", reason="reach") == before + 1
+
+
+async def test_whom_a_source_may_not_name_is_nobody_and_the_rest_stays() -> None:
+    wishes = {"email": ["cfo@example.com"], "slack": {"mentionUsers": ["@boss"]}}
+    async with receiving(sources=LIMITED) as front:
+        await front.sender("quiet").post(body(notifications=wishes) | {"notifications": wishes})
+
+    (event,) = front.events
+    assert event.operation is not None
+    assert event.operation.audience is None
+    assert event.operation.name
+    assert "cfo@example.com" not in str(event.document)
+    assert event.raw == b""  # what is kept is made of the document
+
+
+class TestAge:
+    @pytest.mark.parametrize(
+        ("age", "status"),
+        [
+            (timedelta(days=6, hours=23), 202),
+            (timedelta(days=7, hours=1), 422),
+            (timedelta(hours=-23), 202),
+            (timedelta(hours=-25), 422),
+        ],
+    )
+    async def test_of_a_body_that_alone_is_signed_its_own_time_counts(
+        self, front: Front, age: timedelta, status: int
+    ) -> None:
+        then = (datetime.fromtimestamp(front.clock(), UTC) - age).isoformat()
+
+        reply = await front.sender().post(body() | {"timestamp": then})
+
+        assert reply.status == status
+        if status == 422:
+            assert reply.document["field"] == "timestamp"
+            assert then in reply.document["detail"]
+            assert "2024-01-20T11:20:00+00:00" in reply.document["detail"]
+            assert front.quarantined
+
+    @pytest.mark.parametrize("timestamp", [None, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+    async def test_without_a_time_it_passes(self, front: Front, timestamp: str | None) -> None:
+        assert (await front.sender().post(body() | {"timestamp": timestamp})).status == 202
+
+    @pytest.mark.parametrize("scheme", ["standard-webhooks", "stripe"])
+    async def test_of_a_signature_with_a_time_that_counts_alone(self, scheme: str) -> None:
+        async with receiving(sources={"ops": signed(scheme)}) as front:
+            old = body() | {"timestamp": "2019-01-01T00:00:00Z"}
+            fresh, captured = [await front.sender(scheme=scheme).post(old, age=age) for age in (0, 301)]
+
+        assert (fresh.status, captured.status) == (202, 401)
+
+    @pytest.mark.parametrize(("max_age", "status"), [("off", 202), ("30d", 422), ("365d", 202)])
+    async def test_it_can_be_longer_or_off(self, max_age: str, status: int) -> None:
+        async with receiving(sources={"ops": signed(max_age=max_age)}) as front:
+            reply = await front.sender().post(body() | {"timestamp": "2023-12-01T00:00:00Z"})
+
+        assert reply.status == status
+
+
+class TestEarly:
+    async def test_a_callback_that_overtakes_the_start_of_its_run_hears_of_nothing(self) -> None:
+        tries = iter([NotYetKnown("operation.operationId", "x"), None])
+
+        async def ingest(_event: Event, **_permissions: object) -> Accepted:
+            if refusal := next(tries):
+                raise refusal
+            return Accepted("accepted", deliveries=2)
+
+        async with receiving(sources=LIMITED, ingest=ingest) as front:
+            reply = await front.sender("progress").post(body())
+
+        assert reply.status == 202
+        assert front.quarantined == []
+
+    async def test_what_is_known_in_time_is_taken(self) -> None:
+        tries = iter([NotYetKnown("operation.operationId", "x"), NotYetKnown("operation.operationId", "x"), None])
+
+        async def ingest() -> Accepted:
+            if refusal := next(tries):
+                raise refusal
+            return Accepted("accepted")
+
+        assert (await Early((0, 0)).patiently(ingest)).status == "accepted"
+
+    async def test_only_so_many_wait_and_the_others_are_asked_to_come_again(self) -> None:
+        tried = 0
+
+        async def ingest() -> Accepted:
+            nonlocal tried
+            tried += 1
+            raise NotYetKnown("operation.operationId", "x")
+
+        early = Early((0, 0), most=2)
+        answers = await asyncio.gather(*(early.patiently(ingest) for _ in range(5)), return_exceptions=True)
+
+        assert [type(answer) for answer in answers] == [NotYetKnown] * 2 + [NoRoom] * 3
+        assert tried == 2 * 3 + 3
+
+    async def test_who_is_asked_to_come_again_is_not_set_aside(self) -> None:
+        async def ingest(_event: Event, **_permissions: object) -> Accepted:
+            raise NoRoom("x")
+
+        async with receiving(sources=LIMITED, ingest=ingest) as front:
+            reply = await front.sender("progress").post(body())
+
+        assert_problem(reply, 503)
+        assert front.quarantined == []
