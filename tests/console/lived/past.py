@@ -15,8 +15,8 @@ from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.copying import COPIES
 from relay.store.jobs import Jobs
+from tests.console.lived.events import PHASES, Body, at, event, run
 from tests.support.clock import Clock
-from tests.support.lived.events import PHASES, Body, at, event, run
 from tests.support.stage import Surroundings
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
