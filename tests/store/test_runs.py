@@ -50,7 +50,7 @@ async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Ru
     run = await the_run(watch)
 
     assert run.subject == events.progress(67).subject
-    assert (run.heard, run.moved, run.percentage) == (clock(), clock(), 67)
+    assert (run.last_event, run.moved, run.percentage) == (clock(), clock(), 67)
     assert run.phase == "Machine Learning Analysis"
     assert (run.estimate, run.deadline) == (_at("12:05"), _at("13:15"))
     assert run.planned == 47 * MINUTE  # from 11:18 to 12:05
@@ -83,7 +83,7 @@ async def test_a_delivery_that_is_sent_again_is_no_sign_of_life(store: Store, wa
     clock.advance(10 * MINUTE)
     await store.accept(event, [])
 
-    assert (await the_run(watch)).heard == began
+    assert (await the_run(watch)).last_event == began
 
 
 async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, watch: Runs, clock: Clock) -> None:
