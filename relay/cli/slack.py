@@ -9,8 +9,7 @@ import click
 from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
-from relay.channels.slack.manifest import manifest_of
-from relay.channels.slack.scopes import scopes_for
+from relay.channels.slack.scopes import manifest_of, scopes_for
 from relay.cli.groups import Group
 from relay.cli.options import config_option, refuse
 from relay.cli.slack_app import demands_of, slack_settings

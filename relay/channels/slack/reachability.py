@@ -1,4 +1,4 @@
-"""Whether relay's app may post in conversations: asked of Slack without posting anything."""
+"""Check whether relay's app may post in conversations, without posting anything."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """obstacles: what keeps the app from posting, by conversation; unknown: those of which Slack does not say."""
+    """Obstacles to posting by conversation, and the conversations of which Slack does not say."""
 
     obstacles: Mapping[str, str]
     unknown: tuple[str, ...]
 
 
 class Reachability:
-    """`granted` are the app's scopes; empty: Slack does not say. `app` is what the app's bot is called."""
+    """Checks with the app's scopes, `granted` (empty: Slack does not say). `app` is the name of its bot."""
 
     def __init__(self, call: Call, granted: Iterable[str], app: str) -> None:
         self._call = call
@@ -37,7 +37,7 @@ class Reachability:
         self._types = [kind for kind, scope in TYPES.items() if not self._granted or scope in self._granted]
 
     async def of(self, conversations: Iterable[str]) -> Reach:
-        """Conversations with people are left out: only a message would show whether they may be written to."""
+        """Check conversations but those with people: only a message would show whether these may be written to."""
         ordered = sorted(conversations)
         verdicts = await self._by_id([name for name in ordered if name.startswith(("C", "G"))])
         verdicts |= await self._by_name([name for name in ordered if name.startswith("#")])
@@ -62,7 +62,7 @@ class Reachability:
         return verdicts
 
     async def _by_name(self, names: list[str]) -> dict[str, str | None]:
-        """First among those that the app is in, which are few; among all only where that does not do."""
+        """Look first among the few that the app is in; among all only for the rest."""
         if not names or not self._types:
             return dict.fromkeys(names)
         channels, whole = await self._listed(JOINED)
@@ -74,7 +74,7 @@ class Reachability:
         return absent | {name: self._obstacle(name, channels[name[1:]]) for name in names if name[1:] in channels}
 
     async def _listed(self, method: str) -> tuple[dict[str, Mapping[str, Any]], bool]:
-        """By name, and whether these are all: more pages than are bearable are not asked for."""
+        """Return the channels by name, and whether these are all: no more than `PAGES` are asked for."""
         channels: dict[str, Mapping[str, Any]] = {}
         cursor = ""
         for _ in range(PAGES):
