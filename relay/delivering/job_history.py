@@ -13,7 +13,7 @@ import structlog
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcome_fields import ended
+from relay.domain.outcome_fields import outcome_of
 from relay.domain.outcomes import Outcome, before, of_runs, usual
 from relay.errors import StoreUnavailable
 from relay.store.ends import run_name
@@ -55,7 +55,7 @@ class JobHistory:
         over = (run, event.received_at.timestamp()) if event.terminal else None
         if job is None or not (ends := await self._ends(job, over)):
             return event
-        until = ended(event) if event.terminal else event.occurred_at.timestamp()
+        until = outcome_of(event).ended if event.terminal else event.occurred_at.timestamp()
         return replace(event, past=before(ends, run, until))
 
     async def _compared(self, event: Event) -> Event:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,8 @@ from relay.domain.json_access import mapping
 POST, UPDATE = "chat.postMessage", "chat.update"
 CONNECT_TIMEOUT = 5.0
 MAX_ANSWER = 4 * 1024**2  # a page of people is the longest
+
+Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 
 class Client:
@@ -85,3 +87,17 @@ def _parsed(body: bytes) -> Mapping[str, Any]:
         return mapping(json.loads(body))
     except (ValueError, RecursionError):
         return {}
+
+
+async def pages(
+    call: Call, method: str, arguments: Mapping[str, str], limit: int
+) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
+    """Yield the pages of a list, at most `limit`, each with whether it is the last."""
+    cursor: dict[str, str] = {}
+    for _ in range(limit):
+        answer = await call(method, {**arguments, **cursor})
+        following = mapping(answer.get("response_metadata")).get("next_cursor")
+        yield answer, not following
+        if not following:
+            return
+        cursor = {"cursor": str(following)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID, Cache
 from relay.domain.deliveries import PERSON
@@ -27,7 +28,6 @@ PAGES = 20  # Slack allows about 20 such calls a minute
 
 EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 Names = Mapping[str, str]  # what people write, in small letters → what Slack reads
 
 _URL = re.compile(r"https?://[^\s<>|]+/")
@@ -99,13 +99,9 @@ class Directory:
 
     async def _users(self) -> tuple[Names, float]:
         """Look up people by user name, which is unique, and by display name where only one person has it."""
-        members, cursor = [], ""
-        for _ in range(PAGES):
-            answer = await self._call("users.list", {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})})
+        members: list[Mapping[str, Any]] = []
+        async for answer, _ in pages(self._call, "users.list", {"limit": str(PAGE)}, PAGES):
             members += [user for user in rows(answer.get("members")) if not user.get("deleted")]
-            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
-            if not cursor:
-                break
         displayed = _named(
             [(mapping(user.get("profile")).get("display_name"), user) for user in members], USER_ID, "<@{}>"
         )

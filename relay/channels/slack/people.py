@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from relay.channels.slack.client import Call
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.domain.json_access import mapping
 
@@ -25,7 +26,6 @@ EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 
 _NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 User = Mapping[str, Any]  # https://docs.slack.dev/reference/objects/user-object; empty if there is none
 
 

@@ -1,10 +1,11 @@
 """Check whether relay's app may post in conversations, without posting anything."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import FailureKind, SlackError, advice
 from relay.channels.slack.scopes import PRIVATE, PUBLIC, UNINVITED
 from relay.domain.json_access import mapping, rows
@@ -15,8 +16,6 @@ NEAR = 3  # names that may have been meant
 
 INFO, LIST, JOINED = "conversations.info", "conversations.list", "users.conversations"
 TYPES = {"public_channel": PUBLIC, "private_channel": PRIVATE}
-
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,13 @@ class Reachability:
     async def _listed(self, method: str) -> tuple[dict[str, Mapping[str, Any]], bool]:
         """Return the channels by name, and whether these are all: no more than `PAGES` are asked for."""
         channels: dict[str, Mapping[str, Any]] = {}
-        cursor = ""
-        for _ in range(PAGES):
-            page = {"types": ",".join(self._types), "limit": str(PAGE)}
-            answer = await self._call(method, {**page, **({"cursor": cursor} if cursor else {})})
+        whole = False
+        arguments = {"types": ",".join(self._types), "limit": str(PAGE)}
+        async for answer, whole in pages(self._call, method, arguments, PAGES):  # noqa: B007 - of the last one
             for channel in rows(answer.get("channels")):
                 member = method == JOINED or channel.get("is_member")
                 channels[str(channel.get("name"))] = {**channel, "is_member": member}
-            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
-            if not cursor:
-                break
-        return channels, not cursor
+        return channels, whole
 
     def _not_there(self, name: str, channels: Mapping[str, Mapping[str, Any]]) -> str:
         near = get_close_matches(name[1:], channels, n=NEAR, cutoff=0.6)

@@ -7,14 +7,14 @@ one that is distributed commercially outside Slack's Marketplace may make one, f
 https://docs.slack.dev/apis/web-api/rate-limits.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from relay.channels.slack.client import Client
+from relay.channels.slack.client import Call, Client, pages
 from relay.channels.slack.errors import KINDS, FailureKind, SlackError
 from relay.channels.slack.people import text
 from relay.channels.slack.reachability import JOINED, PAGE, PAGES, TYPES
@@ -33,8 +33,6 @@ _FORBIDDEN = frozenset(
     {"missing_scope", "no_permission", "not_allowed_token_type", "unknown_method", "method_deprecated"}
 )
 _PASSING = (FailureKind.THROTTLED, FailureKind.AWAY, FailureKind.UNSENT, FailureKind.UNKNOWN)
-
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +123,9 @@ class Search:
 
 
 async def _rows(call: Call, method: str, arguments: Mapping[str, str], key: str) -> AsyncIterator[Mapping[str, Any]]:
-    cursor: dict[str, str] = {}
-    for _ in range(PAGES):
-        answer = await call(method, {**arguments, **cursor})
+    async for answer, is_last in pages(call, method, arguments, PAGES):
         for row in rows(answer.get(key)):
             yield row
-        if not (following := text(mapping(answer.get("response_metadata")).get("next_cursor"))):
+        if is_last:
             return
-        cursor = {"cursor": following}
     raise CannotFind(f"Slack's answer to {method} has more than {PAGES} pages")
