@@ -18,7 +18,7 @@ PUBLIC_URL = "https://relay.example.com"
 AUTH_PROXY, USER_HEADER = "127.0.20.1", "X-Forwarded-User"  # whose users the console believes
 CONSOLE_URL = "http://relay.internal:8081"
 OPERATOR, VIEWER, PROGRAM = "jana", "viktor", "wallboard"  # of the console
-TOLERANCE = 3600.0  # seconds; a signature is made once and sent for the whole of a part
+TOLERANCE = "1h"  # a signature is made once and sent for the whole of a part
 
 
 @dataclass(frozen=True)

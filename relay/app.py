@@ -34,7 +34,6 @@ from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
 from relay.opening import (
     open_audit,
-    open_collecting,
     open_presses,
     open_redis,
     open_silences,
@@ -44,7 +43,6 @@ from relay.opening import (
 )
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
-from relay.rendering import precompiled
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -136,7 +134,7 @@ class Relay:
 
             wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
-            watch, collecting = await open_silences(store, clock, outage), open_collecting(stack, store, clock)
+            watch = await open_silences(store, clock, outage)
             unguarded = Ingest(
                 store,
                 config,
@@ -183,7 +181,7 @@ class Relay:
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
             looking = self._self_monitoring(store, unguarded, health, outage)
-            receiver = self._front.receiver(ingest, health, outage, collecting, tracing)
+            receiver = self._front.receiver(ingest, health, outage, tracing)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
@@ -192,7 +190,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(stack, (*parts, *looking, watch, collecting, ProcessFigures()))
+            loops = start(stack, (*parts, *looking, watch, ProcessFigures()))
             # Operators are asked to the end.
             ends = [
                 listeners.world.cleanup,
@@ -221,7 +219,7 @@ class Relay:
         """What can wait until relay is ready: the first message must hold up no event."""
         console.auth.announce(self._front.operators_url)
         if self._delivers:
-            stack.push_async_callback(cancelled, asyncio.create_task(precompiled()))
+            stack.push_async_callback(cancelled, asyncio.create_task(self._coordinator.renderer().prepare()))
 
     def _notices(self) -> dict[str, str]:
         """What those who watch over relay should see besides how the store is."""

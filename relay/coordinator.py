@@ -28,8 +28,9 @@ MARGIN = 10 * 86_400.0  # seconds more, for what ends late
 CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good order
 
 
-def build_renderer(config: Config) -> IsolatedRenderer:
-    """The user's templates before the built-in ones. TemplateError names file and line."""
+def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
+    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. TemplateError names file and
+    line."""
     own = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
@@ -37,7 +38,7 @@ def build_renderer(config: Config) -> IsolatedRenderer:
     options = RenderOptions(
         platform.base_url, quick_pct=quick_pct, hosts=platform.hosts, links=platform.link_templates, brand=brand
     )
-    return IsolatedRenderer([*own, resource_dir("templates")], options)
+    return IsolatedRenderer([*own, resource_dir("templates")], options, data_dir=data_dir)
 
 
 def build_sealer(config: Config) -> Sealer | None:
@@ -84,7 +85,7 @@ class Coordinator:
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)
         self._started = self._config  # whose NEEDS_RESTART are in use
-        self._renderer = build_renderer(self._config)
+        self._renderer = build_renderer(self._config, self._config.data_dir)
         self.channels: Final[dict[str, Channel]] = {}
 
     def config(self) -> Config:
@@ -112,7 +113,7 @@ class Coordinator:
         try:
             fresh = load(self._path, env=self._env, channels=CHANNELS, running=self._started.server)
             self._refuse_new_channels(fresh)
-            renderer = build_renderer(fresh)
+            renderer = build_renderer(fresh, fresh.data_dir)
         except (ConfigError, TemplateError) as error:
             log.error("config.refused", reason=str(error))
             refused = Reload(before, digest_of(self._path), str(error), by=by)
@@ -141,7 +142,7 @@ class Coordinator:
         }
 
     async def aclose(self) -> None:
-        """Close the channels' connections and the renderers' processes."""
+        """Close the channels' connections and the renderers."""
         closing = {asyncio.create_task(channel.aclose()) for channel in (*self.channels.values(), *self._retired)}
         closing |= {asyncio.create_task(self._renderer.aclose()), *self._closing}
         _, late = await asyncio.wait(closing, timeout=CLOSING_TIME)

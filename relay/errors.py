@@ -110,14 +110,7 @@ class HandlingFailed(RelayError):
 
 
 class InvalidSignature(RelayError):
-    """The signature is missing, wrong or too old. The message is for our log, never for the sender (401).
-
-    `kind` says which of the three.
-    """
-
-    def __init__(self, message: str, kind: Literal["missing", "wrong", "old"] = "wrong") -> None:
-        self.kind = kind
-        super().__init__(message)
+    """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
 
 
 class StoreUnavailable(RelayError):

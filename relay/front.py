@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
 
-from relay.background.collecting import Collecting
 from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.desk import Desk
@@ -47,9 +46,7 @@ class Front:
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
 
-    def receiver(
-        self, ingest: IngestEvent, health: Health, outage: Outage, collecting: Collecting, tracing: Tracing | None
-    ) -> Receiver:
+    def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Tracing | None) -> Receiver:
         """What takes events. Sources and certificates are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(
@@ -61,7 +58,6 @@ class Front:
             max_body=server.max_body,
             public_url=server.public_url,
             outage=outage,
-            refusals=collecting.refusals,
             tracing=tracing,
         )
 

@@ -10,7 +10,6 @@ from typing import Protocol
 from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
-from relay.background.collecting import Collecting
 from relay.background.silences import SilenceWatch
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload, build_sealer
@@ -87,13 +86,6 @@ def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Trac
     if tracing is not None:
         stack.push_async_callback(tracing.aclose)
     return tracing
-
-
-def open_collecting(stack: contextlib.AsyncExitStack, store: Store, clock: Callable[[], float]) -> Collecting:
-    """Count what people look at; the last of it is written when all else has ended."""
-    collecting = Collecting(store, clock)
-    stack.push_async_callback(collecting.aclose)
-    return collecting
 
 
 async def open_silences(store: Store, clock: Callable[[], float], outage: Outage) -> SilenceWatch:

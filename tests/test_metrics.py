@@ -42,7 +42,7 @@ def test_the_page_names_every_metric_with_its_type_and_its_labels() -> None:
 
 
 def test_what_people_do_is_counted_by_the_first_word_of_each_action() -> None:
-    page = (ROOT / "docs/deployment.md").read_text("utf-8")
+    page = (ROOT / "docs/operating.md").read_text("utf-8")
     table = page[page.index("| action | who |") :].partition("\n\n")[0]
     actions = [action for row in table.splitlines() for action in re.findall(r"`([a-z -]+)`", row.split("|")[1])]
 

@@ -14,8 +14,10 @@ import signal
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import relay
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
@@ -23,14 +25,15 @@ from relay.domain.events import STATUSES
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer
 from relay.rendering.checks import Case, problems, sample_events, untranslated
+from relay.rendering.faults import SURE, nearest
 from relay.rendering.file_names import parsed, written
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.near_names import SURE, nearest
-from relay.rendering.process import child_environment
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import WORDINGS, Catalogues
 from relay.rendering.undefined_names import empty_values, file_of, unknown_names
+
+KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
 
 def faults_of(workspace: Workspace) -> list[str]:
@@ -52,8 +55,8 @@ def faults_of(workspace: Workspace) -> list[str]:
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
             message = message_of(case.event, case.kind, case.history)
             type_ = operation_type(case.event, case.history)
-            file = library.message(case.channel, message, case.kind, case.destination, type_).file
-            yield from (f"{file}: {fault}" for fault in refusals(content))
+            name = library.message_file(case.channel, message, case.kind, case.destination, type_)
+            yield from (f"{library.source(name)[1]}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""
@@ -74,10 +77,10 @@ def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
     """Report each file for a destination that does not exist, or for a type that no operation can have."""
     types = _types(workspace)
     reached = set().union(*workspace.rules) if all(workspace.rules) else set()  # empty: a rule is for all types
-    for templates in library.messages.values():
-        for stem, template in templates.items():
+    for channel, stems in library.messages.items():
+        for stem in stems:
             if fault := _fault(stem, workspace, types, reached):
-                yield f"{template.file}:1: {fault}"
+                yield f"{library.source(f'{channel}/{stem}.yaml')[1]}:1: {fault}"
 
 
 def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str]) -> str:
@@ -113,6 +116,12 @@ class Finding:
     message: str
 
 
+def environment() -> dict[str, str]:
+    """Return what the process gets: none of the variables that may hold a secret."""
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
+
+
 async def findings_of(workspace: Workspace) -> list[Finding]:
     """Return what is wrong with these templates. Cancelled, it ends its process.
 
@@ -121,7 +130,7 @@ async def findings_of(workspace: Workspace) -> list[Finding]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-P", "-m", "relay.authoring.lint",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True, env=child_environment(),
+        start_new_session=True, env=environment(),
     )  # fmt: skip
     try:
         output, _ = await process.communicate(pickle.dumps(workspace))  # each message is bounded, and so is this

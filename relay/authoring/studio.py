@@ -23,7 +23,7 @@ from relay.rendering.file_names import FileName, written
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.template_set import PARTS, SENTENCES
+from relay.rendering.template_files import PARTS, SENTENCES
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
 ENDINGS = ("html", "txt")  # of layouts

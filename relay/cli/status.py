@@ -85,12 +85,12 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         if rows:
             yield Text(f"\n{title}", "bold")
             yield rows_table(rows, columns)
-    refusing = [row for row in facts["sources"] if row["refused_today"]]
+    refusing = [row for row in facts["sources"] if row["refused"]]
     if refusing:
-        yield Text("\nRefused today", "bold")
+        yield Text("\nRefused", "bold")
         yield rows_table(refusing, {
             "source": lambda row: row["name"],
-            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused_today"].items()),
+            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
         })  # fmt: skip
 
 

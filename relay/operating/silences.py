@@ -43,7 +43,8 @@ class Asked:
 def silence_of(options: Asked, config: Config, author: str, now: float) -> Silence:
     """RelayError that says everything that is wrong. Times are by the clocks of the configuration's zone."""
     names = {*config.destinations, *([NAME] if config.dynamic_destinations else [])}
-    if unknown := [name for name in options.destination if name not in names]:
+    destinations = tuple(each for name in options.destination for each in config.destinations_of(name))
+    if unknown := [name for name in destinations if name not in names]:
         raise RelayError(f"there is no destination {unknown[0]}; {suggest(unknown[0], names)}")
     if unknown := [word for word in options.priority if word not in PRIORITIES]:
         raise RelayError(f"there is no priority {unknown[0]}; {suggest(unknown[0], PRIORITIES)}")
@@ -56,7 +57,7 @@ def silence_of(options: Asked, config: Config, author: str, now: float) -> Silen
         _end(options, config.timezone, starts),
         now,
         options.then,
-        destinations=options.destination,
+        destinations=destinations,
         jobs=options.job,
         types=options.type,
         priorities=options.priority,

@@ -31,7 +31,6 @@ from relay.receiving.permissions import source_permissions
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.rate_limit import RateLimiter
-from relay.receiving.refusals import Refusals, reason_of
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
@@ -62,7 +61,6 @@ class Receiver:
     clock       epoch seconds
     limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
     registry    what `GET /metrics` shows
-    refusals    collects what was refused, until somebody writes it down
     tracing     makes spans, where somebody takes them
     """
 
@@ -80,7 +78,6 @@ class Receiver:
         public_url: str = "",
         outage: Outage | None = None,
         early: Early | None = None,
-        refusals: Refusals | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._configured: Mapping[str, Configured] = {}
@@ -95,7 +92,6 @@ class Receiver:
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
         self._early = early or Early()
-        self.refusals = refusals or Refusals(clock)
         self._tracing = tracing
 
     @property
@@ -153,8 +149,6 @@ class Receiver:
         outcome = "fault" if fault else OUTCOMES[refusal.status]
         metrics.events.labels(source, outcome).inc()
         peer = partial(client_of, request)
-        word = reason_of(refusal.status, refusal.__cause__)
-        self.refusals.add(source, word, peer, refusal.members.get("quarantine", ""))
         if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
             self._outage.failed(reason)
         else:

@@ -34,8 +34,7 @@ class SignedRequest:
         """The header's only value. A second one is refused: two readers could each believe another."""
         values = self.headers.get(header, ())
         if len(values) != 1 or not values[0]:
-            message = f"expected one {header} header, got {len(values)}"
-            raise InvalidSignature(message, "wrong" if any(values) else "missing")
+            raise InvalidSignature(f"expected one {header} header, got {len(values)}")
         return values[0]
 
 

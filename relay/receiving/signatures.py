@@ -90,4 +90,4 @@ def _check_age(timestamp: bytes, tolerance: float, now: float) -> None:
     if not _TIMESTAMP.fullmatch(timestamp):
         raise InvalidSignature("expected a timestamp in seconds since 1970")
     if abs(age := now - int(timestamp)) > tolerance:
-        raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way", "old")
+        raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way")

@@ -6,7 +6,6 @@ The built-in wording is in `templates/`; a directory of the user's own is search
 
 from relay.rendering.brand import Brand
 from relay.rendering.isolated import IsolatedRenderer
-from relay.rendering.precompiled import precompiled
 from relay.rendering.renderer import Renderer, RenderOptions
 
-__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "precompiled"]
+__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer"]

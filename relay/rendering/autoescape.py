@@ -4,8 +4,10 @@ Jinja escapes a text that is joined to markup, but does not pass it through `fin
 there is to put two texts together. Texts among themselves stay texts: they are made inert where they are printed.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Literal, cast
 
 from jinja2 import Environment, nodes, pass_context
 from jinja2.exceptions import TemplateSyntaxError
@@ -13,6 +15,15 @@ from jinja2.filters import make_attrgetter
 from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
+
+from relay.rendering.texts import inert
+
+Escaping = Literal["mrkdwn", "html", "text"]
+
+# Without Markup's own `__new__`, which looks for `__html__` first.
+marked: Callable[[str], Markup] = partial(str.__new__, Markup)
+
+_ACTIVE = re.compile("[&<>'\"*_~`:]")  # what is escaped or made inert; most texts hold none of it
 
 
 def harmless(environment: Environment, value: Any) -> Any:
@@ -70,3 +81,57 @@ class Rewriter(NodeTransformer):
 
     def visit_ScopedEvalContextModifier(self, node: nodes.ScopedEvalContextModifier) -> nodes.Node:  # noqa: N802
         raise TemplateSyntaxError("autoescape cannot be changed: what events say stays text", node.lineno)
+
+
+@pass_context  # what needs one is not worked out while a template is compiled
+def finalize(_context: Context, value: Any) -> Any:
+    return "" if value is None else value
+
+
+@pass_context
+def finalize_mrkdwn(_context: Context, value: Any) -> Any:
+    """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return inert(value)
+    if isinstance(value, list | tuple | dict):  # a template that prints a whole object
+        return inert(str(value))
+    return "" if value is None else value
+
+
+def _text(value: Any) -> str:
+    return value if type(value) is str else "" if value is None else str(value)
+
+
+def _mrkdwn(value: Any) -> str:
+    if type(value) is Markup or (type(value) is str and not _ACTIVE.search(value)):
+        return value
+    return escape(finalize_mrkdwn(cast("Context", None), value))
+
+
+def _html(value: Any) -> str:
+    return value if type(value) is Markup else "" if value is None else escape(value)
+
+
+PRINTED: Mapping[Escaping, Callable[[Any], str]] = {"text": _text, "mrkdwn": _mrkdwn, "html": _html}
+"""What is printed of a value by relay's own files: as `finalize` and escaping together."""
+
+
+def gettext_functions() -> dict[str, Callable[..., str]]:
+    """gettext and its kin. Jinja's own escape their values, but do not pass them through `finalize`."""
+
+    def translator(method: str, texts: int) -> Callable[..., str]:
+        @pass_context
+        def translate(context: Context, *arguments: Any, **values: Any) -> str:
+            if method in ("ngettext", "npgettext"):
+                values.setdefault("num", arguments[texts])
+            translated: str = getattr(context["formats"].language.translations, method)(*arguments)
+            environment: Any = context.environment
+            values = {name: environment.printed(value) for name, value in values.items()}
+            text = environment.interpolate(translated, values)
+            return marked(text) if context.eval_ctx.autoescape else text
+
+        return translate
+
+    functions = {"gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
+    made = {name: translator(name, texts) for name, texts in functions.items()}
+    return {**made, "_": made["gettext"]}

@@ -15,7 +15,7 @@ DARK_CARD = "#1B1F24"
 
 @dataclass(frozen=True)
 class Brand:
-    """What the configuration says of it (relay.config.brand). Plain data, since it crosses to the child process."""
+    """What the configuration says of it (relay.config.brand)."""
 
     name: str = ""
     logo: str = ""

@@ -17,6 +17,7 @@ from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import parse
 from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
+from relay.rendering.built_in import tree_of
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.file_names import FileName, mark, parsed
 from relay.rendering.fixtures import FIXTURES
@@ -25,9 +26,9 @@ from relay.rendering.localized_values import STYLES, moment
 from relay.rendering.message_names import message_of
 from relay.rendering.notices import NOTICES
 from relay.rendering.sample_history import with_past
-from relay.rendering.sandbox import tree_of
 from relay.rendering.slack_dates import FORMS
-from relay.rendering.template_set import GENERIC, TemplateSet
+from relay.rendering.template_files import GENERIC
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
 
 # What code says: of batches, of recommendations, for true and false, and in its own sentences.

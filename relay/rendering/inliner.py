@@ -14,8 +14,7 @@ def inline(page: str) -> str:
 
 @cache
 def _inliner() -> "CSSInliner":
-    """Imported where it is first needed, in 2 ms: relay's own layouts are inlined by another process
-    (relay/rendering/precompiled.py), so most relays do without it, and without its 1.5 MB."""
+    """Imported where it is first needed: relays that send no mail do without its 1.5 MB."""
     from css_inline import CSSInliner  # noqa: PLC0415
 
     return CSSInliner(load_remote_stylesheets=False)

@@ -1,13 +1,11 @@
-"""Rendering that cannot take relay down: the user's templates are rendered in a process that may be ended.
+"""What relay delivers with: a user's templates cannot take it down, and a fault of theirs costs no message.
 
-Templates are their author's code. The sandbox keeps them from reaching Python; time and memory it does not bound. So
-every message that a file of the user's own has a part in is made by a child, a fresh interpreter with none of relay's
-environment; the kernel ends it after `Bounds.seconds` of processor time, or lets it have no more than `Bounds.memory`.
-The message is then made in relay's own wording, and says so. What is built in is made here (relay.rendering.direct).
+A message that a file of the user's own has a part in is made by a thread, within the bounds of the sandbox
+(relay.rendering.sandbox); a thread cannot be ended, so the bounds end what takes too much. The message is then made in
+relay's own wording, and says so.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +17,14 @@ from typing import Any
 from relay.domain.deliveries import Form
 from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.rendering.checks import problems
 from relay.rendering.formats import format_of
 from relay.rendering.long_events import is_long
 from relay.rendering.notices import FELL_BACK
-from relay.rendering.process import BOUNDS, Bounds, Child, ChildEnded
 from relay.rendering.renderer import DEFAULTS, Renderer, RenderOptions
+from relay.rendering.sandbox import BOUNDS, Bounds, TooMuch
 
-AVOIDED_FOR = 60.0  # seconds for which a file that ended the child is left alone
+AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
+PATIENCE = 10.0  # seconds by the clock, for a thread that does not come back
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Rendered:
 
 
 class IsolatedRenderer:
-    """What relay delivers with. Compiles every template when it is built; TemplateError names the fault."""
+    """A renderer for the event loop. TemplateError names the fault of a file that cannot be used at all."""
 
     def __init__(
         self,
@@ -47,15 +45,19 @@ class IsolatedRenderer:
         options: RenderOptions = DEFAULTS,
         *,
         bounds: Bounds = BOUNDS,
+        patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
+        data_dir: Path | None = None,
     ) -> None:
-        self.renderer = Renderer(directories, options)
+        self.renderer = Renderer(directories, options, bounds=bounds, data_dir=data_dir)
+        self.render, self.check = self.renderer.render, self.renderer.check  # for the commands of their authors
         self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
         self._built_in: Renderer | None = None
+        self._patience = patience
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
         self._known: set[str] = set()  # the built-in files that are compiled
-        self._child = Child(directories, options, bounds)
+        self._data_dir = data_dir
         # One thread: messages are made one after the other, and waiting for them holds up nobody else.
         self._queue = ThreadPoolExecutor(1, "templates")
 
@@ -73,91 +75,80 @@ class IsolatedRenderer:
     ) -> Rendered:
         """The content of one notification, from what `Renderer.render` takes. A template's fault never costs a
         message: another wording is used then, and says so."""
-        options |= {"language": language}
-        destination = str(options.get("destination", ""))
-        file, fault = "", ""
+        render = partial(self.renderer.render, channel, kind, event, history, language=language, **options)
+        file = ""
         try:
-            file = self.renderer.overriding_file(channel, kind, event, destination, history)
+            file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
             if not file:
-                return Rendered(await self._in_wording(channel, kind, event, history, options), own=True)
-            loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(
-                self._queue, lambda: self._in_child(file, (channel, kind, event, history), options)
-            )
-            self.faults.pop(file, None)
-            return Rendered(content)
+                built_in = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
+                return Rendered(await self._in_wording(built_in, is_long(event, history), render), own=True)
+            content = await self._in_sandbox(file, render)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
+        else:
+            self.faults.pop(file, None)
+            return Rendered(content)
         if not file:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[file] = fault
-        content = await asyncio.to_thread(self._in_own_wording, (channel, kind, event, history), options)
+        content = await asyncio.to_thread(
+            self._in_own_wording, channel, kind, event, history, language=language, **options
+        )
         note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
-    def render(
-        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
-    ) -> dict[str, Any]:
-        """The same, waited for, and with TemplateError where a template fails: for the commands of its author."""
-        file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
-        if not file:
-            return self.renderer.render(channel, kind, event, history, **options)
-        return self._queue.submit(self._in_child, file, (channel, kind, event, history), options).result()
-
-    def check(self) -> list[str]:
-        """Every fault that shows when all messages are made from sample data in every language; none if empty."""
-        renderer = self.renderer
-        return problems(self.render, renderer.library, renderer.catalogues, renderer.directories)
+    async def prepare(self) -> None:
+        """Compile what relay's own messages share, or read it from the disk, before the first of them."""
+        await asyncio.to_thread(self.renderer.library.complete_shared)
 
     async def aclose(self) -> None:
-        """Let the messages under way be made, then end the child. Nothing more is rendered.
-
-        Cancelled, it ends the child at once: a thread that waits for it would keep this process from ending.
-        """
-        try:
-            await asyncio.to_thread(self.close)
-        except asyncio.CancelledError:
-            self._child.kill()
-            raise
+        """Let the messages under way be made. Nothing more is rendered."""
+        await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """The same, waited for."""
-        with contextlib.suppress(RuntimeError):  # closed already
-            self._queue.submit(self._child.end)
         self._queue.shutdown()
 
-    async def _in_wording(
-        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], options: dict[str, Any]
-    ) -> dict[str, Any]:
-        """At once if that takes no more than a millisecond. A long message, compiling its file, or leaving it to Jinja
-        would hold up everything else, so a thread does that."""
-        file = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
-        content = None
-        if file in self._known and not is_long(event, history):
-            content = self.renderer.directly(channel, kind, event, history, **options)
-        if content is None:
-            render = partial(self.renderer.render, channel, kind, event, history, **options)
-            content = await asyncio.to_thread(render)
-            self._known.add(file)
+    async def _in_wording(self, file: str, long: bool, render: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """At once if that takes no more than a millisecond. A long message, or one whose file has to be compiled, would
+        hold up everything else, so a thread makes it."""
+        if file in self._known and not long:
+            return render()
+        content = await asyncio.to_thread(render)
+        self._known.add(file)
         return content
 
-    def _in_child(self, file: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    async def _in_sandbox(self, file: str, render: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """TemplateError too while the file is avoided: one that is too slow must not hold up the other messages."""
         if file in self._avoided and self._clock() < self._avoided[file][0]:
             raise TemplateError(self._avoided[file][1])
         try:
-            return self._child.ask(arguments, options)
-        except ChildEnded as error:
-            fault = f"{file}: {error}"
-            self._avoided[file] = (self._clock() + AVOIDED_FOR, fault)
-            raise TemplateError(fault) from None
+            async with asyncio.timeout(self._patience):
+                return await asyncio.get_running_loop().run_in_executor(self._queue, render)
+        except TimeoutError:
+            fault = f"{file}: it was not made within {self._patience:g} s"
+            self._queue.shutdown(wait=False)  # the next message does not wait for this one
+            self._queue = ThreadPoolExecutor(1, "templates")
+        except TemplateError as error:
+            if not _took_too_much(error):
+                raise
+            fault = str(error)
+        self._avoided[file] = self._clock() + AVOIDED_FOR, fault
+        raise TemplateError(fault)
 
-    def _in_own_wording(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
-        """In relay's own wording, whose templates are compiled when they are first needed."""
+    def _in_own_wording(
+        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
+    ) -> dict[str, Any]:
         try:
             if self._built_in is None:
-                self._built_in = Renderer(self.renderer.directories[-1:], self.renderer.options)
-            return self._built_in.render(*arguments, **options)
+                directories = self.renderer.directories[-1:]
+                self._built_in = Renderer(directories, self.renderer.options, data_dir=self._data_dir)
+            return self._built_in.render(channel, kind, event, history, language=language, **options)
         except Exception:  # noqa: BLE001 - a channel of the user's own may have no template but theirs
-            channel, _, event, _ = arguments
-            return self.renderer.fallback(channel, event, options["language"])
+            return self.renderer.fallback(channel, event, language)
+
+
+def _took_too_much(error: BaseException | None) -> bool:
+    while error and not isinstance(error, TooMuch):
+        error = error.__cause__
+    return error is not None

@@ -11,19 +11,21 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from jinja2.exceptions import TemplateSyntaxError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from relay.domain.links import ANYWHERE, LinkHosts
+from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.text_template import Source, Text
+from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.sandbox import step
+from relay.rendering.text_template import Source, Texts
 from relay.rendering.texts import host_of, safe_url
 
 MAX_REPEATS = 100
+STEPS = 10  # of a message's bounds, for each object that is repeated
 EMPTY: Final = object()
 
 Values = dict[str, Any]
@@ -54,16 +56,6 @@ def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:
     return rendered
 
 
-class Texts(Protocol):
-    """What compiles the texts of a message: `JinjaTexts` for the sandbox, or `relay.rendering.direct`."""
-
-    hosts: LinkHosts
-
-    def text(self, source: str, file: Path, line: int) -> Text: ...
-
-    def items(self, source: str) -> Callable[[Values], Any]: ...
-
-
 @lru_cache(256)
 def _composed(source: str) -> Node | None:
     """The nodes of a file. Nobody changes them, and most files stay the same from reload to reload."""
@@ -72,16 +64,17 @@ def _composed(source: str) -> Node | None:
 
 
 class MessageTemplate:
-    """One template file, compiled. `sources` are its Jinja sources, for those who look for names in them."""
+    """One template file. `sources` are its Jinja sources, for those who look for names in them."""
 
-    def __init__(self, file: Path, source: str, texts: Texts, addresses: Texts) -> None:
-        """`texts` compiles what people read, `addresses` what is under `url:`. TemplateError names file and line."""
+    def __init__(self, file: Path, source: str, texts: TemplateEnvironment, addresses: TemplateEnvironment) -> None:
+        """`texts` is for what people read, `addresses` for what is under `url:`. TemplateError names file and line."""
         self.file = file
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
         self._seen: dict[int, Node] = {}
-        self._texts = texts
-        self._addresses = addresses
+        self._compiled = False
+        self._texts = Texts(texts, file)
+        self._addresses = Texts(addresses, file)
         try:
             root = _composed(source)
         except MarkedYAMLError as error:
@@ -94,6 +87,12 @@ class MessageTemplate:
         self._root = self._object(root)
         self._seen.clear()
 
+    def compile(self) -> None:
+        """Compile its texts now, not when they are first needed."""
+        self._texts.compile()
+        self._addresses.compile()
+        self._compiled = True
+
     @property
     def fields(self) -> tuple[str, ...]:
         """What the message holds, as far as it is written here."""
@@ -101,6 +100,8 @@ class MessageTemplate:
 
     def render(self, values: Values) -> dict[str, Any]:
         """The message; TemplateError if a field that it needs turns out empty."""
+        if not self._compiled:
+            self.compile()
         rendered: dict[str, Any] = {}
         for key, optional, part in self._root:
             value = part(values)
@@ -175,10 +176,7 @@ class MessageTemplate:
         if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
-        try:
-            items = self._texts.items(source)
-        except TemplateSyntaxError as error:
-            raise self._fault(loop, str(error)) from None
+        items = self._texts.items(source, loop.start_mark.line)
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
@@ -190,6 +188,7 @@ class MessageTemplate:
                 repeated = list(items(values) or ())  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
+            step(STEPS * len(repeated[:MAX_REPEATS]))
             return [part(values | {name: item}) for item in repeated[:MAX_REPEATS]]
 
         return render
@@ -201,7 +200,7 @@ class MessageTemplate:
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
         texts = self._addresses if address else self._texts
-        made = texts.text(source, self.file, line)
+        made = texts.text(source, line)
         hosts = ANYWHERE if _LEADS.match(source) else texts.hosts
         if address:
             return lambda values: safe_url(made(values), hosts) or EMPTY

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from relay.domain.deliveries import Form
@@ -14,25 +15,31 @@ from relay.domain.events import Event
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.brand import NO_BRAND, Brand
+from relay.rendering.built_in import BuiltIn
 from relay.rendering.checks import problems
 from relay.rendering.context import Context
 from relay.rendering.digests import ROUND_UPS, counts
-from relay.rendering.direct.names import NotDirect
-from relay.rendering.direct.wording import Wording
+from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
+from relay.rendering.formats.plain import Ending
+from relay.rendering.inliner import inline
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.scope import MessageScope
+from relay.rendering.sandbox import BOUNDS, BUDGET, Bounds, Budget, Sandbox, weigh
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
-from relay.resources import resource_dir
+
+Request = tuple[str, str, Form, str, str]
+"""A message: its channel, its name, its form, its destination, and its operation's type."""
+
+MOST_STYLED = 2_000_000  # rules times tags: the inliner compares each with each, in 30 ms
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What all messages of a renderer have in common. Plain data, since it crosses to the child process as well."""
+    """What all messages of a renderer have in common."""
 
     base_url: str = ""  # where the platform is; its documents name addresses without it
     default_timezone: str = "UTC"
@@ -46,24 +53,26 @@ DEFAULTS = RenderOptions()
 
 
 class Renderer:
-    """Compiles every template when it is built, so that a fault shows then, with file and line. Holds no state."""
+    """Compiles a user's templates when it is built, so that a fault shows then, with file and line. Holds no state."""
 
     def __init__(
-        self, directories: Sequence[Path], options: RenderOptions = DEFAULTS, *, sandboxed: bool = False
+        self,
+        directories: Sequence[Path],
+        options: RenderOptions = DEFAULTS,
+        *,
+        bounds: Bounds = BOUNDS,
+        data_dir: Path | None = None,
     ) -> None:
-        """`directories` are searched in this order: the user's own first, the built-in one last.
+        """`directories` are searched in this order: the user's own first, the built-in one last. `bounds` are those of
+        a message that a file of the user's own has a part in; compiled templates are kept in `data_dir`.
 
-        `sandboxed`: relay's own wording is made in the sandbox too, as the user's is; it comes out the same.
         TemplateError if a template or a catalogue cannot be used.
         """
         self.directories = tuple(directories)
         self.options = options
-        self.library = TemplateSet(self.directories, hosts=options.hosts)
+        self.library = TemplateSet(self.directories, hosts=options.hosts, data_dir=data_dir)
         self.catalogues = Catalogues(self.directories)
-        built_in = self.directories[-1] == resource_dir("templates")
-        self._wording = Wording(self.library) if built_in and not sandboxed else None
-        self._jinjas: set[str] = set()  # built-in files, for instance of a channel of the user's own, left to Jinja
-        self.fell_back = 0  # messages that were begun directly and made by Jinja
+        self._bounds = bounds
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -91,55 +100,14 @@ class Renderer:
         `action` and the `value` that comes back with a press; `healed` is what had gone wrong with the run that this
         one makes good. TemplateError names file and line.
         """
-        options = {"language": language, "timezone": timezone, "now": now, "destination": destination,
-                   "unsubscribe": unsubscribe, "buttons": buttons, "healed": healed}  # fmt: skip
-        content = self.directly(channel, kind, event, history, **options)
-        return self._in_sandbox(channel, kind, event, history, **options) if content is None else content
-
-    def directly(
-        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
-    ) -> dict[str, Any] | None:
-        """The same, made by relay.rendering.direct; None where Jinja has to make it, or to tell what is wrong."""
-        destination = options.get("destination", "")
-        name, type_ = message_of(event, kind, history), operation_type(event, history)
-        file = self.library.message_file(channel, name, kind, destination, type_)
-        if self._wording is None or file in self._jinjas:
-            return None
-        if self.library.overriding_file(channel, name, kind, destination, type_):
-            return None
-        try:
-            values, brand = self._values(channel, name, kind, event, history, **options), self.options.brand
-            return self._wording.render(channel, name, kind, destination, values, change=brand.on_subject)
-        except NotDirect:  # tried once
-            self._jinjas.add(file)
-        except Exception:  # noqa: BLE001, S110 - what it is Jinja tells, with file and line
-            pass
-        self.fell_back += 1
-        return None
-
-    def _values(
-        self,
-        channel: str,
-        message: str,
-        kind: Form,
-        event: Event,
-        history: tuple[Event, ...],
-        *,
-        language: str,
-        timezone: str,
-        now: datetime,
-        destination: str = "",
-        unsubscribe: str = "",
-        buttons: Sequence[Mapping[str, str]] = (),
-        healed: str = "",
-    ) -> Context:
+        name = message_of(event, kind, history)
+        request = channel, name, kind, destination, operation_type(event, history)
         zone = ZoneInfo(timezone or self.options.default_timezone)
         localizer = Localizer(self.catalogues.language(language), zone, now)
         options = self.options
-        base = Base(options.base_url, options.hosts)
-        values = Context(event, history, localizer, base, links=options.links, live=kind == "live",
-                         quick_pct=options.quick_pct)  # fmt: skip
-        values["message"] = message
+        values = Context(event, history, localizer, Base(options.base_url, options.hosts), links=options.links,
+                         live=kind == "live", quick_pct=options.quick_pct)  # fmt: skip
+        values["message"] = name
         values["kind"] = kind
         values["healed"] = line(clean(healed))
         values["brand"] = options.brand.values
@@ -152,24 +120,38 @@ class Renderer:
             "timezone": timezone,
             "unsubscribe": safe_url(unsubscribe),
         }
-        return values
+        if self.library.environment_for(*request) is BuiltIn:
+            return self._made(BuiltIn, request, values)
+        bounded = BUDGET.set(Budget(self._bounds))
+        try:
+            content = self._made(Sandbox, request, values.complete())
+            weigh(content)
+        except SecurityError as error:
+            raise TemplateError(f"{self.library.message_file(*request)}: {error}") from error
+        finally:
+            BUDGET.reset(bounded)
+        return content
 
-    def _in_sandbox(
-        self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], **options: Any
-    ) -> dict[str, Any]:
-        name, type_ = message_of(event, kind, history), operation_type(event, history)
-        destination = options["destination"]
-        values = self._values(channel, name, kind, event, history, **options).complete()
-        scope = MessageScope(self.library, channel, name, destination=destination, operation_type=type_, values=values)
-        format_ = format_of(channel)
-        template_values = dict(scope.values(format_.escaping))
-        template = self.library.message(channel, name, kind, destination, type_)
-        content = format_.unlinked(template.render(template_values), self.options.hosts)
+    def _made(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
+        """What the message's file says with these values, set in the layouts that it has."""
+        channel, library, format_ = request[0], self.library, format_of(request[0])
+        template = library.message(kind, library.message_file(*request))
+
+        def fill_layout(ending: Ending, fields: Values) -> str:
+            values.update(library.names(kind, "html" if ending == "html" else "text", channel, values), **fields)
+            name = library.layout_file(channel, request[1], ending, *request[3:])
+            page = library.layout(kind, ending, name)(values)
+            if kind is Sandbox and page.count("{") * page.count("<") > MOST_STYLED:
+                raise TemplateError(f"{name}: there are too many elements for so many styles")
+            return inline(page) if ending == "html" else page
+
+        values.update(library.names(kind, format_.escaping, channel, values))
+        content = format_.unlinked(template.render(values), self.options.hosts)
         for field, why in format_.required.items():
             if field not in content:
                 raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")
         try:
-            return format_.finish(self.options.brand.on_subject(content), scope.fill_layout)
+            return format_.finish(self.options.brand.on_subject(content), fill_layout)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             fault = f"a field has another shape than it has in {channel}: {error!r}"
             raise TemplateError(f"{template.file}: {fault}") from None

@@ -1,39 +1,35 @@
-"""The Jinja environments: what templates can do, and how each kind of text escapes what events say.
+"""The sandbox of the user's templates: a closed world, and bounds on what one message may take.
 
-Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from
-reaching Python and from forgetting to escape, and refuses what would grow at once. It bounds neither time nor memory:
-`relay.rendering.isolated` does. Compiling computes nothing, so a file of any content may be compiled anywhere.
+Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from reaching
+Python, from forgetting to escape and from growing. They run in a thread, which nobody can end: so every loop, call and
+filter is counted here, no single step works on more than `LONGEST` or `MOST_ITEMS`, and what takes more raises.
 """
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from types import CodeType
-from typing import Any, Literal
+import time
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, cast
 
-from jinja2 import BaseLoader, nodes, pass_context
-from jinja2.compiler import CodeGenerator, Frame
+from jinja2 import nodes, pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
 
-from relay.domain.links import ANYWHERE, LinkHosts
 from relay.rendering import autoescape
-from relay.rendering.absent import Absent
-from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
-from relay.rendering.texts import inert
+from relay.rendering.environments import Filters, TemplateEnvironment, Values
+from relay.rendering.faults import Absent
+from relay.rendering.translations import VALUE
 
-Escaping = Literal["mrkdwn", "html", "text"]
+LONGEST = 2**19  # characters and items of any one value, those within it counted
+MOST_ITEMS = 10_000  # of a list that a filter works on, or of a range
+MOST_MARKUP = 2**16  # characters that tags are looked for in
+MOST_BITS = 64  # of a number
+MOST_DIGITS = 30  # after the point, or before it
+CHECKED = 64  # steps between two looks at the clock
 
-# Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
-# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way (truncate).
-ALLOWED_FILTERS = (
-    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items",
-    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select",
-    "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "unique", "upper", "urlencode",
-    "wordcount",
-)  # fmt: skip
+LISTS = (list, tuple, dict, range, KeysView, ItemsView, ValuesView)
 ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
     str: ("capitalize", "endswith", "find", "isdigit", "lower", "lstrip", "removeprefix", "removesuffix", "rstrip",
           "split", "splitlines", "startswith", "strip", "title", "upper"),
@@ -41,63 +37,237 @@ ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
 }  # fmt: skip
 
 
-# What was compiled already, for every environment of this process: they differ in nothing else that code depends on.
-Key = tuple[bool, str, str | None, str | None]
-COMPILED: dict[Key, CodeType] = {}
-MAX_COMPILED = 4096
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one message may take."""
+
+    seconds: float = 1.0  # of processor time, so that a busy machine costs nobody their wording
+    steps: int = 200_000
+    characters: int = 2**24  # written, or made on the way
 
 
-class LineByLine(CodeGenerator):
-    """Also knows the line of each part of an expression that is written over several: Jinja knows that of its first."""
-
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame, **kwargs: Any) -> None:  # noqa: N802 - the name is Jinja's
-        if node.lineno == self._last_line:
-            super().visit_Getattr(node, frame, **kwargs)
-            return
-        self.write("(")  # inside of which a line may end
-        self.newline(node)
-        super().visit_Getattr(node, frame, **kwargs)
-        self.write(")")
+BOUNDS = Bounds()
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TooMuch(SecurityError):
+    """The message takes more than it may."""
+
+
+class Budget:
+    """What is left of a message's bounds, in the thread that makes it."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._steps, self._characters = bounds.steps, bounds.characters
+        self._until = time.thread_time() + bounds.seconds
+
+    def step(self, count: int = 1, characters: int = 0) -> None:
+        """Count steps, and what they write."""
+        before = self._steps
+        self._steps -= count
+        self._characters -= characters
+        if self._steps < 0:
+            raise TooMuch(f"it took more than {self._bounds.steps:,} steps")
+        if self._characters < 0:
+            raise TooMuch(f"it wrote more than {self._bounds.characters:,} characters")
+        if before // CHECKED != self._steps // CHECKED and time.thread_time() > self._until:
+            raise TooMuch(f"it took more than {self._bounds.seconds:g} s of processor time")
+
+
+BUDGET: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def step(count: int = 1, characters: int = 0) -> None:
+    """Count steps of the message that is made here, if it is bounded."""
+    if budget := BUDGET.get():
+        budget.step(count, characters)
+
+
+def weigh(value: Any) -> int:
+    """The characters and items of a value, with all within it: one that stands there twice counts twice."""
+    total, left = 0, [value]
+    while left:
+        item = left.pop()
+        total += 1
+        if isinstance(item, str):
+            total += len(item)
+        elif isinstance(item, dict):
+            left += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            left += item
+        if total + len(left) > LONGEST:
+            raise TooMuch(f"a value holds more than {LONGEST:,} characters and items")
+    return total
+
+
+def charge(value: Any) -> Any:
+    """A value that a template has made, counted."""
+    if isinstance(value, str | list | tuple | dict):
+        step(0, weigh(value))
+    elif isinstance(value, Iterator):
+        return _counted(value)
+    return value
+
+
+def _counted(items: Iterator[Any]) -> Iterator[Any]:
+    for number, item in enumerate(items):
+        check_items(number)
+        step()
+        yield charge(item)
+
+
+def check_items(count: int) -> None:
+    """Refuse more items than a list may have that a single step works on."""
+    if count > MOST_ITEMS:
+        raise TooMuch(f"a list is longer than {MOST_ITEMS:,}")
+
+
+def check_length(length: int, most: int = LONGEST) -> None:
+    """Refuse a text that is longer than one may be."""
+    if length > most:
+        raise TooMuch(f"a text is longer than {most:,} characters")
+
+
+def _replace(text: Any, old: str, new: Any, count: int = -1) -> None:  # noqa: ARG001 - the filter's own names
+    check_length(len(str(text)) + str(text).count(old) * len(str(new)))
+
+
+def _join(values: Any, separator: Any = "", attribute: Any = None) -> None:  # noqa: ARG001
+    check_length(weigh(values) + len(values) * len(str(separator)))
+
+
+def _round(value: Any, precision: int = 0, method: str = "common") -> None:  # noqa: ARG001
+    if abs(precision) > MOST_DIGITS:
+        raise TooMuch(f"a number has no more than {MOST_DIGITS} digits")
+
+
+def _sum(iterable: Any, attribute: Any = None, start: Any = 0) -> None:  # noqa: ARG001
+    if not isinstance(start, int | float):
+        raise SecurityError("only numbers are summed up")
+
+
+def _parted(value: Any, linecount: int = 0, fill_with: Any = None, slices: int = 0) -> None:  # noqa: ARG001
+    check_items(max(linecount, slices))
+
+
+# What is asked before one of these filters is called, since it could grow, or take long, within a single step.
+BEFORE: dict[str, Callable[..., None]] = {
+    "replace": _replace,
+    "join": _join,
+    "round": _round,
+    "sum": _sum,
+    "batch": _parted,
+    "slice": _parted,
+    "striptags": lambda value: check_length(len(str(value)), MOST_MARKUP),
+}
+
+
+def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter, which works on lists that are not too long, and whose result is counted."""
+    before, passed = BEFORE.get(name), int(hasattr(function, "jinja_pass_arg"))
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        step()
+        arguments = tuple([list(value) if isinstance(value, Iterator) else value for value in arguments])
+        for value in (*arguments[passed:], *named.values()):
+            if isinstance(value, LISTS):
+                check_items(len(value))
+        if before:
+            before(*arguments[passed:], **named)
+        return charge(function(*arguments, **named))
+
+    return call
+
+
+def _range(*numbers: int) -> range:
+    made = range(*numbers)
+    check_items(len(made))
+    return made
+
+
+def _stepped(characters: int) -> bool:
+    step(1, characters)
+    return True
+
+
+class Counting(autoescape.Rewriter):
+    """Each loop, macro, block and file counts when it is run, with the text that it writes; so does each literal."""
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the names are Jinja's
+        if node.test:  # it is asked for what the loop passes over as well
+            node.test = nodes.And(_step(node), node.test, lineno=node.lineno)
+        return self._counted(node)
+
+    def _counted(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        node.body.insert(0, nodes.ExprStmt(_step(node), lineno=node.lineno))
+        return cast("nodes.Node", node)
+
+    visit_Template = visit_Block = visit_Macro = visit_CallBlock = visit_FilterBlock = _counted  # noqa: N815
+
+    def _charged(self, node: Any) -> nodes.Node:
+        self.generic_visit(node)
+        return node if getattr(node, "ctx", "load") != "load" else _filtered(node, "_charged", node)
+
+    visit_List = visit_Tuple = visit_Dict = _charged  # noqa: N815
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.arg, nodes.Slice):
+            return node
+        parts = (node.arg.start, node.arg.stop, node.arg.step)
+        return _filtered(node.node, "_slice", node, *(part or nodes.Const(None) for part in parts))
+
+
+def _step(node: nodes.Node) -> nodes.Filter:
+    return _filtered(nodes.Const(sum(len(data.data) for data in node.find_all(nodes.TemplateData))), "_step", node)
+
+
+def _filtered(value: nodes.Node, name: str, at: nodes.Node, *arguments: nodes.Node) -> nodes.Filter:
+    return nodes.Filter(value, name, [*arguments], [], None, None, lineno=at.lineno)
+
+
+class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
     """A closed world: documents are data without methods of their own, operators work on numbers."""
 
-    code_generator_class = LineByLine
-    intercepted_binops = frozenset({"*", "**", "%", "+"})
-    escaping: Escaping = "text"
-    hosts: LinkHosts = ANYWHERE
+    rewriter = Counting
+    unknown = Absent
+    range = staticmethod(_range)
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def compile(
-        self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
-    ) -> Any:
-        """The code of a template, from `COMPILED` if it is known: most files stay the same from reload to reload."""
-        if not isinstance(source, str) or args or kwargs:
-            return super().compile(source, name, filename, *args, **kwargs)
-        key = (bool(self.autoescape), source, name, filename)
-        code = COMPILED.get(key)
-        if code is None:
-            if len(COMPILED) >= MAX_COMPILED:
-                COMPILED.clear()
-            code = COMPILED[key] = super().compile(source, name, filename)
-        return code
+    def bounded(self, filters: Filters) -> Filters:
+        own = {"_step": _stepped, "_charged": charge, "_slice": lambda value, *ends: charge(value[slice(*ends)])}
+        return {name: _bounded(name, function) for name, function in filters.items()} | own
 
-    def tree(self, source: str) -> nodes.Template:
-        """A template's nodes, with all that this environment makes of them. TemplateSyntaxError if it is none."""
-        tree: nodes.Template = autoescape.Rewriter().visit(self.parse(source))
-        return tree
+    @staticmethod
+    def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
+        @pass_context
+        def counted(context: Context, value: Any) -> Any:
+            return finalize(context, charge(value))
 
-    def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
-        tree: nodes.Template = autoescape.Rewriter().visit(source)
-        return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
+        return counted
+
+    def interpolate(self, text: str, values: Values) -> str:
+        if "%" in VALUE.sub("", text):  # a width would let it grow to any size
+            raise SecurityError("a % in a translated text is neither %(name)s nor %%")
+        check_length(len(text) + text.count("%(") * max(map(len, values.values()), default=0))
+        return super().interpolate(text, values)
+
+    def call(self, context: Context, function: Any, *args: Any, **named: Any) -> Any:
+        step()
+        return charge(super().call(context, function, *args, **named))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        step()
         if operator == "+":
-            return super().call_binop(context, operator, *autoescape.mixed(self, [left, right]))
-        numbers = all(isinstance(value, int | float) for value in (left, right))
-        if operator == "**" or not numbers:
+            left, right = autoescape.mixed(self, [left, right])
+        elif operator == "**" or not all(isinstance(value, int | float) for value in (left, right)):
             raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
-        return super().call_binop(context, operator, left, right)
+        result = charge(super().call_binop(context, operator, left, right))
+        if isinstance(result, int) and result.bit_length() >= MOST_BITS:
+            raise TooMuch(f"a number has more than {MOST_BITS} bits")
+        return result
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         for kind, allowed in ALLOWED_METHODS.items():
@@ -115,77 +285,3 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, dict) and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
-
-    def unquoted(self, text: str) -> str:
-        """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
-        if self.escaping != "mrkdwn" or "&#3" not in text:
-            return text
-        return text.replace("&#34;", '"').replace("&#39;", "'")
-
-
-@lru_cache(2048)
-def tree_of(source: str) -> nodes.Template:
-    """The nodes as their author wrote them, which all environments read alike. For those who only read them, which lint
-    does several times. TemplateSyntaxError if it is no template."""
-    return environment("text", BaseLoader()).parse(source)
-
-
-def environment(escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE) -> Sandbox:
-    """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
-    sandbox = Sandbox(
-        loader=loader,
-        autoescape=escaping != "text",
-        undefined=Absent,
-        finalize=_finalize_mrkdwn if escaping == "mrkdwn" else _finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        optimized=False,  # the optimizer would work out constants: `"x"|replace("x", …)` grows while it is compiled
-        extensions=["jinja2.ext.i18n"],
-    )
-    sandbox.escaping, sandbox.hosts = escaping, hosts
-    sandbox.filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
-    sandbox.filters |= MRKDWN_FILTERS if escaping == "mrkdwn" else {}
-    sandbox.globals = {"range": sandbox.globals["range"], **helpers(escaping, hosts), **_gettext_functions()}
-    sandbox.newstyle_gettext = True  # type: ignore[attr-defined]
-    sandbox.policies["ext.i18n.trimmed"] = True
-    return sandbox
-
-
-@pass_context  # for the same reason: what needs a context is not worked out before there is one
-def _finalize(_context: Context, value: Any) -> Any:
-    return "" if value is None else value
-
-
-@pass_context
-def _finalize_mrkdwn(_context: Context, value: Any) -> Any:
-    """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return inert(value)
-    if isinstance(value, list | tuple | dict):  # a template that prints a whole object
-        return inert(str(value))
-    return "" if value is None else value
-
-
-def _gettext_functions() -> dict[str, Callable[..., str]]:
-    """gettext and its kin. Jinja's own escape their values, but do not pass them through `finalize`."""
-
-    def translator(method: str, texts: int) -> Callable[..., str]:
-        @pass_context
-        def translate(context: Context, *arguments: Any, **values: Any) -> str:
-            if method in ("ngettext", "npgettext"):
-                values.setdefault("num", arguments[texts])
-            translated: str = getattr(context["formats"].language.translations, method)(*arguments)
-            return _fill(context, translated, values)
-
-        return translate
-
-    functions = {"gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
-    made = {name: translator(name, texts) for name, texts in functions.items()}
-    return {**made, "_": made["gettext"]}
-
-
-def _fill(context: Context, translated: str, values: Mapping[str, Any]) -> str:
-    finalize = context.environment.finalize or _finalize
-    text = Markup(translated) if context.eval_ctx.autoescape else translated  # noqa: S704 - translations are templates
-    return text % {name: finalize(context, value) for name, value in values.items()}

@@ -1,208 +1,160 @@
-"""All template files, found and compiled once. For each file, the directory that is searched first wins.
+"""All template files, compiled: a user's in the sandbox and at once, so that a fault stops the start.
 
-A user's files are compiled at once, so that a fault stops the start. Those that come with relay are tested with it, and
-are compiled when they are first needed: all of them take a second, and most of a relay's starts need few.
+relay's own are tested with it, and are compiled when they are first needed. A message that a file of the user's has a
+part in is made in the sandbox throughout, so they are compiled for that as well, if it comes.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from jinja2 import Environment, FileSystemLoader, Template
+from jinja2 import Template
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.exceptions import TemplateSyntaxError
 from markupsafe import Markup
 
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
-from relay.rendering.file_names import marks, parsed
+from relay.rendering.autoescape import Escaping, marked
+from relay.rendering.built_in import BuiltIn
+from relay.rendering.environments import TemplateEnvironment, Values, environment
+from relay.rendering.faults import fault
 from relay.rendering.formats import format_of
-from relay.rendering.lazy_messages import Messages
+from relay.rendering.formats.plain import Ending
 from relay.rendering.message_template import MessageTemplate
-from relay.rendering.sandbox import Escaping, Sandbox, environment
-from relay.rendering.text_template import JinjaTexts, Source, Values, fault
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.template_files import NOT_UTF8, PARTS, SENTENCES, TemplateFiles
+from relay.rendering.text_template import Source
 from relay.rendering.texts import line
 from relay.resources import resource_dir
 
-BUILT_IN = "relay/"
-GENERIC = "generic"
-SENTENCES = "sentences.j2"
-PARTS = "parts.j2"
-NO_CHANNELS = ("locales", "samples", "golden")
-NOT_UTF8 = "expected UTF-8; save it in that encoding"
-SHARED = (".j2", ".html", ".txt")
-MOST_KEPT = 512  # messages whose file is remembered
+MAX_LAYOUT = 256 * 1024  # characters a layout may grow to
 
 Made = TypeVar("Made")
+EnvironmentType = type[TemplateEnvironment]
+Macros = dict[str, dict[str, Callable[..., Any]]]
 
 
-class Files(FileSystemLoader):
-    """The files of these directories; that of the last one as `relay/…` too, for a file of its name that extends it."""
-
-    def __init__(self, directories: Sequence[Path]) -> None:
-        super().__init__(list(directories))
-        self._last = FileSystemLoader(directories[-1])
-
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
-        if template.startswith(BUILT_IN):
-            return self._last.get_source(environment, template.removeprefix(BUILT_IN))
-        return super().get_source(environment, template)
-
-
-class TemplateSet:
-    """The messages of every channel, their shared macros, and the layouts that mails are set in."""
+class TemplateSet(TemplateFiles):
+    """The messages of every channel, their shared macros, and the layouts that mails are set in. For any thread."""
 
     def __init__(
-        self, directories: Sequence[Path], faults: list[str] | None = None, hosts: LinkHosts = ANYWHERE
+        self,
+        directories: Sequence[Path],
+        faults: list[str] | None = None,
+        hosts: LinkHosts = ANYWHERE,
+        data_dir: Path | None = None,
     ) -> None:
         """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
-        and left out."""
-        self._loader = Files(directories)
+        and left out. What is compiled is kept in `data_dir`."""
+        super().__init__(directories)
         self.hosts = hosts
-        self.environments: dict[Escaping, Sandbox] = {
-            escaping: environment(escaping, self._loader, hosts) for escaping in get_args(Escaping)
-        }
-        # Every message asks three times, and which files there are is known for good.
-        self.message_file = lru_cache(MOST_KEPT)(self._message_file)
-        self.layout_file = lru_cache(MOST_KEPT)(self._layout_file)
-        self._built_in = len(directories) - 1
-        self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
-        for level in range(self._built_in, -1, -1):
-            names = FileSystemLoader(directories[level]).list_templates()
-            self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
-        self._overriding: dict[str, str] = {}  # channel → the first of the user's own files that all its messages share
         self._faults = faults
-        builtin = [level for level, directory in enumerate(directories) if directory == resource_dir("templates")]
-        self._later = () if faults is not None else tuple(builtin)  # levels whose files can wait
-        self._messages: dict[str, Messages] = {}
-        self.operation_types = frozenset(parsed(PurePath(name).stem).operation_type for name in self._levels) - {""}
-        for name in sorted(self._levels):
-            channel, _, file = name.partition("/")
-            if file.endswith(".yaml") and "/" not in file:
-                self._add(channel, file.removesuffix(".yaml"), name)
+        self._trusted = directories[-1] == resource_dir("templates")
+        self._environments: dict[tuple[EnvironmentType, Escaping], TemplateEnvironment] = {
+            (kind, escaping): environment(kind, escaping, self.loader, hosts, data_dir)
+            for kind in (Sandbox, BuiltIn)
+            for escaping in get_args(Escaping)
+        }
+        self._messages: dict[tuple[EnvironmentType, str], MessageTemplate] = {}
+        self._layouts: dict[tuple[EnvironmentType, str], Callable[[Values], str]] = {}
+        self._built_in_macros: dict[tuple[Escaping, str], Macros] = {}
+        now = self._levels if faults is not None or not self._trusted else self.own
+        for channel, stems in self.messages.items():
+            files = [(f"{channel}/{stem}.yaml", stem) for stem in stems]
+            broken = [stem for name, stem in files if name in now and not self._tried(self._compiled, Sandbox, name)]
+            self.messages[channel] = [stem for stem in stems if stem not in broken]
+        self.messages = {channel: stems for channel, stems in self.messages.items() if stems}
         for escaping, name in self._plain_templates():
-            if self._levels[name] not in self._later:
-                self._tried(self.template, escaping, name)
+            if name in now:
+                self._tried(self.template, Sandbox, escaping, name)
 
-    @property
-    def channels(self) -> tuple[str, ...]:
-        return tuple(self._messages)
-
-    @property
-    def messages(self) -> Mapping[str, Mapping[str, MessageTemplate]]:
-        """Per channel, the message files by their names without `.yaml`."""
-        return self._messages
-
-    @property
-    def own(self) -> frozenset[str]:
-        """The user's own files, by their names in a directory: `slack/operation.failed.yaml`."""
-        return frozenset(name for name, level in self._levels.items() if level < self._built_in)
+    def environment_for(self, *message: str) -> EnvironmentType:
+        """What the message is made in: `Sandbox` if a file of the user's own has a part in it. Arguments as those of
+        `message_file`."""
+        return BuiltIn if self._trusted and not self.overriding_file(*message) else Sandbox
 
     def complete(self) -> None:
-        """Compile what was left for later, where no later message may be held up by it."""
-        for templates in self._messages.values():
-            dict(templates)
+        """Compile what is relay's own and was left for later, where no later message may be held up by it."""
         self.complete_shared()
+        for channel, stems in self.messages.items():
+            for stem in stems:
+                self._compiled(BuiltIn, f"{channel}/{stem}.yaml")
 
     def complete_shared(self) -> None:
         """Of that, what all messages share: the most of it by far."""
         for escaping, name in self._plain_templates():
-            self.template(escaping, name)
+            self.template(BuiltIn, escaping, name)
 
-    def message(
-        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
-    ) -> MessageTemplate:
-        """The template of this message's file."""
-        _, _, file = self.message_file(channel, name, kind, destination, operation_type).partition("/")
-        return self._messages[channel][file.removesuffix(".yaml")]
+    def message(self, kind: EnvironmentType, file: str) -> MessageTemplate:
+        """A message's file. TemplateError names file and line."""
+        template = self._messages.get((kind, file))
+        if template is None:
+            source, path = self.source(file)
+            texts = self._environments[kind, format_of(file.partition("/")[0]).escaping]
+            template = MessageTemplate(path, source, texts, self._environments[kind, "text"])
+            self._messages[kind, file] = template
+        return template
 
-    def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
-        """The file for this message: the user's before the built-in one, then the one for this destination, then the
-        one for this type of operation, then the one for this kind; the one for everything unknown if there is none."""
-        templates: Mapping[str, MessageTemplate] = self._messages.get(channel, {})
-        places = self._marks(destination, operation_type)
-        for stem in (name, GENERIC):
-            candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
-            present = [f"{channel}/{candidate}.yaml" for candidate in candidates if candidate in templates]
-            if present:
-                return min(present, key=self._levels.__getitem__)
-        raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {self._where()}")
+    def _compiled(self, kind: EnvironmentType, file: str) -> MessageTemplate:
+        template = self.message(kind, file)
+        template.compile()
+        return template
 
-    def overriding_file(
-        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
-    ) -> str:
-        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        file = self.message_file(channel, name, kind, destination, operation_type)
-        if self._levels[file] < self._built_in:
-            return file
-        if channel not in self._overriding:
-            shared = sorted(name for name in self._levels if name.endswith(SHARED))
-            takes_part = [name for name in shared if name.rpartition("/")[0] in ("", channel)]
-            own = next((name for name in takes_part if self._levels[name] < self._built_in), "")
-            self._overriding[channel] = own
-        return self._overriding[channel]
-
-    def layout(self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = "") -> Template:
-        """The message's own layout, else the channel's; of each, the one for this destination first, then the one for
-        this type of operation."""
-        escaping: Escaping = "html" if ending == "html" else "text"
-        return self.template(escaping, self.layout_file(channel, name, ending, destination, operation_type))
-
-    def _layout_file(
-        self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
-    ) -> str:
-        places = self._marks(destination, operation_type)
-        names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
-        return next((candidate for candidate in names if candidate in self._levels), names[-1])
-
-    def _marks(self, destination: str, operation_type: str) -> tuple[str, ...]:
-        if operation_type in self.operation_types:  # most sets have no file for any
-            return marks(destination, operation_type)
-        return (f"@{destination}", "") if destination else ("",)
-
-    def source(self, name: str) -> tuple[str, Path]:
-        """The text of a file, and where it lies; an empty text if there is no such file."""
-        if name.removeprefix(BUILT_IN) not in self._levels:
-            return "", Path(name)
+    def template(self, kind: EnvironmentType, escaping: Escaping, name: str) -> Template:
+        """Any other file, compiled. TemplateError names file and line."""
         try:
-            text, file, _ = self._loader.get_source(self.environments["text"], name)
-        except UnicodeDecodeError:
-            raise TemplateError(f"{name}: {NOT_UTF8}") from None
-        return text, Path(file or name)
-
-    def template(self, escaping: Escaping, name: str) -> Template:
-        """A template file, compiled. TemplateError names file and line."""
-        try:
-            return self.environments[escaping].get_template(name)
+            return self._environments[kind, escaping].get_template(name)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
         except JinjaError as error:
-            raise TemplateError(f"{name}: not found in {self._where()}, or {error}") from None
+            raise TemplateError(f"{name}: not found in {', '.join(self.loader.searchpath)}, or {error}") from None
         except RecursionError:
             raise TemplateError(f"{name}: nested too deep") from None
         except UnicodeDecodeError:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
 
-    def macros(self, escaping: Escaping, channel: str, values: Values) -> dict[str, Any]:
-        """`say`, the sentences that all channels share, and `parts`, the channel's own building blocks."""
-        say = self._macros(escaping, SENTENCES, values, line)
-        parts = self._macros(escaping, f"{channel}/{PARTS}", {**values, "say": say}, lines)
-        return {"say": say, "parts": parts}
+    def layout(self, kind: EnvironmentType, ending: Ending, name: str) -> Callable[[Values], str]:
+        """What fills in a layout. TemplateError names file and line."""
+        layout = self._layouts.get((kind, name))
+        if layout is None:
+            escaping: Escaping = "html" if ending == "html" else "text"
+            template = self.template(kind, escaping, name)
+            layout = self._layouts[kind, name] = self._environments[kind, escaping].filler(template, MAX_LAYOUT)
+        return layout
+
+    def names(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Mapping[str, Any]:
+        """What templates know beside the values of the message: `say`, the sentences that all channels share, `parts`,
+        the channel's own building blocks, and the functions of its markup."""
+        if kind is Sandbox:
+            return self._macros(kind, escaping, channel, values)
+        if (escaping, channel) not in self._built_in_macros:
+            self._built_in_macros[escaping, channel] = self._macros(kind, escaping, channel, {})
+        return {**self._environments[kind, escaping].globals, **self._built_in_macros[escaping, channel]}
+
+    def known_names(self) -> TemplateEnvironment:
+        """An environment that has every filter, test and function that templates may name."""
+        return self._environments[BuiltIn, "text"]
 
     def sources(self) -> Iterator[Source]:
         """Every Jinja source with the place it stands at."""
-        for templates in self._messages.values():
-            for template in templates.values():
-                yield from template.sources
+        for channel, stems in self.messages.items():
+            for stem in stems:
+                yield from self.message(Sandbox, f"{channel}/{stem}.yaml").sources
         for name in sorted({name for _, name in self._plain_templates()}):
             text, file = self.source(name)
             yield Source(file, 0, text)
 
-    def _macros(self, escaping: Escaping, name: str, values: Values, tidy: Callable[[str], str]) -> dict[str, Any]:
+    def _macros(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Macros:
+        say = self._module(kind, escaping, SENTENCES, values, line)
+        return {"say": say, "parts": self._module(kind, escaping, f"{channel}/{PARTS}", {**values, "say": say}, lines)}
+
+    def _module(
+        self, kind: EnvironmentType, escaping: Escaping, name: str, values: Values, tidy: Callable[[str], str]
+    ) -> dict[str, Callable[..., Any]]:
         if name not in self._levels:
             return {}
-        template = self.template(escaping, name)
+        template = self.template(kind, escaping, name)
         try:
             module = template.make_module(dict(values))
         except Exception as error:
@@ -214,27 +166,11 @@ class TemplateSet:
         for name in sorted(self._levels):
             folder, _, file = name.rpartition("/")
             if name == SENTENCES:
-                yield from ((escaping, name) for escaping in self.environments)
+                yield from ((escaping, name) for escaping in get_args(Escaping))
             elif file == PARTS:
                 yield format_of(folder).escaping, name
             elif file.endswith((".html", ".txt")) and folder:
                 yield ("html" if file.endswith(".html") else "text"), name
-
-    def _add(self, channel: str, stem: str, name: str) -> None:
-        template = None
-        if self._levels[name] not in self._later and not (template := self._tried(self._message, name, channel)):
-            return
-        lazily = Messages(lambda stem: self._message(f"{channel}/{stem}.yaml", channel))
-        templates = self._messages.setdefault(channel, lazily)
-        templates.add(stem, template)
-
-    def _message(self, name: str, channel: str) -> MessageTemplate:
-        source, file = self.source(name)
-        texts, addresses = (
-            JinjaTexts(self.environments[format_of(channel).escaping]),
-            JinjaTexts(self.environments["text"]),
-        )
-        return MessageTemplate(file, source, texts, addresses)
 
     def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:
         try:
@@ -245,16 +181,13 @@ class TemplateSet:
             self._faults.append(str(error))
             return None
 
-    def _where(self) -> str:
-        return ", ".join(str(path) for path in self._loader.searchpath)
-
 
 def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[..., Any]:
     """The macro without the white space its own layout brings; escaped text stays marked as such."""
 
     def call(*arguments: Any, **named: Any) -> Any:
         text = macro(*arguments, **named)
-        return Markup(tidy(text)) if isinstance(text, Markup) else tidy(text)  # noqa: S704 - it was Markup before
+        return marked(tidy(text)) if isinstance(text, Markup) else tidy(text)
 
     return call
 

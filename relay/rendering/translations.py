@@ -30,7 +30,7 @@ SHOWN_KEYS = (
     "uniquePaths", "reason",
 )  # fmt: skip
 MAX_KEPT = 100  # characters of a word that is remembered
-_VALUE = re.compile(r"%\(\w+\)s|%%")
+VALUE = re.compile(r"%\(\w+\)s|%%")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-.]+")
 
 
@@ -150,7 +150,7 @@ def _read(file: Path) -> Catalog:
         source, translated = " ".join(_texts(message.id)), _texts(message.string)
         if source and any(not placeholders(text) <= placeholders(source) for text in translated):
             raise TemplateError(f"{file}:{message.lineno}: a %(name)s that {source!r} does not have")
-        if source and any("%" in _VALUE.sub("", text) for text in translated):  # a width would let it grow to any size
+        if source and any("%" in VALUE.sub("", text) for text in translated):  # a width would let it grow to any size
             raise TemplateError(f"{file}:{message.lineno}: a % that is neither %(name)s nor %%")
     return catalogue
 

@@ -10,16 +10,18 @@ from jinja2 import meta, nodes
 
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.rendering.absent import OPEN
 from relay.rendering.brand import NO_BRAND, Brand
+from relay.rendering.built_in import tree_of
 from relay.rendering.checks import NOON
 from relay.rendering.context import context
+from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.faults import OPEN, SURE, nearest, unknown
 from relay.rendering.formats import FORMATS, format_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
-from relay.rendering.near_names import SURE, nearest, unknown
-from relay.rendering.sandbox import Sandbox, tree_of
-from relay.rendering.template_set import PARTS, SENTENCES, TemplateSet
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.template_files import PARTS, SENTENCES
+from relay.rendering.template_set import TemplateSet
 from relay.rendering.text_template import Source
 from relay.rendering.translations import SOURCE, Catalogues
 
@@ -32,7 +34,7 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
 
     `values` is what templates get for an event that says nothing (`relay.rendering.context`).
     """
-    environment = library.environments["text"]
+    environment = library.known_names()
     fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
     macros = {source.file: _macros(source) for source in library.sources() if source.file.suffix == ".j2"}
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
@@ -42,8 +44,9 @@ def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[s
         known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names, *_inherited(library, source)}
         yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
     channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
-    for templates, channel in ((library.messages[channel], channel) for channel in channels):
-        for template in templates.values():
+    for channel in channels:
+        for stem in library.messages[channel]:
+            template = library.message(Sandbox, f"{channel}/{stem}.yaml")
             for field, why in format_of(channel).required.items():
                 if field not in template.fields:
                     yield f"{template.file}:1: `{field}:` is missing: {why}"
@@ -70,7 +73,7 @@ def empty_values(catalogues: Catalogues) -> dict[str, Any]:
 
 
 def _of(
-    source: Source, environment: Sandbox, names: Collection[str], fields: Mapping[str, Collection[str]]
+    source: Source, environment: TemplateEnvironment, names: Collection[str], fields: Mapping[str, Collection[str]]
 ) -> Iterator[str]:
     tree, undeclared = tree_of(source.text), _undeclared(source.text)
     bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"} | {*source.names}

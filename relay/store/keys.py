@@ -106,9 +106,6 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            lane where it is kept true; three days
     {relay}:copies                 zset    the names of these → ms at which it was settled; 10,000 of all partitions
     {relay}:copied                 hash    the same → bytes, and of all of them under ''; 64 MB of all partitions
-    {relay}:refused:<day>          hash    <source>\\0<reason>\\0 and count, first, last (ms) or peer
-                                           (relay/store/refusals.py); 15 days
-    {relay}:refusals:<source> <reason>     stream  the newest 500: at (ms), peer, and q, its body in the quarantine
     {relay}:audit:sealing          stream  rows of one of them while `relay keys seal` writes it anew; also
                                            {relay}:audit:strangers:sealing
     {relay}:audited                string  the id of the last row that is in the log

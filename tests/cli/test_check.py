@@ -156,7 +156,7 @@ def test_a_template_that_cannot_be_used_is_a_problem(config: Path, tmp_path: Pat
     folder = tmp_path / "own" / "slack"
     folder.mkdir(parents=True)
     (folder / "operation.failed.yaml").write_text("text: '{{ unfinished'\n")
-    change(config, "data_dir: ./data", f"data_dir: ./data\ntemplates: {tmp_path / 'own'}")
+    change(config, "language: en", f"templates: {tmp_path / 'own'}\nlanguage: en")
 
     result = relay("check", "-c", config)
 

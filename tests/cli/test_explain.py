@@ -71,8 +71,8 @@ def test_progress_is_held_by_gates_and_manners() -> None:
 
 def test_a_failure_may_be_held_and_told_below_another(tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
-    shipped = SHIPPED.read_text("utf-8").replace("    # hold_failure: 5m", "    hold_failure: 5m")
-    config.write_text(shipped, "utf-8")
+    shipped = SHIPPED.read_text("utf-8")
+    config.write_text(shipped.replace("    mode: live ", "    hold_failure: 5m\n    mode: live "), "utf-8")
     document = body("operation.failed", status="Failed") | {"error": {"code": "E17", "message": "no answer"}}
 
     assert holds(explain(document, config=config))[-2:] == [

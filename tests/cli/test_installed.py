@@ -93,7 +93,7 @@ async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without
 
 
 async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, without: ForkServer) -> None:
-    text = SHIPPED.read_text("utf-8").replace("redis:\n", f"redis:\n  encryption_key: {token_hex(32)}\n")
+    text = f"{SHIPPED.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n"
     (tmp_path / "sealed.yaml").write_text(text, "utf-8")
 
     env = {"PATH": "", "RELAY_DATA_DIR": str(tmp_path / "data")}

@@ -223,7 +223,8 @@ def test_a_file_cut_off_before_its_first_rule_is_complete_is_refused(lines: int)
 
 
 def test_the_documentation_names_every_key() -> None:
-    written = (REPOSITORY / "docs" / "configuration.md").read_text("utf-8")
+    pages = ("configuration.md", "configuration-destinations.md")
+    written = "".join((REPOSITORY / "docs" / page).read_text("utf-8") for page in pages)
     models: list[type[BaseModel]] = [
         Config,
         Server,

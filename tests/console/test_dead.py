@@ -181,7 +181,7 @@ async def test_some_are_replayed_and_it_is_written_down(store: Store, clock: Clo
     replay, drop = await AuditTrail(store.redis).entries()
     assert (replay.actor, replay.action, replay.outcome) == ("ana", "dead replay", "2 of 2")
     assert (drop.action, drop.subject, drop.outcome) == ("dead drop", third[:8], "1 of 1")
-    assert replay.detail == {"by": "console (password)"}
+    assert replay.detail == {"by": "console (link)"}
 
 
 async def test_all_that_match_are_counted_first_and_what_dies_later_is_left(store: Store, clock: Clock) -> None:

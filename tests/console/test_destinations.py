@@ -17,6 +17,7 @@ from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.sealing import Sealer
 from relay.store.settling import Pause
+from relay.store.silences import SilenceList
 from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support.clock import Clock
@@ -35,6 +36,25 @@ async def test_one_is_paused_and_resumed_and_both_are_written_down(store: Store,
         assert "goes on" in await open_console.act("/destinations/resume", name="room")
         assert "nobody has paused room" in await open_console.act("/destinations/resume", name="room")
     assert [entry.action for entry in await AuditTrail(store.redis).entries()].count("destination pause") == 1
+
+
+async def test_the_name_of_a_team_stands_for_all_of_its_destinations(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    config = more_destinations(tmp_path, '  duty: {slack: "#duty", email: duty@example.com}', "")
+    async with console(store, clock, config=config) as open_console:
+        await open_console.act("/destinations/pause", name="duty", reason="Move")
+        rows = {
+            row["health"]["name"]: row["health"]["state"] for row in (await open_console.api("/destinations"))["rows"]
+        }
+        shown = await open_console.act("/destinations/resume", name="duty")
+        await open_console.act("/silences/add", destination="duty", lasts="1h", reason="Move")
+        [silence] = await SilenceList(store).all()
+
+    assert (rows["duty.slack"], rows["duty.email"], rows["room"]) == ("paused", "paused", "never_tried")
+    assert "duty.slack goes on" in shown
+    assert "duty.email goes on" in shown
+    assert silence.destinations == ("duty.slack", "duty.email")
 
 
 async def test_resuming_says_what_is_still_in_the_way(store: Store, clock: Clock) -> None:

@@ -123,12 +123,12 @@ async def test_tells_in_words_what_operators_were_told(store: Store, clock: Cloc
         (obstacle,) = [
             row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("refused")
         ]
-        assert obstacle["sentence"]["text"] == ("12 of 20 requests of source async-operations were refused")
-        assert obstacle["why"]["text"] == "mostly since the signature is missing, wrong or too old"
+        assert obstacle["sentence"]["text"] == ("12 of 20 requests of source async-operations were refused, mostly")
+        assert obstacle["why"]["text"] == "signature missing, wrong or too old"
         assert obstacle["page"] == "/console/source?name=async-operations"
         assert "/console/source?name=async-operations" in await open_console.page("/now")
         german = await open_console.page("/now?lang=de")
-        assert "wurden abgewiesen: meist, weil die Signatur fehlt, falsch oder zu alt ist" in german
+        assert "wurden abgewiesen, meist: Signatur fehlt, ist falsch oder zu alt" in german
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
+from relay import metrics
 from relay.console.views.rules import MOST_RULES
 from relay.console.views.unreached import unreached
 from relay.domain.deliveries import Receipt
 from relay.policy.silences import Silences
-from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.refusals import Refusals
 from relay.store.runs import Runs
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
@@ -380,9 +379,7 @@ async def test_events_that_came_late_are_shown(store: Store, clock: Clock) -> No
 
 
 async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, clock: Clock) -> None:
-    collected = Collected(clock)
-    collected.add("async-operations", "signature_wrong", lambda: "192.0.2.1")
-    await Refusals(store.redis).write(collected)
+    metrics.events.labels("async-operations", "unsigned").inc()
     async with console(store, clock) as page:
         await take(page, "operation.started", 0, "room", status="Initiated")
         async with page.client.get(page.server.make_url("/console/operation?id=OP-1")) as response:

@@ -214,7 +214,7 @@ async def test_a_template_names_the_job_by_whatever_event_states_it(
 
 @pytest.fixture
 def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[Callable[[Store], Worker]]:
-    """A worker whose messages are made in the child process, of a user's own template."""
+    """A worker whose messages are made in the sandbox, of a user's own template."""
     for name in ("operation.failed", "operation.timeout", "operation.completed"):
         file = tmp_path / "slack" / f"{name}.yaml"
         file.parent.mkdir(exist_ok=True)

@@ -264,32 +264,6 @@ async def test_every_request_to_a_source_is_counted_by_its_outcome(front: Front)
     assert all(count("events", source="ops", outcome=outcome) - before[outcome] == 1 for outcome in outcomes)
 
 
-async def test_each_refusal_is_collected_with_its_reason_and_its_peer(front: Front) -> None:
-    sender = front.sender("standard")
-    await sender.post(body(), signed=False)
-    await sender.post(body(), secret="another-secret-altogether")
-    await sender.post(body(), age=301)
-    await sender.post({})
-    await sender.post(b"[]")
-    await front.sender("made-up").post(body())
-    for _ in range(3):
-        await front.sender("limited").post(body())
-
-    tallies = front.receiver.refusals.take()
-
-    assert {key: tally.count for key, tally in tallies.items()} == {
-        ("standard", "signature_missing"): 1,
-        ("standard", "signature_wrong"): 1,
-        ("standard", "signature_old"): 1,
-        ("standard", "invalid"): 1,
-        ("standard", "not_json"): 1,
-        ("", "unknown_source"): 1,
-        ("limited", "rate_limited"): 1,
-    }
-    assert {sample.peer for tally in tallies.values() for sample in tally.samples} == {"127.0.0.1"}
-    assert [bool(sample.quarantined) for sample in tallies["standard", "invalid"].samples] == [True]
-
-
 async def test_names_that_strangers_make_up_do_not_become_labels(front: Front) -> None:
     before = count("events", source="", outcome="unknown_source")
 

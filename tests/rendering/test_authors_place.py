@@ -7,9 +7,9 @@ import pytest
 
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer, Renderer
-from relay.rendering.near_names import nearest
+from relay.rendering.faults import nearest
 from tests.support import samples
-from tests.support.renderers import BUILT_IN, NOW, Build, progress, render
+from tests.support.renderers import AS_A_USERS, BUILT_IN, NOW, Build, progress, render
 
 FILE = "slack/operation.progress.yaml"
 MINE = "{% macro mine(name) %}\n  {{ parts.title('', '', name) }}\n  {% endmacro %}"
@@ -106,7 +106,7 @@ def test_the_nearest_name_is_found_where_hardly_another_can_be_meant(wrong: str,
 
 
 def test_the_built_in_wording_asks_for_nothing_that_is_absent() -> None:
-    renderer = Renderer([BUILT_IN], sandboxed=True)
+    renderer = Renderer([AS_A_USERS])
 
     for event in samples.messages().values():
         assert render(renderer, event)["text"]

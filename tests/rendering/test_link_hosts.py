@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from relay.rendering import Renderer, RenderOptions
 from relay.rendering.texts import ZERO_WIDTH_SPACE, unlinked
 from tests.support import digests, samples
 from tests.support.every_case import every_case
-from tests.support.renderers import BUILT_IN, Build, progress, render
+from tests.support.renderers import AS_A_USERS, BUILT_IN, Build, progress, render
 
 EVIL = "login.evil.test"
 ADDRESS = f"https://{EVIL}/p.pdf"
@@ -105,9 +106,9 @@ def test_where_nobody_said_which_hosts_are_right_each_link_shows_its_own() -> No
     assert leading > 50
 
 
-@pytest.mark.parametrize("sandboxed", [False, True])
-def test_where_any_host_is_right_links_are_as_ever(sandboxed: bool) -> None:
-    renderer = Renderer([BUILT_IN], RenderOptions(hosts=ANYWHERE), sandboxed=sandboxed)
+@pytest.mark.parametrize("templates", [BUILT_IN, AS_A_USERS])
+def test_where_any_host_is_right_links_are_as_ever(templates: Path) -> None:
+    renderer = Renderer([templates], RenderOptions(hosts=ANYWHERE))
 
     [(url, words), *_] = links_in(render(renderer, progress(trackingUrl=ADDRESS), "email"))
 

@@ -28,13 +28,13 @@ async def renderer() -> AsyncIterator[IsolatedRenderer]:
 async def threads(renderer: IsolatedRenderer, event: Event, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each attempt to make the message: whether the event loop's own thread made it."""
     here, made = threading.get_ident(), []
-    directly = renderer.renderer.directly
+    render = renderer.renderer.render
 
-    def watched(*arguments: Any, **options: Any) -> dict[str, Any] | None:
+    def watched(*arguments: Any, **options: Any) -> dict[str, Any]:
         made.append(threading.get_ident() == here)
-        return directly(*arguments, **options)
+        return render(*arguments, **options)
 
-    monkeypatch.setattr(renderer.renderer, "directly", watched)
+    monkeypatch.setattr(renderer.renderer, "render", watched)
     for _ in range(2):
         await renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
     return made

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
-from relay.sandbox.api.routes import ROUTES
 from relay.sandbox.schema.requests import Play
 from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
@@ -62,14 +61,6 @@ def test_the_tables_are_complete() -> None:
     text = CliRunner().invoke(main, ["sandbox", "--help"]).output
     assert named("option") - {"RELAY_SANDBOX_TOKEN"} == set(re.findall(r"^  (--[a-z-]+)", text, re.M)) - {"--help"}
     assert named("key") == {field.alias for field in Play.model_fields.values()}
-
-
-def test_every_address_is_named() -> None:
-    rows = re.search(r"^\| address \| does \|\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.M)
-    assert rows
-    plain = {re.sub(r"{\w+}", "{id}", route.path) for route in ROUTES}
-    found = set(re.findall(r"(/[\w{}/]*)`", rows[1]))
-    assert {path for path in plain if not path.endswith("/resume")} | {"/resume"} == found
 
 
 def test_the_durations_and_chances_are_those_of_the_scenarios() -> None:

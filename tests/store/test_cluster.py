@@ -14,7 +14,6 @@ import pytest
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
-from relay.background.collecting import Collecting
 from relay.domain.deliveries import Delivery, Receipt
 from relay.errors import ConfigError, StoreUnavailable
 from relay.store import Store, keys
@@ -28,7 +27,6 @@ from relay.store.history import History
 from relay.store.keys import LEDGER, PREFIX
 from relay.store.operations import Operations
 from relay.store.owners import whole_hash
-from relay.store.refusals import Refusals
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 from relay.store.slots import SlotMoving
@@ -589,7 +587,7 @@ async def test_a_whole_relay(group: Clustered, redis_server: RedisServer) -> Non
 @pytest.mark.slow
 class TestLooking:
     async def test_what_people_look_at_is_read_from_all_nodes(self, wide: Store) -> None:
-        store, collecting = wide, Collecting(wide, time.time)
+        store = wide
         targets = [mail(f"person-{number}@example.com") for number in range(6)]
         for number in range(3):
             await store.accept(events.completed(operationId=f"op-{number}"), targets)
@@ -597,8 +595,6 @@ class TestLooking:
         for delivery in [await until(partial(next_of, store)) for _ in range(3 * len(targets))]:
             await store.mark_sending(delivery)
             await store.complete(delivery, Receipt("250 Ok"), message(delivery))
-        collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
-        await collecting.write()
 
         page = await History(store).page(most=100)
 
@@ -608,7 +604,6 @@ class TestLooking:
         assert len(await History(store).of_operation("op-1")) == 6
         assert {row.subject for row in (await Operations(store).page()).rows} == {"op-0", "op-1", "op-2"}
         assert (await Waiting(store).page(["email"], time.time())).rows == []
-        assert [row.count for row in await Refusals(store.redis).totals(time.time())] == [1]
         assert await Forgetting(store).forget(time.time(), 86_400.0) == 18
 
 

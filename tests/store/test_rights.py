@@ -10,7 +10,6 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from relay.background.collecting import Collecting
 from relay.background.upkeep import AuditLog
 from relay.domain.deliveries import Receipt
 from relay.errors import StoreUnavailable
@@ -22,7 +21,6 @@ from relay.store.copying import COPIES
 from relay.store.forgetting import Forgetting
 from relay.store.history import History
 from relay.store.operations import Operations
-from relay.store.refusals import Refusals
 from relay.store.runs import Runs
 from relay.store.sessions import Link, Session, Sessions
 from relay.store.signing_keys import SigningKeys
@@ -81,19 +79,14 @@ async def test_who_comes_to_the_console(server: RedisServer, administrator: Redi
 
 async def test_what_people_look_at(server: RedisServer, administrator: Redis, clock: Clock) -> None:
     store = Store.open(of_user(server), worker="w", clock=clock, copies=COPIES)
-    collecting = Collecting(store, clock)
     await store.accept(events.completed(operationId="op-1"), [room()])
     (delivery,) = await claim(store)
     await store.mark_sending(delivery)
     await store.complete(delivery, Receipt("1.1"), message(delivery))
-    collecting.refusals.add("platform", "invalid", lambda: "192.0.2.1")
-    await collecting.write()
     await History(store).page()
     await History(store).of_operation("op-1")
     await Operations(store).page()
     page = await Waiting(store).page(["slack"], clock())
-    await Refusals(store.redis).totals(clock())
-    await Refusals(store.redis).recent("platform", "invalid")
     await Forgetting(store).forget(clock(), DAY)
     await Copies(store).of(delivery.id)
     await Copies(store).forget(1.0)

@@ -30,7 +30,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from relay.rendering.precompiled import precompile
+from relay.rendering.template_set import TemplateSet
+from relay.resources import resource_dir
 
 ROOT = Path(__file__).parents[2]
 NUMBER = struct.Struct("!q")
@@ -113,7 +114,7 @@ def serve(address: str) -> None:
     for name in (*import_module("relay.cli").COMMANDS, "timeline", "explanation"):
         with contextlib.suppress(ImportError):  # of an extra that is not there: the command itself says so
             import_module(f"relay.cli.{name}")
-    precompile()  # each relay would start a process for it
+    TemplateSet([resource_dir("templates")]).complete_shared()  # else each relay would compile it
     gc.collect()
     gc.freeze()  # forks share these pages
     with socket.socket(socket.AF_UNIX) as listener:

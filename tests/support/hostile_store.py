@@ -12,12 +12,10 @@ from relay.config import Config, parse_config
 from relay.domain.deliveries import Delivery, Receipt
 from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
-from relay.receiving.refusals import Refusals as Collected
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.refusals import Refusals
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
@@ -101,10 +99,7 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
     admin = Admin(store)
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
-        kept = await admin.quarantine(SOURCE, body, {"content-type": word, "user-agent": word}, word, fault=fault)
-        collected = Collected(clock)
-        collected.add(SOURCE, "invalid", lambda: word, kept)
-        await Refusals(store.redis).write(collected)
+        await admin.quarantine(SOURCE, body, {"content-type": word, "user-agent": word}, word, fault=fault)
 
 
 async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pydantic import Field
 
 from relay.console.access import Identity
-from relay.console.actions.acting import Acting
+from relay.console.actions.acting import Acting, for_each_of_a_team
 from relay.console.actions.suppressed import destinations_of
 from relay.console.desk import Desk
 from relay.console.questions import Name
@@ -52,6 +52,7 @@ class TrialForm(Form):
     event: Name = ""
 
 
+@for_each_of_a_team
 async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
     try:
         await pauses.pause(
@@ -70,6 +71,7 @@ async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
     return Done(said("%(name)s is paused: what is for it waits."), {"name": form.name})
 
 
+@for_each_of_a_team
 async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
     if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
         left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).remaining(form.name)
@@ -79,6 +81,7 @@ async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
 
 
+@for_each_of_a_team
 async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = desk.config(), Trials(desk.store)

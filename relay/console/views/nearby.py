@@ -4,10 +4,10 @@ from urllib.parse import urlencode
 
 from relay.console.desk import Desk
 from relay.console.view import Near
+from relay.console.views.parts import sources
 from relay.console.words import said
 from relay.errors import StoreUnavailable
 from relay.store.operations import OperationRow, Operations
-from relay.store.refusals import Refusals
 
 UNKNOWN = said(
     "relay has not heard of %(id)s, or no more: operations are known for 30 days after their last event. Their ids "
@@ -23,12 +23,11 @@ async def near(desk: Desk, id_: str) -> list[Near]:
         operations = Operations(desk.store, partial=True)
         rows = [row for name in sorted(spelled) if name for row in await operations.named(name)]
         rows += (await operations.page(text=id_, most=MOST)).rows
-        refused = await Refusals(desk.store.redis).totals(desk.clock())
     except StoreUnavailable:
         return []
     rows_near = [_row(row) for row in {row.operation: row for row in rows}.values()][:MOST]
-    sources = dict.fromkeys(row.source for row in refused)
-    return rows_near + [_source(name) for name in [*sources][:SOURCES]]
+    refusing = [row.name for row in sources(desk) if row.refused]
+    return rows_near + [_source(name) for name in refusing[:SOURCES]]
 
 
 def _row(row: OperationRow) -> Near:
@@ -38,6 +37,6 @@ def _row(row: OperationRow) -> Near:
 
 
 def _source(name: str) -> Near:
-    page = f"/console/source?{urlencode({'name': name})}" if name else "/console/source"
-    text = said("What source %(name)s was refused") if name else said("What came to addresses that are no source")
-    return Near(page, text, {"name": name})
+    return Near(
+        f"/console/source?{urlencode({'name': name})}", said("What source %(name)s was refused"), {"name": name}
+    )

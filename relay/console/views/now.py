@@ -141,13 +141,12 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         desk.admin.waiting(names, clock),
         Reachability(desk.store, partial=True).states(config, clock),
     )
-    quarantined, remembered, failed, throttled, redis, sources = await asyncio.gather(
+    quarantined, remembered, failed, throttled, redis = await asyncio.gather(
         desk.admin.quarantine_size(),
         _remembered(desk),
         Operations(desk.store, partial=True).failed(clock - DAY),
         parts.throttled(desk),
         parts.redis(desk),
-        parts.sources(desk),
     )
     channels, destinations = await parts.channels(desk, states, waiting, due)
     return NowFacts(
@@ -167,7 +166,7 @@ async def _asked(desk: Desk, facts: NowFacts) -> NowFacts:
         ledger=_places(ledger.counts),
         imbalance=ledger.imbalance,
         runs=await runs(desk, going),
-        sources=sources,
+        sources=parts.sources(desk),
         channels=channels,
         destinations=destinations,
         throttled=throttled,

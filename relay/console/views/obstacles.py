@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
-from relay.console.views.refusals import MOSTLY
+from relay.console.views.parts import REFUSED as REFUSED_FOR
 from relay.console.words import said
 from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
 from relay.policy.reachability import States
@@ -71,14 +71,17 @@ TROUBLES: Mapping[str, tuple[str, str, str]] = {
         "/dead",
     ),
     REFUSED: (
-        said("%(count)s of %(total)s requests of source %(name)s were refused"),
+        said("%(count)s of %(total)s requests of source %(name)s were refused, mostly"),
         said("See why, and what the sender has to change."),
         "/source",
     ),
     STORE: (said("The store"), said("See what Redis says, and its log."), ""),
 }
 OF_ONE: Mapping[str, str] = {DEAD: said("1 message became a dead letter")}
-CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: MOSTLY}  # else the reason is a text itself
+CODES: Mapping[str, Mapping[str, str]] = {
+    DEAD: sentences(Dead),
+    REFUSED: REFUSED_FOR,
+}  # else the reason is a text itself
 
 
 def obstacles(checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0) -> list[Obstacle]:

@@ -3,39 +3,46 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from relay.background.self_monitor import TAKEN, request_counts
+from pydantic import Field
+
+from relay.background.self_monitor import request_counts
 from relay.config import Config
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts
-from relay.console.views.refusals import WORDS
+from relay.console.words import said
 from relay.policy.destinations import Destination
 from relay.policy.reachability import State, States, channel_scope
 from relay.store.history import History
-from relay.store.refusals import Refusals
 from relay.store.runs import Runs
 
 BY_GRAVITY = ("failing", "paused", "works", "never_tried")
 
 
-class SourceHealth(Facts):
-    """Requests since this process began, by what became of them.
+# By the outcome under which requests that were refused are counted (relay_events_total).
+REFUSED: Mapping[str, str] = {
+    "malformed": said("body is not JSON"), "unsigned": said("signature missing, wrong or too old"),
+    "too_slow": said("body too slow"), "too_large": said("body larger than server.max_body"),
+    "unsupported": said("content type or encoding that relay does not read"),
+    "invalid": said("no event that relay takes from it"), "rate_limited": said("more than the source may send"),
+    "unavailable": said("could not be made durable"), "fault": said("relay itself failed"),
+    "wrong_method": said("no POST"),
+}  # fmt: skip
 
-    `refused_today` are those of all processes since midnight (UTC), by reason; the last came at `last_refused`.
-    """
+
+class SourceHealth(Facts):
+    """Requests of a source since this process began; those that were `refused` by outcome."""
 
     name: str
-    accepted: int
-    duplicates: int
-    late: int
-    refused: int
-    refused_today: dict[str, int]
-    last_refused: datetime | None
+    accepted: int = 0
+    duplicates: int = 0
+    late: int = 0
+    refused: dict[str, int] = Field(default_factory=dict)
 
     @property
     def reasons(self) -> list[tuple[str, int]]:
-        """Each in words."""
-        return [(WORDS.get(reason, reason), count) for reason, count in self.refused_today.items()]
+        """Return the outcomes in words."""
+        return [(REFUSED.get(outcome, outcome), count) for outcome, count in self.refused.items()]
 
 
 class ChannelHealth(Facts):
@@ -93,27 +100,23 @@ class Throttled(Facts):
     why: str
 
 
-async def sources(desk: Desk) -> list[SourceHealth]:
-    """Those of the configuration, the ones of which most is refused first."""
-    today = await Refusals(desk.store.redis).totals(desk.clock(), days=1)
-    requests = request_counts()
-    names = desk.config().sources
-    rows = []
-    for name in names:
-        own = {outcome: int(count) for (source, outcome), count in requests.items() if source == name}
-        refused = sum(count for outcome, count in own.items() if outcome not in TAKEN | {"challenge"})
-        rows.append(
-            SourceHealth(
-                name=name,
-                accepted=own.get("accepted", 0),
-                duplicates=own.get("duplicate", 0),
-                late=own.get("late", 0),
-                refused=refused,
-                refused_today={row.reason: row.count for row in today if row.source == name},
-                last_refused=moment(max((row.last for row in today if row.source == name), default=None)),
-            )
+def sources(desk: Desk) -> list[SourceHealth]:
+    """Return the configured sources, those of which most was refused first."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in desk.config().sources}
+    for (source, outcome), count in request_counts().items():
+        if count and source in counts:
+            counts[source][outcome] = int(count)
+    rows = [
+        SourceHealth(
+            name=name,
+            accepted=row.get("accepted", 0),
+            duplicates=row.get("duplicate", 0),
+            late=row.get("late", 0),
+            refused={outcome: row[outcome] for outcome in REFUSED if outcome in row},
         )
-    return sorted(rows, key=lambda row: -sum(row.refused_today.values()))
+        for name, row in counts.items()
+    ]
+    return sorted(rows, key=lambda row: -sum(row.refused.values()))
 
 
 async def channels(

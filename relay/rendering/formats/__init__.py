@@ -9,10 +9,10 @@ from typing import ClassVar, Protocol
 
 from relay.domain.deliveries import Kind
 from relay.domain.links import LinkHosts
+from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.email import EmailFormat
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.formats.slack import SlackFormat
-from relay.rendering.sandbox import Escaping
 
 __all__ = ["FORMATS", "Format", "PlainFormat", "format_of"]
 

@@ -14,7 +14,6 @@ from relay.rendering.texts import cut, line, plain, unlinked
 MAX_SUBJECT = 200
 MAX_HTML = 60 * 1024  # bytes; Gmail clips at about 102 KB, and a thread's mails may add up
 MAX_DIGEST = 80 * 1024
-MAX_TEXT = 256 * 1024
 ROWS = (100, 20, 15, 10, 7, 5, 3, 1)  # of each section: fewer if they are long, so that no mail is clipped
 # What a layout may rely on, whatever the message's own file leaves out.
 FIELDS: dict[str, Any] = {
@@ -48,10 +47,10 @@ class EmailFormat(PlainFormat):
             mail = {**fields, "sections": [_cut(section, rows) for section in fields["sections"]]}
             if fields["files"]:
                 mail["files"] = _cut(fields["files"], rows)
-            page = fill_layout("html", {"mail": mail}, MAX_TEXT)
+            page = fill_layout("html", {"mail": mail})
             if len(page.encode()) <= limit:
                 break
-        text = fill_layout("txt", {"mail": mail}, MAX_TEXT)
+        text = fill_layout("txt", {"mail": mail})
         return {
             "subject": plain(subject),
             "preheader": plain(preheader),

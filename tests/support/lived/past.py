@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from relay.background.collecting import Collecting
 from relay.channels import CHANNELS
 from relay.config import load
 from relay.coordinator import build_channels, build_renderer
@@ -99,21 +98,18 @@ async def live_through(around: Surroundings, path: Path, now: float) -> None:
     clock = Clock(now - 10 * DAY)
     config = load(path, env=around.env, channels=CHANNELS)
     store = Store.open(around.env["RELAY_REDIS_URL"], worker="the-days-before", clock=clock, copies=COPIES)
-    channels, renderer, collecting = build_channels(config), build_renderer(config), Collecting(store, clock)
+    channels, renderer = build_channels(config), build_renderer(config)
     await store.prepare()
     ingest = Ingest(store, lambda: config, CHANNELS, clock=clock)
     past = JobHistory(Jobs(store), clock=clock).complete
     composer = Composer(lambda: config, lambda: renderer, clock=clock, job_history=past, calls=store.causes.call)
     worker = Worker(store, channels, composer, config=lambda: config, clock=clock)
-    for number, body in enumerate(bodies(now)):
+    for body in bodies(now):
         told = parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))
         clock.now = told.occurred_at.timestamp()
         await ingest.ingest(told)
         while sum([await worker.run_once(name) for name in channels]):
             pass
-        if number % 10 == 0:
-            await collecting.write()
-    await collecting.aclose()
     for channel in channels.values():
         await channel.aclose()
     await renderer.aclose()

@@ -8,7 +8,6 @@ from typing import Any
 from aiohttp import ClientSession
 
 from relay.dev.standins.slack import Fault
-from relay.store.refusals import Refusals
 from relay.store.suppressions import Suppressions
 from tests.support.lived.events import event
 from tests.support.lived.settings import API_TOKEN
@@ -28,7 +27,6 @@ PROJECTS = {"quiet hours": "night", "silenced": "closing", "unsubscribed": "cust
             "dead": "archive", "rate-limited": "busy"}  # fmt: skip
 REFUSED = "554 5.7.1 Message refused by policy"
 ODD = 3  # bodies that are no event
-COUNTED = {"signature_wrong", "invalid", "unknown_source"}
 DEAD = 6  # messages that the archive refuses, beside the one of the reason
 
 
@@ -61,7 +59,6 @@ async def live_now(stage: Stage) -> None:
     stage.around.slack.outages["chat.postMessage #busy"] = Fault("ratelimited", 429, {"Retry-After": "7200"})
     await _send(stage, event("operation.completed", now, OPERATION["rate-limited"], "busy", status="Completed"))
     await until(lambda: stage.around.admin.paused(["limit:slack:post:#busy"]))
-    await until(lambda: _counted(stage))
 
 
 async def decide(around: Surroundings, now: float) -> None:
@@ -107,10 +104,3 @@ async def _calm(stage: Stage) -> None:
         return not any(due <= time.time() for due in oldest.values())
 
     await until(calm)
-
-
-async def _counted(stage: Stage) -> bool:
-    """Whether the figures have been written that relay writes once a second."""
-    store = stage.around.store
-    refused = {row.reason for row in await Refusals(store.redis).totals(time.time())}
-    return refused >= COUNTED

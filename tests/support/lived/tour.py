@@ -27,7 +27,7 @@ TOUR: Mapping[str, Sequence[str | Link]] = {
     "/operations": ["/operations", asked("/operations", state="running")],
     "/jobs": ["/jobs"],
     "/job": [Link(asked("/operation", id="op-otc-now"))],
-    "/source": [asked("/source", name="async-operations"), "/source"],
+    "/source": [asked("/source", name="async-operations")],
     "/message": [Link(asked("/deliveries", destination="analysts")),
                  Link(asked("/deliveries", destination="process-mining"))],
     "/deliveries": ["/deliveries", asked("/deliveries", state="waiting"), asked("/deliveries", operation="op-none")],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.rendering.process import child_environment
+from relay.authoring.lint import environment
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -20,11 +20,10 @@ def ignores(pid: int, number: signal.Signals) -> bool:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel in /proc")
-@pytest.mark.parametrize("module", ["relay.rendering.child", "relay.rendering.precompiled", "relay.authoring.checking"])
-async def test_it_is_ignored(module: str) -> None:
+async def test_it_is_ignored() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", module,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(),
+        sys.executable, "-P", "-m", "relay.authoring.lint",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment(),
     )  # fmt: skip
     try:
         await until(lambda: process.returncode is not None or ignores(process.pid, signal.SIGHUP))

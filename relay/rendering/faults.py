@@ -1,22 +1,27 @@
-"""A name or a field that is not there, and the place in a template that asked for it.
+"""What is wrong in a template, at the place that its author can change.
 
 An author's `op.nmae` may be handed to a macro of relay's and fail where that prints it. What helps is the place where
 it was written, so each absence remembers it.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
+from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from jinja2 import ChainableUndefined, StrictUndefined
+from jinja2 import ChainableUndefined, StrictUndefined, Template
 from jinja2.exceptions import UndefinedError
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from relay.rendering.near_names import SURE, nearest, unknown
+from relay.errors import TemplateError
+from relay.resources import resource_dir
 
+ALIKE = 0.6  # what is worth a question
+SURE = 0.8  # what is hardly anything else, where any name may be right
 DEPTH = 20  # frames between a template and what it asked for: the environment, a filter and what that calls
 OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "digest")
 """Objects that carry every field of the platform's documents beside their own: any name may be right."""
@@ -96,3 +101,47 @@ def _names(owner: Any, local: Mapping[str, Any]) -> tuple[str, ...]:
     if owner is missing and isinstance(context, Context):
         return tuple(context.get_all())
     return ()
+
+
+def fault(error: Exception, template: Template) -> TemplateError:
+    """The error at the place that its author can change: where something was asked for that is not there, else the
+    innermost of their own templates that it came from, else the innermost of all."""
+    origin = error.origin if isinstance(error, AbsentUsed) else None
+    if origin and not _built_in(origin.file):
+        return TemplateError(f"{origin.file}:{origin.line}: {error}")
+    locations = [f"{template.filename}"]
+    traceback = error.__traceback__
+    while traceback:
+        if "__jinja_exception__" in traceback.tb_frame.f_globals:  # Jinja has put file and line there
+            locations.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    own = next((location for location in reversed(locations) if not _built_in(location)), "")
+    if not own or own == locations[-1]:
+        return TemplateError(f"{locations[-1]}: {error}")
+    return TemplateError(f"{own}: {error} (in {Path(locations[-1]).name})")
+
+
+def _built_in(location: str) -> bool:
+    return Path(location).is_relative_to(resource_dir("templates"))
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = ALIKE) -> str:
+    """The most similar of these names; empty if none is. Two letters that changed places are similar enough."""
+    spellings = [*names]
+    near = get_close_matches(name, spellings, 1, cutoff) or [other for other in spellings if _swapped(name, other)]
+    return next(iter(near), "")
+
+
+def unknown(name: str, names: Collection[str], before: str = "") -> str:
+    """What an author is told of it."""
+    near = nearest(name, names)
+    hint = f"did you mean {before}{near}?" if near else "`relay template vars` lists what there is"
+    return f"{before}{name} is unknown; {hint}"
+
+
+def _swapped(name: str, other: str) -> bool:
+    differing = [number for number, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]]
+    if len(name) != len(other) or len(differing) != 2 or differing[1] - differing[0] != 1:
+        return False
+    first, second = differing
+    return name[first] == other[second] and name[second] == other[first]

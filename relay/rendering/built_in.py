@@ -1,0 +1,135 @@
+"""The environment of relay's own files: as Jinja compiles them, without the sandbox.
+
+Each file is compiled and run once: its macros serve every message, whose values they find in `MESSAGE`. So a message
+costs the macros that it calls, and nothing before them.
+"""
+
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, Template, nodes
+from jinja2.compiler import Frame, MacroRef
+from jinja2.runtime import Context
+from jinja2.utils import missing
+from markupsafe import Markup
+
+from relay.errors import TemplateError
+from relay.rendering.autoescape import marked
+from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, environment, trimmed
+from relay.rendering.faults import fault
+
+# The values of the message that is made here: in this thread, or this task.
+MESSAGE: ContextVar[Values] = ContextVar("message")
+
+
+class BuiltInCode(LineByLine):
+    """A macro is a function, and what is printed goes through one call instead of three."""
+
+    def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
+        if macro_ref.accesses_kwargs or macro_ref.accesses_caller:
+            super().macro_def(macro_ref, frame)
+            return
+        names = tuple(argument.name for argument in macro_ref.node.args)
+        self.write(f"environment.macro(macro, {names!r}, {macro_ref.accesses_varargs!r})")
+
+    def _output_child_pre(self, *_args: Any) -> None:
+        self.write("environment.printed(")
+
+    def _output_child_post(self, *_args: Any) -> None:
+        self.write(")")
+
+
+class Unknown(ChainableUndefined, StrictUndefined):
+    """What is not there; relay's own files ask for nothing that can be absent without looking first."""
+
+    __slots__ = ()
+
+
+_unknown = lru_cache(256)(lambda name: Unknown(name=name))
+
+
+class MessageContext(Context):
+    """The names of the message that is being made; a macro of relay's is compiled once and serves all of them."""
+
+    def resolve_or_missing(self, key: str) -> Any:
+        try:
+            return MESSAGE.get()[key]
+        except LookupError:
+            return self.vars.get(key, self.parent.get(key, missing))
+
+    def call(
+        self, function: Any, *args: Any, _loop_vars: object = None, _block_vars: object = None, **named: Any
+    ) -> Any:
+        if getattr(function, "jinja_pass_arg", None) is None:
+            return function(*args, **named)
+        return function(self, *args, **named)  # what relay calls takes nothing else
+
+
+class BuiltIn(TemplateEnvironment):
+    """For relay's own files: without the sandbox, and each template has one context for good."""
+
+    code_generator_class = BuiltInCode
+    context_class = MessageContext
+    unknown = Unknown
+
+    def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
+        context, write, unquoted = template.new_context({}), template.root_render_func, self.unquoted
+
+        def fill(values: Values) -> str:
+            MESSAGE.set(values)
+            try:
+                text = "".join(write(context)).strip()
+            except Exception as error:
+                raise fault(error, template) from error
+            if len(text) > limit:
+                raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
+            return unquoted(trimmed(text) if "\n" in text else text)
+
+        return fill
+
+    def variable(self, template: Template, name: str, values: Values) -> Any:
+        MESSAGE.set(values)
+        return super().variable(template, name, {})
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if obj.__class__ is not dict:
+            return super().getattr(obj, attribute)
+        value = obj.get(attribute, missing)
+        return _unknown(attribute) if value is missing else value
+
+    def bounded(self, filters: Filters) -> Filters:
+        """Nothing bounds relay's own files; two filters that all of them use are written for them."""
+        printed = self.printed
+
+        def join(values: Iterable[Any], separator: str = "") -> str:
+            items = ["" if value is None else value for value in values]
+            if self.autoescape and any(type(item) is Markup for item in items):
+                return marked(printed(separator).join(map(printed, items)))
+            return separator.join(map(str, items))
+
+        def select(values: Iterable[Any]) -> list[Any]:
+            return [value for value in values if value]
+
+        return filters | {"join": join, "select": select}
+
+    def macro(self, function: Callable[..., str], names: tuple[str, ...], varargs: bool) -> Callable[..., str]:
+        """What calls a compiled macro, which takes every argument by its place."""
+        count, mark = len(names), marked if self.autoescape else str
+
+        def call(*arguments: Any, **named: Any) -> str:
+            if len(arguments) < count:
+                arguments += tuple([named.pop(name, missing) for name in names[len(arguments) :]])
+            if named:
+                raise TypeError(f"no such argument: {', '.join(named)}")
+            return mark(function(*arguments[:count], arguments[count:]) if varargs else function(*arguments))
+
+        return call
+
+
+@lru_cache(2048)
+def tree_of(source: str) -> nodes.Template:
+    """The nodes as their author wrote them, which all environments read alike. For those who only read them, which lint
+    does several times. TemplateSyntaxError if it is no template."""
+    return environment(BuiltIn, "text", BaseLoader()).parse(source)

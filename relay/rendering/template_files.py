@@ -1,0 +1,110 @@
+"""The files of all template directories, and which of them serves a message: the directory searched first wins."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path, PurePath
+
+from jinja2 import Environment, FileSystemLoader
+
+from relay.errors import TemplateError
+from relay.rendering.file_names import marks, parsed
+
+BUILT_IN = "relay/"
+GENERIC = "generic"
+SENTENCES = "sentences.j2"
+PARTS = "parts.j2"
+NO_CHANNELS = ("locales", "samples", "golden")
+NOT_UTF8 = "expected UTF-8; save it in that encoding"
+SHARED = (".j2", ".html", ".txt")
+MOST_KEPT = 512  # messages whose file is remembered
+
+
+class Loader(FileSystemLoader):
+    """The files of these directories; that of the last one as `relay/…` too, for a file of its name that extends it."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        super().__init__(list(directories))
+        self._last = FileSystemLoader(directories[-1])
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        if template.startswith(BUILT_IN):
+            return self._last.get_source(environment, template.removeprefix(BUILT_IN))
+        return super().get_source(environment, template)
+
+
+class TemplateFiles:
+    """Files by their names in a directory, such as `slack/operation.failed.yaml`; the last directory is built in."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self.loader = Loader(directories)
+        self._built_in = len(directories) - 1
+        self._levels: dict[str, int] = {}  # each file's name → the number of the directory that it is taken from
+        for level in range(self._built_in, -1, -1):
+            names = FileSystemLoader(directories[level]).list_templates()
+            self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
+        self.operation_types = frozenset(parsed(PurePath(name).stem).operation_type for name in self._levels) - {""}
+        self.messages: dict[str, list[str]] = {}  # channel → its message files without `.yaml`
+        for name in sorted(self._levels):
+            channel, _, file = name.partition("/")
+            if file.endswith(".yaml") and "/" not in file:
+                self.messages.setdefault(channel, []).append(file.removesuffix(".yaml"))
+        # Every message asks for these, and which files there are is known for good.
+        self.message_file = lru_cache(MOST_KEPT)(self._message_file)
+        self.layout_file = lru_cache(MOST_KEPT)(self._layout_file)
+        self.overriding_file = lru_cache(MOST_KEPT)(self._overriding_file)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(self.messages)
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The user's own files."""
+        return frozenset(name for name, level in self._levels.items() if level < self._built_in)
+
+    def source(self, name: str) -> tuple[str, Path]:
+        """The text of a file, and where it lies; an empty text if there is no such file."""
+        if name.removeprefix(BUILT_IN) not in self._levels:
+            return "", Path(name)
+        try:
+            text, file, _ = self.loader.get_source(Environment(), name)  # noqa: S701 - which looks at no environment
+        except UnicodeDecodeError:
+            raise TemplateError(f"{name}: {NOT_UTF8}") from None
+        return text, Path(file or name)
+
+    def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
+        """The file for this message: the user's before the built-in one, then the one for this destination, then the
+        one for this type of operation, then the one for this kind; the one for everything unknown if there is none."""
+        stems = self.messages.get(channel, ())
+        places = self._marks(destination, operation_type)
+        for stem in (name, GENERIC):
+            candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
+            present = [f"{channel}/{candidate}.yaml" for candidate in candidates if candidate in stems]
+            if present:
+                return min(present, key=self._levels.__getitem__)
+        searched = ", ".join(str(path) for path in self.loader.searchpath)
+        raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {searched}")
+
+    def _layout_file(
+        self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
+    ) -> str:
+        """The message's own layout, else the channel's; of each, the one for this destination first, then the one for
+        this type of operation."""
+        places = self._marks(destination, operation_type)
+        names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
+        return next((candidate for candidate in names if candidate in self._levels), names[-1])
+
+    def _overriding_file(
+        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
+    ) -> str:
+        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
+        file = self.message_file(channel, name, kind, destination, operation_type)
+        if self._levels[file] < self._built_in:
+            return file
+        shared = (name for name in sorted(self.own) if name.endswith(SHARED))
+        return next((name for name in shared if name.rpartition("/")[0] in ("", channel)), "")
+
+    def _marks(self, destination: str, operation_type: str) -> tuple[str, ...]:
+        if operation_type in self.operation_types:  # most sets have no file for any
+            return marks(destination, operation_type)
+        return (f"@{destination}", "") if destination else ("",)

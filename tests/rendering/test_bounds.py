@@ -1,0 +1,313 @@
+"""A user's templates: what they may not do is refused, what takes too much is ended, and relay goes on meanwhile."""
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import html5lib
+import pytest
+import uvloop
+
+from relay.domain.events import Event
+from relay.errors import TemplateError
+from relay.rendering import IsolatedRenderer
+from relay.rendering.isolated import AVOIDED_FOR, Rendered
+from relay.rendering.sandbox import Bounds
+from tests.support import samples
+from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
+from tests.support.templates_of_others import FILE, LOOPS, NOTE
+
+PAUSE = 0.05  # seconds for which nothing may hold up the event loop
+OWN_WORDING = "Failed: Comprehensive Customer Journey Analysis"
+LONG = "<b x> " * 20_000  # of a message of an error, say
+
+REFUSED = (
+    "{{ ''.__class__.__mro__ }}", "{{ op.__class__ }}", "{{ op['__class__'].mro() }}", "{{ op|attr('__class__') }}",
+    "{{ say.progress.__globals__ }}", "{{ link.__globals__ }}", "{{ self.__init__.__globals__ }}",
+    "{{ formats.__class__ }}", "{{ formats.now.strftime('%999999999d') }}", "{{ 1 .to_bytes(999999999, 'big') }}",
+    "{{ op.update({}) }}", "{{ op.name.replace('a', 'b') }}", "{{ namespace(x=1) }}", "{{ lipsum() }}",
+    "{% include '../../etc/passwd' %}", "{% include '/etc/passwd' %}", "{{ 1 / 0 }}",
+    "{{ 'a' * 100000000 }}", "{{ [1] * 100000000 }}", "{{ 9 ** 99999999 }}", "{{ 9**9**9 }}", "{{ '%999999999d' % 1 }}",
+    "{{ '{:999999999d}'.format(1) }}", "{{ 'x'.center(999999999) }}", "{{ 'x'.ljust(999999999) }}",
+    "{{ 'x'.zfill(999999999) }}", "{{ ('x'|string).join(['a']) }}", "{{ range(10000000)|list }}",
+    "{{ _('%(n)999999999d', n=1) }}", "{{ 9999999999999 * 9999999999999 }}", "{{ [[1], [2]]|sum(start=[]) }}",
+    "{{ 1.5|round(999999999) }}", "{{ 1.5|round(99999999, 'floor') }}", "{{ [1]|batch(9999999999, 'x')|list }}",
+    "{{ [1]|slice(9999999999)|list }}",
+)  # fmt: skip
+
+EXPONENTIAL = "".join(f"{{% set {name}{n} = [{name}{n - 1}, {name}{n - 1}] %}}" for n in range(1, 50) for name in "ab")
+TOO_MUCH = {
+    "loops in loops": LOOPS,
+    "loops over long texts": "{% for a in error.message %}{% for b in error.message %}{% endfor %}{% endfor %}",
+    "a loop that passes over all": "{% for a in range(9999) %}{% for b in range(99) if 0 %}{% endfor %}{% endfor %}",
+    "a loop that calls itself": "{% for a in [1] recursive %}{{ loop([1, 1]) }}{% endfor %}",
+    "macros without end": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "macros that call two": "{% macro m(n) %}{{ m(n - 1) ~ m(n - 1) if n }}{% endmacro %}{{ m(60) }}",
+    "texts that double": "{% macro m(x, n) %}{% if n %}{{ m(x ~ x, n - 1) }}{% else %}{{ x|length }}{% endif %}"
+    "{% endmacro %}{{ m('x', 60) }}",
+    "texts that are added": "{% macro m(x, n) %}{{ m(x + x, n - 1) if n }}{% endmacro %}{{ m('x', 60) }}",
+    "blocks that double": "{% macro m(x, n) %}{% set y %}{{ x }}{{ x }}{% endset %}{{ m(y, n - 1) if n }}{% endmacro %}"
+    "{{ m('x', 60) }}",
+    "lists that double": "{% macro m(x, n) %}{{ m(x + x, n - 1) if n }}{% endmacro %}{{ m([1], 60) }}",
+    "lists of lists": f"{{% set a0 = [1] %}}{{% set b0 = [1] %}}{EXPONENTIAL}{{{{ a49 == b49 }}}}",
+    "lists of lists that are printed": f"{{% set a0 = [1] %}}{{% set b0 = [1] %}}{EXPONENTIAL}{{{{ a49 }}}}",
+    "lists of fillings": "{% macro m(x, n) %}{{ m([1]|batch(3, x)|first, n - 1) if n }}{% endmacro %}{{ m([1], 90) }}",
+    "pieces of texts": "{% macro m(x, n) %}{{ m([error.message[1:], error.message[:-1], x], n - 1) if n }}"
+    "{% endmacro %}{{ m([], 400) }}",
+    "a text between all": "{{ range(9999)|join(error.message)|length }}",
+    "a text for each character": "{{ error.message|replace('', error.message)|length }}",
+    "texts in upper case": "{% for a in range(9999) %}{{ error.message|upper|length }}{% endfor %}",
+    "tags in long texts": "{{ error.message|striptags|length }}",
+    "words of long texts": "{% for a in range(9999) %}{{ error.message|wordcount + error.message|title|length }}"
+    "{% endfor %}",
+    "splitting": "{% for a in range(9999) %}{{ error.message.split()|length }}{% endfor %}",
+    "sorting": "{% for a in range(9999) %}{{ range(9999)|sort(reverse=true)|first }}{% endfor %}",
+    "long lists sorted": "{{ error.message.split()|sort|first }}",
+    "unique": "{% for a in range(9999) %}{{ range(9999)|unique|list|length }}{% endfor %}",
+    "groups": "{% for a in range(9999) %}{{ range(9999)|batch(2)|groupby(0)|length }}{% endfor %}",
+    "batches": "{% for a in range(9999) %}{{ range(9999)|batch(2)|list|length }}{% endfor %}",
+    "maps": "{% for a in range(9999) %}{{ range(9999)|map('string')|map('upper')|list|length }}{% endfor %}",
+    "looking for one": "{% for a in range(9999) %}{% if a in range(9999)|list %}{% endif %}{% endfor %}",
+    "words that are written": "{% for a in range(9999) %}" + "words " * 500 + "{% endfor %}",
+    "words that are kept": "{% set x %}{% for a in range(9999) %}" + "words " * 500 + "{% endfor %}{% endset %}",
+    "the same file in itself": f"{{% include '{FILE}' %}}{{% include '{FILE}' %}}",
+    "the same file imported": f"{{% import '{FILE}' as mine %}}",
+    "the same file extended": f"{{% extends '{FILE}' %}}",
+    "large documents": "{% for a in range(9999) %}{{ [doc, doc]|string|length }}{% endfor %}",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_to_collect() -> Iterator[None]:
+    """As in relay, which keeps what it has imported out of each collection (relay/cli/lean.py)."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+async def mine(tmp_path: Path) -> AsyncIterator[Callable[..., IsolatedRenderer]]:
+    """A renderer with these texts of the user's own as messages: file name → the message's `text`."""
+    built: list[IsolatedRenderer] = []
+
+    def build(*texts: str, more: dict[str, str] | None = None, **options: Any) -> IsolatedRenderer:
+        named = zip((FILE, "slack/operation.completed.yaml"), texts, strict=False)
+        for name, text in ({name: f"text: |\n  {text}\n" for name, text in named} | (more or {})).items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text, "utf-8")
+        built.append(IsolatedRenderer([tmp_path, BUILT_IN], **options))
+        return built[-1]
+
+    yield build
+    for renderer in built:
+        await renderer.aclose()
+
+
+def failed(**error: Any) -> Event:
+    event = samples.messages()["operation.failed"]
+    return replace(
+        event, error={**event.error, **error}, document={**event.document, "error": {**event.error, **error}}
+    )
+
+
+async def message(
+    renderer: IsolatedRenderer, name: str = "operation.failed", channel: str = "slack", language: str = "en",
+    event: Event | None = None,
+) -> Rendered:  # fmt: skip
+    events = samples.messages()
+    event = event or events[name]
+    return await renderer.message(
+        channel, "each", event, (*samples.history_of(name, events)[:-1], event), language=language,
+        timezone="Europe/Berlin", now=event.occurred_at, destination="analysts",
+    )  # fmt: skip
+
+
+async def longest_pause(work: Callable[[], Any]) -> tuple[float, Any]:
+    """For how much of this process's own time, whatever else the machine does, the loop did not go on."""
+    pauses = [0.0]
+
+    async def tick() -> None:
+        before = time.process_time()
+        while True:
+            await asyncio.sleep(0.0005)
+            pauses.append((now := time.process_time()) - before)
+            before = now
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0)
+    try:
+        made = await work()
+        return max(pauses), made
+    finally:
+        ticking.cancel()
+
+
+def note_of(rendered: Rendered) -> str:
+    note: str = rendered.content["blocks"][-1]["elements"][0]["text"]
+    return note
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_the_sandbox_refuses(alone: Build, text: str) -> None:
+    with pytest.raises(TemplateError, match=r"slack/operation\.progress\.yaml:1: "):
+        render(alone(only(text) | {"sentences.j2": "{% macro progress() %}{% endmacro %}"}), progress())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["attr", "center", "filesizeformat", "forceescape", "format", "indent", "pprint", "random", "safe", "tojson",
+     "truncate", "urlize", "wordwrap", "xmlattr"],
+)  # fmt: skip
+def test_filters_that_grow_or_reach_further_are_not_there(alone: Build, name: str) -> None:
+    with pytest.raises(TemplateError, match=f"No filter named '{name}'"):
+        alone(only(f"{{{{ op.name|{name} }}}}"))
+
+
+def test_what_is_small_works(alone: Build) -> None:
+    text = "{{ 6 * 7 }} {{ 7 % 4 }} {{ op.name[:4]|upper ~ '!' }} {{ [3, 1, 2]|sort|join('-') }}"
+
+    assert text_of(alone(only(text)), progress()) == "42 3 COMP! 1-2-3"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", TOO_MUCH.values(), ids=TOO_MUCH.keys())
+async def test_what_takes_too_much_holds_up_nobody(mine: Callable[..., IsolatedRenderer], text: str) -> None:
+    renderer = mine(text)
+    event = failed(message=LONG)
+    await renderer.prepare()
+
+    for _ in range(5):  # whatever holds up the loop by itself does so each time; a busy machine does not
+        renderer._avoided.clear()
+        pause, rendered = await longest_pause(lambda: message(renderer, event=event))
+        if pause <= PAUSE:
+            break
+
+    assert FILE in rendered.fault
+    assert rendered.content["text"].startswith(OWN_WORDING)
+    assert note_of(rendered) == NOTE
+    assert renderer.faults == {FILE: rendered.fault}
+    assert pause <= PAUSE
+
+
+async def test_objects_repeated_in_objects_are_counted(mine: Callable[..., IsolatedRenderer]) -> None:
+    rows = "each: a in range(100), x: 1"
+    for _ in range(5):
+        rows = f"each: a in range(100), rows: [{{{rows}}}]"
+    renderer = mine(more={FILE: f"text: x\nrows: [{{{rows}}}]\n"})
+
+    rendered = await message(renderer)
+
+    assert rendered.fault == f"{FILE}: it took more than 200,000 steps"
+    assert note_of(rendered) == NOTE
+
+
+async def test_a_message_larger_than_any_is_refused(mine: Callable[..., IsolatedRenderer]) -> None:
+    row = "{each: a in range(100), t: '{{ \"" + "x" * 1000 + "\" }}'}"
+    renderer = mine(more={FILE: f"text: x\nrows: [{', '.join([row] * 30)}]\n"})
+
+    rendered = await message(renderer)
+
+    assert "a value holds more than" in rendered.fault
+    assert note_of(rendered) == NOTE
+
+
+async def test_styles_that_would_take_long_are_refused(mine: Callable[..., IsolatedRenderer]) -> None:
+    page = f"<html><head><style>{'p { color: red }' * 1000}</style></head><body>{'<p>x</p>' * 5000}</body></html>"
+    renderer = mine(more={"email/layout.html": page})
+
+    rendered = await message(renderer, channel="email")
+
+    assert rendered.fault == "email/layout.html: there are too many elements for so many styles"
+    assert OWN_WORDING.partition(": ")[2] in rendered.content["text"]
+
+
+async def test_a_file_that_took_too_much_is_left_alone_for_a_minute(
+    mine: Callable[..., IsolatedRenderer], tmp_path: Path
+) -> None:
+    now = [1000.0]
+    renderer = mine(LOOPS, "mine", clock=lambda: now[0])
+    first = await message(renderer)
+    now[0] += AVOIDED_FOR - 1
+
+    before = time.process_time()
+    second = await message(renderer)
+
+    assert second.fault == first.fault == f"{tmp_path / FILE}:2: it took more than 200,000 steps"
+    assert time.process_time() - before < 0.1  # it was not even tried
+    assert (await message(renderer, "operation.completed")).content["text"] == "mine"
+
+
+async def test_the_clock_bounds_a_message_as_well(mine: Callable[..., IsolatedRenderer]) -> None:
+    renderer = mine(LOOPS, bounds=Bounds(seconds=0.05, steps=10**9))
+
+    assert (await message(renderer)).fault.endswith(f"{FILE}:2: it took more than 0.05 s of processor time")
+
+
+async def test_a_thread_that_does_not_come_back_costs_one_message(mine: Callable[..., IsolatedRenderer]) -> None:
+    renderer = mine(LOOPS, "mine", bounds=Bounds(seconds=1.0, steps=10**9), patience=0.05)
+
+    assert (await message(renderer)).fault == f"{FILE}: it was not made within 0.05 s"
+    assert "within" in (await message(renderer)).fault
+    renderer._patience = 30.0
+    assert (await message(renderer, "operation.completed")).content["text"] == "mine"
+
+
+async def test_what_fails_is_told_in_relays_own_wording(mine: Callable[..., IsolatedRenderer], tmp_path: Path) -> None:
+    renderer = mine("{{ ''.__class__ }}")
+
+    rendered = await message(renderer)
+
+    assert rendered.fault == f"{tmp_path / FILE}:2: access to attribute '__class__' of 'str' object is unsafe."
+    assert rendered.content["text"].startswith(OWN_WORDING)
+    assert note_of(rendered) == NOTE
+    (tmp_path / FILE).write_text("text: mine\n", "utf-8")
+    assert (await message(mine())).content["text"] == "mine"
+
+
+async def test_a_mail_says_so_in_both_parts_and_in_the_readers_language(mine: Callable[..., IsolatedRenderer]) -> None:
+    renderer = mine("{{ 1 / 0 }}", more={"email/operation.failed.yaml": "subject: '{{ 1 / 0 }}'\n"})
+
+    content = (await message(renderer, channel="email")).content
+
+    note = "Shown with relay's own wording: the template email/operation.failed.yaml failed."
+    assert content["text"].endswith(f"\n{note}\n")
+    page = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(content["html"])
+    assert page.findall("body/p")[-1].text == note
+    german = await message(renderer, language="de")
+    assert note_of(german) == f"In relays eigenem Wortlaut: Die Vorlage {FILE} ist fehlgeschlagen."
+
+
+async def test_a_channel_without_built_in_templates_gets_a_plain_line(mine: Callable[..., IsolatedRenderer]) -> None:
+    rendered = await message(mine(more={"teams/generic.yaml": "text: '{{ 1 / 0 }}'\n"}), channel="teams")
+
+    assert rendered.content["text"].startswith(OWN_WORDING)
+    assert "the template teams/generic.yaml failed" in rendered.content["text"]
+
+
+async def test_closing_lets_what_was_asked_for_be_made(mine: Callable[..., IsolatedRenderer]) -> None:
+    renderer = mine("mine")
+    asked = [asyncio.ensure_future(message(renderer)) for _ in range(5)]
+    await asyncio.sleep(0)
+
+    await renderer.aclose()
+
+    assert [(one.content["text"], one.fault) for one in await asyncio.gather(*asked)] == [("mine", "")] * 5
+
+
+def test_it_works_on_uvloop_too(tmp_path: Path) -> None:
+    (tmp_path / FILE).parent.mkdir()
+    (tmp_path / FILE).write_text("text: mine\n", "utf-8")
+    renderer = IsolatedRenderer([tmp_path, BUILT_IN])
+
+    async def work() -> Rendered:
+        try:
+            return await message(renderer)
+        finally:
+            await renderer.aclose()
+
+    assert uvloop.run(work()).content["text"] == "mine"
