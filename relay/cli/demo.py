@@ -55,6 +55,7 @@ def demo(*, until_done: bool, speed: float) -> None:
             _verdict(console, stage)
             if not until_done:
                 _addresses(console, stage)
+                console.print(f"Send an event of your own:\n{stage.example}\n", markup=False, soft_wrap=True)
                 console.print("[dim]Serving until Ctrl-C.[/dim]")
                 await stopped
 

@@ -130,6 +130,14 @@ class Demo:
         host, port = self.relay.admin_addresses[0]
         return f"http://{host}:{port}"
 
+    @property
+    def example(self) -> str:
+        """A shell command that sends an event of the reader's own, and so makes a message."""
+        event = {"event": "operation.failed", "operationId": "run-1", "operationName": "Nightly load",
+                 "error": {"message": "disk full"}}  # fmt: skip
+        address = f"{self.url}/webhooks/try?token={self.token}"
+        return f"curl -H 'Content-Type: application/json' -d '{json.dumps(event)}' '{address}'"
+
     async def play(self, patience: float = MAX_WAIT) -> bool:
         """Start everything, then wait for every message it must lead to. False if one did not come, or one too many.
 
