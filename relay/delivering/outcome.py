@@ -1,4 +1,4 @@
-"""What one failed attempt means for its delivery: another attempt, and when, or a dead letter. Pure.
+"""Consequence of a failed attempt: another attempt, and when, or a dead letter. Pure.
 
 A `DeliveryError` holds the whole decision; here it is read, in the order in which its fields count.
 """
@@ -24,7 +24,7 @@ LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What becomes of the delivery. `status` is what metrics and the log call the attempt.
+    """Consequence for the delivery. `status` is what metrics and the log call the attempt.
 
     reason          why it becomes a dead letter; None: it is tried again
     retry_in        seconds until the next attempt

@@ -1,4 +1,4 @@
-"""The client of the Async Operations API: one method for each call, and errors that name the call.
+"""Client of the Async Operations API: one method for each call, and errors that name the call.
 
 A call is repeated only where a repetition cannot do anything twice: what reads, and whatever never left.
 """
@@ -29,7 +29,7 @@ from relay.platform.models import (
     StartOperation,
     SubmitBatch,
     Webhook,
-)
+)  # fmt: skip
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -44,7 +44,7 @@ _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 
 class OperationsClient:
-    """One project's operations. Use it as `async with OperationsClient(…) as client:`.
+    """Operations of one project. Use it as `async with OperationsClient(…) as client:`.
 
     Every method raises PlatformError, which names the call and the platform's reason.
     """
@@ -101,7 +101,7 @@ class OperationsClient:
         page: int = 1,
         page_size: int = 20,
     ) -> Page:
-        """One page; `all_operations` walks through them."""
+        """Return one page; `all_operations` walks through them."""
         query = {
             "status": status,
             "operationType": operation_type,
@@ -115,7 +115,7 @@ class OperationsClient:
         return await self._call(Page, "GET", "/operations", query=query)
 
     async def all_operations(self, *, pages: int = 50, **filters: Any) -> AsyncIterator[Operation]:
-        """Every operation that the filters of `operations` let through, at most so many pages of them."""
+        """Yield every operation that the filters of `operations` let through, at most so many pages of them."""
         for number in range(1, pages + 1):
             page = await self.operations(page=number, page_size=PAGE_SIZE, **filters)
             for operation in page.operations:
@@ -169,7 +169,7 @@ class OperationsClient:
         return await self._call(Batch, "GET", f"/batch/{_segment(batch)}")
 
     async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[Operation]:
-        """The operation's state now, and again every so many seconds until it has ended."""
+        """Yield the operation's state now, and again every so many seconds until it has ended."""
         while True:
             now = await self.status(operation)
             yield now
@@ -246,7 +246,7 @@ def _read(kind: type[Answer], document: Any, call: str) -> Answer:
 
 
 def _decoded(answer: bytes) -> Any:
-    """None for what is no JSON, or for more than anybody could work with: lone surrogates, bottomless nesting."""
+    """Read the answer; None for what is no JSON that every reader accepts."""
     try:
         return from_json(answer)
     except ValueError:
@@ -254,7 +254,7 @@ def _decoded(answer: bytes) -> Any:
 
 
 def _why(document: Any, token: str) -> str:
-    """What the platform says of its refusal, in one line; without our token, should it repeat the request."""
+    """Return the platform's reason of a refusal in one line, without our token, should it repeat the request."""
     if not isinstance(document, Mapping):
         return ""
     reason = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")

@@ -16,10 +16,10 @@ from relay.domain.deliveries import Each
 from relay.outage import Outage
 from relay.store import Store
 from relay.store.troubles import TroubleMemory
+from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.events import body, event_of
-from tests.support.operating import HOUR, MINUTE, Operating, operating
 from tests.support.patience import patience
 from tests.support.targets import mail
 from tests.support.waiting import until

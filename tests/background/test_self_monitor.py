@@ -10,8 +10,8 @@ from relay import metrics
 from relay.dev.standins.inbox import Inbox
 from relay.dev.standins.slack import Fault, SlackStandin
 from relay.store import Store
+from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
-from tests.support.operating import HOUR, MINUTE, Operating, operating
 
 REFUSED = Fault("invalid_auth")
 BROKEN = Fault(status=503, body=b"<html>upstream</html>")

@@ -17,6 +17,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(200)
 async def test_each_disturbance_once_loses_nothing_and_repeats_only_the_unknown() -> None:
     report = await disturbances(1, partitions=16)  # with one, the next test loses a primary and moves a slot

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 SEED = int(os.environ.get("RELAY_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}
-KILLS_OF_RELAY, KILLS_OF_REDIS = 50, 20
+FEW = 5  # kills in every run; `make soak` has many
 SENDERS = 6
 PACE = 0.12  # seconds between two events of a sender: what counts is what happens to each, and not how many there are
 
@@ -132,21 +132,23 @@ async def run(
 
 
 @pytest.mark.timeout(400)
-async def test_kill_9_of_relay_loses_nothing_and_repeats_only_the_unknown() -> None:
+@pytest.mark.parametrize("kills", [FEW, pytest.param(50, marks=pytest.mark.soak)])
+async def test_kill_9_of_relay_loses_nothing_and_repeats_only_the_unknown(kills: int) -> None:
     async def kill(relay: RunningRelay) -> None:
         await relay.kill()
         await relay.start()
 
     with RedisServer(**DURABLE) as server:
-        await run(server, KILLS_OF_RELAY, kill, random.Random(SEED))
+        await run(server, kills, kill, random.Random(SEED))
 
 
 @pytest.mark.timeout(400)
-async def test_kill_9_of_redis_loses_nothing_and_repeats_only_the_unknown() -> None:
+@pytest.mark.parametrize("kills", [FEW, pytest.param(20, marks=pytest.mark.soak)])
+async def test_kill_9_of_redis_loses_nothing_and_repeats_only_the_unknown(kills: int) -> None:
     with RedisServer(**DURABLE) as server:
 
         async def kill(_relay: RunningRelay) -> None:
             server.kill()
             server.start()
 
-        await run(server, KILLS_OF_REDIS, kill, random.Random(SEED + 1))
+        await run(server, kills, kill, random.Random(SEED + 1))

@@ -15,22 +15,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(200)
-async def test_failovers_under_load_lose_nothing_and_repeat_only_the_unknown() -> None:
-    report = await failovers(2, quick=True)
+@pytest.mark.parametrize("count", [1, pytest.param(4, marks=pytest.mark.soak)])
+async def test_failovers_under_load_lose_nothing_and_repeat_only_the_unknown(count: int) -> None:
+    report = await failovers(count, quick=True)
 
     assert report.acknowledged > 0
     assert (report.lost, report.imbalance) == (0, 0)
     assert report.repeats <= report.unknown
-    assert [len(seconds) for seconds in report.pauses.values()] == [1, 1]
+    assert sum(len(seconds) for seconds in report.pauses.values()) == count
     assert "0 lost" in str(report)
-
-
-@pytest.mark.timeout(400)
-async def test_a_replica_that_joins_during_a_failover_and_a_kill_lose_nothing() -> None:
-    report = await composed(3, quick=True)
-
-    assert report.acknowledged > 0
-    assert (report.lost, report.imbalance) == (0, 0)
 
 
 @pytest.mark.soak
@@ -41,6 +34,7 @@ async def test_every_composition_of_join_failover_and_kill_loses_nothing() -> No
     assert (report.lost, report.imbalance) == (0, 0)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(120)
 async def test_two_relays_find_the_new_primary(tmp_path: Path) -> None:
     async with (

@@ -54,37 +54,18 @@ def test_a_trusted_header_needs_a_proxy_that_is_trusted() -> None:
     assert (config.trusted_header.operators, config.trusted_header.operator_groups) == ((), ("data",))
 
 
-def test_without_a_word_it_is_off() -> None:
-    config = parse_config(GOOD, env=SECRETS, channels=CHANNELS).console
-
-    assert not config.configured
-    assert config.session == 12 * 3600
-
-
-def test_no_secret_shows() -> None:
-    config = read(oidc=OIDC, url=URL, tokens=TOKENS)
-
-    assert not [secret for secret in (TOKEN, "a-secret") if secret in repr(config)]
-
-
 @pytest.mark.parametrize(
     ("console", "expected"),
     [
-        ({"tokens": {"a": {"token": TOKEN, "role": "admin"}}}, "console.tokens.a.role: expected operator or viewer"),
         ({"tokens": {"a": {"token": TOKEN, "role": "vewer"}}}, "console.tokens.a.role: did you mean viewer?"),
-        ({"tokens": {"a": {"token": TOKEN}}}, "console.tokens.a.role: missing; it is required here"),
-        ({"trusted_header": {}}, "console.trusted_header.user: missing; it is required here"),
         ({"trusted_header": {"user": "X_User:"}}, "console.trusted_header.user: expected a header such as"),
         ({"trusted_header": {**HEADER, "operator_groups": "data"}}, "operator_groups needs `groups` beside it"),
         ({"tokens": {"a": {"token": "short", "role": "viewer"}}}, "console.tokens.a.token: the secret is too short"),
         ({"session": "10s"}, "console.session: expected at least 5m"),
-        ({"session": "8d"}, "console.session: expected at most 7d"),
         ({"token": {}}, "console.token: unknown key; did you mean tokens?"),
-        ({"url": "relay.example.com"}, "console.url: expected an address such as https://relay.example.com"),
         ({"url": f"{URL}/relay"}, "console.url: expected an address without a path"),
         ({"oidc": OIDC}, "console: oidc needs the `url` beside it"),
         ({"url": URL, "oidc": {**OIDC, "issuer": "http://id.example.com"}}, "console.oidc.issuer: expected https"),
-        ({"url": URL, "oidc": {**OIDC, "issuer": "id"}}, "console.oidc.issuer: expected an address such as"),
         ({"url": URL, "oidc": {**OIDC, "viewers": []}}, "console.oidc: nobody could come in; expected groups"),
         ({"url": URL, "oidc": {**OIDC, "operators": "*"}}, "console.oidc: * is for viewers alone"),
         ({"url": URL, "oidc": {**OIDC, "client_secret": " "}}, "console.oidc.client_secret: the secret is empty"),
@@ -96,16 +77,6 @@ def test_a_mistake_is_told_with_its_line_and_without_its_secret(console: dict[st
     assert expected in told
     assert told.startswith("1: console")
     assert not [secret for secret in (TOKEN, "a-secret") if secret in told]
-
-
-@pytest.mark.parametrize(
-    "issuer", ["http://127.0.0.1:9000", "http://localhost:9000/realms/a", "https://id.example.com/"]
-)
-def test_an_issuer_is_kept_as_it_is_spelled(issuer: str) -> None:
-    oidc = read(url=URL, oidc={**OIDC, "issuer": issuer}).console.oidc
-
-    assert oidc
-    assert oidc.issuer == issuer
 
 
 def test_what_is_not_installed_is_said_with_the_way_to_it() -> None:
@@ -121,11 +92,8 @@ def test_what_is_not_installed_is_said_with_the_way_to_it() -> None:
     ("issuer", "public"),
     [
         ("https://accounts.google.com", True),
-        ("https://gitlab.com", True),
         ("https://login.microsoftonline.com/common/v2.0", True),
-        ("https://login.microsoftonline.com/organizations/v2.0", True),
         ("https://login.microsoftonline.com/6f2e0b3a-8d4c-4a34-9a59-0f4f4f3f8d11/v2.0", False),
-        ("https://gitlab.example.com", False),
         ("https://id.example.com/common", False),
     ],
 )
@@ -135,16 +103,6 @@ def test_everybody_at_a_provider_of_the_whole_world_is_warned_of(issuer: str, *,
 
     assert ["everybody in the world" in text for text in told] == ([True] if public else [])
     assert groups == []
-
-
-@pytest.mark.parametrize(
-    ("claim", "expected"),
-    [("email", "counts only with email_verified"), ("preferred_username", "people choose their own"), ("groups", "")],
-)
-def test_groups_that_people_may_choose_are_warned_of(claim: str, expected: str) -> None:
-    told = warned("console.oidc.groups_claim", url=URL, oidc={**OIDC, "groups_claim": claim})
-
-    assert [expected in text for text in told] == ([True] if expected else [])
 
 
 def test_sessions_that_others_can_read_on_their_way_are_warned_of() -> None:
@@ -159,9 +117,3 @@ def test_sessions_that_others_can_read_on_their_way_are_warned_of() -> None:
     assert "logins and sessions" in told(url="http://relay.example.com")[0]
     assert told(tokens=TOKENS, url=URL) == []
     assert told() == []
-
-
-def test_a_short_token_is_warned_of() -> None:
-    assert warned("console.tokens.deploy.token", tokens={"deploy": {"token": TOKEN[:18], "role": "viewer"}}) == [
-        "the token has 18 bytes; 24 or more are better"
-    ]

@@ -31,13 +31,10 @@ def faults(text: str, **env: str) -> list[str]:
             "{admin: {host: 0.0.0.0}}",
             "1: server.admin.host: 0.0.0.0 can be reached from other machines; expected a token",
         ),
-        ("{admin: {host: 10.0.0.1}}", "1: server.admin.host: 10.0.0.1 can be reached from other machines; expected"),
         ('{admin: {host: ""}}', "1: server.admin.host: every address can be reached from other machines; expected"),
         ("{admin: {token: changeme-changeme}}", "1: server.admin.token: the secret is a placeholder"),
-        ("{admin: {token: short}}", "1: server.admin.token: the secret is too short"),
         ("{port: 9000, admin: {port: 9000}}", "1: server.admin.port: the same as server.port; expected another one"),
         ("{port: 65535}", "1: server.admin.port: missing, and there is none above 65535; expected a port"),
-        ("{admin: {prot: 9000}}", "1: server.admin.prot: unknown key; did you mean port?"),
         ("{tls: {certificate: /no/file}}", "1: server.tls.key: missing; it is required here"),
         ("{tls: {certificate: /no/a, key: /no/b}}", "1: server.tls.certificate: cannot read /no/a: No such file"),
         ("{admin: {tls: {certificate: /a, key: /b}}}", "1: server.admin.tls.key: cannot read /b: No such file"),
@@ -45,11 +42,6 @@ def faults(text: str, **env: str) -> list[str]:
 )
 def test_a_listener_that_would_not_do_is_refused_with_its_line(settings: str, fault: str) -> None:
     assert any(problem.startswith(fault) for problem in faults(with_server(settings)))
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.0.0.9"])
-def test_this_machine_may_ask_without_a_token(host: str) -> None:
-    assert faults(with_server(f'{{admin: {{host: "{host}"}}}}')) == []
 
 
 def test_others_may_ask_with_a_token_or_a_certificate(tmp_path: Path) -> None:
@@ -73,11 +65,8 @@ def test_the_variable_is_named_where_it_is_at_fault() -> None:
     [
         ("{}", {}, 8081),
         ("{port: 9000}", {}, 9001),
-        ("{port: 0}", {}, 0),
         ("{port: 9000, admin: {port: 0}}", {}, 0),
-        ("{admin: {port: 9100}}", {}, 9100),
         ("{admin: {port: 9100}}", {"RELAY_PORT": "9000"}, 9100),
-        ("{}", {"RELAY_PORT": "9000"}, 9001),
         ("{}", {"RELAY_ADMIN_PORT": "9200"}, 9200),
         ("{}", {"RELAY_ADMIN_PORT": "tcp://10.0.0.7:8081"}, 8081),
     ],

@@ -40,24 +40,12 @@ MISTAKES = [
     ("timezone: Europe/Berlin", 'platform: {links: {results: "ftp://app.example.com/"}}',
      "1: platform.links.results: expected an address such as "
      "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
-    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app.{tenantId}/runs"}}',
-     "1: platform.links.runs: expected an address such as "
-     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
     ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://{tenantId}.com/runs"}}',
-     "1: platform.links.runs: expected an address such as "
-     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
-    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app..example.com/runs"}}',
-     "1: platform.links.runs: expected an address such as "
-     "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
-    ("timezone: Europe/Berlin", 'platform: {links: {runs: "https://app.example.com:99999/runs"}}',
      "1: platform.links.runs: expected an address such as "
      "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"),
     ("timezone: Europe/Berlin", 'platform: {links: {run: "https://app.example.com/"}}',
      "1: platform.links.run: unknown key; did you mean runs?"),
     # at the top
-    ("timezone: Europe/Berlin", "timezone: Berlin", "1: timezone: unknown time zone; did you mean Europe/Berlin?"),
-    ("timezone: Europe/Berlin", "destination: {}", "1: destination: unknown key; did you mean destinations?"),
-    ("timezone: Europe/Berlin", "server: {port: http}", "1: server.port: expected a whole number"),
     ("timezone: Europe/Berlin", "server: {max_body: 8MiB, max_body_memory: 4MiB}",
      "1: server.max_body_memory: less than server.max_body, so no body of that size would be taken"),
     ("timezone: Europe/Berlin", "server: {max_connections: 5}", "1: server.max_connections: expected at least 16"),
@@ -67,8 +55,6 @@ MISTAKES = [
      "1: server.trusted_proxies[0]: has bits beyond its mask; write 10.0.0.0/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [\"::/0\"]}",
      "1: server.trusted_proxies[0]: means everybody, so anyone could say who they are; name the proxies alone"),
-    ("timezone: Europe/Berlin", "server: {trusted_proxies: [\"::ffff:10.0.0.0/104\"]}",
-     "1: server.trusted_proxies[0]: is IPv4 in the spelling of IPv6; write 10.0.0.0/8"),
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
@@ -76,10 +62,6 @@ MISTAKES = [
      "or nothing for a private Redis"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: 25:00}]}",
      '1: watchdog.expect[0].by: expected a time of day such as "08:30"'),
-    ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: '07:30', days: none}]}",
-     "1: watchdog.expect[0].days: expected daily, or days such as mon, mon-fri or [mon, thu]"),
-    ("timezone: Europe/Berlin", "watchdog: {expect: [{by: '07:30'}]}",
-     "1: watchdog.expect[0].job: missing; it is required here"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: '07:30', notify: [people, teem]}]}",
      "1: watchdog.expect[0].notify[1]: unknown destination 'teem'; did you mean team?"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, cron: '0 2 * *'}]}",
@@ -88,14 +70,10 @@ MISTAKES = [
     ("mode: live", "pace: hasty", "9: destinations.team.pace: expected calm or eager or normal"),
     ("timezone: Europe/Berlin", "watchdog: {missing: 0}",
      "1: watchdog.missing: expected more than 0; write off to go without this rule"),
-    ("timezone: Europe/Berlin", "job: operationType",
-     "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
     ("timezone: Europe/Berlin", "job: '{operationType} {a b}'",
      "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
     ("timezone: Europe/Berlin", "brand: {logo: \"http://acme.example/l.png\"}",
      "1: brand.logo: expected an address such as https://www.example.com/logo.png"),
-    ("timezone: Europe/Berlin", "brand: {url: \"javascript:alert(1)\"}",
-     "1: brand.url: expected an address such as https://www.example.com/logo.png"),
     *(("timezone: Europe/Berlin", f'brand: {{url: "https://acme.example{rest}"}}',
        "1: brand.url: expected an address such as https://www.example.com/logo.png")
       for rest in (":99999", ":0", "/\\u202egnp.exe", "/a b")),
@@ -107,28 +85,17 @@ MISTAKES = [
      "1: brand.color: a button of #FFEE00 is hardly seen on white; expected a darker one, for instance #998F00"),
     ("timezone: Europe/Berlin", f"brand: {{name: {'A' * 61}}}", "1: brand.name: expected at most 60 characters"),
     ("timezone: Europe/Berlin", 'brand: {footer: "a\\nb"}', "1: brand.footer: expected text of one line"),
-    ("timezone: Europe/Berlin", "brand: {colour: x}", "1: brand.colour: unknown key; did you mean color?"),
-    ("timezone: Europe/Berlin", "language: german", "1: language: expected a language such as en, de or de-AT"),
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),
-    ("timezone: Europe/Berlin", "watchdog: {silence: 5m}", "1: watchdog.silence: unknown key; did you mean silent?"),
-    ("timezone: Europe/Berlin", 'quiet_hours: {form: "22:00", to: "07:00"}',
-     "1: quiet_hours.form: unknown key; did you mean from?"),
     ("\nsources:", "\nsorces:", "3: sorces: unknown key; did you mean sources?"),
-    ("\nchannels:", "\nchanels:", "5: chanels: unknown key; did you mean channels?"),
-    ("\ndestinations:", "\ndestinatons:", "8: destinatons: unknown key; did you mean destinations?"),
-    ("\nrules:", "\nrulez:", "11: rulez: unknown key; did you mean rules?"),
     (RETRY, "retry: {retry_delay: soon}", f"2: retry.retry_delay: {DURATION}"),
-    (RETRY, "retry: {max_delay: 1 fortnight}", f"2: retry.max_delay: {DURATION}"),
     (RETRY, "retry: {retry_delay: 2 days}", "2: retry.retry_delay: expected at most 1d"),
     (RETRY, "retry: {retry_delay: 0}", "2: retry.retry_delay: expected more than 0"),
-    (RETRY, "retry: {max_retries: many}", "2: retry.max_retries: expected a whole number"),
     # sources
     (SECRETS, "kFv8-the-secret-of-the-platform",
      "4: sources.ops.signature.secrets: expected a name for each secret, such as {current: ...}"),
     (f"secrets: {SECRETS}", "secret: kFv8-the-secret-of-the-platform",
      "4: sources.ops.signature.secret: unknown key; did you mean secrets?"),
-    ("signature:", "signatur:", "4: sources.ops.signatur: unknown key; did you mean signature?"),
     ("{signature: {", "{rate_limit: 100 per second, signature: {",
      "4: sources.ops.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
     # channels
@@ -139,8 +106,6 @@ MISTAKES = [
      "6: channels.slack.token: expected the app's bot token, xoxb-…; an incoming webhook goes under webhooks"),
     (f"token: {TOKEN}", f"token: {TOKEN}, new_roots: 20",
      "6: channels.slack.new_roots: expected {count: 20, per: 10m}, or off"),
-    ("  slack: {token", "  slak: {token", "6: channels.slak: unknown channel; did you mean slack?"),
-    ("host: localhost", "hst: localhost", "7: channels.email.hst: unknown key; did you mean host?"),
     ("host: localhost", "host: smtp://localhost",
      "7: channels.email.host: expected the mail server's name, such as smtp.example.com"),
     ("tls: none", "tls: none, username: me", "7: channels.email: expected username and password, or neither"),
@@ -151,8 +116,6 @@ MISTAKES = [
      '10: destinations.team.slack: expected one conversation: its name such as "#operations" or its id such as '
      '"C0123ABCD"; put it in quotes, for without them a # begins a comment'),
     ("mode: live", "mode: digets", "9: destinations.team.mode: did you mean digest?"),
-    ("mode: live", 'mode: live, at: "08:30"', "9: destinations.team.at: goes with mode: digest, and this one is live"),
-    ("mode: live", "mode: live, live: {post_after: soon}", f"9: destinations.team.live.post_after: {DURATION}"),
     ("mode: live", 'mode: live, mention: ["@analyst"]',
      '9: destinations.team.mention: expected whom to call when, such as {failed: ["@analyst"]}'),
     (EMAIL, '{email: people@example.com, mention: {failed: ["@analyst"]}}',
@@ -160,14 +123,9 @@ MISTAKES = [
     (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
     (EMAIL, "{sms: people@example.com}",
      "10: destinations.people: expected slack or email with an address"),
-    (EMAIL, "{emial: people@example.com, mode: each}",
-     "10: destinations.people.emial: unknown key; did you mean email?"),
     # rules
     ("events: [", "event: [", "13: rules[0].event: unknown key; did you mean events?"),
     ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
-    ("notify:", "notfy:", "14: rules[0].notfy: unknown key; did you mean notify?"),
-    ("events: [", "sources: [ops, typo]\n    events: [",
-     "13: rules[0].sources[1]: unknown source 'typo'; expected ops"),
     ("notify: [team, people]", "notify: tean", "14: rules[0].notify: unknown destination 'tean'; did you mean team?"),
 ]  # fmt: skip
 
@@ -189,27 +147,12 @@ def test_a_mistake_gets_one_sentence_that_helps(old: str, new: str, sentence: st
     assert complaints(GOOD.replace(old, new, 1)) == [f"relay.yaml:{sentence}"]
 
 
-def test_durations_are_read_as_people_write_them() -> None:
-    config = read(GOOD.replace(RETRY, "retry: {retry_delay: 10 seconds, max_delay: 1 hour}"))
-
-    assert (config.retry.retry_delay, config.retry.max_delay) == (10, 3600)
-
-
 def test_a_channel_that_is_missing_is_told_once_however_many_destinations_use_it() -> None:
     text = GOOD.replace(f"  slack: {{token: {TOKEN}}}\n", "").replace(
         "  team: {", '  room: {slack: "#room"}\n  team: {'
     )
 
     assert complaints(text) == ["relay.yaml:8: destinations.room.slack: needs channels.slack, which is missing"]
-
-
-def test_a_misspelt_section_hides_no_other_mistake() -> None:
-    text = GOOD.replace("\nsources:", "\nsorces:").replace("notify: [team", "notify: [tean")
-
-    assert complaints(text) == [
-        "relay.yaml:3: sorces: unknown key; did you mean sources?",
-        "relay.yaml:14: rules[0].notify[0]: unknown destination 'tean'; did you mean team?",
-    ]
 
 
 def test_what_is_wrong_with_a_variable_is_told_once_with_every_line() -> None:
@@ -221,13 +164,3 @@ def test_what_is_wrong_with_a_variable_is_told_once_with_every_line() -> None:
 
     assert told.endswith("the secret is a placeholder; make a real one with: openssl rand -hex 32; "
                          "used again on line 5, 6")  # fmt: skip
-
-
-def test_what_is_wrong_in_an_alias_is_told_where_it_stands() -> None:
-    text = GOOD.replace("{signature: {", "{signature: &same {").replace(
-        "kFv8-the-secret-of-the-platform", "changeme").replace(
-        "channels:", "  two: {signature: *same}\n  three: {signature: *same}\nchannels:")  # fmt: skip
-
-    [told] = complaints(text)
-
-    assert told.startswith("relay.yaml:4: sources.ops.signature.secrets.current: the secret is a placeholder")

@@ -11,9 +11,6 @@ from pydantic import SecretStr
 from relay.receiving.sources import refuse_weak
 from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
-TOKEN = "8c1d9f27b4e05a6372f1c8d4"
-
-
 # Secrets
 
 
@@ -21,50 +18,26 @@ TOKEN = "8c1d9f27b4e05a6372f1c8d4"
     ("secret", "complaint"),
     [
         ("''", "the secret is empty"),
-        ("'   '", "the secret is empty"),
         ("'***'", "the secret is a placeholder"),
-        ("'************************'", "the secret is a placeholder"),
         ("changeme", "the secret is a placeholder"),
-        ("change-me-change-me-change-me", "the secret is a placeholder"),
         ("your-webhook-secret-key", "the secret is a placeholder"),
-        ("<your-secret-goes-here-please>", "the secret is a placeholder"),
         ("$${RELAY_WEBHOOK_SECRET}", "the secret is a placeholder"),
         ("' 8c1d9f27b4e05a6372f1c8d4'", "the secret begins or ends with white space"),
         ("123456789abcdef", "the secret is too short; expected at least 16 bytes, better 24"),
-        ("whsec_MDEyMzQ1Njc4OWFiY2Rl", "the secret is too short"),
         ("the-secret-your-platform-signs-with", "the secret is an example from documentation"),
-        ("the-token-your-callbacks-carry", "the secret is an example from documentation"),
         ('"it\'s a secret to everybody"', "the secret is an example from documentation"),
-        ('"It\'s a Secret to Everybody"', "the secret is an example from documentation"),
         ("8f742231b10e8888abcd99yyyzzz85a5", "the secret is an example from documentation"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the secret is an example from documentation"),
-        ("whsec_5WbX5kEWLlfzsGNjH64I8lOOqUB6e8FH", "the secret is an example from documentation"),
-        ("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "the secret is an example from documentation"),
         ("$(openssl rand -hex 32)", "the secret is a placeholder"),
-        ("$(cat /run/secrets/webhook)", "the secret is a placeholder"),
-        ("openssl rand -hex 32", "the secret is a placeholder"),
-        ("<insert-secret-here>", "the secret is a placeholder"),
-        ("‹the value from the vault›", "the secret is a placeholder"),
         ("env:RELAY_WEBHOOK_SECRET", "the secret is a variable's name; write ${NAME}"),
         ("prefix-and-change-me-1234567890", "the secret is a placeholder"),
-        ("password12345678", "the secret is a placeholder"),
         ("0123456789abcdef", "the secret can be guessed"),
-        ("0123456789abcdef0123456789abcdef", "the secret can be guessed"),
-        ("zyxwvutsrqponmlkjihg", "the secret can be guessed"),
         ("secretsecretsecret", "the secret can be guessed"),
         ("abcabcabcabcabcabcabcabcab", "the secret can be guessed"),
-        ("deadbeef-deadbeef-deadbeef-", "the secret can be guessed"),
-        ("aabbccddeeaabbccdd", "the secret can be guessed"),
         ("00112233445566778899aabbccddeeff", "the secret can be guessed"),
-        ("webhook-secret-123", "the secret can be guessed"),
-        ("supersecretvalue1", "the secret can be guessed"),
         ("this-is-a-secret", "the secret can be guessed"),
-        ("example-secret-key", "the secret can be guessed"),
-        ("adminadminadmin1", "the secret can be guessed"),
         ("My_Relay_Webhook_Token", "the secret can be guessed"),
-        ("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", "the secret can be guessed"),
         ("whsec_MDEyMzQ1Njc4OWFiY2RlZg==", "the secret can be guessed"),
-        ("whsec_dGhpcy1pcy1hLXNlY3JldC0x", "the secret can be guessed"),
     ],
 )
 def test_a_secret_that_is_none_is_refused(secret: str, complaint: str) -> None:
@@ -98,12 +71,6 @@ def test_a_short_secret_is_warned_of() -> None:
     assert warnings(config) == [
         "6: sources.async-operations.signature.secrets.current: the secret has 16 bytes; 24 or more are better"
     ]
-
-
-def test_several_secrets_may_be_valid_at_once() -> None:
-    config = configured(GOOD, ("{current: 8c1d", "{next: d4c8f17263a50e4b279f1dc8, current: 8c1d"))
-
-    assert list(config.sources["progress"].signature.secrets) == ["next", "current"]
 
 
 def test_no_secret_shows_in_an_error_or_in_the_settings() -> None:
@@ -144,12 +111,8 @@ def test_a_key_that_seals_is_one_or_several_by_name(written: str, names: list[st
     [
         ("kFv8Lq2Zr9Tn4Xb7Wd1Y", "redis.encryption_key.current: the key is too short; expected at least 32 bytes"),
         ("{next: abcabcabcabcabcabcabcabcabcabcabcabcabc}", "redis.encryption_key.next: the secret can be guessed"),
-        ("{current: ''}", "redis.encryption_key.current: the secret is empty"),
         ('""', "redis.encryption_key: the key is empty; make a real one"),
-        ('"${EMPTY:-}"', "redis.encryption_key: the key is empty; make a real one"),
         ('"${ABSENT}"', "redis.encryption_key: the environment variable ABSENT is not set"),
-        ("[1, 2]", "redis.encryption_key: expected a key, or a name for each, such as {current: ...}"),
-        ("{current: [1]}", "redis.encryption_key.current: expected text"),
         (f"{{a: 1{KEY}, b: 2{KEY}, c: 3{KEY}, d: 4{KEY}, e: 5{KEY}}}", "redis.encryption_key: expected at most 4"),
     ],
 )

@@ -70,14 +70,6 @@ def test_a_file_gives_its_text_without_the_last_line_end(tmp_path: Path, content
     assert config.sources["async-operations"].signature.secrets["current"].get_secret_value() == secret
 
 
-def test_a_variable_may_name_the_file(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("xoxb-from-a-file")
-
-    config = configured(env={"SLACK_BOT_TOKEN": f"file:{tmp_path}/token"})
-
-    assert config.channels["slack"].token.get_secret_value() == "xoxb-from-a-file"  # type: ignore[attr-defined]
-
-
 def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 
@@ -98,29 +90,6 @@ def test_the_environment_decides_over_the_file() -> None:
 
     assert (config.redis.url, config.redis.replicas) == ("redis://r:6379/1", 2)
     assert (config.server.host, config.server.port, config.data_dir) == ("::1", 9000, Path("/var/r"))
-
-
-def test_an_empty_override_is_none() -> None:
-    assert configured(env={"RELAY_REDIS_URL": "", "RELAY_PORT": ""}) == configured()
-
-
-def test_a_wrong_override_is_called_by_the_variable() -> None:
-    assert problems(env={"RELAY_PORT": "http"}) == ["relay.yaml: RELAY_PORT: expected a whole number"]
-
-
-def test_an_override_of_a_section_that_is_none_leaves_the_fault_to_the_file() -> None:
-    found = problems(("timezone: Europe/Berlin", "server: [1]"), env={"RELAY_PORT": "81"})
-
-    assert found == ["relay.yaml:1: server: expected keys and values"]
-
-
-def test_the_port_that_kubernetes_sets_for_a_service_called_relay_is_ignored() -> None:
-    config = configured(f"{GOOD}{OPERATORS}", env={"RELAY_PORT": "tcp://10.0.0.1:8080"})
-
-    assert config.server.port == 8080
-    assert [problem.message for problem in config.warnings] == [
-        "RELAY_PORT=tcp://10.0.0.1:8080 comes from Kubernetes and is ignored"
-    ]
 
 
 def test_a_variable_that_is_nearly_ours_is_warned_of_and_others_are_left_alone() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest_asyncio
 
-from tests.support.lived import Lived, lived
-from tests.support.showing import Showing, chromium, showing
+from tests.console.lived import Lived, lived
+from tests.console.showing import Showing, chromium, showing
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

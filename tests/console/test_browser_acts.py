@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from relay.console.site import ACTIONS
-from tests.support.lived import Lived, lived
-from tests.support.lived.events import event
-from tests.support.lived.present import DEAD, ODD
+from tests.console.lived import Lived, lived
+from tests.console.lived.events import event
+from tests.console.lived.present import DEAD, ODD
+from tests.console.showing import Showing, showing, shown_in_a_browser
 from tests.support.patience import patience
-from tests.support.showing import Showing, showing, shown_in_a_browser
 
 pytestmark = shown_in_a_browser
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from relay.console.site import VIEWS
+from tests.console.lived import Lived
+from tests.console.lived.tour import BESIDES, TOUR, Link
+from tests.console.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
 from tests.support.browser import blank, keep
-from tests.support.lived import Lived
-from tests.support.lived.tour import BESIDES, TOUR, Link
-from tests.support.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
 
 pytestmark = shown_in_a_browser
 

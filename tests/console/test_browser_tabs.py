@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from tests.support.showing import Showing, showing, shown_in_a_browser
+from tests.console.showing import Showing, showing, shown_in_a_browser
 from tests.support.waiting import until
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.lived.present import OPERATION, REASONS
-from tests.support.showing import Showing, shown_in_a_browser
+from tests.console.lived.present import OPERATION, REASONS
+from tests.console.showing import Showing, shown_in_a_browser
 
 pytestmark = shown_in_a_browser
 

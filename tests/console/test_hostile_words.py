@@ -15,14 +15,14 @@ from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS, VIEWS
 from relay.store import Store
 from relay.store.copying import COPIES
+from tests.console.hostile_store import hostile_console
+from tests.console.hostile_words import MARK, WORDS
+from tests.console.operators import Answered, Listening, listening
+from tests.console.planted import BEGIN, LOOK
 from tests.support.auth import SAME
 from tests.support.browser import Browser, needs_chromium
 from tests.support.clock import Clock
 from tests.support.console import console
-from tests.support.hostile_store import hostile_console
-from tests.support.hostile_words import MARK, WORDS
-from tests.support.operators import Answered, Listening, listening
-from tests.support.planted import BEGIN, LOOK
 
 OF_EACH = 8  # pages of a view that are read; of lists, each shows dozens of words
 AT_ONCE = 20

@@ -14,11 +14,11 @@ from yarl import URL
 from relay import metrics
 from relay.console.access.browser import csrf_of
 from relay.store import Store
+from tests.console.operators import Listening
 from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, VIEWER, guarded, token
 from tests.support.auth import TOKEN
 from tests.support.clock import Clock
 from tests.support.every_case import every_case
-from tests.support.operators import Listening
 
 COOKIE = {"Cookie": f"relay-console={OPERATOR}"}
 FORM = "application/x-www-form-urlencoded"

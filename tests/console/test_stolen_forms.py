@@ -19,12 +19,12 @@ from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
+from tests.console.operators import Listening, listening
 from tests.support import events
 from tests.support.auth import LOOKER, TOKEN, TOKENS, Browser
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
 from tests.support.every_case import every_case
-from tests.support.operators import Listening, listening
 from tests.support.queue import accept, claim
 from tests.support.redis_server import RedisServer
 from tests.support.silences import added, silence

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.deploy.proxies import CLIENT, KINDS, Proxy, checked, proxy
 from tests.support.commands import ROOT
 from tests.support.events import body
-from tests.support.proxies import CLIENT, KINDS, Proxy, checked, proxy
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.sender import Sender

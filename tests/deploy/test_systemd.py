@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.systemd import Machine, machine
 from tests.support.certificates import make_certificate
 from tests.support.commands import ROOT
-from tests.support.systemd import Machine, machine
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow

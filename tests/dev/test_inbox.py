@@ -8,8 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from pytest_aiohttp import AiohttpServer
 from yarl import URL
 
 from relay.channels.email.channel import Email
@@ -17,7 +15,6 @@ from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from tests.support.commands import ROOT, environment
-from tests.support.patience import patience
 from tests.support.ports import free_ports
 
 GREETING = {
@@ -72,36 +69,6 @@ async def test_a_mail_is_listed(channel: Email, browser: aiohttp.ClientSession) 
     assert (mail["from"], mail["subject"]) == ("Operations <relay@example.com>", "Läuft: Übersicht")
 
 
-async def test_the_newest_mail_is_listed_first(channel: Email, browser: aiohttp.ClientSession) -> None:
-    for address in ("a@example.com", "b@example.com"):
-        await channel.send(notification(address))
-
-    async with browser.get("/mails.json") as response:
-        listed = await response.json()
-
-    assert [mail["to"] for mail in listed["mails"]] == ["b@example.com", "a@example.com"]
-
-
-async def test_whoever_has_seen_all_gets_no_list(channel: Email, browser: aiohttp.ClientSession) -> None:
-    await channel.send(notification())
-    async with browser.get("/mails.json") as response:
-        version = (await response.json())["version"]
-
-    async with browser.get("/mails.json", params={"seen": version}) as response:
-        assert response.status == 204
-
-
-async def test_a_mail_is_shown_with_its_text_and_headers(channel: Email, browser: aiohttp.ClientSession) -> None:
-    await channel.send(notification())
-
-    async with browser.get("/mails/1.json") as response:
-        mail = await response.json()
-
-    assert mail["text"].splitlines() == ["Erster Satz.", "."]
-    assert {"Content-Language": "de", "Auto-Submitted": "auto-generated"}.items() <= dict(mail["headers"]).items()
-    assert "Message-ID: <op." in mail["source"]
-
-
 async def test_a_mails_html_runs_no_script_and_loads_nothing(channel: Email, browser: aiohttp.ClientSession) -> None:
     await channel.send(notification())
 
@@ -129,11 +96,6 @@ async def test_a_mail_that_never_came_is_not_found(path: str, browser: aiohttp.C
         assert response.status == 404
 
 
-async def test_the_page_is_served(browser: aiohttp.ClientSession) -> None:
-    async with browser.get("/") as response:
-        assert (response.status, response.content_type) == (200, "text/html")
-
-
 async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(inbox: Inbox, channel: Email) -> None:
     inbox.answer("analyst@example.com", "451 4.7.1 greylisted", "550 5.1.1 no such user")
 
@@ -147,42 +109,6 @@ async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(i
     assert never.value.permanent
     assert receipt.detail.startswith("250 2.0.0 OK")
     assert len(inbox.mails) == 1
-
-
-async def test_answers_are_for_one_recipient_alone(inbox: Inbox, channel: Email) -> None:
-    inbox.answer("analyst@example.com", "550 5.1.1 no such user")
-
-    await channel.send(notification("lead@example.com"))
-
-    assert [mail.recipient for mail in inbox.mails] == ["lead@example.com"]
-
-
-async def test_waiting_ends_with_the_mail_that_was_waited_for(inbox: Inbox, channel: Email) -> None:
-    waiting = asyncio.create_task(
-        inbox.wait_for(lambda: any("lead" in mail.recipient for mail in inbox.mails), patience())
-    )
-
-    await channel.send(notification())
-    assert not waiting.done()
-    await channel.send(notification("lead@example.com"))
-
-    await waiting
-    assert [mail.recipient for mail in inbox.mails] == ["analyst@example.com", "lead@example.com"]
-
-
-async def test_waiting_for_what_never_comes_times_out(inbox: Inbox) -> None:
-    with pytest.raises(TimeoutError):
-        await inbox.wait_for(lambda: False, timeout=0.01)
-
-
-async def test_the_inbox_can_close_while_a_connection_is_kept(channel: Email, inbox: Inbox) -> None:
-    await channel.send(notification())
-
-    await inbox.stop()
-
-    with pytest.raises(DeliveryError) as caught:
-        await channel.send(notification())
-    assert caught.value.pause == "channel"
 
 
 async def program(*words: str, **env: str) -> tuple[int | None, str]:
@@ -203,17 +129,6 @@ async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
     ended = await program("-m", "relay.dev.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
 
     assert ended == (0, "")
-
-
-async def test_its_health_check_says_no_to_another_page_on_its_port(
-    inbox: Inbox, aiohttp_server: AiohttpServer
-) -> None:
-    other = await aiohttp_server(web.Application())  # it has no page at all
-    ports = ("--port", str(other.port), "--smtp-port", str(inbox.smtp_port))
-
-    ended = await program("-m", "relay.dev.standins", "--ask", *ports)
-
-    assert ended == (1, "the inbox does not answer: its page has the status 404\n")
 
 
 async def test_without_its_mail_server_it_says_what_to_install() -> None:

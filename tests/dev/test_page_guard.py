@@ -41,16 +41,12 @@ async def test_nothing_is_shown_under_a_strangers_name(inbox: Inbox, path: str) 
     ("name", "own"),
     [
         ("127.0.0.1", True),
-        ("192.0.2.7", True),
         ("::1", True),
         ("localhost", True),
-        ("inbox.localhost", True),
         ("inbox", True),  # a service of a compose file
         ("", False),
         ("127.0.0.1.attacker.example", False),
-        ("localhost.attacker.example", False),
         ("attacker.example.", False),
-        ("attacker.", False),
         ("at tacker", False),
     ],
 )
@@ -62,13 +58,6 @@ def test_a_name_is_this_servers_where_no_stranger_can_have_chosen_it(name: str, 
 async def test_a_page_of_another_site_presses_no_button(origin: str) -> None:
     async with SlackStandin() as slack:
         assert (await status(f"{slack.url}press", "POST", Origin=origin))[0] == 403
-
-
-async def test_the_page_itself_may_send() -> None:
-    async with SlackStandin() as slack:
-        answered, _ = await status(f"{slack.url}press", "POST", Origin=slack.url.rstrip("/"))
-
-    assert answered == 404  # there is no such button, and it was looked for
 
 
 async def test_every_answer_says_what_it_may_do(inbox: Inbox) -> None:

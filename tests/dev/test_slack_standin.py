@@ -1,6 +1,5 @@
 """The Slack stand-in, asked as relay and the browser ask it."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -9,14 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.channels.slack.page import PAGE
 from relay.dev.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
-from tests.support.patience import patience
 from tests.support.slack_blocks import JSON, block, plain
 
 POST, UPDATE = "chat.postMessage", "chat.update"
-HISTORY, REPLIES = "conversations.history", "conversations.replies"
+HISTORY = "conversations.history"
 
 
 class Client:
@@ -50,12 +47,6 @@ async def call(slack: SlackStandin) -> AsyncIterator[Client]:
 
 
 class TestMessages:
-    async def test_a_message_is_kept_under_a_time_of_its_own(self, call: Client, slack: SlackStandin) -> None:
-        answers = [await call(POST, channel="#ops", text=text) for text in ("one", "two")]
-
-        assert [kept.text for kept in slack.messages("#ops")] == ["one", "two"]
-        assert answers[0]["ts"] < answers[1]["ts"]
-
     async def test_a_name_and_its_id_are_the_same_conversation(self, call: Client, slack: SlackStandin) -> None:
         first = await call(POST, channel="#ops", text="one")
         for name in ("ops", first["channel"]):
@@ -63,23 +54,12 @@ class TestMessages:
 
         assert len(slack.messages("#ops")) == 3
 
-    async def test_a_person_is_a_conversation_too(self, call: Client, slack: SlackStandin) -> None:
-        answer = await call(POST, channel="U0ANALYST1", text="hello")
-
-        assert (answer["channel"][0], len(slack.messages("U0ANALYST1"))) == ("D", 1)
-
     async def test_a_reply_stands_in_the_thread_of_its_root(self, call: Client, slack: SlackStandin) -> None:
         root = await call(POST, channel="#ops", text="root")
         reply = await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
         await call(POST, channel="#ops", text="reply to the reply", thread_ts=reply["ts"])
 
         assert [kept.thread_ts for kept in slack.messages("#ops")] == ["", root["ts"], root["ts"]]
-
-    async def test_a_reply_to_nothing_becomes_an_ordinary_message(self, call: Client, slack: SlackStandin) -> None:
-        await call(POST, channel="#ops", text="reply", thread_ts="1.000001", reply_broadcast=True)
-
-        (kept,) = slack.messages("#ops")
-        assert (kept.thread_ts, kept.broadcast) == ("", False)
 
     async def test_an_edit_replaces_what_is_shown_and_keeps_the_metadata(
         self, call: Client, slack: SlackStandin
@@ -99,18 +79,6 @@ class TestMessages:
         (kept,) = slack.messages(first["channel"])
         assert (kept.edited, kept.blocks) == (True, [])
 
-    @pytest.mark.parametrize(
-        ("place", "code"),
-        [
-            ({"channel": "#ops"}, "channel_not_found"),
-            ({"channel": "C0STANDIN01", "ts": "1.000001"}, "message_not_found"),
-        ],
-    )
-    async def test_an_edit_needs_the_conversations_id_and_a_message(self, place: JSON, code: str, call: Client) -> None:
-        first = await call(POST, channel="#ops", text="x")
-
-        assert await call(UPDATE, **{"ts": first["ts"], "text": "y"} | place) == {"ok": False, "error": code}
-
     async def test_a_message_over_a_limit_is_refused_and_noted(self, call: Client, slack: SlackStandin) -> None:
         answer = await call(POST, channel="#ops", blocks=[{"type": "header", "text": plain(151)}])
 
@@ -118,35 +86,12 @@ class TestMessages:
         assert (answer["error"], answer["response_metadata"]) == ("invalid_blocks", {"messages": [f"[ERROR] {detail}"]})
         assert (slack.violations, slack.messages("#ops")) == ([f"invalid_blocks: {detail}"], [])
 
-    async def test_blocks_may_come_as_json_inside_a_form(self, call: Client, slack: SlackStandin) -> None:
-        form = {"channel": "#ops", "blocks": json.dumps([{"type": "divider"}])}
-
-        async with call.session.post(slack.base_url + POST, data=form) as response:
-            assert (await response.json())["ok"]
-
-        assert slack.messages("#ops")[0].blocks == [{"type": "divider"}]
-
     async def test_posts_within_a_second_are_counted(self, call: Client, slack: SlackStandin, clock: Clock) -> None:
         for seconds in (0.0, 0.5, 1.5):
             clock.advance(seconds)
             await call(POST, channel="#ops", text="x")
 
         assert slack.workspace.rushes == 1
-
-    async def test_a_workspace_may_take_more_than_slack_does(self, clock: Clock) -> None:
-        async with SlackStandin(posts_per_second=4, clock=clock) as slack, aiohttp.ClientSession() as session:
-            call = Client(slack, session)
-            for seconds in (0.0, 0.3, 0.2):
-                clock.advance(seconds)
-                await call(POST, channel="#ops", text="x", token="xoxb-test")
-
-            assert slack.workspace.rushes == 1
-
-    async def test_a_conversation_that_was_not_named_does_not_exist(self) -> None:
-        async with SlackStandin(channels=["#ops"]) as slack, aiohttp.ClientSession() as session:
-            call = Client(slack, session)
-            assert (await call(POST, channel="#ops", text="x", token="xoxb-test"))["ok"]
-            assert (await call(POST, channel="#other", text="x", token="xoxb-test"))["error"] == "channel_not_found"
 
 
 class TestMethods:
@@ -164,32 +109,6 @@ class TestMethods:
         assert [kept["text"] for kept in everything["messages"]] == ["newest", "root"]
         assert everything["messages"][1]["metadata"] == metadata
         assert ([kept["text"] for kept in late["messages"]], "metadata" in early["messages"][0]) == (["newest"], False)
-
-    async def test_history_comes_in_pages(self, call: Client) -> None:
-        for text in ("one", "two"):
-            channel = (await call(POST, channel="#ops", text=text))["channel"]
-
-        first = await call(HISTORY, channel=channel, limit=1)
-        last = await call(HISTORY, channel=channel, limit=1, cursor=first["response_metadata"]["next_cursor"])
-
-        assert ([kept["text"] for kept in first["messages"]], first["has_more"]) == (["two"], True)
-        assert ([kept["text"] for kept in last["messages"]], last["has_more"]) == (["one"], False)
-        assert "response_metadata" not in last
-
-    async def test_a_thread_is_its_root_and_the_replies_in_the_window(self, call: Client, clock: Clock) -> None:
-        root = await call(POST, channel="#ops", text="root")
-        await call(POST, channel="#ops", text="early", thread_ts=root["ts"])
-        clock.advance(60)
-        await call(POST, channel="#ops", text="late", thread_ts=root["ts"])
-
-        thread = {"channel": root["channel"], "ts": root["ts"]}
-        everything = await call(REPLIES, **thread)
-        late = await call(REPLIES, **thread, oldest=str(clock.now - 1))
-        gone = await call(REPLIES, channel=root["channel"], ts="1.1")
-
-        assert [kept["text"] for kept in everything["messages"]] == ["root", "early", "late"]
-        assert [kept["text"] for kept in late["messages"]] == ["root", "late"]
-        assert gone == {"ok": False, "error": "thread_not_found"}
 
     @pytest.mark.parametrize("method", ["conversations.history", "conversations.replies"])
     async def test_only_where_the_app_is_and_may_read_it_reads(
@@ -209,33 +128,9 @@ class TestMethods:
         refused = await call(method, **there)
         assert (refused["error"], refused["needed"]) == ("missing_scope", "groups:history")
 
-    async def test_a_permalink_leads_to_the_page(self, call: Client, slack: SlackStandin) -> None:
-        first = await call(POST, channel="#ops", text="x")
-
-        answer = await call("chat.getPermalink", channel=first["channel"], message_ts=first["ts"])
-
-        status, _ = await call.get(answer["permalink"].removeprefix(slack.url))
-        assert status == 200
-
-    async def test_people_are_found_by_address(self, call: Client) -> None:
-        assert (await call("users.lookupByEmail", email="Analyst@Example.com"))["user"]["id"] == "U0ANALYST1"
-
     @pytest.mark.parametrize("email", ["nobody@example.com", "former@example.com", ""])
     async def test_who_is_not_there_is_not_found(self, email: str, call: Client) -> None:
         assert (await call("users.lookupByEmail", email=email))["error"] == "users_not_found"
-
-    async def test_people_come_in_pages(self, call: Client) -> None:
-        first = await call("users.list", limit=2)
-        second = await call("users.list", limit=2, cursor=first["response_metadata"]["next_cursor"])
-
-        assert [len(page["members"]) for page in (first, second)] == [2, 1]
-        assert second["response_metadata"]["next_cursor"] == ""
-
-    async def test_groups_have_handles(self, call: Client) -> None:
-        assert {group["handle"] for group in (await call("usergroups.list"))["usergroups"]} == {"data-team", "emea-ops"}
-
-    async def test_a_method_that_is_not_here_is_unknown(self, call: Client) -> None:
-        assert await call("files.upload") == {"ok": False, "error": "unknown_method"}
 
     async def test_the_token_counts(self) -> None:
         async with SlackStandin(token="xoxb-right") as slack, aiohttp.ClientSession() as session:
@@ -254,21 +149,6 @@ class TestFaults:
         assert [answer.get("error") for answer in answers] == ["fatal_error", "is_archived", None]
         assert [kept.text for kept in slack.messages("#ops")] == ["2"]
 
-    async def test_an_outage_lasts_until_it_is_removed(self, call: Client, slack: SlackStandin) -> None:
-        slack.outages["*"] = Fault(error="invalid_auth")
-        refused = [(await call("auth.test"))["ok"] for _ in range(2)]
-
-        slack.outages.clear()
-
-        assert (refused, (await call("auth.test"))["ok"]) == ([False, False], True)
-
-    async def test_an_outage_of_one_conversation_leaves_the_others(self, call: Client, slack: SlackStandin) -> None:
-        slack.outages[f"{POST} #busy"] = Fault(error="ratelimited")
-
-        answers = [await call(POST, channel=channel, text="hello") for channel in ("#busy", "#ops")]
-
-        assert [answer.get("error") for answer in answers] == ["ratelimited", None]
-
     @pytest.mark.parametrize(("taken", "kept"), [(False, 0), (True, 1)])
     async def test_a_connection_breaks_before_or_after_the_message_is_taken(
         self, taken: bool, kept: int, call: Client, slack: SlackStandin
@@ -279,25 +159,6 @@ class TestFaults:
             await call(POST, channel="#ops", text="x")
 
         assert len(slack.messages("#ops")) == kept
-
-    async def test_an_answer_may_be_garbage(self, call: Client, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(status=502, body=b"<html>", headers={"Content-Type": "text/html"}))
-
-        with pytest.raises(aiohttp.ContentTypeError):
-            await call(POST, status=502, channel="#ops", text="x")
-
-    async def test_stopping_ends_calls_that_hang(self) -> None:
-        slack = SlackStandin()
-        await slack.start()
-        slack.script(POST, Fault(hang=True))
-        async with aiohttp.ClientSession() as session:
-            hanging = asyncio.create_task(Client(slack, session)(POST, channel="#ops", text="x"))
-            await slack.wait_for(lambda: len(slack.calls) == 1, patience())
-
-            await slack.stop()
-
-            with pytest.raises(aiohttp.ServerDisconnectedError):
-                await hanging
 
     async def test_a_call_before_retry_after_is_refused_and_noted(
         self, call: Client, slack: SlackStandin, clock: Clock
@@ -314,25 +175,6 @@ class TestFaults:
         assert ([early["ok"], elsewhere["ok"], late["ok"]]) == [False, True, True]
         assert slack.violations == ["chat.postMessage: called 1.0 s before Retry-After had passed"]
 
-    async def test_waiting_ends_when_the_predicate_holds(self, call: Client, slack: SlackStandin) -> None:
-        waiting = asyncio.create_task(slack.wait_for(lambda: len(slack.messages("#ops")) == 2, patience()))
-
-        for text in ("one", "two"):
-            await call(POST, channel="#ops", text=text)
-
-        await waiting
-
-    async def test_waiting_in_vain_ends_too(self, slack: SlackStandin) -> None:
-        with pytest.raises(TimeoutError):
-            await slack.wait_for(lambda: False, timeout=0.01)
-
-    async def test_calls_are_remembered_without_showing_the_token(self, call: Client, slack: SlackStandin) -> None:
-        await call(POST, channel="#ops", text="x")
-
-        (remembered,) = slack.calls
-        assert (remembered.method, remembered.arguments) == (POST, {"channel": "#ops", "text": "x"})
-        assert (remembered.token, "xoxb" in repr(remembered)) == ("xoxb-test", False)
-
 
 class TestPage:
     async def test_the_page_loads_nothing_from_elsewhere(self, call: Client) -> None:
@@ -341,9 +183,6 @@ class TestPage:
         assert status == 200
         assert "//" not in re.sub(r"(^| )// .*", "", page, flags=re.MULTILINE)  # an address, comments apart
         assert "default-src 'none'" in page
-
-    async def test_the_page_is_shipped_with_the_module(self) -> None:
-        assert PAGE.is_file()
 
     async def test_the_page_gets_roots_with_their_replies(self, call: Client) -> None:
         root = await call(POST, channel="#ops", text="root")
@@ -354,18 +193,3 @@ class TestPage:
         (conversation,) = json.loads(text)["conversations"]
         (shown,) = conversation["messages"]
         assert (conversation["name"], shown["text"], shown["replies"][0]["text"]) == ("ops", "root", "reply")
-
-    async def test_the_page_gets_nothing_while_nothing_changes(self, call: Client) -> None:
-        await call(POST, channel="#ops", text="x")
-        _, text = await call.get("messages.json")
-        seen = json.loads(text)["version"]
-
-        unchanged, _ = await call.get(f"messages.json?seen={seen}")
-        await call(POST, channel="#ops", text="y")
-        changed, _ = await call.get(f"messages.json?seen={seen}")
-
-        assert (unchanged, changed) == (204, 200)
-
-    async def test_a_permalink_opens_the_page_at_the_message(self, call: Client) -> None:
-        async with call.session.get(f"{call.slack.url}archives/C1/p17000001", allow_redirects=False) as response:
-            assert (response.status, response.headers["Location"]) == (302, "/#C1-17000001")

@@ -7,7 +7,7 @@ import pytest
 
 from relay.dev.standins.slack import Fault, Group, User
 from relay.rendering.notices import FORBIDDEN, SLOW, TAKEN
-from tests.support.pressing import ANALYST, CANCEL, LEAD, Scene, scene
+from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, Scene, scene
 from tests.support.redis_server import RedisServer
 
 # tests/data/buttons.yaml: cancel: ["@data-team", lead@example.com]; the analyst is in that group.

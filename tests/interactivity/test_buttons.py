@@ -11,9 +11,9 @@ from relay.interactivity.endpoint import PATH
 from relay.operating.timeline import facts_of
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TWICE
+from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
 from tests.support import slacks
 from tests.support.patience import patience
-from tests.support.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
 from tests.support.redis_server import RedisServer
 
 # What is shown

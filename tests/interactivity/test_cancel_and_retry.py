@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from relay.rendering.notices import TAKEN, TWICE
+from tests.interactivity.pressing import ANALYST, BUSY, CANCEL, CANCELLED, LEAD, RETRY, Scene, scene, serving, threaded
 from tests.support.platform import scripted_platform
-from tests.support.pressing import ANALYST, BUSY, CANCEL, CANCELLED, LEAD, RETRY, Scene, scene, serving, threaded
 from tests.support.redis_server import RedisServer
 from tests.support.stage import surroundings
 

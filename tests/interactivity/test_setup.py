@@ -9,9 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels.slack.settings import SlackSettings
+from tests.interactivity.pressing import CONFIG, SIGNING_SECRET, scene
 from tests.support.browser import Browser, needs_chromium
 from tests.support.inprocess import relay
-from tests.support.pressing import CONFIG, SIGNING_SECRET, scene
 from tests.support.redis_server import RedisServer
 
 # How it is set up

@@ -14,9 +14,9 @@ from relay.dev.standins.slack_sockets import Sockets
 from relay.interactivity.socket import CHECK, PressSocket
 from relay.rendering.notices import TAKEN
 from relay.store.audit import AuditTrail
+from tests.interactivity.pressing import ANALYST, CANCEL, CANCELLED, CONFIG, LEAD, SCOPE, Scene
 from tests.support.patience import patience
 from tests.support.platform import scripted_platform
-from tests.support.pressing import ANALYST, CANCEL, CANCELLED, CONFIG, LEAD, SCOPE, Scene
 from tests.support.redis_server import RedisServer
 from tests.support.stage import running, surroundings
 from tests.support.waiting import until

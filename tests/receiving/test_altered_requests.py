@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from relay.errors import InvalidSignature
-from tests.support.signed_requests import BODY, SIGNING, Case, Headers
+from tests.receiving.signed_requests import BODY, SIGNING, Case, Headers
 
 # What is still the genuine signature after a mutation, told independently of the code: white space, order, prefix.
 GENUINE = {

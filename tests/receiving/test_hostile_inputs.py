@@ -16,8 +16,8 @@ import pytest
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from structlog.testing import capture_logs
 
+from tests.receiving.hostile_bodies import BODIES, CANARY, EVENTS, GOOD, GOOD_BODY, MAX_BODY, Headers
 from tests.support.front import TOKEN, receiving
-from tests.support.hostile_bodies import BODIES, CANARY, EVENTS, GOOD, GOOD_BODY, MAX_BODY, Headers
 from tests.support.sender import SECRET, Reply, Sender
 
 EPOCH = 1_705_749_600  # what the receiver's clock says

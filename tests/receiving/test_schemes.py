@@ -9,7 +9,7 @@ import pytest
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import sign, signed_id, verify
-from tests.support.signed_requests import BODY, SECRET, Case, based, hexed
+from tests.receiving.signed_requests import BODY, SECRET, Case, based, hexed
 
 ACCEPTED_SPELLINGS = {
     "prefix": ("hmac-sha256", b"sha256=" + hexed()),

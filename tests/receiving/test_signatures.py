@@ -8,7 +8,7 @@ import pytest
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import sign, verify_unread
-from tests.support.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
+from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
 
 
 @pytest.mark.parametrize("scheme", SIGNING)

@@ -4,7 +4,6 @@ import io
 import json
 import re
 import zipfile
-from datetime import UTC, datetime
 
 from tests.support.documented import shape
 from tests.support.events import SEED, seed
@@ -44,18 +43,6 @@ async def test_every_documented_answer_has_every_documented_field(sandbox: Stage
     assert [fault for name, answer in answers.items() for fault in shape(seed(f"{name}.response"), answer, name)] == []
 
 
-async def test_starting_answers_every_documented_field_and_where_to_look(sandbox: Stage) -> None:
-    request = sandbox.example("start-operation")
-    answer = await sandbox.ask("POST", "/operation", request, status=202)
-    assert shape(seed("start-operation.response"), answer) == []
-    assert answer["webhooksRegistered"] == 3
-    assert answer["trackingUrl"].endswith(answer["operationId"])
-    found = await sandbox.get(answer["operationId"])
-    assert found["parameters"] == request["parameters"]
-    assert found["notifications"] == request["notifications"]
-    assert found["operationDescription"] == request["operationDescription"]
-
-
 async def test_the_location_leads_to_the_operation(sandbox: Stage) -> None:
     headers = {"Authorization": "Bearer sandbox-token"}
     body = {"operationType": "DataEnrichment", "operationName": "Sales"}
@@ -63,34 +50,6 @@ async def test_the_location_leads_to_the_operation(sandbox: Stage) -> None:
         location = answer.headers["Location"]
     async with sandbox.session.get(sandbox.url + location, headers=headers) as found:
         assert (await found.json())["operationName"] == "Sales"
-
-
-async def test_a_running_operation_has_every_documented_field(sandbox: Stage) -> None:
-    started = await sandbox.start(callbacks={"onProgress": f"{sandbox.receiver.url}/progress"})
-    await sandbox.advance(31 * MINUTE)
-    found = await sandbox.get(started["operationId"])
-    documented = seed("operation-status.response")
-    assert shape(documented, found) == []
-    assert found["status"] == "Running"
-    assert found["progress"]["currentPhase"] == "Machine Learning Analysis"
-    assert [phase["status"] for phase in found["phases"]] == ["Completed", "Completed", "Running", "Pending"]
-    assert 60 < found["progress"]["percentage"] < 75
-    assert found["execution"]["processedRecords"] < found["execution"]["totalRecords"]
-
-
-async def test_a_completed_operation_has_every_documented_result(sandbox: Stage) -> None:
-    started = await sandbox.start()
-    await sandbox.advance(46 * MINUTE)
-    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
-    assert shape(seed("operation-results.response"), results) == []
-    assert results["success"] is True
-    assert results["totalDuration"] == "45 minutes"
-
-
-async def test_results_before_the_end_are_a_conflict(sandbox: Stage) -> None:
-    started = await sandbox.start()
-    refusal = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=409)
-    assert "Running" in refusal["detail"]
 
 
 async def test_results_of_one_phase_without_artifacts(sandbox: Stage) -> None:
@@ -157,21 +116,6 @@ async def test_the_list_filters_counts_and_turns_pages(sandbox: Stage) -> None:
     some = await sandbox.ask("GET", "/operations", params=since, status=200)
     assert [row["operationName"] for row in some["operations"]] == ["Run 3", "Run 2"]
     assert shape(seed("operation-status.response")["execution"], some["operations"][0]["execution"]) == []
-
-
-async def test_a_span_of_time_ends_with_all_of_the_day_or_second_that_it_names(sandbox: Stage) -> None:
-    sandbox.clock.now = datetime(2024, 1, 20, 23, 59, 58, 400_000, UTC).timestamp()
-    started = await sandbox.start()
-    sandbox.clock.now = datetime(2024, 1, 21, 0, 0, 0, 100_000, UTC).timestamp()
-    await sandbox.start()
-
-    async def listed(until: str) -> int:
-        found = await sandbox.ask("GET", "/operations", params={"dateTo": until}, status=200)
-        return len(found["operations"])
-
-    assert started["dateCreated"] == "2024-01-20T23:59:58Z"
-    assert [await listed(until) for until in ("2024-01-19", "2024-01-20", "2024-01-21")] == [0, 1, 2]
-    assert [await listed(until) for until in ("2024-01-20T23:59:57Z", started["dateCreated"])] == [0, 1]
 
 
 async def test_times_are_written_without_what_is_left_of_a_second(sandbox: Stage) -> None:

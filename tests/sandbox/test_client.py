@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
-from relay.platform.models import Member, RegisterWebhook, RetryOperation, StartOperation, SubmitBatch
+from relay.platform.models import RetryOperation, StartOperation
 from tests.support.sandbox import TOKEN, Stage
 
 MINUTE = 60.0
@@ -43,19 +43,3 @@ async def test_a_failure_is_retried_and_a_run_cancelled(sandbox: Stage, client: 
     cancelled = await client.cancel(again.new_operation_id, reason="no longer needed")
     assert cancelled.reason == "no longer needed"
     assert (await client.status(again.new_operation_id)).terminal
-
-
-async def test_webhooks_and_batches(client: OperationsClient) -> None:
-    hook = await client.register_webhook(
-        RegisterWebhook(webhook_url="http://127.0.0.1:9/x", webhook_name="relay", events=["operation.failed"])
-    )
-    assert [each.webhook_id for each in await client.webhooks()] == [hook.webhook_id]
-    await client.delete_webhook(hook.webhook_id)
-    assert await client.webhooks() == []
-    members = [
-        Member(operation_key="a", operation_name="A", operation_type="DataEnrichment"),
-        Member(operation_key="b", operation_name="B", operation_type="DataEnrichment", dependencies=["a"]),
-    ]
-    submitted = await client.submit_batch(SubmitBatch(batch_name="x", operations=members))
-    found = await client.batch(submitted.batch_id)
-    assert [each.status for each in found.operations] == ["Running", "Pending"]

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from relay.cli import main
 from relay.sandbox.schema.requests import Play
-from relay.sandbox.simulation.scenarios import CHANCES, OTHER, PHASES
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 
@@ -61,14 +60,3 @@ def test_the_tables_are_complete() -> None:
     text = CliRunner().invoke(main, ["sandbox", "--help"]).output
     assert named("option") - {"RELAY_SANDBOX_TOKEN"} == set(re.findall(r"^  (--[a-z-]+)", text, re.M)) - {"--help"}
     assert named("key") == {field.alias for field in Play.model_fields.values()}
-
-
-def test_the_durations_and_chances_are_those_of_the_scenarios() -> None:
-    minutes = {kind: f"{sum(each for _, each in phases)}" for kind, phases in PHASES.items()}
-    said = re.findall(r"`(\w+)`\s(?:takes\s)?(\d+)(?:\sminutes)?\sin\s(four|three)", PAGE)
-    assert {kind: (taken, count) for kind, taken, count in said} == {
-        kind: (taken, {4: "four", 3: "three"}[len(PHASES[kind])]) for kind, taken in minutes.items()
-    }
-    assert (len(OTHER), sum(each for _, each in OTHER)) == (3, 10)
-    assert "(80, 12, 4 and 4 of a hundred)" in PAGE
-    assert list(CHANCES.values()) == [80, 12, 4, 4]

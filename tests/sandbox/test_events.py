@@ -106,16 +106,6 @@ async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
     assert "," not in last.headers["X-Webhook-Signature"]
 
 
-async def test_callbacks_may_carry_a_bearer_token(sandbox: Stage) -> None:
-    said = callbacks(sandbox) | {"authentication": {"type": "bearer", "token": "callback-token"}}
-    await register(sandbox, "/other", authentication={"type": "bearer", "token": "webhook-token"})
-    await sandbox.start(callbacks=said)
-    await sandbox.advance(10)
-    assert {request.path: request.headers["Authorization"] for request in sandbox.receiver.requests} == {
-        "/progress": "Bearer callback-token", "/other": "Bearer webhook-token",
-    }  # fmt: skip
-
-
 async def test_filters_decide_what_a_webhook_hears(sandbox: Stage) -> None:
     filters = {"operationTypes": ["ProcessMiningAnalysis"], "priorities": ["High"], "minProgressIncrement": 25}
     await register(sandbox, filters=filters, events=["operation.progress", "operation.completed"])
@@ -150,24 +140,6 @@ async def test_a_failure_is_sent_again_by_the_webhooks_policy_and_counted(sandbo
     assert datetime.fromisoformat(found["lastDelivery"]).timestamp() == round(times[-1], 3)
 
 
-async def test_what_follows_waits_until_what_failed_has_arrived(sandbox: Stage) -> None:
-    sandbox.receiver.answers["/hook"] = [500]
-    await register(sandbox, retryPolicy={"retryDelay": 600})
-    await sandbox.start()
-    await sandbox.advance(50 * MINUTE)
-    assert sandbox.receiver.events()[:3] == ["operation.started", "operation.started", "operation.progress"]
-    assert sandbox.receiver.requests[2].at >= sandbox.receiver.requests[0].at + 600
-
-
-async def test_a_policy_that_is_used_up_lets_the_next_pass(sandbox: Stage) -> None:
-    sandbox.receiver.answers["/hook"] = [500, 500]
-    await register(sandbox, events=["operation.started", "operation.completed"],
-                   retryPolicy={"maxRetries": 1, "retryDelay": 10})  # fmt: skip
-    await sandbox.start()
-    await sandbox.advance(50 * MINUTE)
-    assert sandbox.receiver.events() == ["operation.started", "operation.started", "operation.completed"]
-
-
 async def test_paused_webhooks_hear_nothing_and_deleted_ones_are_gone(sandbox: Stage) -> None:
     hook = await register(sandbox, events=["operation.started"])
     path = f"/webhooks/{hook['webhookId']}"
@@ -186,27 +158,6 @@ async def test_paused_webhooks_hear_nothing_and_deleted_ones_are_gone(sandbox: S
     await sandbox.start()
     await sandbox.advance(60)
     assert len(sandbox.receiver.requests) == 1
-
-
-async def test_an_operation_knows_what_became_of_its_callbacks(sandbox: Stage) -> None:
-    sandbox.receiver.answers["/progress"] = [500]
-    started = await sandbox.start(callbacks=callbacks(sandbox))
-    await sandbox.advance(10 * MINUTE)
-    calls = (await sandbox.get(started["operationId"]))["callbacks"]
-    sent = len(sandbox.receiver.requests)
-    assert calls["progressCallbacksSent"] == sent
-    assert (calls["callbacksSuccessful"], calls["callbacksFailed"]) == (sent - 1, 1)
-    assert calls["lastProgressCallback"]
-
-
-async def test_a_cancellation_may_keep_silent_towards_callbacks(sandbox: Stage) -> None:
-    await register(sandbox)
-    first = await sandbox.start(callbacks=callbacks(sandbox))
-    await sandbox.advance(60)
-    await sandbox.ask("DELETE", f"/operation/{first['operationId']}", {"notifyCallbacks": False}, status=200)
-    await sandbox.advance(60)
-    assert sandbox.receiver.events("/error") == []
-    assert sandbox.receiver.events("/hook")[-1] == "operation.cancelled"
 
 
 async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, redis_server: Any, clock: Any) -> None:

@@ -70,14 +70,6 @@ async def test_the_profile_of_a_log_counts_what_is_in_it(sandbox: Stage) -> None
     )
 
 
-async def test_the_sample_log_is_the_same_each_time(sandbox: Stage) -> None:
-    assert sample() == sample()
-    started = await profile(sandbox, dataset="sample")
-    await sandbox.advance(1)
-    results = await sandbox.ask("GET", f"/operation/{started['operationId']}/results", status=200)
-    assert results["summary"]["cases"] == 200
-
-
 @pytest.mark.parametrize(
     ("csv", "said"),
     [("case_id,activity\n1,a\n", "no column timestamp"), ("case_id,activity,timestamp\n1,a,soon\n", "line 2"),
@@ -171,32 +163,6 @@ async def test_a_cancelled_job_finishes_its_step_unless_it_is_forced(
             await opened.worker.jobs.idle()
         assert slow.steps == int(not force)
         assert (await opened.get(started["operationId"]))["status"] == "Cancelled"
-
-
-async def test_a_cancelled_job_that_comes_to_no_end_of_its_step_is_stopped(
-    sandbox: Stage, redis_server: RedisServer, clock: Clock
-) -> None:
-    slow = Slow()
-    async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
-        opened.worker.jobs._beat = opened.worker.jobs._grace = 0.01
-        started = await opened.start(operationType="Slow")
-        await opened.worker.turn()
-        await slow.waiting.wait()
-        await opened.ask("DELETE", f"/operation/{started['operationId']}", status=200)
-        await opened.worker.jobs.idle()
-        assert slow.steps == 0
-
-
-async def test_a_job_out_of_time_is_stopped(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> None:
-    slow = Slow()
-    async with stage(redis_server.url, clock, runners={"Slow": slow}) as opened:
-        opened.worker.jobs._beat = 0.01
-        started = await opened.start(operationType="Slow", timeout=5)
-        await opened.worker.turn()
-        await slow.waiting.wait()
-        clock.advance(6)
-        await opened.worker.jobs.idle()
-        assert (await opened.get(started["operationId"]))["status"] == "Timeout"
 
 
 async def test_a_job_is_begun_again_when_its_process_is_gone(

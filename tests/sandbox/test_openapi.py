@@ -62,7 +62,7 @@ def existing(running: SandboxProcess) -> dict[str, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")  # of a tool that is not ours
 @pytest.mark.parametrize("name", [route.name for route in ROUTES] + ["download"])
-@pytest.mark.slow
+@pytest.mark.soak
 def test_no_request_gets_an_answer_that_is_not_documented(
     operations: Mapping[str, Any], existing: dict[str, str], name: str
 ) -> None:

@@ -54,29 +54,6 @@ async def test_a_forced_cancellation_loses_the_step_at_hand(sandbox: Stage) -> N
     assert (await cancelled(5))[0]["available"] is True
 
 
-async def test_a_cancellation_tells_everybody_its_reason(sandbox: Stage) -> None:
-    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.cancelled"]})
-    started = await sandbox.start(callbacks={"onError": f"{sandbox.receiver.url}/error"})
-    path, reason = f"/operation/{started['operationId']}", "Cancelled by Alice in Slack"
-    answer = await sandbox.ask("DELETE", path, {"reason": reason}, status=200)
-    await sandbox.advance(0)
-    reported = [request.body["cancellation"] for request in sandbox.receiver.requests]
-    kept = (await sandbox.get(path.rpartition("/")[2]))["cancellation"]
-    assert (answer["reason"], reported, kept) == (reason, [answer, answer], answer)
-
-
-async def test_cancelling_without_a_body_and_without_partial_results(sandbox: Stage) -> None:
-    first, second = await sandbox.start(), await sandbox.start()
-    await sandbox.advance(30 * MINUTE)
-    assert (await sandbox.ask("DELETE", f"/operation/{first['operationId']}", status=200))["reason"]
-    answer = await sandbox.ask(
-        "DELETE", f"/operation/{second['operationId']}", {"preservePartialResults": False}, status=200
-    )
-    assert answer["partialResults"] == {"available": False, "completedPhases": 0, "downloadUrls": []}
-    results = await sandbox.ask("GET", f"/operation/{second['operationId']}/results", status=200)
-    assert results["phaseResults"] == []
-
-
 async def test_a_retry_resumes_where_it_failed(sandbox: Stage) -> None:
     started = await sandbox.start(parameters={"sandbox": {"scenario": "failure"}, "kept": {"a": 1, "b": 2}})
     await sandbox.advance(40 * MINUTE)
@@ -115,12 +92,6 @@ async def test_a_retry_may_begin_again_and_give_up_the_old_results(sandbox: Stag
     assert again["retryNumber"] == 2
 
 
-async def test_only_what_failed_is_retried(sandbox: Stage) -> None:
-    started = await sandbox.start()
-    refusal = await sandbox.ask("POST", f"/operation/{started['operationId']}/retry", {}, status=409)
-    assert "Running" in refusal["detail"]
-
-
 async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> None:
     policy = {"maxRetries": 2, "retryDelay": 60, "backoffMultiplier": 2.0}
     play = {"scenario": "failure", "failures": 2, "duration": 600, "delay": 0}
@@ -129,18 +100,6 @@ async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> N
     found = await sandbox.get(started["operationId"])
     assert found["status"] == "Completed"
     assert found["execution"]["attempt"] == 3
-
-
-@pytest.mark.parametrize(
-    ("scenario", "status"),
-    [("success", "Completed"), ("failure", "Failed"), ("stall", "Timeout"), ("timeout", "Timeout")],
-)
-async def test_scenarios_end_as_they_are_called(sandbox: Stage, scenario: str, status: str) -> None:
-    started = await sandbox.start(parameters={"sandbox": {"scenario": scenario}}, timeout=3600)
-    await sandbox.advance(61 * MINUTE)
-    found = await sandbox.get(started["operationId"])
-    assert found["status"] == status
-    assert bool(found.get("error")) == (status != "Completed")
 
 
 @pytest.mark.parametrize(
@@ -161,25 +120,3 @@ async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sand
         await fast.advance(48)
         found = await fast.get(started["operationId"])
         assert (found["status"], found["duration"]) == ("Completed", "45 seconds")
-
-
-async def test_whoever_asks_first_hears_that_it_runs(sandbox: Stage) -> None:
-    await sandbox.ask("POST", "/webhooks", {"webhookUrl": sandbox.receiver.url, "events": ["operation.started"]})
-    started = await sandbox.start()
-    real = await sandbox.start(operationType="EventLogProfile")
-    waits = await sandbox.start(parameters={"sandbox": {"delay": 60}})
-    failed = await sandbox.start(parameters={"sandbox": {"scenario": "failure", "duration": 10}})
-    seen = [(await sandbox.get(each["operationId"]))["status"] for each in (started, real, waits)]
-    assert ([each["status"] for each in (started, real, waits)], seen) == (
-        ["Initiated"] * 3, ["Running", "Running", "Initiated"],
-    )  # fmt: skip
-    await sandbox.advance(20)
-    again = await sandbox.ask("POST", f"/operation/{failed['operationId']}/retry", status=202)
-    fresh = await sandbox.get(again["newOperationId"])
-    assert (again["status"], fresh["status"], fresh["progress"]["startTime"]) == (
-        "Initiated", "Running", again["retryAttemptDate"],
-    )  # fmt: skip
-    await sandbox.advance(60)
-    reported = [request.body["operation"]["operationId"] for request in sandbox.receiver.requests]
-    assert sorted(reported) == sorted([*(each["operationId"] for each in (started, real, waits, failed)),
-                                   again["newOperationId"]])  # fmt: skip

@@ -62,16 +62,6 @@ async def test_a_completed_run_has_its_results_and_its_files(sandbox: Stage) -> 
             assert answer.status == 200
 
 
-async def test_a_run_that_goes_on_is_read_again(sandbox: Stage) -> None:
-    started = await sandbox.start()
-    await sandbox.advance(20 * MINUTE)
-
-    found = await page(sandbox, address("runs", started))
-
-    assert '<meta http-equiv="refresh"' in found
-    assert "Running" in words(found)
-
-
 async def test_a_batch_leads_to_its_runs_and_they_back_to_it(sandbox: Stage) -> None:
     batch = await sandbox.ask("POST", "/batch", sandbox.example("submit-batch"), status=202)
     await sandbox.advance(MINUTE)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,8 @@ from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.sandbox.context import SandboxContext
-from relay.sandbox.engine.operations import Operations
-from relay.sandbox.schema.links import Links
-from relay.sandbox.schema.requests import StartOperation as Asked
 from relay.sandbox.service import sandbox as sandbox_at
 from relay.sandbox.storage.changes import LEASE
-from relay.sandbox.storage.records import Operation
 from relay.sandbox.storage.state import PREFIX
 from relay.store.embedded.server import EmbeddedRedis
 from tests.support.clock import Clock
@@ -70,18 +64,6 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
     assert found.status == "Completed"
 
 
-async def test_an_operation_is_kept_although_the_clock_is_set_back_meanwhile(sandbox: Stage) -> None:
-    times = chain([1000.0], repeat(999.99))
-    context = SandboxContext(sandbox.state, lambda: next(times), Links("", b"key"))
-    request = Asked.model_validate({"operationType": "ReportGeneration", "operationName": "Monthly"})
-
-    started = await Operations(context).start(("t", "p"), request)
-
-    kept = await sandbox.state.get(Operation, started["operationId"])
-    assert kept
-    assert (kept.status, kept.began) == ("Running", 1000.0)
-
-
 async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> None:
     fails = {"scenario": "failure", "phase": "Data Collection", "at": 0}  # at once
     member = {"operationType": "ReportGeneration", "operationName": "x", "parameters": {"sandbox": fails}}
@@ -95,31 +77,6 @@ async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> N
     assert await sandbox.ask("GET", f"/batch/{ids[2]}", status=404)
     assert (await sandbox.ask("GET", f"/batch/{ids[3]}", status=200))["status"] == "Failed"
     assert (await sandbox.ask("GET", "/operations", status=200))["summary"]["totalOperations"] <= 5 + 15
-
-
-async def test_it_ends_although_a_cancellation_was_lost(sandbox: Stage) -> None:
-    lost, turning = 0, asyncio.Event()
-
-    async def turn() -> int:
-        nonlocal lost
-        turning.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            lost += 1
-            if lost > 1:
-                raise
-        return 0
-
-    sandbox.worker.turn = turn  # type: ignore[method-assign]
-    work = asyncio.create_task(sandbox.worker.run())
-    await turning.wait()
-
-    work.cancel()
-    await asyncio.wait([work], timeout=patience())
-
-    assert work.cancelled()
-    assert lost == 2
 
 
 @asynccontextmanager

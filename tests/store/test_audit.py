@@ -1,6 +1,5 @@
 """Who did what: written down before it is done, once more with what came of it, and for a bounded time."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from structlog.testing import capture_logs
 from relay.background.upkeep import AuditLog
 from relay.errors import StoreUnavailable
 from relay.store import Store, keys
-from relay.store.audit import COMMAND, KEEP_DAYS, PAGE, Act, AuditTrail, Notes
+from relay.store.audit import COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -57,22 +56,6 @@ async def test_an_act_that_fails_says_with_what(trail: AuditTrail) -> None:
     assert [entry.outcome for entry in await trail.entries()] == ["failed: LookupError"]
 
 
-async def test_one_that_is_cut_off_is_not_called_done(trail: AuditTrail) -> None:
-    begun = asyncio.Event()
-
-    async def act() -> None:
-        async with trail.act(Act(JANA, "dead drop")):
-            begun.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(act())
-    await begun.wait()
-    task.cancel()
-    await asyncio.wait([task])
-
-    assert [entry.outcome for entry in await trail.entries()] == ["failed: CancelledError"]
-
-
 async def test_without_a_store_nothing_is_done() -> None:
     with RedisServer() as server:
         store = Store.open(server.url, worker="w")
@@ -96,23 +79,6 @@ async def test_what_a_full_redis_needs_can_be_done_and_is_written_down(trail: Au
     assert [(entry.action, entry.outcome) for entry in await trail.entries()] == [("dead drop", "done")]
 
 
-async def test_a_store_that_goes_away_meanwhile_costs_the_outcome_alone() -> None:
-    with RedisServer() as server:
-        store = Store.open(server.url, worker="w")
-        async with AuditTrail(store.redis).act(Act(JANA, "dead drop")):
-            server.stop()
-        await store.aclose()
-
-
-async def test_both_streams_are_read_in_the_order_of_time(trail: AuditTrail) -> None:
-    for number in range(4):
-        await trail.note(Act(f"{number}", "press", outcome="refused"), stranger=number % 2 == 1)
-
-    assert sorted(entry.actor for entry in await trail.entries()) == ["0", "1", "2", "3"]
-    entries = await trail.entries()
-    assert [entry.at for entry in entries] == sorted(entry.at for entry in entries)
-
-
 async def test_strangers_do_not_push_out_the_rest(trail: AuditTrail, store: Store) -> None:
     await trail.note(Act(JANA, "reload", outcome="taken"))
     async with store.redis.pipeline(transaction=False) as pipeline:
@@ -125,34 +91,11 @@ async def test_strangers_do_not_push_out_the_rest(trail: AuditTrail, store: Stor
     assert [entry.actor for entry in await trail.entries() if entry.action == "reload"] == [JANA]
 
 
-async def test_only_what_is_newer_is_read_where_that_is_asked_for(trail: AuditTrail, store: Store) -> None:
-    await store.redis.xadd(keys.AUDIT, {"actor": "old", "action": "reload", "outcome": "taken"}, id="1000-0")
-    await trail.note(Act("new", "reload", outcome="taken"))
-
-    assert [entry.actor for entry in await trail.entries(2.0)] == ["new"]
-    assert [entry.actor for entry in await trail.entries()] == ["old", "new"]
-
-
-async def test_an_act_of_which_the_beginning_is_trimmed_keeps_its_end(trail: AuditTrail, store: Store) -> None:
-    async with trail.act(Act(JANA, "dead drop")):
-        pass
-    [(first, _), _] = await store.redis.xrange(keys.AUDIT)
-    await store.redis.xdel(keys.AUDIT, first)
-
-    assert [(entry.actor, entry.outcome) for entry in await trail.entries()] == [(JANA, "done")]
-
-
 async def test_a_long_value_is_cut(trail: AuditTrail) -> None:
     await trail.note(Act("x" * 5_000, "reload", "y" * 5_000, {"z": "z" * 5_000}, outcome="o" * 5_000))
 
     (entry,) = await trail.entries()
     assert {len(text) for text in (entry.actor, entry.subject, entry.detail["z"], entry.outcome)} == {200}
-
-
-async def test_a_text_that_is_no_utf_8_is_written_down_as_far_as_it_is(trail: AuditTrail) -> None:
-    await trail.note(Act("\ud800", "press", outcome="refused"))
-
-    assert [entry.actor for entry in await trail.entries()] == ["?"]
 
 
 class TestTheLog:
@@ -191,32 +134,6 @@ class TestTheLog:
 
         assert [(line["subject"], line["outcome"]) for line in audited(lines)] == [("1", "done"), ("2", "done")]
 
-    async def test_however_much_relays_did_before_it_the_act_of_a_command_is_said(
-        self, trail: AuditTrail, commands: AuditTrail, store: Store, clock: Clock
-    ) -> None:
-        async with store.redis.pipeline() as pipeline:
-            for _ in range(PAGE + 1):
-                pipeline.xadd(keys.AUDIT, {"actor": "relay", "action": "reload", "via": "relay", "over": 1})
-            await pipeline.execute()
-        async with commands.act(Act(JANA, "dead drop")):
-            pass
-
-        with capture_logs() as lines:
-            for _ in range(3):
-                await AuditLog(store, TroubleMemory(store).turn).tick(clock())
-                clock.advance(60)
-
-        assert [line["action"] for line in audited(lines)] == ["dead drop"]
-
-    async def test_what_relays_did_is_not_said_again(self, trail: AuditTrail, store: Store, clock: Clock) -> None:
-        async with trail.act(Act("U0ANALYST1", "press retry")):
-            pass
-
-        with capture_logs() as lines:
-            await AuditLog(store, TroubleMemory(store).turn).tick(clock())
-
-        assert audited(lines) == []
-
 
 async def test_what_is_older_than_90_days_goes(trail: AuditTrail, store: Store) -> None:
     await trail.note(Act(JANA, "reload", outcome="taken"))
@@ -243,12 +160,3 @@ async def test_a_note_waits_for_the_store_and_holds_up_nobody() -> None:
         await store.aclose()
 
     assert len(audited(lines)) == 1
-
-
-async def test_relay_stops_though_a_note_cannot_be_written() -> None:
-    with RedisServer() as server:
-        store = Store.open(server.url, worker="w")
-    notes = Notes(AuditTrail(store.redis), pause=0.01)
-    notes.add(Act("relay@host-1", "reload", outcome="taken"))
-    await notes.aclose(0.05)
-    await store.aclose()

@@ -19,9 +19,9 @@ CAPPED = team(new_message_cap=(2, 600.0), new_limits=(), edit_limits=(), post_af
 ASKED = changed(mail(), destination="dynamic")
 
 
-@pytest.fixture(params=[1, PARTITIONS])
-async def store(open_store: Callable[..., Store], request: pytest.FixtureRequest) -> Store:
-    store = open_store(partitions=request.param)
+@pytest.fixture
+async def store(open_store: Callable[..., Store]) -> Store:
+    store = open_store(partitions=PARTITIONS)
     await store.prepare()
     return store
 
@@ -43,16 +43,6 @@ async def test_each_that_goes_takes_one_and_time_gives_it_back(store: Store, clo
         clock.advance(1.5)
     assert left == [(0, 2.0), (0, 0.5), (1, None), (2, None), (3, None)]
     assert len(await claim(store)) == 2
-
-
-async def test_what_may_go_by_it_goes(store: Store, clock: Clock) -> None:
-    target = team(new_limits=POSTS, edit_limits=(), post_after=0.0)
-    for number in range(20):
-        await store.accept(events.completed(operationId=f"op-{number}"), [target])
-    for _ in range(6):
-        ((row,),) = await budgets(store, clock, target)
-        assert len(await claim(store)) == row.left
-        clock.advance(3)
 
 
 async def test_new_live_messages_count_in_the_time_that_ends_now(store: Store, clock: Clock) -> None:

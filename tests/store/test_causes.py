@@ -46,21 +46,6 @@ class TestThreads:
             ("reply", "also", name, {"channel": "C1", "ts": "a"}) for name in "bc"
         ]
 
-    async def test_whose_message_stands_has_it_edited_and_a_row_instead_of_a_reply(
-        self, store: Store, clock: Clock
-    ) -> None:
-        for name in "ab":
-            await accept(store, events.progress(40, operationId=name), to=TEAM)
-        await send_all(store, clock)
-        await fail_in_turn(store, clock, *"ab", to=TEAM)
-        clock.advance(10)
-
-        told = [(one.kind, one.wording, one.event.subject, one.thread["ts"]) for one in await send_all(store, clock)]
-
-        assert sorted(told) == [
-            ("live", "", "a", "a"), ("live", "", "b", "b"), ("reply", "", "a", "a"), ("reply", "also", "b", "a"),
-        ]  # fmt: skip
-
     @pytest.mark.parametrize("hold", [0.0, 60.0])
     async def test_whose_message_was_claimed_but_not_begun_has_one_row(
         self, store: Store, clock: Clock, hold: float
@@ -126,12 +111,6 @@ class TestThreads:
 
         assert (graver.event.subject, graver.wording) == ("b", "")
         assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
-
-    async def test_at_another_address_it_is_another_message(self, store: Store, clock: Clock) -> None:
-        await store.accept(failing("a"), [TEAM])
-        await store.accept(failing("b"), [replace(TEAM, destination="others", address="#others")])
-
-        assert [one.wording for one in await send_all(store, clock)] == ["", ""]
 
     async def test_where_they_live_in_another_partition_they_are_told_all_the_same(
         self, open_store: Callable[..., Store], clock: Clock
@@ -231,16 +210,6 @@ class TestMails:
         assert statuses(rest) == dict.fromkeys("bcd", "Failed")
         assert (await counts(store))["held:same_cause"] == 3
 
-    async def test_it_tells_of_a_run_as_it_is_by_then(self, store: Store, clock: Clock) -> None:
-        await fail_in_turn(store, clock, *"ab", to=MAIL)
-        await send_all(store, clock, "email")
-        await store.accept(events.completed(operationId="b", retryNumber=1), [])
-        clock.advance(WINDOW)
-
-        (rest,) = await send_all(store, clock, "email")
-
-        assert statuses(rest) == {"b": "Completed"}
-
     async def test_a_clock_that_was_set_back_divides_them_no_further(self, store: Store, clock: Clock) -> None:
         await accept(store, failing("a"), to=MAIL)
         await send_all(store, clock, "email")
@@ -275,15 +244,6 @@ class TestMails:
 
         assert [one.event.subject for one in await send_all(store, clock, "email")] == ["a", "b"]
 
-    async def test_in_a_room_they_come_together_as_well(self, store: Store, clock: Clock) -> None:
-        await fail_in_turn(store, clock, *"ab", to=room(group=WINDOW))
-        (first,) = await send_all(store, clock)
-        clock.advance(WINDOW)
-
-        (rest,) = await send_all(store, clock)
-
-        assert (first.kind, rest.kind) == ("each", "roundup")
-
 
 async def test_an_error_that_says_nothing_is_no_cause(store: Store, clock: Clock) -> None:
     for name in "ab":
@@ -291,18 +251,3 @@ async def test_an_error_that_says_nothing_is_no_cause(store: Store, clock: Clock
         await store.accept(event, [changed(TEAM, presentation=Presentation(thread_reply=True))])
 
     assert [one.wording for one in await send_all(store, clock)] == ["", ""]
-
-
-async def test_progress_costs_nothing_more(store: Store, clock: Clock) -> None:
-    target: Target = TEAM
-    await accept(store, events.progress(40, operationId="a"), to=target)
-    (delivery,) = await send_all(store, clock)
-
-    assert delivery.group == ""
-    assert await store.redis.keys("*:cause:*") == []
-
-
-async def test_a_failure_that_was_sent_again_makes_no_row_of_itself(store: Store, clock: Clock) -> None:
-    await accept(store, failing("a"), failing("a"), to=TEAM)
-
-    assert [one.wording for one in await send_all(store, clock)] == [""]

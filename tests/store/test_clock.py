@@ -5,15 +5,15 @@ from collections.abc import Callable
 from structlog.testing import capture_logs
 
 from relay.config import parse_config
-from relay.domain.deliveries import Digest, Gate, Limit, Window
+from relay.domain.deliveries import Gate, Limit
 from relay.health import Health
 from relay.store import Store
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count
-from tests.support.queue import POSTED, accept, claim, claim_one, send
-from tests.support.targets import mail, room, team
+from tests.support.queue import accept, claim, claim_one, send
+from tests.support.targets import mail, room
 
 BACK = 6 * 3600.0
 CONFIG = 'sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}\nrules: []'
@@ -33,10 +33,6 @@ async def test_the_step_is_noticed_once_and_to_the_second(store: Store, clock: C
     assert (noticed, await store.pulse()) == (BACK, 0.0)
 
 
-async def test_a_second_or_two_is_no_step(store: Store, clock: Clock) -> None:
-    assert await set_back(store, clock, 2) == 0.0
-
-
 async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(), to=mail())
     delivery = await claim_one(store, "email")
@@ -49,28 +45,6 @@ async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clo
 
     assert early == []
     assert (await claim_one(store, "email")).id == delivery.id
-
-
-async def test_what_became_urgent_while_it_stood_behind_another_is_due_at_once(store: Store, clock: Clock) -> None:
-    await accept(store, events.started(), to=team(post_after=0.0))
-    flying = await claim_one(store)
-    await store.mark_sending(flying)
-    await accept(store, events.progress(40), to=team(post_after=0.0))
-    clock.advance(5000)
-    await accept(store, events.completed(), to=team(post_after=0.0))
-    await set_back(store, clock)
-    await store.complete(flying, POSTED)
-
-    assert "live" in {delivery.kind for delivery in await claim(store)}
-
-
-async def test_news_after_a_small_step_is_told_by_the_right_clock(store: Store, clock: Clock) -> None:
-    await accept(store, events.progress(10), to=team(post_after=0.0))
-    await set_back(store, clock, 4)  # no step that a pulse puts right
-
-    await accept(store, events.progress(20), to=team(post_after=0.0))
-
-    assert (await claim_one(store)).event.percentage == 20
 
 
 async def test_a_rate_limit_begins_anew(store: Store, clock: Clock) -> None:
@@ -103,18 +77,6 @@ async def test_a_pause_lasts_no_longer_than_it_was_meant_to(store: Store, clock:
     assert len(await claim(store)) == 2
 
 
-async def test_a_dead_workers_lease_lapses_as_soon_as_before(open_store: Callable[..., Store], clock: Clock) -> None:
-    dead, alive = open_store(), open_store()
-    await accept(dead, events.completed(), to=room())
-    await claim_one(dead)
-    await set_back(alive, clock)
-    for _ in range(int(dead.lease) + 1):
-        clock.advance(1)
-        await alive.pulse()
-
-    assert len(await claim(alive)) == 1
-
-
 async def test_a_dead_process_is_found_dead_as_soon_as_before(open_store: Callable[..., Store], clock: Clock) -> None:
     dead, alive = open_store(), open_store()
     await dead.pulse()
@@ -138,17 +100,6 @@ async def test_the_next_in_a_lane_follows_its_head(store: Store, clock: Clock) -
     assert (await claim_one(store)).event.percentage == 20
 
 
-async def test_a_live_message_is_edited_as_soon_as_before(store: Store, clock: Clock) -> None:
-    live = team(min_interval=10.0, post_after=0.0)
-    await accept(store, events.progress(10), to=live)
-    await send(store)
-    await set_back(store, clock)
-    await accept(store, events.progress(20), to=live)
-    clock.advance(10)
-
-    assert (await claim_one(store)).event.percentage == 20
-
-
 async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: Clock) -> None:
     gated = room(gates=(Gate(10, 60.0),))
     await accept(store, events.progress(10), to=gated)
@@ -158,27 +109,6 @@ async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: C
     await accept(store, events.progress(30), to=gated)
 
     assert (await claim_one(store)).event.percentage == 30
-
-
-async def test_a_digest_is_sent_at_its_hour_by_the_right_clock(store: Store, clock: Clock) -> None:
-    start = clock() - 8 * 3600
-    day = Window(start, start + 86_400)
-    await accept(store, events.completed(), to=mail(destination="digest", how=Digest(windows=(day,))))
-    await set_back(store, clock)
-    clock.now = day.end - 1
-    early = await claim(store, "email")
-    clock.now = day.end
-
-    assert early == []
-    assert (await claim_one(store, "email")).kind == "digest"
-
-
-async def test_a_repetition_is_recognised_across_the_step(store: Store, clock: Clock) -> None:
-    event = events.event_of(events.body(), id="evt-1")
-    await store.accept(event, [room()])
-    await set_back(store, clock)
-
-    assert (await store.accept(event, [room()])).status == "duplicate"
 
 
 async def test_it_is_told_in_the_log_and_counted(store: Store, clock: Clock) -> None:

@@ -13,7 +13,6 @@ from relay.store.history import History
 from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS
 from tests.support.queue import POSTED, accept, claim_one, message
 from tests.support.targets import mail, room, team
 
@@ -58,14 +57,6 @@ async def test_of_a_message_that_is_kept_true_it_is_the_newest_state(
     assert len(await store.redis.keys("*:copy:*")) == 1
 
 
-async def test_nothing_is_kept_where_nobody_looks(store: Store) -> None:
-    await accept(store, events.completed(), to=room())
-    delivery = await sent(store)
-
-    assert await store.redis.keys("*:cop*") == []
-    assert await Copies(store).of(delivery.id) is None
-
-
 @pytest.mark.parametrize("content", [{"html": f"<a href='{LINK}'>x</a>"}, {"text": LINK}, {"html": "a=1&amp;b=2"}])
 async def test_no_reader_s_own_link_is_kept(open_store: Callable[..., Store], content: dict[str, str]) -> None:
     store = open_store(copies=COPIES)
@@ -76,16 +67,6 @@ async def test_no_reader_s_own_link_is_kept(open_store: Callable[..., Store], co
 
     assert copy
     assert "SECRET" not in f"{copy.content}"
-
-
-async def test_a_message_that_is_too_long_is_sent_all_the_same(open_store: Callable[..., Store]) -> None:
-    store = open_store(copies=COPIES)
-    await accept(store, events.completed(), to=room())
-    noise = "".join(f"{number * 7919:x}" for number in range(100_000))
-    delivery = await sent(store, content={"text": noise})
-
-    assert await Copies(store).of(delivery.id) is None
-    assert len((await History(store).page()).rows) == 1
 
 
 async def test_they_go_after_three_days(open_store: Callable[..., Store], clock: Clock) -> None:
@@ -120,16 +101,6 @@ async def test_there_are_few_of_them(
     assert sizes.pop(b"") == sum(sizes.values()) <= most_bytes
 
 
-async def test_a_redis_that_fills_up_loses_the_oldest(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(copies=COPIES)
-    for number in range(4):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
-        await sent(store)
-        clock.advance(1)
-
-    assert await Copies(store).forget(0.5) == 2
-
-
 async def test_they_are_sealed_where_there_is_a_key(open_store: Callable[..., Store]) -> None:
     store = open_store(copies=COPIES, sealer=Sealer({"current": b"k" * 32}))
     await accept(store, events.completed(), to=room())
@@ -140,41 +111,3 @@ async def test_they_are_sealed_where_there_is_a_key(open_store: Callable[..., St
     assert kept.startswith(b"\xffs1")
     assert await Copies(store).of(delivery.id)
     assert await Copies(open_store()).of(delivery.id) is None  # without the key
-
-
-async def test_each_partition_has_its_share(open_store: Callable[..., Store]) -> None:
-    store = open_store(copies=COPIES, partitions=PARTITIONS)
-    await store.accept(events.completed(), [mail(f"person-{number}@example.com") for number in range(8)])
-    deliveries = list((await store.claim("email", 20)).deliveries)
-    for delivery in deliveries:
-        await store.mark_sending(delivery)
-        await store.complete(delivery, POSTED, message(delivery))
-
-    assert all([await Copies(store).of(delivery.id) for delivery in deliveries])
-    assert len(await store.redis.keys("*:copies")) > 1
-
-
-async def test_they_may_be_wanted_later_or_no_more(store: Store) -> None:
-    copies = []
-    for bounds in (None, COPIES, None):
-        store.keep_copies(bounds)
-        await accept(store, events.completed(operationId=f"op-{len(copies)}"), to=room())
-        delivery = await sent(store)
-        copies.append(await Copies(store).of(delivery.id))
-
-    assert [copy is not None for copy in copies] == [False, True, False]
-
-
-@pytest.mark.parametrize("name", ["", "x", "../etc", "zz" * 16, "a" * 1000])
-async def test_what_is_no_name_has_no_copy(store: Store, name: str) -> None:
-    assert await Copies(store).of(name) is None
-
-
-async def test_a_place_that_is_damaged_costs_no_message(open_store: Callable[..., Store]) -> None:
-    store = open_store(copies=COPIES)
-    await store.redis.set("{relay}:copied", "of another type")
-    await accept(store, events.completed(), to=room())
-
-    await sent(store)
-
-    assert len((await History(store).page()).rows) == 1

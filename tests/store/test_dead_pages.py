@@ -8,7 +8,6 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.dead_pages import LOOKED, DeadPages
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
-from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
@@ -85,18 +84,6 @@ async def test_a_page_has_those_that_fit_and_says_how_far_it_looked(store: Store
     ]
 
 
-async def test_what_is_sealed_is_opened(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=Sealer({"current": b"k" * 32}))
-    await bury(store, "op-1")
-    await Admin(store).quarantine("api", b"{}", {}, "operation: missing")
-
-    [letter] = (await DeadPages(store).page()).rows
-    [row] = (await QuarantinePages(store).page(QuarantineQuery())).rows
-
-    assert (letter.operation, letter.error) == ("op-1", "channel_not_found")
-    assert (row.reason, row.size) == ("operation: missing", None)
-
-
 async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> None:
     admin = Admin(store)
     for number in range(3):
@@ -115,10 +102,3 @@ async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> No
     ]
     assert (await QuarantinePages(store).page(QuarantineQuery(fault=False))).matching == 3
     assert (await QuarantinePages(store).page(QuarantineQuery(since=4e9))).matching == 0
-
-
-async def test_a_cursor_that_no_page_gave_is_refused(store: Store) -> None:
-    with pytest.raises(ValueError, match="cursor"):
-        await DeadPages(store).page(cursor="x")
-    with pytest.raises(ValueError, match="cursor"):
-        await QuarantinePages(store).page(QuarantineQuery(), cursor="x")

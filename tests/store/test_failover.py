@@ -82,17 +82,6 @@ async def test_after_a_planned_failover_the_next_call_reaches_the_new_primary(pa
     assert await pair.second.dbsize() > 0
 
 
-async def test_a_claim_too_goes_to_the_new_primary(pair: Pair, store: Store) -> None:
-    await store.accept(events.completed(), [room()])
-    await pair.synced(pair.second)
-    await pair.fail_over()
-
-    with pytest.raises(StoreUnavailable):
-        await store.claim("slack", 1)
-
-    assert len((await store.claim("slack", 1)).deliveries) == 1
-
-
 async def test_the_watch_finds_the_new_primary_by_itself(pair: Pair, store: Store) -> None:
     config = parse_config(CONFIG, env={}, channels={})
     health = Health(store, lambda: config, clock=Clock())
@@ -105,18 +94,6 @@ async def test_the_watch_finds_the_new_primary_by_itself(pair: Pair, store: Stor
 
     assert "read-only replica" not in refused
     assert await health.obstacle() == ""
-    assert (await health.readiness()).ready
-
-
-async def test_an_inspection_that_meets_a_replica_drops_its_connections(pair: Pair, store: Store) -> None:
-    config = parse_config(CONFIG, env={}, channels={})
-    health = Health(store, lambda: config, clock=Clock())
-    await pair.fail_over()
-    health._fail(StoreUnavailable("a first look"))
-
-    await health.look()
-
-    await health.look()
     assert (await health.readiness()).ready
 
 

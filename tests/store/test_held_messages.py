@@ -1,13 +1,11 @@
 """What would be a new message in quiet hours, or above the cap, goes into a bundle instead."""
 
-from collections.abc import Callable
 from typing import Any
 
 from relay.domain.deliveries import Delivery, Presentation, Receipt, Window
-from relay.policy.presentation import presentation_for
 from relay.store import Store
 from tests.support import events
-from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
+from tests.support.bundles import POSTED, claim, counts, night, send, statuses
 from tests.support.clock import Clock
 from tests.support.targets import changed, mail, room, team
 
@@ -44,44 +42,6 @@ class TestQuietHours:
         assert [one.event.subject for one in posted] == ["a"]
         assert statuses(roundup) == {"a": "Failed", "b": "Completed", "c": "Completed"}
 
-    async def test_a_batch_that_is_first_heard_of_in_them_leaves_no_message_behind(
-        self, store: Store, clock: Clock
-    ) -> None:
-        document = {"event": "batch.operation.completed", "batch": {"batchId": "b-1", "batchName": "Month end"},
-                    "operation": {"operationId": "op-1", "status": "Failed"}}  # fmt: skip
-        event = events.event_of(document)
-        await store.accept(event, [night(clock(), team(presentation=presentation_for(event)))])
-
-        assert await store.redis.keys("{relay}:thread:*") == []
-
-    async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [team()])
-        await send(store, "slack", POSTED)
-        at_night = night(clock(), team(presentation=presentation_for(events.completed())))
-        quiet = {"*": at_night.how.quiet_window}
-        await store.accept(events.completed(), [at_night])
-
-        edits = await send(store, "slack", POSTED, quiet=quiet)
-        clock.advance(8 * 3600)
-        morning = await send(store, "slack", POSTED)
-
-        assert [(one.kind, bool(one.thread)) for one in edits] == [("live", True)]
-        assert [(one.kind, [*statuses(one).values()]) for one in morning] == [("roundup", ["Completed"])]
-
-    async def test_a_run_that_still_goes_on_gets_its_message_with_its_next_update(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await store.accept(events.progress(10), [night(clock(), team())])
-        clock.advance(8 * 3600)
-        (roundup,) = await send(store, "slack", POSTED)
-        quiet_still = await claim(store, "slack")
-        await store.accept(events.progress(20), [team()])
-        clock.advance(2)
-
-        (root,) = await send(store, "slack", POSTED)
-
-        assert ([*statuses(roundup).values()], quiet_still, root.kind) == (["Running"], [], "live")
-
     async def test_a_first_message_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
         await store.accept(events.started(), [team(post_after=60)])
         clock.advance(60)
@@ -94,12 +54,6 @@ class TestQuietHours:
         assert during == []
         assert [one.event.document["kind"] for one in after] == ["quiet"]
         assert (await counts(store))["held:quiet_hours"] == 1
-
-    async def test_a_first_message_that_is_due_after_them_does_not_join(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [changed(night(clock(), team(), 0.01), post_after=60)])
-        clock.advance(61)
-
-        assert [one.kind for one in await send(store, "slack", POSTED)] == ["live"]
 
     async def test_a_retry_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [mail()])
@@ -124,27 +78,12 @@ class TestQuietHours:
 
         assert (answer.deliveries, [one.event.name for one in told_now]) == (1, ["operation.failed"])
 
-    async def test_a_waiting_first_message_that_turns_critical_is_posted(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [team(post_after=60)])
-        urgent = changed(night(clock(), team()), bypass_quiet_hours=True)
-        await store.accept(events.failed(), [urgent])
-
-        assert [one.event.name for one in await send(store, "slack", POSTED, quiet={"*": urgent.how.quiet_window})] == [
-            "operation.failed"
-        ]
-
     async def test_another_destination_is_not_quiet(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [room(), mail()])
         hours = Window(clock() - 1, clock() + 60)
 
         assert await claim(store, "slack", {"*": hours}) == []
         assert len(await claim(store, "email", {"*": hours, "analysts": Window(0, 0)})) == 1
-
-    async def test_a_digest_that_was_asked_for_at_that_time_is_sent(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [digest(clock())])
-        next_day(clock)
-
-        assert len(await send(store, quiet={"*": Window(clock() - 1, clock() + 60)})) == 1
 
 
 class TestCap:
@@ -212,29 +151,3 @@ class TestCap:
         await store.accept(events.failed(operationId="bad"), [changed(self.CAPPED, presentation=wide)])
 
         assert [(one.kind, one.event.subject) for one in await self.post(store)] == [("live", "bad")]
-
-    async def test_an_edit_is_no_new_message(self, store: Store, clock: Clock) -> None:
-        await self.flood(store, 20)
-        await self.post(store)
-        await store.accept(events.completed(operationId="op-3"), [self.CAPPED])
-
-        assert [one.kind for one in await self.post(store)] == ["live"]
-
-    async def test_a_later_flood_has_a_rolling_message_of_its_own(self, store: Store, clock: Clock) -> None:
-        await self.flood(store, 21)
-        await self.post(store)
-        clock.advance(3600)
-        for number in range(21):
-            await store.accept(events.started(operationId=f"later-{number}"), [self.CAPPED])
-
-        rolling = [one for one in await self.post(store) if one.kind == "roundup"]
-
-        assert [(one.event.document["totals"]["total"], dict(one.thread)) for one in rolling] == [(1, {})]
-
-    async def test_two_workers_share_one_cap(self, open_store: Callable[..., Store]) -> None:
-        one, two = open_store(), open_store()
-        await self.flood(one, 60)
-
-        kinds = [delivery.kind for store in (one, two, one) for delivery in await claim(store, "slack")]
-
-        assert sorted(kinds) == ["live"] * 20 + ["roundup"]

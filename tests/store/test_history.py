@@ -1,26 +1,22 @@
 """The record of what was sent: how each delivery ended, newest first, in pages that cost no more than a page may."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Presentation, Receipt, Window
+from relay.domain.deliveries import Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.forgetting import Forgetting
 from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.merging import LOOKED
-from relay.store.sealing import Sealer
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import POSTED, accept, claim, claim_one, send
+from tests.support.queue import accept, claim, claim_one, send
 from tests.support.targets import mail, room, team
-
-NAME = "Comprehensive Customer Journey Analysis"
 
 
 def ends(rows: object) -> list[tuple[str, str, str]]:
@@ -77,15 +73,6 @@ async def test_edits_are_counted_beside_the_message_that_they_keep_true(store: S
     assert (row.edits, row.edited_at, row.copy) == (2, clock(), posted.lane)
 
 
-async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
-    for percentage, receipt in ((10, POSTED), (40, POSTED), (70, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))):
-        await accept(store, events.progress(percentage), to=team())
-        await send(store, receipt=receipt)
-        clock.advance(60)
-
-    assert [(row.detail, row.edits) for row in (await History(store).page()).rows] == [("C1/2.2", 0), ("C1/1.1", 0)]
-
-
 async def test_each_way_in_which_a_delivery_ends(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(operationId="dies"), to=room())
     await store.dead_letter(await claim_one(store), "rejected", "channel_not_found")
@@ -120,14 +107,6 @@ async def test_a_state_that_a_newer_one_replaces_is_no_row(store: Store, clock: 
     await send(store)
 
     assert ends((await History(store).page()).rows) == [("team", "delivered", "")]
-
-
-async def test_pages_follow_each_other_without_a_gap(store: Store, clock: Clock) -> None:
-    await fill(store, clock, 7)
-    await accept(store, events.completed(operationId="by mail"), to=mail())
-    await send(store, "email")
-
-    assert [row.subject for row in await all_of(store, 3)] == ["by mail", *(f"op-{n}" for n in reversed(range(7)))]
 
 
 async def test_filters_leave_out_the_rest(store: Store, clock: Clock) -> None:
@@ -168,30 +147,6 @@ async def test_a_cursor_that_no_page_gave_is_refused(store: Store, cursor: str) 
         await History(store).page(cursor=cursor)
 
 
-async def test_an_operation_s_own_rows(store: Store, clock: Clock) -> None:
-    await fill(store, clock, 3)
-    await accept(store, events.progress(10, operationId="op-9"), to=team())
-    await send(store)
-    clock.advance(60)
-    await accept(store, events.failed(operationId="op-9"), to=team(presentation=Presentation(thread_reply=True)))
-    await accept(store, events.failed(operationId="op-9", retryNumber=1), to=mail())
-    for channel in ("slack", "email"):
-        clock.advance(5)
-        for delivery in await claim(store, channel):
-            await store.mark_sending(delivery)
-            await store.complete(delivery, replace(POSTED, thread=delivery.thread))
-
-    rows = await History(store).of_operation("op-9")
-
-    assert {(row.destination, row.kind, row.outcome) for row in rows} >= {
-        ("team", "live", "delivered"),
-        ("analysts", "each", "delivered"),
-    }
-    assert {row.subject for row in rows} == {"op-9"}
-    assert [row.at for row in rows] == sorted((row.at for row in rows), reverse=True)
-    assert await History(store).of_operation("nobody knows it") == []
-
-
 async def test_rows_of_several_partitions_stand_in_one_order(open_store: Callable[..., Store], clock: Clock) -> None:
     store = open_store(partitions=PARTITIONS)
     targets = [mail(f"person-{number}@example.com") for number in range(8)]
@@ -210,36 +165,6 @@ async def test_rows_of_several_partitions_stand_in_one_order(open_store: Callabl
     assert len({row.id for row in rows}) == 24
     assert len(await History(store).of_operation("op-1")) == 8
     assert await History(store).destinations() == ["analysts"]
-
-
-async def test_a_clock_that_is_set_back_costs_no_row(store: Store, clock: Clock) -> None:
-    await fill(store, clock, 2)
-    clock.advance(-3600)
-    await accept(store, events.completed(operationId="later"), to=room())
-    await send(store)
-
-    assert [row.subject for row in (await History(store).page()).rows] == ["later", "op-1", "op-0"]
-
-
-async def test_a_record_that_is_damaged_costs_no_message(store: Store) -> None:
-    await store.redis.set("{relay}:history:room", "of another type")
-    await accept(store, events.completed(), to=room())
-    delivery = await claim_one(store)
-    await store.mark_sending(delivery)
-
-    assert await store.complete(delivery, POSTED)
-
-
-async def test_what_is_sealed_elsewhere_is_sealed_here(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=Sealer({"current": b"k" * 32}))
-    await accept(store, events.completed(), to=mail())
-    await send(store, "email", Receipt("250 queued as SECRET"))
-
-    (_, kept), *_ = await store.redis.xrevrange("{relay}:history:analysts")
-    (row,) = (await History(store).page()).rows
-
-    assert b"SECRET" not in kept[b"r"]
-    assert (row.detail, row.name) == ("250 queued as SECRET", NAME)
 
 
 async def rows_of(store: Store, destination: str, count: int, ms: int) -> None:

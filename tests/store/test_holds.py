@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.deliveries import Delivery
 from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
@@ -22,19 +22,12 @@ def names(deliveries: list[Delivery]) -> list[tuple[str, str]]:
     return [(one.kind, one.event.name) for one in deliveries]
 
 
-@pytest.fixture(params=[1, PARTITIONS])
-async def store(open_store: Callable[..., Store], request: pytest.FixtureRequest) -> Store:
-    return open_store(partitions=request.param)
+@pytest.fixture
+async def store(open_store: Callable[..., Store]) -> Store:
+    return open_store(partitions=PARTITIONS)
 
 
 class TestMails:
-    async def test_a_failure_is_mailed_after_the_hold(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.failed(), to=MAIL)
-        early = await send_all(store, clock, "email")
-        clock.advance(HOLD)
-
-        assert (early, names(await send_all(store, clock, "email"))) == ([], [("each", "operation.failed")])
-
     @pytest.mark.parametrize("again", [{"retryNumber": 1}, {"operationId": "op-2", "originalOperationId": "op-1"}])
     async def test_one_that_heals_is_not_mailed_but_with_the_end(
         self, store: Store, clock: Clock, again: dict[str, Any]
@@ -64,19 +57,6 @@ class TestMails:
 
 
 class TestLiveMessages:
-    async def test_the_message_is_edited_at_once_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(40), to=TEAM)
-        await send_all(store, clock)
-        clock.advance(60)
-        await accept(store, events.failed(), to=TEAM)
-
-        at_once = await send_all(store, clock)
-        clock.advance(HOLD)
-
-        assert (names(at_once), names(await send_all(store, clock))) == (
-            [("live", "operation.failed")], [("reply", "operation.failed")],
-        )  # fmt: skip
-
     async def test_other_replies_do_not_wait_behind_it(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(40), to=TEAM)
         await send_all(store, clock)
@@ -85,19 +65,6 @@ class TestLiveMessages:
         await accept(store, events.event_of(events.body("operation.audited", status="Failed")), to=TEAM)
 
         assert names(await send_all(store, clock)) == [("reply", "operation.audited")]
-
-    async def test_the_message_may_arrive_while_its_reply_is_held(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(40), to=TEAM)
-        (first,) = await claim(store)
-        await accept(store, events.failed(), to=TEAM)
-        await store.mark_sending(first)
-        await store.complete(first, Receipt("ok", {"channel": "C1", "ts": "1.1"}))
-        await send_all(store, clock)
-        clock.advance(HOLD)
-
-        (reply,) = await send_all(store, clock)
-
-        assert (reply.kind, reply.thread["ts"]) == ("reply", "1.1")
 
     async def test_one_that_heals_leaves_nothing_waiting(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(40), to=TEAM)
@@ -131,15 +98,6 @@ class TestLiveMessages:
             await accept(store, events.progress(5, retryNumber=run), events.failed(retryNumber=run), to=TEAM)
             clock.advance(HOLD / 2)
             failures += [one.event.retry for one in await send_all(store, clock) if one.kind == "reply"]
-
-        assert failures == [2, 5]
-
-    async def test_so_it_is_where_it_is_mailed(self, store: Store, clock: Clock) -> None:
-        failures = []
-        for run in range(6):
-            await accept(store, events.failed(retryNumber=run), to=MAIL)
-            clock.advance(HOLD / 2)
-            failures += [one.event.retry for one in await send_all(store, clock, "email")]
 
         assert failures == [2, 5]
 

@@ -17,10 +17,8 @@ from relay.domain.run_numbers import compare
 from relay.ingest import Ingest
 from relay.operating.sentences import sentence_of
 from relay.operating.timeline import facts_of
-from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
@@ -85,12 +83,6 @@ async def test_one_percentage_lasts_for_several_phases(send: Send) -> None:
     phases = [progress(minute, 45, currentPhase=phase) for minute, phase in enumerate(("Load", "Transform", "Write"))]
 
     assert await statuses(send, *phases, phases[2]) == ["accepted"] * 3 + ["duplicate"]
-
-
-async def test_one_phase_name_lasts_for_several_phases(send: Send) -> None:
-    done = [progress(minute, 45, currentPhase="Load", phasesCompleted=minute) for minute in range(3)]
-
-    assert await statuses(send, *done) == ["accepted"] * 3
 
 
 @pytest.mark.parametrize("where", ["progress", "execution", "operation"])
@@ -165,15 +157,6 @@ async def test_a_start_that_comes_late_begins_nothing(send: Send) -> None:
     assert await statuses(send, redated) == ["duplicate"]
 
 
-async def test_a_start_that_says_no_time_begins_nothing_after_the_outcome(send: Send) -> None:
-    undated = {"operationId": "op-1", "status": "Initiated"}
-
-    assert await statuses(send, outcome(3), {"event": "operation.started", "operation": undated}) == [
-        "accepted",
-        "late",
-    ]
-
-
 async def test_an_outcome_that_comes_in_while_the_start_is_looked_up_is_seen(send: Send, store: Store) -> None:
     await statuses(send, start(1))
     unaware = events.event_of(start(10))
@@ -181,15 +164,6 @@ async def test_an_outcome_that_comes_in_while_the_start_is_looked_up_is_seen(sen
 
     assert (await store.accept(unaware, [room()])).status == "elsewhere"
     assert await statuses(send, start(10)) == ["accepted"]
-
-
-async def test_two_reports_of_one_start_anew_are_one_run(send: Send, store: Store) -> None:
-    await statuses(send, start(1), outcome(3))
-
-    answers = await asyncio.gather(send(start(10)), send(start(10), source="other"))
-
-    assert sorted(answer.status for answer in answers) == ["accepted", "duplicate"]
-    assert (await Admin(store).ledger()).counts["events"] == 3
 
 
 def of_execution(name: str, minute: int, **fields: Any) -> dict[str, Any]:
@@ -221,20 +195,6 @@ async def test_an_end_that_was_compared_before_another_was_recorded_is_compared_
     assert (await store.accept(unaware, [room()])).status == "elsewhere"
 
 
-async def test_of_a_record_without_ends_a_second_end_is_the_same(send: Send, store: Store) -> None:
-    """An older relay recorded it."""
-    await store.accept(events.event_of(of_execution("a", 3)), [room()])
-
-    assert await statuses(send, of_execution("b", 8), of_execution("c", 9)) == ["duplicate", "accepted"]
-
-
-async def test_an_end_of_an_earlier_run_that_comes_after_the_next_is_late(send: Send) -> None:
-    ends = [of_execution(name, minute, results={"endTime": f"2024-01-20T11:{minute:02}:00Z"})
-            for name, minute in (("b", 8), ("a", 3))]  # fmt: skip
-
-    assert await statuses(send, *ends, *ends) == ["accepted", "late", "duplicate", "duplicate"]
-
-
 async def test_an_end_before_the_first_that_was_heard_of_leaves_the_next_run_its_number(send: Send) -> None:
     ends = [of_execution(name, minute, results={"endTime": f"2024-01-20T11:{minute:02}:00Z"})
             for name, minute in (("b", 8), ("a", 5), ("c", 12))]  # fmt: skip
@@ -263,32 +223,11 @@ async def test_a_failure_that_was_not_sent_yet_gives_way_to_its_completion(send:
     assert (await Admin(store).ledger()).imbalance == 0
 
 
-async def test_a_member_of_a_batch_that_fails_again_after_a_start_anew_is_told_again(send: Send) -> None:
-    def told(minute: int) -> dict[str, Any]:
-        return outcome(minute) | {
-            "event": "batch.operation.completed",
-            "batch": {"batchId": "b", "status": "Running"},
-        }
-
-    answers = await statuses(send, start(1), outcome(2), told(2), start(10), outcome(12), told(12), told(12))
-
-    assert answers == ["accepted"] * 6 + ["duplicate"]
-
-
 async def test_what_a_batch_repeats_of_an_earlier_run_of_a_member_is_the_same_after_several_starts(send: Send) -> None:
     runs = [part for minute in (1, 11, 21, 31) for part in member_run(minute, fails=minute == 1)]
 
     assert await statuses(send, *runs) == ["accepted"] * 12
     assert await statuses(send, *runs) == ["duplicate"] * 12
-
-
-async def test_so_it_is_after_a_retry_under_a_new_id(send: Send) -> None:
-    retry = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Initiated"}
-    runs = [part for minute in (1, 11) for part in member_run(minute, fails=minute == 1)]
-    anew = {"event": "operation.started", "timestamp": "2024-01-20T11:20:00Z", "operation": retry}
-
-    assert await statuses(send, *runs, anew) == ["accepted"] * 7
-    assert await statuses(send, *runs) == ["duplicate"] * 6
 
 
 async def test_what_an_earlier_run_adds_late_does_not_take_the_newest_back(send: Send) -> None:
@@ -308,22 +247,6 @@ async def test_of_an_id_that_is_started_again_and_again_the_last_starts_are_know
     assert len((await store.known("op-1"))["starts"].split()) == 8
 
 
-async def test_the_watchdogs_alarm_of_a_run_begun_anew_is_of_that_run(send: Send, store: Store) -> None:
-    await statuses(send, start(1), outcome(3), start(10))
-    runs = Runs(store)
-    page = await runs.due(10)
-    (due,) = page.runs
-    alert = decide(due.run, Watchdog(), page.now + 3600)
-    assert alert
-    alarm = event_of(alert, due.run, await runs.history(due.operation), page.now + 3600)
-    config = parse_config(CONFIG, env={}, channels=CHANNELS)
-
-    accepted = await Ingest(store, lambda: config, CHANNELS).ingest(alarm)
-
-    assert (accepted.status, due.run.retry) == ("accepted", 1)
-    assert (await store.known("op-1"))["runs"] == "1"
-
-
 async def test_an_id_that_comes_again_with_another_fact_is_told_and_counted(send: Send, store: Store) -> None:
     before = reused()
     first, second = progress(1, 10), progress(2, 20)
@@ -333,23 +256,6 @@ async def test_an_id_that_comes_again_with_another_fact_is_told_and_counted(send
     assert [answer.status for answer in answers] == ["accepted", "duplicate", "accepted", "duplicate"]
     assert [answer.id_reused for answer in answers] == [False, False, True, False]
     assert reused() - before == 1
-
-
-async def test_a_registration_s_id_in_the_place_of_a_delivery_s_costs_nobody_a_message(send: Send) -> None:
-    before = reused()
-    runs = [outcome(1) | {"operation": {"operationId": f"op-{number}", "status": "Failed"}} for number in range(3)]
-
-    assert [(await send(run, id="wh_8f2c")).deliveries for run in runs] == [1, 1, 1]
-    assert reused() - before == 2
-
-
-async def test_ids_that_are_used_again_and_again_are_logged_once_in_a_while(
-    send: Send, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for number in range(5):
-        await send(progress(number, 10 + number), id="wh_8f2c")
-
-    assert capsys.readouterr().out.count("event.id_reused") == 1
 
 
 @pytest.mark.parametrize("what", ["progress", "outcome"])
@@ -422,15 +328,6 @@ async def test_a_report_adds_to_an_outcome_and_takes_nothing_from_it(live: Flow)
     assert kept.operation.name == "Order-to-Cash"
 
 
-async def test_what_is_still_queued_says_what_was_reported_meanwhile(store: Store, send: Send) -> None:
-    await send(outcome(1))
-    await send(FULL, source="errors")
-
-    (delivery,) = await claim(store)
-
-    assert [merged["error"] for merged in [merge_documents(delivery.history)]] == [ERROR]
-
-
 async def test_what_was_sent_before_it_was_reported_is_brought_up_to_date_though_its_receipt_comes_late(
     store: Store, clock: Clock
 ) -> None:
@@ -480,17 +377,3 @@ async def test_the_digest_that_is_open_says_it_too(store: Store) -> None:
     digest = await store.bundles.preview(analysts, window)
 
     assert [entry["error"] for entry in digest.document["entries"]] == [ERROR["message"]]
-
-
-async def test_what_another_report_adds_to_an_outcome_does_not_hide_a_later_one(store: Store) -> None:
-    window = Window(events.RECEIVED.timestamp() - 60, events.RECEIVED.timestamp() + 3600)
-    analysts = replace(mail(), how=Digest(windows=(window, Window(window.end, window.end + 3600))))
-    ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
-    first, fuller = events.event_of(outcome(1)), events.event_of(FULL, source="errors")
-    later = replace(events.cancelled(operationId=first.own_id), occurred_at=first.occurred_at)
-    for event in (first, later, fuller):
-        await ingest.ingest(event, [analysts])
-
-    digest = await store.bundles.preview(analysts, window)
-
-    assert [entry["status"] for entry in digest.document["entries"]] == ["Cancelled"]

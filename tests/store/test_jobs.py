@@ -20,7 +20,6 @@ from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.redis_server import RedisServer
 
 DAY = 86_400.0
 MOST = 64  # rows that a list of ends may have before it is cut
@@ -44,9 +43,8 @@ def sales(number: int, status: str = "Completed", **operation: Any) -> Event:
     return outcome(f"run-{number}", status, operationName=f"Sales {number}", **operation)
 
 
-@pytest.mark.parametrize("partitions", [1, PARTITIONS])
-async def test_each_run_of_a_job_has_one_end(open_store: Callable[..., Store], partitions: int) -> None:
-    store = open_store(partitions=partitions)
+async def test_each_run_of_a_job_has_one_end(open_store: Callable[..., Store]) -> None:
+    store = open_store(partitions=PARTITIONS)
     await store.prepare()
     for number, status in enumerate(("Completed", "Failed", "Timeout", "Cancelled", "Completed")):
         await store.accept(sales(number, status), [])
@@ -70,33 +68,6 @@ async def test_where_its_partition_is_away_nobody_waits_for_it(open_store: Calla
         await ends(store, sales(1))
 
 
-async def test_it_lives_where_its_name_says(open_store: Callable[..., Store]) -> None:
-    store = open_store(partitions=PARTITIONS)
-    await store.prepare()
-    for number in range(8):  # which live in all of them
-        await store.accept(sales(number), [])
-    await carried(store)
-    job = job_of(sales(0))
-    assert job
-
-    home = partition(job_name(job), PARTITIONS)
-
-    assert await store.redis.keys("*:job:*") == [f"{{relay-{home}}}:job:{job_name(job)}".encode()]
-    assert await store.redis.zcard(f"{{relay-{home}}}:jobs") == 1
-    assert len(await ends(store, sales(9))) == 8
-
-
-async def test_what_ends_no_run_writes_nothing(store: Store) -> None:
-    await store.accept(events.started(operationName="Sales 1"), [])
-    await store.accept(events.progress(40, operationName="Sales 1"), [])
-    await store.accept(
-        events.event_of({"event": "batch.completed", "batch": {"batchId": "b", "batchName": "Sales 1"}}), []
-    )
-    await store.accept(outcome(operationName=None), [])
-
-    assert await store.redis.keys("*:job*") == []
-
-
 async def test_a_start_that_the_outcome_does_not_state_is_that_of_the_first_event(store: Store) -> None:
     bare = {"progress": {}, "dateCreated": None, "operationName": "Sales 1"}
     start = events.event_of(events.body("operation.started", None, **bare) | {"timestamp": "2024-01-20T11:00:00Z"})
@@ -106,24 +77,6 @@ async def test_a_start_that_the_outcome_does_not_state_is_that_of_the_first_even
     (end,) = await ends(store, events.completed(**bare))
 
     assert (end.ended - (end.started or 0), end.duration) == (2400.0, 2400.0)
-
-
-async def test_a_start_that_an_earlier_event_stated_counts_before_its_own_time(store: Store) -> None:
-    bare = {"progress": {}, "dateCreated": None, "operationName": "Sales 1"}
-    await store.accept(events.progress(40, operationName="Sales 1", progress={"startTime": "2024-01-20T11:18:00Z"}), [])
-    await store.accept(events.completed(**bare), [])
-
-    (end,) = await ends(store, events.completed(**bare))
-
-    assert end.duration == 22 * 60.0
-
-
-async def test_what_is_sent_again_and_the_callback_beside_the_webhook_are_one_end(store: Store) -> None:
-    await store.accept(sales(1, "Failed"), [])
-    await store.accept(sales(1, "Failed"), [])
-    await store.accept(replace(sales(1, "Failed"), id="another", source="error"), [])
-
-    assert len(await ends(store, sales(9))) == 1
 
 
 async def test_another_outcome_of_the_run_corrects_it(store: Store) -> None:
@@ -150,15 +103,6 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
     (end,) = before(await ends(store, sales(9)), "", 2e12)
 
     assert end.error == signature(event.error)
-
-
-async def test_a_run_that_is_begun_again_has_an_end_of_its_own(store: Store) -> None:
-    await store.accept(sales(1, "Failed"), [])
-    await store.accept(sales(1, retryNumber=1), [])
-
-    told = await ends(store, sales(9))
-
-    assert [(end.run[-2:], end.status) for end in told] == [(":0", "Failed"), (":1", "Completed")]
 
 
 async def test_fifty_ends_of_a_job_are_kept(store: Store) -> None:
@@ -211,44 +155,3 @@ async def test_what_a_template_asks_for_may_be_stated_before_the_outcome(store: 
                                       "sales by region"))  # fmt: skip
 
     assert [end.run for end in told] == [run_name(event), run_name(events.completed(operationId="op-2"))]
-
-
-async def test_an_end_that_cannot_be_read_costs_no_other(store: Store) -> None:
-    await store.accept(sales(1), [])
-    (key,) = await store.redis.keys("*:job:*")
-    await store.redis.rpush(key, "x", "1 {}", "0 [1]", '0 ["a","Completed",1,null,null,"","",[],"newer"]')
-
-    assert [end.run for end in await ends(store, sales(9))] == [run_name(sales(1)), "a"]
-
-
-async def test_a_row_of_another_relay_or_a_damaged_one_costs_no_other(store: Store) -> None:
-    await store.accept(sales(1), [])
-    [(key, moment)] = [(key, 10**12) for key in await store.redis.keys("*:jobs")]
-    rows = ["", "x", "name {", "name []", 'name ["","","a","b"]', 'name ["","","a","b","Older",1,"newer"]', "name 7"]
-    await store.redis.zadd(key, {row: moment + number for number, row in enumerate(rows)})
-
-    jobs, whole = await Jobs(store).ended_since({}, 100)
-
-    assert sorted(job.name for job in jobs) == ["Older", "Sales #"]
-    assert whole
-
-
-async def test_an_outcome_costs_two_commands_more_and_nothing_else_costs_anything(
-    store: Store, redis_server: RedisServer
-) -> None:
-    async def commands(*batch: Event) -> dict[str, int]:
-        await store.redis.config_resetstat()
-        for event in batch:
-            await store.accept(event, [])
-        stats = await store.redis.info("commandstats")
-        return {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
-
-    await store.accept(sales(0), [])
-    nameless = await commands(outcome("op-9", operationName=None))
-
-    named = await commands(sales(1))
-
-    more = {name: calls - nameless.get(name, 0) for name, calls in named.items() if calls != nameless.get(name, 0)}
-    assert more == {"rpush": 1, "zadd": 1}
-    (key,) = await store.redis.keys("*:job:*")
-    assert len(await store.redis.lindex(key, -1)) < 400

@@ -11,7 +11,6 @@ from relay.store.client import Promise
 from relay.store.keys import operation
 from relay.store.target_plan import home_of
 from tests.support import events
-from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, Away, carried, number, source_of, waiting
 from tests.support.queue import claim, counts, send
 from tests.support.targets import room
@@ -81,15 +80,6 @@ async def test_one_that_cannot_be_applied_keeps_no_other_back(store: Store) -> N
     assert (len(await claim(store)), await Admin(store).unread()) == (1, 1)
 
 
-async def test_what_is_no_letter_keeps_no_other_back(store: Store) -> None:
-    source, home = source_of(store), store.partitions[number(home_of(room()))]
-    await store.redis.rpush(source.key(f"letters:{home.number}"), b"garbage")
-    await store.accept(events.completed(operationId=OP), [room()])
-
-    assert await store.redis.lrange(home.key("unread"), 0, -1) == [b"garbage"]
-    assert (len(await claim(store)), await waiting(store)) == (1, 0)
-
-
 async def test_whom_a_letter_that_cannot_be_applied_was_for_counts_as_dead(store: Store) -> None:
     home = store.partitions[number(home_of(room()))]
     await store.redis.set(home.key(f"operation:{operation(OP)}"), "not a hash")
@@ -97,17 +87,6 @@ async def test_whom_a_letter_that_cannot_be_applied_was_for_counts_as_dead(store
     ledger = await Admin(store).ledger()
 
     assert (ledger.counts["accepted"], ledger.counts["dead"], ledger.imbalance) == (1, 1, 0)
-
-
-async def test_numbers_grow_also_where_redis_forgot_the_newest(store: Store, clock: Clock) -> None:
-    source, home = source_of(store), store.partitions[number(home_of(room()))]
-    await store.accept(events.progress(10, operationId=OP), [room()])
-    await store.redis.delete(source.key("posted"))
-    clock.advance(0.001)
-    await store.accept(events.progress(20, operationId=OP), [room()])
-
-    assert [(await send(store)).event.percentage for _ in range(2)] == [10, 20]
-    assert await store.redis.llen(home.key("unread")) == 0
 
 
 async def test_where_replicas_confirm_none_is_carried_before_they_have_it(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Gate, Receipt, Window
+from relay.domain.deliveries import Receipt, Window
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
@@ -28,12 +28,6 @@ class TestLiveMessages:
         assert (delivery.kind, delivery.event.name) == ("live", "operation.completed")
         assert await claim(store) == []
 
-    async def test_a_run_that_lasts_is_posted_after_its_hold(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.started(), to=team(post_after=60))
-        clock.advance(60)
-
-        assert (await claim_one(store)).kind == "live"
-
     async def test_newer_states_replace_the_one_that_waits(self, store: Store) -> None:
         await accept(store, *(events.progress(p) for p in range(10, 60, 10)), to=team())
 
@@ -41,13 +35,6 @@ class TestLiveMessages:
 
         assert delivery.event.percentage == 50
         assert (await counts(store))["superseded"] == 4
-
-    async def test_an_edit_gets_what_the_post_left(self, store: Store) -> None:
-        await accept(store, events.progress(10), to=team())
-        await send(store)
-        await accept(store, events.progress(20), to=team())
-
-        assert (await claim_one(store)).thread == {"channel": "C1", "ts": "1.1"}
 
     async def test_edits_keep_their_interval_but_an_outcome_does_not_wait(self, store: Store, clock: Clock) -> None:
         live = team(min_interval=15)
@@ -62,26 +49,6 @@ class TestLiveMessages:
         assert early == []
         assert outcome.event.name == "operation.completed"
 
-    async def test_the_outcome_is_also_a_reply_below_a_message_that_stands(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        await send(store)
-        await accept(store, events.completed(), to=team())
-        edit = await send(store)
-        clock.advance(2)
-
-        reply = await send(store)
-
-        assert (edit.kind, reply.kind) == ("live", "reply")
-        assert reply.thread == {"channel": "C1", "ts": "1.1"}
-
-    async def test_a_cancel_is_shown_by_the_edit_alone(self, store: Store) -> None:
-        await accept(store, events.progress(10), to=team())
-        await send(store)
-        await accept(store, events.cancelled(), to=team())
-        await send(store)
-
-        assert (await counts(store))["pending"] == 0
-
     async def test_an_outcome_during_the_first_post_is_not_told_twice(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
@@ -94,16 +61,6 @@ class TestLiveMessages:
 
         assert await claim(store) == []
         assert (await counts(store))["pending"] == 0
-
-    async def test_an_event_during_an_edit_leads_to_one_more_edit(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await accept(store, events.progress(20), events.progress(30), to=team())
-        await store.complete(flying, POSTED)
-        clock.advance(15)
-
-        assert (await claim_one(store)).event.percentage == 30
 
     async def test_a_lapsed_edit_is_repeated_freely(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
@@ -147,18 +104,6 @@ class TestLiveMessages:
         delivery = await claim_one(store)
 
         assert (delivery.kind, delivery.event.name) == ("reply", "operation.audited")
-
-    async def test_small_steps_are_held_unless_the_phase_changes(self, store: Store) -> None:
-        live = team(gates=(Gate(5),))
-        await accept(store, events.progress(10), to=live)
-        small = await store.accept(events.progress(12), [live])
-        document = events.body(percentage=13)
-        document["operation"]["progress"]["currentPhase"] = "Report Generation"
-
-        phase = await store.accept(events.event_of(document), [live])
-
-        assert small.held == (("team", "increment"),)
-        assert phase.deliveries == 1
 
     async def test_what_may_have_arrived_is_known_however_many_newer_states_come(
         self, store: Store, clock: Clock
@@ -214,26 +159,6 @@ class TestLiveMessages:
 
         assert (behind.unknown, (await claim_one(store)).unknown) == (True, True)
 
-    async def test_so_is_a_dead_letter_that_is_sent_again(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        await self._fail(store, clock, unknown=True)
-        await store.dead_letter(await claim_one(store), "retries_exhausted", "reset")
-        (letter,) = await Admin(store).dead()
-
-        await Admin(store).replay([letter.id])
-        clock.advance(2)
-
-        assert (await send(store)).unknown is True
-
-    async def test_what_certainly_did_not_arrive_is_begun_anew_without_it(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        await self._fail(store, clock, unknown=False)
-        await store.dead_letter(await claim_one(store), "rejected", "no")
-        await accept(store, events.progress(20), to=team())
-        clock.advance(20)
-
-        assert (await claim_one(store)).unknown is False
-
     async def _fail(self, store: Store, clock: Clock, *, unknown: bool) -> None:
         flying = await claim_one(store)
         await store.mark_sending(flying)
@@ -251,18 +176,6 @@ class TestLiveMessages:
         assert await claim(store) == []
         clock.advance(1)
         assert (await claim_one(store)).attempt == 2
-
-    async def test_a_failure_that_was_not_posted_yet_is_told_before_its_retry(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.failed(), to=team(post_after=0))
-        await accept(store, events.progress(10, retryNumber=1), to=team(post_after=0))
-        failure = await send(store)
-        clock.advance(2)
-
-        retry = await send(store)
-
-        assert (failure.kind, failure.event.status) == ("reply", "Failed")
-        assert (retry.kind, retry.event.status) == ("live", "Running")
-        assert (await counts(store))["pending"] == 0
 
     @pytest.mark.parametrize("arrives", [True, False])
     async def test_a_failure_whose_first_post_is_under_way_is_told_once_also_if_its_retry_starts_meanwhile(
@@ -285,23 +198,6 @@ class TestLiveMessages:
         assert kinds == ([] if arrives else [("reply", "Failed")]) + [("live", "Running")]
         assert (await counts(store))["pending"] == 0
         assert await store.redis.keys("{relay}:event:*") == []
-
-    async def test_a_failure_whose_first_post_died_may_be_replayed_while_its_retry_runs(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await accept(store, events.failed(), to=team())
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await accept(store, events.progress(10, retryNumber=1), to=team())
-        await store.dead_letter(flying, "rejected", "no")
-        clock.advance(2)
-        await send(store)
-        await Admin(store).replay([flying.id])
-        clock.advance(2)
-
-        replayed = await send(store)
-
-        assert (replayed.kind, replayed.event.status) == ("reply", "Failed")
 
     async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
@@ -331,14 +227,6 @@ class TestLiveMessages:
         assert await claim(store) == []
         clock.advance(1)
         assert (await claim_one(store)).event.percentage == 20
-
-    async def test_a_repeated_completion_causes_no_repair(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        delivery = await send(store)
-        await store.complete(delivery, POSTED)
-        clock.advance(60)
-
-        assert await claim(store) == []
 
     async def test_replaying_an_old_state_does_not_disturb_the_one_being_sent(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())

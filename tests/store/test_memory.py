@@ -1,11 +1,8 @@
 """What a finished run leaves in Redis, and for how long."""
 
-from dataclasses import replace
-
 import pytest
 
 from relay.config import parse_config
-from relay.domain.deliveries import Delivery, Presentation, Receipt
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
@@ -13,7 +10,6 @@ from relay.store.keys import operation
 from relay.store.records import PACKED, values_of
 from relay.store.runs import Runs
 from tests.support import events, records
-from tests.support.bundles import digest, next_day, statuses
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import POSTED, claim, claim_one, send
@@ -67,16 +63,6 @@ async def test_the_rest_of_a_run_stays_for_the_retention(store: Store, clock: Cl
     assert [await store.redis.ttl(key) / DAY for key in (KEY, log)] == pytest.approx([57, 57], abs=0.01)
 
 
-async def test_it_stays_longer_where_another_has_the_same_id_and_goes_on(store: Store, clock: Clock) -> None:
-    await finished(store)
-    await records.write(store, events.completed().subject, "apart", 1)
-    clock.advance(3 * DAY)
-
-    await Runs(store).trim(100, retention=7 * DAY)
-
-    assert await store.redis.ttl(KEY) / DAY == pytest.approx(30, abs=0.01)
-
-
 async def test_another_with_the_same_id_takes_nothing_from_the_retention(store: Store, clock: Clock) -> None:
     mine, theirs = ({"tenantId": tenant} for tenant in ("mine", "theirs"))
     ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
@@ -100,39 +86,6 @@ async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: St
     assert (await claim_one(store)).history[-1].name == "operation.completed"
 
 
-async def test_a_reply_that_waits_keeps_them_too(store: Store, clock: Clock) -> None:
-    await store.accept(events.started(), [team(post_after=0.0)])
-    await send(store)
-    await store.accept(events.failed(), [replace(team(), presentation=Presentation(thread_reply=True))])
-    edit, reply = await claim_with_reply(store, clock)
-    await store.mark_sending(edit)
-    await store.complete(edit, POSTED)
-    await store.release(reply)
-    clock.advance(3 * DAY)
-
-    await Runs(store).trim(100)
-
-    assert [event.name for event in (await claim_one(store)).history] == ["operation.started", "operation.failed"]
-
-
-async def claim_with_reply(store: Store, clock: Clock) -> list[Delivery]:
-    """The edit of the outcome, and the reply that waits for it for a while."""
-    first = await claim_one(store)
-    clock.advance(4)
-    return [first, await claim_one(store)]
-
-
-async def test_a_damaged_run_keeps_no_other_s_documents(store: Store, clock: Clock) -> None:
-    await finished(store)
-    await store.redis.zadd("{relay}:over", {"damaged": 0})
-    await store.redis.set("{relay}:operation:damaged", "of another type")
-    clock.advance(3 * DAY)
-
-    assert await Runs(store).trim(100) == 2
-    assert await documents(store) == set()
-    assert await Runs(store).trim(100) == 0
-
-
 async def test_a_dead_letter_keeps_them_as_long_as_it_may_be_replayed(store: Store, clock: Clock) -> None:
     await store.accept(events.completed(), [team()])
     await store.dead_letter(await claim_one(store), "rejected", "archived")
@@ -143,39 +96,6 @@ async def test_a_dead_letter_keeps_them_as_long_as_it_may_be_replayed(store: Sto
     await Admin(store).replay([letter.id])
 
     assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
-
-
-async def test_a_run_that_began_anew_keeps_its_own(store: Store, clock: Clock) -> None:
-    await store.accept(events.failed(), [team()])
-    await store.accept(events.progress(10, retryNumber=1), [team()])
-    await claim(store)
-    clock.advance(4 * DAY)
-
-    await Runs(store).trim(100)
-
-    assert b"doc:operation.progress" in await documents(store)
-
-
-async def test_ids_and_facts_go_with_their_operation(store: Store, clock: Clock) -> None:
-    for number in range(60):
-        await store.accept(events.event_of(events.body("operation.audited"), id=f"evt-{number}"), [])
-    clock.advance(DAY)
-    (many,) = await store.redis.keys("{relay}:ids:*")
-    await store.redis.pexpire(many, 60_000)
-
-    await store.accept(events.event_of(events.body("operation.audited"), id="evt-60"), [])
-
-    assert await store.redis.pttl(many) / 1000 > 29 * DAY
-
-
-@pytest.mark.parametrize("receipt", [Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})])
-async def test_a_thread_stands_after_the_documents_are_gone(store: Store, clock: Clock, receipt: Receipt) -> None:
-    await finished(store)
-    clock.advance(3 * DAY)
-    await Runs(store).trim(100)
-    await store.accept(events.started(retryNumber=1), [team()])
-
-    assert (await claim_one(store)).thread == receipt.thread
 
 
 async def test_what_came_is_known_again_after_the_documents_are_gone(store: Store, clock: Clock) -> None:
@@ -198,15 +118,3 @@ async def test_a_run_that_is_over_is_small_once_its_documents_are_gone(store: St
     bytes_kept = {key: await store.redis.memory_usage(key) or 0 for key in await store.redis.keys("{relay}:*")}
 
     assert sum(size for key, size in bytes_kept.items() if key.split(b":")[1] in (b"operation", b"thread")) < 1000
-
-
-async def test_a_digest_of_what_is_said_of_a_run_long_after_its_end_has_its_outcome(store: Store, clock: Clock) -> None:
-    await store.accept(events.failed(), [])
-    clock.advance(3 * DAY)
-    await Runs(store).trim(100)
-
-    await store.accept(events.event_of(events.body("operation.audited")), [digest(clock())])
-
-    next_day(clock)
-    (delivery,) = (await store.claim("email", 10)).deliveries
-    assert statuses(delivery) == {events.failed().subject: "Failed"}

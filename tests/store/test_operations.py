@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.spaces import Space
 from relay.store import Store
 from relay.store.operations import OperationRow, Operations
 from relay.store.sealing import Sealer
@@ -58,11 +57,8 @@ async def test_a_failure_is_found_behind_many_that_ended_since(store: Store, clo
     assert (ids(cut.rows), cut.looked_to) == ([], clock() - 4)
 
 
-@pytest.mark.parametrize("partitions", [1, PARTITIONS])
-async def test_pages_follow_each_other_newest_first(
-    open_store: Callable[..., Store], clock: Clock, partitions: int
-) -> None:
-    store = open_store(partitions=partitions)
+async def test_pages_follow_each_other_newest_first(open_store: Callable[..., Store], clock: Clock) -> None:
+    store = open_store(partitions=PARTITIONS)
     await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))
     await tell(store, clock, events.completed(operationId="op-0"))  # it is no news that it exists
 
@@ -96,48 +92,6 @@ async def test_a_search_says_how_far_it_looked(store: Store, clock: Clock) -> No
 
     assert (first.rows, first.looked, first.looked_to) == ([], 3, clock() - 3)
     assert (ids(second.rows), second.cursor, second.looked_to) == (["sought"], "", None)
-
-
-async def test_what_is_stalled_goes_on_as_well(store: Store, clock: Clock) -> None:
-    await tell(store, clock, *(events.progress(10, operationId=f"op-{number}") for number in range(3)))
-    await tell(store, clock, events.completed(operationId="op-2"))
-    (row,) = await Operations(store).named("op-0")
-    await store.redis.sadd("{relay}:stalled", row.operation)
-
-    assert [row.state for row in await all_of(store)] == ["over", "running", "stalled"]
-    assert ids(await all_of(store, state="stalled")) == ["op-0"]
-    assert ids(await all_of(store, state="running")) == ["op-1", "op-0"]
-
-
-async def test_an_id_that_several_tenants_use_names_each(store: Store, clock: Clock) -> None:
-    mine = events.event_of(events.body("operation.started", 0, operationId="op-1") | {"tenantId": "mine"})
-    await tell(store, clock, mine)
-
-    assert [row.tenant for row in await Operations(store).named("op-1")] == ["mine"]
-    assert await Operations(store).named("op-1", Space(tenant="theirs")) == []
-    assert await Operations(store).named("nobody knows it") == []
-
-
-async def test_a_batch_says_that_it_is_one(store: Store, clock: Clock) -> None:
-    document = {
-        "event": "batch.started",
-        "timestamp": "2024-01-20T11:40:00Z",
-        "batch": {"batchId": "batch-1", "totalOperations": 3, "status": "Running"},
-    }
-    await tell(store, clock, events.event_of(document))
-
-    (row,) = (await Operations(store).page()).rows
-
-    assert (row.subject, row.is_batch) == ("batch-1", True)
-
-
-async def test_what_was_forgotten_is_left_out(store: Store, clock: Clock) -> None:
-    await tell(store, clock, events.started(operationId="op-1"), events.started(operationId="op-2"))
-    (row,) = await Operations(store).named("op-1")
-    await store.redis.delete(f"{{relay}}:operation:{row.operation}")
-
-    assert ids(await all_of(store)) == ["op-2"]
-    assert await store.redis.ttl("{relay}:operations") > 29 * 86_400
 
 
 async def test_names_that_are_sealed_are_found_as_well(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -12,10 +12,9 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
+from tests.support.queue import POSTED, accept, claim, claim_one, counts
 from tests.support.targets import mail, room
 from tests.support.wire import Anywhere
 
@@ -68,17 +67,6 @@ async def test_one_with_an_end_ends_by_itself(store: Store, clock: Clock) -> Non
     assert len(await claim(store)) == 1
 
 
-async def test_a_second_one_takes_its_place_also_with_an_earlier_end(store: Store, clock: Clock) -> None:
-    pauses = OperatorPauses(store)
-    await pauses.pause("room", "for long", "ana")
-    await told(store, "op-1")
-    assert await claim(store) == []
-    await pauses.pause("room", "not so long", "ben", seconds=10)
-    assert await claim(store) == []
-    clock.advance(12)
-    assert len(await claim(store)) == 1
-
-
 async def test_neither_a_success_nor_a_reload_lifts_it(store: Store, clock: Clock, health: Health) -> None:
     await told(store, "op-1")
     flying = await claim_one(store)
@@ -93,20 +81,6 @@ async def test_neither_a_success_nor_a_reload_lifts_it(store: Store, clock: Cloc
 
     assert await claim(store) == []
     assert [entry.destination for entry in await pauses.all(clock())] == ["room"]
-
-
-async def test_it_is_not_probed_when_what_was_broken_there_is(store: Store, clock: Clock) -> None:
-    await told(store, "op-1")
-    delivery = await claim_one(store)
-    await store.mark_sending(delivery)
-    broken = Pause("destination:room/#room", 60, "is_archived", probe=True)
-    await store.reschedule(delivery, 60, "is_archived", refund_attempt=True, holds=[broken])
-    await OperatorPauses(store).pause("room", "upgrade", "ana")
-    clock.advance(120)
-    assert await claim(store) == []
-    await OperatorPauses(store).resume("room")
-    clock.advance(2)
-    await send(store)
 
 
 async def test_what_waits_is_not_given_up_however_long(store: Store, clock: Clock) -> None:

@@ -1,11 +1,10 @@
 """Outcomes that meet a run begun again, or a first post whose receipt comes late: told once, and calling people."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.facts import complete_outcome
 from relay.ingest import Ingest
@@ -53,19 +52,6 @@ class TestOneMessage:
 
         assert outcomes(await everything(store, clock)) == ["reply"]
 
-    async def test_so_has_one_whose_first_post_is_under_way_while_another_report_adds_to_it(
-        self, store: Store, clock: Clock, again: Event
-    ) -> None:
-        await accept(store, events.failed(), to=team())
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        fuller = replace(events.failed(), error={"message": "no answer", "stack": "…"})
-        await store.accept(fuller, [team()], completes=True)
-        await accept(store, again, to=team())
-        await store.reschedule(flying, 0, "503")
-
-        assert outcomes(await everything(store, clock)) == ["reply"]
-
     async def test_so_has_one_that_a_stale_worker_has_repaired(
         self, open_store: Callable[..., Store], clock: Clock, again: Event
     ) -> None:
@@ -92,24 +78,6 @@ class TestARunThatBeginsUnheard:
 
         assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
 
-    async def test_so_is_one_under_way_that_does_not_arrive(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.failed(), to=team())
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await store.accept(events.started(retryNumber=1), [])
-        await store.reschedule(flying, 0, "503")
-
-        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
-
-    async def test_so_is_one_that_others_than_those_of_the_last_outcome_were_to_hear(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await accept(store, events.failed(), to=team())
-        await store.accept(events.cancelled(), [])
-        await store.accept(events.started(retryNumber=1), [])
-
-        assert [one.event.name for one in await everything(store, clock)] == ["operation.failed"]
-
 
 class TestARunWhoseMessageIsTheNextOnes:
     """The message of an operation is of its newest run; what the one before left waiting is told beside it."""
@@ -122,16 +90,6 @@ class TestARunWhoseMessageIsTheNextOnes:
         await store.mark_sending(flying)
         await accept(store, events.failed(), again, to=team())
         await store.reschedule(flying, 0, "503")
-
-        assert outcomes(await everything(store, clock)) == ["reply"]
-
-    async def test_so_is_one_where_somebody_deleted_the_message(self, store: Store, clock: Clock, again: Event) -> None:
-        await accept(store, events.progress(10), to=team())
-        await everything(store, clock)
-        await accept(store, events.failed(), again, to=team())
-        edit = await claim_one(store)
-        await store.mark_sending(edit)
-        await store.complete(edit, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))  # a new one
 
         assert outcomes(await everything(store, clock)) == ["reply"]
 
@@ -221,19 +179,6 @@ class TestCalls:
         ]
         assert [one.edits for one in sent if one.kind == "live"] == [True]
         assert await fast.redis.keys("{relay}:event:*") == []
-
-    async def test_what_the_message_does_not_show_is_told_beside_it_also_if_it_came_before_the_message(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await accept(store, events.progress(10), to=team(post_after=60))
-        await accept(store, events.event_of(events.body("operation.audited")), to=team(post_after=60))
-
-        clock.advance(60)
-        sent = await everything(store, clock)
-
-        assert sorted((one.kind, one.event.name) for one in sent) == [
-            ("live", "operation.progress"), ("reply", "operation.audited")
-        ]  # fmt: skip
 
 
 class TestInABatch:

@@ -1,56 +1,26 @@
 """The packed fields of records: the scripts and Python have one layout, and read what the other's server wrote."""
 
 import json
-import re
-from importlib.resources import files
-from itertools import count
-from typing import Any
 
 import pytest
 
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.notes import WORDS, lines_of
+from relay.store.notes import lines_of
 from relay.store.packing import pack, unpack
-from relay.store.records import ENTRY, PACKED, values_of
+from relay.store.records import PACKED, values_of
 from tests.support import events, records
 
-SCRIPTS = files("relay.store") / "scripts/include"
-SCRIPT, LEDGER, BUNDLES = ((SCRIPTS / f"{name}.lua").read_text("utf-8") for name in ("records", "ledger", "bundles"))
 VALUES = [0, 1, 127, 128, 255, 256, 65_535, 65_536, 2**32, 1_700_000_000_123, -1, -32, -33, -129, -40_000, -3e9, 0.1,
           67.5, 1e300, "", "a", "x" * 31, "ü" * 16, "y" * 255, "z" * 256, "w" * 70_000, "a\0b", "日本", True,
           False]  # fmt: skip
-
-
-def test_the_scripts_and_python_have_the_same_order() -> None:
-    table = SCRIPT[SCRIPT.index("local PACKED = {") : SCRIPT.index("local PLACE = ")]
-    layout = {
-        field: tuple(re.findall(r"'([^']+)'", body)) for field, body in re.findall(r"(\w+) = \{([^{}]+)\}", table)
-    }
-
-    assert layout == PACKED
-
-
-def test_the_scripts_and_python_have_the_same_words() -> None:
-    table = LEDGER[LEDGER.index("CODES = {") : LEDGER.index("-- A script")]
-    codes = re.findall(r"(?:\['([^']+)'\]|(\w+)) = '\\(\d+)'", table)
-
-    assert [(quoted or plain, int(code)) for quoted, plain, code in codes] == [*zip(WORDS, count(128), strict=False)]
 
 
 def test_a_word_of_a_newer_relay_is_no_other() -> None:
     line = b"\x01" + b"\xa1\x80" + b"\xa1\xff" + "\xa2\u00fc".encode("latin-1").replace(b"\xfc", "\u00fc".encode())
 
     assert lines_of(line) == [[1, "accepted", "?", "\u00fc"]]
-
-
-@pytest.mark.parametrize(("unheard", "behind"), [(b"\xc0", []), (b"\xa1\xa2", [[1, "held", "", "no_rule"]])])
-def test_lines_of_earlier_relays_are_read(unheard: bytes, behind: list[list[Any]]) -> None:
-    """They listed what is counted now, and packed what was absent at the end of a line."""
-    line = b"\x01" + b"\xa1\x80" + b"\xa1\x91" + b"\xa1\x9d" + b"\x0a" + b"\xa3ops" + unheard
-
-    assert lines_of(line) == [[1, "accepted", "operation.progress", "Running", 10, "ops"], *behind]
 
 
 @pytest.mark.parametrize("field", PACKED)
@@ -89,10 +59,6 @@ def test_values_are_texts_and_what_is_absent_or_newer_is_left_out() -> None:
 
     assert values_of("state", values) == {"rank": "1", "retry": "0", "at": "1.5", "last": "", "percentage": "1"}
     assert values_of("facts", None) == {}
-
-
-def test_the_scripts_and_python_have_the_same_entry() -> None:
-    assert tuple(re.findall(r"'([^']+)'", BUNDLES[BUNDLES.index("local ENTRY") :].partition("}")[0])) == ENTRY
 
 
 async def test_a_number_is_shown_as_it_was_stated(store: Store) -> None:

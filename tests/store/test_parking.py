@@ -1,16 +1,13 @@
 """Parking: what waits for something broken costs nobody anything, comes back with it, and does not wait for ever."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Delivery, Window
 from relay.health import HOUSEKEEPING, Health
-from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import MAX_PAUSED, Pause
@@ -27,16 +24,6 @@ sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-
 channels: {slack: {}}
 destinations: {room: {slack: "#room", mode: each}}
 rules: []
-"""
-
-
-HOOKED = """
-sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-channels: {slack: {token: xoxb-1-x, webhooks: {"#ops": "https://hooks.slack.com/services/T0/B0/x1"}}}
-destinations:
-  ops: {slack: "#ops", mode: digest, at: "08:00"}
-  team: {slack: "#team", mode: digest, at: "08:00"}
-rules: [{name: all, events: ["*"], notify: [ops, team]}]
 """
 
 
@@ -75,12 +62,6 @@ async def parked(store: Store, scope: str = "destination:room/#room") -> int:
     return int(await store.redis.zcard(f"{{relay}}:parked:slack {scope}"))
 
 
-async def test_what_waits_for_a_broken_destination_is_looked_at_once(store: Store) -> None:
-    await broken(store, 10)
-
-    assert (await due(store), await parked(store)) == (1, 10)
-
-
 async def test_one_delivery_at_a_time_probes(store: Store, clock: Clock) -> None:
     await broken(store, 5)
     probes = []
@@ -91,29 +72,6 @@ async def test_one_delivery_at_a_time_probes(store: Store, clock: Clock) -> None
             await fail(store, delivery)
 
     assert len(probes) == 4
-
-
-async def test_a_probe_that_has_nothing_to_say_any_more_is_followed_by_another(store: Store, clock: Clock) -> None:
-    probe = await broken(store, 3)
-    await store.redis.zadd("{relay}:due:slack:urgent", {probe.id: clock() * 1000})
-    clock.advance(61)
-    await store.mark_sending(lost := await claim_one(store))
-    await store.dead_letter(lost, "rejected", "of its own")
-    found = []
-    for _ in range(40):
-        clock.advance(1)
-        found += await claim(store)
-
-    assert len(found) == 1
-
-
-async def test_the_success_of_the_probe_brings_the_others_back(store: Store, clock: Clock) -> None:
-    await broken(store, 10)
-    clock.advance(61)
-    await send(store)
-
-    assert len(await claim(store)) == 10
-    assert await parked(store) == 0
 
 
 @pytest.mark.slow
@@ -142,44 +100,6 @@ async def test_a_reload_brings_them_back(store: Store, health: Health) -> None:
     assert len(await claim(store)) == 10
 
 
-async def test_the_end_of_a_throttle_brings_them_back(store: Store, clock: Clock) -> None:
-    await fill(store, 0, 1)
-    await fail(store, await claim_one(store), Pause("limit:edit", 30, "429"))
-    hold = Pause("channel:slack", 120, "invalid_auth", probe=True)
-    await fill(store, 1, 2)
-    await fail(store, await claim_one(store), hold)
-    await fill(store, 2, 6)
-    early = await claim(store)
-    clock.advance(31)
-    early += await claim(store)
-
-    assert early == []
-    assert await store.redis.zcard("{relay}:parked:slack channel:slack") >= 4
-
-
-async def test_claim_says_when_something_parked_is_to_be_looked_at(store: Store) -> None:
-    probe = await broken(store, 3)
-    await Admin(store).drop([probe.id])
-    await store.redis.delete("{relay}:due:slack:urgent")
-
-    next_due = (await store.claim("slack", 5)).next_due
-
-    assert next_due is not None
-    assert 60 <= next_due <= 62
-
-
-async def test_what_has_become_pointless_leaves_its_place(store: Store, clock: Clock) -> None:
-    await broken(store, 3)
-    (one, *_) = await store.redis.zrange("{relay}:parked:slack destination:room/#room", 0, 0)
-    await store.redis.hset("{relay}:delivery:" + one.decode(), "urgent", "1")
-    clock.advance(MAX_PAUSED + 1)
-
-    await Admin(store).expire_parked(MAX_PAUSED)
-
-    assert await parked(store) == 0
-    assert {letter.reason for letter in await Admin(store).dead()} == {"paused_too_long"}
-
-
 async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store, clock: Clock, health: Health) -> None:
     await broken(store, 250)
     for _ in range(3):
@@ -194,24 +114,6 @@ async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store,
     assert ledger["buried:paused_too_long"] >= 249
     assert ledger["pending"] <= 11
     assert (await Admin(store).dead(most=1))[0].error == "is_archived"
-
-
-async def test_parked_deliveries_count_as_queued(store: Store) -> None:
-    await broken(store, 10)
-
-    assert await Admin(store).queued(["slack", "email"]) == {"slack": 11, "email": 0}
-
-
-@pytest.mark.slow
-async def test_another_conversations_message_is_claimed_at_once_beside_many_parked_ones(store: Store) -> None:
-    await broken(store, 2000)
-    while await due(store) > 1:
-        await claim(store)
-    await accept(store, events.completed(operationId="op-well"), to=room(destination="other", address="#other"))
-
-    (delivery,) = await claim(store)
-
-    assert delivery.destination == "other"
 
 
 class TestCrowds:
@@ -237,17 +139,6 @@ class TestCrowds:
         assert [(await store.claim("slack", 20)).next_due == 0 for _ in range(2)] == [True, False]
         assert (await due(store), await parked(store)) == (1, 600)
 
-    async def test_nobody_waits_for_a_throttle_of_something_else(self, store: Store) -> None:
-        await self.crowd(store, 250)
-        await claim(store)
-        for number in range(250):
-            await accept(store, events.completed(operationId=f"op-mail-{number}"), to=mail())
-        (delivery,) = (await store.claim("email", 1)).deliveries
-        await fail(store, delivery, Pause("channel:email", 0.5, "451"))
-
-        assert (await store.claim("email", 20)).deliveries == ()
-        assert await parked(store, "channel:email") == 0
-
     async def test_quiet_hours_bundle_it_all_the_same(self, store: Store, clock: Clock) -> None:
         await self.crowd(store, 450)
         quiet = {"room": Window(clock() - 60, clock() + 3600)}
@@ -270,17 +161,6 @@ async def test_a_live_message_with_news_is_looked_at_anew(store: Store, clock: C
     await accept(store, events.progress(20), to=team())
 
     assert (before, await parked(store, "destination:team/#team")) == (1, 0)
-
-
-async def test_a_dead_letter_of_a_parked_one_may_be_told_again(store: Store, clock: Clock) -> None:
-    await broken(store, 1)
-    clock.advance(MAX_PAUSED + 1)
-    await Admin(store).expire_parked(MAX_PAUSED)
-    (letter,) = await Admin(store).dead()
-    await Admin(store).resume_all([HOLD.scope])
-    await Admin(store).replay([letter.id])
-
-    assert letter.id in [delivery.id for delivery in await claim(store)]
 
 
 class TestCredentials:
@@ -310,17 +190,6 @@ class TestCredentials:
 
         assert await claim(store) == []
         assert (await Admin(store).paused(["channel:slack"]))["channel:slack"][1] == "token_revoked"
-
-    def test_conversations_with_a_webhook_have_their_own(self) -> None:
-        config = parse_config(HOOKED, env={}, channels=CHANNELS)
-        targets = Targets(config, CHANNELS)
-        own = {
-            target.address: target.limits.own_host
-            for name in config.destinations
-            for target in targets.for_digest(config.destinations[name])
-        }
-
-        assert own == {"#ops": "hooks.slack.com", "#team": ""}
 
 
 class TestRemovedChannels:
@@ -352,30 +221,6 @@ class TestRemovedChannels:
         assert "channel:email" not in (await health.readiness()).checks
 
     @pytest.mark.slow
-    async def test_so_is_what_stands_behind_another_of_its_run(
-        self, store: Store, clock: Clock, health: Health
-    ) -> None:
-        await accept(store, events.started(), events.completed(), to=mail())
-
-        await self.left_alone(store, clock, health)
-
-        assert (await counts(store))["pending"] == 0
-
-    @pytest.mark.slow
-    async def test_so_is_what_was_parked_when_the_channel_was_taken_out(
-        self, store: Store, clock: Clock, health: Health
-    ) -> None:
-        await accept(store, events.completed(), to=mail())
-        delivery = await claim_one(store, "email")
-        await store.reschedule(delivery, 0, "451", holds=[Pause("channel:email", 7200, "451")])
-        assert await claim(store, "email") == []
-        assert await store.redis.zcard("{relay}:due:email:urgent") == 0
-
-        await self.left_alone(store, clock, health)
-
-        assert (await counts(store))["pending"] == 0
-
-    @pytest.mark.slow
     async def test_so_is_what_a_process_held_that_is_gone(self, store: Store, clock: Clock, health: Health) -> None:
         await accept(store, events.completed(), to=mail())
         await claim_one(store, "email")
@@ -396,17 +241,6 @@ class TestRemovedChannels:
             await claim(store)
             for _ in range(HOUSEKEEPING):
                 await health.look()
-
-    async def test_a_configured_channels_queue_stays(
-        self, store: Store, clock: Clock, health: Health, open_store: Callable[..., Store]
-    ) -> None:
-        await fill(store, 0, 3)
-        clock.advance(40 * DAY)
-        await health.prepare()
-        for _ in range(HOUSEKEEPING):
-            await health.look()
-
-        assert (await counts(store))["pending"] == 3
 
 
 class TestBacklog:
@@ -430,13 +264,6 @@ class TestBacklog:
                 await store.complete(delivery, POSTED)
         return found
 
-    async def test_only_so_many_wait_one_by_one(self, store: Store, clock: Clock) -> None:
-        moved = await self.gathered(store, clock, 180, 20)
-
-        assert moved == 160
-        assert await parked(store) == 20
-        assert (await counts(store))["held:backlog"] == 160
-
     async def test_the_oldest_are_told_in_one_round_up_when_the_room_works_again(
         self, store: Store, clock: Clock
     ) -> None:
@@ -448,18 +275,6 @@ class TestBacklog:
         assert roundup.event.document["kind"] == "backlog"
         assert {row["id"] for row in roundup.event.document["entries"]} == {f"op-{number}" for number in range(1, 7)}
         assert {one.event.subject for one in found} >= {"op-0", *(f"op-{number}" for number in range(7, 11))}
-
-    async def test_it_shows_each_run_as_it_is_by_then(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.completed(operationId="op-0"), to=room())
-        await fail(store, await claim_one(store))
-        await accept(store, events.progress(10, operationId="op-1"), to=room())
-        assert await claim(store) == []
-        assert await Admin(store).bundle_backlog(0) == 1
-        await accept(store, events.completed(operationId="op-1"), to=mail())
-
-        (roundup,) = [one for one in await self.recovered(store, clock) if one.kind == "roundup"]
-
-        assert [row["status"] for row in roundup.event.document["entries"]] == ["Completed"]
 
     async def test_what_comes_later_joins_it_until_it_is_sent(self, store: Store, clock: Clock) -> None:
         await self.gathered(store, clock, 5, 2)
@@ -508,11 +323,3 @@ class TestBacklog:
         assert await claim(store) == []
 
         assert await Admin(store).bundle_backlog(0) == 0
-
-    async def test_housekeeping_does_it(self, store: Store, health: Health, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("relay.health.MOST_PARKED", 2)
-        await broken(store, 5)
-        for _ in range(HOUSEKEEPING):
-            await health.look()
-
-        assert (await parked(store), (await counts(store))["held:backlog"]) == (2, 3)

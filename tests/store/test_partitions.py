@@ -1,8 +1,5 @@
 """Several partitions: an operation is decided on in its own, and told where its addresses live."""
 
-import asyncio
-import contextlib
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,19 +7,17 @@ import pytest
 
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
-from relay.errors import ConfigError, StoreUnavailable
+from relay.errors import ConfigError
 from relay.ingest import Ingest
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
-from relay.store.partitions import Partition
 from relay.store.runs import Runs
-from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
 from relay.store.target_plan import home_of
 from tests.support import events
-from tests.support.bundles import digest, next_day, night, statuses
+from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, Away, apart_from, carried, number, source_of
 from tests.support.queue import POSTED, claim, claim_one, send
@@ -62,30 +57,12 @@ class TestTelling:
 
         assert (delivery.kind, history(delivery)) == ("live", ["operation.started", "operation.completed"])
 
-    async def test_what_nobody_was_told_of_is_shown_as_well(self, store: Store) -> None:
-        """The live message is queued, and what comes then goes to nobody."""
-        await store.accept(events.started(operationId=OP), [team(post_after=60.0)])
-        await store.accept(events.progress(40, operationId=OP), [])
-        await store.accept(events.failed(operationId=OP), [team()])
-
-        assert history(await claim_one(store)) == ["operation.started", "operation.progress", "operation.failed"]
-
     async def test_the_sender_learns_of_whom_nobody_is_told_there(self, store: Store) -> None:
         await Suppressions(store).add("analyst@example.com")
 
         accepted = await store.accept(events.completed(operationId=OP), [mail(), room()])
 
         assert (accepted.deliveries, accepted.held) == (1, (("analysts", "suppressed"),))
-
-    async def test_the_reply_that_calls_people_is_of_the_outcome(self, store: Store) -> None:
-        calling = replace(team(), presentation=replace(team().presentation, thread_reply=True))
-        await store.accept(events.started(operationId=OP), [team()])
-        await send(store)
-        await store.accept(events.failed(operationId=OP), [calling])
-
-        kinds = {delivery.kind: delivery.event.name for delivery in await claim(store)}
-
-        assert kinds == {"live": "operation.failed"} | ({"reply": "operation.failed"} if "reply" in kinds else {})
 
     async def test_a_run_that_begins_again_leaves_the_outcome_before_a_message_of_its_own(
         self, store: Store, clock: Clock
@@ -101,12 +78,6 @@ class TestTelling:
                 await deliver(store, delivery)
 
         assert sorted(told) == ["operation.failed", "operation.started"]
-
-    async def test_so_does_one_of_which_that_conversation_hears_nothing(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.failed(operationId=OP), [team()])
-        await store.accept(events.started(operationId=OP, retryNumber=1), [])
-
-        assert [delivery.event.name for delivery in await claim(store)] == ["operation.failed"]
 
     async def test_a_live_message_waits_for_the_letter_of_a_new_run(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
@@ -137,14 +108,6 @@ class TestTelling:
         assert accepted.status == "duplicate"
         assert (edit.edits, edit.event.results) == (True, {"rows": 5})
 
-    async def test_in_the_morning_a_run_is_told_as_it_is_then(self, store: Store, clock: Clock) -> None:
-        at_night = night(clock(), room())
-        await store.accept(events.started(operationId=OP), [at_night])
-        await store.accept(events.completed(operationId=OP), [])
-        clock.advance(8 * 3600)
-
-        assert statuses(await claim_one(store)) == {OP: "Completed"}
-
     async def test_so_are_runs_of_several_partitions(self, store: Store, clock: Clock) -> None:
         at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3 * PARTITIONS)]
         for id_ in ids:
@@ -167,16 +130,6 @@ class TestTelling:
 
         assert statuses(await claim_one(store)) == {OP: "Initiated", theirs: "Running"}
 
-    async def test_a_night_of_many_runs_is_told_as_well(self, store: Store, clock: Clock) -> None:
-        """More than one step of a script could take."""
-        at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3_000)]
-        for first in range(0, len(ids), 500):
-            page = ids[first : first + 500]
-            await asyncio.gather(*(store.accept(events.completed(operationId=id_), [at_night]) for id_ in page))
-        clock.advance(8 * 3600)
-
-        assert (await claim_one(store)).event.document["totals"]["total"] == len(ids)
-
     async def test_a_live_message_waits_for_the_letter_of_the_end(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -193,25 +146,6 @@ class TestTelling:
         told = [(one.kind, one.event.name) for one in await claim(store)]
 
         assert (first, told) == ([], [("live", "operation.failed")])
-
-    async def test_a_message_of_what_the_operation_has_lost_is_told_all_the_same(self, store: Store) -> None:
-        """Its partition came back with older data: what there is, is told."""
-        await store.accept(events.started(operationId=OP), [])
-        before = await store.redis.dump(source_of(store).key(f"operation:{operation(OP)}"))
-        await store.accept(events.started(operationId=OP, retryNumber=1), [team(post_after=0.0)])
-        await store.redis.restore(source_of(store).key(f"operation:{operation(OP)}"), 0, before, replace=True)
-
-        assert history(await claim_one(store)) == ["operation.started"]
-
-    async def test_a_message_waits_for_no_letter_that_will_not_come(self, store: Store) -> None:
-        await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
-        record = source_of(store).key(f"operation:{operation(OP)}")
-        other = apart_from(home_of(team()), name="other")
-        await store.accept(events.completed(operationId=other), [])
-        over = await store.redis.hget(source_of(store, other).key(f"operation:{operation(other)}"), "state")
-        await store.redis.hset(record, "state", over)
-
-        assert [delivery.kind for delivery in await claim(store)] == ["live"]
 
     async def test_what_should_be_told_of_a_forgotten_operation_is_dead(self, store: Store) -> None:
         await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
@@ -248,33 +182,6 @@ class TestTelling:
 
         assert await claim(store) == []
 
-    async def test_a_digest_says_the_newest_state(self, store: Store, clock: Clock) -> None:
-        for event in (events.started(operationId=OP), events.failed(operationId=OP)):
-            await store.accept(event, [digest(clock())])
-        next_day(clock)
-
-        assert statuses(await claim_one(store, "email")) == {OP: "Failed"}
-
-    async def test_what_is_above_the_cap_is_listed(self, store: Store) -> None:
-        capped = team(new_message_cap=(1, 600.0), new_limits=())
-        for id_ in (OP, apart_from(operation(OP), home_of(team()), name="b")):
-            await store.accept(events.completed(operationId=id_), [capped])
-
-        assert sorted([one.kind for one in await claim(store)] + [one.kind for one in await claim(store)]) == [
-            "live", "roundup"
-        ]  # fmt: skip
-
-    async def test_an_alarm_of_a_run_that_goes_on_again_is_not_told(self, store: Store, clock: Clock) -> None:
-        """The end of the alarm is told to nobody; whoever was told of the run learns of it all the same."""
-        await store.accept(events.progress(10, operationId=OP), [])
-        clock.advance(900)
-        await store.accept(await noticed(store, clock), [room()])
-        await store.accept(events.progress(20, operationId=OP), [])
-        clock.advance(30)
-        await store.accept(await noticed(store, clock), [])
-
-        assert await claim(store) == []
-
 
 class TestOtherOperations:
     async def test_a_retry_under_a_new_id_continues_the_message_of_the_original(
@@ -292,33 +199,8 @@ class TestOtherOperations:
         assert (await claim_one(store)).event.subject == OP
         assert (await store.known(again))["original"] == OP
 
-    async def test_an_id_that_has_a_message_of_its_own_by_now_is_looked_up_again(self, store: Store) -> None:
-        again = apart_from(operation(OP), name="again")
-        planned = replace(events.started(operationId=again), original=OP)
-        await store.accept(events.started(operationId=again), [team()])
-
-        assert (await store.accept(planned, [team()])).status == "elsewhere"
-
-    async def test_a_batch_ends_the_watch_over_its_member(self, store: Store) -> None:
-        batch = apart_from(operation(OP), name="batch")
-        await store.accept(events.started(operationId=OP), [])
-        watched = await store.redis.zcard(source_of(store).key("watch"))
-        document = events.body("batch.operation.completed", 100, operationId=OP, status="Completed")
-        await store.accept(events.event_of(document | {"batchId": batch}), [])
-
-        assert (watched, await store.redis.zcard(source_of(store).key("watch"))) == (1, 0)
-
 
 class TestPeople:
-    async def test_the_story_of_an_operation_is_told_as_one(self, store: Store) -> None:
-        await store.accept(events.completed(operationId=OP), [room()])
-        await send(store)
-
-        story = await Admin(store).timeline(OP)
-
-        assert story
-        assert [line[1] for line in story.log] == ["accepted", "queued", "delivered"]
-
     async def test_dead_letters_are_listed_replayed_and_made_from_what_is_kept(self, store: Store) -> None:
         admin = Admin(store)
         for id_ in (OP, apart_from(operation(OP), name="another")):
@@ -346,29 +228,8 @@ class TestPeople:
         assert await suppressions.remove(addresses[0], "*")
         assert await suppressions.reason("analysts", addresses[0]) == ""
 
-    async def test_pauses_of_any_partition_are_shown_and_lifted(self, store: Store) -> None:
-        admin = Admin(store)
-        await store.accept(events.completed(operationId=OP), [room()])
-        delivery = await claim_one(store)
-        await store.mark_sending(delivery)
-        held = Pause("destination:room/#room", 60, "is_archived", probe=True)
-        await store.reschedule(delivery, 60, "is_archived", holds=[held])
-        shown = await admin.paused(["destination:room/#room"])
-        await admin.resume_all(["destination:room/#room"])
-
-        assert shown["destination:room/#room"][1] == "is_archived"
-        assert await admin.paused(["destination:room/#room"]) == {}
-
 
 class TestClaiming:
-    async def test_no_more_is_claimed_than_is_asked_for_and_every_partition_has_its_turn(self, store: Store) -> None:
-        addresses = [f"{count}@example.com" for count in range(40)]
-        await store.accept(events.completed(operationId=OP), [mail(address) for address in addresses])
-        claimed = [(await store.claim("email", 10)).deliveries for _ in range(4)]
-
-        assert [len(deliveries) for deliveries in claimed] == [10] * 4
-        assert {delivery.address for deliveries in claimed for delivery in deliveries} == {*addresses}
-
     async def test_one_partition_that_is_away_keeps_no_other_back(
         self, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -402,28 +263,3 @@ class TestClaiming:
 async def test_the_number_of_partitions_is_decided_once(open_store: Callable[..., Store], store: Store) -> None:
     with pytest.raises(ConfigError, match=r"in 4 partitions, and redis\.partitions is 1: set it to 4"):
         await open_store().prepare()
-
-
-async def test_a_question_to_all_that_is_cut_off_leaves_no_line_in_the_log(store: Store) -> None:
-    complaints = list[object]()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
-    asking = asyncio.Event()
-
-    async def ask(_: Partition) -> None:
-        asking.set()
-        try:
-            await loop.create_future()
-        except asyncio.CancelledError:  # as redis-py may do, at the end of a `wait_for`
-            raise StoreUnavailable("cut off") from None
-
-    question = asyncio.create_task(store.partitions.outcomes(ask))
-    await asking.wait()
-    question.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await question
-    for _ in range(3):  # the answers end, and are looked at
-        await asyncio.sleep(0)
-    gc.collect()
-
-    assert complaints == []

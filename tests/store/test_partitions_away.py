@@ -84,8 +84,7 @@ async def sent(store: Store, count: int) -> list[str]:
     return sorted(names)
 
 
-@pytest.mark.parametrize("number", range(3))
-@pytest.mark.parametrize("how", ["killed", "hanging"])
+@pytest.mark.parametrize(("how", "number"), [("killed", 0), ("hanging", 1)])
 async def test_the_others_are_taken_and_told(group: Clustered, store: Store, number: int, how: str) -> None:
     node = group.running[number]
     gone = await at(group, node, store)
@@ -110,7 +109,7 @@ async def test_the_others_are_taken_and_told(group: Clustered, store: Store, num
     assert seconds < patience(15)
 
 
-@pytest.mark.parametrize("how", ["killed", "hanging"])
+@pytest.mark.parametrize("how", ["hanging", pytest.param("killed", marks=pytest.mark.soak)])
 async def test_a_whole_relay_goes_on_and_says_what_is_away(tmp_path: Path, how: str) -> None:
     """Of the node that also has what belongs to no partition."""
     async with (

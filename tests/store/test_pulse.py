@@ -9,7 +9,7 @@ from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts
-from tests.support.targets import mail, room, team
+from tests.support.targets import mail, room
 
 
 @pytest.fixture
@@ -43,32 +43,11 @@ async def test_what_a_dead_process_held_is_claimed_after_four_seconds(pair: tupl
     assert (again.attempt, again.unknown) == (1, False)
 
 
-async def test_what_it_had_begun_to_send_is_unknown_as_ever(pair: tuple[Store, Store], clock: Clock) -> None:
-    dead, alive = pair
-    await accept(dead, events.completed(), to=mail())
-    await dead.mark_sending(await claim_one(dead, "email"))
-    await live(clock, 6, alive)
-
-    assert (await claim_one(alive, "email")).unknown
-    assert (await counts(alive))["unknown_outcomes"] == 1
-
-
 async def test_the_living_keep_theirs(pair: tuple[Store, Store], clock: Clock) -> None:
     one, two = pair
     await accept(one, events.completed(), to=room())
     await claim_one(one)
     await live(clock, 20, one, two)
-
-    assert await claim(two) == []
-
-
-async def test_claiming_is_a_sign_of_life_too(pair: tuple[Store, Store], clock: Clock) -> None:
-    one, two = pair
-    await accept(one, events.completed(), to=room())
-    await claim_one(one)
-    for _ in range(10):
-        await live(clock, 1, two)
-        await claim(one, "email")
 
     assert await claim(two) == []
 
@@ -102,17 +81,6 @@ async def test_a_process_that_died_while_redis_was_away_is_found_dead_soon_after
     assert len(await claim(alive)) == 1
 
 
-async def test_pulses_that_are_always_late_do_not_keep_the_dead_alive(pair: tuple[Store, Store], clock: Clock) -> None:
-    dead, alive = pair
-    await accept(dead, events.completed(), to=room())
-    await claim_one(dead)
-    for _ in range(3):
-        clock.advance(4)
-        await alive.pulse()
-
-    assert len(await claim(alive)) == 1
-
-
 async def test_a_receipt_is_taken_after_the_lease_has_lapsed_if_nobody_else_has_begun(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
@@ -128,21 +96,6 @@ async def test_a_receipt_is_taken_after_the_lease_has_lapsed_if_nobody_else_has_
     assert settled
     assert await claim(other, "email") == []
     assert (await counts(other))["delivered"] == 1
-
-
-async def test_the_thread_of_such_a_receipt_is_kept(open_store: Callable[..., Store], clock: Clock) -> None:
-    slow, other = open_store(), open_store()
-    await accept(slow, events.started(), to=team(post_after=0.0))
-    delivery = await claim_one(slow)
-    await slow.mark_sending(delivery)
-    clock.advance(slow.lease + 1)
-    await other.claim("email", 1)
-    await slow.complete(delivery, POSTED)
-    await accept(slow, events.completed(), to=team())
-
-    edit = next(one for one in await claim(other) if one.kind == "live")
-
-    assert edit.thread == {"channel": "C1", "ts": "1.1"}
 
 
 async def test_only_the_receipt_is_taken_so_late(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -1,15 +1,11 @@
 """claim, begin, complete, reschedule, dead_letter: what happens to a delivery, whoever dies when."""
 
-import random
 from collections.abc import Callable
 
-import pytest
-
-from relay.domain.deliveries import Digest, Limit, Receipt, Window
+from relay.domain.deliveries import Limit, Receipt
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
-from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send
@@ -17,25 +13,6 @@ from tests.support.targets import mail, room, team
 
 
 class TestLeases:
-    async def test_a_claimed_delivery_is_nobody_elses(self, open_store: Callable[..., Store]) -> None:
-        one, two = open_store(), open_store()
-        await accept(one, events.completed(), to=room())
-        await claim_one(one)
-
-        assert await claim(two) == []
-
-    async def test_a_lease_that_lapsed_before_the_send_is_claimed_again_at_no_cost(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        dead, alive = open_store(), open_store()
-        await accept(dead, events.completed(), to=room())
-        await claim_one(dead)
-        clock.advance(dead.lease + 1)
-
-        delivery = await claim_one(alive)
-
-        assert (delivery.attempt, delivery.unknown) == (1, False)
-
     async def test_what_ends_every_worker_that_sends_it_is_given_up_after_eight(
         self, store: Store, clock: Clock
     ) -> None:
@@ -101,25 +78,12 @@ class TestLeases:
         (letter,) = await Admin(store).dead()
         assert letter.reason == "worker_crashed"
 
-    async def test_completing_twice_counts_once(self, store: Store) -> None:
-        await accept(store, events.completed(), to=room())
-        delivery = await send(store)
-        await store.complete(delivery, POSTED)
-
-        assert (await counts(store))["delivered"] == 1
-
 
 class TestOrder:
     async def test_only_the_head_of_a_lane_is_due(self, store: Store) -> None:
         await accept(store, events.progress(10), events.progress(20), to=room())
 
         assert [delivery.event.percentage for delivery in await claim(store)] == [10]
-
-    async def test_the_next_in_the_lane_follows_the_settled_head(self, store: Store) -> None:
-        await accept(store, events.progress(10), events.progress(20), to=room())
-        await send(store)
-
-        assert (await claim_one(store)).event.percentage == 20
 
     async def test_a_buried_head_lets_the_next_pass(self, store: Store) -> None:
         await accept(store, events.progress(10), events.progress(20), to=room())
@@ -128,19 +92,6 @@ class TestOrder:
         await store.dead_letter(head, "rejected", "no")
 
         assert (await claim_one(store)).event.percentage == 20
-
-    async def test_other_operations_do_not_wait(self, store: Store) -> None:
-        await accept(store, events.progress(10), events.progress(10, operationId="op-2"), to=room())
-
-        assert len(await claim(store)) == 2
-
-    async def test_an_outcome_overtakes_progress_that_was_not_told_yet(self, store: Store) -> None:
-        await accept(store, events.progress(10), events.progress(20), events.completed(), to=room())
-
-        told = [delivery.event.name for _ in range(3) for delivery in await claim(store)]
-
-        assert told == ["operation.completed"]
-        assert (await counts(store))["superseded"] == 2
 
     async def test_an_outcome_does_not_wait_for_the_back_off_of_progress(self, store: Store) -> None:
         await accept(store, events.progress(10), to=room())
@@ -153,14 +104,6 @@ class TestOrder:
 
         assert told == ["operation.completed"]
         assert (await counts(store))["superseded"] == 1
-
-    async def test_urgent_deliveries_are_claimed_first(self, store: Store) -> None:
-        await accept(store, *(events.progress(1, operationId=f"op-{n}") for n in range(30)), to=room())
-        await accept(store, events.failed(operationId="op-bad"), to=room())
-
-        first = (await store.claim("slack", 1)).deliveries[0]
-
-        assert first.event.name == "operation.failed"
 
 
 class TestRetries:
@@ -195,17 +138,6 @@ class TestRetries:
 
         assert (await claim_one(store, "email")).attempt == 5
 
-    async def test_claim_says_when_the_next_is_due(self, store: Store) -> None:
-        await accept(store, events.completed(), to=mail())
-        delivery = await claim_one(store, "email")
-        await store.mark_sending(delivery)
-        await store.reschedule(delivery, 45, "451 later")
-
-        assert (await store.claim("email", 5)).next_due == 45
-
-    async def test_nothing_queued_says_so(self, store: Store) -> None:
-        assert (await store.claim("email", 5)).next_due is None
-
 
 class TestPausesAndLimits:
     async def test_a_limit_lets_one_through_per_period_in_order(self, store: Store, clock: Clock) -> None:
@@ -217,12 +149,6 @@ class TestPausesAndLimits:
             clock.advance(1)
 
         assert told == [1, 1, 1]
-
-    async def test_a_burst_passes_at_once(self, store: Store) -> None:
-        limited = room(new_limits=(Limit("post:#room", 1.0, burst=3),))
-        await accept(store, *(events.completed(operationId=f"op-{n}") for n in range(5)), to=limited)
-
-        assert len(await claim(store)) == 3
 
     async def test_a_throttled_limit_is_not_called_early_and_others_are_not_touched(
         self, store: Store, clock: Clock
@@ -311,54 +237,3 @@ class TestPausesAndLimits:
         told = [(await store.claim("slack", 1)).deliveries[0].event.subject for _ in given]
 
         assert told == ["op-1", "op-2", "op-3", "op-4"]
-
-
-@pytest.mark.parametrize("seed", range(15))
-async def test_any_interleaving_balances_the_ledger(open_store: Callable[..., Store], clock: Clock, seed: int) -> None:
-    """Random events, claims, deaths and settlings on two workers: nothing is lost or counted twice."""
-    pick = random.Random(seed)
-    stores, held = [open_store(), open_store()], []
-    makers = [events.started, events.completed, events.failed, lambda **op: events.progress(pick.randrange(101), **op)]
-    for _ in range(150):
-        store = pick.choice(stores)
-        match pick.randrange(8):
-            case 0 | 1 | 2:
-                event = pick.choice(makers)(operationId=f"op-{pick.randrange(4)}")
-                start = clock() // 600 * 600
-                windows = (Window(start, start + 600), Window(start + 600, start + 1200))
-                digest = mail(destination="digest", how=Digest(windows=windows))
-                await store.accept(
-                    event, pick.sample([team(new_message_cap=(1, 60.0)), room(), mail(), digest], pick.randrange(5))
-                )
-            case 3 | 4:
-                held += [(store, one) for one in await claim(store, pick.choice(["slack", "email"]))]
-            case 5 if held:
-                owner, delivery = held.pop(pick.randrange(len(held)))
-                await owner.mark_sending(delivery)
-                match pick.randrange(4):
-                    case 0:
-                        await owner.dead_letter(delivery, "rejected", "550", bounce=pick.choice(["", "soft", "hard"]))
-                    case 1:
-                        await owner.reschedule(delivery, pick.randrange(30), "451", unknown=pick.random() < 0.3)
-                    case _:
-                        await owner.complete(delivery, POSTED)
-            case 6:
-                clock.advance(pick.randrange(40))
-                change = pick.choice([Suppressions(store).add, Suppressions(store).remove])
-                await change("analyst@example.com", pick.choice(["analysts", "*"]))
-            case _:
-                await Admin(store).replay([letter.id for letter in await Admin(store).dead()][:1])
-        assert (await Admin(store).ledger()).imbalance == 0
-    for _ in range(400):  # now everyone lives: all that is pending gets through
-        clock.advance(31)
-        for channel in ("slack", "email"):
-            for delivery in await claim(stores[0], channel):
-                await stores[0].mark_sending(delivery)
-                await stores[0].complete(delivery, POSTED)
-        if (await counts(stores[0])).get("pending", 0) == 0:
-            break
-
-    ledger = await Admin(stores[0]).ledger()
-    assert ledger.counts.get("pending", 0) == 0
-    assert ledger.imbalance == 0
-    assert await stores[0].redis.keys("{relay}:lane:*") == []

@@ -10,7 +10,6 @@ from relay.domain.deliveries import Accepted, Receipt
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
@@ -32,15 +31,6 @@ class TestFaults:
 
         assert answers == [False, True]
 
-    async def test_what_could_not_be_settled_is_found_again(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.completed(), to=room())
-        delivery = await claim_one(store)
-        await store.mark_sending(delivery)
-        await store._settling.settle("nonsense", delivery)
-        clock.advance(store.lease + 1)
-
-        assert (await claim_one(store)).id == delivery.id
-
     async def test_limits_that_are_damaged_cost_no_other_delivery_its_turn(self, store: Store) -> None:
         await accept(store, events.completed(operationId="op-1"), to=room())
         await accept(store, events.completed(operationId="op-2"), to=room())
@@ -60,13 +50,6 @@ class TestFaults:
 
         assert (await claim_one(store)).id == delivery.id
 
-    async def test_half_a_surrogate_pair_in_an_error_is_no_poison(self, store: Store) -> None:
-        await accept(store, events.completed(), to=room())
-        delivery = await claim_one(store)
-        await store.mark_sending(delivery)
-
-        assert await store.dead_letter(delivery, "rejected", "bad \ud800 text")
-
     async def test_half_a_surrogate_pair_in_one_event_is_no_poison_for_those_that_travel_with_it(
         self, store: Store
     ) -> None:
@@ -79,16 +62,6 @@ class TestFaults:
 
         assert isinstance(answers[0], HandlingFailed)
         assert [answer.status for answer in answers[1:] if isinstance(answer, Accepted)] == ["accepted"] * 4
-
-    async def test_an_event_that_redis_could_not_take_is_accepted_at_the_next_try(self, store: Store) -> None:
-        event = events.completed()
-        name = "{relay}:log:" + operation(event.subject)
-        await store.redis.set(name, "not a list")
-        with pytest.raises(HandlingFailed):
-            await store.accept(event, [room()])
-        await store.redis.delete(name)
-
-        assert (await store.accept(event, [room()])).status == "accepted"
 
     async def test_a_lost_claim_is_given_again_whatever_the_other_channel_did(
         self, open_store: Callable[..., Store]
@@ -117,13 +90,6 @@ class TestFaults:
             assert redis.lost == 10
             await unlucky.aclose()
 
-    async def test_more_thin_events_than_connections_find_their_facts(self, store: Store) -> None:
-        await store.accept(events.started(), [])
-
-        found = await asyncio.gather(*(store.known(events.started().subject) for _ in range(300)))
-
-        assert all(facts["priority"] == "High" for facts in found)
-
 
 async def test_what_relay_cannot_read_waits_for_another_release_and_is_then_a_dead_letter_that_says_so(
     store: Store, clock: Clock
@@ -151,19 +117,6 @@ class TestDeadLetters:
         await store.dead_letter(delivery, "rejected", "550 5.1.1 no such user")
         return delivery.id
 
-    async def test_a_dead_letter_keeps_its_reason_and_its_event(self, store: Store) -> None:
-        name = await self.bury(store)
-
-        letter = await Admin(store).dead_letter(name)
-
-        assert letter is not None
-        assert (letter.reason, letter.error, letter.address) == (
-            "rejected",
-            "550 5.1.1 no such user",
-            "analyst@example.com",
-        )
-        assert "SOURCE_TIMEOUT" in letter.body
-
     async def test_replaying_starts_afresh_and_only_once(self, store: Store) -> None:
         name = await self.bury(store)
 
@@ -183,34 +136,6 @@ class TestDeadLetters:
 
 
 class TestMemory:
-    async def test_delivered_events_leave_only_what_is_known_of_the_operation(self, store: Store) -> None:
-        await store.accept(events.completed(), [mail(), room()])
-        await send(store)
-        await send(store, "email")
-
-        left = {key.decode().split(":")[1] for key in await store.redis.keys("*")}
-
-        # `over` is one set of names, by which the documents go later; the record has a row of each end.
-        assert left <= {
-            "histories",
-            "history",
-            "operations",
-            "ledger",
-            "operation",
-            "log",
-            "seen",
-            "schema",
-            "partitions",
-            "rate",
-            "claimed",
-            "thread",
-            "channels",
-            "over",
-            "job",
-            "jobs",
-            "state",
-        }
-
     async def test_everything_that_stays_behind_expires(self, store: Store) -> None:
         await store.accept(events.completed(), [mail(), team()])
         await send(store)

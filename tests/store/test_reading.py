@@ -5,7 +5,6 @@ import pytest
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.reading import STEP, read_all
-from tests.support.redis_server import RedisServer
 
 
 async def test_each_command_has_its_answer_in_its_place(store: Store) -> None:
@@ -19,22 +18,8 @@ async def test_each_command_has_its_answer_in_its_place(store: Store) -> None:
     assert answers == [[b"%d" % number, None] for number in range(count)]
 
 
-async def test_nothing_is_asked_for_nothing(store: Store) -> None:
-    assert await read_all(store.redis, "{relay}:numbers", []) == []
-
-
 async def test_one_that_is_refused_fails_all(store: Store) -> None:
     await store.redis.set("{relay}:text", "1")
 
     with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
         await read_all(store.redis, "{relay}:text", [("GET", "{relay}:text"), ("HGET", "{relay}:text", "field")])
-
-
-async def test_a_server_that_is_away_is_said_so() -> None:
-    with RedisServer() as server:
-        store = Store.open(server.url, worker="test")
-        await store.redis.ping()
-        server.kill()
-        with pytest.raises(StoreUnavailable):
-            await read_all(store.redis, "{relay}:numbers", [("GET", "{relay}:numbers")])
-        await store.aclose()

@@ -40,18 +40,6 @@ async def test_runs_that_go_on_and_were_silent_are_given_the_longest_silent_firs
     assert [run.operation for run in await ReconciliationState(store).unheard(61, 10, OURS)] == ["op-1"]
 
 
-async def test_runs_that_were_asked_about_in_vain_do_not_keep_the_others_waiting(store: Store, clock: Clock) -> None:
-    for name in ("op-1", "op-2", "op-3"):
-        await store.accept(events.progress(40, operationId=name), [])
-        clock.advance(1)
-    given = []
-    for _ in range(3):
-        [run] = await ReconciliationState(store).unheard(0, 1, OURS)
-        given.append(run.operation)
-        clock.advance(300)
-    assert given == ["op-1", "op-2", "op-3"]
-
-
 async def test_runs_of_another_project_are_not_asked_about(store: Store, clock: Clock) -> None:
     await store.accept(events.progress(40), [])
     rounds = ReconciliationState(store)
@@ -69,14 +57,6 @@ async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id
     await take(events.failed(operationId="op-1"))
     await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
     assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, OURS)] == ["op-2"]
-
-
-async def test_many_runs_are_gone_through_page_by_page(store: Store, clock: Clock) -> None:
-    names = [f"op-{number}" for number in range(1100)]
-    await asyncio.gather(*(store.accept(events.progress(40, operationId=name), []) for name in names))
-    found = await ReconciliationState(store).unheard(0, 5000, OURS)
-    assert {run.operation for run in found} == {*names}
-    assert len(found) == len(names)
 
 
 async def test_ids_that_relay_never_heard_of_are_told_apart(store: Store, clock: Clock) -> None:

@@ -10,13 +10,12 @@ import pytest
 from relay.domain.deliveries import Limit, Target
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
-from relay.policy.presentation import presentation_for
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import home, lane, operation
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, accept, claim, claim_one, send
+from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import mail, room, team
 
 
@@ -51,19 +50,6 @@ async def test_an_event_that_failed_half_way_makes_the_same_deliveries_when_it_i
     assert (await Admin(store).ledger()).counts["pending"] == 2
 
 
-async def test_what_it_made_before_it_failed_is_counted_once(store: Store, clock: Clock) -> None:
-    targets = [team(post_after=0.0), room()]
-    await fail_half_way(store, events.completed(), targets)
-    await store.accept(events.completed(), targets)
-    clock.advance(2)
-    for delivery in await claim(store):
-        await store.mark_sending(delivery)
-        await store.complete(delivery, POSTED)
-
-    counts = (await Admin(store).ledger()).counts
-    assert (counts["pending"], counts["delivered"]) == (0, 2)
-
-
 async def test_what_it_made_before_it_failed_may_be_under_way_when_it_is_sent_again(store: Store, clock: Clock) -> None:
     await store.accept(events.progress(10), [team(post_after=0.0)])
     await send(store)
@@ -76,39 +62,6 @@ async def test_what_it_made_before_it_failed_may_be_under_way_when_it_is_sent_ag
     clock.advance(2)
 
     assert "operation.completed" in [delivery.event.name for delivery in await claim(store)]
-
-
-async def test_one_of_many_events_is_not_remembered_if_it_fails(store: Store) -> None:
-    for number in range(40):
-        await store.accept(events.event_of(events.body("operation.audited"), id=f"evt-{number}"), [])
-    await fail_half_way(store, events.completed(), [room()])
-
-    assert (await store.accept(events.completed(), [room()])).status == "accepted"
-
-
-async def test_a_dead_letter_stays_when_its_event_is_made_again(store: Store) -> None:
-    await fail_half_way(store, events.completed(), [room()])
-    delivery = await claim_one(store)
-    await store.dead_letter(delivery, "rejected", "no")
-    await store.accept(events.completed(), [room()])
-
-    assert [letter.id for letter in await Admin(store).dead()] == [delivery.id]
-    assert len(await claim(store)) == 1
-
-
-async def test_a_reply_in_the_thread_of_a_batch_is_made_when_its_event_is_sent_again(
-    store: Store, clock: Clock
-) -> None:
-    started = events.event_of({"event": "batch.started", "batch": {"batchId": "b-1", "status": "Initiated"}})
-    await accept(store, started, to=team())
-    await send(store)
-    failed = events.failed(batchId="b-1")
-    target = replace(team(), presentation=replace(presentation_for(failed), batch_reply=True))
-    await fail_at_the_second(store, failed, target)
-    await store.accept(failed, [target])
-    clock.advance(2)
-
-    assert [(one.kind, one.event.name) for one in await claim(store)] == [("reply", "operation.failed")]
 
 
 async def fail_at_the_second(store: Store, event: Event, first: Target) -> None:
@@ -134,29 +87,6 @@ async def test_what_it_made_before_it_failed_waits_for_the_event_to_be_sent_agai
 
     assert (early, delivery.event.name) == ([], "operation.completed")
     assert await Admin(store).dead() == []
-
-
-async def test_nor_is_what_was_told_before_told_in_its_place(store: Store, clock: Clock) -> None:
-    await store.accept(events.progress(10), [room()])
-    await send(store)
-    clock.advance(2)
-
-    await fail_at_the_second(store, events.completed(), room())
-
-    assert await claim(store) == []
-
-
-async def test_what_is_never_sent_again_is_a_dead_letter_and_told_if_it_is_after_all(
-    store: Store, clock: Clock
-) -> None:
-    await fail_at_the_second(store, events.completed(), room())
-    for _ in range(100):
-        assert await claim(store) == []
-        clock.advance(10)
-
-    assert [letter.reason for letter in await Admin(store).dead()] == ["expired"]
-    await store.accept(events.completed(), [room()])
-    assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
 
 
 @pytest.mark.parametrize(("sender", "repeated"), [("evt", 1.2), ("", 2.2)], ids=["ids", "none"])

@@ -37,12 +37,6 @@ class Pair:
     primary: RedisServer
     replica: RedisServer
 
-    async def promote(self) -> None:
-        """The primary is gone, and the replica takes its place."""
-        self.primary.kill()
-        async with Redis.from_url(self.replica.url) as redis:
-            await redis.execute_command("REPLICAOF", "NO", "ONE")
-
     async def detach(self) -> None:
         async with Redis.from_url(self.replica.url) as redis:
             await redis.execute_command("REPLICAOF", "NO", "ONE")
@@ -83,19 +77,6 @@ async def test_nothing_is_sent_before_the_replica_knows_that_it_is(pair: Pair, s
 
     pair.replica.resume()
     assert await store.mark_sending(delivery)
-
-
-async def test_after_a_failover_what_was_begun_is_of_unknown_outcome(pair: Pair, store: Store, clock: Clock) -> None:
-    await store.accept(events.completed(), [mail()])
-    await store.mark_sending(await claim_one(store, "email"))
-    await pair.promote()
-    clock.advance(store.lease + 1)
-    successor = Store.open(pair.replica.url, worker="successor", clock=clock)
-
-    (again,) = await claim(successor, "email")
-
-    await successor.aclose()
-    assert again.unknown
 
 
 async def test_deliveries_that_begin_together_wait_once(store: Store) -> None:

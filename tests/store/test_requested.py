@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target, Window
+from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions
@@ -67,41 +67,6 @@ async def test_what_is_above_the_limit_is_told_in_one_at_the_end_of_the_hour(sto
     found = await counts(store)
     assert (found["held:requested"], found["pending"]) == (3, 0)
     assert (await Admin(store).ledger()).imbalance == 0
-
-
-async def test_nothing_is_told_late_before_the_hour_is_over_and_the_next_one_begins_anew(
-    store: Store, clock: Clock
-) -> None:
-    for number in range(MOST + 1):
-        await ask(store, number)
-    assert len(await sent(store)) == MOST
-    clock.advance(HOUR - 1)
-    assert await sent(store) == []
-    clock.advance(1)
-    for number in range(10, 10 + MOST):
-        await ask(store, number)
-
-    kinds = [delivery.kind for delivery in await sent(store)]
-
-    assert sorted(kinds) == ["each"] * MOST + ["roundup"]
-
-
-async def test_processes_count_together_and_a_restart_forgets_nothing(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    stores = [open_store(worker=f"worker-{number}") for number in range(3)]
-    told = 0
-    for number in range(9):
-        await ask(stores[number % 3], number)
-        told += len(await sent(stores[(number + 1) % 3]))
-    fresh = open_store(worker="after-the-restart")
-    await ask(fresh, 10)
-
-    assert told == MOST
-    assert await sent(fresh) == []
-    clock.advance(HOUR)
-    (late,) = await sent(fresh)
-    assert len(rows(late)) == 10 - MOST
 
 
 async def test_a_worker_that_dies_does_not_use_up_the_limit_twice(store: Store, clock: Clock) -> None:
@@ -166,39 +131,6 @@ async def test_a_live_message_is_one_whatever_its_edits(store: Store, clock: Clo
     (late,) = await sent(store, "slack")
 
     assert (late.kind, rows(late)) == ("roundup", ["op-2"])
-
-
-async def test_a_round_up_whose_time_comes_in_quiet_hours_waits_for_their_end(store: Store, clock: Clock) -> None:
-    for number in range(MOST + 1):
-        await ask(store, number)
-    await sent(store)
-    clock.advance(HOUR)
-    night = Window(clock() - 60, clock() + 8 * HOUR)
-
-    assert (await store.claim("email", 5, {"*": night})).deliveries == ()
-    clock.advance(night.end - clock())
-    assert [delivery.kind for delivery in await sent(store)] == ["roundup"]
-
-
-async def test_where_the_clock_is_set_back_an_hour_begins_anew(store: Store, clock: Clock) -> None:
-    for number in range(MOST):
-        await ask(store, number)
-    assert len(await sent(store)) == MOST
-    clock.advance(-2 * HOUR)
-    await ask(store, 10)
-
-    assert len(await sent(store)) == 1
-
-
-@pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])
-async def test_whoever_wants_nothing_any_more_gets_no_round_up_either(store: Store, clock: Clock, reason: str) -> None:
-    for number in range(MOST + 1):
-        await ask(store, number)
-    await sent(store)
-    await Suppressions(store).add("reader@example.com", "*", reason=reason)
-    clock.advance(HOUR)
-
-    assert await sent(store) == []
 
 
 @pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])

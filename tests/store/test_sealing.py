@@ -2,21 +2,17 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from relay.background.watchdog import WatchdogTick
-from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.jobs import job_of
 from relay.domain.spaces import Space
 from relay.domain.tokens import issue
 from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
-from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import CLEAR, Act, AuditTrail
@@ -39,9 +35,8 @@ from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
-from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import POSTED, accept, claim, claim_one, counts, message, send
+from tests.support.queue import POSTED, claim, claim_one, counts, message
 from tests.support.silences import silence
 from tests.support.targets import mail, room, team
 
@@ -83,11 +78,6 @@ class TestASealer:
         assert len({*sealed}) == 3
         assert {len(value) for value in sealed} == {HEAD + len(b"content") + TAG}
 
-    def test_another_process_with_the_same_key_opens_it_whatever_it_calls_it(self) -> None:
-        sealed = sealer(ONE).seal(b"content", BODY, "op-1")
-
-        assert Sealer({"another-name": ONE}).open(sealed, BODY, "op-1") == b"content"
-
     def test_what_an_earlier_key_sealed_is_opened_and_the_first_one_seals(self) -> None:
         both, sealed = sealer(OTHER, ONE), sealer(ONE).seal(b"content", BODY, "op-1")
 
@@ -128,19 +118,11 @@ class TestASealer:
         assert sealer(ONE).current in str(error.value)
         assert not any(text in str(error.value) for text in (ONE.decode(), OTHER.decode(), "content"))
 
-    def test_without_a_key_there_is_none(self) -> None:
-        assert Sealer.of({}) is None
-
-
-@pytest.fixture(params=[1, PARTITIONS])
-def partitions(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
 
 async def test_nothing_of_a_body_is_readable_in_redis_and_all_of_it_is_delivered(
-    open_store: Callable[..., Store], clock: Clock, partitions: int
+    open_store: Callable[..., Store], clock: Clock
 ) -> None:
-    store = open_store(sealer=sealer(ONE), partitions=partitions)
+    store = open_store(sealer=sealer(ONE), partitions=PARTITIONS)
     await store.prepare()
     await store.accept(secretive(), [room(), team(), mail()])
     at_rest = await everything(store.redis)
@@ -173,14 +155,6 @@ async def test_a_body_that_is_not_sealed_waits_and_the_log_says_why(
     assert {line["event"] for line in lines} == {"delivery.sealed"}
     assert all("is not sealed" in line["error"] and "relay keys seal" in line["error"] for line in lines)
     assert (await counts(store))["pending"] == 1
-
-
-async def test_an_earlier_key_opens_what_it_sealed(open_store: Callable[..., Store]) -> None:
-    await open_store(sealer=sealer(ONE)).accept(secretive(), [room()])
-    store = open_store(sealer=sealer(OTHER, ONE))
-    await store.accept(secretive("op-2"), [room()])
-
-    assert [said(delivery) for delivery in await claim(store)] == [MERGER] * 2
 
 
 @pytest.mark.parametrize("lacking", [None, sealer(OTHER)])
@@ -234,17 +208,6 @@ async def test_a_round_up_and_an_event_of_what_cannot_be_opened_wait_too(
     assert MERGER in str((await claim_one(store, "email")).event.document)
 
 
-async def test_a_name_that_only_looks_sealed_keeps_no_digest_from_leaving(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    store = open_store()
-    name = sealer(ONE).seal_text(MERGER, NAME)
-    await store.accept(events.completed(operationId="op-1", operationName=name), [digest(clock())])
-    clock.advance(DAY)
-
-    assert len(await claim(store, "email")) == 1
-
-
 async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(open_store: Callable[..., Store]) -> None:
     store = open_store(sealer=sealer(ONE))
     await store.accept(secretive(), [mail("jana@example.com")])
@@ -276,17 +239,6 @@ async def test_a_full_redis_is_still_relied_on(open_store: Callable[..., Store],
     assert [*await store.redis.hgetall(keys.SEALED)] == ([key.current.encode()] if key else [])
 
 
-async def test_a_key_that_is_long_gone_may_be_missing(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=sealer(ONE))
-    await store.prepare()
-    now = await store.time()
-    await store.redis.hset(keys.SEALED, sealer(ONE).current, int(now - 101 * DAY))
-
-    await open_store(sealer=sealer(OTHER)).prepare()
-
-    assert [*await store.redis.hgetall(keys.SEALED)] == [sealer(OTHER).current.encode()]
-
-
 async def test_an_earlier_key_is_named_with_how_long_it_is_needed(open_store: Callable[..., Store]) -> None:
     await open_store(sealer=sealer(ONE)).prepare()
     store = open_store(sealer=sealer(OTHER, ONE))
@@ -304,28 +256,6 @@ async def test_a_body_that_is_put_in_the_place_of_another_is_not_delivered(open_
     await store.redis.hset(one, "body", await store.redis.hget(two, "body"))
 
     assert len(await claim(store)) == 1
-
-
-async def test_a_run_whose_body_does_not_open_is_named_by_the_watchdog(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    store = open_store(sealer=sealer(ONE))
-    await store.accept(events.started(operationId="op-1"), [room()])
-    name = keys.operation("op-1")
-    sealed = sealer(ONE).seal(b"{}", BODY, "another record")
-    await store.redis.hset(f"{{relay}}:operation:{name}", "doc:operation.started", sealed)
-    config = parse_config(GOOD + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
-    tick = WatchdogTick(store, Ingest(store, lambda: config, CHANNELS).ingest, lambda: config, CHANNELS)
-    await tick.tick(clock())
-    clock.advance(3600)
-    await tick.tick(clock())  # relay was away: a grace begins
-    clock.advance(3600)
-    with capture_logs() as lines:
-        for _ in range(20):
-            await tick.tick(clock())
-            clock.advance(60)
-
-    assert {line["operation"] for line in lines if line["event"] == "watchdog.unreadable"} == {name}
 
 
 async def test_a_dead_letter_shows_its_event(open_store: Callable[..., Store]) -> None:
@@ -400,19 +330,6 @@ async def test_a_key_of_links_that_was_replaced_meanwhile_is_not_put_back(open_s
     assert await signing.current() == b"n" * 32
 
 
-async def test_a_rotation_while_keys_are_sealed_anew_retires_each_once(open_store: Callable[..., Store]) -> None:
-    """Else a copy of one would push out another, or outlive what was to be forgotten."""
-    stores = [open_store(sealer=sealer(*order)) for order in ((ONE, OTHER), (OTHER, ONE))]
-    signing = SigningKeys(stores[0])
-    for number in range(1, 4):
-        await SigningKeys(stores[0]).current()
-        await asyncio.gather(
-            signing.rotate(number, DAY * 20_000), *(SigningKeys(stores[1]).current() for _ in range(8))
-        )
-        retired = [key.key for key in await signing.retired()]
-        assert len(retired) == len({*retired}) == number
-
-
 async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_store: Callable[..., Store]) -> None:
     store = open_store(sealer=sealer(ONE))
     forged = b"f" * 32
@@ -447,9 +364,9 @@ async def test_a_row_of_the_audit_trail_that_is_not_sealed_is_not_shown_as_genui
 
 
 async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_on(
-    open_store: Callable[..., Store], clock: Clock, partitions: int
+    open_store: Callable[..., Store], clock: Clock
 ) -> None:
-    before = open_store(partitions=partitions, copies=COPIES)
+    before = open_store(partitions=PARTITIONS, copies=COPIES)
     await before.prepare()
     await before.accept(secretive("op-1"), [room()])
     sent = await claim_one(before)
@@ -470,7 +387,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     links.append(issue(await SigningKeys(before).current(), "unsubscribe", "x"))
     await Sessions(before).keep("an-id", Session("jana", "password", clock()), DAY)
     stream = [id_ for id_, _ in await before.redis.xrange(keys.AUDIT)]
-    store = open_store(partitions=partitions, sealer=sealer(ONE), copies=COPIES)
+    store = open_store(partitions=PARTITIONS, sealer=sealer(ONE), copies=COPIES)
     with pytest.raises(
         ConfigError, match=r"redis\.encryption_key: .* was written without a key; run `relay keys seal`"
     ):
@@ -502,18 +419,8 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert MERGER.encode() not in await everything(store.redis)
 
 
-async def test_a_second_report_of_an_outcome_is_put_together_with_the_first(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=sealer(ONE))
-    await store.accept(secretive(), [room()])
-    await send(store)
-
-    assert (await store.accept(secretive(), [room()])).status == "duplicate"
-
-
-async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(
-    open_store: Callable[..., Store], partitions: int
-) -> None:
-    store = open_store(sealer=sealer(ONE), partitions=partitions)
+async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(open_store: Callable[..., Store]) -> None:
+    store = open_store(sealer=sealer(ONE), partitions=PARTITIONS)
     await store.prepare()
     event = events.completed(operationName=TAKEOVER)
     job = job_of(event)
@@ -526,20 +433,8 @@ async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(
     assert job_name(job).encode() not in at_rest + repr(await store.redis.keys()).encode()
     assert len(await Jobs(store).ends(job)) == 1
     assert [row.job for row in (await Jobs(store).page()).rows] == [job]
-    assert await Jobs(open_store(sealer=sealer(OTHER, ONE), partitions=partitions)).ends(job) == ()
-    assert (await Jobs(open_store(sealer=sealer(OTHER), partitions=partitions)).page()).rows == []
-
-
-async def test_the_job_that_a_template_names_is_sealed_with_its_operation(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=sealer(ONE))
-    event = replace(events.started(), job=TAKEOVER)
-    await store.accept(event, [])
-    before = open_store()
-    await before.accept(replace(events.started(operationId="op-2"), job=TAKEOVER), [])
-    named = [await Jobs(store).named(keys.operation(subject)) for subject in (event.subject, "op-2")]
-
-    assert [job and job.name for job in named] == [TAKEOVER, TAKEOVER]
-    assert await Jobs(before).named(keys.operation(event.subject)) is None
+    assert await Jobs(open_store(sealer=sealer(OTHER, ONE), partitions=PARTITIONS)).ends(job) == ()
+    assert (await Jobs(open_store(sealer=sealer(OTHER), partitions=PARTITIONS)).page()).rows == []
 
 
 class TestShortTexts:
@@ -558,18 +453,10 @@ class TestShortTexts:
     def test_what_was_never_sealed_is_as_it_is(self, text: str) -> None:
         assert sealer(ONE).open_text(text, NAME) == text
 
-    def test_it_opens_as_what_it_is_alone(self) -> None:
-        one = sealer(ONE)
-
-        with pytest.raises(Unsealable, match="damaged"):
-            one.open_text(one.seal_text(MERGER, NAME), PATH)
-        with pytest.raises(Unsealable, match=one.current):
-            sealer(OTHER).open_text(one.seal_text(MERGER, NAME), NAME)
-
     async def test_they_are_unreadable_in_redis_and_all_are_told(
-        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+        self, open_store: Callable[..., Store], clock: Clock
     ) -> None:
-        store = open_store(sealer=sealer(ONE), partitions=partitions)
+        store = open_store(sealer=sealer(ONE), partitions=PARTITIONS)
         asked = {"email": ["cfo@example.org"], "slack": {"channel": "#quiet-room"}}
         event = events.failed(operationName=MERGER, notifications=asked, trackingUrl="https://example.org/a-page")
         subject = event.subject
@@ -589,18 +476,6 @@ class TestShortTexts:
         assert (entry["name"], "did not answer" in entry["error"], "a-page" in entry["path"]) == (MERGER, True, True)
         assert "did not answer" in str(told["each"].event.document["error"])
 
-    async def test_what_had_gone_wrong_is_told_with_the_run_that_makes_it_good(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        store = open_store(sealer=sealer(ONE))
-        await accept(store, events.failed(), to=mail(hold=60.0))
-        at_rest = await everything(store.redis)
-        clock.advance(59)
-        await accept(store, events.completed(retryNumber=1), to=mail(hold=60.0))
-
-        assert b"did not answer" not in at_rest
-        assert (await claim_one(store, "email")).mishap == "The extractor did not answer for 300 s."
-
     async def test_answers_and_errors_are_for_those_who_ask_relay(self, open_store: Callable[..., Store]) -> None:
         store = open_store(sealer=sealer(ONE))
         await store.accept(secretive(), [mail()])
@@ -614,23 +489,3 @@ class TestShortTexts:
         assert (letter.error, entry.detail) == ("550 no such user here", "550 no such user here")
         assert timeline
         assert any("550 no such user here" in line for line in timeline.log)
-
-    async def test_names_that_were_there_before_the_key_are_known(self, open_store: Callable[..., Store]) -> None:
-        await open_store().accept(events.started(operationName=MERGER), [])
-        store = open_store(sealer=sealer(ONE))
-        subject = events.started().subject
-
-        assert (await store.known(subject))["name"] == MERGER
-        await store.accept(events.progress(50, operationName=MERGER), [])
-        assert (await store.known(subject))["name"] == MERGER
-
-    async def test_with_a_new_key_nothing_that_is_known_changes(self, open_store: Callable[..., Store]) -> None:
-        await open_store(sealer=sealer(ONE)).accept(events.started(operationName=MERGER), [])
-        store = open_store(sealer=sealer(OTHER, ONE))
-        subject = events.started().subject
-        answers = [
-            await store.accept(event, []) for event in (events.started(operationName=MERGER), events.progress(50))
-        ]
-
-        assert [answer.status for answer in answers] == ["duplicate", "accepted"]
-        assert (await store.known(subject))["name"] != ""

@@ -1,27 +1,22 @@
 """Sentinels that name the primary: connecting by them, and what two kinds of failover cost, with real servers."""
 
-import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.config import parse_config
 from relay.errors import StoreUnavailable
-from relay.health import Health
-from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.client import Promise
 from relay.store.sentinel import parse
 from tests.support import events
 from tests.support.certificates import make_certificate
+from tests.support.load import Load, load
 from tests.support.patience import patience
 from tests.support.ports import free_ports
-from tests.support.queue import claim, send
+from tests.support.queue import send
 from tests.support.redis_server import RedisServer
 from tests.support.sentinels import DOWN_AFTER, FAILOVER_TIMEOUT, NAME, SentinelServer, Watched, watched
 from tests.support.targets import room
@@ -29,11 +24,6 @@ from tests.support.tls_front import tls_front
 from tests.support.waiting import until
 
 DIVIDED = 3  # votes that nobody wins, one after the other
-CONFIG = """
-redis: {url: "%s", durability: replicated}
-sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-rules: []
-"""
 
 
 def test_the_url_says_whom_to_ask_and_as_whom_to_speak_to_the_primary() -> None:
@@ -50,61 +40,11 @@ async def group() -> AsyncIterator[Watched]:
         yield group
 
 
-@dataclass
-class Used:
-    """A store that is watched over as in relay, and used all the time."""
-
-    store: Store
-    health: Health
-    acknowledged: list[str] = field(default_factory=list)
-    refusals: set[str] = field(default_factory=set)
-    longest: float = 0.0  # seconds from one accepted event to the next
-    _last: float = 0.0
-    _stop: bool = False
-
-    async def more(self, events_: int) -> None:
-        goal = len(self.acknowledged) + events_
-        await until(lambda: len(self.acknowledged) >= goal)
-
-    async def accept(self, sender: int) -> None:
-        number = 0
-        while not self._stop:
-            number += 1
-            name = f"op-{sender}-{number}"
-            try:
-                refusal = await self.health.obstacle()
-                if not refusal:
-                    await self.store.accept(events.completed(operationId=name), [room()])
-            except StoreUnavailable as error:
-                refusal = str(error)
-            if refusal:
-                self.refusals.add(refusal)
-                await asyncio.sleep(0.02)  # a sender's own back-off
-                continue
-            now = time.monotonic()
-            self.longest = max(self.longest, now - (self._last or now))
-            self._last = now
-            self.acknowledged.append(name)
-            await asyncio.sleep(0.005)  # the pace of the load, not a wait for something
-
-    async def missing(self) -> list[str]:
-        """Stops the senders; what was acknowledged, and is not known any more."""
-        self._stop = True
-        return [name for name in self.acknowledged if not await self.store.known(name)]
-
-
 @pytest.fixture
-async def used(group: Watched) -> AsyncIterator[Used]:
-    config = parse_config(CONFIG % group.url, env={}, channels={})
-    store = Store.open(group.url, worker="w")
-    used = Used(store, Health(store, lambda: config, clock=time.time))
-    await used.health.prepare()
-    tasks = [asyncio.create_task(used.health.watch()), *(asyncio.create_task(used.accept(n)) for n in range(4))]
-    yield used
-    used._stop = True
-    await cancelled(tasks[0])
-    await asyncio.gather(*tasks[1:])
-    await store.aclose()
+async def used(group: Watched) -> AsyncIterator[Load]:
+    """A store that is watched over as in relay, and used all the time."""
+    async with load(group.url) as using:
+        yield using
 
 
 @pytest.mark.slow
@@ -120,14 +60,6 @@ class TestConnecting:
         assert (await store.redis.info("keyspace")).keys() == {"db3"}
         await store.aclose()
 
-    async def test_the_first_that_answers_decides_and_the_others_may_be_away(self, group: Watched) -> None:
-        for sentinel in group.sentinels[:2]:
-            sentinel.kill()
-        store = Store.open(group.url, worker="w")
-
-        assert (await store.prepare("replicated")).shortfall == ""
-        await store.aclose()
-
     @pytest.mark.parametrize(
         ("name", "away", "reason"),
         [
@@ -140,14 +72,6 @@ class TestConnecting:
         for sentinel in group.sentinels[:away]:
             sentinel.kill()
         assert await refused(group.url.replace(NAME, name)) == reason
-
-    async def test_who_finds_all_connections_taken_waits(self, group: Watched) -> None:
-        store = Store.open(group.url, worker="w")
-
-        await asyncio.gather(*(store.ping() for _ in range(100)))
-
-        assert len(store.redis.connection_pool._available_connections) <= 16
-        await store.aclose()
 
     async def test_passwords_of_redis_and_of_the_sentinels(self) -> None:
         passwords = {"requirepass": "of-redis", "masterauth": "of-redis"}
@@ -205,39 +129,31 @@ async def refused(url: str) -> str:
 
 @pytest.mark.slow
 class TestFailingOver:
+    @pytest.mark.soak
     @pytest.mark.timeout(120)
-    async def test_a_planned_one_loses_nothing_that_was_acknowledged(self, group: Watched, used: Used) -> None:
+    async def test_a_planned_one_loses_nothing_that_was_acknowledged(self, group: Watched, used: Load) -> None:
         """While the primary still takes writes, and a replica that is not promoted confirms them."""
         with capture_logs() as lines:
             await used.more(50)
             await group.fail_over()
             await used.more(50)
 
-        assert await used.missing() == []
+        await used.end()
+        assert await used.forgotten() == []
         # Senders hear of it, unless all of them wait for the replicas meanwhile; who reads the log does in any case.
         assert "a failover is under way" in used.refusals | {line.get("reason", "") for line in lines}
 
     @pytest.mark.timeout(120)
-    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Used) -> None:
+    async def test_a_primary_that_is_killed_takes_nothing_along(self, group: Watched, used: Load) -> None:
         await used.more(50)
         before = await group.kill_primary()
         await group.replaced(before)
         await used.more(50)
 
-        assert await used.missing() == []
+        await used.end()
+        assert await used.forgotten() == []
         # They call it down, and agree on who replaces it; if they are divided, they try again. Then relay looks.
         assert used.longest < patience((DOWN_AFTER + DIVIDED * 2 * FAILOVER_TIMEOUT) / 1000 + 5)
-
-    @pytest.mark.timeout(120)
-    async def test_a_replica_that_ends_is_done_without(self, group: Watched, used: Used) -> None:
-        await used.more(20)
-        primary = await group.primary()
-        replica = next(port for port in group.servers if port != primary)
-        group.servers[replica].kill()
-        await used.more(20)
-
-        assert used.store.promise.replicas == 1
-        assert used.store.promise.shortfall == ""
 
     @pytest.mark.timeout(120)
     async def test_a_replica_that_comes_has_to_confirm_from_its_first_moment(self, group: Watched) -> None:
@@ -261,6 +177,7 @@ class TestFailingOver:
         assert (await store.accept(events.completed(), [room()])).status == "duplicate"
         await store.aclose()
 
+    @pytest.mark.soak
     @pytest.mark.timeout(120)
     async def test_a_replica_that_joins_does_not_confirm_for_one_that_was_promoted(self, group: Watched) -> None:
         """The primary takes writes until it is told, and what it is sent by then is thrown away."""
@@ -279,6 +196,7 @@ class TestFailingOver:
             await store.accept(events.completed(), [room()])
         await store.aclose()
 
+    @pytest.mark.soak
     @pytest.mark.timeout(120)
     async def test_a_new_primary_promises_nothing_before_it_was_inspected(self, group: Watched) -> None:
         store = Store.open(group.url, worker="w")
@@ -293,6 +211,7 @@ class TestFailingOver:
         assert (await store.accept(events.completed(), [room()])).status == "duplicate"
         await store.aclose()
 
+    @pytest.mark.soak
     @pytest.mark.timeout(200)
     async def test_a_new_primary_promises_nothing_before_the_old_one_follows(self) -> None:
         """If it dies by then, the Sentinels may prefer the old one to the replica that confirmed."""
@@ -332,24 +251,6 @@ class TestFailingOver:
             await store.accept(events.completed(), [room()])
         await store.aclose()
 
-    @pytest.mark.timeout(120)
-    async def test_what_was_accepted_is_delivered_by_the_new_primary(self, group: Watched) -> None:
-        store = Store.open(group.url, worker="w")
-        await store.prepare("replicated")
-        for number in range(5):
-            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
-        before = await group.kill_primary()
-        await group.replaced(before)
-
-        async def claimed() -> list[str]:
-            try:
-                return [delivery.event.subject for delivery in await claim(store)]
-            except StoreUnavailable:
-                return []
-
-        assert sorted(await until(claimed)) == [f"op-{number}" for number in range(5)]
-        await store.aclose()
-
     async def test_a_primary_whose_replicas_do_not_confirm_is_left_though_it_answers(self, group: Watched) -> None:
         """They may follow another one by now, and relay's connections to this one stand."""
         store = Store.open(group.url, worker="w")
@@ -366,7 +267,7 @@ class TestFailingOver:
         await store.aclose()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("appendonly", ["yes", "no"])
 async def test_a_primary_that_is_back_before_it_is_missed_needs_its_disk(appendonly: str) -> None:
     """The replicas follow it, into an empty store too: no setting of relay's helps against that."""
@@ -383,29 +284,6 @@ async def test_a_primary_that_is_back_before_it_is_missed_needs_its_disk(appendo
         assert bool(await successor.known("op-1")) == (appendonly == "yes")
         await successor.aclose()
         await store.aclose()
-
-
-@pytest.mark.slow
-async def test_a_primary_that_lacks_replicas_is_left(group: Watched) -> None:
-    """min-replicas-to-write: the old side of a partition refuses, and the Sentinels are asked again."""
-    store = Store.open(group.url, worker="w")
-    await store.prepare("memory")
-    await store.redis.config_set("min-replicas-to-write", 3)
-
-    with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
-        await store.accept(events.completed(), [room()])
-
-    assert not [one for one in store.redis.connection_pool._available_connections if one.is_connected]
-    await store.aclose()
-
-
-@pytest.mark.slow
-async def test_nobody_there_is_said_without_the_objects_of_a_library() -> None:
-    one, two = free_ports(2)
-
-    reason = await refused(f"redis+sentinel://:a-password@127.0.0.1:{one},127.0.0.1:{two}/mymaster")
-
-    assert reason == "Redis: none of the 2 Sentinels answers"
 
 
 @pytest.mark.slow

@@ -15,10 +15,6 @@ FIRST: dict[str, Any] = {
 SECOND: dict[str, Any] = {"run_id": "b", "used_memory": 50, "aof_last_write_status": "err"}
 
 
-def test_two_partitions_on_one_server_are_one_server() -> None:
-    assert signs_of([FIRST, FIRST]) == Signs(0.5, 600, 2, 410, 40, aof_failing=False, fsyncs_delayed=3)
-
-
 def test_of_several_servers_the_worst_counts() -> None:
     assert signs_of([FIRST, SECOND]) == Signs(0.5, 650, 0, 410, 40, aof_failing=True, fsyncs_delayed=3)
 

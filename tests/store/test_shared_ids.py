@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
-from relay.channels.email.messages import Mailbox, compose
 from relay.config import Config, parse_config
 from relay.domain import tokens
 from relay.domain.button_actions import Person
-from relay.domain.deliveries import Accepted, Delivery, Notification
-from relay.domain.digests import build_digest
+from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.events import Event
 from relay.domain.facts import audience_of
 from relay.domain.jobs import job_of
@@ -71,7 +69,6 @@ class Whose:
 
 PAIRS = {
     "tenants": (Whose(), Whose(tenant="globex")),
-    "projects": (Whose(), Whose(project="p2")),
     "platforms": (Whose(platform="east"), Whose(platform="west")),
 }
 pairs = pytest.mark.parametrize("pair", [pytest.param(pair, id=name) for name, pair in PAIRS.items()])
@@ -116,9 +113,9 @@ class Shared:
         return await send_all(self.store, self.clock, channel)
 
 
-@pytest.fixture(params=[1, PARTITIONS])
-async def shared(request: pytest.FixtureRequest, open_store: Callable[..., Store], clock: Clock) -> Shared:
-    store = open_store(partitions=request.param)
+@pytest.fixture
+async def shared(open_store: Callable[..., Store], clock: Clock) -> Shared:
+    store = open_store(partitions=PARTITIONS)
     await store.prepare()
     return Shared(store, clock)
 
@@ -128,19 +125,6 @@ def whose(delivery: Delivery) -> Space:
 
 
 # Who is told
-
-
-@pairs
-async def test_whom_ones_operation_named_is_told_of_that_alone(shared: Shared, pair: tuple[Whose, Whose]) -> None:
-    first, second = pair
-    await shared.starts(first, notifications={"email": ["first@example.com"]})
-    await shared.starts(second)
-    for one in (second, first):
-        await shared.fails(one)
-
-    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
-
-    assert mails == {("first@example.com", first.space)}
 
 
 @pairs
@@ -175,36 +159,7 @@ async def test_a_retry_goes_to_those_whom_its_own_original_named(shared: Shared,
     assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
 
 
-@pairs
-async def test_what_ends_in_ones_batch_is_mailed_whatever_batch_the_other_has(
-    shared: Shared, pair: tuple[Whose, Whose]
-) -> None:
-    """The mail about the end of a batch stands for those about its members, where relay knows the batch."""
-    first, second = pair
-    await shared.tell(first, "batch.started", batch={"batchId": "b", "status": "Running"})
-    await shared.starts(second, batchId="b")
-    told = await shared.tell(second, "operation.completed", operation={"batchId": "b"})
-
-    assert ("desk", "batch") not in told.held
-    assert [whose(mail) for mail in await shared.sent("email") if mail.destination == "desk"] == [second.space]
-
-
 # Messages, and what they do
-
-
-@pairs
-async def test_each_has_a_message_and_gates_and_an_order_of_its_own(shared: Shared, pair: tuple[Whose, Whose]) -> None:
-    first, second = pair
-    await shared.starts(first)
-    await shared.starts(second)
-    await shared.tell(first, "operation.progress", operation={"progress": 60})
-    passed = await shared.tell(second, "operation.progress", operation={"progress": 10})
-    done = await shared.tell(first, "operation.completed", operation={"progress": 100})
-    again = await shared.tell(second, "operation.progress", operation={"progress": 20})
-
-    assert [answer.status for answer in (passed, done, again)] == ["accepted"] * 3
-    lanes = {(delivery.lane, whose(delivery)) for delivery in await shared.sent()}
-    assert len(lanes) == len({lane for lane, _ in lanes}) == 2
 
 
 @pairs
@@ -242,20 +197,6 @@ async def test_results_are_kept_for_each(store: Store) -> None:
 
     assert await results.get("42", 0, other) is None
     assert await results.keep("42", 0, {"of": "globex"}, other) == {"of": "globex"}
-
-
-def test_mails_of_two_are_two_conversations() -> None:
-    """Not even where one names its operation as relay names another's."""
-    space = Space("", "globex", "").dump()
-    parts = {"delivery": "d", "destination": "desk", "address": "a@example.com", "kind": "each", "event": "e",
-             "content": {"subject": "s", "text": "t"}, "created_at": datetime(2026, 1, 1, tzinfo=UTC)}  # fmt: skip
-    mails = [
-        compose(Notification(subject=subject, space=within, **parts), Mailbox("", "relay@example.com"))  # type: ignore[arg-type]
-        for subject, within in (("42", ""), ("42", space), (f"{space}42", ""))
-    ]
-
-    parents = {row for mail in mails for row in mail.split(b"\r\n") if row.startswith(b"In-Reply-To")}
-    assert len(parents) == 3
 
 
 def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
@@ -351,21 +292,6 @@ async def test_what_is_usual_is_of_ones_own_job(shared: Shared, pair: tuple[Whos
 
 
 @pairs
-async def test_failures_of_both_are_failures_of_two_runs(shared: Shared, pair: tuple[Whose, Whose]) -> None:
-    """They have one cause, so the second is a row below the first: it is not taken for the first one's own."""
-    for one in pair:
-        await shared.starts(one)
-    await shared.sent()
-    for one in pair:
-        await shared.fails(one)
-        await shared.sent()
-
-    (mail, *more) = [mail for mail in await shared.sent("email") if mail.destination == "desk"]
-    assert (whose(mail), more) == (pair[0].space, [])
-    assert (await Admin(shared.store).ledger()).counts["held:same_cause"] == 1
-
-
-@pairs
 async def test_a_digest_has_a_row_for_each(shared: Shared, pair: tuple[Whose, Whose], clock: Clock) -> None:
     for one in pair:
         await shared.tell(one, "operation.completed", operation={"operationName": "Sales", "operationType": "Report",
@@ -378,12 +304,3 @@ async def test_a_digest_has_a_row_for_each(shared: Shared, pair: tuple[Whose, Wh
 
     found = [Space(row.get("platform", ""), row.get("tenant", ""), row.get("project", "")) for row in rows]
     assert sorted(found) == sorted(one.space for one in pair)
-
-
-def test_runs_of_two_platforms_are_no_row_together() -> None:
-    run = {"id": "42", "name": "Sales", "type": "Report", "status": "Completed", "tenant": "acme", "project": "p1"}
-    entries = [run | {"platform": platform} for platform in ("east", "west", "east")]
-
-    rows = build_digest("digest", 0, 86_400, entries)["entries"]
-
-    assert [(row["platform"], row.get("runs", 1)) for row in rows] == [("east", 2), ("west", 1)]

@@ -8,7 +8,7 @@ import pytest
 from relay.domain.tokens import issue
 from relay.errors import InvalidSignature
 from relay.store import Store, keys
-from relay.store.signing_keys import FRESH, LOOK, MOST, SigningKeys, name_of
+from relay.store.signing_keys import LOOK, MOST, SigningKeys
 from tests.support.clock import Clock
 
 PURPOSE = "unsubscribe"
@@ -29,19 +29,6 @@ async def opens(signing: SigningKeys, token: str) -> bool:
         return await signing.redeem(PURPOSE, token) == ("analysts",)
     except InvalidSignature:
         return False
-
-
-async def test_all_instances_share_it_from_the_first_moment(open_store: Callable[..., Store]) -> None:
-    present = await asyncio.gather(*(SigningKeys(open_store()).current() for _ in range(4)))
-
-    assert len(set(present)) == 1
-    assert len(present[0]) == 32
-
-
-async def test_the_key_of_an_earlier_release_stays(signing: SigningKeys, store: Store) -> None:
-    await store.redis.set(keys.KEY, b"k" * 32)
-
-    assert await signing.current() == b"k" * 32
 
 
 async def test_after_a_rotation_new_links_have_another_key_and_old_ones_work(
@@ -84,17 +71,6 @@ async def test_a_key_that_somebody_else_may_have_opens_nothing_any_more(signing:
     assert [await opens(signing, token) for token in links] == [False, False]
 
 
-async def test_other_processes_have_it_within_seconds(signing: SigningKeys, store: Store, clock: Clock) -> None:
-    other = SigningKeys(store, clock)
-    old = await other.current()
-    await signing.rotate(await store.time(), DAY)
-
-    clock.advance(FRESH - 0.1)
-    assert await other.current() == old
-    clock.advance(0.1)
-    assert await other.current() == await signing.current()
-
-
 async def test_a_link_of_another_process_opens_at_once_also_by_a_key_that_is_new(
     signing: SigningKeys, store: Store, clock: Clock
 ) -> None:
@@ -128,8 +104,3 @@ async def test_two_rotations_at_once_lose_no_key(open_store: Callable[..., Store
     retired = {key.key for key in await SigningKeys(stores[0]).retired()}
     assert {key for key, _ in made} <= {present} | retired
     assert await opens(SigningKeys(stores[1]), old)
-
-
-def test_nothing_follows_from_a_name() -> None:
-    assert name_of(b"k" * 32) != name_of(b"l" * 32)
-    assert len(name_of(b"k" * 32)) == 8

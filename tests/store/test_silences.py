@@ -6,10 +6,8 @@ import pytest
 
 from relay.domain.deliveries import Window
 from relay.errors import RelayError
-from relay.policy.presentation import presentation_for
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.sealing import Sealer
 from relay.store.silences import MOST, SilenceList
 from tests.support import events
 from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
@@ -48,51 +46,6 @@ class TestWhatComesIn:
         assert await claim(store, "slack") == []
         assert (await counts(store))["held:silenced"] == 1
 
-    async def test_what_passes_quiet_hours_is_held_too(self, store: Store, clock: Clock) -> None:
-        target = silent(silence(clock()), room(bypass_quiet_hours=True))
-        await store.accept(events.failed(), [target])
-
-        assert await claim(store, "slack") == []
-
-    async def test_edits_go_on_and_the_reply_waits(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [team()])
-        await send(store, "slack", POSTED)
-        target = silent(silence(clock()), team(presentation=presentation_for(events.failed())))
-        await store.accept(events.failed(), [target])
-
-        edits = await send(store, "slack", POSTED)
-        clock.advance(HOUR)
-        after = await send(store, "slack", POSTED)
-
-        assert [(one.kind, bool(one.thread)) for one in edits] == [("live", True)]
-        assert [(one.kind, [*statuses(one).values()]) for one in after] == [("roundup", ["Failed"])]
-
-    async def test_a_run_that_ends_after_it_is_told_by_one_message(self, store: Store, clock: Clock) -> None:
-        never = silence(clock(), then="nothing")
-        await store.accept(events.started(), [silent(never, team())])
-        clock.advance(2 * HOUR)
-        await store.accept(events.completed(), [team()])
-
-        (root,) = await send(store, "slack", POSTED)
-
-        assert (root.kind, root.event.status) == ("live", "Completed")
-
-    async def test_a_first_message_that_is_due_after_it_does_not_join(self, store: Store, clock: Clock) -> None:
-        short = silence(clock(), until=clock() + 30)
-        await store.accept(events.started(), [silent(short, team(post_after=60))])
-        clock.advance(61)
-
-        assert [one.kind for one in await send(store, "slack", POSTED)] == ["live"]
-
-    async def test_the_summary_shows_each_run_as_it_is_then(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [silent(silence(clock()), team())])
-        await store.accept(events.failed(), [])
-        clock.advance(HOUR)
-
-        (summary,) = await send(store, "slack", POSTED)
-
-        assert [*statuses(summary).values()] == ["Failed"]
-
     @pytest.mark.parametrize("then", ["summary", "nothing"])
     async def test_in_another_partition_as_well(
         self, open_store: Callable[..., Store], clock: Clock, then: str
@@ -127,17 +80,6 @@ class TestWhatWasQueuedBefore:
         assert during == []
         assert statuses(summary) == {"a": "Completed", "b": "Completed"}
 
-    async def test_a_digest_leaves_out_what_is_never_told(self, store: Store, clock: Clock) -> None:
-        its = silence(clock(), destinations=("daily",), then="nothing")
-        left_out = changed(silent(its, digest(clock())), hold_reason="silenced")
-
-        answer = await store.accept(events.failed(), [left_out])
-
-        timeline = await Admin(store).timeline(events.failed().subject)
-        assert timeline
-        assert answer.held == (("daily", "silenced"),)
-        assert [line[4] for line in timeline.log if line[1] == "held"] == ["s-1"]
-
     async def test_or_is_never_told(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [room()])
         (delivery,) = await claim(store, "slack")
@@ -151,33 +93,6 @@ class TestWhatWasQueuedBefore:
             name for name in await store.redis.keys("{relay}:*") if b":delivery:" in name or b":event:" in name
         ] == []
 
-    async def test_a_live_message_that_nobody_saw_begins_anew_after_it(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [team()])
-        (delivery,) = await claim(store, "slack")
-        await hold(store, silence(clock(), destinations=("team",)), delivery)
-        clock.advance(HOUR)
-        (summary,) = await send(store, "slack", POSTED)
-        clock.advance(1)  # the conversation takes one a second
-        await store.accept(events.completed(), [team()])
-
-        (root,) = await send(store, "slack", POSTED)
-
-        assert (summary.kind, root.kind, root.event.status) == ("roundup", "live", "Completed")
-
-    async def test_a_newer_state_that_came_meanwhile_is_asked_about_by_itself(self, store: Store, clock: Clock) -> None:
-        its = silence(clock(), destinations=("team",))
-        await store.accept(events.started(), [team()])
-        (first,) = await claim(store, "slack")
-        await store.accept(events.completed(), [team()])
-        await hold(store, its, first)
-        (second,) = await claim(store, "slack")
-
-        await hold(store, its, second)
-        clock.advance(HOUR)
-        (summary,) = await send(store, "slack", POSTED)
-
-        assert [*statuses(summary).values()] == ["Completed"]
-
     async def test_what_comes_next_need_not_wait_for_its_slot(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [team()])
         (delivery,) = await claim(store, "slack")
@@ -185,14 +100,6 @@ class TestWhatWasQueuedBefore:
         await store.accept(events.completed(operationId="b"), [team()])
 
         assert [one.event.subject for one in await claim(store, "slack")] == ["b"]
-
-    async def test_whoever_lost_the_lease_holds_nothing(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [room()])
-        (delivery,) = await claim(store, "slack")
-        clock.advance(store.lease + 1)
-        await claim(store, "slack")
-
-        assert not await hold(store, silence(clock()), delivery)
 
     async def test_a_round_up_is_told_with_the_rest(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [night(clock(), room(), 1)])
@@ -259,12 +166,9 @@ class TestQuietHours:
         assert summary.event.document["kind"] == "silence"
 
 
-@pytest.mark.parametrize("partitions", [1, PARTITIONS])
 class TestAnEarlyEnd:
-    async def test_what_was_held_is_told_at_once(
-        self, open_store: Callable[..., Store], clock: Clock, partitions: int
-    ) -> None:
-        store = open_store(partitions=partitions)
+    async def test_what_was_held_is_told_at_once(self, open_store: Callable[..., Store], clock: Clock) -> None:
+        store = open_store(partitions=PARTITIONS)
         its = silence(clock())
         kept = await added(store, its)
         await store.accept(events.failed(operationId=OP), [silent(its, room())])
@@ -278,9 +182,9 @@ class TestAnEarlyEnd:
         assert summary.event.occurred_at.timestamp() == clock()
 
     async def test_whoever_has_not_heard_of_it_holds_nothing_more(
-        self, open_store: Callable[..., Store], clock: Clock, partitions: int
+        self, open_store: Callable[..., Store], clock: Clock
     ) -> None:
-        store = open_store(partitions=partitions)
+        store = open_store(partitions=PARTITIONS)
         its = silence(clock())
         kept = await added(store, its)
         await store.accept(events.failed(operationId="a"), [room()])
@@ -294,10 +198,8 @@ class TestAnEarlyEnd:
         assert await store.mark_sending(queued)
         assert [one.event.subject for one in await send(store, "slack", POSTED)] == [OP]
 
-    async def test_a_digest_that_waited_for_it_is_due(
-        self, open_store: Callable[..., Store], clock: Clock, partitions: int
-    ) -> None:
-        store = open_store(partitions=partitions)
+    async def test_a_digest_that_waited_for_it_is_due(self, open_store: Callable[..., Store], clock: Clock) -> None:
+        store = open_store(partitions=PARTITIONS)
         await store.accept(events.completed(operationId=OP), [digest(clock())])
         await carried(store)
         next_day(clock)
@@ -335,19 +237,6 @@ class TestTheList:
         assert soon == [("s-2", "expired"), ("s-1", "active")]
         assert [one.id for one in await kept.all()] == ["s-3"]
 
-    async def test_what_is_over_does_not_end_again(self, store: Store, clock: Clock) -> None:
-        kept = await added(store, silence(clock()))
-        first = await kept.expire("s-1")
-
-        assert (first, await kept.expire("s-1"), await kept.expire("s-9")) == (True, False, False)
-
-    async def test_added_twice_it_is_one(self, store: Store, clock: Clock) -> None:
-        kept = await added(store, silence(clock()))
-        await kept.expire("s-1")
-        await kept.add(silence(clock()))
-
-        assert [one.state(clock()) for one in await kept.all()] == ["expired"]
-
     async def test_there_is_room_for_so_many(self, store: Store, clock: Clock) -> None:
         kept = SilenceList(store)
         for number in range(MOST):
@@ -361,23 +250,6 @@ class TestTheList:
         reading = await kept.read("")
         assert reading.silences is not None
         assert len(reading.silences) == MOST
-
-    async def test_with_a_key_nothing_of_it_can_be_read(self, open_store: Callable[..., Store], clock: Clock) -> None:
-        its = silence(clock(), jobs=("Sales *",))
-        kept = await added(open_store(sealer=Sealer({"first": bytes(32)})), its)
-
-        assert b"Sales" not in await open_store().redis.hget("{relay}:silences", "s-1")
-        assert await kept.all() == [its]
-        assert await SilenceList(open_store()).all() == []
-
-    async def test_one_that_a_newer_relay_made_is_read_as_far_as_it_is_known(self, store: Store, clock: Clock) -> None:
-        kept = await added(store, silence(clock()))
-        text = (await store.redis.hget("{relay}:silences", "s-1")).replace(b"{", b'{"labels": ["a"], ', 1)
-        await store.redis.hset("{relay}:silences", "s-1", text)
-        await store.redis.hset("{relay}:silences", "s-2", b"[]")
-        await store.redis.zadd("{relay}:silences:ends", {"s-2": clock() * 1000})
-
-        assert await kept.all() == [silence(clock())]
 
 
 async def test_what_a_silence_held_by_itself_is_not_lost_where_nothing_is_known_of_its_run(

@@ -1,6 +1,5 @@
 """Tenants, projects and platforms may use the same ids: each has messages and facts of its own."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -10,16 +9,12 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
-from relay.domain.parsing import dump, load
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.ingest import Ingest
-from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
-from relay.store.reconciliation import ReconciliationState
-from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim
@@ -71,21 +66,6 @@ async def test_the_same_outcome_of_two_is_told_of_both(send: Send, store: Store,
     assert len({delivery.lane for delivery in await claim(store)}) == 2
 
 
-async def test_each_keeps_its_own_order(send: Send) -> None:
-    done = await send("Completed", tenant="acme")
-    running = [await send("Running", tenant="globex", progress=percentage) for percentage in (10, 20)]
-    late = await send("Running", tenant="acme", progress=10)
-
-    assert [answer.status for answer in (done, *running, late)] == ["accepted", "accepted", "accepted", "late"]
-
-
-async def test_two_that_begin_with_one_id_at_once_are_kept_apart(send: Send, store: Store) -> None:
-    answers = await asyncio.gather(*(send("Initiated", tenant=tenant) for tenant in ("acme", "globex", "initech")))
-
-    assert [answer.deliveries for answer in answers] == [1, 1, 1]
-    assert len(await store.spaces.all("1042")) == 3
-
-
 async def test_what_does_not_say_whose_it_is_joins_the_only_one_it_can_mean(send: Send) -> None:
     await send("Initiated", tenant="acme", project="p1")
 
@@ -126,16 +106,6 @@ async def test_the_members_of_two_batches_of_one_id_are_told_apart(send: Send, i
     assert {delivery.lane for delivery in await claim(store)} <= roots
 
 
-async def test_two_batches_that_begin_with_one_id_at_once_have_messages_of_their_own(
-    ingest: Ingest, store: Store
-) -> None:
-    begun = [batch_started("acme"), batch_started("globex"), batch_started("initech")]
-    answers = await asyncio.gather(*(ingest.ingest(events.event_of(document)) for document in begun))
-
-    assert [answer.deliveries for answer in answers] == [1, 1, 1]
-    assert len({delivery.lane for delivery in await claim(store)}) == 3
-
-
 async def test_a_batch_that_begins_while_another_tenants_member_is_looked_up_does_not_tell_of_it(
     ingest: Ingest, store: Store, clock: Clock
 ) -> None:
@@ -171,36 +141,6 @@ class Between(Store):
         return await super().accept(event, targets, completes=completes, unasked=unasked)
 
 
-async def test_a_retry_under_a_new_id_continues_the_run_of_its_own_tenant(send: Send, store: Store) -> None:
-    for tenant in ("acme", "globex"):
-        await send("Failed", tenant=tenant)
-        again = await send("Initiated", tenant=tenant, operationId="1043", originalOperationId="1042", retryNumber=1)
-        assert again.deliveries == 1
-
-    for tenant in ("acme", "globex"):
-        timeline = await Admin(store).timeline("1043", Space(tenant=tenant))
-        assert timeline
-        assert (timeline.subject, timeline.facts["fact:tenant"], timeline.facts["retry"]) == ("1042", tenant, "1")
-
-
-async def test_the_watchdog_and_reconciliation_look_at_both(send: Send, store: Store, ingest: Ingest) -> None:
-    for tenant in ("acme", "globex"):
-        await send("Running", tenant=tenant, project="p", progress=10)
-    runs = Runs(store)
-    page = await runs.due(10)
-
-    for due in page.runs:
-        alert = decide(due.run, Watchdog(), page.now + 3600)
-        assert alert
-        alarm = event_of(alert, due.run, await runs.history(due.operation), page.now)
-        assert (await ingest.ingest(alarm)).status == "accepted"
-    asked = ReconciliationState(store)
-    assert len(page.runs) == 2
-    assert len(await asked.unheard(0, 10, Space("", "globex", "p"))) == 1
-    assert await asked.unknown(["1042"], Space("", "globex", "p")) == []
-    assert await asked.unknown(["1042"], Space("", "initech", "p")) == ["1042"]
-
-
 async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Send, store: Store) -> None:
     for tenant, percentage in (("acme", 10), ("globex", 20)):
         await send("Running", tenant=tenant, progress=percentage)
@@ -213,34 +153,6 @@ async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Se
     assert shown.facts["percentage"] == "20"
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
-
-
-async def test_a_delivery_carries_whose_it_is(send: Send, store: Store) -> None:
-    for tenant in ("acme", "globex"):
-        await send("Running", tenant=tenant, progress=10)
-
-    spaces = {delivery.event.tenant: delivery.event.space("1042") for delivery in await claim(store)}
-
-    assert spaces == {"acme": "", "globex": '["","globex",""]'}
-    event = events.event_of(document("Running", "globex"), platform="west")
-    assert load(dump(event)) == event
-
-
-async def test_the_first_one_is_remembered_as_long_as_the_others(send: Send, store: Store, clock: Any) -> None:
-    await send("Initiated", tenant="acme")
-    await send("Initiated", tenant="globex")
-    before = await store.redis.keys("{relay}:operation:*")
-    await store.redis.sadd(f"{{relay}}:ids:{operation('1042')}", b"a digest")
-    before += await store.redis.keys("{relay}:ids:*")
-    for name in before:
-        await store.redis.pexpire(name, 60_000)
-    clock.advance(86_400)
-
-    await send("Running", tenant="globex", progress=10)
-
-    assert [await store.redis.pttl(name) > 60_000 for name in before] == [True, True, True]
-    with pytest.raises(AmbiguousId):
-        await Admin(store).timeline("1042")
 
 
 async def test_of_thousands_with_one_id_each_is_found_by_what_is_said_of_it(send: Send, store: Store) -> None:

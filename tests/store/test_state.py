@@ -27,16 +27,6 @@ async def fail(store: Store, *scopes: str, error: str) -> None:
     await store.reschedule(delivery, 60, error, refund_attempt=True, unknown=False, holds=pauses)
 
 
-async def test_a_success_is_of_the_channel_and_of_the_address(store: Store) -> None:
-    await accept(store, events.completed(), to=room())
-    await send(store)
-
-    for scope in (CHANNEL, DESTINATION):
-        facts = await state(store, scope)
-        assert int(facts["works"]) > 0
-        assert not facts["since"]
-
-
 async def test_failures_keep_when_they_began_until_a_success(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(), to=room())
     await fail(store, CHANNEL, error="slack.com: not known")

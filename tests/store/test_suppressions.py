@@ -1,7 +1,5 @@
 """Who is not written to any more: held by accept, dropped by claim, and how an address comes to be on the list."""
 
-import asyncio
-
 import pytest
 
 from relay.domain.deliveries import Delivery, Receipt
@@ -45,35 +43,6 @@ async def arrive(store: Store, number: int) -> None:
 
 
 class TestHolding:
-    async def test_what_would_go_there_is_held_with_the_reason(self, store: Store, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
-
-        accepted = await store.accept(events.completed(), [mail(), mail("lead@example.com")])
-
-        assert (accepted.deliveries, accepted.held) == (1, (("analysts", "unsubscribed"),))
-        assert (await counts(store))["held:unsubscribed"] == 1
-
-    async def test_the_story_says_whom_it_would_have_reached(self, store: Store, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST)
-        await store.accept(events.completed(), [mail()])
-
-        timeline = await Admin(store).timeline(events.completed().subject)
-
-        assert timeline
-        assert timeline.log[-1][1:] == ["held", "analysts", "suppressed", ANALYST]
-
-    async def test_another_destination_reaches_the_same_reader(self, store: Store, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST, "analysts-daily", reason=UNSUBSCRIBED)
-
-        assert (await store.accept(events.completed(), [mail()])).deliveries == 1
-
-    async def test_everywhere_means_every_destination(self, store: Store, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST, EVERYWHERE)
-
-        accepted = await store.accept(events.completed(), [mail(), mail(destination="others")])
-
-        assert accepted.deliveries == 0
-
     @pytest.mark.parametrize("written", ["Analyst@example.com", "ANALYST@EXAMPLE.COM"])
     async def test_an_address_is_the_same_in_any_case_of_letters(
         self, written: str, store: Store, suppressions: Suppressions
@@ -83,19 +52,6 @@ class TestHolding:
         assert (await store.accept(events.completed(), [mail()])).deliveries == 0
         assert await suppressions.reason("analysts", ANALYST) == "suppressed"
         assert [one.address for one in await suppressions.find(ANALYST)] == [written]
-
-    async def test_what_is_queued_already_is_not_sent(self, store: Store, suppressions: Suppressions) -> None:
-        await store.accept(events.completed(), [mail(), mail("lead@example.com")])
-        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
-
-        assert [delivery.address for delivery in await claimed(store)] == ["lead@example.com"]
-        assert (await counts(store))["superseded"] == 1
-
-    async def test_whoever_is_taken_off_is_told_again(self, store: Store, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
-        await suppressions.remove(ANALYST, "analysts")
-
-        assert (await store.accept(events.completed(), [mail()])).deliveries == 1
 
 
 class TestTheList:
@@ -113,18 +69,6 @@ class TestTheList:
     async def test_adding_and_removing_twice_is_once(self, suppressions: Suppressions) -> None:
         assert [await suppressions.add(ANALYST), await suppressions.add(ANALYST)] == [True, False]
         assert [await suppressions.remove(ANALYST, "*"), await suppressions.remove(ANALYST, "*")] == [True, False]
-
-    async def test_what_has_another_reason_stays(self, suppressions: Suppressions) -> None:
-        await suppressions.add(ANALYST, "analysts")
-
-        assert not await suppressions.remove(ANALYST, "analysts", reason=UNSUBSCRIBED)
-        assert await suppressions.reason("analysts", ANALYST) == "suppressed"
-
-    async def test_a_long_list_is_read_whole(self, suppressions: Suppressions) -> None:
-        for start in range(0, 1_200, 50):  # more at once would wait for a connection longer than one may take
-            await asyncio.gather(*(suppressions.add(f"a{start + number}@example.com") for number in range(50)))
-
-        assert len(await suppressions.all()) == 1_200
 
 
 class TestBounces:
@@ -162,12 +106,6 @@ class TestBounces:
         await bounce(store, "soft", 2)
         await arrive(store, 3)
         await bounce(store, "soft", 4)
-
-        assert await suppressions.all() == []
-
-    async def test_the_refusals_of_one_address_are_not_anothers(self, store: Store, suppressions: Suppressions) -> None:
-        for number, address in enumerate(["a@example.com", "b@example.com", "c@example.com"]):
-            await bounce(store, "soft", number, address)
 
         assert await suppressions.all() == []
 

@@ -9,16 +9,14 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
 from relay.store.notes import Counted
-from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import counts, send
+from tests.support.queue import counts
 from tests.support.targets import mail, room
 
 OP = events.completed().subject
 LOG = "{relay}:log:" + operation(OP)
 TEN_POINTS = (Gate(10),)
-DAY = 86_400
 
 
 async def story(store: Store, subject: str = OP) -> list[list[Any]]:
@@ -66,25 +64,6 @@ async def test_it_is_counted_for_whom_and_why(store: Store, clock: Clock) -> Non
     assert (ledger["held:increment"], ledger["held:not_allowed"], ledger["events"]) == (3, 4, 4)
 
 
-async def test_one_alone_is_told_as_ever(store: Store) -> None:
-    await store.accept(events.progress(10), [])
-
-    assert await story(store) == [told(10), ["held", "", "no_rule"]]
-
-
-async def test_what_comes_late_is_counted_as_well(store: Store, clock: Clock) -> None:
-    await store.accept(events.progress(50), [room()])
-    clock.advance(1)
-    began = round(clock.now * 1000)
-    for percentage in (30, 5, 20):
-        assert (await store.accept(events.progress(percentage), [room()])).status == "late"
-        clock.advance(1)
-
-    assert (await story(store))[-1] == ["late", "operation.progress", 30, Counted(3, began + 2000, 5)]
-    assert await lines_kept(store) == 2
-    assert (await counts(store))["late"] == 3
-
-
 async def test_something_else_begins_another_line(store: Store, clock: Clock) -> None:
     for percentage in (10, 11, 12, 20, 21, 22):
         await store.accept(events.progress(percentage), [room(gates=TEN_POINTS)])
@@ -123,28 +102,6 @@ async def test_many_reasons_by_turns_become_lines_instead_of_a_record_that_grows
     assert sum(line[0] == "held" for line in await story(store)) == 12
 
 
-async def test_progress_without_a_percentage_is_counted_too(store: Store, clock: Clock) -> None:
-    for step in range(3):
-        clock.advance(1)
-        document = events.body("operation.progress", None)
-        document["operation"]["progress"]["currentPhase"] = f"phase {step}"
-        await store.accept(events.event_of(document), [])
-
-    assert [(line[3], line[-1].times, line[-1].lowest) for line in await story(store) if line[0] == "accepted"] == [
-        ("", 3, None)
-    ]
-
-
-async def test_other_events_are_listed(store: Store) -> None:
-    for event in (events.started(), events.progress(10), events.completed()):
-        await store.accept(event, [])
-
-    assert [line[:2] for line in await story(store) if line[0] == "accepted"] == [
-        ["accepted", "operation.started"], ["accepted", "operation.progress"], ["accepted", "operation.completed"]
-    ]  # fmt: skip
-    assert await lines_kept(store) == 3
-
-
 async def test_a_new_run_does_not_count_on(store: Store, clock: Clock) -> None:
     for retry, percentage in ((0, 10), (0, 20), (1, 5), (1, 6), (1, 7)):
         await store.accept(events.progress(percentage, retryNumber=retry), [])
@@ -153,28 +110,6 @@ async def test_a_new_run_does_not_count_on(store: Store, clock: Clock) -> None:
     accepted = [(line[3], line[-1].lowest if isinstance(line[-1], Counted) else None) for line in await story(store)
                 if line[0] == "accepted"]  # fmt: skip
     assert accepted == [(20, 10), (5, None), (7, 6)]
-
-
-async def test_what_was_counted_stays_when_the_run_is_trimmed(store: Store, clock: Clock) -> None:
-    await store.accept(events.completed(), [])
-    for percentage in (10, 20):
-        await store.accept(events.progress(percentage), [])
-        clock.advance(1)
-    clock.advance(3 * DAY)
-    await Runs(store).trim(100)
-
-    assert [line[0] for line in await story(store)] == ["accepted", "held", "late"]
-    assert await lines_kept(store) == 2
-
-
-async def test_the_log_lives_as_long_as_its_operation(store: Store, clock: Clock) -> None:
-    await store.accept(events.started(), [])
-    await store.redis.pexpire(LOG, 1000)
-    clock.advance(DAY + 1)
-
-    await store.accept(events.progress(10), [])
-
-    assert await store.redis.pttl(LOG) > 29 * DAY * 1000
 
 
 async def test_lines_of_an_operation_in_several_partitions_are_counted_where_nobody_hears_of_it_anywhere(
@@ -193,15 +128,3 @@ async def test_lines_of_an_operation_in_several_partitions_are_counted_where_nob
 
     lines = [line for line in await story(store) if line[0] in {"accepted", "held"}]
     assert [line[-1].times if isinstance(line[-1], Counted) else 1 for line in lines] == [1, 2, 2, 2, 1]
-
-
-async def test_a_line_that_is_open_while_another_is_noted_by_a_worker_keeps_its_time(
-    store: Store, clock: Clock
-) -> None:
-    await store.accept(events.progress(10), [room(gates=TEN_POINTS)])
-    clock.advance(1)
-    await store.accept(events.progress(11), [room(gates=TEN_POINTS)])
-    clock.advance(1)
-    await send(store)
-
-    assert [line[0] for line in await story(store)] == ["accepted", "queued", "accepted", "held", "delivered"]

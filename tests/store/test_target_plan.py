@@ -4,15 +4,8 @@ import json
 from dataclasses import replace
 
 from relay.domain.deliveries import DeliveryOptions
-from relay.store import target_plan
-from relay.store.target_plan import MOST_KEPT, delivery_options_of, limits_of
+from relay.store.target_plan import delivery_options_of, limits_of
 from tests.support.targets import team
-
-
-def test_it_is_made_once() -> None:
-    target = team(options=DeliveryOptions("de"))
-
-    assert limits_of(target) is limits_of(replace(target, hold_reason="no_outcome"))
 
 
 def test_other_limits_and_other_options_are_another() -> None:
@@ -25,11 +18,3 @@ def test_other_limits_and_other_options_are_another() -> None:
     assert [delivery_options_of(text.encode()) for text in texts] == [
         target.options, target.options, other.options, target.options
     ]  # fmt: skip
-
-
-def test_targets_that_never_come_again_take_no_more_room() -> None:
-    for number in range(MOST_KEPT + 10):
-        text = limits_of(team(options=DeliveryOptions(f"{number}")))
-        assert f'"{number}"' in text
-
-    assert len(target_plan._KEPT) <= MOST_KEPT

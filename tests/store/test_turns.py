@@ -52,24 +52,6 @@ async def test_those_that_this_process_has_changed_are_asked_at_once(store: Stor
     assert await claims(store) <= 1  # its own lease is nothing that this process does not know
 
 
-async def test_whoever_does_not_say_how_long_asks_all(open_store: Callable[..., Store], store: Store) -> None:
-    await claims(store)
-    await open_store(partitions=PARTITIONS).accept(events.completed(operationId="op-1"), [mail()])
-
-    early = await store.claim("email", 20, idle=IDLE)
-
-    assert early.deliveries == ()
-    assert (await send(store, "email")).event.subject == "op-1"
-
-
-async def test_those_of_what_is_unsettled_are_left_out(store: Store) -> None:
-    await store.accept(events.completed(operationId="op-1"), [mail()])
-    everywhere = [partition.number for partition in store.partitions]
-
-    assert (await store.claim("email", 20, without=everywhere)).deliveries == ()
-    assert len((await store.claim("email", 20)).deliveries) == 1
-
-
 class TestAfterADelivery:
     """Whoever settles one hears when the next is due, and asks no sooner."""
 
@@ -97,16 +79,6 @@ class TestAfterADelivery:
         assert await self.claimed(store) == []
 
         assert await scripts(store) - before == 4
-
-    async def test_the_next_of_its_lane_is_claimed_at_once(self, store: Store) -> None:
-        await store.accept(events.started(operationId="op-1"), [mail()])
-        await store.accept(events.completed(operationId="op-1"), [mail()])
-        [first] = await self.claimed(store)
-        await self.told(store, first)
-
-        [second] = await self.claimed(store)
-
-        assert (first.event.name, second.event.name) == ("operation.started", "operation.completed")
 
     async def test_what_is_accepted_meanwhile_is_claimed_at_once(self, store: Store) -> None:
         await store.accept(events.completed(operationId="op-1"), [mail()])

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from relay.domain.deliveries import Window
 from relay.store import Store
 from relay.store.settling import Pause
@@ -45,25 +43,15 @@ async def each_state(store: Store, clock: Clock) -> None:
     await accept(store, events.progress(20, operationId="later"), to=team(post_after=900.0))
 
 
-@pytest.mark.parametrize(
-    ("state", "expected"),
-    [
-        ("parked", {"parked"}),
-        ("retrying", {"tried", "probes"}),
-        ("leased", {"leased"}),
-        ("due", {"due"}),
-        ("later", {"later"}),
-        ("", {"probes", "parked", "tried", "leased", "due", "later"}),
-        ("no such word", set()),
-    ],
-)
-async def test_each_state_has_its_rows(store: Store, clock: Clock, state: str, expected: set[str]) -> None:
+async def test_each_state_has_its_rows(store: Store, clock: Clock) -> None:
     await each_state(store, clock)
+    expected = {"parked": "parked", "tried": "retrying", "probes": "retrying", "leased": "leased", "due": "due",
+                "later": "later"}  # fmt: skip
 
-    rows = await all_of(store, clock, state=state)
+    rows = [row for state in {*expected.values(), "no such word"} for row in await all_of(store, clock, state=state)]
 
-    assert {row.subject for row in rows} == expected
-    assert len(rows) == len(expected)
+    for found in (rows, await all_of(store, clock)):
+        assert sorted((row.subject, row.state) for row in found) == sorted(expected.items())
 
 
 async def test_a_row_says_for_what_it_waits(store: Store, clock: Clock) -> None:
@@ -79,15 +67,6 @@ async def test_a_row_says_for_what_it_waits(store: Store, clock: Clock) -> None:
         "operation.progress",
     )
     assert {row.subject for row in await all_of(store, clock, destination="room")} == {"probes", "parked"}
-
-
-async def test_what_stands_behind_is_counted(store: Store, clock: Clock) -> None:
-    for percentage in (10, 40, 70):
-        await accept(store, events.progress(percentage, operationId="op-1"), to=room())
-
-    (row,) = await all_of(store, clock)
-
-    assert (row.state, row.behind) == ("due", 2)
 
 
 async def test_a_bundle_says_how_much_it_tells(store: Store, clock: Clock) -> None:
@@ -137,9 +116,3 @@ async def test_a_page_reads_no_more_than_it_may(store: Store, clock: Clock) -> N
 
     assert (page.rows, page.looked) == ([], 2)
     assert page.cursor
-
-
-@pytest.mark.parametrize("cursor", ["x", "0 1 zz due:slack", "0 x aa due:slack"])
-async def test_a_cursor_that_no_page_gave_is_refused(store: Store, clock: Clock, cursor: str) -> None:
-    with pytest.raises(ValueError, match="cursor"):
-        await Waiting(store).page(CHANNELS, clock(), cursor=cursor)

@@ -1,7 +1,6 @@
 """The connection that calls share, on a real Redis that answers, errs, hangs and goes away."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +12,6 @@ from redis.exceptions import TimeoutError as TooLate
 from relay.store.client import LIMITS
 from relay.store.failover import drop_connections
 from relay.store.wire import WiredPool
-from tests.support.ports import free_ports
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import until
 
@@ -26,11 +24,6 @@ async def pool(redis_server: RedisServer) -> AsyncIterator[WiredPool]:
     await pool.aclose()
 
 
-async def connections(redis_server: RedisServer) -> int:
-    async with Redis.from_url(redis_server.url) as redis:
-        return len(await redis.client_list()) - 1
-
-
 async def waiting(redis: Redis) -> bool:
     return any(row["cmd"] == "blpop" for row in await redis.client_list())
 
@@ -41,14 +34,6 @@ async def test_calls_that_are_under_way_together_get_their_own_answers(pool: Wir
     answers = await asyncio.gather(*calls)
 
     assert answers == [[b"OK", len(str(n)) + n * 50] for n in range(100)]
-
-
-async def test_they_share_one_connection(pool: WiredPool, redis_server: RedisServer) -> None:
-    before = await connections(redis_server)
-
-    await asyncio.gather(*(pool.call(("INCR", "n")) for _ in range(50)))
-
-    assert await connections(redis_server) == before
 
 
 async def test_an_error_is_an_answer_and_costs_no_other_its_own(pool: WiredPool) -> None:
@@ -97,14 +82,6 @@ async def test_an_answer_that_does_not_come_is_given_up(redis_server: RedisServe
     await pool.aclose()
 
 
-async def test_a_server_that_is_away_fails_as_with_any_connection() -> None:
-    pool = WiredPool.from_url("unix:///tmp/there-is-no-such-redis.sock", **LIMITS)
-
-    outcomes = await asyncio.gather(pool.call(("PING",)), pool.call(("PING",)), return_exceptions=True)
-
-    assert {type(outcome) for outcome in outcomes} == {Disconnected}
-
-
 async def test_one_that_is_dropped_answers_what_it_was_asked_and_is_asked_no_more(
     pool: WiredPool, redis_server: RedisServer
 ) -> None:
@@ -117,35 +94,6 @@ async def test_one_that_is_dropped_answers_what_it_was_asked_and_is_asked_no_mor
 
     assert await under_way == [[b"list", b"late"]]
     assert await pool.call(("CLIENT", "ID")) != [own]
-
-
-async def test_closing_ends_what_those_are_asked_that_were_dropped_before(
-    pool: WiredPool, redis_server: RedisServer
-) -> None:
-    under_way = asyncio.ensure_future(pool.call(("BLPOP", "list", 0)))
-    async with Redis.from_url(redis_server.url) as redis:
-        await until(lambda: waiting(redis))
-        await drop_connections(Redis(connection_pool=pool))
-        await pool.call(("PING",))
-
-    await pool.aclose()
-
-    with pytest.raises(Disconnected):
-        await under_way
-
-
-async def test_passwords_and_databases_are_those_of_the_url() -> None:
-    with RedisServer() as server:
-        async with Redis.from_url(server.url) as redis:
-            await redis.config_set("requirepass", "s3cret-of-a-test")
-        url = server.url.replace("unix://", "unix://:s3cret-of-a-test@").replace("db=0", "db=3")
-        pool = WiredPool.from_url(url, **LIMITS)
-
-        assert await pool.call(("SET", "a", 1)) == [b"OK"]
-        [info] = await pool.call(("CLIENT", "INFO"))
-        await pool.aclose()
-
-    assert b"db=3" in info
 
 
 async def test_what_cannot_be_sent_costs_no_other_its_own_answer(pool: WiredPool) -> None:
@@ -176,33 +124,3 @@ async def test_one_that_is_dropped_while_it_is_made_is_made_anew() -> None:
 
         assert await call == [b"PONG"]
         await pool.aclose()
-
-
-async def test_one_that_is_closed_while_it_is_made_is_lost_to_those_who_wait_for_it() -> None:
-    with RedisServer() as server:
-        pool = WiredPool.from_url(server.url, **LIMITS)
-        call = await connecting(pool, server)
-
-        await pool.aclose()
-        server.resume()
-
-        with pytest.raises(Disconnected):
-            await call
-
-
-async def given_up(pool: WiredPool) -> None:
-    call = asyncio.create_task(pool.call(("PING",)))
-    await asyncio.sleep(0)
-    call.cancel()
-    await until(lambda: pool._wiring is not None and pool._wiring.done())
-
-
-async def test_one_that_nobody_waits_for_any_more_fails_in_silence() -> None:
-    said: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
-
-    [port] = free_ports(1)
-    await given_up(WiredPool.from_url(f"redis://127.0.0.1:{port}", **LIMITS))
-    gc.collect()
-
-    assert said == []

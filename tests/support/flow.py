@@ -11,7 +11,7 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack.channel import Slack
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
-from relay.delivering.past import Past
+from relay.delivering.job_history import JobHistory
 from relay.delivering.worker import Worker
 from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
@@ -69,7 +69,7 @@ class Flow:
                 lambda: self.config,
                 lambda: RENDERER,
                 clock=self.clock,
-                past=Past(Jobs(self.store), clock=self.clock).complete,
+                job_history=JobHistory(Jobs(self.store), clock=self.clock).complete,
                 calls=self.store.causes.call,
             ),
             config=lambda: self.config,

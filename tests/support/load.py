@@ -57,6 +57,10 @@ class Load:
         self._ending = True
         await until(lambda: {*self.acknowledged} <= self.sent.keys())
 
+    async def forgotten(self) -> list[str]:
+        """What was acknowledged, and is not known any more."""
+        return [name for name in self.acknowledged if not await self.store.known(name)]
+
     def __str__(self) -> str:
         lost = {*self.acknowledged} - self.sent.keys()
         return (

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from relay.dev.standins.slack import Fault
-from tests.support.collector import Collector
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, Stage, post, running, surroundings
+from tests.tracing.collector import Collector
 
 pytest.importorskip("opentelemetry.sdk", reason="it comes with the extra otel")
 pytestmark = pytest.mark.slow

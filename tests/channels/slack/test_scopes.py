@@ -34,7 +34,7 @@ DEMANDS = {
     "a name": (Demands(SOME.conversations, frozenset({"@analyst"})), READING | {"users:read", "usergroups:read"}),
     "a person's name": (Demands(SOME.conversations, frozenset({f"{PERSON}@analyst"})), READING | {"users:read"}),
     "owners": (Demands(SOME.conversations, owners=True), READING | {"users:read", "users:read.email"}),
-    "anybody": (Demands(SOME.conversations, anybody=True), READING | {"users:read", "users:read.email"}),
+    "anybody": (Demands(SOME.conversations, by_name=True), READING | {"users:read", "users:read.email"}),
     "everyone presses": (
         Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"everyone"})),
         {"im:history", "users:read"},

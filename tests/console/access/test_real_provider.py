@@ -7,9 +7,9 @@ import pytest
 
 from relay.console.access.browser import PAGES
 from relay.store import Store
+from tests.console.access.real_provider import CLIENT, GROUP, SECRET, log_in, real_provider
 from tests.support.auth import console, served
 from tests.support.clock import Clock
-from tests.support.real_provider import CLIENT, GROUP, SECRET, log_in, real_provider
 
 URL = "http://localhost:8081"
 

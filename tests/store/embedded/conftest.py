@@ -19,9 +19,3 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 def data_dir(home: Path) -> Path:
     return home / "data"
-
-
-@pytest.fixture
-def existing_dir(data_dir: Path) -> Path:
-    data_dir.mkdir(mode=0o755)
-    return data_dir

@@ -101,11 +101,6 @@ async def test_nothing_is_put_where_data_is(home: Path) -> None:
     assert {file: file.read_bytes() for file in (home / "data" / FOLDER).iterdir()} == before
 
 
-def test_a_directory_without_data_is_named(home: Path) -> None:
-    with pytest.raises(EmbeddedRedisError, match=f"{home}/data has no data of a private Redis"):
-        backup_of(home / "data")
-
-
 async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(home: Path) -> None:
     await filled(home / "data")
     backup, about = backup_of(home / "data"), json.dumps(ABOUT_IT).encode()
@@ -127,15 +122,3 @@ async def test_what_is_no_whole_backup_is_refused_and_leaves_nothing(home: Path)
             put_back(io.BytesIO(spoiled), home / "new")
         assert names(home / "new") == []
     assert names(home) == ["data", "new"]
-
-
-async def test_what_a_crash_left_of_a_restore_is_named_and_stays(home: Path) -> None:
-    await filled(home / "data")
-    left = home / "new" / f"{FOLDER}.restoring"
-    left.mkdir(parents=True)
-    (left / "a.aof").touch()
-
-    with pytest.raises(EmbeddedRedisError, match=f"{left} is there already: .*; then remove it"):
-        put_back(io.BytesIO(backup_of(home / "data")), home / "new")
-
-    assert names(left) == ["a.aof"]

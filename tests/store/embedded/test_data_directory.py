@@ -1,7 +1,6 @@
 """The data directory: one relay owns it, and nobody else gets at it."""
 
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -25,18 +24,6 @@ async def test_a_second_relay_is_refused_and_told_by_whom(data_dir: Path) -> Non
         assert f"as PID {os.getpid()} on {data_dir}" in str(refusal.value)
         assert "RELAY_DATA_DIR" in str(refusal.value)
         assert await redis.ping()
-
-
-async def test_a_second_start_of_the_same_object_changes_nothing(data_dir: Path) -> None:
-    server = EmbeddedRedis(data_dir)
-    await server.start()
-
-    with pytest.raises(EmbeddedRedisError, match="runs already"):
-        await server.start()
-
-    assert await running_url(data_dir) == server.url
-    await server.stop()
-    assert await running_url(data_dir) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the server stays until the next relay ends it")
@@ -77,34 +64,18 @@ async def test_an_orphan_that_does_not_end_is_named_and_its_data_left_alone(home
             await EmbeddedRedis(data_dir, stop_timeout=0.1).start()
 
 
-async def test_a_directory_whose_relay_and_server_are_both_gone_is_free(data_dir: Path) -> None:
-    with relay_process(data_dir) as (relay, server_pid):
-        os.kill(server_pid, signal.SIGKILL)
-        relay.kill()
-        relay.wait()
-
-        async with EmbeddedRedis(data_dir) as server:
-            assert server.pid != server_pid
-
-
-async def test_a_directory_that_cannot_be_had_is_named(home: Path) -> None:
-    file = written(home / "file", "no directory")
-
-    with pytest.raises(EmbeddedRedisError, match=rf"{file}/data.*RELAY_DATA_DIR"):
-        await EmbeddedRedis(file / "data").start()
-
-
-async def test_only_its_user_gets_at_the_directory_and_the_socket(existing_dir: Path) -> None:
-    async with EmbeddedRedis(existing_dir):
-        found = modes(existing_dir)
-        kept = modes(existing_dir / "appendonlydir")  # the events themselves
+async def test_only_its_user_gets_at_the_directory_and_the_socket(data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o755)  # noqa: ASYNC240
+    async with EmbeddedRedis(data_dir):
+        found = modes(data_dir)
+        kept = modes(data_dir / "appendonlydir")  # the events themselves
 
     assert {name: mode & 0o077 for name, mode in kept.items()} == dict.fromkeys(kept, 0)
     assert found["data"] == 0o700
     assert found["redis.sock"] == 0o700
     assert found["relay.lock"] == found["redis.lock"] == found["redis.log"] == 0o600
     assert found["appendonlydir"] == 0o700
-    assert {mode for name, mode in modes(existing_dir / "appendonlydir").items() if name != "appendonlydir"} == {0o600}
+    assert {mode for name, mode in modes(data_dir / "appendonlydir").items() if name != "appendonlydir"} == {0o600}
 
 
 async def test_files_that_others_could_read_are_made_private_and_named(data_dir: Path) -> None:
@@ -132,7 +103,6 @@ async def test_any_characters_may_be_in_the_path(home: Path) -> None:
 
     async with EmbeddedRedis(data_dir) as server, client(server.url) as redis:
         assert await redis.ping()
-        assert (data_dir / "redis.sock").is_socket()
         assert await running_url(data_dir) == server.url
 
 
@@ -149,13 +119,6 @@ async def test_a_path_too_long_for_a_socket_gets_a_private_place_elsewhere(home:
     assert place not in modes(home)
 
 
-async def test_a_place_elsewhere_that_is_too_long_itself_is_refused(home: Path) -> None:
-    data_dir = home / ("long" * 30)
-
-    with pytest.raises(EmbeddedRedisError, match="too long for a socket"):
-        await EmbeddedRedis(data_dir, runtime_dir=data_dir).start()
-
-
 async def test_other_commands_find_the_running_server(data_dir: Path) -> None:
     assert await running_url(data_dir) is None
 
@@ -167,10 +130,3 @@ async def test_other_commands_find_the_running_server(data_dir: Path) -> None:
         assert await running_url(data_dir) == server.url
 
     assert await running_url(data_dir) is None
-
-
-async def test_a_lock_file_of_a_dead_relay_is_not_believed(existing_dir: Path) -> None:
-    said = {"relay_pid": 1, "server_pid": os.getpid(), "socket": f"{existing_dir}/redis.sock"}
-    written(existing_dir / "relay.lock", json.dumps(said))
-
-    assert await running_url(existing_dir) is None

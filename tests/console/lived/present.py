@@ -9,8 +9,8 @@ from aiohttp import ClientSession
 
 from relay.dev.standins.slack import Fault
 from relay.store.suppressions import Suppressions
-from tests.support.lived.events import event
-from tests.support.lived.settings import API_TOKEN
+from tests.console.lived.events import event
+from tests.console.lived.settings import API_TOKEN
 from tests.support.silences import added, silence
 from tests.support.stage import Stage, Surroundings
 from tests.support.waiting import until

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from tests.support.lived.present import OPERATION
+from tests.console.lived.present import OPERATION
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from relay.config import OPERATOR, Role
 from relay.console.access.login_flow import make_link
 from relay.store.sessions import Sessions
-from tests.support.lived.past import live_through
-from tests.support.lived.present import decide, live_now
-from tests.support.lived.settings import quiet_hours, written
+from tests.console.lived.past import live_through
+from tests.console.lived.present import decide, live_now
+from tests.console.lived.settings import quiet_hours, written
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Stage, running, surroundings
 

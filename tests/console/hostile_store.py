@@ -20,10 +20,10 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import TroubleMemory
+from tests.console.hostile_words import WORDS, spoilt
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import event_of
-from tests.support.hostile_words import WORDS, spoilt
 from tests.support.queue import claim, message
 from tests.support.samples import bodies
 from tests.support.silences import silence

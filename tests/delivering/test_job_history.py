@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.delivering.past import ACCEPTING, MOMENT, WHILE, Past
+from relay.delivering.job_history import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.domain.digest_entries import summarize
@@ -61,8 +61,8 @@ def history(store: Store) -> Counted:
 
 
 @pytest.fixture
-def past(history: Counted, clock: Clock) -> Past:
-    return Past(history, clock=clock)
+def past(history: Counted, clock: Clock) -> JobHistory:
+    return JobHistory(history, clock=clock)
 
 
 async def delivery_of(store: Store, event: Event) -> Delivery:
@@ -70,7 +70,7 @@ async def delivery_of(store: Store, event: Event) -> Delivery:
     return await claim_one(store)
 
 
-async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: Past) -> None:
+async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: JobHistory) -> None:
     for number, status in enumerate(("Completed", "Failed", "Completed")):
         await store.accept(run(number, status), [])
     delivery = await delivery_of(store, run(3, "Failed"))
@@ -81,18 +81,18 @@ async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: Past)
     assert complete.history == (complete.event,)
 
 
-async def test_a_later_attempt_says_the_same(store: Store, past: Past, clock: Clock) -> None:
+async def test_a_later_attempt_says_the_same(store: Store, past: JobHistory, clock: Clock) -> None:
     await store.accept(run(0), [])
     delivery = await delivery_of(store, run(1, "Failed"))
     first = await past.complete(delivery)
     for number in range(2, 5):
         await store.accept(run(number), [])
-    clock.advance(WHILE)
+    clock.advance(RUNNING_FOR)
 
     assert await past.complete(delivery) == first
 
 
-async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, past: Past) -> None:
+async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, past: JobHistory) -> None:
     await store.accept(run(0), [])
     failures = []
     for number in range(1, 5):
@@ -103,7 +103,7 @@ async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, pa
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store, past: Past, moment: str) -> None:
+async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store, past: JobHistory, moment: str) -> None:
     unknown = {"startTime": moment, "completionTime": moment}
     for number, stated in enumerate(({}, unknown, unknown)):
         delivery = await delivery_of(store, run(number, "Failed", **stated))
@@ -115,26 +115,26 @@ async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store,
 
 
 async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
-    store: Store, past: Past, history: Counted, clock: Clock
+    store: Store, past: JobHistory, history: Counted, clock: Clock
 ) -> None:
     await store.accept(run(0), [])
     running = await delivery_of(store, run(1, "Running"))
     ended = await delivery_of(store, run(2))
     for _ in range(5):
         await past.complete(running)
-        clock.advance(WHILE / 6)
+        clock.advance(RUNNING_FOR / 6)
     assert history.questions == 1
 
     await past.complete(ended)
     await past.complete(ended)
     assert history.questions == 2
-    clock.advance(MOMENT)
+    clock.advance(ENDED_FOR)
     await past.complete(ended)
     assert history.questions == 3
 
 
 async def test_runs_of_a_job_of_which_many_ended_since_ask_once(
-    store: Store, past: Past, history: Counted, clock: Clock
+    store: Store, past: JobHistory, history: Counted, clock: Clock
 ) -> None:
     for number in range(70):
         await store.accept(run(number, "Failed", at="2024-01-20T12:00:00Z"), [])
@@ -146,7 +146,7 @@ async def test_runs_of_a_job_of_which_many_ended_since_ask_once(
     assert history.questions == 1
 
 
-async def test_what_is_of_no_job_asks_nothing(store: Store, past: Past, history: Counted) -> None:
+async def test_what_is_of_no_job_asks_nothing(store: Store, past: JobHistory, history: Counted) -> None:
     nameless = await delivery_of(store, run(1, operationName=None))
     batch = await delivery_of(store, event_of({"event": "batch.completed", "batch": {"batchId": "b"}}))
 
@@ -155,7 +155,7 @@ async def test_what_is_of_no_job_asks_nothing(store: Store, past: Past, history:
     assert history.questions == 0
 
 
-async def digest_of(past: Past, *events: Event) -> list[dict[str, Any]]:
+async def digest_of(past: JobHistory, *events: Event) -> list[dict[str, Any]]:
     """The rows of a digest of these events, in its order, as templates see them."""
     last = max(event.occurred_at for event in events)
     entries = [summarize(event) for event in events]
@@ -165,7 +165,7 @@ async def digest_of(past: Past, *events: Event) -> list[dict[str, Any]]:
     return [*told["attention"], *told["done"], *told["running"]]
 
 
-async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, past: Past) -> None:
+async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, past: JobHistory) -> None:
     for number in range(6):
         await store.accept(run(number, took="30 minutes"), [])
     usual, slow, other = (run(number, took=took) for number, took in
@@ -181,7 +181,7 @@ async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, pa
     assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
 
 
-async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(store: Store, past: Past) -> None:
+async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(store: Store, past: JobHistory) -> None:
     for number in range(6):
         await store.accept(run(number, took="30 minutes"), [])
 
@@ -197,7 +197,7 @@ async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) ->
 
     delivery = await delivery_of(store, run(1))
 
-    assert (await Past(Away(), clock=clock).complete(delivery)) is delivery
+    assert (await JobHistory(Away(), clock=clock).complete(delivery)) is delivery
 
 
 async def test_a_template_names_the_job_by_whatever_event_states_it(
@@ -207,7 +207,7 @@ async def test_a_template_names_the_job_by_whatever_event_states_it(
     await store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
     delivery = await delivery_of(store, run(1, at="2024-01-20T12:00:00Z"))
 
-    complete = await Past(history, clock=clock, template=lambda: "{parameters.dataset}").complete(delivery)
+    complete = await JobHistory(history, clock=clock, template=lambda: "{parameters.dataset}").complete(delivery)
 
     assert len(complete.event.past) == 1
 
@@ -223,7 +223,12 @@ def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[C
 
     def build(store: Store) -> Worker:
         return worker_of(
-            store, {"slack": wire}, config, renderer, clock=clock, past=Past(Jobs(store), clock=clock).complete
+            store,
+            {"slack": wire},
+            config,
+            renderer,
+            clock=clock,
+            job_history=JobHistory(Jobs(store), clock=clock).complete,
         )
 
     yield build
@@ -251,8 +256,8 @@ async def test_of_two_processes_each_tells_what_the_other_took(
 
 @pytest.fixture
 def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
-    renderer, past = IsolatedRenderer([TEMPLATES]), Past(Jobs(store), clock=clock).complete
-    yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, past=past)
+    renderer, past = IsolatedRenderer([TEMPLATES]), JobHistory(Jobs(store), clock=clock).complete
+    yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, job_history=past)
     renderer.close()
 
 

@@ -3,6 +3,6 @@
 Its past went through relay's own intake and worker on a clock of its own; its present came to a whole relay over HTTP.
 """
 
-from tests.support.lived.world import Lived, lived
+from tests.console.lived.world import Lived, lived
 
 __all__ = ["Lived", "lived"]
