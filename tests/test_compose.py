@@ -23,8 +23,8 @@ import aiohttp
 import pytest
 from ruamel.yaml import YAML
 
-from relay.dev.standins.slack import SlackStandin
 from relay.store.embedded.binary import find_server
+from relay_sandbox.standins.slack import SlackStandin
 from tests.chaos.test_kills import Load, check
 from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.patience import patience

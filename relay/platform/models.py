@@ -1,6 +1,6 @@
 """Documents of the Async Operations API, as types.
 
-The sandbox has types of its own for the same documents (`relay.sandbox.schema`), deliberately: client and server are
+The sandbox has types of its own for the same documents (`relay_sandbox.schema`), deliberately: client and server are
 written independently of each other, from the documentation, so that a slip in one is seen by the other.
 
 Only what relay or a caller decides by is required; a field that a later version of the API adds is kept and comes back

@@ -12,7 +12,6 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.dev.standins.slack import SlackStandin
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import MAX_ROWS, build_digest, digest_baseline, per_day
@@ -25,6 +24,7 @@ from relay.rendering.renderer import Renderer
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.bundles import event_of
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.workers import worker_of

@@ -12,8 +12,8 @@ from html import unescape
 import aiohttp
 import pytest
 
-from relay.dev.demo import Demo
-from relay.dev.demo.story import ROOM
+from relay_sandbox.demo import Demo
+from relay_sandbox.demo.story import ROOM
 from tests.support.auth import Browser
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import busyness, patience
