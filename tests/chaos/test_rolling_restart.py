@@ -32,7 +32,7 @@ from tests.support.sender import Sender
 from tests.support.stage import CONFIG, SECRET, Surroundings, now, surroundings
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 SENDERS, PACE = 5, 0.05  # connections, and seconds between two events on one of them
 MAILED = 25  # every so manieth event is told

@@ -108,9 +108,6 @@ def test_all_faults_are_told_at_once_and_in_the_order_of_the_file() -> None:
     assert [line.split(":")[1] for line in found] == ["1", "17", "25"]
 
 
-# Files
-
-
 def test_the_shipped_configuration_is_right() -> None:
     config = load(REPOSITORY / "config" / "relay.yaml", env=SHIPPED, channels=CHANNELS)
 

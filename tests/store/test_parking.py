@@ -59,7 +59,7 @@ async def due(store: Store) -> int:
 
 
 async def parked(store: Store, scope: str = "destination:room/#room") -> int:
-    return int(await store.redis.zcard(f"{{relay}}:parked:slack {scope}"))
+    return (await Admin(store).parked(["slack"], [scope])).get(scope, 0)
 
 
 async def test_one_delivery_at_a_time_probes(store: Store, clock: Clock) -> None:
