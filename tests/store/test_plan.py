@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Digest, Each, Gate, Limit, Limits, Live, Presentation, Target, Window
+from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target, Window
+from relay.domain.limits import Limit, Limits
 from relay.store.plan import accept_arguments
 from tests.support import events
 

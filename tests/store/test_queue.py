@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.deliveries import Digest, Limit, Receipt, Window
+from relay.domain.deliveries import Digest, Receipt, Window
+from relay.domain.limits import Limit
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
