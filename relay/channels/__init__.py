@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Notification, Receipt
+from relay.domain.limits import Limit
 
 __all__ = ["CHANNELS", "Channel"]
 

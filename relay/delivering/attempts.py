@@ -22,7 +22,8 @@ from relay.delivering.composer import Composer
 from relay.delivering.outcome import LONGEST_WAIT, failure_of
 from relay.delivering.reporting import Reporting
 from relay.delivering.settlement import REDIS_PAUSE, Settlement
-from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
+from relay.domain.deliveries import Delivery, Notification, Receipt
+from relay.domain.limits import Limit
 from relay.domain.silences import Hold
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.policy import breaker

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from relay.domain.deliveries import Delivery, Limit
+from relay.domain.deliveries import Delivery
+from relay.domain.limits import Limit
 from relay.errors import DeliveryError
 from relay.policy import breaker
 from relay.policy.retry import RetryPolicy, delay

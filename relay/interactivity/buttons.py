@@ -15,10 +15,11 @@ from pydantic import SecretStr
 from relay.config import Config
 from relay.domain import tokens
 from relay.domain.button_actions import Person
-from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
+from relay.domain.deliveries import Delivery, Each, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED
 from relay.domain.jobs import missing_job
+from relay.domain.limits import Limits
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
 from relay.interactivity import executor as platform

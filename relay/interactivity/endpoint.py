@@ -41,19 +41,13 @@ log = structlog.get_logger(__name__)
 PATH = "/slack/interactions"
 MAX_BODY = 256 * 1024
 WITHIN = 2.7  # seconds for all of it: Slack waits for three
-BODY_TIMEOUT = 2.0  # of which so many for the body
-TOLERANCE = 300.0
+BODY_TIMEOUT, TOLERANCE = 2.0, 300.0  # seconds for the body, and for the age of the signature
 PATIENCE = 1.2  # seconds in which Slack has to say who pressed
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
 LIMIT = RateLimit(count=600, period=60.0)  # of all presses together
 REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that the audit trail has; the log has all
 
 REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
-
-IsAllowed = Callable[[str, Presser], Awaitable[Person | None]]
-Redeem = Callable[[str, str], Awaitable[tuple[str, ...]]]
-IngestPress = Callable[[Event], Awaitable[Accepted]]
-PostEphemeral = Callable[[str, str, str, str], Awaitable[None]]
 
 
 class Interactions:
@@ -72,10 +66,10 @@ class Interactions:
         self,
         *,
         secret: Callable[[], bytes],
-        redeem: Redeem,
-        is_allowed: IsAllowed,
-        ingest: IngestPress,
-        post_ephemeral: PostEphemeral,
+        redeem: Callable[[str, str], Awaitable[tuple[str, ...]]],
+        is_allowed: Callable[[str, Presser], Awaitable[Person | None]],
+        ingest: Callable[[Event], Awaitable[Accepted]],
+        post_ephemeral: Callable[[str, str, str, str], Awaitable[None]],
         clock: Callable[[], float],
         patience: float = PATIENCE,
         outage: Outage | None = None,

@@ -81,7 +81,7 @@ async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path
 
     assert "Traceback" not in done.err
     assert done.out or done.err
-    assert re.findall(r"relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
+    assert re.findall(r"operation-relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
     assert done.status == (1 if done.err else 0)
 
 
