@@ -13,6 +13,7 @@ import jinja2
 from jinja2 import BaseLoader, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS as JINJA_FILTERS
+from jinja2.tests import TESTS as JINJA_TESTS
 
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
@@ -33,6 +34,14 @@ ALLOWED_FILTERS = (
     "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select",
     "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "unique", "upper", "urlencode",
     "wordcount",
+)  # fmt: skip
+
+
+# Left out are those that reach the environment or internals (filter, test, sameas, escaped, callable).
+ALLOWED_TESTS = (
+    "boolean", "defined", "divisibleby", "eq", "equalto", "==", "even", "false", "float", "ge", ">=", "gt", ">",
+    "greaterthan", "in", "integer", "iterable", "le", "<=", "lessthan", "lower", "lt", "<", "mapping", "ne", "!=",
+    "none", "number", "odd", "sequence", "string", "true", "undefined", "upper",
 )  # fmt: skip
 
 
@@ -121,6 +130,10 @@ class TemplateEnvironment(jinja2.Environment):
         """The filters, within what this environment allows them."""
         return filters
 
+    def bounded_tests(self, tests: Filters) -> Filters:
+        """Return the tests, within what this environment allows them."""
+        return tests
+
     @staticmethod
     def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
         """What is done with each value that is printed."""
@@ -153,6 +166,8 @@ def environment(
     made.printed = autoescape.PRINTED[escaping]
     filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
     made.filters = made.bounded(filters | (MRKDWN_FILTERS if escaping == "mrkdwn" else {}))
+    tests: Filters = {name: JINJA_TESTS[name] for name in ALLOWED_TESTS}  # type: ignore[misc]
+    made.tests = made.bounded_tests(tests)  # type: ignore[assignment]
     made.globals = {"range": made.range, **helpers(escaping, hosts), **autoescape.gettext_functions()}
     made.newstyle_gettext = True  # type: ignore[attr-defined]
     made.policies["ext.i18n.trimmed"] = True

@@ -8,10 +8,11 @@ relay's own wording, and says so.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from relay.domain.deliveries import Form
@@ -57,8 +58,7 @@ class IsolatedRenderer:
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
         self._known: set[str] = set()  # the built-in files that are compiled
         self._data_dir = data_dir
-        # One thread: messages are made one after the other, and waiting for them holds up nobody else.
-        self._queue = ThreadPoolExecutor(1, "templates")
+        self._one = asyncio.Lock()  # messages are made one after the other, and waiting for them holds up nothing else
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -102,11 +102,11 @@ class IsolatedRenderer:
 
     async def aclose(self) -> None:
         """Let the messages under way be made. Nothing more is rendered."""
-        await asyncio.to_thread(self.close)
+        async with self._one:
+            pass
 
     def close(self) -> None:
-        """The same, waited for."""
-        self._queue.shutdown()
+        """Do nothing: what makes messages without a loop waits for each."""
 
     async def _in_wording(self, file: str, long: bool, render: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """At once if that takes no more than a millisecond. A long message, or one whose file has to be compiled, would
@@ -122,12 +122,10 @@ class IsolatedRenderer:
         if file in self._avoided and self._clock() < self._avoided[file][0]:
             raise TemplateError(self._avoided[file][1])
         try:
-            async with asyncio.timeout(self._patience):
-                return await asyncio.get_running_loop().run_in_executor(self._queue, render)
-        except TimeoutError:
+            async with self._one, asyncio.timeout(self._patience):
+                return await _in_daemon(render)
+        except TimeoutError:  # the thread goes on, and neither the next message nor a stop waits for it
             fault = f"{file}: it was not made within {self._patience:g} s"
-            self._queue.shutdown(wait=False)  # the next message does not wait for this one
-            self._queue = ThreadPoolExecutor(1, "templates")
         except TemplateError as error:
             if not _took_too_much(error):
                 raise
@@ -145,6 +143,32 @@ class IsolatedRenderer:
             return self._built_in.render(channel, kind, event, history, language=language, **options)
         except Exception:  # noqa: BLE001 - a channel of the user's own may have no template but theirs
             return self.renderer.fallback(channel, event, language)
+
+
+async def _in_daemon(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[dict[str, Any]] = loop.create_future()
+
+    def settle(content: dict[str, Any] | None, error: Exception | None) -> None:
+        if made.done():  # it was waited for long enough
+            return
+        if error:
+            made.set_exception(error)
+        else:
+            made.set_result(content or {})
+
+    def run() -> None:
+        outcome: tuple[dict[str, Any] | None, Exception | None]
+        try:
+            outcome = work(), None
+        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
+            outcome = None, error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    Thread(target=run, name="template", daemon=True).start()
+    return await made
 
 
 def _took_too_much(error: BaseException | None) -> bool:

@@ -6,7 +6,7 @@ filter is counted here, no single step works on more than `LONGEST` or `MOST_ITE
 """
 
 import time
-from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
@@ -23,11 +23,19 @@ from relay.rendering.faults import Absent
 from relay.rendering.translations import VALUE
 
 LONGEST = 2**19  # characters and items of any one value, those within it counted
+ITEM = 50  # characters that an item of a list counts as: about the bytes that it takes
+MOST_STRIPPED = (
+    64  # characters that are stripped: each is compared with each of a text, in one step that nobody can end
+)
+MOST_ARGUMENT = 1000  # characters of any other argument of a text's method
+MOST_PATH, MOST_DOTS = 200, 8  # of an attribute that a filter looks for in each item
 MOST_ITEMS = 10_000  # of a list that a filter works on, or of a range
 MOST_MARKUP = 2**16  # characters that tags are looked for in
 MOST_BITS = 64  # of a number
 MOST_DIGITS = 30  # after the point, or before it
 CHECKED = 64  # steps between two looks at the clock
+
+OF_NUMBERS = ("odd", "even", "divisibleby")
 
 LISTS = (list, tuple, dict, range, KeysView, ItemsView, ValuesView)
 ALLOWED_METHODS: dict[type, tuple[str, ...]] = {  # of nothing else any
@@ -84,26 +92,28 @@ def step(count: int = 1, characters: int = 0) -> None:
 
 
 def weigh(value: Any) -> int:
-    """The characters and items of a value, with all within it: one that stands there twice counts twice."""
-    total, left = 0, [value]
+    """Return the memory of a value in characters, with all within it: an item that is in it twice counts twice."""
+    characters, items, left = 0, 0, [value]
     while left:
         item = left.pop()
-        total += 1
+        items += 1
         if isinstance(item, str):
-            total += len(item)
+            characters += len(item)
         elif isinstance(item, dict):
             left += [*item, *item.values()]
         elif isinstance(item, list | tuple):
             left += item
-        if total + len(left) > LONGEST:
+        if characters + items + len(left) > LONGEST:
             raise TooMuch(f"a value holds more than {LONGEST:,} characters and items")
-    return total
+    return characters + items * ITEM
 
 
 def charge(value: Any) -> Any:
-    """A value that a template has made, counted."""
+    """Count a value that a template has made, and return it."""
     if isinstance(value, str | list | tuple | dict):
         step(0, weigh(value))
+    elif isinstance(value, int):
+        check_number(value)
     elif isinstance(value, Iterator):
         return _counted(value)
     return value
@@ -120,6 +130,19 @@ def check_items(count: int) -> None:
     """Refuse more items than a list may have that a single step works on."""
     if count > MOST_ITEMS:
         raise TooMuch(f"a list is longer than {MOST_ITEMS:,}")
+
+
+def check_number(value: Any) -> None:
+    """Refuse an integer on which a single step could take long."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise TooMuch(f"a number has more than {MOST_BITS} bits")
+
+
+def check_arguments(method: str, arguments: Iterable[Any]) -> None:
+    """Refuse long arguments of a text's method, whose time is the product of two lengths."""
+    most = MOST_STRIPPED if "strip" in method or method == "trim" else MOST_ARGUMENT
+    if any(isinstance(argument, str) and len(argument) > most for argument in arguments):
+        raise TooMuch(f"{method} takes a text of at most {most} characters")
 
 
 def check_length(length: int, most: int = LONGEST) -> None:
@@ -150,6 +173,17 @@ def _parted(value: Any, linecount: int = 0, fill_with: Any = None, slices: int =
     check_items(max(linecount, slices))
 
 
+def _path(path: Any) -> None:
+    if isinstance(path, str) and (len(path) > MOST_PATH or path.count(".") > MOST_DOTS):
+        raise TooMuch(f"an attribute has at most {MOST_PATH} characters and {MOST_DOTS} dots")
+
+
+# Filters that go through a text character by character, as through a list; the names in it are attributes of items.
+ITERATING = frozenset((
+    "batch", "dictsort", "first", "groupby", "join", "last", "list", "map", "max", "min", "reject", "rejectattr",
+    "reverse", "select", "selectattr", "slice", "sort", "sum", "unique",
+))  # fmt: skip
+
 # What is asked before one of these filters is called, since it could grow, or take long, within a single step.
 BEFORE: dict[str, Callable[..., None]] = {
     "replace": _replace,
@@ -158,6 +192,7 @@ BEFORE: dict[str, Callable[..., None]] = {
     "sum": _sum,
     "batch": _parted,
     "slice": _parted,
+    "trim": lambda _value, chars=None: check_arguments("trim", [chars]),
     "striptags": lambda value: check_length(len(str(value)), MOST_MARKUP),
 }
 
@@ -171,11 +206,30 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         step()
         arguments = tuple([list(value) if isinstance(value, Iterator) else value for value in arguments])
         for value in (*arguments[passed:], *named.values()):
-            if isinstance(value, LISTS):
+            check_number(value)
+            if isinstance(value, LISTS) or (isinstance(value, str) and name in ITERATING):
                 check_items(len(value))
+        if name in ITERATING:
+            for value in (*arguments[passed + 1 :], *named.values()):
+                _path(value)
         if before:
             before(*arguments[passed:], **named)
         return charge(function(*arguments, **named))
+
+    return call
+
+
+def _tested(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the test, counted; those of numbers ask nothing else, since `%` of a text formats it to any width."""
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        step()
+        for value in arguments[int(hasattr(function, "jinja_pass_arg")) :]:
+            check_number(value)
+            if name in OF_NUMBERS and not isinstance(value, int):
+                raise SecurityError(f"{name} is for whole numbers")
+        return function(*arguments)
 
     return call
 
@@ -240,6 +294,9 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
         own = {"_step": _stepped, "_charged": charge, "_slice": lambda value, *ends: charge(value[slice(*ends)])}
         return {name: _bounded(name, function) for name, function in filters.items()} | own
 
+    def bounded_tests(self, tests: Filters) -> Filters:
+        return {name: _tested(name, function) for name, function in tests.items()}
+
     @staticmethod
     def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
         @pass_context
@@ -256,6 +313,8 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
 
     def call(self, context: Context, function: Any, *args: Any, **named: Any) -> Any:
         step()
+        if isinstance(getattr(function, "__self__", None), str):
+            check_arguments(function.__name__, (*args, *named.values()))
         return charge(super().call(context, function, *args, **named))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -264,10 +323,9 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
             left, right = autoescape.mixed(self, [left, right])
         elif operator == "**" or not all(isinstance(value, int | float) for value in (left, right)):
             raise SecurityError(f"{operator} is for numbers that stay small, not for texts or powers")
-        result = charge(super().call_binop(context, operator, left, right))
-        if isinstance(result, int) and result.bit_length() >= MOST_BITS:
-            raise TooMuch(f"a number has more than {MOST_BITS} bits")
-        return result
+        check_number(left)
+        check_number(right)
+        return charge(super().call_binop(context, operator, left, right))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         for kind, allowed in ALLOWED_METHODS.items():
@@ -277,6 +335,10 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
 
     def wrap_str_format(self, value: Any) -> None:
         """Jinja would let str.format through in a safe form of its own, which still formats to any width."""
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        step()
+        return super().getitem(obj, argument)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, Absent):  # whatever is asked of it, it is the first absence that is told

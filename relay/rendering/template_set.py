@@ -109,10 +109,10 @@ class TemplateSet(TemplateFiles):
             raise TemplateError(f"{error.filename or name}:{error.lineno}: {error.message}") from None
         except JinjaError as error:
             raise TemplateError(f"{name}: not found in {', '.join(self.loader.searchpath)}, or {error}") from None
-        except RecursionError:
-            raise TemplateError(f"{name}: nested too deep") from None
         except UnicodeDecodeError:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
+        except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
+            raise TemplateError(f"{name}: nested too deep, or a number too long") from None
 
     def layout(self, kind: EnvironmentType, ending: Ending, name: str) -> Callable[[Values], str]:
         """What fills in a layout. TemplateError names file and line."""

@@ -52,8 +52,8 @@ class Texts:
             self._fillers = [self._environment.filler(template, MAX_TEXT) for template in self._templates]
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
-        except RecursionError:
-            raise TemplateError(f"{self._file}:1: nested too deep") from None
+        except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
+            raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
 
     def _add(self, source: str, line: int) -> int:
         # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.

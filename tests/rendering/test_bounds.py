@@ -36,7 +36,9 @@ REFUSED = (
     "{{ 'x'.zfill(999999999) }}", "{{ ('x'|string).join(['a']) }}", "{{ range(10000000)|list }}",
     "{{ _('%(n)999999999d', n=1) }}", "{{ 9999999999999 * 9999999999999 }}", "{{ [[1], [2]]|sum(start=[]) }}",
     "{{ 1.5|round(999999999) }}", "{{ 1.5|round(99999999, 'floor') }}", "{{ [1]|batch(9999999999, 'x')|list }}",
-    "{{ [1]|slice(9999999999)|list }}",
+    "{{ [1]|slice(9999999999)|list }}", "{{ '%700000000d' is odd }}", "{{ ['%300000000d']|select('odd')|list }}",
+    "{{ op.name is sameas(op.name) }}", "{{ 'x'.strip(range(99)|join) }}", "{{ 99999999999999999999 % 7 }}",
+    "{{ [1]|sort(attribute='0.0.0.0.0.0.0.0.0.0')|list }}", "{{ 'ffffffffffffffffff'|int(base=16) }}",
 )  # fmt: skip
 
 EXPONENTIAL = "".join(f"{{% set {name}{n} = [{name}{n - 1}, {name}{n - 1}] %}}" for n in range(1, 50) for name in "ab")
@@ -77,6 +79,12 @@ TOO_MUCH = {
     "the same file in itself": f"{{% include '{FILE}' %}}{{% include '{FILE}' %}}",
     "the same file imported": f"{{% import '{FILE}' as mine %}}",
     "the same file extended": f"{{% extends '{FILE}' %}}",
+    "characters that are stripped": "{{ error.message.strip(error.message) }}",
+    "groups of characters": "{{ error.message|groupby('x')|length }}",
+    "paths of attributes": "{% set p %}{% for a in range(999) %}0.{% endfor %}{% endset %}"
+    "{{ range(9999)|map('string')|sort(attribute=p ~ '0')|first }}",
+    "large numbers": "{{ range(9999)|join('ffffffffffffffff')|int(base=16) is even }}",
+    "many small items": "".join(f"{{% set a{n} = error.message.split() %}}" for n in range(60)),
     "large documents": "{% for a in range(9999) %}{{ [doc, doc]|string|length }}{% endfor %}",
 }  # fmt: skip
 
