@@ -22,6 +22,7 @@ RUN python -m venv /opt/build && python -m venv --without-pip /opt/relay \
       --no-deps --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
+COPY relay_sandbox relay_sandbox
 COPY templates templates
 # By name: what operators keep beside these, a prod.env or a configuration of their own, is not for an image.
 COPY config/demo.yaml config/relay.schema.json config/relay.yaml config/

@@ -94,7 +94,7 @@ $(BIN)/python:
 $(RUN): requirements/run.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip $(LOCKED) -r requirements/build.txt -r requirements/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
-	$(BIN)/python -m compileall -q -j 0 relay $(VENV)/lib -x '/(pip|setuptools|wheel)/'
+	$(BIN)/python -m compileall -q -j 0 relay relay_sandbox $(VENV)/lib -x '/(pip|setuptools|wheel)/'
 	@touch $@
 
 $(DEV): requirements/dev.txt $(RUN)

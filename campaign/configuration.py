@@ -71,6 +71,7 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         "CAMPAIGN_REDIS": around.redis_url,
         "CAMPAIGN_PLATFORM_TOKEN": canaries.make("platform.token"),
         "CAMPAIGN_HMAC": sources["hmac"].secret,
+        "RELAY_DATA_DIR": str(directory / "data"),
     }
     (directory / "smtp-password").write_text(canaries.make("channels.email.password"))
     slack_secret, admin_token = canaries.make("channels.slack.signing_secret"), canaries.make("server.admin.token")
@@ -80,7 +81,6 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
                    "trusted_proxies": [AUTH_PROXY],
                    "admin": {"token": admin_token}},
         "redis": {"url": "${CAMPAIGN_REDIS}", "encryption_key": "${CAMPAIGN_KEY}"},
-        "data_dir": str(directory / "data"),
         "retry": {"max_retries": 0, "retry_delay": 1},
         "sources": {name: _source(facts) for name, facts in sources.items()},
         "platform": {

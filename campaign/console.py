@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from campaign.configuration import OPERATOR, PROGRAM, VIEWER
 from campaign.connections import QUICK, SLOWEST, under_way
@@ -88,7 +89,12 @@ def judge(report: Report, kind: str, refusals: frozenset[int], status: int, head
 
 async def acts(target: Target) -> list[str]:
     """List what those who have a login or a token did, but for logging in, by the audit trail."""
-    trail = json.loads((await target.command("audit", "--json", "--limit", "100000")).out)["audit"]
+    trail: list[dict[str, Any]] = []
+    cursor = ""
+    while not trail or cursor:
+        page = json.loads((await target.command("audit", "--json", "--cursor", cursor)).out)
+        trail += page["acts"]
+        cursor = page["cursor"]
     return [
         f"{act}"
         for act in trail

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from relay.dev.standins import inbox as standin
+from relay_sandbox.standins import inbox as standin
 
 # Of loopback, and of what the library itself uses.
 warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS|Session.login_data is deprecated")

@@ -100,7 +100,7 @@ async def _shown(target: Target, report: Report, operations: list[str], most: in
     """What operators see on their terminals, and a page that a reader opens; `most` of each kind."""
     explained = [("explain", "--", operation) for operation in operations[:most]]
     listed = json.loads((await target.command("dead", "list", "--json")).out)
-    letters = [row["id"] for kind in ("dead", "quarantined") for row in listed[kind][:most]]
+    letters = [row["id"] for page in listed.values() for row in page["rows"][:most]]
     report.promise("there are dead letters to look at", bool(letters))
     shown = [("dead", "show", letter) for letter in letters]
     for arguments in (*COMMANDS, *explained, *shown):

@@ -16,9 +16,9 @@ from campaign.configuration import Configuration, Surroundings, configuration
 from campaign.inbox import ClosedInbox
 from campaign.outputs import Outputs
 from campaign.process import memory, platform, serving
-from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.admin import Admin
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer

@@ -23,7 +23,7 @@ from relay.console.opening import OpenConsole
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment
-from relay.delivering.past import Past
+from relay.delivering.job_history import JobHistory
 from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health
@@ -161,7 +161,7 @@ class Relay:
                 renderer,
                 clock=clock,
                 enrich=Enrichment(lookups, ResultsCache(store), clock=clock).complete,
-                past=Past(Jobs(store), clock=clock, template=lambda: config().job).complete,
+                job_history=JobHistory(Jobs(store), clock=clock, template=lambda: config().job).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
                 calls=store.causes.call,

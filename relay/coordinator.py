@@ -15,7 +15,7 @@ import structlog
 from relay.channels import CHANNELS, Channel
 from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
-from relay.interactivity.buttons import pressed_by
+from relay.interactivity.buttons import press_transport
 from relay.rendering import Brand, IsolatedRenderer, RenderOptions
 from relay.resources import resource_dir
 from relay.store.sealing import Sealer
@@ -158,6 +158,6 @@ class Coordinator:
     def _needing_restart(self, fresh: Config) -> list[str]:
         """The keys that stay as they were at the start until relay starts again."""
         keys = [name for name in NEEDS_RESTART if getattr(fresh, name) != getattr(self._started, name)]
-        if pressed_by(fresh) == "http" != pressed_by(self._config):
+        if press_transport(fresh) == "http" != press_transport(self._config):
             keys.append("channels.slack.interactivity")  # its address is not served yet
         return keys

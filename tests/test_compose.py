@@ -23,8 +23,8 @@ import aiohttp
 import pytest
 from ruamel.yaml import YAML
 
-from relay.dev.standins.slack import SlackStandin
 from relay.store.embedded.binary import find_server
+from relay_sandbox.standins.slack import SlackStandin
 from tests.chaos.test_kills import Load, check
 from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.patience import patience
@@ -159,9 +159,7 @@ async def test_what_compose_starts_passes_check_live_and_takes_events(directory:
 
 async def test_without_the_password_the_redis_of_compose_serves_nobody(directory: Path) -> None:
     async with redis_of_compose(directory) as port:
-        env = NEWCOMER | {"RELAY_REDIS_URL": f"redis://127.0.0.1:{port}/0", "SLACK_BOT_TOKEN": "xoxb-1-abcdef"}
-
-        done = await relay("dead", "list", env=env)
+        done = await relay("dead", "list", "--redis", f"redis://127.0.0.1:{port}/0", env=NEWCOMER)
 
     assert done.status == 1
     assert done.err.startswith("Redis: it wants a password")

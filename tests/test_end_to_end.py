@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.slack import Fault
 from relay.errors import ConfigError
 from relay.store.audit import AuditEntry, AuditTrail
+from relay_sandbox.standins.slack import Fault
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer

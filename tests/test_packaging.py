@@ -80,7 +80,7 @@ def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     optional = [one for name in ("embedded", "encryption", "otel", "demo") for one in extras[name]]
     wanted = [one for one in (*PROJECT["project"]["dependencies"], *optional)
-              if not one.startswith("relay[")]  # fmt: skip
+              if not one.startswith("operation-relay[")]  # fmt: skip
     least = {named(one): re.findall(r">=([\d.]+)", one)[0] for one in wanted}
     locked = {name: version for name, version in pinned("lowest").items() if name in least}
 
@@ -149,7 +149,7 @@ def test_every_classifier_is_one_that_indexes_know() -> None:
 
 def test_the_same_sources_make_the_same_wheel_wherever_and_whenever_they_lie(tmp_path: Path) -> None:
     """Byte by byte: from files with other times and rights, in another folder, by a Python with another hash seed."""
-    sources = ("pyproject.toml", "README.md", "LICENSE", "relay", "templates", *sorted(SHIPPED_CONFIG))
+    sources = ("pyproject.toml", "README.md", "LICENSE", "relay", "relay_sandbox", "templates", *sorted(SHIPPED_CONFIG))
     wheels = []
     for number, folder in enumerate((tmp_path / "one", tmp_path / "another/place")):
         for name in sources:

@@ -19,8 +19,8 @@ from ruamel.yaml import YAML
 from relay.channels.slack.errors import ADVICE
 from relay.channels.slack.scopes import METHODS
 from relay.cli import COMMANDS, main
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import SlackStandin
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.commands import ROOT, Serving, relay
 
 pytestmark = pytest.mark.slow

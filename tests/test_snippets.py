@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import SlackStandin
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.certificates import make_certificate
 from tests.support.commands import ROOT, Done, Serving, environment, relay
 from tests.support.events import body

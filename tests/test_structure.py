@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, ignore_patterns
 
 import pytest
 
@@ -16,28 +16,34 @@ GUARD = Path(sys.executable).with_name("lint-imports")
 MODULES_OF_AN_EVENT = 126  # from its POST to the call at Slack
 
 PLANTED = {
-    "reconciliation that posts": ("background/reconciliation.py", "import slack_sdk"),
-    "a receiver with a Redis of its own": ("receiving/request_body.py", "import redis"),
-    "rules with templates": ("policy/rules.py", "from jinja2 import Template"),
-    "an app that mails": ("app.py", "import aiosmtplib"),
-    "mail that talks to Slack": ("channels/email/pool.py", "import slack_sdk"),
-    "Slack that talks to Redis": ("channels/slack/client.py", "import redis.asyncio"),
-    "a worker that knows Slack": ("delivering/worker.py", "from relay.channels.slack.channel import Slack"),
-    "an ingest that knows mails": ("ingest.py", "from relay.channels.email.channel import Email"),
-    "an ingest that knows buttons": ("ingest.py", "from relay.interactivity.buttons import enabled_actions"),
-    "buttons that know Slack": ("interactivity/buttons.py", "from relay.channels.slack.channel import Slack"),
-    "rules that word": ("policy/rules.py", "from relay.rendering import IsolatedRenderer"),
-    "a domain that stores": ("domain/events.py", "from relay.store import Store"),
-    "a store that words": ("store/queue.py", "from relay.cli.options import visible"),
-    "a simulation that answers": ("sandbox/simulation/timeline.py", "from relay.sandbox.api.server import Server"),
-    "a schema that stores": ("sandbox/schema/requests/fields.py", "from relay.sandbox.storage.state import State"),
-    "a simulation with a Redis of its own": ("sandbox/simulation/views.py", "import redis.asyncio"),
-    "a file of the sandbox that nobody listed": ("sandbox/leftover.py", "import json"),
-    "a command that lives off a stand-in": (
-        "cli/template_lint.py",
-        "from relay.dev.standins.slack_workspace import Workspace",
+    "reconciliation that posts": ("relay/background/reconciliation.py", "import slack_sdk"),
+    "a receiver with a Redis of its own": ("relay/receiving/request_body.py", "import redis"),
+    "rules with templates": ("relay/policy/rules.py", "from jinja2 import Template"),
+    "an app that mails": ("relay/app.py", "import aiosmtplib"),
+    "mail that talks to Slack": ("relay/channels/email/pool.py", "import slack_sdk"),
+    "Slack that talks to Redis": ("relay/channels/slack/client.py", "import redis.asyncio"),
+    "a worker that knows Slack": ("relay/delivering/worker.py", "from relay.channels.slack.channel import Slack"),
+    "an ingest that knows mails": ("relay/ingest.py", "from relay.channels.email.channel import Email"),
+    "an ingest that knows buttons": ("relay/ingest.py", "from relay.interactivity.buttons import enabled_actions"),
+    "buttons that know Slack": ("relay/interactivity/buttons.py", "from relay.channels.slack.channel import Slack"),
+    "rules that word": ("relay/policy/rules.py", "from relay.rendering import IsolatedRenderer"),
+    "a domain that stores": ("relay/domain/events.py", "from relay.store import Store"),
+    "a store that words": ("relay/store/queue.py", "from relay.cli.options import visible"),
+    "a simulation that answers": (
+        "relay_sandbox/simulation/timeline.py",
+        "import relay_sandbox.api.server",
     ),
-    "a file that nobody listed": ("leftover.py", "import json"),
+    "a schema that stores": (
+        "relay_sandbox/schema/requests/fields.py",
+        "import relay_sandbox.storage.state",
+    ),
+    "a simulation with a Redis of its own": ("relay_sandbox/simulation/views.py", "import redis.asyncio"),
+    "a file of the sandbox that nobody listed": ("relay_sandbox/leftover.py", "import json"),
+    "a command that lives off a stand-in": (
+        "relay/cli/template_lint.py",
+        "from relay_sandbox.standins.slack_workspace import Workspace",
+    ),
+    "a file that nobody listed": ("relay/leftover.py", "import json"),
 }
 
 
@@ -50,7 +56,8 @@ def guarded(root: Path) -> subprocess.CompletedProcess[str]:
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of relay's modules, whose own guard finds nothing to refuse."""
     root = tmp_path_factory.mktemp("copy")
-    copytree(ROOT / "relay", root / "relay", ignore=lambda _, names: [name for name in names if name == "__pycache__"])
+    for package in ("relay", "relay_sandbox"):
+        copytree(ROOT / package, root / package, ignore=ignore_patterns("__pycache__"))
     (root / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     done = guarded(root)
     assert done.returncode == 0, done.stdout
@@ -60,7 +67,7 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("file", "line"), PLANTED.values(), ids=PLANTED.keys())
 @pytest.mark.slow
 def test_the_guard_refuses(copied: Path, file: str, line: str) -> None:
-    module = copied / "relay" / file
+    module = copied / file
     before = module.read_bytes() if module.exists() else None
     module.write_bytes((before or b"") + f"\n\ndef _planted() -> None:\n    {line}\n".encode())
     try:

@@ -22,7 +22,7 @@ import aiohttp
 import structlog
 
 from relay.app import Relay
-from relay.dev.standins.slack import SlackStandin
+from relay_sandbox.standins.slack import SlackStandin
 
 EVENTS = 6
 SECRET = "aZ8kqL2mWp0x9Rt5vB"  # noqa: S105 - of a relay that lives for a second
@@ -40,7 +40,7 @@ def followed(calls: Counter[str]) -> Iterator[None]:
 
     def note(frame: FrameType, event: str, _argument: object) -> None:
         module = str(frame.f_globals.get("__name__", ""))
-        if event == "call" and module.startswith("relay.") and not module.startswith("relay.dev."):
+        if event == "call" and module.startswith("relay."):
             calls[f"{module}:{frame.f_code.co_qualname}"] += 1
 
     threading.setprofile(note)  # of threads that begin meanwhile

@@ -1,4 +1,4 @@
-"""The channels: one class each, and the table that is the only place to know them all.
+"""Channels: one class each, and the one table of them.
 
 Adding one is a file here, a folder under `templates/` and a line in `CHANNELS` (docs/adding-a-channel.md).
 """
@@ -10,15 +10,16 @@ from pydantic import BaseModel
 
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Notification, Receipt
+from relay.domain.limits import Limit
 
 __all__ = ["CHANNELS", "Channel"]
 
 
 class Channel(Protocol):
-    """What relay needs of a channel. Built once by `app`, closed once, used by many attempts at a time.
+    """Interface of a channel. Built once by `app`, closed once, used by many attempts at a time.
 
-    A class may have these members too; nobody who reads one asks which channel it is:
+    A class may have these members too; their readers never ask which channel it is:
 
     calls = True             messages can call people; without, a destination has no `mention`
     renders = True           its templates make a message; without, it gets the event's own document

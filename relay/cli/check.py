@@ -155,14 +155,14 @@ def _without_buttons(config: Config) -> Iterator[Problem]:
 def _buttons(config: Config) -> dict[str, list[str]]:
     """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
     from relay.channels.slack.authority import kind_of  # noqa: PLC0415
-    from relay.interactivity.buttons import enabled_actions, pressed_by  # noqa: PLC0415
+    from relay.interactivity.buttons import enabled_actions, press_transport  # noqa: PLC0415
     from relay.interactivity.endpoint import PATH  # noqa: PLC0415
 
     may = enabled_actions(config)
     lines = [f"{action}: {', '.join(names)}" for action, names in may.items()]
     if handles := dict.fromkeys(name for names in may.values() for name in names if kind_of(name) == "handle"):
         lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
-    if pressed_by(config) == "socket":
+    if press_transport(config) == "socket":
         return {"buttons": [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]}
     outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
     request_url = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"

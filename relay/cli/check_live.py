@@ -139,9 +139,9 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
     """Ask whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
     before = len(document.problems)
     for action, names in enabled_actions(config).items():
-        nobodies = await channels[CHANNEL].nobodies(names)
+        unknown_names = await channels[CHANNEL].unknown_names(names)
         for index, name in enumerate(names):
-            if name in nobodies:
+            if name in unknown_names:
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
                 path = ("channels", CHANNEL, "actions", action, index)
                 document.report(path, f"{fault}an e-mail address of somebody in the workspace")

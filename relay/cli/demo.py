@@ -12,10 +12,10 @@ from relay.cli.logs import configure
 from relay.cli.options import refuse, visible
 from relay.cli.screen import console as screen
 from relay.cli.serve import run_loop
-from relay.dev.demo import Demo
-from relay.dev.demo.demo import SPEED
-from relay.dev.demo.watching import DemoEvent
 from relay.errors import RelayError
+from relay_sandbox.demo import Demo
+from relay_sandbox.demo.demo import SPEED
+from relay_sandbox.demo.watching import DemoEvent
 
 COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "yellow"}
 ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
@@ -55,6 +55,7 @@ def demo(*, until_done: bool, speed: float) -> None:
             _verdict(console, stage)
             if not until_done:
                 _addresses(console, stage)
+                console.print(f"Send an event of your own:\n{stage.example}\n", markup=False, soft_wrap=True)
                 console.print("[dim]Serving until Ctrl-C.[/dim]")
                 await stopped
 

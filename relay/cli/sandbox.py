@@ -46,7 +46,7 @@ def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, r
 
 
 async def _serve(token: str, **options: Any) -> None:
-    from relay.sandbox.service import sandbox as open_sandbox  # noqa: PLC0415 - `--help` needs no HTTP
+    from relay_sandbox.service import sandbox as open_sandbox  # noqa: PLC0415 - `--help` needs no HTTP
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,15 +9,14 @@ import click
 from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
-from relay.channels.slack.manifest import manifest_of
-from relay.channels.slack.scopes import scopes_for
+from relay.channels.slack.scopes import manifest_of, scopes_for
 from relay.cli.groups import Group
 from relay.cli.options import config_option, refuse
 from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config, load
 from relay.configfile.document import KeyPath, read
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import CHANNEL, pressed_by
+from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import PATH
 
 HEAD = """\
@@ -66,7 +65,7 @@ def _manifest(config: Config, file: str) -> dict[str, object]:
         raise ConfigError([Problem("channels.slack", text)], file)
     demands = demands_of(config, settings)
     request_url = ""
-    if pressed_by(config) == "http":
+    if press_transport(config) == "http":
         address = config.server.public_url.rstrip("/")
         if not address.startswith("https://"):
             text = f"{address or 'empty'}; expected where Slack reaches relay with what is pressed, https://…"
@@ -74,7 +73,7 @@ def _manifest(config: Config, file: str) -> dict[str, object]:
         request_url = f"{address}{PATH}"
     to_people = any(conversation.startswith(("U", "D")) for conversation in demands.conversations)
     return manifest_of(
-        scopes_for(demands), request_url=request_url, socket=pressed_by(config) == "socket", to_people=to_people
+        scopes_for(demands), request_url=request_url, socket=press_transport(config) == "socket", to_people=to_people
     )
 
 

@@ -29,7 +29,7 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
     if dynamic and (posted := _by_the_app(dynamic.by_channel[CHANNEL], settings)):
         conversations.update(posted)
         names |= callable_names({})
-    anybody = dynamic is not None and dynamic.mention is None and bool(names)
+    by_name = dynamic is not None and dynamic.mention is None and bool(names)
     if dynamic and names:
         names |= {f"{PERSON}{name}" for name in dynamic.mention or ()}
     actions = enabled_actions(config)
@@ -37,7 +37,7 @@ def demands_of(config: Config, settings: SlackSettings) -> Demands:
         conversations=frozenset(conversations),
         names=frozenset(names - {OWNER}),
         owners=OWNER in names,
-        anybody=anybody,
+        by_name=by_name,
         pressers=frozenset(name for allowed in actions.values() for name in allowed) if actions else None,
     )
 

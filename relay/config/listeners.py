@@ -45,7 +45,7 @@ def check_console(config: Config, document: Document, has: Callable[[str], objec
     if console.oidc:
         if not has("joserfc"):
             document.report(
-                ("console", "oidc"), "it needs joserfc, which is not installed: pip install 'relay[console]'"
+                ("console", "oidc"), "it needs joserfc, which is not installed: pip install 'operation-relay[console]'"
             )
         _check_oidc(console.oidc, document)
     if console.trusted_header and not config.server.trusted_proxies:

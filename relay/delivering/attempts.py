@@ -1,4 +1,4 @@
-"""One attempt of a delivery: compose → ask → mark → send → settle.
+"""Attempts of deliveries: compose → ask → mark → send → settle.
 
 A crash before the mark has sent nothing; one after it leaves the outcome unknown: before the message is repeated, its
 channel is asked for it, where that can tell.
@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -21,7 +22,8 @@ from relay.delivering.composer import Composer
 from relay.delivering.outcome import LONGEST_WAIT, failure_of
 from relay.delivering.reporting import Reporting
 from relay.delivering.settlement import REDIS_PAUSE, Settlement
-from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
+from relay.domain.deliveries import Delivery, Notification, Receipt
+from relay.domain.limits import Limit
 from relay.domain.silences import Hold
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.policy import breaker
@@ -46,7 +48,7 @@ class DeliveryChannel(Protocol):
 
 
 class Attempts:
-    """`config` is asked anew each time, so a reload needs no restart."""
+    """Attempts with one process's channels. `config` is asked anew each time, so a reload needs no restart."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class Attempts:
         self.stopping = False
 
     async def deliver(self, delivery: Delivery) -> None:
-        """One attempt, from rendering to settling."""
+        """Make one attempt, from rendering to settling."""
         claimed = self._clock()
         hold = self._hold(delivery) if self._silences.current else None
         if hold and await self._stored(delivery, lambda: self._store.silence(delivery, hold)):
@@ -92,27 +94,27 @@ class Attempts:
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
         metrics.compose_seconds.labels(delivery.channel).observe(time.monotonic() - began)
-        async with self._brakes.turn(_in_turn(delivery, channel)) as is_mine:
-            wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # asked for since it was claimed
+        async with self._brakes.turn(_throttled_limits(delivery, channel)) as is_mine:
+            wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # since it was claimed
             if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
                 await self._stored(delivery, lambda: self._store.release(delivery, wait))
             elif await self._is_clear(delivery, channel, notification):
                 await self._send(delivery, channel, notification)
 
     def _hold(self, delivery: Delivery) -> Hold | None:
-        """What a silence makes of a delivery that was queued without it, or of a round-up."""
+        """Return the hold by a silence that began after the delivery was queued, or that holds a round-up."""
         try:
             return self._silences.hold(delivery, self._clock(), self._config().job)
-        except Exception as error:  # noqa: BLE001 - whatever its event says, it is told rather than lost
+        except Exception as error:  # noqa: BLE001 - whatever its event holds, it is sent rather than lost
             log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
             return None
 
     async def _is_clear(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> bool:
-        """Whether it may be sent: its channel answers again, and no earlier attempt is known to have arrived."""
+        """Return whether it may be sent: its channel answers again, and no earlier attempt is known to have arrived."""
         trial, started = delivery.trial, time.monotonic()
         if not (trial.faults or trial.doubted or trial.probe is not None):
             return True
-        if wait := self._brakes.wait([_asking(delivery)], 0.0):
+        if wait := self._brakes.wait([f"asking:{delivery.scope}"], 0.0):
             await self._wait(delivery, wait)
             return False
         probed = False
@@ -141,22 +143,19 @@ class Attempts:
         """The channel does not answer, or wants to be asked later. Nothing was sent."""
         if error.pause == "limit":
             wait = min(error.retry_after or breaker.LAST_PROBE, LONGEST_WAIT)
-            self._brakes.hold(_asking(delivery), wait)
+            self._brakes.hold(f"asking:{delivery.scope}", wait)
             await self._wait(delivery, wait)
             return
+        pause = error.pause or "channel"
         fault = DeliveryError(
-            str(error),
-            pause=error.pause or "channel",
-            unsent=True,
-            refused=error.refused,
-            retry_after=error.retry_after,
+            str(error), pause=pause, unsent=True, refused=error.refused, retry_after=error.retry_after
         )
         # So it is the channel that failed, whoever got through since.
         blameless = replace(delivery, trial=replace(delivery.trial, works=0.0))
         await self._failed(blameless, channel, fault, started, unsent=True, deaf=deaf)
 
     async def _wait(self, delivery: Delivery, seconds: float) -> None:
-        """It is not sent now. If it went ahead to probe its channel, another one does."""
+        """Release it for so long. If it was to probe its channel, another one does."""
         probes_in = None if delivery.trial.probe is None else breaker.retry_in(delivery.trial)
         await self._stored(delivery, lambda: self._store.release(delivery, seconds, probes_in))
 
@@ -202,38 +201,22 @@ class Attempts:
         if others:  # so it is the channel's failure, whatever got through before
             delivery = replace(delivery, trial=replace(delivery.trial, works=0.0))
         failure = failure_of(
-            error,
-            delivery,
-            policy=self._policy(delivery),
-            give_up_after=self._config().retry.give_up_after,
-            limits=channel.limits,
-            now=self._clock(),
-            jitter=self._jitter,
-        )
+            error, delivery, policy=self._policy(delivery), give_up_after=self._config().retry.give_up_after,
+            limits=channel.limits, now=self._clock(), jitter=self._jitter,
+        )  # fmt: skip
         self._brakes.apply(failure.pauses, witnessed=others)
         if failure.reason:
-            # First, for it may be told twice: whoever waits for an answer must not wait for ever.
+            # First, for it may be reported twice: a person who waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
-            reason = failure.reason
-            await self._stored(
-                delivery, lambda: self._store.dead_letter(delivery, reason, str(error), bounce=error.bounce)
-            )
+            dead = partial(self._store.dead_letter, delivery, failure.reason, str(error), bounce=error.bounce)
+            await self._stored(delivery, dead)
         else:
-            await self._stored(
-                delivery,
-                lambda: self._store.reschedule(
-                    delivery,
-                    failure.retry_in,
-                    str(error),
-                    refund_attempt=failure.refund_attempt,
-                    unknown=failure.unknown,
-                    of_channel=failure.of_channel,
-                    refused=error.refused,
-                    unsent=unsent,
-                    deaf=deaf,
-                    holds=failure.pauses,
-                ),
-            )
+            again = partial(
+                self._store.reschedule, delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt,
+                unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent, deaf=deaf,
+                holds=failure.pauses,
+            )  # fmt: skip
+            await self._stored(delivery, again)
         self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew
         self._reporting.failed(delivery, started, failure, error, unsent=unsent)
 
@@ -252,20 +235,15 @@ class Attempts:
                 await gave_up(delivery.event.document, str(error))
 
 
-def _in_turn(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
-    """The limits of a new message that are low enough for the other side to throttle."""
+def _throttled_limits(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
+    """List the limits of a new message that are low enough for the other side to throttle."""
     of_new, _ = channel.limits(delivery.address)
     return [] if delivery.edits else [limit.name for limit in of_new if limit.period >= UNLIMITED]
 
 
 def _scopes_of(delivery: Delivery, channel: DeliveryChannel) -> list[str]:
-    """What must not be paused for it to be sent."""
+    """List the scopes whose pauses hold it back."""
     of_new, of_edit = channel.limits(delivery.address)
     limits = [f"limit:{limit.name}" for limit in (of_edit if delivery.edits else of_new)]
     ahead = delivery.trial.probe is not None  # of what waits for the end of that pause
     return limits if ahead else [*limits, delivery.scope]
-
-
-def _asking(delivery: Delivery) -> str:
-    """The scope of questions without a message."""
-    return f"asking:{delivery.scope}"

@@ -1,4 +1,4 @@
-"""What this process has just learned of a channel, before the store, or what it has claimed by then, knows of it.
+"""Pauses and failures that this process has just met, for deliveries that it claimed before the store knew of them.
 
 Under one limit one call is under way at a time: nothing leaves before Retry-After because it was on its way already.
 """
@@ -15,11 +15,11 @@ WITNESS = 60.0  # seconds within which another message has to fail as well, befo
 
 
 class Brakes:
-    """`clock` is in seconds since the epoch."""
+    """Local pauses by scope. `clock` is in seconds since the epoch."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._held: dict[str, tuple[float, float]] = {}  # by scope, until when, and whom: what was claimed by then
+        self._held: dict[str, tuple[float, float]] = {}  # by scope, until when, and for what was claimed by when
         self._failed: dict[str, tuple[float, str]] = {}  # by scope, the last failure since something got through
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -43,13 +43,13 @@ class Brakes:
         return by != lane and now - at <= WITNESS
 
     def apply(self, pauses: Iterable[Pause], *, witnessed: bool) -> None:
-        """Hold what is in hand back from what is paused."""
+        """Hold back claimed deliveries from scopes that are paused."""
         for pause in pauses:
             if witnessed or not pause.witnessed:
                 self.hold(pause.scope, pause.seconds)
 
     def hold(self, scope: str, seconds: float) -> None:
-        """Let nothing go there for so long that is claimed by now: of the rest the store knows."""
+        """Hold back for so long what is claimed by now; the store holds back the rest."""
         now = self._clock()
         self._held = {held: (until, by) for held, (until, by) in self._held.items() if until > now}
         self._held[scope] = max(self._held.get(scope, (0.0, 0.0))[0], now + seconds), now

@@ -1,6 +1,6 @@
-"""A delivery as the notification that its channel sends: enriched, rendered, with its buttons, mentions and links.
+"""Composing the notification of a delivery: enriched, rendered, with its buttons, mentions and links.
 
-Nothing here leaves relay, so all of it may be done again: every attempt composes anew.
+Nothing here leaves relay, so every attempt composes anew.
 """
 
 import time
@@ -12,27 +12,29 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.delivering.audience import Calls, audience
-from relay.delivering.repeats import Repeats
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.domain.events import OPERATOR_EVENTS, Event
 from relay.domain.outcome_fields import outcome_of
 from relay.domain.outcomes import too_quick
+from relay.policy.alerts import alerts, works_again
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
+from relay.store.causes import EVERYBODY
 
 log = structlog.get_logger(__name__)
 
+Calls = Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]]
+
 
 class Composer:
-    """`config` and `renderer` are asked anew each time, so a reload needs no restart.
+    """Composer of notifications. `config` and `renderer` are asked anew each time, so a reload needs no restart.
 
-    enrich       adds to a delivery what its event left out; it is quick, and never raises
-    past         adds how runs of its job ended before it; it never raises either
-    unsubscribe  makes the address where the reader of a delivery, in this language, ends it; '' for none
-    buttons      gives those under its message, as templates get them
-    calls        those of these names whom no other failure of the same cause has called yet
+    enrich       adds results to a delivery's event; it is quick, and never raises
+    job_history  adds the earlier outcomes of its job; it never raises either
+    unsubscribe  makes the link to unsubscribe for the reader of a delivery, in this language; '' for none
+    buttons      gives the buttons under its message, as templates get them
+    calls        of these names those that no other failure of the same cause has mentioned yet
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Composer:
         *,
         clock: Callable[[], float] = time.time,
         enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
-        past: Callable[[Delivery], Awaitable[Delivery]] | None = None,
+        job_history: Callable[[Delivery], Awaitable[Delivery]] | None = None,
         unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
         buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
         calls: Calls | None = None,
@@ -51,34 +53,31 @@ class Composer:
         self._renderer = renderer
         self._clock = clock
         self._enrich = enrich
-        self._past = past
+        self._job_history = job_history
         self._unsubscribe = unsubscribe
         self._buttons = buttons
         self._calls = calls
-        self._repeats = Repeats()
 
     async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
-        """`renders`: the channel sends a message; otherwise it gets the event's own document.
-
-        Raises StoreUnavailable.
-        """
+        """Compose it; without `renders` its content is the event's own document. Raises StoreUnavailable."""
         if self._enrich:
             delivery = await self._enrich(delivery)
         countable = False
-        if self._past and renders:
-            delivery, without = await self._past(delivery), delivery
-            countable = delivery is not without
+        if self._job_history and renders:
+            delivery, without = await self._job_history(delivery), delivery
+            countable = delivery is not without  # other runs of its job are known
         config = self._config()
         destination = config.destinations.get(delivery.destination)
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
         language = options.language or (destination and destination.language) or config.language
         timezone = options.timezone or (destination and destination.timezone) or config.timezone
-        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self._unsubscribe  # it would not end these
+        # Notices to operators cannot be unsubscribed from.
+        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self._unsubscribe
         link = await unsubscribe(delivery, language) if unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
         names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
         after = options.alert_after or (destination and destination.alert_after) or 0
-        called, broadcast = await audience(delivery, names, self._calls, alert_after=after, countable=countable)
+        mentioned, broadcast = await self._audience(delivery, names, alert_after=after, countable=countable)
         content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
         return Notification(
             delivery=delivery.id,
@@ -91,7 +90,7 @@ class Composer:
             created_at=delivery.created_at,
             language=language,
             thread=delivery.thread,
-            mentions=called,
+            mentions=mentioned,
             broadcast=broadcast or (delivery.kind == "reply" and _too_quick(delivery.event, config)),
             unsubscribe=link,
             unknown=delivery.unknown,
@@ -101,22 +100,17 @@ class Composer:
         )
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
-        """As the templates say; if one fails, in relay's own wording: a template's fault never costs a message."""
+        """Render the message; if a template fails, in relay's own wording: its fault never costs a message."""
         buttons = await self._buttons(delivery) if self._buttons else ()
-        # Last of all: a reload closes the renderer of before as soon as it has done what it was asked for by then.
-        renderer, now = self._renderer(), self._clock()
-        minute = now // 60  # a message names the days by how long ago they are
-        settings = renderer, delivery.channel, delivery.form, delivery.destination, language, timezone, minute
-        if not (buttons or delivery.mishap) and (repeated := self._repeats.find(settings, delivery, unsubscribe)):
-            return repeated
-        rendered = await renderer.message(
+        # Asked last: a reload closes the previous renderer as soon as it has rendered what it was asked for by then.
+        rendered = await self._renderer().message(
             delivery.channel,
             delivery.form,
             delivery.event,
             delivery.history,
             language=language,
             timezone=timezone,
-            now=datetime.fromtimestamp(now, UTC),
+            now=datetime.fromtimestamp(self._clock(), UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
             buttons=buttons,
@@ -125,13 +119,32 @@ class Composer:
         if rendered.fault:
             log.error("template.failed", channel=delivery.channel, name=delivery.event.name, error=rendered.fault)
             metrics.template_failures.labels(delivery.channel).inc()
-        elif rendered.own and not (buttons or delivery.mishap):
-            self._repeats.keep(settings, delivery, unsubscribe, rendered.content)
         return rendered.content
+
+    async def _audience(
+        self, delivery: Delivery, names: tuple[str, ...], *, alert_after: int, countable: bool
+    ) -> tuple[tuple[str, ...], bool]:
+        """Return the names to mention, and whether the conversation sees the reply.
+
+        A failure with too few before it mentions no one (relay.policy.alerts), neither does one that healed, and of
+        one cause each name is mentioned once: the store says which no other of its failures has mentioned.
+        """
+        below = delivery.wording == "also"
+        if delivery.wording == "healed" or not alerts(delivery.event, alert_after, countable=countable):
+            return (), False
+        if delivery.kind == "reply" and works_again(delivery.event, alert_after):
+            return (), True
+        if self._calls is None or not delivery.group or delivery.kind not in ("live", "reply"):
+            return names, delivery.broadcast and not below
+        visible = delivery.broadcast or delivery.kind == "live"
+        first = await self._calls(delivery, (*names, EVERYBODY) if visible else names)
+        if not below:
+            return names, delivery.broadcast
+        return tuple(name for name in names if name in first), delivery.broadcast and EVERYBODY in first
 
 
 def _too_quick(event: Event, config: Config) -> bool:
-    """Whether the whole conversation should see its end, because it came so soon."""
+    """Return whether a run ended so soon that the whole conversation should see it."""
     percent = config.watchdog.quick_pct if config.watchdog else None
     done = event.name == "operation.completed" and event.status == "Completed"
     return done and bool(event.past) and too_quick(event.past, outcome_of(event).duration, percent)

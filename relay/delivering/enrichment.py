@@ -1,14 +1,13 @@
-"""A completion that came without its results gets them from the platform before it is sent.
+"""Enrichment: a completion without results gets them from the platform before it is sent.
 
-It waits a moment for them and never longer, and the platform is asked once: what the first message of a run shows,
-every later attempt and every other destination shows too. Without an answer the message goes out with what the event
-holds.
+It waits for them no longer than `PATIENCE`, and the platform is asked once: every attempt and every destination shows
+the same. Without an answer the message goes out with what the event holds.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
@@ -17,6 +16,7 @@ from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.spaces import Space
 from relay.errors import PlatformError, StoreUnavailable
+from relay.platform.lookups import Lookups
 from relay.store.results import ResultsCache
 
 log = structlog.get_logger(__name__)
@@ -25,22 +25,11 @@ PATIENCE = 2.0  # seconds that a message waits
 REST = 60.0  # seconds without asking after the platform did not answer: its outage delays one message, not each
 
 
-class ResultsPlatform(Protocol):
-    """The part of the platform's lookups that is needed."""
-
-    @property
-    def configured(self) -> bool: ...
-    def ours(self, space: Space) -> bool: ...
-    async def results(self, operation: str) -> dict[str, Any]:
-        """The results document. Raises PlatformError."""
-        ...
-
-
 class Enrichment:
-    """`patience` is the seconds that a message waits."""
+    """Results of completions, from the platform or the cache. `patience` is the seconds that a message waits."""
 
     def __init__(
-        self, platform: ResultsPlatform, cache: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
+        self, platform: Lookups, cache: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
     ) -> None:
         self._platform = platform
         self._cache = cache
@@ -50,7 +39,7 @@ class Enrichment:
         self._fetching: WeakValueDictionary[tuple[str, int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def complete(self, delivery: Delivery) -> Delivery:
-        """The delivery with the results wherever it shows a completion that has none. Never raises."""
+        """Add the results wherever the delivery shows a completion without them. Never raises."""
         if not (self._platform.configured and self._platform.ours(Space.of_event(delivery.event))):
             return delivery
         lacking = next((event for event in (delivery.event, *delivery.history) if _lacks_results(event)), None)

@@ -14,9 +14,7 @@ from relay.errors import CannotFind, DeliveryError
 
 log = structlog.get_logger(__name__)
 
-LOOKED_FOR = (
-    120.0  # seconds for which a channel that answers probes may fail to look up, before a message is sent again
-)
+LOOKED_FOR = 120.0  # seconds that look-ups may fail in a channel that answers probes, until a message is sent again
 
 
 async def probe(channel: Any, address: str, trial: Trial) -> None:

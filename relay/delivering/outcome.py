@@ -1,4 +1,4 @@
-"""What one failed attempt means for its delivery: another attempt, and when, or a dead letter. Pure.
+"""Consequence of a failed attempt: another attempt, and when, or a dead letter. Pure.
 
 A `DeliveryError` holds the whole decision; here it is read, in the order in which its fields count.
 """
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from relay.domain.deliveries import Delivery, Limit
+from relay.domain.deliveries import Delivery
+from relay.domain.limits import Limit
 from relay.errors import DeliveryError
 from relay.policy import breaker
 from relay.policy.retry import RetryPolicy, delay
@@ -24,7 +25,7 @@ LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What becomes of the delivery. `status` is what metrics and the log call the attempt.
+    """Consequence for the delivery. `status` is what metrics and the log call the attempt.
 
     reason          why it becomes a dead letter; None: it is tried again
     retry_in        seconds until the next attempt

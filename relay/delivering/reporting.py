@@ -1,4 +1,4 @@
-"""What each attempt came to, for the log, the metrics and the traces."""
+"""Reports of attempts to the log, the metrics and the traces."""
 
 import logging
 import time

@@ -1,7 +1,4 @@
-"""Steps of the store that are repeated for as long as Redis is away.
-
-What a worker knows of a delivery that it holds, nobody else could find out.
-"""
+"""Steps of the store that are repeated for as long as Redis is away: only the worker knows their outcome."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +14,7 @@ REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 
 
 class Settlement:
-    """The deliveries of which Redis is being told something."""
+    """Tasks whose outcome is being stored."""
 
     def __init__(self, store: Store, outage: Outage) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""The loops that deliver what is due: one per channel, so a dead Slack never delays a mail."""
+"""Loops that deliver what is due: one per channel, so a dead Slack never delays a mail."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again
 
 
 class Worker:
-    """Delivers what is due. `config` is asked anew each time, so a reload needs no restart."""
+    """Worker that delivers what is due. `config` is asked anew each time, so a reload needs no restart."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Worker:
         metrics.begin_at_nought(metrics.template_failures, [(name,) for name in channels])
 
     def wake(self, channels: Iterable[str] | None = None) -> None:
-        """Something new may be due in these, or in all."""
+        """Look for due deliveries in these channels, or in all."""
         for channel in self._wakes if channels is None else channels:
             if wakes := self._wakes.get(channel):
                 wakes.set()
@@ -98,7 +98,7 @@ class Worker:
                 await asyncio.wait(unfinished, timeout=1.0)
 
     async def run_once(self, channel: str) -> int:
-        """Claim what is due now on one channel and see it through; how many deliveries that were (tests)."""
+        """Claim what is due now on one channel and deliver it; return how many deliveries that were (tests)."""
         claimed = await self._store.claim(channel, self._channels[channel].max_concurrency, self._quiet())
         await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
         return len(claimed.deliveries)
@@ -153,11 +153,11 @@ class Worker:
             await self.keep_leases()
 
     async def keep_leases(self) -> None:
-        """Renew all of them, in one step. Of what has its answer, Redis is being told anyway."""
+        """Renew all leases but those of deliveries whose outcome is being stored."""
         under_way = [pair for sending in self._sending.values() for pair in sending.items()]
         await asyncio.gather(*(self._keep_lease(*pair) for pair in under_way if pair[0] not in self._settlement))
 
     async def _keep_lease(self, task: asyncio.Task[None], delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
             if not await self._store.extend(delivery) and task not in self._settlement:
-                task.cancel()  # somebody else holds it now
+                task.cancel()  # another worker holds it now

@@ -34,11 +34,6 @@ def outcome_of(event: Event, run: str = "") -> Outcome:
     return Outcome(run, event.status, ended, started, lasted, phases, signature(error_of(event)), priority)
 
 
-def ended(event: Event) -> float:
-    """Return when the run ended, in seconds since the epoch."""
-    return _ended(event, _stated_parts(event))
-
-
 def stated_end(event: Event) -> float | None:
     """Return the end of the run as its documents state it; the event's own time says when it was sent."""
     return _moment(_stated_parts(event), _ENDED)

@@ -1,7 +1,7 @@
-"""The buttons under a run's live message: which there are, what each does and where, and what comes of a press. Pure.
+"""Buttons under a run's live message, and the events of their presses and outcomes. Pure.
 
-A button's token says all of it, sealed by relay's own key: what comes back from Slack is not believed otherwise. A
-press is an event with the one target that does it, and so is what came of it.
+A button's token holds the action and its object, sealed by relay's own key; nothing else that comes back from Slack is
+trusted. A press is an event with one target that executes it, and its outcome is another.
 """
 
 import json
@@ -15,10 +15,11 @@ from pydantic import SecretStr
 from relay.config import Config
 from relay.domain import tokens
 from relay.domain.button_actions import Person
-from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
+from relay.domain.deliveries import Delivery, Each, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED
 from relay.domain.jobs import missing_job
+from relay.domain.limits import Limits
 from relay.domain.parsing import parse
 from relay.domain.spaces import Space
 from relay.interactivity import executor as platform
@@ -26,11 +27,11 @@ from relay.platform.lookups import configured, is_within
 
 CHANNEL = "slack"  # under whose live messages the buttons stand
 PURPOSE = "slack-button"
-GOOD_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
+VALID_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
 MUTE = "mute"
 ACTIONS = (*platform.ACTIONS, MUTE)
 
-ASKED = ""  # no id: the mark of the platform that this button asks, since its ids may be another one's too
+ASKED = ""  # no id: the key of the mark of the platform that this button asks, since another may have the same ids
 
 _UNDER_WAY = ("cancel", MUTE)
 OF_STATUS: Mapping[str, Sequence[str]] = {
@@ -40,7 +41,7 @@ OF_STATUS: Mapping[str, Sequence[str]] = {
 
 @runtime_checkable
 class InteractiveSettings(Protocol):
-    """The part of that channel's settings that says what may be pressed."""
+    """Settings of that channel about buttons."""
 
     interactivity: str
     signing_secret: SecretStr
@@ -49,7 +50,7 @@ class InteractiveSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """What one button does, to what, and where it stands."""
+    """Button with its action, its operation, and the place of its message."""
 
     action: str
     operation: str  # the run's own id
@@ -58,7 +59,7 @@ class Button:
     destination: str
     address: str
     until: float
-    spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first; under ASKED, who is asked
+    spaces: str = ""  # of its ids (Event.spaces, JSON), if another tenant had them first; under ASKED, the mark
 
     def token(self, key: bytes) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
@@ -66,60 +67,58 @@ class Button:
 
     @classmethod
     def of(cls, facts: Sequence[str]) -> "Button":
-        """What a token of relay's own says."""
+        """Read the facts of a token."""
         action, operation, subject, run, destination, address, until, *spaces = facts
         return cls(action, operation, subject, int(run), destination, address, float(until), *spaces)
 
 
 def interactive_settings(config: Config) -> InteractiveSettings | None:
-    """None where there are no buttons."""
+    """Return the channel's settings; None where there are no buttons."""
     settings: object = config.channels.get(CHANNEL)
     return settings if isinstance(settings, InteractiveSettings) and settings.interactivity != "off" else None
 
 
-def pressed_by(config: Config) -> str:
-    """How presses come, http or socket; '' where there is nothing to press."""
+def press_transport(config: Config) -> str:
+    """Return the transport of presses, http or socket; '' where there are no buttons."""
     settings = interactive_settings(config)
     return settings.interactivity if settings and enabled_actions(config) else ""
 
 
 def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
-    """The actions that there are buttons for, and who may press them; nothing where interactivity is off."""
+    """Return the actions with buttons, and who may press them; none where interactivity is off."""
     settings = interactive_settings(config)
     if settings is None:
         return {}
-    named = {action: getattr(settings.actions, action) for action in ACTIONS}
-    return {
-        action: names for action, names in named.items() if names and (action == MUTE or configured(config.platform))
-    }
+    actions = ACTIONS if configured(config.platform) else (MUTE,)
+    return {action: names for action in actions if (names := getattr(settings.actions, action))}
 
 
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
-    """The buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
+    """Return the buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
 
-    The same for every attempt. What is of another platform or project than the configured one can be muted alone.
+    The same for every attempt. Runs of another platform or project than the configured one can only be muted.
     """
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
     if missing_job(event):  # a run that has not begun
         return
-    until = delivery.created_at.timestamp() + GOOD_FOR
-    kept_in = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
+    until = delivery.created_at.timestamp() + VALID_FOR
+    spaces = {id_: event.space(id_) for id_ in (event.own_id, event.subject) if event.space(id_)}
     ours = is_within(Space.of_event(event), config.platform_space)
     for action in OF_STATUS.get(event.status, ()):
         if action not in enabled_actions(config) or not (ours or action == MUTE):
             continue
         address = delivery.destination, delivery.address
-        kept = kept_in if action == MUTE else kept_in | {ASKED: config.platform_mark}
-        spaces = json.dumps(kept, ensure_ascii=False) if kept else ""
-        token = Button(action, event.own_id, event.subject, event.retry, *address, until, spaces).token(key)
+        sealed = spaces if action == MUTE else spaces | {ASKED: config.platform_mark}
+        text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
+        token = Button(action, event.own_id, event.subject, event.retry, *address, until, text).token(key)
         if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 
 
 def action_requested(button: Button, handle: str, person: Person, now: datetime, once: str) -> Event:
-    """A press as an event. Muting is relay's own to do, so it is done with that. `once` names the press."""
+    """Make the event of a press. Muting is relay's own act, and done with it. `once` identifies the press."""
     spaces = json.loads(button.spaces) if button.spaces else {}
     mark = spaces.pop(ASKED, "")
     action = {
@@ -142,7 +141,7 @@ def action_requested(button: Button, handle: str, person: Person, now: datetime,
 
 
 def _pressed_by(action: Mapping[str, Any]) -> dict[str, str]:
-    """Who gets the credit when the run ends, unless the platform refuses: it knows the token's user alone."""
+    """Return the person to name when the run ends: the platform itself knows the token's user alone."""
     if action["name"] != "cancel":
         return {}
     person = {key: action[key] for key in ("user", "userName", "realName")}
@@ -150,16 +149,16 @@ def _pressed_by(action: Mapping[str, Any]) -> dict[str, str]:
 
 
 def action_completed(action: Mapping[str, Any], outcome: Mapping[str, Any], now: datetime) -> Event:
-    """What came of a press."""
+    """Make the event of a press's outcome."""
     return _event(
         ACTION_DONE, {**action, **outcome}, now, ok=bool(outcome.get("ok")), unknown=bool(outcome.get("unknown"))
     )
 
 
 def action_targets(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
-    """Where a press or its answer goes: to the platform, or into the thread of the message the button stood under.
+    """Return the target of a press, the platform, or of its outcome, the thread of the button's message.
 
-    `channels` are the kinds there are, by name. Quiet hours hold back neither: somebody is waiting for it.
+    `channels` are the kinds there are, by name. Quiet hours hold back neither: a person waits for it.
     """
     action = event.document["action"]
     if event.name == ACTION_REQUESTED:

@@ -1,9 +1,8 @@
-"""Buttons in Slack: from a press to a durable request, answered within Slack's three seconds.
+"""Presses of buttons in Slack, made durable within Slack's three seconds.
 
-The press is verified by Slack's signature, the button by relay's own, and the person by the configuration and what
-Slack says of them at that moment: while it says nothing, nobody may. Pressed twice, it acts once: the store knows what
-a run was asked for. What comes of it is posted in the message's thread, by the ordinary way; everything else is shown
-to the person who pressed alone.
+The press is verified by Slack's signature, the button by relay's own, and the person by the configuration and Slack's
+answer at that moment: without one, the press is refused. Pressed twice, it acts once: the store knows the acts of a
+run. The outcome is posted in the message's thread as any message; everything else is shown to the presser alone.
 """
 
 import asyncio
@@ -21,6 +20,7 @@ from relay import metrics
 from relay.domain.button_actions import Person, Presser
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.fields import first_text
 from relay.domain.json_access import mapping
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
@@ -41,41 +41,35 @@ log = structlog.get_logger(__name__)
 PATH = "/slack/interactions"
 MAX_BODY = 256 * 1024
 WITHIN = 2.7  # seconds for all of it: Slack waits for three
-BODY_TIMEOUT = 2.0  # of which so many for the body
-TOLERANCE = 300.0
-PATIENCE = 1.2  # seconds that it may take Slack to say who pressed, and
+BODY_TIMEOUT, TOLERANCE = 2.0, 300.0  # seconds for the body, and for the age of the signature
+PATIENCE = 1.2  # seconds in which Slack has to say who pressed
 DURABLE_WITHIN = 0.8  # seconds for each of two steps in the store
-LIMIT = RateLimit(count=600, period=60.0)  # presses of everybody together
+LIMIT = RateLimit(count=600, period=60.0)  # of all presses together
 REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that the audit trail has; the log has all
 
 REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
 
-IsAllowed = Callable[[str, Presser], Awaitable[Person | None]]
-Redeem = Callable[[str, str], Awaitable[tuple[str, ...]]]
-IngestPress = Callable[[Event], Awaitable[Accepted]]
-PostEphemeral = Callable[[str, str, str, str], Awaitable[None]]
-
 
 class Interactions:
-    """The handler of `POST /slack/interactions`.
+    """Handler of `POST /slack/interactions`.
 
     secret          Slack's signing secret at present; empty: there are no buttons
-    redeem          (purpose, token): what a token of relay's own says; raises InvalidSignature, and StoreUnavailable
-    is_allowed      (action, presser): the person, if they may. May take long; raises DeliveryError if nobody can say
+    redeem          (purpose, token): the facts of a token; raises InvalidSignature, and StoreUnavailable
+    is_allowed      (action, presser): the person, if they may. May take long; raises DeliveryError if unknown
     ingest          makes a press durable, or recognises it; raises StoreUnavailable
-    post_ephemeral  (conversation, user, text, destination or ''): shown to this person alone, in the destination's
-                    language; raises DeliveryError
-    audit           where a press is written down before it is taken; None: nowhere
+    post_ephemeral  (conversation, user, text, destination or ''): shows a text to this person alone, in the
+                    destination's language; raises DeliveryError
+    audit           the trail that has a press before it is executed; None: none
     """
 
     def __init__(
         self,
         *,
         secret: Callable[[], bytes],
-        redeem: Redeem,
-        is_allowed: IsAllowed,
-        ingest: IngestPress,
-        post_ephemeral: PostEphemeral,
+        redeem: Callable[[str, str], Awaitable[tuple[str, ...]]],
+        is_allowed: Callable[[str, Presser], Awaitable[Person | None]],
+        ingest: Callable[[Event], Awaitable[Accepted]],
+        post_ephemeral: Callable[[str, str, str, str], Awaitable[None]],
         clock: Callable[[], float],
         patience: float = PATIENCE,
         outage: Outage | None = None,
@@ -99,7 +93,7 @@ class Interactions:
         return [web.post(PATH, self.handle, expect_handler=request_body.expect_later)]
 
     async def handle(self, request: web.Request) -> web.Response:
-        """200 once every press is durable or refused; 401 for what Slack did not sign, 503 if it is not durable."""
+        """Answer 200 once every press is durable or refused, 401 if Slack did not sign it, 503 if it is not durable."""
         secret = self._secret()
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
@@ -117,10 +111,7 @@ class Interactions:
         return web.Response()
 
     async def take(self, payload: Mapping[str, Any]) -> bool:
-        """The same for what came by a connection that relay opened to Slack, which nobody else can send by.
-
-        False if it has to come again.
-        """
+        """Take a press from the connection that relay opened to Slack; False if it has to come again."""
         if self._limiter.wait(PATH, LIMIT, self._clock()):
             self._lines.warning(log, "press.failed", reason="too many presses")
             return False
@@ -134,7 +125,7 @@ class Interactions:
             return False
 
     async def _is_durable(self, payload: Mapping[str, Any], until: float, peer: Callable[[], str]) -> bool:
-        """Whether every press of it is durable, or refused for good."""
+        """Make every press of it durable, or refuse it for good; False if neither was possible."""
         try:
             async with asyncio.timeout_at(until):
                 for pressed in payload.get("actions") or ():
@@ -149,7 +140,7 @@ class Interactions:
         return True
 
     async def aclose(self, grace: float) -> None:
-        """Let the notices under way arrive, within `grace` seconds."""
+        """Let the notices being posted arrive, within `grace` seconds."""
         if self._notices:
             await asyncio.wait(self._notices, timeout=grace)
         for task in self._notices:
@@ -158,7 +149,7 @@ class Interactions:
             await self._notes.aclose()
 
     def _verify(self, request: web.Request, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
-        """With `unread`, only refuse what no body could make genuine."""
+        """Verify the signature; with `unread`, refuse only what no body could make genuine."""
         check = verify_unread if unread else verify
         try:
             check("slack", signed, {"signing": secret}, header=None, tolerance=TOLERANCE, now=self._clock())
@@ -182,14 +173,14 @@ class Interactions:
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
                         peer=peer())  # fmt: skip
-            self._note_refused(Act(user, *_deed(button), outcome=REFUSALS.get(person, person)))
+            self._note_refused(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)))
             self._notify(conversation, user, person, button.destination)
             return
         now = datetime.fromtimestamp(self._clock(), UTC)
         once = f"{user} {pressed.get('action_ts') or now.isoformat()}"
-        act = Act(f"{user} {person.name or _handle(payload)}".strip(), *_deed(button))
+        act = Act(f"{user} {person.name or _handle(payload)}".strip(), *_audited(button))
         async with asyncio.timeout(DURABLE_WITHIN):
-            # First: a press that counts is written down. A crash in between leaves one whose outcome is not known.
+            # First: a crash in between leaves an entry whose outcome is not known.
             first = await self._audit.begin(act) if self._audit else ""
             accepted = await self._ingest(action_requested(button, _handle(payload), person, now, once))
         act.outcome = accepted.status
@@ -200,7 +191,7 @@ class Interactions:
         self._notify(conversation, user, notices.get(accepted.status, STALE), button.destination)
 
     async def _person(self, action: str, presser: Presser) -> Person | str:
-        """Who pressed, or why they may not. A decision that is too slow goes on for their next press."""
+        """Return the person who pressed, or the refusal. A decision that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self._patience):
                 return await self._is_allowed(action, presser) or FORBIDDEN
@@ -214,7 +205,7 @@ class Interactions:
             self._notes.add(act, stranger=True)
 
     def _notify(self, conversation: str, user: str, text: str, destination: str = "") -> None:
-        """Beside the answer: Slack waits for that, and not for this."""
+        """Post a notice in the background: Slack waits for the answer alone."""
         if text:
             task = asyncio.create_task(self._post(conversation, user, text, destination))
             self._notices.add(task)
@@ -227,13 +218,13 @@ class Interactions:
             self._lines.warning(log, "whisper.failed", reason=str(error))
 
 
-def _deed(button: Button) -> tuple[str, str, dict[str, str]]:
-    """What a press does, and to what, for the audit trail."""
+def _audited(button: Button) -> tuple[str, str, dict[str, str]]:
+    """Return the act, its object and its place for the audit trail."""
     return f"press {button.action}", button.operation, {"at": button.destination}
 
 
 def _payload(body: bytes) -> Mapping[str, Any]:
-    """The form's one field; empty for everything but the press of a button: there is nothing to be done about it."""
+    """Read the form's one field; empty for everything but the press of a button."""
     try:
         payload = json.loads(parse_qs(body.decode("utf-8"))["payload"][0])
     except (ValueError, LookupError, RecursionError):
@@ -246,17 +237,14 @@ def _of_buttons(payload: object) -> Mapping[str, Any]:
 
 
 def _presser(payload: Mapping[str, Any]) -> Presser:
-    """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload"""
+    """Read https://docs.slack.dev/reference/interaction-payloads/block_actions-payload."""
     user, team = mapping(payload.get("user")), mapping(payload.get("team"))
-    teams = (_text(user.get("team_id")), _text(team.get("id")))
-    return Presser(_text(user.get("id")), frozenset(filter(None, teams)), _text(payload.get("api_app_id")))
+    teams = (first_text(user.get("team_id")), first_text(team.get("id")))
+    app = first_text(payload.get("api_app_id"))
+    return Presser(first_text(user.get("id")), frozenset(filter(None, teams)), app)
 
 
 def _handle(payload: Mapping[str, Any]) -> str:
-    """What the thread calls them."""
+    """Return the name by which the thread calls the person."""
     user = mapping(payload.get("user"))
     return str(user.get("username") or user.get("name") or "")
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -1,37 +1,32 @@
-"""What people ask of the platform by a button, done once: a channel of its own, so the queue makes it durable.
+"""Channel that executes presses on the platform, once each: as deliveries they are durable.
 
-A press is a delivery to the address `retry` or `cancel`. Whatever comes of it, a refusal as well, is reported where the
-button stood; only what may still succeed is tried again.
+A press is a delivery to the address `retry` or `cancel`. Its outcome, also a refusal, is reported where the button is;
+only what may still succeed is tried again.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Notification, Receipt
+from relay.domain.limits import Limit
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
-from relay.platform.models import Cancelled, Retried, RetryOperation
+from relay.platform.client import OperationsClient
+from relay.platform.models import RetryOperation
 
 CHANNEL = "platform"
 ACTIONS = ("retry", "cancel")
 PATIENCE, PAUSE = 20, 0.5  # tries to make an answer durable, and the seconds between two
 
 
-class RunControl(Protocol):
-    """The part of the platform's client that buttons use."""
-
-    async def cancel(self, operation: str, *, reason: str = "") -> Cancelled: ...
-    async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried: ...
-
-
 Report = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
 
 
 class Executor:
-    """The channel. `platform` is the one that is asked at present; `report` gets the request's `action` and what came
-    of it: ok, newOperationId, detail, unknown. `mark` is that of the platform that is asked at present."""
+    """The channel. `platform` is the client at present, `mark` its platform's; `report` gets the request's `action` and
+    the outcome: ok, newOperationId, detail, unknown."""
 
     Settings: ClassVar[type[BaseModel]] = BaseModel
     modes: ClassVar[tuple[str, ...]] = ("each",)
@@ -41,7 +36,7 @@ class Executor:
 
     def __init__(
         self,
-        platform: Callable[[], RunControl],
+        platform: Callable[[], OperationsClient],
         *,
         report: Report,
         mark: Callable[[], str] = lambda: "",
@@ -54,18 +49,15 @@ class Executor:
 
     @staticmethod
     def addresses(value: object) -> list[str]:
-        """No destination has this channel: a button's press alone leads here."""
+        """Refuse every value: presses alone lead here, no destination."""
         raise ValueError(f"expected another channel; {value!r} is asked for by a button alone")
 
     @staticmethod
-    def limits(
-        address: str,  # noqa: ARG004
-        settings: Any = None,  # noqa: ARG004
-    ) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
         return (), ()
 
     async def send(self, notification: Notification) -> Receipt:
-        """Do it, and report what came of it. Raises DeliveryError where trying again may help."""
+        """Execute it, and report the outcome. Raises DeliveryError where a retry may help."""
         action, name = notification.content["action"], notification.address
         if name == "retry" and notification.unknown:  # it was interrupted: it may run already
             outcome: dict[str, Any] = {"ok": False, "unknown": True, "detail": ""}
@@ -75,14 +67,14 @@ class Executor:
         return Receipt(str(outcome.get("detail") or outcome.get("newOperationId") or "done"))
 
     async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
-        """It became a dead letter: whoever pressed must not wait for it."""
+        """Report a dead letter as the outcome: a person waits for it."""
         await self._report(content["action"], {"ok": False, "unknown": False, "detail": _without_call(error)})
 
     async def check(self) -> str:
         return "asks the platform when a button is pressed"
 
     async def aclose(self) -> None:
-        """Nothing is held open: the client is the application's."""
+        """Do nothing: the client is the application's."""
 
     async def _execute(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
         operation = str(action["operationId"])
@@ -102,7 +94,7 @@ class Executor:
         return {"ok": True, "newOperationId": retried.new_operation_id}
 
     async def _report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
-        """The platform has acted: while Redis is away, what came of it is kept in hand."""
+        """Report the outcome, again and again while Redis is away: the platform has acted."""
         for tries_left in reversed(range(PATIENCE)):
             try:
                 await self._report_to(action, outcome)
@@ -115,11 +107,11 @@ class Executor:
 
 
 def reason(action: Mapping[str, Any]) -> str:
-    """What the platform is told of who pressed: its own documents name the token's user at most."""
-    who = action.get("realName") or action.get("userName") or action.get("user") or "somebody"
-    return f"{'Cancelled' if action['name'] == 'cancel' else 'Asked for'} by {who} in Slack"
+    """Name the person who pressed to the platform, which knows the token's user alone."""
+    person = action.get("realName") or action.get("userName") or action.get("user") or "somebody"
+    return f"{'Cancelled' if action['name'] == 'cancel' else 'Asked for'} by {person} in Slack"
 
 
 def _without_call(error: str) -> str:
-    """Without the call that the client's errors begin with: whoever pressed knows what was asked."""
+    """Return the error without the call that the client's errors begin with."""
     return error.partition(": ")[2] or error

@@ -1,4 +1,4 @@
-"""Buttons by the configuration of now: which there are, who may press them, and the way of a press into relay."""
+"""Buttons by the current configuration: which there are, who may press them, and how presses come in."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from relay.interactivity.buttons import (
     buttons_for,
     enabled_actions,
     interactive_settings,
-    pressed_by,
+    press_transport,
 )
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.socket import Connecting, PressSocket
@@ -29,21 +29,21 @@ IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
 
 
 class InteractiveChannel(Protocol):
-    """The part of an open channel that presses need. Both raise DeliveryError."""
+    """Part of an open channel that presses use. Both raise DeliveryError."""
 
     async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None: ...
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None: ...
 
 
 class Interactivity:
-    """What the endpoint, the executor and the composer ask about buttons.
+    """Buttons for the endpoint, the executor and the composer.
 
     config, renderer  asked anew each time, so a reload takes effect at the next press
     kinds             the channels there are, by name
-    channels          those that are open; a reload exchanges them in place
-    keys              what relay's own tokens are sealed with; raises StoreUnavailable
+    channels          the open ones; a reload exchanges them in place
+    keys              seal relay's own tokens; raises StoreUnavailable
     ingest            makes an event durable with these targets; raises StoreUnavailable, and HandlingFailed
-    audit             where presses are written down
+    audit             the trail of presses
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Interactivity:
         self._audit = audit
 
     def endpoint(self, outage: Outage) -> Interactions:
-        """Where presses arrive."""
+        """Build the endpoint of presses."""
         return Interactions(
             secret=self.signing_secret,
             redeem=self._keys.redeem,
@@ -81,45 +81,45 @@ class Interactivity:
         )
 
     def signing_secret(self) -> bytes:
-        """What presses are signed with; empty where none come by HTTP."""
+        """Return Slack's signing secret; empty where no presses come by HTTP."""
         config = self._config()
-        settings = interactive_settings(config) if pressed_by(config) == "http" else None
+        settings = interactive_settings(config) if press_transport(config) == "http" else None
         return settings.signing_secret.get_secret_value().encode() if settings else b""
 
     def socket(self, presses: Interactions, *, receives: bool = True) -> PressSocket:
-        """Where presses arrive by a connection of relay's own, while the configuration says so."""
+        """Build the connection to Slack by which presses come while the configuration says so."""
 
         def channel() -> Connecting | None:
-            return self._channels.get(CHANNEL) if receives and pressed_by(self._config()) == "socket" else None
+            return self._channels.get(CHANNEL) if receives and press_transport(self._config()) == "socket" else None
 
         return PressSocket(channel, presses.take)
 
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
-        """Those under the message of this delivery, as templates get them."""
+        """Return the buttons under the message of this delivery, as templates get them."""
         config = self._config()
         if not enabled_actions(config):
             return []
         return list(buttons_for(delivery, config, await self._keys.current()))
 
     async def is_allowed(self, action: str, presser: Presser) -> Person | None:
-        """Who pressed, if they may."""
+        """Return the person who pressed, if they may."""
         return await self._channel.is_allowed(presser, enabled_actions(self._config()).get(action, ()))
 
     async def post_ephemeral(self, conversation: str, user: str, text: str, destination: str) -> None:
-        """Say something to this person alone, in the language of the destination, if there is one of this name."""
+        """Show a text to this person alone, in the language of the destination, if there is one of this name."""
         config = self._config()
         settings = config.destinations.get(destination)
         language = (settings and settings.language) or config.language
         await self._channel.post_ephemeral(conversation, user, self._renderer().translated(text, language))
 
     async def ingest(self, event: Event) -> Accepted:
-        """A press, or what came of it, goes where its button stands; no rule is asked."""
+        """Make a press or its outcome durable with the button's target; rules do not apply."""
         with handling():
             targets = action_targets(event, self._config(), self._kinds)
         return await self._ingest(event, targets)
 
     async def report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
-        """Make durable what came of a press."""
+        """Make the outcome of a press durable."""
         return await self.ingest(action_completed(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
 
     @property

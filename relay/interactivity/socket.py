@@ -1,4 +1,4 @@
-"""Presses by a connection that relay opens itself, one for each process that receives."""
+"""Connection to Slack by which presses come, one for each process that receives."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -15,7 +15,7 @@ Take = Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]
 
 
 class Connection(Protocol):
-    """What the channel keeps open."""
+    """Connection that the channel keeps open."""
 
     trouble: str  # why there is none; '' if there is one
 
@@ -26,13 +26,15 @@ class Connection(Protocol):
 
 
 class Connecting(Protocol):
-    """The part of an open channel that has such a connection."""
+    """Part of an open channel that has such a connection."""
 
     def socket(self, take: Take) -> Connection: ...
 
 
 class PressSocket:
-    """channel  the one whose presses come this way now; None: they come by HTTP, or there are no buttons
+    """Connection by the current configuration.
+
+    channel  whose presses come this way now; None: they come by HTTP, or there are no buttons
     take     makes a press durable, or refuses it for good; false: it has to come again
     """
 
@@ -61,13 +63,13 @@ class PressSocket:
             self._running = asyncio.create_task(self._run(self._connection))
 
     def notices(self) -> dict[str, str]:
-        """That presses do not arrive, and why, for those who watch over relay."""
+        """Return a notice for operators that presses do not arrive, and why; empty while they do."""
         if self._connection is None or self._connection.connected:
             return {}
         return {CHECK: f"buttons do nothing: {self._connection.trouble or BROKEN}"}
 
     async def aclose(self, grace: float) -> None:
-        """Take nothing more; what is being taken ends within `grace` seconds."""
+        """Take nothing more, and let the presses being taken end within `grace` seconds."""
         if self._connection:
             await _left(self._connection, self._running, grace)
         self._connection = self._used = None

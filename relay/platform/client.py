@@ -1,4 +1,4 @@
-"""The client of the Async Operations API: one method for each call, and errors that name the call.
+"""Client of the Async Operations API: one method for each call, and errors that name the call.
 
 A call is repeated only where a repetition cannot do anything twice: what reads, and whatever never left.
 """
@@ -7,7 +7,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -16,20 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from relay.errors import PlatformError
-from relay.platform.models import (
-    Batch,
-    Cancelled,
-    Operation,
-    Page,
-    RegisterWebhook,
-    Results,
-    Retried,
-    RetryOperation,
-    Started,
-    StartOperation,
-    SubmitBatch,
-    Webhook,
-)
+from relay.platform import models
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -44,7 +30,7 @@ _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 
 class OperationsClient:
-    """One project's operations. Use it as `async with OperationsClient(…) as client:`.
+    """Operations of one project. Use it as `async with OperationsClient(…) as client:`.
 
     Every method raises PlatformError, which names the call and the platform's reason.
     """
@@ -74,20 +60,18 @@ class OperationsClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
         if self._session:
             await self._session.close()
 
-    async def start(self, request: StartOperation) -> Started:
-        return await self._call(Started, "POST", "/operation", body=request.sent())
+    async def start(self, request: models.StartOperation) -> models.Started:
+        return await self._call(models.Started, "POST", "/operation", body=request.sent())
 
-    async def status(self, operation: str) -> Operation:
-        return await self._call(Operation, "GET", f"/operation/{_segment(operation)}")
+    async def status(self, operation: str) -> models.Operation:
+        return await self._call(models.Operation, "GET", f"/operation/{_segment(operation)}")
 
     async def operations(
         self,
@@ -100,8 +84,8 @@ class OperationsClient:
         include_details: bool = False,
         page: int = 1,
         page_size: int = 20,
-    ) -> Page:
-        """One page; `all_operations` walks through them."""
+    ) -> models.Page:
+        """Return one page; `all_operations` walks through them."""
         query = {
             "status": status,
             "operationType": operation_type,
@@ -112,10 +96,10 @@ class OperationsClient:
             "page": str(page),
             "pageSize": str(page_size),
         }
-        return await self._call(Page, "GET", "/operations", query=query)
+        return await self._call(models.Page, "GET", "/operations", query=query)
 
-    async def all_operations(self, *, pages: int = 50, **filters: Any) -> AsyncIterator[Operation]:
-        """Every operation that the filters of `operations` let through, at most so many pages of them."""
+    async def all_operations(self, *, pages: int = 50, **filters: Any) -> AsyncIterator[models.Operation]:
+        """Yield every operation that the filters of `operations` let through, at most so many pages of them."""
         for number in range(1, pages + 1):
             page = await self.operations(page=number, page_size=PAGE_SIZE, **filters)
             for operation in page.operations:
@@ -131,45 +115,45 @@ class OperationsClient:
         preserve_partial_results: bool = True,
         force_termination: bool = False,
         notify_callbacks: bool = True,
-    ) -> Cancelled:
+    ) -> models.Cancelled:
         body = {
             **({"reason": reason} if reason else {}),
             "preservePartialResults": preserve_partial_results,
             "forceTermination": force_termination,
             "notifyCallbacks": notify_callbacks,
         }
-        return await self._call(Cancelled, "DELETE", f"/operation/{_segment(operation)}", body=body)
+        return await self._call(models.Cancelled, "DELETE", f"/operation/{_segment(operation)}", body=body)
 
     async def results(
         self, operation: str, *, detail: str = "summary", include_artifacts: bool = True, phase: str = ""
-    ) -> Results:
+    ) -> models.Results:
         """`detail` is summary, detailed or download. PlatformError with status 409 until the operation has finished."""
         query = {"format": detail, "includeArtifacts": str(include_artifacts).lower(), "phase": phase}
-        return await self._call(Results, "GET", f"/operation/{_segment(operation)}/results", query=query)
+        return await self._call(models.Results, "GET", f"/operation/{_segment(operation)}/results", query=query)
 
-    async def retry(self, operation: str, request: RetryOperation | None = None) -> Retried:
-        body = (request or RetryOperation(retry_mode="resume")).sent()
-        return await self._call(Retried, "POST", f"/operation/{_segment(operation)}/retry", body=body)
+    async def retry(self, operation: str, request: models.RetryOperation | None = None) -> models.Retried:
+        body = (request or models.RetryOperation(retry_mode="resume")).sent()
+        return await self._call(models.Retried, "POST", f"/operation/{_segment(operation)}/retry", body=body)
 
-    async def register_webhook(self, request: RegisterWebhook) -> Webhook:
-        return await self._call(Webhook, "POST", "/webhooks", body=request.sent())
+    async def register_webhook(self, request: models.RegisterWebhook) -> models.Webhook:
+        return await self._call(models.Webhook, "POST", "/webhooks", body=request.sent())
 
-    async def webhooks(self) -> list[Webhook]:
+    async def webhooks(self) -> list[models.Webhook]:
         document = await self._request("GET", "/webhooks")
         rows = document.get("webhooks") if isinstance(document, Mapping) else document
-        return [_read(Webhook, row, "GET /webhooks") for row in rows or ()]
+        return [_read(models.Webhook, row, "GET /webhooks") for row in rows or ()]
 
     async def delete_webhook(self, webhook: str) -> None:
         await self._request("DELETE", f"/webhooks/{_segment(webhook)}")
 
-    async def submit_batch(self, request: SubmitBatch) -> Batch:
-        return await self._call(Batch, "POST", "/batch", body=request.sent())
+    async def submit_batch(self, request: models.SubmitBatch) -> models.Batch:
+        return await self._call(models.Batch, "POST", "/batch", body=request.sent())
 
-    async def batch(self, batch: str) -> Batch:
-        return await self._call(Batch, "GET", f"/batch/{_segment(batch)}")
+    async def batch(self, batch: str) -> models.Batch:
+        return await self._call(models.Batch, "GET", f"/batch/{_segment(batch)}")
 
-    async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[Operation]:
-        """The operation's state now, and again every so many seconds until it has ended."""
+    async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[models.Operation]:
+        """Yield the operation's state now, and again every so many seconds until it has ended."""
         while True:
             now = await self.status(operation)
             yield now
@@ -246,7 +230,7 @@ def _read(kind: type[Answer], document: Any, call: str) -> Answer:
 
 
 def _decoded(answer: bytes) -> Any:
-    """None for what is no JSON, or for more than anybody could work with: lone surrogates, bottomless nesting."""
+    """Read the answer; None for what is no JSON that every reader accepts."""
     try:
         return from_json(answer)
     except ValueError:
@@ -254,7 +238,7 @@ def _decoded(answer: bytes) -> Any:
 
 
 def _why(document: Any, token: str) -> str:
-    """What the platform says of its refusal, in one line; without our token, should it repeat the request."""
+    """Return the platform's reason of a refusal in one line, without our token, should it repeat the request."""
     if not isinstance(document, Mapping):
         return ""
     reason = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")

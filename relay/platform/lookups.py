@@ -1,4 +1,4 @@
-"""What relay itself asks the platform: the results of a run, its state, and which runs began."""
+"""Lookups at the platform: the results of a run, its state, and which runs began."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,7 +13,7 @@ UNSUCCESSFUL = ("Failed", "Timeout")
 
 
 class Lookups:
-    """`settings` is read anew for each call, so a reload changes whom is asked; `name` is the platform's in sources.
+    """Lookups at the configured platform, read anew for each call; `name` is the platform's in sources.
 
     Every call raises PlatformError.
     """
@@ -25,7 +25,7 @@ class Lookups:
 
     @property
     def configured(self) -> bool:
-        """Whether there is a project to ask about; an address alone is only where links start."""
+        """Return whether a project is configured; an address alone serves for links only."""
         return configured(self._settings())
 
     @property
@@ -36,7 +36,7 @@ class Lookups:
         return self._clients[settings]
 
     def ours(self, space: Space) -> bool:
-        """Whether this is the configured project."""
+        """Return whether this is the configured project."""
         settings = self._settings()
         return is_within(space, Space(self._name(), settings.tenant, settings.project))
 
@@ -44,7 +44,7 @@ class Lookups:
         return (await self.client.results(operation)).sent()
 
     async def document(self, operation: str) -> dict[str, Any]:
-        """Its state; where it says of a failure only that it happened, with the error that its results name."""
+        """Return its state, with the error that its results name where the state of a failure has none."""
         document = (await self.client.status(operation)).sent()
         if document["status"] in UNSUCCESSFUL and not document.get("error"):
             try:
@@ -57,9 +57,9 @@ class Lookups:
                 document["error"] = error
         return document
 
-    async def since(self, when: datetime, most: int) -> list[str]:
-        """The ids of the operations that began at this time or later, newest first."""
-        listed = self.client.all_operations(date_from=when, pages=-(-most // PAGE_SIZE))
+    async def since(self, when: datetime, limit: int) -> list[str]:
+        """List the ids of the operations that began at this time or later, newest first."""
+        listed = self.client.all_operations(date_from=when, pages=-(-limit // PAGE_SIZE))
         return [operation.operation_id async for operation in listed]
 
     async def aclose(self) -> None:
@@ -68,11 +68,11 @@ class Lookups:
 
 
 def is_within(space: Space, configured: Space) -> bool:
-    """Whether the configured platform is asked about what is there; what is not stated may be.
+    """Return whether the configured platform may be asked about ids of this space; parts that are not stated may fit.
 
-    Never about another one's, also where the configured one has no name: it may have a run of its own with the same id.
+    Never about another platform's, also where the configured one has no name: it may have a run with the same id.
     """
-    return all(not own or own == theirs for own, theirs in zip(space, configured, strict=True))
+    return all(not stated or stated == part for stated, part in zip(space, configured, strict=True))
 
 
 def configured(settings: Platform) -> bool:
@@ -80,6 +80,6 @@ def configured(settings: Platform) -> bool:
 
 
 def client_of(settings: Platform) -> OperationsClient:
-    """The client of this configuration."""
+    """Build the client of this configuration."""
     token = settings.token.get_secret_value()
     return OperationsClient(settings.base_url, tenant=settings.tenant, project=settings.project, token=token)

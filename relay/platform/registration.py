@@ -1,4 +1,4 @@
-"""This relay as a webhook of the platform: registered once, and again only when something changed.
+"""Registration of this relay as a webhook of the platform: once, and again only when something changed.
 
 The API has no call that changes a webhook, and never tells its secret. So a change registers the new one before it
 deletes the old one (an event that both report is one message), and the name carries a fingerprint of the secret.
@@ -19,7 +19,7 @@ MISSING = frozenset({404, 405, 501})  # this platform cannot list
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was done, and the webhook that now reports here. `replaced` are the ids of those that did before."""
+    """Outcome, and the webhook that now reports here. `replaced` are the ids of those that did before."""
 
     outcome: Literal["unchanged", "registered", "replaced"]
     webhook: Webhook
@@ -28,7 +28,7 @@ class Registered:
 
 
 def request(url: str, secret: str, filters: Filters, events: Sequence[str] = OPERATION_EVENTS) -> RegisterWebhook:
-    """What to register: these events, signed over the body, as `hmac-sha256` sources verify it."""
+    """Build the request: these events, signed over the body, as `hmac-sha256` sources verify it."""
     return RegisterWebhook(
         webhook_url=url,
         webhook_name=f"relay (key {sha256(secret.encode()).hexdigest()[:8]})",
@@ -63,7 +63,7 @@ async def _create(client: OperationsClient, requested: RegisterWebhook, *, dry_r
 
 
 def _matches(webhook: Webhook, requested: RegisterWebhook) -> bool:
-    """Whether it reports what is requested already. A paused one does not."""
+    """Return whether it already reports what is requested. A paused one does not."""
     return (
         webhook.webhook_name == requested.webhook_name
         and set(webhook.events_subscribed) == set(requested.events)
@@ -74,8 +74,5 @@ def _matches(webhook: Webhook, requested: RegisterWebhook) -> bool:
 
 def _conditions(filters: Filters | None) -> tuple[frozenset[str], frozenset[str], float]:
     conditions = filters or Filters()
-    return (
-        frozenset(conditions.operation_types),
-        frozenset(conditions.priorities),
-        conditions.min_progress_increment or 0.0,
-    )
+    increment = conditions.min_progress_increment or 0.0
+    return frozenset(conditions.operation_types), frozenset(conditions.priorities), increment

@@ -1,4 +1,4 @@
-"""The platform's part of the configuration."""
+"""Platform section of the configuration."""
 
 from typing import Annotated
 
@@ -8,8 +8,8 @@ from relay.configfile.validation import Section, Url, one_or_more, spelled, sugg
 from relay.domain.links import PLACEHOLDERS, TEMPLATE, LinkHosts, LinkTemplates, balanced, placeholders
 
 
-def _known(template: str) -> str:
-    """No placeholder but ours, and no brace without its other half."""
+def _checked(template: str) -> str:
+    """Refuse unknown placeholders, and a brace without its other half."""
     unknown = [name for name in placeholders(template) if name not in PLACEHOLDERS]
     if unknown:
         otherwise = f"expected one of {', '.join(PLACEHOLDERS)}"
@@ -21,14 +21,14 @@ def _known(template: str) -> str:
 
 REGISTERED = "async-operations"  # the source of what the platform reports by itself
 EXAMPLE = "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"
-LinkTemplate = Annotated[str, spelled(f"({TEMPLATE})?", f"an address such as {EXAMPLE}"), AfterValidator(_known)]
+LinkTemplate = Annotated[str, spelled(f"({TEMPLATE})?", f"an address such as {EXAMPLE}"), AfterValidator(_checked)]
 
 
 LinkHost = Annotated[str, spelled(r"[a-z0-9.-]+|\*", "a host's name such as example.com, or '*' for any")]
 
 
 class Links(Section):
-    """Where people look: addresses of pages, with placeholders for what a message is about."""
+    """Addresses of pages for people, with placeholders for the message's operation."""
 
     operation: LinkTemplate = ""
     batch: LinkTemplate = ""
@@ -38,7 +38,7 @@ class Links(Section):
 
 
 class Platform(Section):
-    """The API whose operations are told of, to call it back, and the pages where people look at them."""
+    """API of the operations, to call it back, and its pages for people."""
 
     base_url: Url = ""
     tenant: str = ""
@@ -49,10 +49,10 @@ class Platform(Section):
 
     @property
     def hosts(self) -> LinkHosts:
-        """Where messages may lead."""
+        """Return the hosts that links in messages may lead to."""
         return LinkHosts.of(self.link_hosts, self.base_url, self.link_templates)
 
     @property
     def link_templates(self) -> LinkTemplates:
-        """As the messages take them."""
+        """Return the templates of links in messages."""
         return LinkTemplates(**self.links.model_dump(), tenant=self.tenant, project=self.project)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from relay.domain.deliveries import DeliveryOptions, Limits
+from relay.domain.deliveries import DeliveryOptions
+from relay.domain.limits import Limits
 from relay.policy.destinations import Channels, Destination, DestinationOptions, QuietHours, zone_at
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy

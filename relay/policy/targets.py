@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
+from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target
 from relay.domain.events import Batch, Event
+from relay.domain.limits import Limits
 from relay.policy.destinations import Channels, Destination, modes_at
 from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (

@@ -33,7 +33,6 @@ class Rendered:
 
     content: dict[str, Any]
     fault: str = ""
-    own: bool = False  # relay's own wording throughout, which prints links as they are
 
 
 class IsolatedRenderer:
@@ -81,7 +80,7 @@ class IsolatedRenderer:
             file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
             if not file:
                 built_in = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
-                return Rendered(await self._in_wording(built_in, is_long(event, history), render), own=True)
+                return Rendered(await self._in_wording(built_in, is_long(event, history), render))
             content = await self._in_sandbox(file, render)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__

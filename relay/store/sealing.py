@@ -46,7 +46,9 @@ class Sealer:
         try:
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV  # noqa: PLC0415 - few need 8 MB
         except ImportError:
-            raise RelayError("it needs cryptography, which is not installed: pip install 'relay[encryption]'") from None
+            raise RelayError(
+                "it needs cryptography, which is not installed: pip install 'operation-relay[encryption]'"
+            ) from None
         self.kept = kept
         self._aes = AESGCM
         self._siv = {id_of(key): AESSIV(_derived(key, b"texts") + _derived(key, b"mac")) for key in keys.values()}

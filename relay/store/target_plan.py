@@ -7,18 +7,9 @@ from typing import Any
 
 from pydantic_core import to_json as to_bytes
 
-from relay.domain.deliveries import (
-    DeliveryOptions,
-    Digest,
-    Each,
-    Limit,
-    Limits,
-    Live,
-    RequestLimit,
-    Target,
-    Window,
-)
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Live, Target, Window
 from relay.domain.events import Event
+from relay.domain.limits import Limit, Limits, RequestLimit
 from relay.domain.silences import Silenced
 from relay.store.keys import home, lane
 from relay.store.records import to_json

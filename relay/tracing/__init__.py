@@ -86,4 +86,4 @@ def _obstacle(env: Mapping[str, str]) -> str:
         there = find_spec(EXPORTER)
     except ModuleNotFoundError:
         there = None
-    return "" if there else "OpenTelemetry is not installed: pip install 'relay[otel]'"
+    return "" if there else "OpenTelemetry is not installed: pip install 'operation-relay[otel]'"

@@ -1,11 +1,9 @@
-"""Where a reader unsubscribes from the mails of a list. Opening the page changes nothing, pressing the button does.
+"""Unsubscribe page of mails. Opening it changes nothing, pressing its button does.
 
-Mail scanners open every link, so a GET only asks. The POST is that of the page's button and that of mail programs
-alike, which send `List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come
-twice.
+Mail scanners open every link, so a GET only asks. The page's button and mail programs send the same POST, the latter
+`List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come twice.
 
-The seal comes before everything else: a request without a link of ours costs an HMAC, is not read, and counts against
-nobody's limit.
+The seal is checked first: a request without a link of ours costs an HMAC, is not read, and counts against no limit.
 """
 
 import math
@@ -37,7 +35,7 @@ MAX_BODY = 4096
 BODY_TIMEOUT = 10.0  # seconds
 HEADERS = {
     "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "no-referrer",  # whoever has the address may unsubscribe
+    "Referrer-Policy": "no-referrer",  # the address alone is enough to unsubscribe
     "X-Robots-Tag": "noindex",
     "Vary": "Accept-Language",
 }
@@ -46,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 class Unsubscribe:
-    """Makes the links and serves them. `public_url` is asked anew each time; without one there are no links."""
+    """Links to unsubscribe and their pages. `public_url` is asked anew each time; without one there are no links."""
 
     def __init__(
         self,
@@ -68,7 +66,7 @@ class Unsubscribe:
         self._outage = outage or Outage(clock)
 
     async def link(self, delivery: Delivery, language: str) -> str:
-        """Where the reader of this delivery unsubscribes; '' if nowhere. Raises StoreUnavailable."""
+        """Make the link for the reader of this delivery; '' if there is none. Raises StoreUnavailable."""
         outside = self._public_url().rstrip("/")
         if not outside or not getattr(CHANNELS.get(delivery.channel), "unsubscribes", False):
             return ""
@@ -80,7 +78,7 @@ class Unsubscribe:
         return [web.get(path, self.show), web.post(path, self.submit, expect_handler=request_body.expect_later)]
 
     async def show(self, request: web.Request) -> web.Response:
-        """GET and HEAD: what it is about, and the button. Changes nothing."""
+        """Show the page with its button (GET and HEAD). Changes nothing."""
 
         async def page_name(destination: str, address: str) -> str:
             reason = await self._suppressions.reason(destination, address)
@@ -89,12 +87,12 @@ class Unsubscribe:
         return await self._answer(request, page_name)
 
     async def submit(self, request: web.Request) -> web.Response:
-        """POST: unsubscribe, or take it back. What an operator added, or a bounce, stays as it is."""
+        """Unsubscribe, or take it back (POST). Suppressions by an operator or a bounce stay."""
 
         async def change(destination: str, address: str) -> str:
             undo = UNDO in await _form(request)
             act = Act("reader", "resubscribe" if undo else "unsubscribe", f"at {destination}", address=address)
-            # Written down first: a crash in between leaves an entry without an outcome, and the reader asks again.
+            # First: a crash in between leaves an entry without an outcome, and the reader asks again.
             first = await self._audit.begin(act, stranger=True) if self._audit else ""
             if undo:
                 changed = await self._suppressions.remove(address, destination, reason=UNSUBSCRIBED)
@@ -112,7 +110,7 @@ class Unsubscribe:
         return await self._answer(request, change)
 
     async def _answer(self, request: web.Request, step: Callable[[str, str], Awaitable[str]]) -> web.Response:
-        """A page, for it is a person who looks at it; only a body that is none is answered with a problem document."""
+        """Answer with a page for people; only a body that is none gets a problem document."""
         language = language_of(request.headers.get("Accept-Language", ""))
         token = request.match_info["token"]
         try:
@@ -131,7 +129,7 @@ class Unsubscribe:
 
 
 async def _form(request: web.Request) -> list[tuple[str, str]]:
-    """The fields of a small form; of any other body it is enough that it came (RFC 8058 allows multipart too)."""
+    """Read the fields of a small form; other bodies have none (RFC 8058 allows multipart too)."""
     body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != "application/x-www-form-urlencoded":
         return []
@@ -141,7 +139,7 @@ async def _form(request: web.Request) -> list[tuple[str, str]]:
 def _page(
     name: str, language: str, status: int = 200, *, about: tuple[str, str] = ("", ""), retry_after: float = 0
 ) -> web.Response:
-    """`about` is the destination and the address."""
+    """Build the answer; `about` is the destination and the address."""
     return web.Response(
         text=page(name, language, *about),
         status=status,

@@ -1,4 +1,4 @@
-"""The unsubscribe page, in English and German, and the header that keeps everything else out of it. Pure."""
+"""Unsubscribe page in English and German, and its Content-Security-Policy. Pure."""
 
 from base64 import b64encode
 from hashlib import sha256
@@ -44,7 +44,7 @@ POLICY = (
 
 
 def language_of(accepted: str) -> str:
-    """The first of a mail's language, or of an Accept-Language header, that the page speaks; English otherwise."""
+    """Return the first language of an Accept-Language header or a mail that the page has; English otherwise."""
     for entry in accepted.lower().split(","):
         code = entry.partition(";")[0].strip().replace("_", "-").partition("-")[0]
         if code in TEXTS:
@@ -53,7 +53,7 @@ def language_of(accepted: str) -> str:
 
 
 def page(name: str, language: str, destination: str = "", address: str = "") -> str:
-    """One of ask, done, undone, wrong and later as a whole HTML document."""
+    """Build one of ask, done, undone, wrong and later as a whole HTML document."""
     texts = TEXTS[language]
     title, text, question, button = texts[name]
     # The list is part of a sentence in two languages, and only sentences are translated.

@@ -14,9 +14,6 @@ from relay.channels.slack.channel import Slack
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.mail import Mail
-from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
@@ -26,6 +23,9 @@ from relay.store.admin import Admin
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.mail import Mail
+from relay_sandbox.standins.slack import Message, SlackStandin
 from tests.support.clock import Clock
 from tests.support.events import body
 

@@ -12,11 +12,11 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.dev.standins.slack import SlackStandin
-from relay.domain.deliveries import Limit, Notification, Receipt, Target
+from relay.domain.deliveries import Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import MAX_ROWS, build_digest, digest_baseline, per_day
 from relay.domain.events import Event
+from relay.domain.limits import Limit
 from relay.domain.parsing import parse
 from relay.errors import DeliveryError
 from relay.ingest import Ingest
@@ -25,6 +25,7 @@ from relay.rendering.renderer import Renderer
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.bundles import event_of
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.workers import worker_of

@@ -11,11 +11,11 @@ from relay import metrics
 from relay.background.heartbeat import TIMEOUT, HealthSummary, Heartbeat
 from relay.background.wiring import build_self_monitoring
 from relay.config import parse_config
-from relay.dev.standins.slack import Fault
 from relay.domain.deliveries import Each
 from relay.outage import Outage
 from relay.store import Store
 from relay.store.troubles import TroubleMemory
+from relay_sandbox.standins.slack import Fault
 from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS, GOOD, SECRETS

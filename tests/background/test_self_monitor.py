@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from relay import metrics
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.store import Store
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.embedded.server import running_url
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import SlackStandin
 from tests.chaos.test_kills import Load
 from tests.support.commands import relay
 from tests.support.embedded import filled

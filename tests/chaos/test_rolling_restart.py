@@ -20,7 +20,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.dev.standins.inbox import Inbox
+from relay_sandbox.standins.inbox import Inbox
 from tests.chaos.test_kills import DURABLE
 from tests.support import haproxy
 from tests.support.commands import Serving

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from relay.channels.email.channel import Email
-from relay.dev.standins.inbox import Inbox
 from relay.store.queue import LEASE
+from relay_sandbox.standins.inbox import Inbox
 from tests.support.events import body
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer

@@ -9,8 +9,8 @@ import pytest
 import yarl
 from click.testing import Result
 
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import Fault, SlackStandin
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
 from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside

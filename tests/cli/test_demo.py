@@ -12,11 +12,12 @@ from html import unescape
 import aiohttp
 import pytest
 
-from relay.dev.demo import Demo
-from relay.dev.demo.story import ROOM
+from relay_sandbox.demo import Demo
+from relay_sandbox.demo.story import ROOM
 from tests.support.auth import Browser
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import busyness, patience
+from tests.support.programs import needs
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +59,20 @@ async def test_its_link_into_the_console_is_audited_as_that_of_a_command_is() ->
         "the demo", "console link", "operator", "done",
     )  # fmt: skip
     assert (used["actor"], used["action"]) == ("guest of the demo", "console login")
+
+
+async def test_the_curl_that_it_prints_makes_a_message() -> None:
+    needs("curl", "curl")
+    async with Demo.open(os.environ, lambda happening: None) as demo:
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", demo.example, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        answer, _ = await process.communicate()
+        await demo.slack.wait_for(lambda: bool(demo.slack.messages(ROOM)), patience())
+        [message] = [message for message in demo.slack.messages(ROOM) if not message.thread_ts]
+
+    assert json.loads(answer)["status"] == "accepted", answer
+    assert "Nightly load" in message.text
 
 
 # A busy machine gets twice the time, or four times: as a number whose parts can be written out.

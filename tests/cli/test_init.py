@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.dev.standins.inbox import Inbox
+from relay_sandbox.standins.inbox import Inbox
 from tests.support.commands import ROOT, environment, relay
 from tests.support.inprocess import NEEDED
 

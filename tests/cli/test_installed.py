@@ -54,7 +54,7 @@ RUNS = {
     "slack": ("slack", "manifest", "-c", SHIPPED),
     "sandbox": ("sandbox", "--port", "0"),
 }
-NEED = dict.fromkeys(("serve", "sandbox", "restore"), "relay[embedded]") | {"demo": "relay[demo]"}
+NEED = dict.fromkeys(("serve", "sandbox", "restore"), "operation-relay[embedded]") | {"demo": "operation-relay[demo]"}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path
 
     assert "Traceback" not in done.err
     assert done.out or done.err
-    assert re.findall(r"relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
+    assert re.findall(r"operation-relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
     assert done.status == (1 if done.err else 0)
 
 
@@ -89,7 +89,7 @@ async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without
     done = await run("check", tmp_path, without)
 
     assert "warning: " in done.out
-    assert "relay[embedded]" in done.out
+    assert "operation-relay[embedded]" in done.out
 
 
 async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, without: ForkServer) -> None:
@@ -101,7 +101,7 @@ async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, wit
 
     assert done.status == 1
     assert (
-        "redis.encryption_key: it needs cryptography, which is not installed: pip install 'relay[encryption]'"
+        "redis.encryption_key: it needs cryptography, which is not installed: pip install 'operation-relay[encryption]'"
         in done.err + done.out
     )
     assert "Traceback" not in done.err

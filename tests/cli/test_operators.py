@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from relay.dev.standins.slack import Fault
+from relay_sandbox.standins.slack import Fault
 from tests.support.commands import Serving, relay
 from tests.support.serving import change, events, started
 from tests.support.stage import CONFIG, Surroundings, post

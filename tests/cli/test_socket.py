@@ -5,8 +5,8 @@ import os
 import socket
 from pathlib import Path
 
-from relay.dev.standins.slack import Fault
 from relay.store.audit import AuditTrail
+from relay_sandbox.standins.slack import Fault
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer

@@ -85,7 +85,7 @@ def test_what_is_not_installed_is_said_with_the_way_to_it() -> None:
 
     (problem,) = document.problems
     assert (problem.path, problem.line) == ("console.oidc", 7)
-    assert problem.message == "it needs joserfc, which is not installed: pip install 'relay[console]'"
+    assert problem.message == "it needs joserfc, which is not installed: pip install 'operation-relay[console]'"
 
 
 @pytest.mark.parametrize(

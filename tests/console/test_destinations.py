@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import Notification, Receipt
 from relay.domain.events import Event
 from relay.policy.recipients import NAME
@@ -20,6 +18,8 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay.store.trials import LastTrial, Trials, TriedAddress
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations, open_channels, stage_config, webhook_config
 from tests.support.events import body, event_of

@@ -13,12 +13,12 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
-from relay.dev.standins.slack import SlackStandin
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
+from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening
 from tests.support import events
 from tests.support.auth import LOOKER, TOKEN, TOKENS, Browser

@@ -9,13 +9,14 @@ from structlog.testing import capture_logs
 from relay.channels.email.channel import Email
 from relay.config import Config
 from relay.delivering.worker import Worker
-from relay.dev.standins.inbox import Inbox
-from relay.domain.deliveries import Delivery, Limit, Receipt
+from relay.domain.deliveries import Delivery, Receipt
+from relay.domain.limits import Limit
 from relay.errors import DeliveryError
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
+from relay_sandbox.standins.inbox import Inbox
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.patience import patience

@@ -11,9 +11,9 @@ import pytest
 from yarl import URL
 
 from relay.channels.email.channel import Email
-from relay.dev.standins.inbox import Inbox
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
+from relay_sandbox.standins.inbox import Inbox
 from tests.support.commands import ROOT, environment
 from tests.support.ports import free_ports
 
@@ -126,16 +126,15 @@ async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
     ports = ("--port", str(URL(inbox.url).port), "--smtp-port", str(inbox.smtp_port))
     proxy = f"http://127.0.0.1:{nobody}"
 
-    ended = await program("-m", "relay.dev.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
+    ended = await program("-m", "relay_sandbox.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
 
     assert ended == (0, "")
 
 
 async def test_without_its_mail_server_it_says_what_to_install() -> None:
-    bare = (
-        "import runpy, sys; sys.modules['aiosmtpd'] = None; runpy.run_module('relay.dev.standins', run_name='__main__')"
-    )
+    run = "runpy.run_module('relay_sandbox.standins', run_name='__main__')"
+    bare = f"import runpy, sys; sys.modules['aiosmtpd'] = None; {run}"
 
     ended = await program("-c", bare)
 
-    assert ended == (1, "the inbox needs aiosmtpd, which is not installed: pip install 'relay[demo]'\n")
+    assert ended == (1, "the inbox needs aiosmtpd, which is not installed: pip install 'operation-relay[demo]'\n")

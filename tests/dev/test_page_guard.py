@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 import pytest
 
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.page_guard import is_own_name, policy_of
-from relay.dev.standins.slack import SlackStandin
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.page_guard import is_own_name, policy_of
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.browser import Browser, needs_chromium
 from tests.support.patience import patience
 

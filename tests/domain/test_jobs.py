@@ -8,7 +8,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcome_fields import ended, outcome_of
+from relay.domain.outcome_fields import outcome_of
 from relay.domain.outcomes import Outcome, Usual, before, quantile, slow_after, streaks, too_quick, usual, usual_phases
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
@@ -209,11 +209,6 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
 
     assert (len(row.failures), row.successes) == (failures, successes)
     assert [*row.failures] == sorted(row.failures, key=lambda failure: failure.ended)
-
-
-@pytest.mark.parametrize("event", [completed(), failed(), failed(endTime="2024-01-20T11:00:00Z")])
-def test_when_a_run_ended_is_known_without_the_rest_of_its_end(event: Event) -> None:
-    assert ended(event) == outcome_of(event).ended
 
 
 def test_progress_ends_nothing_but_may_be_of_a_job() -> None:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.delivering.past import Past
+from relay.delivering.job_history import JobHistory
 from relay.domain.events import Event
 from relay.domain.outcomes import too_quick
 from relay.rendering.translations import Catalogues
@@ -154,7 +154,7 @@ class Month:
         taker, teller = self._processes if int(happening.at) % 2 else reversed(self._processes)
         await taker.happens(event)
         await carried(taker.store)
-        past = Past(Jobs(teller.store), clock=self._clock)
+        past = JobHistory(Jobs(teller.store), clock=self._clock)
         if event.terminal and (words := outcome_of(await past.of(event, ()))):
             self._heard.append((happening.at, words))
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from relay.dev.standins.slack import Fault
 from relay.store import Store
+from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE
 from tests.support.outages import SLACK_OUTAGES, World, answered, world

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from relay.dev.standins.slack import Message
 from relay.store import Store
+from relay_sandbox.standins.slack import Message
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, GROUP, OWNER, event_of, mentions_in, outcome_of

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.settings import NewMessageLimit
-from relay.dev.standins.slack import Fault
 from relay.store import Store
+from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, outcome_of

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.slack import Fault
 from relay.policy.recipients import DynamicDestinations
 from relay.store import Store
+from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, mentions_in, outcome_of

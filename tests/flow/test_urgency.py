@@ -6,8 +6,8 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.dev.standins.slack import Fault, Message
 from relay.health import Health
+from relay_sandbox.standins.slack import Fault, Message
 from tests.support.clock import Clock
 from tests.support.flow import CONFIG, POST, UPDATE, Flow
 from tests.support.flow_events import event_of, mentions_in, outcome_of

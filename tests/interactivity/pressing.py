@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from relay.app import Relay
-from relay.dev.standins.slack import Message
 from relay.interactivity.endpoint import PATH
+from relay_sandbox.standins.slack import Message
 from tests.support import samples
 from tests.support.patience import patience
 from tests.support.platform import ScriptedPlatform, scripted_platform

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.dev.standins.slack import Fault, Group, User
 from relay.rendering.notices import FORBIDDEN, SLOW, TAKEN
+from relay_sandbox.standins.slack import Fault, Group, User
 from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, Scene, scene
 from tests.support.redis_server import RedisServer
 

@@ -6,11 +6,11 @@ import re
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.dev.standins.slack import Fault
 from relay.interactivity.endpoint import PATH
 from relay.operating.timeline import facts_of
 from relay.rendering.fixtures import FIXTURES
 from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TWICE
+from relay_sandbox.standins.slack import Fault
 from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
 from tests.support import slacks
 from tests.support.patience import patience

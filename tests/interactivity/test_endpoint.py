@@ -17,7 +17,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.tokens import redeem
 from relay.errors import StoreUnavailable
-from relay.interactivity.buttons import GOOD_FOR, Button
+from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
@@ -27,7 +27,7 @@ from relay.store.audit import AuditTrail
 from tests.support.clock import Clock
 
 SECRET, KEY = b"the-signing-secret-of-the-app", b"relay-own-key-of-32-bytes-length"
-BUTTON = Button("retry", "op-2", "op-1", 1, "process-mining", "#process-mining", Clock().now + GOOD_FOR)
+BUTTON = Button("retry", "op-2", "op-1", 1, "process-mining", "#process-mining", Clock().now + VALID_FOR)
 
 
 @dataclass
@@ -193,7 +193,7 @@ async def test_a_button_that_relay_did_not_make_is_answered_and_does_nothing(sce
 
 
 async def test_an_old_button_is_answered_and_does_nothing(scene: Scene) -> None:
-    scene.clock.advance(GOOD_FOR + 1)
+    scene.clock.advance(VALID_FOR + 1)
     assert await scene.press(BUTTON.token(KEY)) == 200
     assert scene.taken == []
     assert scene.whispered[0][2] == STALE

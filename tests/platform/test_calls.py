@@ -12,8 +12,8 @@ import pytest
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.sandbox.service import sandbox
 from relay.store.keys import PREFIX, TICKS
+from relay_sandbox.service import sandbox
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.platform import scripted_platform

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
-from relay.sandbox.schema.requests import Play
+from relay_sandbox.schema.requests import Play
 from tests.support.commands import ROOT, relay
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
-from relay.sandbox.runner import Job, JobResult, Report, Runner
+from relay_sandbox.runner import Job, JobResult, Report, Runner
 from tests.support import sandbox, stage
 from tests.support.clock import Clock
 from tests.support.events import SEED

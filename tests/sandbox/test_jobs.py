@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from relay.sandbox.jobs.profile import EventLogProfile
-from relay.sandbox.jobs.sample_log import sample
-from relay.sandbox.runner import Job, JobResult, Report
+from relay_sandbox.jobs.profile import EventLogProfile
+from relay_sandbox.jobs.sample_log import sample
+from relay_sandbox.runner import Job, JobResult, Report
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import Stage, stage

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from relay.sandbox.api.openapi import document
-from relay.sandbox.api.routes import ROUTES
+from relay_sandbox.api.openapi import document
+from relay_sandbox.api.routes import ROUTES
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess, Stage
 from tests.support.schemas import check_openapi

@@ -106,7 +106,7 @@ def test_where_the_page_opens_is_told_to_nobody_without_the_token(running: Sandb
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
-    page = (Path(__file__).parents[2] / "relay/sandbox/api/page.html").read_text()
+    page = (Path(__file__).parents[2] / "relay_sandbox/api/page.html").read_text()
     assert "src=" not in page
     assert all(address.startswith(("www.w3.org", "localhost")) for address in page.split("http://")[1:])
     assert "https://" not in page

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
 from relay.platform.models import StartOperation
-from relay.sandbox.service import sandbox as sandbox_at
-from relay.sandbox.storage.changes import LEASE
-from relay.sandbox.storage.state import PREFIX
 from relay.store.embedded.server import EmbeddedRedis
+from relay_sandbox.service import sandbox as sandbox_at
+from relay_sandbox.storage.changes import LEASE
+from relay_sandbox.storage.state import PREFIX
 from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.sandbox.schema.requests import Play, Retrying
-from relay.sandbox.simulation.scenarios import phases_of, plan
-from relay.sandbox.simulation.timeline import snapshot, steps
-from relay.sandbox.storage.plans import Plan
+from relay_sandbox.schema.requests import Play, Retrying
+from relay_sandbox.simulation.scenarios import phases_of, plan
+from relay_sandbox.simulation.timeline import snapshot, steps
+from relay_sandbox.storage.plans import Plan
 
 TYPES = ("ProcessMiningAnalysis", "DataEnrichment", "ReportGeneration", "SomethingElse")
 BEGAN = 1_705_749_600.0

@@ -43,7 +43,7 @@ async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Ru
     run = await the_run(watch)
 
     assert run.subject == events.progress(67).subject
-    assert (run.heard, run.moved, run.percentage) == (clock(), clock(), 67)
+    assert (run.last_event, run.moved, run.percentage) == (clock(), clock(), 67)
     assert run.phase == "Machine Learning Analysis"
     assert (run.estimate, run.deadline) == (_at("12:05"), _at("13:15"))
     assert run.planned == 47 * MINUTE  # from 11:18 to 12:05

@@ -11,9 +11,8 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack.channel import Slack
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
-from relay.delivering.past import Past
+from relay.delivering.job_history import JobHistory
 from relay.delivering.worker import Worker
-from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
@@ -22,6 +21,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.jobs import Jobs
 from relay.store.ledger import Ledger
+from relay_sandbox.standins.slack import Message, SlackStandin
 from tests.support.clock import Clock
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -69,7 +69,7 @@ class Flow:
                 lambda: self.config,
                 lambda: RENDERER,
                 clock=self.clock,
-                past=Past(Jobs(self.store), clock=self.clock).complete,
+                job_history=JobHistory(Jobs(self.store), clock=self.clock).complete,
                 calls=self.store.causes.call,
             ),
             config=lambda: self.config,

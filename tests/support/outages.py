@@ -12,8 +12,8 @@ from aiohttp import connector
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.store import Store
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow

@@ -15,14 +15,14 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.sandbox.api.server import ApiServer
-from relay.sandbox.context import SandboxContext
-from relay.sandbox.jobs.profile import EventLogProfile
-from relay.sandbox.runner import Runner
-from relay.sandbox.schema.links import Links
-from relay.sandbox.service import SandboxWorker
-from relay.sandbox.storage.state import State
 from relay.store.embedded.server import ends_with_parent
+from relay_sandbox.api.server import ApiServer
+from relay_sandbox.context import SandboxContext
+from relay_sandbox.jobs.profile import EventLogProfile
+from relay_sandbox.runner import Runner
+from relay_sandbox.schema.links import Links
+from relay_sandbox.service import SandboxWorker
+from relay_sandbox.storage.state import State
 from tests.support.clock import Clock
 from tests.support.commands import ROOT, environment
 from tests.support.events import SEED

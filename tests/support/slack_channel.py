@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.dev.standins.slack import Message, SlackStandin
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
+from relay_sandbox.standins.slack import Message, SlackStandin
 
 TOKEN = "xoxb-1234567890-abcdefSECRET"
 POST, UPDATE = "chat.postMessage", "chat.update"

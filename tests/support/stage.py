@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from relay.app import Relay
-from relay.dev.standins.inbox import Inbox
-from relay.dev.standins.slack import SlackStandin
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.ledger import Ledger
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.patience import PATIENCE, patience
 from tests.support.sender import Reply, Sender
 from tests.support.waiting import until

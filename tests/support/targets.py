@@ -3,7 +3,8 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Limit, Limits, Live, Target
+from relay.domain.deliveries import Digest, Each, Live, Target
+from relay.domain.limits import Limit, Limits
 
 EDITS = (Limit("edit", 1.5, 10),)
 

@@ -9,7 +9,7 @@ from email import message_from_bytes
 from email.policy import default
 from typing import Any
 
-from relay.dev.standins.slack import Fault
+from relay_sandbox.standins.slack import Fault
 from tests.support.flow import POST, Flow
 from tests.support.flow_events import event_of
 from tests.support.outages import Outage, Peers, World

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.dev.standins.slack import Fault
+from relay_sandbox.standins.slack import Fault
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.running import RunningRelay

@@ -14,11 +14,12 @@ import structlog
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FilePath, SecretStr, model_validator
 
 from relay.channels.email.errors import MailError
-from relay.channels.email.messages import Mailbox, Thread, address, compose, mailbox, may_be_more
+from relay.channels.email.messages import Mailbox, Thread, address, ambiguity, compose, mailbox
 from relay.channels.email.pool import SIZE, Pool
 from relay.channels.email.session import Server, Timeouts
 from relay.configfile.validation import spelled
-from relay.domain.deliveries import Limit, Notification, Preview, Receipt
+from relay.domain.deliveries import Notification, Preview, Receipt
+from relay.domain.limits import Limit
 from relay.policy.presentation import MAILED_EVENTS
 
 log = structlog.get_logger(__name__)
@@ -76,12 +77,12 @@ class EmailSettings(BaseModel):
 
 
 class Email:
-    """The channel. Whoever sends more at a time than there are `connections` waits for one."""
+    """The channel. More attempts at a time than `connections` wait for one."""
 
     Settings = EmailSettings
     title: ClassVar[str] = "Mail"
     modes: ClassVar[tuple[str, ...]] = ("each", "digest")
-    calls: ClassVar[bool] = False  # nobody is called in a mail: its reader has it
+    calls: ClassVar[bool] = False  # a mail mentions no one: its reader has it
     default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
     unsubscribes: ClassVar[bool] = True
     max_requested: ClassVar[int] = 10
@@ -98,7 +99,7 @@ class Email:
 
     @staticmethod
     def addresses(value: object) -> list[str]:
-        """The recipients a destination names: one address or a list; each gets a mail of its own."""
+        """Read the recipients of a destination: one address or a list; each gets a mail of its own."""
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(recipient, str) for recipient in listed):
             raise ValueError("expected an e-mail address or a list of them")
@@ -108,17 +109,17 @@ class Email:
 
     @staticmethod
     def limits(address: str, settings: EmailSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
-        """None: mail servers say themselves when they want to be left alone."""
+        """Return no limits: mail servers throttle by themselves."""
         return (), ()
 
     @classmethod
     def requested_address(cls, name: str, allowed: Iterable[str]) -> str:
-        """`allowed` are domains: exactly these, and none below them."""
+        """Check the address; `allowed` are domains, without their subdomains."""
         try:
             [address] = cls.addresses([name])
         except ValueError:
             raise ValueError("not an e-mail address") from None
-        if fault := may_be_more(address):
+        if fault := ambiguity(address):
             raise ValueError(fault)
         if address.rpartition("@")[2].lower() not in {domain.lower() for domain in allowed}:
             raise ValueError("dynamic_destinations.email_domains does not list its domain")
@@ -126,7 +127,7 @@ class Email:
 
     @staticmethod
     def reader_of(address: str) -> str:
-        """Mail for `a+b@example.com` comes to `a@example.com`."""
+        """Return the reader: mail for `a+b@example.com` comes to `a@example.com`."""
         local, _, domain = address.lower().rpartition("@")
         return f"{local.partition('+')[0] or local}@{domain}"
 
@@ -159,7 +160,7 @@ class Email:
             await session.quit()  # one more than the pool has room for
 
     async def check(self) -> str:
-        """Say how the mail server takes mail, without sending one."""
+        """Describe how the mail server takes mail, without sending one."""
         await self.probe("")
         how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no encryption"}[self._settings.tls]
         login = f", as {self._settings.username}" if self._settings.username else ""
@@ -169,7 +170,7 @@ class Email:
         await self._pool.aclose()
 
     async def _submit(self, recipient: str, mail: bytes) -> str:
-        """The server's answer."""
+        """Send the mail and return the server's answer."""
         sender, until = self._settings.sender.address, self._until()
         async with self._pool.session(until) as session:
             try:
@@ -193,7 +194,7 @@ class Email:
 
 
 def _context(ca_file: Path | None) -> ssl.SSLContext:
-    """Certificates and host names are verified, and nothing below TLS 1.2 is spoken."""
+    """Build a context that verifies certificates and host names, with TLS 1.2 or newer."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_file:

@@ -1,4 +1,4 @@
-"""What a mail server's answers mean for a delivery: one table over where a dialogue ended and how.
+"""Errors of mail servers as DeliveryErrors: one table over where a dialogue ended and how.
 
 The codes are those of RFC 5321 §4.2, the ones in the text (5.3.4) those of RFC 3463.
 """
@@ -6,7 +6,7 @@ The codes are those of RFC 5321 §4.2, the ones in the text (5.3.4) those of RFC
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 
 from aiosmtplib import SMTPException, SMTPNotSupported, SMTPResponseException
@@ -18,7 +18,7 @@ MAX_REPLY = 300
 
 
 class Stage(Enum):
-    """How far the dialogue had come. Its text completes "the mail server … failed at"."""
+    """Stage of the dialogue. Its text completes "the mail server … failed at"."""
 
     CONNECT = "the connection"
     EHLO = "EHLO"
@@ -40,7 +40,7 @@ class Answer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The fields of the DeliveryError."""
+    """Fields of the DeliveryError."""
 
     permanent: bool = False
     retry_after: float | None = None
@@ -52,7 +52,7 @@ class Verdict:
 
 AWAY = Verdict(pause="channel")
 # Up to and including MAIL nothing depends on the mail or its recipient: what fails would fail for every other mail
-# too, so all wait, and no delivery loses an attempt. With a 5xx somebody has to see to it.
+# too, so all wait, and no delivery loses an attempt. A 5xx needs an operator.
 _SERVER = {Answer.LATER: AWAY, Answer.NO: Verdict(pause="channel", refused=True), Answer.NONE: AWAY}
 # From RCPT on a refusal may be this mail's own fault, and one mail must not hold up the others. A server that breaks
 # off is away: if it does so for this mail alone, others get through (relay.policy.breaker).
@@ -71,11 +71,11 @@ ILL = re.compile(r"\b4\.3\.\d{1,3}\b")  # the server itself, and no mail or reci
 TOO_LARGE = 552
 # What the enhanced codes of a 5xx say of the recipient (https://www.rfc-editor.org/rfc/rfc3463#section-3).
 NO_SUCH_ADDRESS = frozenset({"5.1.1", "5.1.10"})
-# These blame the sender, the mail or a server: whoever is suppressed for them would be so for our fault.
+# These blame the sender, the mail or a server: a suppression would be for our fault.
 NOT_THE_RECIPIENT = ("5.1.7", "5.1.8", "5.2.3", "5.3.", "5.5.", "5.6.", "5.7.")
 CREDENTIALS = frozenset({530, 534, 535, 538})  # RFC 4954 §6: about the login, wherever they come
 
-# What a person can do about it.
+# Advice to operators.
 ADVICE: Mapping[Stage, str] = {
     Stage.CONNECT: "check channels.email.host, port and tls",
     Stage.STARTTLS: "nothing is sent in clear text; check channels.email.host, port, tls and ca_file",
@@ -88,28 +88,20 @@ class MailError(DeliveryError):
     """A mail that was not taken, or perhaps was; `stage` and `code` say where the dialogue ended and how."""
 
     def __init__(self, message: str, stage: Stage, verdict: Verdict, code: int = 0) -> None:
-        super().__init__(
-            message,
-            permanent=verdict.permanent,
-            retry_after=verdict.retry_after,
-            outcome_unknown=verdict.outcome_unknown,
-            pause=verdict.pause,
-            unsent=verdict.unsent,
-            refused=verdict.refused,
-            bounce=_bounce(stage, code, message) if verdict.permanent else "",
-        )
+        bounce = _bounce(stage, code, message) if verdict.permanent else ""
+        super().__init__(message, **asdict(verdict), bounce=bounce)
         self.stage = stage
         self.code = code
 
     @property
     def too_large(self) -> bool:
-        """The server would take less of it: 552, unless that is a full mailbox (5.2.2)."""
+        """Return whether the server would take a smaller mail: 552, unless that is a full mailbox (5.2.2)."""
         enhanced = _enhanced(str(self))
         return enhanced in ("5.3.4", "5.2.3") if enhanced else self.code == TOO_LARGE and self.stage is not Stage.RCPT
 
 
 def failed(stage: Stage, error: Exception, server: str) -> MailError:
-    """What went wrong with `server` at this stage, as people and the queue need it."""
+    """Translate a failure of `server` at this stage."""
     code = error.code if isinstance(error, SMTPResponseException) else 0
     untrusted = _distrust_of(error)
     if code in CREDENTIALS and stage is not Stage.DOT:
@@ -130,26 +122,26 @@ def failed(stage: Stage, error: Exception, server: str) -> MailError:
 
 
 def without_utf8(server: str, recipient: str) -> MailError:
-    """The server is too old for the address, and waiting will not make it younger."""
+    """Return the error for an address that the server has no extension for."""
     text = f"{server} does not offer SMTPUTF8, which {recipient} needs: use an address of ASCII letters"
     return MailError(text, Stage.MAIL, Verdict(permanent=True))
 
 
 def one_line(code: int, message: str) -> str:
-    """A server's reply on one line, harmless and not too long."""
+    """Write a server's reply on one line, without controls and not too long."""
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", f"{code} {message}").strip()
     line = line.encode("utf-8", "replace").decode()
     return line if len(line) <= MAX_REPLY else f"{line[: MAX_REPLY - 1]}…"
 
 
 def _enhanced(text: str) -> str:
-    """The enhanced code of a permanent refusal; '' where the server gives none."""
+    """Return the enhanced code of a permanent refusal; '' where the server gives none."""
     match = re.search(r"\b5\.\d\.\d{1,3}\b", text)
     return match[0] if match else ""
 
 
 def _bounce(stage: Stage, code: int, message: str) -> Bounce:
-    """What this refusal says of its recipient. Without an enhanced code only the answer to RCPT is about them."""
+    """Classify a refusal as a bounce. Without an enhanced code only the answer to RCPT is about the recipient."""
     enhanced = _enhanced(message)
     if code // 100 != 5 or stage not in (Stage.RCPT, Stage.DATA, Stage.DOT):
         return ""
@@ -159,7 +151,7 @@ def _bounce(stage: Stage, code: int, message: str) -> Bounce:
 
 
 def _distrust_of(error: Exception) -> str:
-    """Why the connection cannot be trusted, if that is what is wrong."""
+    """Return why the connection cannot be trusted; '' for other errors."""
     for fault in (error, error.__cause__):
         if isinstance(fault, ssl.SSLCertVerificationError):
             return f"its certificate is not valid here: {fault.verify_message}"

@@ -1,4 +1,4 @@
-"""The few connections that are kept open: a mail through one costs half of what a new one would."""
+"""Pool of open connections: a mail through one costs half of what a new one would."""
 
 import asyncio
 import contextlib
@@ -11,19 +11,19 @@ SIZE = 4
 
 
 class Pool:
-    """At most `size` connections to one server, each used by one mail at a time."""
+    """Pool of at most `size` connections to one server, each used by one mail at a time."""
 
     def __init__(self, server: Server, timeouts: Timeouts, size: int = SIZE) -> None:
         self._server = server
         self._timeouts = timeouts
         self._free = asyncio.Semaphore(size)
         self._idle: dict[Session, asyncio.TimerHandle] = {}
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._quitting: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @contextlib.asynccontextmanager
     async def session(self, until: float, *, fresh: bool = False) -> AsyncIterator[Session]:
-        """A connection, kept afterwards if it is still good. `fresh` wants one that carried no mail yet."""
+        """Lend a connection, kept afterwards if it is still usable. `fresh`: one that carried no mail yet."""
         try:
             async with asyncio.timeout_at(until):
                 await self._free.acquire()
@@ -42,14 +42,14 @@ class Pool:
             self._free.release()
 
     async def aclose(self) -> None:
-        """Take leave of the server on every connection that is idle."""
+        """Quit on every idle connection."""
         self._closed = True
         for session in list(self._idle):
             self._retire(session)
-        await asyncio.gather(*self._leaving)
+        await asyncio.gather(*self._quitting)
 
     def _take_idle(self) -> Session | None:
-        """The one used last, so that in quiet times the others come of age."""
+        """Return the one used last, so that in quiet times the others expire."""
         while self._idle:
             session, timer = self._idle.popitem()
             timer.cancel()
@@ -68,5 +68,5 @@ class Pool:
     def _retire(self, session: Session) -> None:
         self._idle.pop(session).cancel()
         task = asyncio.create_task(session.quit())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._quitting.add(task)
+        task.add_done_callback(self._quitting.discard)

@@ -1,4 +1,4 @@
-"""One connection to a mail server, led command by command, because what a failure means depends on where it ends.
+"""Session with a mail server, command by command, because the stage of a failure decides what it means.
 
 The library's own `sendmail` raises the same error before the final dot and after it, and that is the difference
 between "not sent" and "perhaps sent". So the dot is held back here until everything else has left.
@@ -33,7 +33,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where to connect, and how. `context` is for both kinds of TLS; `login` is a name and a password."""
+    """Mail server with its TLS and login. `context` is for both kinds of TLS; `login` is a name and a password."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ class Server:
 
 
 class Session:
-    """A connection. Its methods raise MailError alone; `until` is a time of the loop's clock."""
+    """Session over one connection. Its methods raise MailError alone; `until` is a time of the loop's clock."""
 
     def __init__(self, server: Server, timeouts: Timeouts) -> None:
         self._server = server
@@ -57,7 +57,7 @@ class Session:
             timeout=timeouts.command,
             start_tls=False,  # done here, where its failure has a name
             tls_context=server.context,
-            local_hostname="localhost",  # never said; without one the library would ask the name service
+            local_hostname="localhost",  # never sent; without one the library would ask the name service
         )
         self._wire = Wire()
         self._stage = Stage.CONNECT
@@ -67,7 +67,7 @@ class Session:
 
     @property
     def usable(self) -> bool:
-        """True if another mail may be sent."""
+        """Return whether another mail may be sent."""
         return self._settled and self._client.is_connected
 
     async def open(self, until: float) -> None:
@@ -82,14 +82,14 @@ class Session:
             self._settled = True
 
     async def probe(self, until: float) -> None:
-        """Is it still there? Whoever gives up waiting leaves a connection whose next answer would be this one's."""
+        """Ask whether it is still there. After a time-out the next answer would be this one's."""
         self._settled = False
         async with self._dialogue(until):
             await self._command(Stage.NOOP, "NOOP")
         self._settled = True
 
     async def begin(self, sender: str, recipient: str, size: int, until: float) -> None:
-        """MAIL: the last command at which nothing can be the recipient's or the mail's fault, but its size."""
+        """Send MAIL, the last command at which nothing but the size can be the recipient's or the mail's fault."""
         parameters = [f"SIZE={size}"] if self._client.supports_extension("size") else []
         if not recipient.isascii():
             if not self._client.supports_extension("smtputf8"):
@@ -103,7 +103,7 @@ class Session:
             await self._command(Stage.MAIL, f"MAIL FROM:<{sender}>", *parameters)
 
     async def submit(self, recipient: str, mail: bytes, until: float) -> str:
-        """RCPT, DATA, the mail, and the dot; the server's last word."""
+        """Send RCPT, DATA, the mail and the dot; return the server's last reply."""
         async with self._dialogue(until):
             await self._command(Stage.RCPT, f"RCPT TO:<{recipient}>")
             await self._command(Stage.DATA, "DATA", expected=3)
@@ -116,7 +116,7 @@ class Session:
         return one_line(code, message)
 
     async def quit(self) -> None:
-        """Take leave. Whether the server minds makes no difference any more."""
+        """Quit, whatever the server answers."""
         try:
             with contextlib.suppress(SMTPException, OSError):
                 await self._client.quit(timeout=min(FAREWELL, self._timeouts.command))
@@ -124,12 +124,12 @@ class Session:
             self.close()
 
     def close(self) -> None:
-        """At once: what has not left by now never will."""
+        """Close at once: what has not left by now never will."""
         self._wire.abort()
         self._client.close()
 
     async def _connect(self) -> None:
-        """In the library's place, which keeps the socket's transport to itself."""
+        """Connect in the library's place, which keeps the socket's transport to itself."""
         server = self._server
         async with asyncio.timeout(self._timeouts.command):
             await self._wire.open(server.host, server.port, server.context if server.tls == "tls" else None)
@@ -139,7 +139,7 @@ class Session:
             raise SMTPResponseException(code, message)
 
     async def _hello(self) -> None:
-        """With our address: RFC 5321 §4.1.4 has it for hosts that do not know their own name."""
+        """Send EHLO with our address, as RFC 5321 §4.1.4 has it for hosts that do not know their own name."""
         self._stage = Stage.EHLO
         host = str(self._client.get_transport_info("sockname")[0]).partition("%")[0]
         await self._client.ehlo(hostname=f"[IPv6:{host}]" if ":" in host else f"[{host}]")
@@ -152,7 +152,7 @@ class Session:
         await self._hello()  # what it offered in clear text does not count
 
     async def _log_in(self, username: str, password: str) -> None:
-        """Once, by one mechanism: trying them all with a wrong password would lock the account."""
+        """Log in once, by one mechanism: trying them all with a wrong password would lock the account."""
         self._stage = Stage.AUTH
         authenticate = next((MECHANISMS[name] for name in MECHANISMS if name in self._client.server_auth_methods), None)
         if authenticate is None:
@@ -161,7 +161,7 @@ class Session:
             await authenticate(self._client, username, password)
         except SMTPResponseException as error:
             message = error.message
-            for secret in (password, f"\0{username}\0{password}"):  # whoever answers may repeat it, and we may not
+            for secret in (password, f"\0{username}\0{password}"):  # a server may repeat it, and we may not
                 message = message.replace(secret, "…").replace(b64encode(secret.encode()).decode(), "…")
             raise SMTPResponseException(error.code, message) from None
 
@@ -184,7 +184,7 @@ class Session:
 
     @contextlib.asynccontextmanager
     async def _dialogue(self, until: float | None = None) -> AsyncIterator[None]:
-        """A part of the dialogue: over by `until`, and whatever it raises becomes a MailError of its stage."""
+        """Limit a part of the dialogue to `until`, and raise its errors as MailError of their stage."""
         try:
             async with asyncio.timeout_at(until):
                 yield
@@ -197,5 +197,5 @@ class Session:
 
 
 def _stuffed(mail: bytes) -> bytes:
-    """With a dot more before every line that begins with one (RFC 5321 §4.5.2)."""
+    """Double the dot at the beginning of a line (RFC 5321 §4.5.2)."""
     return mail.replace(b"\r\n.", b"\r\n..")

@@ -1,6 +1,6 @@
-"""The bytes of one connection: what has left this process, and whether the server is still there.
+"""Transport of one connection, which knows what has left this process and whether the server is still there.
 
-A mail whose final dot was not handed to the system cannot have arrived, so somebody has to know what was. Flow control
+A mail whose final dot was not handed to the system cannot have arrived, so that has to be known. Flow control
 cannot tell: asyncio's and uvloop's TLS transports hand everything that they have encrypted to the socket's transport
 below, however much that still holds, and so they let `drain()` go while megabytes wait. (They also pause at `size >=
 high`: a high-water mark of 0, which works in clear text, pauses them for ever, and the next `drain()` never ends.) So
@@ -18,7 +18,7 @@ LOOK = 0.01  # seconds between two looks at a mail that the system has not taken
 
 
 class Wire(SMTPProtocol):
-    """What the library reads and writes through. Its `transport` is the TLS one, once there is TLS."""
+    """Protocol for the library. Its `transport` is the TLS one, once there is TLS."""
 
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop())
@@ -27,7 +27,7 @@ class Wire(SMTPProtocol):
 
     @property
     def is_connected(self) -> bool:
-        """False as soon as nothing written could leave. For some ticks only the transport below knows that of a reset,
+        """Return False once nothing written could leave. For some ticks only the transport below knows of a reset,
         and after an end without close_notify not even that: asyncio's TLS then drops silently what is written."""
         return super().is_connected and not self._ended and not (self._below and self._below.is_closing())
 
@@ -37,7 +37,7 @@ class Wire(SMTPProtocol):
         if context is None:
             self._below, _ = await loop.create_connection(lambda: self, host, port)
             return
-        # Nobody listens until TLS is up: what comes in clear text before that is not the server's greeting.
+        # A plain protocol until TLS is up: what comes in clear text before that is not the server's greeting.
         self._below, _ = await loop.create_connection(asyncio.Protocol, host, port)
         if self._below.is_closing():  # asyncio would wait for a handshake until the time is up
             raise SMTPServerDisconnected("Connection lost")
@@ -45,14 +45,14 @@ class Wire(SMTPProtocol):
         self.transport = await loop.start_tls(self._below, self, context, server_hostname=host)
 
     async def drained(self) -> None:
-        """Until the system has all that was written. SMTPServerDisconnected if it never will."""
-        while self.is_connected and self._held():  # noqa: ASYNC110 - nobody calls when a transport below is empty
+        """Wait until the system has all that was written. SMTPServerDisconnected if it never will."""
+        while self.is_connected and self._held():  # noqa: ASYNC110 - an empty transport below calls nothing
             await asyncio.sleep(LOOK)
         if not self.is_connected:
             raise SMTPServerDisconnected("Connection lost")
 
     def abort(self) -> None:
-        """The end, at once: what has not left by now never will."""
+        """Close at once: what has not left by now never will."""
         if self._below:
             self._below.abort()
 
@@ -61,6 +61,6 @@ class Wire(SMTPProtocol):
         return super().eof_received()
 
     def _held(self) -> int:
-        """Bytes, encrypted or not yet."""
+        """Count the bytes that have not left, encrypted or not yet."""
         transports = {self._below, cast("asyncio.Transport | None", self.transport)} - {None}
         return sum(transport.get_write_buffer_size() for transport in transports if transport)

@@ -1,6 +1,6 @@
-"""Who may press a button: decided by ids, e-mail addresses and user groups, never by names that people give themselves.
+"""Authorisation of presses by ids, e-mail addresses and user groups, never by names that people give themselves.
 
-What Slack does not say means that nobody may, whoever is named, and is raised as SlackError.
+Without Slack's answer no one may press, which is raised as SlackError.
 """
 
 import asyncio
@@ -9,16 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
-from relay.channels.slack.people import (
-    EMAIL,
-    GROUP_ID,
-    REMEMBERED_FOR,
-    USER_ID,
-    Home,
-    People,
-    User,
-    text,
-)
+from relay.channels.slack.people import EMAIL, GROUP_ID, REMEMBERED_FOR, USER_ID, Home, People, User, text
 from relay.domain.button_actions import Person, Presser
 from relay.domain.json_access import mapping
 from relay.receiving.problems import RateLimitedLog
@@ -43,12 +34,12 @@ _SLACKBOT = "USLACKBOT"  # which does not say that it is one
 
 
 def kind_of(name: str) -> str:
-    """What a name under `actions` is: everyone, user, group, email or handle; '' if it can name nobody."""
+    """Return the kind of a name under `actions`: everyone, user, group, email or handle; '' if it is none."""
     return next((kind for kind, form in _FORMS.items() if form.fullmatch(name)), "")
 
 
 class Authority:
-    """Decides by what `people` answers."""
+    """Authorisation by the answers of `people`."""
 
     def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
         self._people = people
@@ -56,10 +47,10 @@ class Authority:
         self._decisions: dict[tuple[Presser, tuple[str, ...]], asyncio.Task[Person | None]] = {}
 
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
-        """The person, if they are among these names; None if not. SlackError if Slack does not say.
+        """Return the person, if they are among these names; None if not. SlackError if Slack does not say.
 
-        The questions build on each other. Where they take longer than a press can wait they are asked to the end all
-        the same, and the next press of the same person has the answer, or waits for the rest.
+        Where the questions take longer than a press can wait, they are asked to the end all the same: the next press
+        of the same person has the answer, or waits for the rest.
         """
         allowed = tuple(name.strip() for name in names)
         if not presser.user or not allowed:
@@ -74,21 +65,21 @@ class Authority:
         await asyncio.gather(*decisions, return_exceptions=True)
 
     def _start_decision(self, presser: Presser, allowed: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
-        """None if so many are under way that this one must end with its press."""
+        """Start it in the background; None if so many are running that this one must end with its press."""
         if len(self._decisions) >= UNDER_WAY:
             return None
 
         def over(decision: asyncio.Task[Person | None]) -> None:
             del self._decisions[presser, allowed]
             if not decision.cancelled():
-                decision.exception()  # has been seen, also where no press waits any more
+                decision.exception()  # retrieved, also where no press waits any more
 
         decision = self._decisions[presser, allowed] = asyncio.create_task(self._decide(presser, allowed))
         decision.add_done_callback(over)
         return decision
 
     async def _decide(self, presser: Presser, allowed: Sequence[str]) -> Person | None:
-        """Groups come first: without them it is not known who may, and nobody is asked about."""
+        """Decide, groups first: without them it is not known who may, and no person is looked up."""
         home, groups = await asyncio.gather(self._people.home(), self._groups(allowed))
         if len(groups) < len(_of_kind(allowed, "group", "handle")):
             self._lines.warning(
@@ -103,13 +94,13 @@ class Authority:
         owners = await asyncio.gather(*map(self._people.owner, _of_kind(allowed, "email")))
         return Person(presser.user, _name(user)) if any(owner.get("id") == presser.user for owner in owners) else None
 
-    async def nobodies(self, names: Iterable[str]) -> list[str]:
-        """Those of these names that stand for nobody in Slack. SlackError if Slack does not say."""
-        if own := (await self._people.home()).user:  # as whoever presses: a scope that this takes is missed here
-            await self._people.user(own)
-        return [name for name in names if not await self._names_somebody(name.strip())]
+    async def unknown_names(self, names: Iterable[str]) -> list[str]:
+        """List the names that Slack does not know. SlackError if it does not say."""
+        if user := (await self._people.home()).user:  # as for a press: a scope that this takes is missed here
+            await self._people.user(user)
+        return [name for name in names if not await self._exists(name.strip())]
 
-    async def _names_somebody(self, name: str) -> bool:
+    async def _exists(self, name: str) -> bool:
         match kind_of(name):
             case "user":
                 return bool(await self._people.user(name))
@@ -122,7 +113,7 @@ class Authority:
                 return any([await self._people.members(group) for group in groups])
 
     async def _groups(self, names: Sequence[str]) -> list[str]:
-        """The ids of the groups that are named, as far as there are any."""
+        """Return the ids of the named groups that exist."""
         handles = [name.removeprefix("@").casefold() for name in _of_kind(names, "handle")]
         by_handle = await self._people.groups() if handles else {}
         return _of_kind(names, "group") + [by_handle[handle] for handle in handles if handle in by_handle]
@@ -133,7 +124,7 @@ def _of_kind(names: Iterable[str], *kinds: str) -> list[str]:
 
 
 def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
-    """Whether it is a full member of the token's workspace, who pressed there, a button of this app.
+    """Return whether it is a full member of the token's workspace, who pressed there, a button of this app.
 
     In an organisation of several workspaces a person is at home in some of them, and in the organisation.
     """
@@ -147,6 +138,6 @@ def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
 
 
 def _name(user: User) -> str:
-    """What people know them by, in one line."""
+    """Return the person's name for people, in one line."""
     names = (user.get("real_name"), mapping(user.get("profile")).get("real_name"), user.get("name"))
     return " ".join(next(filter(None, map(text, names)), "").split())[:80]

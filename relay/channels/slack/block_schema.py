@@ -1,4 +1,4 @@
-"""What Slack takes of each kind of block: its fields, and how long each may be.
+"""Schema of Slack's blocks: the fields of each kind, and how long each may be.
 
 Slack publishes no schema. The numbers are those of its reference: https://docs.slack.dev/reference/block-kit/blocks.
 A check takes a value and where it stands, and yields what is wrong with it.
@@ -20,7 +20,7 @@ _URL = re.compile(r"(?:https?|mailto|slack):[^\s<>|]+", re.IGNORECASE)
 
 
 def typed(node: Any, at: str, kinds: Mapping[str, Fields], noun: str) -> Iterator[str]:
-    """An object whose `type` says which fields it has."""
+    """Check an object whose `type` says which fields it has."""
     kind = node.get("type") if isinstance(node, Mapping) else None
     if not isinstance(kind, str) or kind not in kinds:
         yield f"{at}: unsupported {noun} {kind!r}; expected one of {', '.join(kinds)}"
@@ -31,7 +31,7 @@ def typed(node: Any, at: str, kinds: Mapping[str, Fields], noun: str) -> Iterato
 
 
 def _fields(node: Any, at: str, checks: Fields) -> Iterator[str]:
-    """None unknown, each as its check says, and none missing whose name is marked with a star."""
+    """Check the fields: none unknown, none missing whose name ends in a star."""
     if not isinstance(node, Mapping):
         yield f"{at}: expected an object"
         return
@@ -48,12 +48,12 @@ def _fields(node: Any, at: str, checks: Fields) -> Iterator[str]:
             yield f"{at}: missing required field: {key}"
 
 
-def text_check(limit: int, least: int = 1) -> Check:
+def text_check(limit: int, minimum: int = 1) -> Check:
     def check(value: Any, at: str) -> Iterator[str]:
         if not isinstance(value, str):
             yield f"{at}: expected text"
-        elif length(value) < least:
-            yield f"{at}: must be more than {least - 1} characters"
+        elif length(value) < minimum:
+            yield f"{at}: must be more than {minimum - 1} characters"
         elif length(value) > limit:
             yield f"{at}: must be less than {limit + 1} characters"
 
@@ -61,7 +61,7 @@ def text_check(limit: int, least: int = 1) -> Check:
 
 
 def _text_object(limit: int, *kinds: str) -> Check:
-    """A text object: `plain_text` or `mrkdwn`, whichever are allowed there."""
+    """Check a text object: `plain_text` or `mrkdwn`, whichever are allowed there."""
     allowed = {
         "plain_text": {"text*": text_check(limit), "emoji": _any},
         "mrkdwn": {"text*": text_check(limit), "verbatim": _any},
@@ -70,13 +70,13 @@ def _text_object(limit: int, *kinds: str) -> Check:
     return lambda value, at: typed(value, at, forms, "text object")
 
 
-def _list(limit: int, check: Check, least: int = 1) -> Check:
+def _list(limit: int, check: Check, minimum: int = 1) -> Check:
     def checks(value: Any, at: str) -> Iterator[str]:
         if not isinstance(value, list):
             yield f"{at}: expected a list"
             return
-        if not least <= len(value) <= limit:
-            yield f"{at}: {len(value)} items, expected {least} to {limit}"
+        if not minimum <= len(value) <= limit:
+            yield f"{at}: {len(value)} items, expected {minimum} to {limit}"
         for index, item in enumerate(value):
             yield from check(item, f"{at}/{index}")
 
@@ -122,7 +122,7 @@ _BUTTON: Fields = {
     "text*": _text_object(75, "plain_text"), "value": text_check(2_000), "url": _url,
     "style": _one_of("primary", "danger"), "accessibility_label": text_check(75), "confirm": _CONFIRM,
 }  # fmt: skip
-_IMAGE: Fields = {"image_url*": _url, "alt_text*": text_check(2_000, least=0)}
+_IMAGE: Fields = {"image_url*": _url, "alt_text*": text_check(2_000, minimum=0)}
 _CARD: Fields = {
     "title": _text_object(150), "subtitle": _text_object(150), "body": _text_object(200),
     "hero_image": _any, "icon": _any, "actions": _list(3, _any),
@@ -144,7 +144,7 @@ def _table(value: Any, at: str) -> Iterator[str]:
 
 
 def _data_table(value: Any, at: str) -> Iterator[str]:
-    yield from _list(201, _list(20, _any), least=2)(value, at)
+    yield from _list(201, _list(20, _any), minimum=2)(value, at)
     if (characters := len(json.dumps(value, ensure_ascii=False))) > 20_000:
         yield f"{at}: {characters} characters, at most 20000"
 

@@ -29,7 +29,8 @@ from relay.channels.slack.search import Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.channels.slack.webhooks import Webhooks
 from relay.domain.button_actions import Person, Presser
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Notification, Receipt
+from relay.domain.limits import Limit
 from relay.domain.text import escape_mrkdwn
 
 if TYPE_CHECKING:
@@ -46,10 +47,7 @@ EPHEMERAL = "chat.postEphemeral"
 
 
 class Slack:
-    """The channel. `deadline` is when an attempt ends: a little before the worker gives it up.
-
-    Only here is it known whether the message had left by then.
-    """
+    """The channel. An attempt ends at `deadline`, before the worker's limit: only here it is known what had left."""
 
     Settings: ClassVar[type[BaseModel]] = SlackSettings
     modes: ClassVar[tuple[str, ...]] = MODES
@@ -76,12 +74,12 @@ class Slack:
 
     @staticmethod
     def addresses(value: object) -> list[str]:
-        """The one conversation that a destination names; ValueError says what was expected instead."""
+        """Read the one conversation of a destination; ValueError says what was expected instead."""
         return [conversation_of(value)]
 
     @staticmethod
     def limits(address: str, settings: SlackSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        """A new message counts in its conversation, an edit in the whole workspace.
+        """Limit new messages per conversation, edits in the whole workspace.
 
         Of the edits a quarter may come at once, and nearly all of that is kept for outcomes. No minute sees more than
         are allowed, its burst included.
@@ -96,7 +94,7 @@ class Slack:
 
     @staticmethod
     def requested_address(name: str, allowed: Iterable[str]) -> str:
-        """In the configuration's spelling, so that it is one conversation however the sender writes it."""
+        """Return it in the configuration's spelling, so that it is one conversation in any spelling."""
         for conversation in allowed:
             if conversation.lstrip("#").casefold() == name.lstrip("#").casefold():
                 return conversation
@@ -141,7 +139,7 @@ class Slack:
         return receipt_of(await self._directory.home(), notification, message, posted.root, posted.event)
 
     async def check(self) -> str:
-        """Who the token says we are. A webhook could be asked by a message alone."""
+        """Describe the token's app. A webhook could be asked by a message alone."""
         webhooks = self._webhooks.description
         if not self._token:
             return webhooks
@@ -157,49 +155,47 @@ class Slack:
         return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [socket, webhooks])])
 
     async def _check_socket(self) -> None:
-        """Ask where to connect to, and leave it at that."""
-        client = Client(
-            self._settings.app_token.get_secret_value(), self._settings.base_url, self._proxy, deadline=self._deadline
-        )
+        """Ask where to connect to, without connecting."""
+        client = self._app_client()
         try:
             await client.call(OPEN, {})
         finally:
             await client.aclose()
 
     def lacking(self, demands: Demands) -> dict[str, str]:
-        """The scopes that the app lacks for this, as of the last answer, with what goes missing."""
+        """Return the scopes that the app lacks for this, as of the last answer, with what goes missing."""
         return lacking(demands, self._client.scopes)
 
     async def reach(self, conversations: Iterable[str]) -> Reach:
-        """Whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
+        """Check whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
         return await Reachability(self._client.call, self._client.scopes, self._name).of(conversations)
 
     async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None:
-        """Who pressed, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""
+        """Return the presser, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""
         return await self._authority.find(presser, names)
 
-    async def nobodies(self, names: Iterable[str]) -> list[str]:
-        """Those of the names under `actions` that stand for nobody in Slack. SlackError if it does not say."""
-        return await self._authority.nobodies(names)
+    async def unknown_names(self, names: Iterable[str]) -> list[str]:
+        """List the names under `actions` that Slack does not know. SlackError if it does not say."""
+        return await self._authority.unknown_names(names)
 
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
-        """Say something that this person alone sees. SlackError if Slack does not take it."""
+        """Show a text to this person alone. SlackError if Slack does not take it."""
         await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
 
     def socket(self, take: Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]) -> "Socket":
-        """A connection by which presses come, with the app-level token. Its own `run` opens it."""
+        """Build the connection by which presses come, with the app-level token. Its own `run` opens it."""
         from relay.channels.slack.socket import Socket  # noqa: PLC0415 - 12 ms, for those who have it
 
-        settings = self._settings
-        client = Client(settings.app_token.get_secret_value(), settings.base_url, self._proxy, deadline=self._deadline)
-        return Socket(client, self._proxy, take, secure=settings.base_url.startswith("https:"))
+        secure = self._settings.base_url.startswith("https:")
+        return Socket(self._app_client(), self._proxy, take, secure=secure)
+
+    def _app_client(self) -> Client:
+        token = self._settings.app_token.get_secret_value()
+        return Client(token, self._settings.base_url, self._proxy, deadline=self._deadline)
 
     async def aclose(self) -> None:
-        await self._directory.aclose()
-        await self._authority.aclose()
-        await self._people.aclose()
-        await self._client.aclose()
-        await self._webhooks.aclose()
+        for part in (self._directory, self._authority, self._people, self._client, self._webhooks):
+            await part.aclose()
 
     async def _edit(self, notification: Notification, until: float) -> Receipt:
         message = {"channel": notification.thread.get("channel", notification.address), "ts": notification.thread["ts"]}
@@ -220,7 +216,7 @@ class Slack:
         except SlackError as error:
             if not root or error.code not in UNTHREADABLE:
                 raise
-            del arguments["thread_ts"], arguments["reply_broadcast"]  # its thread is gone or locked: told beside it
+            del arguments["thread_ts"], arguments["reply_broadcast"]  # its thread is gone or locked: posted beside it
             answer = await self._deliver(POST, arguments, notification, until, mentions)
         posted = {"channel": str(answer.get("channel") or arguments["channel"]), "ts": str(answer.get("ts") or "")}
         return receipt_of(home, notification, posted, str(arguments.get("thread_ts", "")))
@@ -228,7 +224,7 @@ class Slack:
     async def _deliver(
         self, method: str, arguments: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
     ) -> Mapping[str, Any]:
-        """One message, reduced for as long as Slack refuses what is in it."""
+        """Send one message, reduced for as long as Slack refuses its content."""
         otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
         versions = degraded_versions(notification.content, mentions, otherwise)
         rich = notification.content.get("rich") if self._rich else None

@@ -1,9 +1,9 @@
-"""One call of Slack's Web API: made once, over in time, its answer bounded, its failure a SlackError."""
+"""Client of Slack's Web API: a call is made once and over in time, its answer bounded, its failure a SlackError."""
 
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -17,9 +17,11 @@ POST, UPDATE = "chat.postMessage", "chat.update"
 CONNECT_TIMEOUT = 5.0
 MAX_ANSWER = 4 * 1024**2  # a page of people is the longest
 
+Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
+
 
 class Client:
-    """Shared by all attempts. `deadline` is the seconds a call may take, unless it is told otherwise."""
+    """Client shared by all attempts. `deadline` is the seconds a call may take by default."""
 
     def __init__(self, token: str, base_url: str, proxy: str = "", *, deadline: float) -> None:
         self.scopes: frozenset[str] = frozenset()  # what the token may do, as the last answer said
@@ -29,7 +31,7 @@ class Client:
     async def call(
         self, method: str, arguments: Mapping[str, Any], *, address: str = "", until: float | None = None
     ) -> Mapping[str, Any]:
-        """The answer. `until` is on the loop's clock; `address` is for the error's text: whom the call was about."""
+        """Make the call. `until` is on the loop's clock; `address` is the conversation, for the error's text."""
         until = asyncio.get_running_loop().time() + self._deadline if until is None else until
         as_json = method in (POST, UPDATE)  # Slack takes JSON where something is written, and only forms elsewhere
         try:
@@ -74,14 +76,28 @@ class _Web(AsyncWebClient):
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise aiohttp.ClientPayloadError("the answer is too long")
-        # Whoever answers may repeat the token to us; our texts and logs may not.
+        # An answer may repeat the token to us; our texts and logs may not.
         redacted = bytes(body).replace(self._secret, b"token")
         return {"data": _parsed(redacted), "headers": response.headers, "status_code": response.status}
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
-    """The JSON object; an empty one if it is something else."""
+    """Read the JSON object; an empty one if it is something else."""
     try:
         return mapping(json.loads(body))
     except (ValueError, RecursionError):
         return {}
+
+
+async def pages(
+    call: Call, method: str, arguments: Mapping[str, str], limit: int
+) -> AsyncIterator[tuple[Mapping[str, Any], bool]]:
+    """Yield the pages of a list, at most `limit`, each with whether it is the last."""
+    cursor: dict[str, str] = {}
+    for _ in range(limit):
+        answer = await call(method, {**arguments, **cursor})
+        following = mapping(answer.get("response_metadata")).get("next_cursor")
+        yield answer, not following
+        if not following:
+            return
+        cursor = {"cursor": str(following)}

@@ -1,19 +1,19 @@
-"""Finds whom the names in a configuration call, and the workspace they are in. Gives nobody a right (slack_authority).
+"""Directory of names for mentions, and of the workspace's address. Grants no rights (relay.channels.slack.authority).
 
-Only an id calls somebody (https://docs.slack.dev/messaging/formatting-message-text). A name that cannot be found, or
-not soon enough, is written as it stands: a message is never late or lost for the sake of a mention.
+Only an id mentions a person (https://docs.slack.dev/messaging/formatting-message-text). A name that cannot be found, or
+not soon enough, is written as it is: a message is never late or lost for the sake of a mention.
 """
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
+from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import SlackError
-from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID
+from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID, Cache
 from relay.domain.deliveries import PERSON
 from relay.domain.json_access import mapping, rows
 from relay.domain.text import escape_mrkdwn
@@ -21,54 +21,39 @@ from relay.domain.text import escape_mrkdwn
 log = structlog.get_logger(__name__)
 
 KNOWN_FOR = 3600.0
-UNKNOWN_FOR = 24 * 3600.0  # an address nobody in the workspace has
+UNKNOWN_FOR = 24 * 3600.0  # an address that no one in the workspace has
 AGAIN_AFTER = 300.0  # a look-up that failed
 PAGE = 1_000
 PAGES = 20  # Slack allows about 20 such calls a minute
-REMEMBERED = 1_000
 
 EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 Names = Mapping[str, str]  # what people write, in small letters → what Slack reads
 
 _URL = re.compile(r"https?://[^\s<>|]+/")
 
 
-@dataclass(frozen=True)
-class _Answer:
-    names: Names
-    until: float
-
-
 class Directory:
-    """Looks names up once and remembers them. A look-up goes on when the message no longer waits for it."""
+    """Look-ups of names, remembered, and finished also when the message no longer waits."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float], patience: float) -> None:
         self._call = call
-        self._clock = clock
         self._patience = patience  # seconds a message waits
-        self._answers: dict[str, _Answer] = {}
-        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._cache = Cache(clock)
+        self.aclose = self._cache.aclose
 
     async def mentions(self, names: Iterable[str]) -> str:
-        """What to put before a message so that these are called; each one once, in their order."""
+        """Write the mentions that precede a message, each once, in their order."""
         mentions = await asyncio.gather(*(self._find(name.strip()) for name in names))
         return " ".join(dict.fromkeys(filter(None, mentions)))
 
     async def home(self) -> str:
-        """The workspace's address, which its permalinks begin with; empty while unknown."""
+        """Return the workspace's address, which its permalinks begin with; empty while unknown."""
         return (await self._names("auth.test", self._workspace)).get("url", "")
 
-    async def aclose(self) -> None:
-        lookups = list(self._lookups.values())
-        for lookup in lookups:
-            lookup.cancel()
-        await asyncio.gather(*lookups, return_exceptions=True)
-
     async def _find(self, raw: str) -> str:
-        if called := by_id(raw):
-            return called
+        if mention := by_id(raw):
+            return mention
         if person := raw.startswith(PERSON):
             raw = raw.removeprefix(PERSON)
         name = raw.removeprefix("@").casefold()
@@ -84,27 +69,15 @@ class Directory:
         return escape_mrkdwn(raw)
 
     async def _names(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> Names:
-        answer = self._answers.get(key)
-        if answer is None or answer.until <= self._clock():
-            lookup = self._lookups.get(key)
-            if lookup is None:
-                lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
-            await asyncio.wait({lookup}, timeout=self._patience)
-            answer = self._answers.get(key)
-        return answer.names if answer else {}
+        async def or_last() -> tuple[Names, float]:
+            try:
+                return await look_up()
+            except SlackError as error:
+                log.warning("mention.lookup_failed", error=str(error))
+                return self._cache.last(key) or {}, AGAIN_AFTER
 
-    async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Names, float]]]) -> None:
-        try:
-            names, seconds = await look_up()
-        except SlackError as error:
-            log.warning("mention.lookup_failed", error=str(error))
-            stale = self._answers.get(key)
-            names, seconds = stale.names if stale else {}, AGAIN_AFTER
-        finally:
-            del self._lookups[key]
-        if len(self._answers) >= REMEMBERED:
-            self._answers.clear()
-        self._answers[key] = _Answer(names, self._clock() + seconds)
+        answer = await self._cache.get(key, or_last, self._patience)
+        return answer.value if answer else {}
 
     async def _workspace(self) -> tuple[Names, float]:
         url = (await self._call("auth.test", {})).get("url")
@@ -125,14 +98,10 @@ class Directory:
         return _named([(group.get("handle"), group) for group in groups], GROUP_ID, "<!subteam^{}>"), KNOWN_FOR
 
     async def _users(self) -> tuple[Names, float]:
-        """By user name, which is unique, and by display name where only one person has it."""
-        members, cursor = [], ""
-        for _ in range(PAGES):
-            answer = await self._call("users.list", {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})})
+        """Look up people by user name, which is unique, and by display name where only one person has it."""
+        members: list[Mapping[str, Any]] = []
+        async for answer, _ in pages(self._call, "users.list", {"limit": str(PAGE)}, PAGES):
             members += [user for user in rows(answer.get("members")) if not user.get("deleted")]
-            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
-            if not cursor:
-                break
         displayed = _named(
             [(mapping(user.get("profile")).get("display_name"), user) for user in members], USER_ID, "<@{}>"
         )
@@ -140,7 +109,7 @@ class Directory:
 
 
 def by_id(raw: str) -> str:
-    """The mention, where the name is an id and no look-up is needed; else ''."""
+    """Return the mention of an id, which needs no look-up; else ''."""
     person, name = raw.startswith(PERSON), raw.strip().removeprefix(PERSON)
     if USER_ID.fullmatch(name):
         return f"<@{name}>"
@@ -150,7 +119,7 @@ def by_id(raw: str) -> str:
 
 
 def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:
-    """Names to what Slack reads for them; a name that several have is nobody's."""
+    """Map names to their mentions; a name that several have counts for none."""
     owners_by_name: dict[str, set[str]] = {}
     for name, owner in pairs:
         id_ = mapping(owner).get("id")

@@ -1,4 +1,4 @@
-"""What Slack's refusals mean for a delivery: one table, and the functions that read it.
+"""Errors of Slack as DeliveryErrors: one table of codes, and the functions that read it.
 
 The codes are those of https://docs.slack.dev/reference/methods/chat.postMessage and …/chat.update.
 """
@@ -13,14 +13,14 @@ import aiohttp
 
 from relay.errors import DeliveryError, Pause
 
-WEBHOOK = "an incoming webhook"  # stands where a method's name would
+WEBHOOK = "an incoming webhook"  # in place of a method's name
 POSTS = frozenset({"chat.postMessage", WEBHOOK})  # what would make a second message; editing twice does no harm
 OPEN = "apps.connections.open"  # with the app-level token
 THROTTLED_FOR = 30.0  # seconds to wait when Slack throttles and does not say how long
 
 
 class FailureKind(Enum):
-    """What a failure says about the message, and so what happens next."""
+    """Kind of a failure, which decides what happens to the message."""
 
     THROTTLED = "too many calls: wait, without losing an attempt"
     WORKSPACE = "nothing can be sent with this token: everything waits until someone has seen to it"
@@ -67,11 +67,13 @@ UNTHREADABLE = frozenset({
     "restricted_action_thread_locked", "restricted_action_non_threadable_channel",
 })  # fmt: skip
 
-# What a person can do about it, by code, else by kind: at run time, and where `relay check --live` asks beforehand.
+# Advice to operators by code, else by kind: at run time, and where `relay check --live` asks beforehand.
 # {app} is what the app's bot is called, {where} the conversation, {scope} what the app lacks.
 _RESTRICTED = "who may post there is restricted: let the app, in the conversation's settings, or name another"
 _UNARCHIVE = "unarchive it, or name another in the configuration"
 _TOKEN = "Slack, OAuth & Permissions, Bot User OAuth Token"  # noqa: S105 - where people find it
+_APP_TOKEN_CODES = ("invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "account_inactive",
+                    "token_revoked", "token_expired")  # fmt: skip
 ADVICE: Mapping[str | FailureKind, str] = {
     "channel_not_found": "check its name; if it is private, type /invite @{app} in it, for only then the app sees it",
     "not_in_channel": "type /invite @{app} in {where}",
@@ -92,18 +94,7 @@ ADVICE: Mapping[str | FailureKind, str] = {
     "token_expired": "channels.slack.token needs a new token",
     "restricted_action_thread_only_channel": "only replies are allowed there: name another in the configuration",
     **dict.fromkeys(
-        (
-            f"{OPEN} {code}"
-            for code in (
-                "invalid_auth",
-                "not_authed",
-                "not_allowed_token_type",
-                "missing_scope",
-                "account_inactive",
-                "token_revoked",
-                "token_expired",
-            )
-        ),
+        (f"{OPEN} {code}" for code in _APP_TOKEN_CODES),
         "channels.slack.app_token has to be an app-level token of the same app, xapp-…, with the scope "
         "connections:write: Slack, Basic Information, App-Level Tokens",
     ),
@@ -111,7 +102,7 @@ ADVICE: Mapping[str | FailureKind, str] = {
     FailureKind.CONVERSATION: "check the conversation's settings and whether the app may post there",
     FailureKind.MESSAGE: "the template makes something Slack does not take",
 }
-APP = "relay"  # what the bot is called where nobody has asked
+APP = "relay"  # the bot's name until Slack has said it
 ELSEWHERE = "that is not Slack's own way of refusing; check channels.slack.base_url and the proxies on the way"
 
 _PAUSES: Mapping[FailureKind, Pause] = {
@@ -147,28 +138,25 @@ class SlackError(DeliveryError):
 
 
 def refused(call: str, address: str, status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> SlackError:
-    """The meaning of an answer that is not Slack's "ok": `answer` is its JSON object, empty if it sent none."""
-    code = _word(answer.get("error"))
+    """Translate an answer that is not Slack's "ok": `answer` is its JSON object, empty if it sent none."""
+    code = _word(_CODE, answer.get("error"))
     kind = _kind_of(status, code, understood=answer.get("ok") is False)
     reason = ", ".join(filter(None, (code or f"HTTP {status}", *_details(answer))))
-    todo = (
-        advice(f"{call} {code}")
-        or advice(code, address, scope=_word_of(_SCOPE, answer.get("needed")))
-        or advice(kind, address)
-    )
+    scope = _word(_SCOPE, answer.get("needed"))
+    todo = advice(f"{call} {code}") or advice(code, address, scope=scope) or advice(kind, address)
     todo = todo or ("" if code or not 300 <= status < 500 else ELSEWHERE)
     text = f"Slack answered {call}{f' to {address}' if address else ''} with {reason}{f': {todo}' if todo else ''}"
     return SlackError(text, call, kind, code=code, retry_after=_seconds(headers.get("Retry-After")))
 
 
 def advice(code: str | FailureKind, where: str = "", app: str = APP, *, scope: str = "") -> str:
-    """What a person can do about this refusal, '' if relay does not know."""
+    """Return the advice about this refusal, '' if there is none."""
     needed = f"the scope {scope}" if scope else "the scope"
     return ADVICE.get(code, "").format(app=app, where=where or "the conversation", scope=needed)
 
 
 def unanswered(call: str, address: str, error: Exception) -> SlackError:
-    """The meaning of a call that got no answer: the connection failed, broke, or nothing came in time."""
+    """Translate a call without an answer: the connection failed, broke, or nothing came in time."""
     sent = not isinstance(error, _NO_CONNECTION)
     match error:
         case aiohttp.ClientHttpProxyError():  # its own text holds the proxy's address, perhaps with a password
@@ -200,17 +188,13 @@ def _kind_of(status: int, code: str, *, understood: bool) -> FailureKind:
     return FailureKind.UNSENT if understood and status < 300 else FailureKind.UNKNOWN
 
 
-def _word(value: object) -> str:
-    """Slack's code; what does not look like one is not repeated in our texts."""
-    return _word_of(_CODE, value)
-
-
-def _word_of(form: re.Pattern[str], value: object) -> str:
+def _word(form: re.Pattern[str], value: object) -> str:
+    """Return Slack's word; what does not look like one is not repeated in our texts."""
     return value if isinstance(value, str) and form.fullmatch(value) else ""
 
 
 def _details(answer: Mapping[str, Any]) -> list[str]:
-    """The scope that was missing, and where in the message the fault is."""
+    """List the missing scope, and where in the message the fault is."""
     needed = answer.get("needed")
     details = [f"needs {needed[:80]}"] if isinstance(needed, str) and needed else []
     metadata = answer.get("response_metadata")
@@ -221,7 +205,7 @@ def _details(answer: Mapping[str, Any]) -> list[str]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Retry-After; Slack gives whole seconds."""
+    """Read Retry-After; Slack gives whole seconds."""
     try:
         seconds = float(header or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What Slack refuses in a message, found without asking it: for those who write templates, and for the stand-in."""
+"""Validation of messages by Slack's limits, without asking it: for authors of templates, and for the stand-in."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _SUMS: tuple[tuple[str, int, Callable[[Node], int]], ...] = (
 
 
 def validate(message: Node, *, without: Collection[str] = ()) -> list[str]:
-    """What Slack would refuse, each as "code: where: what is wrong"; empty if it would take the message.
+    """List what Slack would refuse, each as "code: where: what is wrong"; empty if it would take the message.
 
     `message` holds the arguments of chat.postMessage or chat.update. `without`: kinds of blocks, for instance RICH,
     that this workspace has not got yet: Slack brings new ones to one workspace after the other.
@@ -51,7 +51,7 @@ def validate(message: Node, *, without: Collection[str] = ()) -> list[str]:
 
 
 def text_size(message: Node) -> int:
-    """All text that counts towards TEXT_BUDGET: every text and title inside blocks that have no sum of their own."""
+    """Count the text towards TEXT_BUDGET: every text and title inside blocks that have no sum of their own."""
 
     def size(node: Any) -> int:
         if isinstance(node, list):

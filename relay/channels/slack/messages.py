@@ -1,7 +1,7 @@
-"""Messages that Slack takes: kept within its limits when mentions are added, and reduced when it refuses one.
+"""Messages within Slack's limits when mentions are added, and reduced versions for one that it refuses.
 
-The renderer keeps each block within its own limits. This is for what it cannot foresee, so that a fault costs a
-message its looks and never its arrival.
+The renderer keeps each block within its own limits; a fault that it cannot foresee costs a message its looks and never
+its arrival.
 """
 
 import re
@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 
 def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
-    """The message in three degrees, the fullest first: as the templates made it, its words alone, one plain line.
+    """Return the message in three degrees, the fullest first: as the templates made it, its words, one plain line.
 
     `content` has `text`, and may have `blocks` and `attachments`; all of it is mrkdwn, escaped already.
     `mentions` go before everything else; `otherwise` is the text of a message that has none.
@@ -49,8 +49,8 @@ async def first_accepted(
     post: Callable[[Message], Awaitable[Answer]],
     on_refusal: Callable[[Message, SlackError], None],
 ) -> Answer:
-    """Slack's answer to the first of these versions that it takes. Raises what it says of the last one, and every
-    failure at once that is not about the message."""
+    """Return Slack's answer to the first version that it takes. Raises its error about the last one, and at once every
+    failure that is not about the message."""
     *fuller, plainest = versions
     for version in fuller:
         try:
@@ -65,7 +65,7 @@ async def first_accepted(
 def receipt_of(
     home: str, notification: Notification, message: Mapping[str, str], root: str = "", shown: str = ""
 ) -> Receipt:
-    """The receipt of a message, given by its channel and ts. `home`: the workspace's address; `root`: of its thread.
+    """Make the receipt of a message, given by its channel and ts. `home`: of the workspace; `root`: of its thread.
 
     A reply leaves the lane's thread as it is: the next edit is the root's.
     """
@@ -74,7 +74,7 @@ def receipt_of(
 
 
 def _permalink(home: str, message: Mapping[str, str], root: str) -> str:
-    """Made here: asking Slack for it would be one call more for every message."""
+    """Make the permalink: asking Slack for it would be one call more for every message."""
     channel, ts = message["channel"], message["ts"]
     if not home or not ts:
         return f"{channel}/{ts}"
@@ -91,7 +91,7 @@ def _plain(text: str) -> str:
 
 
 def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
-    """With the mentions at the beginning of the first text that can hold them."""
+    """Put the mentions at the beginning of the first text that can hold them."""
     if not mentions or not blocks:
         return list(blocks)
     for index, block in enumerate(blocks):
@@ -103,7 +103,7 @@ def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
 
 
 def fit_blocks(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
-    """The blocks there is room for, and what room is left. A long text is cut; what comes after may still fit."""
+    """Return the blocks there is room for, and the room left. A long text is cut; later blocks may still fit."""
     fitted = []
     for block in blocks:
         text, size = block.get("text"), _text_size(block)
@@ -122,10 +122,9 @@ def _text_size(node: Any) -> int:
 
 
 def _texts(node: Any) -> list[str]:
-    """Every text in blocks, in reading order."""
+    """List every text in blocks, in reading order."""
     texts: list[str] = []
-    # Objects and lists alone are looked into: to ask of every text whether it is one would take most of the time.
-    if isinstance(node, (dict, Mapping)):
+    if isinstance(node, Mapping):
         for key, value in node.items():
             if not isinstance(value, str):
                 texts += _texts(value)

@@ -15,12 +15,12 @@ Json = dict[str, Any]
 
 
 def live_page() -> str:
-    """The page that asks its server for what it shows."""
+    """Read the page that asks its server for the messages."""
     return PAGE.read_text("utf-8")
 
 
 def still_page(state: Mapping[str, Any]) -> str:
-    """The page that shows this state, in the form in which its server would give it, and nothing else ever."""
+    """Build the page that shows this state, in the form of its server, and asks for nothing."""
     document = json.dumps({"version": "0", **state}, ensure_ascii=False).replace("<", "\\u003c")
     script = f'<script type="application/json" id="given">{document}</script>\n<script>'
     return live_page().replace("<script>", script, 1)
@@ -29,8 +29,8 @@ def still_page(state: Mapping[str, Any]) -> str:
 def page_of(
     messages: Iterable[Mapping[str, Any]], *, at: float, conversation: str = "preview", workspace: str = "Preview"
 ) -> str:
-    """These messages (`text` and `blocks`, as they would be posted) in one conversation. Where Slack would refuse one,
-    the page shows why instead. `at` is the time of posting, in seconds since the epoch."""
+    """Build the page of these messages (`text` and `blocks`) in one conversation. It shows why Slack would refuse
+    one. `at` is the time of posting, in seconds since the epoch."""
     posted: list[Json] = []
     refusals: list[str] = []
     for message in messages:
@@ -45,7 +45,7 @@ def page_of(
 
 
 def preview(notification: Notification, profile: str) -> Preview:
-    """The message with the blocks that every Slack shows, or the newer ones (`rich`)."""
+    """Build the preview with the blocks that every Slack shows, or the newer ones (`rich`)."""
     content = notification.content
     rich = content.get("rich") if profile == "rich" else None
     message = {"text": content["text"], "blocks": rich or content["blocks"]}

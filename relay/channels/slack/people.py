@@ -1,6 +1,6 @@
-"""What Slack says of its people and groups, for decisions: an answer of its own, or a SlackError, and nothing between.
+"""Slack's people and groups, for decisions: Slack's answer or a SlackError, and nothing between.
 
-Remembered for minutes. A failure is remembered for a moment, as a failure: what was known before is believed no more.
+Answers are remembered for minutes, a failure for seconds: older answers count no more.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from relay.channels.slack.client import Call
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.domain.json_access import mapping
 
-REMEMBERED_FOR = 300.0  # seconds: whoever leaves a group, or becomes a guest, soon may not
+REMEMBERED_FOR = 300.0  # seconds: people who leave a group, or become guests, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when
 REMEMBERED = 1_000  # answers
 
@@ -25,13 +26,12 @@ EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 
 _NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
-User = Mapping[str, Any]  # https://docs.slack.dev/reference/objects/user-object; empty if there is nobody
+User = Mapping[str, Any]  # https://docs.slack.dev/reference/objects/user-object; empty if there is none
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Whose token it is."""
+    """Workspace, user and app of the token."""
 
     team: str
     user: str  # '' if Slack does not say, as of the app
@@ -39,20 +39,63 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     value: Any
     until: float
     error: SlackError | None = None
 
 
+class Cache:
+    """Answers of look-ups, each made once for all who wait for it, and finished also when no one does."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._answers: dict[str, Answer] = {}
+        self._lookups: dict[str, asyncio.Task[Answer]] = {}
+
+    async def get(
+        self, key: str, look_up: Callable[[], Awaitable[tuple[Any, float]]], patience: float | None = None
+    ) -> Answer | None:
+        """Return the answer; after `patience` seconds the last one, or None. `look_up` gives a value and seconds."""
+        answer = self._answers.get(key)
+        if answer and answer.until > self._clock():
+            return answer
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
+        done, _ = await asyncio.wait({lookup}, timeout=patience)
+        return lookup.result() if done else answer
+
+    def last(self, key: str) -> Any:
+        return self._answers[key].value if key in self._answers else None
+
+    async def aclose(self) -> None:
+        lookups = list(self._lookups.values())
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+
+    async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Any, float]]]) -> Answer:
+        try:
+            value, seconds = await look_up()
+            answer = Answer(value, self._clock() + seconds)
+        except SlackError as error:
+            answer = Answer(None, self._clock() + (error.retry_after or AGAIN_AFTER), error)
+        finally:
+            del self._lookups[key]
+        if len(self._answers) >= REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = answer
+        return answer
+
+
 class People:
-    """Each look-up is made once for all who wait for it, and goes on when nobody does: the next to ask has it."""
+    """Look-ups whose answers are remembered for minutes."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
         self._call = call
-        self._clock = clock
-        self._answers: dict[str, _Answer] = {}
-        self._lookups: dict[str, asyncio.Task[_Answer]] = {}
+        self._cache = Cache(clock)
+        self.aclose = self._cache.aclose
 
     async def home(self) -> Home:
         home: Home = await self._remembered("auth.test", self._home)
@@ -63,53 +106,35 @@ class People:
         return user
 
     async def owner(self, email: str) -> User:
-        """Whose address it is: the workspace has verified that."""
+        """Return the owner of the address, as the workspace has verified."""
         ask = partial(self._user_in, "users.lookupByEmail", {"email": email.casefold()})
         user: User = await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
         return user
 
     async def groups(self) -> Mapping[str, str]:
-        """The ids of the user groups by their handles, in small letters."""
+        """Return the ids of the user groups by their handles, in small letters."""
         groups: Mapping[str, str] = await self._remembered("usergroups.list", self._groups)
         return groups
 
     async def members(self, group: str) -> frozenset[str]:
-        """The ids of those in the group (an id); nobody if there is no such group."""
+        """Return the ids of the group's members; none if there is no such group."""
         members: frozenset[str] = await self._remembered(
             f"usergroups.users.list {group}", partial(self._members, group)
         )
         return members
 
-    async def aclose(self) -> None:
-        lookups = list(self._lookups.values())
-        for lookup in lookups:
-            lookup.cancel()
-        await asyncio.gather(*lookups, return_exceptions=True)
-
     async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> Any:
-        answer = self._answers.get(key)
-        if answer is None or answer.until <= self._clock():
-            if key not in self._lookups:
-                self._lookups[key] = asyncio.create_task(self._remember(key, look_up))
-            answer = await asyncio.shield(self._lookups[key])
+        async def for_minutes() -> tuple[Any, float]:
+            return await look_up(), REMEMBERED_FOR
+
+        answer = await self._cache.get(key, for_minutes)
+        assert answer is not None  # noqa: S101 - it was waited for
         if answer.error:
             raise answer.error.with_traceback(None)
         return answer.value
 
-    async def _remember(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> _Answer:
-        try:
-            answer = _Answer(await look_up(), self._clock() + REMEMBERED_FOR)
-        except SlackError as error:
-            answer = _Answer(None, self._clock() + (error.retry_after or AGAIN_AFTER), error)
-        finally:
-            del self._lookups[key]
-        if len(self._answers) >= REMEMBERED:
-            self._answers.clear()
-        self._answers[key] = answer
-        return answer
-
     async def _home(self) -> Home:
-        """The app is known by its bot alone. That may fail: the signature of a press speaks for the app as well."""
+        """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""
         answer = await self._call("auth.test", {})
         team, user, bot = (text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
         if not team:
@@ -138,7 +163,7 @@ class People:
         return user
 
     async def _groups(self) -> Mapping[str, str]:
-        """A handle is unique in its workspace; one that several have, for whatever reason, is nobody's."""
+        """Look up the groups. A handle is unique in its workspace; one that several have counts for none."""
         by_handle: dict[str, set[str]] = {}
         for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
             handle, id_ = text(group.get("handle")).casefold(), text(group.get("id"))

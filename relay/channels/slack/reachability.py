@@ -1,10 +1,11 @@
-"""Whether relay's app may post in conversations: asked of Slack without posting anything."""
+"""Check whether relay's app may post in conversations, without posting anything."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import FailureKind, SlackError, advice
 from relay.channels.slack.scopes import PRIVATE, PUBLIC, UNINVITED
 from relay.domain.json_access import mapping, rows
@@ -16,19 +17,17 @@ NEAR = 3  # names that may have been meant
 INFO, LIST, JOINED = "conversations.info", "conversations.list", "users.conversations"
 TYPES = {"public_channel": PUBLIC, "private_channel": PRIVATE}
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
-
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """obstacles: what keeps the app from posting, by conversation; unknown: those of which Slack does not say."""
+    """Obstacles to posting by conversation, and the conversations of which Slack does not say."""
 
     obstacles: Mapping[str, str]
     unknown: tuple[str, ...]
 
 
 class Reachability:
-    """`granted` are the app's scopes; empty: Slack does not say. `app` is what the app's bot is called."""
+    """Checks with the app's scopes, `granted` (empty: Slack does not say). `app` is the name of its bot."""
 
     def __init__(self, call: Call, granted: Iterable[str], app: str) -> None:
         self._call = call
@@ -37,7 +36,7 @@ class Reachability:
         self._types = [kind for kind, scope in TYPES.items() if not self._granted or scope in self._granted]
 
     async def of(self, conversations: Iterable[str]) -> Reach:
-        """Conversations with people are left out: only a message would show whether they may be written to."""
+        """Check conversations but those with people: only a message would show whether these may be written to."""
         ordered = sorted(conversations)
         verdicts = await self._by_id([name for name in ordered if name.startswith(("C", "G"))])
         verdicts |= await self._by_name([name for name in ordered if name.startswith("#")])
@@ -62,7 +61,7 @@ class Reachability:
         return verdicts
 
     async def _by_name(self, names: list[str]) -> dict[str, str | None]:
-        """First among those that the app is in, which are few; among all only where that does not do."""
+        """Look first among the few that the app is in; among all only for the rest."""
         if not names or not self._types:
             return dict.fromkeys(names)
         channels, whole = await self._listed(JOINED)
@@ -74,19 +73,15 @@ class Reachability:
         return absent | {name: self._obstacle(name, channels[name[1:]]) for name in names if name[1:] in channels}
 
     async def _listed(self, method: str) -> tuple[dict[str, Mapping[str, Any]], bool]:
-        """By name, and whether these are all: more pages than are bearable are not asked for."""
+        """Return the channels by name, and whether these are all: no more than `PAGES` are asked for."""
         channels: dict[str, Mapping[str, Any]] = {}
-        cursor = ""
-        for _ in range(PAGES):
-            page = {"types": ",".join(self._types), "limit": str(PAGE)}
-            answer = await self._call(method, {**page, **({"cursor": cursor} if cursor else {})})
+        whole = False
+        arguments = {"types": ",".join(self._types), "limit": str(PAGE)}
+        async for answer, whole in pages(self._call, method, arguments, PAGES):  # noqa: B007 - of the last one
             for channel in rows(answer.get("channels")):
                 member = method == JOINED or channel.get("is_member")
                 channels[str(channel.get("name"))] = {**channel, "is_member": member}
-            cursor = str(mapping(answer.get("response_metadata")).get("next_cursor") or "")
-            if not cursor:
-                break
-        return channels, not cursor
+        return channels, whole
 
     def _not_there(self, name: str, channels: Mapping[str, Mapping[str, Any]]) -> str:
         near = get_close_matches(name[1:], channels, n=NEAR, cutoff=0.6)

@@ -1,11 +1,13 @@
-"""What each method of Slack that relay calls takes of an app's scopes, and which of them a configuration needs.
+"""Scopes of the Slack app: what each method takes, which of them a configuration needs, and the app's manifest.
 
 A test compares the table with what is called.
-https://docs.slack.dev/reference/methods names the scopes of each.
+https://docs.slack.dev/reference/methods names the scopes of each;
+https://docs.slack.dev/reference/app-manifest the manifest.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from relay.channels.slack.authority import kind_of
 from relay.channels.slack.directory import by_id
@@ -17,6 +19,10 @@ UNINVITED = "chat:write.public"  # to post in public conversations without an in
 PUBLIC, PRIVATE, IM = "channels:read", "groups:read", "im:read"
 HISTORY = frozenset({"channels:history", "groups:history", "im:history", "mpim:history"})
 NO_SCOPE: frozenset[str] = frozenset()
+
+NAME = "relay"  # of the app and of its bot: what people type after /invite @
+DESCRIPTION = "Keeps you up to date about long-running operations."
+COLOUR = "#1F2933"  # behind the app's card; Slack takes dark ones alone
 
 # To ask about a conversation and to read it, by the beginning of its name or id; Slack alone knows which are private.
 # https://docs.slack.dev/reference/methods/conversations.history
@@ -79,32 +85,32 @@ _ASKING: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Demands:
-    """What a configuration asks of Slack.
+    """Demands of a configuration on Slack.
 
     conversations  those that are posted to with the token, as the configuration writes them
-    names          who may be called there, likewise
-    owners         so may the owners of operations, whom events name by an e-mail address or an id
-    anybody        so may people whom operations ask for by any name
-    pressers       who may press a button, likewise; None: there are no buttons
+    names          may be mentioned there, likewise
+    owners         owners of operations may be mentioned, by an e-mail address or an id in the event
+    by_name        people may be mentioned whom operations ask for by any name
+    pressers       may press a button, likewise; None: there are no buttons
     """
 
     conversations: frozenset[str]
     names: frozenset[str] = frozenset()
     owners: bool = False
-    anybody: bool = False
+    by_name: bool = False
     pressers: frozenset[str] | None = None
 
 
 def methods_for(demands: Demands) -> frozenset[str]:
-    """The methods that relay calls for this."""
+    """List the methods that relay calls for this."""
     used = {"auth.test", "chat.postMessage", "chat.update", "conversations.history", "conversations.replies"}
     for conversation in demands.conversations:
         used |= _ASKING.get(conversation[0], NO_SCOPE)
     for name in demands.names:
         used |= set(_calling(name))
-    if demands.owners or demands.anybody:
+    if demands.owners or demands.by_name:
         used.add("users.lookupByEmail")
-    if demands.anybody:
+    if demands.by_name:
         used.add("users.list")
     if demands.pressers is not None:
         used |= {"bots.info", "users.info", "chat.postEphemeral"}
@@ -113,7 +119,7 @@ def methods_for(demands: Demands) -> frozenset[str]:
 
 
 def scopes_for(demands: Demands) -> list[str]:
-    """The scopes that an app needs for this, and no other."""
+    """List the scopes that an app needs for this, and no other."""
     scopes = {scope for method in methods_for(demands) for scope in METHODS[method]} - OPTIONAL
     return sorted(scopes.union(*(OF_CONVERSATIONS[conversation[0]] for conversation in demands.conversations)))
 
@@ -124,7 +130,7 @@ def may_search(conversation: str, granted: Iterable[str]) -> bool:
     return not usable.isdisjoint(HISTORY) and (conversation[:1] not in "#U" or not usable <= HISTORY)
 
 
-# What it takes to find whom a name under `actions` stands for, by its kind.
+# Methods to find the people of a name under `actions`, by its kind.
 _PRESSING: Mapping[str, tuple[str, ...]] = {
     "email": ("users.lookupByEmail",),
     "group": ("usergroups.users.list",),
@@ -133,7 +139,7 @@ _PRESSING: Mapping[str, tuple[str, ...]] = {
 
 
 def _calling(name: str) -> Iterator[str]:
-    """What it takes to find whom a name under `mention` calls: as relay.channels.slack.directory goes about it."""
+    """Yield the methods to find a name under `mention`, as relay.channels.slack.directory looks it up."""
     if by_id(name):
         return
     bare = name.strip().removeprefix(PERSON).removeprefix("@")
@@ -146,7 +152,35 @@ def _calling(name: str) -> Iterator[str]:
 
 
 def lacking(demands: Demands, granted: Iterable[str]) -> dict[str, str]:
-    """The scopes that are needed and not granted, with what goes missing; none where Slack does not say."""
+    """Return the scopes that are needed and not granted, with what goes missing; none where Slack does not say."""
     allowed = {*granted}
     missing = [scope for scope in scopes_for(demands) if scope not in allowed] if allowed else []
     return {scope: LOSSES.get(scope, "nothing can be posted") for scope in missing}
+
+
+def manifest_of(
+    scopes: Sequence[str], *, request_url: str = "", socket: bool = False, to_people: bool = False
+) -> dict[str, Any]:
+    """Build the manifest; without a `request_url` and a `socket` there are no buttons. `to_people`: the app writes to
+    people, and needs its messages tab.
+
+    No events are subscribed to, and the token does not rotate: relay could not renew it.
+    """
+    interactivity: dict[str, Any] = {"is_enabled": bool(request_url) or socket}
+    if request_url:
+        interactivity["request_url"] = request_url
+    tab = {"home_tab_enabled": False, "messages_tab_enabled": True, "messages_tab_read_only_enabled": True}
+    return {
+        "display_information": {"name": NAME, "description": DESCRIPTION, "background_color": COLOUR},
+        "features": {
+            **({"app_home": tab} if to_people else {}),
+            "bot_user": {"display_name": NAME, "always_online": False},
+        },
+        "oauth_config": {"scopes": {"bot": [*scopes]}},
+        "settings": {
+            "interactivity": interactivity,
+            "org_deploy_enabled": False,
+            "socket_mode_enabled": socket,
+            "token_rotation_enabled": False,
+        },
+    }

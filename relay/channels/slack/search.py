@@ -7,14 +7,14 @@ one that is distributed commercially outside Slack's Marketplace may make one, f
 https://docs.slack.dev/apis/web-api/rate-limits.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from relay.channels.slack.client import Client
+from relay.channels.slack.client import Call, Client, pages
 from relay.channels.slack.errors import KINDS, FailureKind, SlackError
 from relay.channels.slack.people import text
 from relay.channels.slack.reachability import JOINED, PAGE, PAGES, TYPES
@@ -34,8 +34,6 @@ _FORBIDDEN = frozenset(
 )
 _PASSING = (FailureKind.THROTTLED, FailureKind.AWAY, FailureKind.UNSENT, FailureKind.UNKNOWN)
 
-Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
-
 
 @dataclass(frozen=True, slots=True)
 class PostedMessage:
@@ -46,7 +44,7 @@ class PostedMessage:
 
 
 def metadata_of(notification: Notification) -> dict[str, Any]:
-    """The metadata of a message. The whole workspace can read it, so it holds no more than it takes to find it."""
+    """Build the metadata of a message. The whole workspace can read it, so it holds no more than finding it takes."""
     payload = {"operation_id": notification.subject, "delivery_id": notification.delivery, "event": notification.event}
     if notification.kind in ("live", "roundup") and notification.lane:  # a newer delivery may look for an older one's
         payload["lane"] = sha256(notification.lane.encode()).hexdigest()[:16]
@@ -54,11 +52,11 @@ def metadata_of(notification: Notification) -> dict[str, Any]:
 
 
 class Search:
-    """Only the app's own messages count: any other app can read these ids, and write them into messages of its own."""
+    """Search among the app's own messages: any other app can read these ids and write them into its messages."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._own: frozenset[str] = frozenset()  # the ids that Slack gives the app as a message's author
+        self._author_ids: frozenset[str] = frozenset()  # the ids that Slack gives the app as a message's author
         self._refused: dict[str, frozenset[str]] = {}  # the app's scopes when Slack refused, by address
 
     def may(self, address: str) -> bool:
@@ -83,9 +81,9 @@ class Search:
             raise CannotFind(str(error)) from None
 
     async def _find(self, notification: Notification, since: datetime, call: Call) -> PostedMessage | None:
-        if not self._own:
+        if not self._author_ids:
             answer = await call("auth.test", {})
-            self._own = frozenset(filter(None, (text(answer.get("bot_id")), text(answer.get("user_id")))))
+            self._author_ids = frozenset(filter(None, (text(answer.get("bot_id")), text(answer.get("user_id")))))
         thread, payload = notification.thread, metadata_of(notification)["event_payload"]
         key = "lane" if "lane" in payload else "delivery_id"
         channel = thread.get("channel") or await self._id(notification.address, call)
@@ -96,7 +94,7 @@ class Search:
         for search in searches:
             try:
                 async for message in _rows(call, *search, "messages"):
-                    if (posted := self._own_payload(message)).get(key) == payload[key]:
+                    if (posted := self._payload_of(message)).get(key) == payload[key]:
                         ts, root = text(message.get("ts")), text(message.get("thread_ts"))
                         return PostedMessage(channel, ts, root if root != ts else "", text(posted.get("event")))
             except SlackError as error:
@@ -107,10 +105,10 @@ class Search:
     async def _call(self, address: str, until: float, method: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
         return await self._client.call(method, arguments, address=address, until=until)
 
-    def _own_payload(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _payload_of(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         metadata = mapping(message.get("metadata"))
-        own = not self._own.isdisjoint((message.get("bot_id"), message.get("user")))
-        return mapping(metadata.get("event_payload")) if own and metadata.get("event_type") == _EVENT_TYPE else {}
+        is_ours = not self._author_ids.isdisjoint((message.get("bot_id"), message.get("user")))
+        return mapping(metadata.get("event_payload")) if is_ours and metadata.get("event_type") == _EVENT_TYPE else {}
 
     async def _id(self, address: str, call: Call) -> str:
         """Return the conversation's id: unlike posting, reading takes no name and no person's id."""
@@ -125,12 +123,9 @@ class Search:
 
 
 async def _rows(call: Call, method: str, arguments: Mapping[str, str], key: str) -> AsyncIterator[Mapping[str, Any]]:
-    cursor: dict[str, str] = {}
-    for _ in range(PAGES):
-        answer = await call(method, {**arguments, **cursor})
+    async for answer, is_last in pages(call, method, arguments, PAGES):
         for row in rows(answer.get(key)):
             yield row
-        if not (following := text(mapping(answer.get("response_metadata")).get("next_cursor"))):
+        if is_last:
             return
-        cursor = {"cursor": following}
     raise CannotFind(f"Slack's answer to {method} has more than {PAGES} pages")

@@ -1,4 +1,4 @@
-"""`channels.slack` in the configuration: how Slack is reached, and who may press a button there."""
+"""`channels.slack` in the configuration: access to Slack, and who may press a button there."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ from pydantic import (
     SecretStr,
     field_validator,
     model_validator,
-)
+)  # fmt: skip
 
 from relay.channels.slack.authority import EVERYONE, kind_of
 from relay.channels.slack.directory import by_id
@@ -46,12 +46,8 @@ _NAME = re.compile(r"#[\w.-]{1,80}")
 _PLACEHOLDER = re.compile(r"\$\{|\.\.\.|\*\*|[<>\s]|change.?me|your.?token|^xox[a-z]-?x*$", re.IGNORECASE)
 
 
-def _seconds(raw: object) -> float:
-    return duration(raw)
-
-
 def _limit_or_off(raw: object) -> object:
-    """`off`, which is false in YAML, says that there is no limit."""
+    """Read `off`, which is false in YAML, as no limit."""
     return None if is_off(raw) else keyed("{count: 20, per: 10m}, or off")(raw)
 
 
@@ -60,12 +56,12 @@ def _false_as_off(raw: object) -> object:
 
 
 class NewMessageLimit(BaseModel):
-    """How many new live messages a conversation gets; above that one message tells of the others together."""
+    """Limit of new live messages in a conversation; above it one message lists the others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: Annotated[int, Field(ge=1, le=1_000)] = 20
-    per: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
+    per: Annotated[float, BeforeValidator(duration, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
         600.0
     )
 
@@ -92,7 +88,7 @@ Names = Annotated[
 
 
 class Actions(BaseModel):
-    """Who may press which button: ids, e-mail addresses and user groups, or `everyone` in the workspace."""
+    """Buttons and who may press them: ids, e-mail addresses, user groups, or `everyone` in the workspace."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -113,7 +109,7 @@ class SlackSettings(BaseModel):
     new_message_limit: Annotated[
         NewMessageLimit | None,
         BeforeValidator(_limit_or_off, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
-        Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name is good for ever
+        Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name stays
     ] = NewMessageLimit()
     profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     posts_per_second: Annotated[float, Field(ge=0.01, le=10_000)] = POSTS_PER_SECOND  # new messages, per conversation
@@ -122,8 +118,8 @@ class SlackSettings(BaseModel):
         Literal["off", "http", "socket"],
         BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", "socket", False]),
     ] = "off"
-    signing_secret: SecretStr = SecretStr("")  # http: what Slack says of a press is signed with it
-    app_token: SecretStr = SecretStr("")  # socket: with it relay opens the connection that presses come by
+    signing_secret: SecretStr = SecretStr("")  # http: Slack signs presses with it
+    app_token: SecretStr = SecretStr("")  # socket: opens the connection that presses come by
     actions: Actions = Actions()
 
     @field_validator("token")
@@ -194,13 +190,13 @@ class SlackSettings(BaseModel):
         return urlsplit(url.get_secret_value()).hostname or "" if url else ""
 
     def modes_at(self, conversation: str) -> tuple[str, ...]:
-        """What is possible there, the default first; nothing without a token or a webhook."""
+        """Return the modes possible there, the default first; none without a token or a webhook."""
         if conversation in self.webhooks:
             return WEBHOOK_MODES
         return MODES if self.token.get_secret_value() else ()
 
     def warnings_for(self, conversation: str, mode: str, mentions: Iterable[str]) -> Iterator[str]:
-        """What a destination there asks for in vain."""
+        """Yield what a destination there asks for without effect."""
         if conversation not in self.webhooks:
             return
         if mode not in self.modes_at(conversation):
@@ -213,7 +209,7 @@ class SlackSettings(BaseModel):
 
 
 def conversation_of(value: object) -> str:
-    """The one conversation that this names: `#name`, or an id (C…, G…, D…, or U… for a person). ValueError if none."""
+    """Read one conversation: `#name`, or an id (C…, G…, D…, or U… for a person). ValueError if it is none."""
     name = value.strip() if isinstance(value, str) else ""
     if _ID.fullmatch(name) or (_NAME.fullmatch(name) and name == name.lower()):
         return name
@@ -225,7 +221,7 @@ def conversation_of(value: object) -> str:
 
 
 def is_address(text: str) -> bool:
-    """Whether this is an http(s) address with a host."""
+    """Return whether this is an http(s) address with a host."""
     try:
         url = urlsplit(text)
         return url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0

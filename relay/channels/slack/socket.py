@@ -1,7 +1,7 @@
 """Socket Mode: presses come by a connection that relay opens, so that no port of its own has to be reached.
 
-What comes is acknowledged once it is durable. Whatever ends the connection, another one is opened; what was not
-acknowledged by then, Slack delivers again. https://docs.slack.dev/apis/events-api/using-socket-mode
+A press is acknowledged once it is durable. Whatever ends the connection, another one is opened; Slack delivers again
+what was not acknowledged by then. https://docs.slack.dev/apis/events-api/using-socket-mode
 """
 
 import asyncio
@@ -36,7 +36,7 @@ Take = Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]
 
 
 class Socket:
-    """`run` until it is cancelled, then `aclose`.
+    """Connection for presses: `run` until it is cancelled, then `aclose`.
 
     take   makes a press durable, or refuses it for good; false: it has to come again
     """
@@ -59,13 +59,13 @@ class Socket:
 
     @property
     def connected(self) -> bool:
-        """Whether presses arrive, as far as can be known."""
+        """Return whether presses arrive, as far as can be known."""
         session = self._connection and self._connection.current_session
         return session is not None and not session.closed and session is self._greeted
 
     @property
     def under_way(self) -> frozenset[asyncio.Task[Any]]:
-        """The presses that are being taken."""
+        """Return the presses that are being taken."""
         return frozenset(filter(None, self._presses))
 
     async def run(self) -> None:
@@ -75,16 +75,16 @@ class Socket:
         await asyncio.Event().wait()
 
     async def open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        """A new connection of this session, however long it takes.
+        """Open a new connection of this session, however long it takes.
 
         Something between relay and Slack may end each one as soon as it is there: those are failures as well.
         """
         now = asyncio.get_running_loop().time
         if now() - self._opened > STEADY:
             self._wait = 0.0
-        least = 0.0
+        minimum = 0.0
         while True:
-            await asyncio.sleep(max(self._wait, least))
+            await asyncio.sleep(max(self._wait, minimum))
             if self._stopping:  # the library began this attempt, and does not end it
                 raise asyncio.CancelledError
             self._wait = min(2 * self._wait, LONGEST_PAUSE) or self._pause
@@ -92,13 +92,13 @@ class Socket:
                 connection = await self._open(session)
             except SlackError as error:
                 self.disconnected(str(error))
-                least = error.retry_after or 0.0
+                minimum = error.retry_after or 0.0
             else:
                 self._opened = now()
                 return connection
 
     def greeted(self) -> None:
-        """Slack says that from now on presses come here."""
+        """Note Slack's hello: from now on presses come here."""
         self._greeted = self._connection and self._connection.current_session
         if self.trouble:
             log.info("socket.connected")
@@ -114,7 +114,7 @@ class Socket:
         self.trouble = reason
 
     async def receive(self, session: aiohttp.ClientWebSocketResponse, request: SocketModeRequest) -> None:
-        """One envelope. It is acknowledged on the connection that it came by."""
+        """Take one envelope, and acknowledge it on the connection that it came by."""
         if self._stopping:
             return  # Slack gives it to another process, or again to this one after its start
         task = asyncio.current_task()  # the library makes one for each envelope
@@ -128,7 +128,7 @@ class Socket:
             self._presses.discard(task)
 
     async def aclose(self, grace: float) -> None:
-        """Take nothing more, end what is being taken, say goodbye."""
+        """Take nothing more, let presses being taken end, and close."""
         self._stopping = True
         if presses := self.under_way:
             await asyncio.wait(presses, timeout=grace)
@@ -228,5 +228,5 @@ class _Connection(SocketModeClient):
 
 
 async def _refuse_redirect(*_: object) -> None:
-    """As at every other address, none is followed: `ws_connect` has no switch for it."""
+    """Follow no redirect, as at every other address: `ws_connect` has no switch for it."""
     raise aiohttp.ClientPayloadError("a redirect instead of a connection")

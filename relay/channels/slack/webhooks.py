@@ -25,7 +25,7 @@ MAX_ANSWER = 4096  # "ok", or one word about what is wrong
 
 
 class Webhooks:
-    """The webhooks that are configured, by conversation. `deadline` is the seconds that an attempt may take."""
+    """Configured webhooks by conversation. `deadline` is the seconds that an attempt may take."""
 
     def __init__(self, addresses: Mapping[str, SecretStr], proxy: str = "", *, deadline: float) -> None:
         self._addresses = addresses
@@ -38,7 +38,7 @@ class Webhooks:
 
     @property
     def description(self) -> str:
-        """Which there are; '' for none. Only a message would show whether they work."""
+        """Name the webhooks; '' for none. Only a message would show whether they work."""
         return f"webhooks, not asked because that would post: {', '.join(self._addresses)}" if self._addresses else ""
 
     async def send(self, notification: Notification, until: float) -> Receipt:
@@ -89,6 +89,6 @@ class Webhooks:
 
 
 def _mentions_of(mentions: Iterable[str]) -> Iterable[str]:
-    """What goes before the message: ids call somebody, names are written as they stand."""
+    """Yield the mentions: ids mention people, names are written as they are."""
     for name in mentions:
         yield by_id(name) or escape_mrkdwn(name.strip().removeprefix(PERSON))

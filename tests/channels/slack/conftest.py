@@ -7,7 +7,7 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
-from relay.dev.standins.slack import SlackStandin
+from relay_sandbox.standins.slack import SlackStandin
 from tests.support.clock import Clock
 from tests.support.slack_channel import TOKEN, Connect
 

@@ -13,8 +13,8 @@ from relay.channels.slack.channel import Slack
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.channels.slack.settings import SlackSettings
-from relay.dev.standins.slack import Fault, SlackStandin, User
 from relay.domain.button_actions import Person, Presser
+from relay_sandbox.standins.slack import Fault, SlackStandin, User
 from tests.support.clock import Clock
 from tests.support.patience import patience
 
@@ -200,7 +200,7 @@ async def test_many_who_press_do_not_fill_the_memory(channel: Slack, slack: Slac
     for number in range(REMEMBERED + 10):
         await channel.is_allowed(Presser(f"U{number:09}"), ["everyone"])
 
-    assert len(channel._people._answers) <= REMEMBERED
+    assert len(channel._people._cache._answers) <= REMEMBERED
 
 
 async def test_a_handle_that_two_groups_have_is_nobodys(channel: Slack, slack: SlackStandin) -> None:
@@ -214,7 +214,14 @@ async def test_who_is_asked_for_in_vain_can_be_found_out(channel: Slack) -> None
     names = ["@data-team", "@emea-ops", "@lead", "S0DATATEAM", "S0NOTHERE1", "lead@example.com", "nobody@example.com",
              "U0LEAD0001", "U0NOTHERE1", "everyone"]  # fmt: skip
 
-    assert await channel.nobodies(names) == ["@emea-ops", "@lead", "S0NOTHERE1", "nobody@example.com", "U0NOTHERE1"]
+    unknown = await channel.unknown_names(names)
+    assert unknown == [
+        "@emea-ops",
+        "@lead",
+        "S0NOTHERE1",
+        "nobody@example.com",
+        "U0NOTHERE1",
+    ]
 
 
 async def test_a_name_for_people_is_one_short_line(channel: Slack, slack: SlackStandin) -> None:

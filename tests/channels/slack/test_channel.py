@@ -6,8 +6,8 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.scopes import Demands
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.errors import DeliveryError
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.patience import patience
 from tests.support.slack_channel import (
     Connect,

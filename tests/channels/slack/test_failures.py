@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.dev.standins.slack import Fault, SlackStandin
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.patience import patience
 from tests.support.slack_channel import (
     POST,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.dev.standins.slack import Fault, Group, SlackStandin, User
+from relay_sandbox.standins.slack import Fault, Group, SlackStandin, User
 from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.slack_channel import (

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.dev.standins.slack import Fault, SlackStandin
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.slack_channel import (
     CONTENT,
     POST,

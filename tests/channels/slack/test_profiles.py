@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import Notification
+from relay_sandbox.standins.slack import Fault, SlackStandin
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 PLAIN = {"type": "section", "text": {"type": "mrkdwn", "text": "🔵 *Running* · Order-to-Cash"}}

@@ -4,8 +4,8 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.reachability import PAGES
-from relay.dev.standins.slack import Conversation, Fault, SlackStandin
 from relay.errors import DeliveryError
+from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
 from tests.support.slack_channel import failing
 
 CONVERSATIONS = {

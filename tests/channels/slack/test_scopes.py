@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.scopes import LOSSES, METHODS, UNINVITED, WRITE, Demands, lacking, methods_for, scopes_for
-from relay.dev.standins.slack import Conversation, SlackStandin
 from relay.domain.button_actions import Presser
 from relay.domain.deliveries import PERSON
 from relay.errors import DeliveryError
+from relay_sandbox.standins.slack import Conversation, SlackStandin
 from tests.support.slack_channel import Connect, notification
 
 FOLDER = Path(__file__).parents[3] / "relay" / "channels" / "slack"
@@ -34,7 +34,7 @@ DEMANDS = {
     "a name": (Demands(SOME.conversations, frozenset({"@analyst"})), READING | {"users:read", "usergroups:read"}),
     "a person's name": (Demands(SOME.conversations, frozenset({f"{PERSON}@analyst"})), READING | {"users:read"}),
     "owners": (Demands(SOME.conversations, owners=True), READING | {"users:read", "users:read.email"}),
-    "anybody": (Demands(SOME.conversations, anybody=True), READING | {"users:read", "users:read.email"}),
+    "anybody": (Demands(SOME.conversations, by_name=True), READING | {"users:read", "users:read.email"}),
     "everyone presses": (
         Demands(frozenset({"D0PERSON01"}), pressers=frozenset({"everyone"})),
         {"im:history", "users:read"},

