@@ -238,7 +238,7 @@ class TestMovingTheSlot:
             await store.accept(events.completed(operationId=f"op-{number}"), [room()])
         target = await group.another(await group.owner())
         source = await group.begin_move(target)
-        moved = await group.move_keys(source, target, but=LEDGER)
+        moved = await group.move_keys(source, target, but=f"{PREFIX}ledger")
         before = await contents(group)
         begun = time.monotonic()
 

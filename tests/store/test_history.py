@@ -15,7 +15,7 @@ from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import accept, claim, claim_one, send
+from tests.support.queue import POSTED, accept, claim, claim_one, send
 from tests.support.targets import mail, room, team
 
 
@@ -71,6 +71,15 @@ async def test_edits_are_counted_beside_the_message_that_they_keep_true(store: S
 
     assert (row.id, row.kind, row.event, row.outcome) == (posted.id, "live", "operation.started", "delivered")
     assert (row.edits, row.edited_at, row.copy) == (2, clock(), posted.lane)
+
+
+async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
+    for percentage, receipt in ((10, POSTED), (40, POSTED), (70, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))):
+        await accept(store, events.progress(percentage), to=team())
+        await send(store, receipt=receipt)
+        clock.advance(60)
+
+    assert [(row.detail, row.edits) for row in (await History(store).page()).rows] == [("C1/2.2", 0), ("C1/1.1", 0)]
 
 
 async def test_each_way_in_which_a_delivery_ends(store: Store, clock: Clock) -> None:

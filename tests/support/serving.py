@@ -30,10 +30,6 @@ def events(serving: Serving, name: str) -> list[dict[str, Any]]:
     return [line for line in serving.lines if line.get("event") == name]
 
 
-def pids(serving: Serving, name: str) -> list[int]:
-    return [line["pid"] for line in events(serving, name)]
-
-
 def alive(pid: int) -> bool:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, 0)
