@@ -43,10 +43,8 @@ def for_each_of_a_team(act: Perform) -> Perform:
         done = [await act(desk, form.model_copy(update={"name": name}), who) for name in names]
         if len(done) == 1:
             return done[0]
-        text = " ".join(one.text % one.values for one in done)
+        text = " ".join(one.text % one.values for one in done).replace("%", "%%")
         sent = [row for one in done for row in one.facts.get("sent", ())]
-        return Done(
-            "%(text)s", {"text": text}, refused=all(one.refused for one in done), facts={**done[0].facts, "sent": sent}
-        )
+        return Done(text, refused=all(one.refused for one in done), facts={**done[0].facts, "sent": sent})
 
     return acts
