@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
+
+import pytest
 
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack import Fault
@@ -58,6 +61,21 @@ async def test_where_no_relay_answers_it_says_what_was_tried(data_dir: str, tmp_
     assert (wrong.exit_code, "expected an address such as" in wrong.output) == (2, True)
 
 
+@pytest.mark.parametrize("url", ["http://h:abc", "http://h:99999999", "http://[::1"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    refused = relay("status", "--url", url)
+
+    assert (refused.exit_code, "expected an address such as" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x7f", "é", "\N{ZERO WIDTH SPACE}"])
+def test_a_token_that_is_none_is_refused_without_being_quoted(character: str) -> None:
+    refused = relay("status", "--url", "http://127.0.0.1:9", env={"RELAY_TOKEN": f"{TOKEN}{character}{LOOKER}"})
+
+    assert (refused.exit_code, "expected printable ASCII" in refused.output) == (2, True)
+    assert not {TOKEN, LOOKER} & set(re.split(r"\W+", refused.output))
+
+
 async def test_a_second_relay_has_a_socket_of_its_own_and_what_dead_ones_left_goes(running_stage: Stage) -> None:
     around = running_stage.around
     stale = Path(around.env["STAGE_DATA"]) / "relay-1.sock"
@@ -81,14 +99,17 @@ async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: R
     ):
         host, port = it.admin_addresses[0]
         url = f"http://{host}:{port}"
+        public_url = "http://{}:{}".format(*it.addresses[0])
         refused = await relay_beside("health", "--url", url)
+        public = await relay_beside("health", "--url", public_url)
         asked = await relay_beside("health", "--url", url, env={"RELAY_TOKEN": TOKEN})
         reloaded = await relay_beside("reload", "--url", url, env={"RELAY_TOKEN": TOKEN})
         looking = await relay_beside("console", "link", "--url", url, env={"RELAY_TOKEN": LOOKER})
         [act] = await until(lambda: entries(around))
 
     assert (looking.exit_code, looking.output) == (1, "This needs the role operator; grafana is viewer.\n")
-    assert (refused.exit_code, "RELAY_TOKEN in the environment is the one to show" in refused.output) == (1, True)
+    assert (refused.exit_code, "Set RELAY_TOKEN to a token of console.tokens" in refused.output) == (1, True)
+    assert (public.exit_code, "it is not the address of the operators' listener" in public.output) == (1, True)
     assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
     assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
 
