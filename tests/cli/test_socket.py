@@ -1,5 +1,6 @@
 """The way of commands to the running relay: its socket in data_dir, or a URL with a token."""
 
+import asyncio
 import json
 import os
 import re
@@ -7,7 +8,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
+from relay.app import GRACE
+from relay.console.command_socket import CommandSocket
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack import Fault
 from tests.support.events import body
@@ -112,6 +116,28 @@ async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: R
     assert (public.exit_code, "it is not the address of the operators' listener" in public.output) == (1, True)
     assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
     assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
+
+
+async def test_a_command_that_does_not_end_does_not_hold_up_a_stop(data_dir: str) -> None:
+    began = asyncio.Event()
+
+    async def hang(_request: web.Request) -> web.Response:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    api = web.Application()
+    api.router.add_get("/hang", hang)
+    commands = CommandSocket(api)
+    await commands.open(Path(data_dir))
+    reader, writer = await asyncio.open_unix_connection(f"{data_dir}/relay.sock")
+    writer.write(b"GET /api/v1/hang HTTP/1.1\r\nHost: relay\r\n\r\n")
+    await began.wait()
+
+    await asyncio.wait_for(commands.aclose(), GRACE)
+
+    assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_reload_of_a_bad_file_says_where_it_is_wrong_and_by_whom_it_was_asked(
