@@ -123,6 +123,7 @@ async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, co
 
     assert (unknown.exit_code, "the configuration has no addresses of tea" in unknown.output) == (1, True)
     assert (event.exit_code, "did you mean operation.failed?" in event.output) == (1, True)
+    assert "template" not in event.output
     assert not here.slack.messages("#team")
 
 
