@@ -194,13 +194,19 @@ def _over(connected: socket.socket, patience: float = TIMEOUT) -> Connection:
 
 
 def _at(url: str, patience: float) -> Connection:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # an IPv6 address without its end, or a port that is no number below 65536
+        parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise click.BadParameter("expected an address such as http://127.0.0.1:8081", param_hint="--url")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     token = os.environ.get("RELAY_TOKEN", "")
+    if not (token.isascii() and token.isprintable()):  # never quoted: it is a secret
+        raise click.UsageError("RELAY_TOKEN has a character that no token has: expected printable ASCII, in one line")
     shown = {"Authorization": f"Bearer {token}"} if token else {}
-    return Connection(kind(parts.hostname, parts.port, timeout=patience), url, parts.path.rstrip("/"), shown)
+    return Connection(kind(parts.hostname, port, timeout=patience), url, parts.path.rstrip("/"), shown)
 
 
 def ask(opened: Connection, method: str, path: str, form: Asked | None = None) -> Any:
@@ -226,7 +232,7 @@ def ask(opened: Connection, method: str, path: str, form: Asked | None = None) -
 def _answer(where: str, status: int, raw: bytes) -> Any:
     try:
         answer = json.loads(raw)
-        detail = str(answer.get("detail") or answer.get("title") or "")
+        detail = str(answer.get("detail") or "")
     except (ValueError, AttributeError):
         raise RelayError(f"{where} answers {status}, and not as relay does: is it where operators reach it?") from None
     if status in (http.client.OK, http.client.CONFLICT):
@@ -234,5 +240,9 @@ def _answer(where: str, status: int, raw: bytes) -> Any:
     if status == WRONG_USE:
         raise click.UsageError(visible(detail))
     if status == http.client.UNAUTHORIZED:
-        raise RelayError(f"{where}: {detail} RELAY_TOKEN in the environment is the one to show")
-    raise RelayError(detail or f"{where} answers {status}")
+        raise RelayError(f"{where}: {detail} Set RELAY_TOKEN to a token of console.tokens")
+    if status == http.client.NOT_FOUND and not detail:
+        raise RelayError(
+            f"{where} has no {API}: perhaps it is not the address of the operators' listener, server.admin"
+        )
+    raise RelayError(detail or f"{where} answers {status} {answer.get('title') or ''}".rstrip())

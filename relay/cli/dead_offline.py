@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
+import click
+from pydantic import TypeAdapter
+
+from relay.config.schema import RedisUrl
 from relay.console.desk import Desk
 from relay.console.views.dead import DeadQuestion, dead
 from relay.console.views.quarantine import QuarantineQuestion, quarantine
@@ -20,7 +24,13 @@ CONFIG = SimpleNamespace(destinations={}, sources={}, timezone="UTC")
 
 
 def listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
-    """Return what /api/v1 answers there. RelayError where Redis does not answer."""
+    """Return what /api/v1 answers there. BadParameter if that is no address, RelayError where Redis does not answer."""
+    try:
+        TypeAdapter(RedisUrl).validate_python(url)
+        connect(url)
+    except ValueError:  # which may quote it, and it may hold a password
+        text = "expected an address as in redis.url, such as redis://127.0.0.1:6379/0"
+        raise click.BadParameter(text, param_hint="--redis") from None
     return asyncio.run(_listed(url, path, question))
 
 

@@ -1,10 +1,11 @@
 """relay status: what goes on, what fails, what waits and why: the facts of the console's first page."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.text import Text
@@ -28,17 +29,23 @@ Facts = Mapping[str, Any]
 def status(*, watch: bool) -> None:
     """Show what goes on, what fails, what waits and why, as the console's first page does.
 
-    Leaves with 1 if relay takes no events now.
+    Leaves with 1 if relay takes no events now; with --watch always with 0.
     """
-    while watch:
+    if watch:
+        with contextlib.suppress(KeyboardInterrupt):  # the usual end of it, which is no fault
+            _watch()
+    elif not _look()["ready"]:
+        raise SystemExit(1)
+
+
+def _watch() -> NoReturn:
+    while True:
         click.echo(CLEAR if sys.stdout.isatty() else "", nl=False)
         try:
             _look()
         except RelayError as error:  # it may be starting
             click.echo(visible(str(error)), err=True)
         time.sleep(PAUSE)
-    if not _look()["ready"]:
-        raise SystemExit(1)
 
 
 def _look() -> Facts:

@@ -24,6 +24,7 @@ from relay.receiving.problems import answering
 from relay.store.audit import COMMAND
 
 BACKLOG = 16
+CUT_OFF = 2.0  # seconds that aiohttp waits at a stop, twice, for commands under way; its default exceeds the grace
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class CommandSocket:
     def __init__(self, api: web.Application) -> None:
         app = web.Application(middlewares=[answering(), _as_operator])
         app.add_subapp(API, api)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CUT_OFF)
         self._path: Path | None = None
         self._identity = (0, 0)  # of the file: after it was removed another relay may have made one of the same name
 
@@ -50,7 +51,7 @@ class CommandSocket:
         await web.SockSite(self._runner, bound, backlog=BACKLOG).start()
 
     async def aclose(self, _grace: float = 0.0) -> None:
-        """Answer what was asked, and remove the file."""
+        """Remove the file, and answer what was asked, but for what takes longer than a stop may."""
         if self._path is None:
             return
         with contextlib.suppress(OSError):

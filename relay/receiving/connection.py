@@ -74,7 +74,8 @@ class GuardedConnection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._received += len(data)
+        if self.answering or self._body.is_eof():  # else it is the rest of a body that was refused, and not kept
+            self._received += len(data)
         if data and self._tail is not None and self._body.is_eof():
             self._await_headers(data)
         super().data_received(data)

@@ -150,6 +150,14 @@ async def test_where_no_relay_can_start_redis_itself_is_read(running_stage: Stag
     assert f"{short(kept)}  " in done.output
 
 
+@pytest.mark.parametrize("url", ["", "nonsense", "redis://h:secret", "redis+sentinel://secret", "http://secret"])
+def test_a_redis_address_that_is_none_is_refused_without_being_quoted(url: str) -> None:
+    refused = relay("dead", "list", "--redis", url)
+
+    assert (refused.exit_code, "expected an address as in redis.url" in refused.output) == (2, True)
+    assert "secret" not in refused.output
+
+
 async def test_a_list_longer_than_a_page_goes_on_by_its_cursor(running_stage: Stage, letter: str) -> None:
     for number in range(51):
         await quarantined(running_stage, {"no": number})

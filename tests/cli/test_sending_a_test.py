@@ -121,8 +121,9 @@ async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, co
     unknown = await sent(here, config, "tea")
     event = await sent(here, config, "team", "--event", "operation.faild")
 
-    assert (unknown.exit_code, "the configuration has no addresses of tea" in unknown.output) == (1, True)
+    assert (unknown.exit_code, "there is no destination tea; did you mean team?" in unknown.output) == (1, True)
     assert (event.exit_code, "did you mean operation.failed?" in event.output) == (1, True)
+    assert "template" not in event.output
     assert not here.slack.messages("#team")
 
 

@@ -133,6 +133,7 @@ async def test_a_pause_holds_what_comes_until_it_is_ended(running_stage: Stage) 
     resumed = await relay_beside("resume", "english", "-c", CONFIG, env=env)
     mails = await running_stage.around.mails(2)
     again = await relay_beside("resume", "english", "-c", CONFIG, env=env)
+    unknown = await relay_beside("resume", "englisch", "-c", CONFIG, env=env)
 
     assert (wrong.exit_code, "did you mean room?" in wrong.output) == (1, True)
     assert (paused.exit_code, paused.output) == (0, "english is paused: what is for it waits.\n")
@@ -141,3 +142,5 @@ async def test_a_pause_holds_what_comes_until_it_is_ended(running_stage: Stage) 
     assert (resumed.exit_code, resumed.output) == (0, "english goes on: what waited for it goes out.\n")
     assert [mail.recipient for mail in mails] == ["german@example.com", "english@example.com"]
     assert (again.exit_code, "nobody has paused english" in again.output) == (1, True)
+    assert "there is no destination englisch; did you mean english?" in unknown.output
+    assert unknown.exit_code == 1

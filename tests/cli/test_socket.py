@@ -1,14 +1,25 @@
 """The way of commands to the running relay: its socket in data_dir, or a URL with a token."""
 
+import asyncio
 import json
 import os
+import re
+import signal
 import socket
 from pathlib import Path
 
+import pytest
+from aiohttp import web
+
+from relay.app import GRACE
+from relay.console.command_socket import CommandSocket
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack import Fault
+from tests.support.commands import environment
 from tests.support.events import body
+from tests.support.forked import ROOT, fork_server
 from tests.support.inprocess import relay, relay_beside
+from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.serving import change
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
@@ -58,6 +69,21 @@ async def test_where_no_relay_answers_it_says_what_was_tried(data_dir: str, tmp_
     assert (wrong.exit_code, "expected an address such as" in wrong.output) == (2, True)
 
 
+@pytest.mark.parametrize("url", ["http://h:abc", "http://h:99999999", "http://[::1"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    refused = relay("status", "--url", url)
+
+    assert (refused.exit_code, "expected an address such as" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\x7f", "é", "\N{ZERO WIDTH SPACE}"])
+def test_a_token_that_is_none_is_refused_without_being_quoted(character: str) -> None:
+    refused = relay("status", "--url", "http://127.0.0.1:9", env={"RELAY_TOKEN": f"{TOKEN}{character}{LOOKER}"})
+
+    assert (refused.exit_code, "expected printable ASCII" in refused.output) == (2, True)
+    assert not {TOKEN, LOOKER} & set(re.split(r"\W+", refused.output))
+
+
 async def test_a_second_relay_has_a_socket_of_its_own_and_what_dead_ones_left_goes(running_stage: Stage) -> None:
     around = running_stage.around
     stale = Path(around.env["STAGE_DATA"]) / "relay-1.sock"
@@ -81,16 +107,41 @@ async def test_where_data_dir_takes_no_socket_a_token_is_the_way(redis_server: R
     ):
         host, port = it.admin_addresses[0]
         url = f"http://{host}:{port}"
+        public_url = "http://{}:{}".format(*it.addresses[0])
         refused = await relay_beside("health", "--url", url)
+        public = await relay_beside("health", "--url", public_url)
         asked = await relay_beside("health", "--url", url, env={"RELAY_TOKEN": TOKEN})
         reloaded = await relay_beside("reload", "--url", url, env={"RELAY_TOKEN": TOKEN})
         looking = await relay_beside("console", "link", "--url", url, env={"RELAY_TOKEN": LOOKER})
         [act] = await until(lambda: entries(around))
 
     assert (looking.exit_code, looking.output) == (1, "This needs the role operator; grafana is viewer.\n")
-    assert (refused.exit_code, "RELAY_TOKEN in the environment is the one to show" in refused.output) == (1, True)
+    assert (refused.exit_code, "Set RELAY_TOKEN to a token of console.tokens" in refused.output) == (1, True)
+    assert (public.exit_code, "it is not the address of the operators' listener" in public.output) == (1, True)
     assert (asked.output, reloaded.exit_code) == ("relay takes events.\n", 0)
     assert (act.actor, act.action, act.detail["by"]) == ("ops", "reload", "console (token)")
+
+
+async def test_a_command_that_does_not_end_does_not_hold_up_a_stop(data_dir: str) -> None:
+    began = asyncio.Event()
+
+    async def hang(_request: web.Request) -> web.Response:
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    api = web.Application()
+    api.router.add_get("/hang", hang)
+    commands = CommandSocket(api)
+    await commands.open(Path(data_dir))
+    reader, writer = await asyncio.open_unix_connection(f"{data_dir}/relay.sock")
+    writer.write(b"GET /api/v1/hang HTTP/1.1\r\nHost: relay\r\n\r\n")
+    await began.wait()
+
+    await asyncio.wait_for(commands.aclose(), GRACE)
+
+    assert await reader.read() == b""
+    writer.close()
 
 
 async def test_a_reload_of_a_bad_file_says_where_it_is_wrong_and_by_whom_it_was_asked(
@@ -126,6 +177,21 @@ async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
     for part in ("stands in the way", "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
         assert part in done.output
     assert json.loads(facts.output)["headline"]["tone"] == "bad"
+
+
+async def test_a_look_that_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    env = environment({"RELAY_DATA_DIR": str(tmp_path / "none")})
+    watching = fork_server().start(["status", "--watch"], env, ROOT, [theirs] * 3)
+    os.close(theirs)
+    with os.fdopen(ours) as output:
+        looked = await asyncio.to_thread(output.readline)
+        watching.send_signal(signal.SIGINT)
+        status = await watching.wait(patience())
+        rest = output.read()
+
+    assert looked.startswith("no relay answers at ")
+    assert (status, "Aborted" in rest) == (0, False)
 
 
 async def entries(around: Surroundings) -> object:

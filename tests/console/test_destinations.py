@@ -219,7 +219,7 @@ async def test_a_viewer_sends_nothing_and_an_unknown_destination_gets_nothing(st
     async with console(store, clock, role="viewer") as page:
         assert "/console/destinations/test" not in await page.page("/destination?name=room")
     async with console(store, clock) as page:
-        assert "no addresses of rom" in await page.act("/destinations/test", name="rom")
+        assert "there is no destination rom; did you mean room?" in await page.act("/destinations/test", name="rom")
 
 
 async def test_what_is_left_of_a_rate_is_shown_and_when_the_next_goes(store: Store, clock: Clock) -> None:

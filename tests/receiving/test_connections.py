@@ -98,11 +98,12 @@ async def test_a_body_in_the_smallest_chunks_is_no_header() -> None:
 
 async def test_the_rest_of_what_was_refused_is_no_part_of_the_next_request() -> None:
     async with receiving(guard=Guard(header_timeout=patience()), linger=patience()) as front:
-        unsigned = front.sender("unheard-of").raw(b"x" * 90_000)
+        unsigned = front.sender("unheard-of").raw(b"x" * 200_000)
         reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
-        writer.write(unsigned[:-80_000])
+        writer.write(unsigned[:-180_000])
         assert (await read_reply(reader)).status == 404
-        writer.write(unsigned[-80_000:])
+        writer.write(unsigned[-180_000:])
+        await until(lambda: all(connection._body.is_eof() for connection in front.guard.connections))
         writer.write(front.sender().raw(EVENT))
         assert (await read_reply(reader)).status == 202
         writer.transport.abort()

@@ -1,10 +1,12 @@
 """Pausing a destination, resuming it, and sending it a test message."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 from pydantic import Field
 
+from relay.configfile.validation import suggest
 from relay.console.access import Identity
 from relay.console.actions.acting import Acting, for_each_of_a_team
 from relay.console.actions.suppressed import destinations_of
@@ -78,6 +80,8 @@ async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
         if left:
             return Done(said("%(name)s goes on. %(notes)s"), {"name": form.name, "notes": "; ".join(left)})
         return Done(said("%(name)s goes on: what waited for it goes out."), {"name": form.name})
+    if form.name not in (names := destinations_of(desk.config())):
+        return _unknown(form.name, names)
     return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
 
 
@@ -85,6 +89,8 @@ async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
 async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = desk.config(), Trials(desk.store)
+    if form.name not in (names := destinations_of(config)):
+        return _unknown(form.name, names)
     destination = config.destinations.get(form.name)
     channel = desk.channels.get(destination.channel) if destination else None
     if destination is None or channel is None:
@@ -128,3 +134,8 @@ async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
         text = TRIED[trial.reached == len(rows)]
     facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
     return Done(text, values, refused=not trial.reached, facts=facts)
+
+
+def _unknown(name: str, names: Collection[str]) -> Done:
+    fault = f"there is no destination {name}; {suggest(name, names)}"
+    return Done("Nothing was done: %(fault)s", {"fault": fault}, refused=True)
