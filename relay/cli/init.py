@@ -15,6 +15,7 @@ from relay.resources import resource_dir
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
 VARIABLE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
+OPTIONAL = re.compile(r"^# (Optional, .+)$", re.MULTILINE)
 
 
 @click.command(short_help="Ask three questions, write a configuration, send a first message.")
@@ -77,9 +78,10 @@ def _write_schema(file: Path) -> str:
 
 
 def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
+    text = file.read_text("utf-8")
     steps = [
         (f"export {name}={f'$({command})' if command else '…'}", meaning)
-        for name, meaning, command in VARIABLE.findall(file.read_text("utf-8"))
+        for name, meaning, command in VARIABLE.findall(text)
     ]
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
@@ -87,3 +89,5 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")
+    for line in OPTIONAL.findall(text):
+        click.echo(f"\n{line}")
