@@ -22,14 +22,13 @@ OPTIONAL = re.compile(r"^# (Optional, .+)$", re.MULTILINE)
 @click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path())
 @click.pass_context
 def init(ctx: click.Context, path: str) -> None:
-    """Write a configuration to PATH, and say what to do next.
+    """Write a configuration to PATH, and print the next steps.
 
-    At a terminal it asks how people are notified, where, and who sends, and sends a first message there; elsewhere it
+    At a terminal it asks how people are notified, where, and who sends, and sends a first message there; otherwise it
     writes the commented example.
 
-    PATH is a file, or a folder if it is one or ends with a slash; without it, the place where every command looks:
-    RELAY_CONFIG, else config/relay.yaml. A file that is there already is left alone. Beside it comes its JSON Schema,
-    by which editors complete and check it.
+    PATH is a file, or a folder if it is one or ends with a slash; default: RELAY_CONFIG, else config/relay.yaml. An
+    existing file is not changed. Its JSON Schema, with which editors complete and check it, is written beside it.
     """
     folder = path.endswith(os.sep) or Path(path).is_dir()
     file = Path(path) / EXAMPLE if folder else Path(path)

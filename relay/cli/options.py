@@ -33,7 +33,7 @@ config_option = click.option(
     help="The configuration.",
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def space_options(command: Callable[..., None]) -> Callable[..., None]:
