@@ -7,7 +7,7 @@ import click
 from relay.cli.client import ClientCommand, get, perform, printed
 from relay.cli.formatting import print_json
 from relay.cli.groups import Group
-from relay.cli.options import config_option, json_option
+from relay.cli.options import a_duration, config_option, json_option
 from relay.cli.screen import rows_table, show, when
 
 KEEP = "366d"
@@ -36,7 +36,7 @@ def list_() -> None:
 
 
 @keys.command(cls=ClientCommand, short_help="Create a new key.")
-@click.option("--keep", default=KEEP, show_default=True, metavar="TIME",
+@click.option("--keep", default=KEEP, show_default=True, metavar="DURATION", callback=a_duration,
               help="How long links and buttons of the current key still work; 0 ends all existing keys.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Discard the oldest key early, if there are too many.")
 def rotate(keep: str, *, force: bool) -> None:

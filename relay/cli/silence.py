@@ -7,9 +7,18 @@ import click
 
 from relay.cli.client import ClientCommand, concluded, get, perform, post, printed
 from relay.cli.groups import Group
+from relay.cli.options import a_duration
 from relay.cli.screen import rows_table, show, when
 from relay.domain.silences import THEN
 
+MATCHERS = {
+    "destination": "The destination to silence.",
+    "job": "The name of an operation, job or batch; * matches any text.",
+    "type": "The operationType; * matches any text.",
+    "priority": "The priority: Low, Normal, High or Critical.",
+    "tenant": "The tenant; * matches any text.",
+    "project": "The project; * matches any text.",
+}
 COLUMNS = {
     "id": lambda row: row["id"],
     "state": lambda row: row["state"],
@@ -33,19 +42,16 @@ def silence() -> None:
     """
 
 
-def _matcher(name: str, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(f"--{name}", multiple=True, metavar=name.upper(), help=help_)
+def _matchers(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, help_ in reversed(MATCHERS.items()):
+        command = click.option(f"--{name}", multiple=True, metavar=name.upper(), help=help_)(command)
+    return command
 
 
 @silence.command(cls=ClientCommand, short_help="Add a silence.")
-@_matcher("destination", "The destination to silence.")
-@_matcher("job", "The name of an operation, job or batch; * matches any text.")
-@_matcher("type", "The operationType; * matches any text.")
-@_matcher("priority", "The priority: Low, Normal, High or Critical.")
-@_matcher("tenant", "The tenant; * matches any text.")
-@_matcher("project", "The project; * matches any text.")
+@_matchers
 @click.option("--all", "everything", is_flag=True, help="Silence everything.")
-@click.option("--for", "lasts", metavar="DURATION", help="The duration: 2h, 1d12h.")
+@click.option("--for", "lasts", metavar="DURATION", callback=a_duration, help="The duration: 2h, 1d12h.")
 @click.option("--until", metavar="TIME", help="The end: 18:00, or 2024-01-20T12:40.")
 @click.option("--from", "begins", metavar="TIME", help="The start, in the same format; default: now.")
 @click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
@@ -58,6 +64,10 @@ def add(**form: Any) -> None:
     and an end within 30 days by --for or --until. Digests are still sent at their time, and notices to relay's
     operators at once, unless --destination names theirs.
     """
+    if not (form["everything"] or any(form[name] for name in MATCHERS)):
+        raise click.UsageError(f"give {', '.join(f'--{name}' for name in MATCHERS)} or --all")
+    if (form["lasts"] is None) == (form["until"] is None):
+        raise click.UsageError("give --for or --until, one of the two")
     perform("/silences/add", **{name: [*value] if isinstance(value, tuple) else value for name, value in form.items()})
 
 

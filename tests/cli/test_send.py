@@ -58,7 +58,6 @@ async def test_a_source_with_a_token_and_an_event_of_now(running_stage: Stage, e
     [
         ({"event": "operation.failed"}, (), "422 Unprocessable"),
         ({"event": "operation.failed"}, ("--now",), "the event states no timestamp"),
-        ({}, ("--source", "progres"), "there is no source progres; did you mean progress?"),
     ],
 )
 async def test_what_is_not_taken_leaves_with_1_and_says_why(
@@ -71,6 +70,13 @@ async def test_what_is_not_taken_leaves_with_1_and_says_why(
 
     assert done.exit_code == 1
     assert says in done.output
+
+
+async def test_a_source_that_is_not_there_is_wrong_use(running_stage: Stage, event: Path) -> None:
+    done = await send(running_stage, event, "--source", "progres")
+
+    assert done.exit_code == 2
+    assert "there is no source progres; did you mean progress?" in done.output
 
 
 def test_a_file_that_is_not_there_is_wrong_use() -> None:

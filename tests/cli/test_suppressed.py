@@ -95,7 +95,7 @@ async def test_the_audit_trail_is_filtered_and_paged(running_stage: Stage) -> No
     assert (len(page["acts"]), len(rest["acts"]), rest["cursor"]) == (50, 10, "")
     assert jana.output.count("press cancel") == 1
     assert old.output == nothing.output
-    assert (wrong.exit_code, "expected for instance 2h" in wrong.output) == (2, True)
+    assert (wrong.exit_code, "Error: since: expected for instance 2h" in wrong.output) == (2, True)
 
 
 @pytest.mark.parametrize(
