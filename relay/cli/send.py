@@ -5,6 +5,8 @@ import click
 from relay.cli.client import ClientCommand, post, printed
 from relay.cli.options import read_event, visible
 
+OUT_OF_TIME = "its receipt (sources."  # in the answer to an event of another time
+
 
 @click.command(cls=ClientCommand, short_help="Sign an event and send it.")
 @click.argument("event", metavar="EVENT.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
@@ -30,5 +32,7 @@ def send(event: str, source: str, *, now: bool) -> None:
             from relay.cli.explanation import show_destinations  # noqa: PLC0415 - of what was accepted alone
 
             show_destinations(answer["explanation"])
+        if not now and OUT_OF_TIME in answer["text"]:
+            click.echo("The event's time is not accepted: send it with --now", err=True)
     if not answer["done"]:
         raise SystemExit(1)
