@@ -15,31 +15,31 @@ from relay.cli.groups import Group
 # both with _ for -.
 COMMANDS = {
     "serve": "Receive events and deliver messages.",
-    "demo": "Run everything on this machine: a platform, a Slack and an inbox to look at.",
-    "health": "Ask the relay that runs here whether it takes events.",
-    "check": "Check the configuration and the templates; with --live, ask the other sides too.",
-    "init": "Write a commented configuration to start from.",
+    "demo": "Run relay with a simulated platform, Slack and inbox on this machine.",
+    "health": "Check that the running relay accepts events.",
+    "check": "Check the configuration and the templates; with --live, also Slack, mail, Redis and the platform.",
+    "init": "Ask three questions, write a configuration, send a first message.",
     "config": "Print the JSON Schema of the configuration file.",
-    "status": "Show what goes on, what fails, what waits and why.",
-    "reload": "Let the running relay read its configuration again.",
-    "explain": "Say whom an event reaches and why, or what happened to an operation.",
-    "send": "Sign one event and send it.",
-    "test-send": "Send a destination a message that is marked as a test.",
-    "template": "Lint, preview and test message templates.",
-    "dead": "List, show, replay and drop what could not be delivered.",
-    "digest": "Show what a digest would say now, or send it before its time.",
-    "suppressed": "List, add and remove addresses that are not written to any more.",
-    "pause": "Let what is for a destination wait.",
-    "resume": "End such a pause.",
-    "silence": "Say what nobody is to hear of for a while, list it, end it.",
-    "audit": "Say who replayed, dropped, suppressed, silenced, sent, reloaded and pressed.",
-    "console": "Make a link into the console, or the hash of a password for it.",
-    "keys": "Show and rotate the key behind unsubscribe links and buttons.",
-    "backup": "Copy what the private Redis has, while relay runs.",
-    "restore": "Put a backup into an empty data directory.",
+    "status": "Show the state of destinations, queues and operations.",
+    "reload": "Reload the configuration of the running relay.",
+    "explain": "Explain who is notified of an event and why, or what happened to an operation.",
+    "send": "Sign an event and send it.",
+    "test-send": "Send a test message to a destination.",
+    "template": "Lint, preview, test and translate message templates.",
+    "dead": "List, show, replay and delete dead letters.",
+    "digest": "Show a digest now, or send it early.",
+    "suppressed": "List, add and remove suppressed addresses.",
+    "pause": "Pause deliveries to a destination.",
+    "resume": "Resume deliveries to a destination.",
+    "silence": "Silence notifications for a while; list and end silences.",
+    "audit": "Show who did what.",
+    "console": "Create a login link for the console.",
+    "keys": "List and rotate the signing keys of links and buttons; encrypt older data.",
+    "backup": "Back up the private Redis, while relay runs.",
+    "restore": "Restore a backup into an empty data directory.",
     "ops": "Start, list, get, cancel and retry operations of the platform.",
-    "register": "Register this relay at the platform.",
-    "slack": "Write the manifest of the Slack app that this configuration needs.",
+    "register": "Register relay's webhook at the platform.",
+    "slack": "Write the manifest of the Slack app for this configuration.",
     "sandbox": "Serve a sandbox of the Async Operations API.",
 }
 
@@ -88,7 +88,7 @@ class Commands(Group):
 def main() -> None:
     """The webhook target for long-running operations: one message per operation, in Slack and by e-mail.
 
-    Exit status: 0 done, 1 the thing asked about is wrong, 2 wrong use.
+    Exit status: 0 success, 1 failure, 2 wrong use.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a letter shows another, and goes on

@@ -28,15 +28,15 @@ COLUMNS = {
 
 @click.command(cls=ClientCommand, short_help="Say who did what.")
 @click.option("--since", metavar="TIME", callback=not_empty,
-              help="Of the last 1d, or since a time such as 2024-01-20T12:40; else all that is kept.")  # fmt: skip
-@click.option("--actor", metavar="WHO", callback=not_empty, help="By these alone, for instance jana or *@host-1.")
-@click.option("--action", metavar="WHAT", callback=not_empty, help="Of this alone, for instance dead or press.")
+              help="Only since then: a duration such as 1d, or a time such as 2024-01-20T12:40.")  # fmt: skip
+@click.option("--actor", metavar="WHO", callback=not_empty, help="Only by this user, for instance jana or *@host-1.")
+@click.option("--action", metavar="WHAT", callback=not_empty, help="Only this action, for instance dead or press.")
 @cursor_option
 def audit(**question: str | None) -> None:
-    """Say who replayed and dropped what could not be delivered, suppressed addresses, sent digests and tests, reloaded
-    the configuration, pressed buttons and unsubscribed; newest first.
+    """Show who did what, newest first: dead letters replayed and deleted, addresses suppressed, silences, digests and
+    tests sent, reloads, buttons pressed, unsubscriptions.
 
-    Kept are the last 90 days, of at most some 10,000 acts. An act is written down before it is done.
+    The last 90 days are kept, at most some 10,000 actions. An action is recorded before it is carried out.
     """
     facts = get("/audit", **question)
     if printed(facts):
@@ -44,5 +44,5 @@ def audit(**question: str | None) -> None:
     if facts["acts"]:
         show(rows_table(facts["acts"], COLUMNS, whole=("when",)))
     else:
-        click.echo("Nothing was done in this time that is written down here.")
+        click.echo("No actions were recorded in this time.")
     older(facts)

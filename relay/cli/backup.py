@@ -18,16 +18,16 @@ from relay.errors import RelayError
 from relay.store.embedded.backup import back_up, sync
 
 
-@click.command(short_help="Copy what the private Redis has, while relay runs.")
+@click.command(short_help="Back up the private Redis, while relay runs.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-c", "--config", "config", envvar="RELAY_CONFIG", show_envvar=True, metavar="FILE",
-              type=click.Path(path_type=Path), help="The configuration: its data_dir is copied.")  # fmt: skip
+              type=click.Path(path_type=Path), help="The configuration; its data_dir is backed up.")  # fmt: skip
 def backup(file: Path, config: Path | None) -> None:
-    """Write a copy of what relay's private Redis has to FILE (- for standard output); `relay restore` puts it back.
+    """Write a backup of the private Redis to FILE (- for standard output); `relay restore` restores it.
 
-    It is of one moment, and has all that was answered before it. Redis is not asked, so relay may run or not, and takes
-    events meanwhile as always. FILE is for its owner alone (0600), and must not be there yet. A Redis of yours
-    (redis.url) is backed up as you back up any Redis.
+    It is a snapshot of one moment, with everything acknowledged before it. relay may be running or stopped. FILE is
+    readable by its owner alone (0600) and must not exist yet. Back up a Redis of your own (redis.url) with its own
+    tools.
     """
     try:
         copied_from = data_dir(config, os.environ)

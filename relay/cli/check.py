@@ -41,12 +41,12 @@ class Report:
 @click.command(short_help="Check the configuration and the templates.")
 @config_option
 @click.option("--live", is_flag=True,
-              help="Ask Slack, the mail server, Redis and the platform too. Nothing is sent to people.")  # fmt: skip
+              help="Also check Slack, the mail server, Redis and the platform. No messages are sent.")  # fmt: skip
 @json_option
 def check(config: Path, *, live: bool, as_json: bool) -> None:
-    """Check the configuration, and the templates in every language and channel, before relay has to live by them.
+    """Check the configuration, and the templates in every language and channel, before relay uses them.
 
-    Leaves with 1 if anything is wrong; warnings alone are not.
+    Exit status 1 if there is an error; warnings alone give 0.
     """
     report = Report(str(config))
     try:

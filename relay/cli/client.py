@@ -50,17 +50,17 @@ def _option(name: str) -> Any:
 SHARED = (
     click.Option(
         ["-c", "--config"], envvar="RELAY_CONFIG", metavar="FILE", type=click.Path(path_type=Path), expose_value=False,
-        callback=_keep, show_envvar=True, help="The relay's configuration: its data_dir is where relay.sock is.",
+        callback=_keep, show_envvar=True, help="The relay's configuration; its data_dir holds relay.sock.",
     ),
     click.Option(
         ["--url"], metavar="URL", expose_value=False, callback=_keep,
-        help="Where operators reach it, in place of the socket; RELAY_TOKEN is the token to show.",
+        help="The address of relay's operator listener, instead of the socket; the token is read from RELAY_TOKEN.",
     ),
-    click.Option(["--json"], is_flag=True, expose_value=False, callback=_keep, help="Print the facts as JSON."),
+    click.Option(["--json"], is_flag=True, expose_value=False, callback=_keep, help="Print JSON."),
 )  # fmt: skip
 
 
-cursor_option = click.option("--cursor", metavar="TEXT", help="Go on where the list before ended, as it says.")
+cursor_option = click.option("--cursor", metavar="TEXT", help="Continue a list: the value that its last page printed.")
 
 
 class ClientCommand(click.Command):

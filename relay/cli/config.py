@@ -16,8 +16,8 @@ def config() -> None:
 
 @config.command(short_help="Print the JSON Schema of the configuration file.")
 def schema() -> None:
-    """Print the JSON Schema of the configuration file, by which editors complete and check it.
+    """Print the JSON Schema of the configuration file, with which editors complete and check it.
 
-    It lies beside the shipped config/relay.yaml as relay.schema.json; the first line there names it.
+    It is shipped beside config/relay.yaml as relay.schema.json; the first line of that file refers to it.
     """
     click.echo(json.dumps(json_schema(CHANNELS), ensure_ascii=False, indent=2))

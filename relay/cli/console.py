@@ -7,16 +7,16 @@ from relay.cli.groups import Group
 from relay.config import ROLES, VIEWER, Role
 
 
-@click.group(cls=Group, short_help="Make a link into the console.")
+@click.group(cls=Group, short_help="Create a login link for the console.")
 def console() -> None:
-    """The console is at /console of the operators' listener, 127.0.0.1:8081 unless server.admin says otherwise."""
+    """The console is at /console of the operator listener, 127.0.0.1:8081 unless server.admin says otherwise."""
 
 
-@console.command(cls=ClientCommand, short_help="Print a link that lets one person in, once.")
+@console.command(cls=ClientCommand, short_help="Create a login link that works once.")
 @click.option("--role", type=click.Choice(ROLES), default=VIEWER, show_default=True,
-              help="What they may: look, or act as well.")  # fmt: skip
+              help="viewer: read only; operator: may also act.")  # fmt: skip
 def link(role: Role) -> None:
-    """Print a link that lets one person into the console, once, within ten minutes. Whoever opens it first is in."""
+    """Create a login link for one person. It works once, within ten minutes, for whoever opens it first."""
     answer = post("/console/link", role=role)
     if answer["done"] and not printed(answer):
         click.echo(answer["link"])

@@ -39,34 +39,34 @@ MEANT = {
 Filters = Mapping[str, str | None]
 
 
-@click.group(cls=Group, short_help="Look at dead letters and quarantined events; replay or drop them.")
+@click.group(cls=Group, short_help="List, show, replay and delete dead letters.")
 def dead() -> None:
-    """Deliveries that are not tried again by themselves, and signed events that made no sense (q-…).
+    """Dead letters: deliveries that are not retried automatically, and signed events that are invalid (q-…).
 
-    An ID may be cut to the eight characters that `list` shows.
+    An ID may be shortened to the eight characters that `list` shows.
     """
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--since", metavar="WHEN", callback=not_empty,
-                     help="Dead for less than 2h, or since a time such as 2024-01-20T12:40."),
+                     help="Only since then: a duration such as 2h, or a time such as 2024-01-20T12:40."),
         click.option("--event", metavar="NAME", callback=not_empty,
-                     help="Of this event; * stands for any part: operation.*."),
+                     help="Only of this event; * matches any text: operation.*."),
         click.option("--reason", metavar="REASON", type=click.Choice(REASONS),
-                     help=f"Of this reason: {', '.join(REASONS)}."),
-        click.option("--destination", metavar="NAME", callback=not_empty, help="For this destination."),
+                     help=f"Only with this reason: {', '.join(REASONS)}."),
+        click.option("--destination", metavar="NAME", callback=not_empty, help="Only for this destination."),
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-@dead.command("list", cls=ClientCommand, short_help="List what is dead or quarantined.")
+@dead.command("list", cls=ClientCommand, short_help="List dead letters and quarantined events.")
 @_filters
 @cursor_option
-@click.option("--redis", metavar="URL", help="Read this Redis itself, where no relay can start.")
+@click.option("--redis", metavar="URL", help="Read this Redis directly, if relay cannot start.")
 def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
-    """List what is dead or quarantined, newest first; with filters, what all of them hold for."""
+    """List dead letters and quarantined events, newest first; filters are combined with AND."""
     of_cursor, _, place = (cursor or "").partition(":")
     found = {
         path: _listed(redis, path, {"cursor": place, **question})
@@ -85,10 +85,10 @@ def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
             older(found[path], f"{path.strip('/')}:")
 
 
-@dead.command("show", cls=ClientCommand, short_help="Show one, with its event.")
+@dead.command("show", cls=ClientCommand, short_help="Show one with its event.")
 @click.argument("name", metavar="ID")
 def show_(name: str) -> None:
-    """Show one: why it is here, and the event that it was about, as `relay explain -` and `relay send -` take it."""
+    """Show one: its reason, and its event in the form that `relay explain -` and `relay send -` read."""
     facts = _named(name)
     if not printed(facts):
         show(details({name: value for name, value in facts.items() if name not in ("body", "cut")}))
@@ -97,9 +97,9 @@ def show_(name: str) -> None:
 
 def _act(verb: str, doing: str, doc: str) -> None:
     @click.argument("ids", nargs=-1, metavar="ID…")
-    @click.option("--all", "every", is_flag=True, help="All of them.")
+    @click.option("--all", "every", is_flag=True, help="All dead letters and quarantined events.")
     @_filters
-    @click.option("--dry-run", is_flag=True, help="Only say how many are meant.")
+    @click.option("--dry-run", is_flag=True, help="Only show how many would be affected.")
     def act(ids: tuple[str, ...], *, every: bool, dry_run: bool, **filters: str | None) -> None:
         if bool(ids) == (every or any(filters.values())):
             begin = "either name ids" if ids else "name at least one id"
@@ -126,18 +126,17 @@ def _act(verb: str, doing: str, doc: str) -> None:
 
 _act(
     "replay",
-    "Deliver these again.",
-    """Deliver these again, with fresh attempts; read quarantined events again, by today's rules. Each happens once.
+    "Deliver again.",
+    """Deliver dead letters again, with fresh attempts; process quarantined events again, by the present rules.
 
-    They are named by their ids, or by filters, all of which must hold. If one of the ids is unknown, nothing is done.
-    What would not be sent because its address is suppressed stays; of what has to wait it says for what. Leaves with 1
-    if one of them stays.
+    Select them by ID or by filters; filters are combined with AND. If an ID is unknown, nothing is replayed. Deliveries
+    to suppressed addresses stay dead letters. Exit status 1 if any of them stays.
     """,
 )
 _act(
     "drop",
-    "Delete these for good.",
-    "Delete these for good, named by their ids or by filters. If one of the ids is unknown, nothing is done.",
+    "Delete for good.",
+    "Delete for good, selected by ID or by filters. If an ID is unknown, nothing is deleted.",
 )
 
 

@@ -21,16 +21,19 @@ COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "ye
 ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
 
 
-@click.command(short_help="Run everything on this machine and watch.")
-@click.option("--until-done", is_flag=True, help="End once every expected message has arrived: 0 if all did, else 1.")
+@click.command(short_help="Run relay with a simulated platform, Slack and inbox on this machine.")
+@click.option(
+    "--until-done", is_flag=True, help="Stop once every expected message has arrived; exit status 1 if one is missing."
+)
 @click.option("--speed", metavar="X", default=SPEED, show_default=True, type=click.FloatRange(1, 10_000),
-              help="Divides every duration: with 180 the longest operation takes 15 seconds.")  # fmt: skip
+              help="Speed of the simulation; at 180 the longest operation takes 15 seconds.")  # fmt: skip
 def demo(*, until_done: bool, speed: float) -> None:
-    """A sandbox of the platform, a Slack and an inbox with pages to look at, and relay itself.
+    """Run relay with a simulated platform, Slack and inbox, whose pages are served on this machine.
 
     relay is registered there and operations are started: one completes, one fails critically, one stalls, and a batch
-    runs; one event comes twice and one too late, and the digest of it all is sent. Everything is shown as it happens;
-    the pages stay up until Ctrl-C.
+    runs; one event comes twice and one too late, and a digest is sent.
+
+    The output follows what happens; the pages are served until Ctrl-C.
     """
     configure(machine=False, level="warning")
     console = screen()

@@ -19,17 +19,17 @@ COLUMNS = {
 }
 
 
-@click.group(cls=Group, short_help="Look at digests before they are sent, or send one now.")
+@click.group(cls=Group, short_help="Show a digest now, or send it early.")
 def digest() -> None:
-    """Digests: what has come in for them, what they would say now, and sending one before its time."""
+    """Digests: list them, show one as it would be sent now, or send it early."""
 
 
 destination_argument = click.argument("name", metavar="DESTINATION")
 
 
-@digest.command("list", cls=ClientCommand, short_help="List the digests with what waits in them.")
+@digest.command("list", cls=ClientCommand, short_help="List digests with the number of their entries.")
 def list_() -> None:
-    """List every digest with its schedule, its next time and what waits in it."""
+    """List every digest with its schedule, its next time and the number of its entries."""
     facts = get("/digests")
     if printed(facts):
         return
@@ -39,13 +39,13 @@ def list_() -> None:
         click.echo("No destination has mode: digest.")
 
 
-@digest.command(cls=ClientCommand, short_help="Show what it would say now.")
+@digest.command(cls=ClientCommand, short_help="Show a digest as it would be sent now.")
 @destination_argument
-@click.option("--address", metavar="ADDRESS", help="Of this recipient; else of the first.")
+@click.option("--address", metavar="ADDRESS", help="The recipient; default: the first.")
 def preview(name: str, address: str | None) -> None:
-    """Show what the digest for DESTINATION would say if it were sent now. Nothing is sent, nothing changes.
+    """Show the digest for DESTINATION as it would be sent now. Nothing is sent or changed.
 
-    With --json there is also the mail's HTML.
+    --json adds the mail's HTML.
     """
     facts = get("/destination/digest", name=name, address=address)
     if not printed(facts):
@@ -54,12 +54,12 @@ def preview(name: str, address: str | None) -> None:
         click.echo(visible(f"a template failed, so this is relay's own wording: {facts['fault']}"), err=True)
 
 
-@digest.command("send-now", cls=ClientCommand, short_help="Send what it holds so far.")
+@digest.command("send-now", cls=ClientCommand, short_help="Send a digest early.")
 @destination_argument
 def send_now(name: str) -> None:
-    """Send now what the digest for DESTINATION holds so far. What comes in later is sent at its usual time.
+    """Send the digest for DESTINATION now. Later entries are sent at the usual time.
 
-    Leaves with 1 if there is nothing to send.
+    Exit status 1 if there is nothing to send.
     """
     perform("/digests/send", name=name)
 

@@ -13,23 +13,24 @@ from relay.cli.options import read_event, space_options
 from relay.errors import RelayError
 
 
-@click.command(cls=ClientCommand, short_help="Say whom an event reaches and why, or what happened to an operation.")
-@click.argument("subject", metavar="EVENT.json|OPERATION_ID")
-@click.option("--source", metavar="NAME", help="The source that sends it; else the first that fixes no event.")
-@click.option(
-    "--all", "every", is_flag=True, help="Of an operation, each line that is kept; else what repeats is counted."
+@click.command(
+    cls=ClientCommand, short_help="Explain who is notified of an event and why, or what happened to an operation."
 )
+@click.argument("subject", metavar="EVENT.json|OPERATION_ID")
+@click.option("--source", metavar="NAME", help="The source of the event; default: the first without a fixed event.")
+@click.option("--all", "every", is_flag=True, help="Show every line of an operation, including repetitions.")
 @space_options
 def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> None:
-    """Say whom an event reaches and why: each rule with its conditions, each destination with what holds it back.
+    """Explain who is notified of an event and why: each rule with its conditions, each destination with what delays or
+    holds messages for it.
 
     EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, no running relay is
-    asked, and a secret that is not set is none that is needed.
+    needed, and secrets need not be set.
 
-    With the id of an operation or batch instead, the running relay is asked what happened to it: what came, who was
-    notified, each attempt with its answer. What repeats is counted, unless --all or --json is given; progress that
-    nobody is notified of is kept by its number alone. Where several tenants, projects or platforms use the id,
-    --tenant, --project and --platform say whose is meant.
+    With the id of an operation or batch, ask the running relay what happened to it: events received, notifications,
+    each attempt with its answer. Repetitions are counted, unless --all or --json is given; of progress without a
+    notification only the number is kept. If several tenants, projects or platforms use the id, select one with
+    --tenant, --project and --platform.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, source)

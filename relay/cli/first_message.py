@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from pydantic import TypeAdapter, ValidationError
 
 from relay.channels import CHANNELS
 from relay.config import load
+from relay.configfile.validation import Name
 from relay.coordinator import build_channels, build_renderer
 from relay.errors import RelayError
 from relay.operating.test_message import Trial, send_test
 from relay.rendering.notices import TEST_NOTE
 
 TEAM = "team"
+SOURCE: TypeAdapter[str] = TypeAdapter(Name)
 PATIENCE = 20.0  # seconds for Slack or the mail server
 CALLBACKS = """\
 callbacks:                        # of the Async Operations API, at /webhooks/progress, /webhooks/completion …
@@ -37,6 +40,8 @@ VARIABLES = {
     "RELAY_CALLBACK_TOKEN": "what it sends along with callbacks       (make one: openssl rand -hex 32)",
     "SLACK_BOT_TOKEN": "xoxb-…, of the app that `relay slack manifest` describes",
 }
+SMTP = "SMTP_HOST, SMTP_PORT, SMTP_TLS, SMTP_USERNAME, SMTP_PASSWORD, SMTP_FROM"
+OPTIONAL = {"email": f"# Optional, for another mail server than localhost:25: {SMTP}\n"}
 PLATFORM = "async-operations"  # the source of registered webhooks; it has callbacks besides
 TEXT = """\
 # yaml-language-server: $schema=relay.schema.json
@@ -66,14 +71,15 @@ def ask() -> str:
     kind = click.prompt("How are people notified?", type=click.Choice([*CHANNEL]), default="slack")
     where = "Where? A conversation" if kind == "slack" else "Where? An e-mail address"
     address = click.prompt(where, default="#operations" if kind == "slack" else None, type=Address(kind))
-    source = click.prompt("Who sends? A name", default=PLATFORM)
+    source = click.prompt("Who sends? A name; it becomes POST /webhooks/NAME", default=PLATFORM, value_proc=_source)
     callbacks = CALLBACKS if source == PLATFORM else ""
     text = TEXT.format(
         source=source, callbacks=callbacks, channel=CHANNEL[kind], kind=kind, address=f'"{address}"', team=TEAM,
         variables="",
     )  # fmt: skip
     needed = "\n".join(f"#   {name}   {meaning}" for name, meaning in VARIABLES.items() if f"${{{name}}}" in text)
-    return text.replace("missing:\n\n", f"missing:\n{needed}\n\n", 1)
+    optional = OPTIONAL.get(kind, "")
+    return text.replace("missing:\n\n", f"missing:\n{needed}\n{optional}\n", 1)
 
 
 def send_first(file: Path) -> Trial | str:
@@ -98,6 +104,14 @@ async def _send(file: Path) -> Trial:
         await renderer.aclose()
         for channel in channels.values():
             await channel.aclose()
+
+
+def _source(text: str) -> str:
+    """Return the name as sources of the configuration may have it; UsageError is asked again."""
+    try:
+        return SOURCE.validate_python(text)
+    except ValidationError as error:
+        raise click.UsageError(str(error.errors()[0]["ctx"]["error"])) from None
 
 
 class Address(click.ParamType[str]):

@@ -10,11 +10,11 @@ PATIENCE = 5.0  # seconds
 HEALTHY = ("ok", "fsync", "replicated", "memory")  # what is said of a part that is as it should be
 
 
-@click.command(cls=ClientCommand, short_help="Ask the running relay whether it takes events.")
+@click.command(cls=ClientCommand, short_help="Check that the running relay accepts events.")
 def health() -> None:
-    """Ask the running relay whether it takes events, as GET /readyz?verbose does.
+    """Check that the running relay accepts events, as GET /readyz?verbose does.
 
-    Leaves with 0 if it does, else with 1 and what stands in the way.
+    Exit status 0 if it does, else 1 with the reason.
     """
     facts = ask(connection(PATIENCE), "GET", "/health")
     wrong = [f"{name}: {state}" for name, state in facts["checks"].items() if state not in HEALTHY]

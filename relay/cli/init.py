@@ -15,20 +15,20 @@ from relay.resources import resource_dir
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
 VARIABLE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
+OPTIONAL = re.compile(r"^# (Optional, .+)$", re.MULTILINE)
 
 
 @click.command(short_help="Ask three questions, write a configuration, send a first message.")
 @click.argument("path", envvar="RELAY_CONFIG", default=CONFIG, type=click.Path())
 @click.pass_context
 def init(ctx: click.Context, path: str) -> None:
-    """Write a configuration to PATH, and say what to do next.
+    """Write a configuration to PATH, and print the next steps.
 
-    At a terminal it asks how people are notified, where, and who sends, and sends a first message there; elsewhere it
+    At a terminal it asks how people are notified, where, and who sends, and sends a first message there; otherwise it
     writes the commented example.
 
-    PATH is a file, or a folder if it is one or ends with a slash; without it, the place where every command looks:
-    RELAY_CONFIG, else config/relay.yaml. A file that is there already is left alone. Beside it comes its JSON Schema,
-    by which editors complete and check it.
+    PATH is a file, or a folder if it is one or ends with a slash; default: RELAY_CONFIG, else config/relay.yaml. An
+    existing file is not changed. Its JSON Schema, with which editors complete and check it, is written beside it.
     """
     folder = path.endswith(os.sep) or Path(path).is_dir()
     file = Path(path) / EXAMPLE if folder else Path(path)
@@ -77,9 +77,10 @@ def _write_schema(file: Path) -> str:
 
 
 def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
+    text = file.read_text("utf-8")
     steps = [
         (f"export {name}={f'$({command})' if command else '…'}", meaning)
-        for name, meaning, command in VARIABLE.findall(file.read_text("utf-8"))
+        for name, meaning, command in VARIABLE.findall(text)
     ]
     steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
               (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
@@ -87,3 +88,5 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")
+    for line in OPTIONAL.findall(text):
+        click.echo(f"\n{line}")

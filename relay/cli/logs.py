@@ -21,11 +21,11 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 level_option = click.option(
     "--log-level", "level", type=click.Choice(list(LEVELS)), default="info", show_default=True,
-    help="What is less than this is left out.",
+    help="The lowest level to log.",
 )  # fmt: skip
 format_option = click.option(
     "--log-format", "form", type=click.Choice(["json", "text"]), default=None,
-    help="A JSON object a line, or text for people; text on a terminal, else JSON.",
+    help="JSON lines or text; default: text on a terminal, else JSON.",
 )  # fmt: skip
 
 

@@ -27,18 +27,20 @@ NEEDED = ("base_url", "tenant", "project")
 Kind = TypeVar("Kind", bound=ApiDocument)
 
 
-@click.group(cls=Group, invoke_without_command=True, short_help="Start, list, get, cancel and retry operations.")
+@click.group(
+    cls=Group, invoke_without_command=True, short_help="Start, list, get, cancel and retry operations of the platform."
+)
 @click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
               type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
-@click.option("--status", metavar="STATUS", default="", help="List those in this status alone, for instance Running.")
+@click.option("--status", metavar="STATUS", default="", help="Only operations in this status, for instance Running.")
 @json_option
 @click.pass_context
 def ops(context: click.Context, /, *, config: Path, status: str, as_json: bool) -> None:
-    """Call the Async Operations API: any platform that speaks it, `relay sandbox` among them. Without a command, list
-    its newest operations.
+    """Call the Async Operations API of a platform, for instance `relay sandbox`. Without a command, list its newest
+    operations.
 
-    Where the platform is say PLATFORM_URL, PLATFORM_TENANT, PLATFORM_PROJECT and PLATFORM_TOKEN, else the
-    configuration's `platform`.
+    The platform is that of PLATFORM_URL, PLATFORM_TENANT, PLATFORM_PROJECT and PLATFORM_TOKEN, else of `platform` in
+    the configuration.
     """
     context.obj = config
     if context.invoked_subcommand:
@@ -54,12 +56,14 @@ def ops(context: click.Context, /, *, config: Path, status: str, as_json: bool) 
 @ops.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True),
                 metavar="[FILE.json]")  # fmt: skip
-@click.option("--type", "operation_type", metavar="TYPE", help="For instance ProcessMiningAnalysis.")
-@click.option("--name", metavar="NAME", help="What people call it.")
+@click.option(
+    "--type", "operation_type", metavar="TYPE", help="The operation's type, for instance ProcessMiningAnalysis."
+)
+@click.option("--name", metavar="NAME", help="The operation's name.")
 @json_option
 @click.pass_obj
 def start(config: Path, /, *, file: str | None, operation_type: str | None, name: str | None, as_json: bool) -> None:
-    """Start the operation, or submit the batch, that is in FILE.json; --type and --name go before what it says."""
+    """Start the operation, or submit the batch, in FILE.json; --type and --name override the file."""
     document = _object(read_event(file), file) if file else {}
     document |= {key: value for key, value in (("operationType", operation_type), ("operationName", name)) if value}
     if "operations" in document:
@@ -85,13 +89,13 @@ def start(config: Path, /, *, file: str | None, operation_type: str | None, name
 
 @ops.command()
 @click.argument("id_", metavar="ID")
-@click.option("--watch", is_flag=True, help="Follow an operation until it ends; leave with 0 if it completed, else 1.")
+@click.option("--watch", is_flag=True, help="Follow an operation until it ends; exit status 0 if it completed, else 1.")
 @json_option
 @click.pass_obj
 def get(config: Path, /, id_: str, *, watch: bool, as_json: bool) -> None:
     """Show an operation, with its results once it has completed, or a batch.
 
-    With --watch a line for each change; with --json for each state that is new.
+    --watch prints a line for each change; with --json, each new state.
     """
 
     async def work(client: OperationsClient) -> None:
@@ -113,12 +117,12 @@ def get(config: Path, /, id_: str, *, watch: bool, as_json: bool) -> None:
 
 @ops.command()
 @click.argument("operation", metavar="ID")
-@click.option("--reason", metavar="TEXT", default="", help="Why, for those who read of it.")
-@click.option("--force", is_flag=True, help="Stop it without letting it finish its step.")
+@click.option("--reason", metavar="TEXT", default="", help="The reason, shown in notifications.")
+@click.option("--force", is_flag=True, help="Stop at once, without finishing the current step.")
 @json_option
 @click.pass_obj
 def cancel(config: Path, /, operation: str, *, reason: str, force: bool, as_json: bool) -> None:
-    """Cancel an operation that has not ended; its partial results are kept."""
+    """Cancel a running operation; its partial results are kept."""
 
     async def work(client: OperationsClient) -> None:
         answer = await client.cancel(operation, reason=reason, force_termination=force)
@@ -129,12 +133,12 @@ def cancel(config: Path, /, operation: str, *, reason: str, force: bool, as_json
 
 @ops.command()
 @click.argument("operation", metavar="ID")
-@click.option("--restart", is_flag=True, help="From the beginning, and not from the phase that failed.")
-@click.option("--reason", metavar="TEXT", help="Why, for those who read of it.")
+@click.option("--restart", is_flag=True, help="Start from the beginning instead of the failed phase.")
+@click.option("--reason", metavar="TEXT", help="The reason, shown in notifications.")
 @json_option
 @click.pass_obj
 def retry(config: Path, /, operation: str, *, restart: bool, reason: str | None, as_json: bool) -> None:
-    """Run a failed operation again; it gets an id of its own."""
+    """Retry a failed operation; the new run has its own id."""
     request = RetryOperation(retry_mode="restart" if restart else "resume", retry_reason=reason)
 
     async def work(client: OperationsClient) -> None:

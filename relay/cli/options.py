@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from relay.configfile.units import duration
+
 CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG or -c names another file
 
 
@@ -33,7 +35,7 @@ config_option = click.option(
     help="The configuration.",
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def space_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,6 +50,16 @@ def not_empty(_context: click.Context, _option: click.Parameter, text: str | Non
     """Refuse what a shell makes of a variable that is not set: to drop by it would drop everything."""
     if text is not None and not text.strip():
         raise click.BadParameter("it is empty; say which, or leave the option out")
+    return text
+
+
+def a_duration(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
+    """Refuse what is no duration, before relay is asked."""
+    try:
+        if text is not None:
+            duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
     return text
 
 

@@ -3,17 +3,18 @@
 import click
 
 from relay.cli.client import ClientCommand, perform
+from relay.cli.options import a_duration
 
 
-@click.command(cls=ClientCommand, short_help="Let what is for a destination wait.")
+@click.command(cls=ClientCommand, short_help="Pause deliveries to a destination.")
 @click.argument("name", metavar="DESTINATION")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever wonders.")
-@click.option("--for", "lasts", default="", metavar="DURATION",
-              help="It ends by itself after so long: 2h, 1d12h; else by `relay resume`.")  # fmt: skip
-def pause(name: str, reason: str, lasts: str) -> None:
-    """Let everything that is for DESTINATION wait, edits too, until the pause ends. Nothing is lost or given up.
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
+@click.option("--for", "lasts", metavar="DURATION", callback=a_duration,
+              help="The duration: 2h, 1d12h; default: until `relay resume`.")  # fmt: skip
+def pause(name: str, reason: str, lasts: str | None) -> None:
+    """Pause all deliveries to DESTINATION, edits included, until the pause ends. Nothing is lost or given up.
 
-    What is being sent at this moment still goes out. A second pause takes the place of the first. To hold back new
-    messages of some kinds only, see `relay silence`.
+    A delivery already being sent is finished. A second pause replaces the first. To hold back only some notifications,
+    see `relay silence`.
     """
-    perform("/destinations/pause", name=name, reason=reason, lasts=lasts)
+    perform("/destinations/pause", name=name, reason=reason, lasts=lasts or "")

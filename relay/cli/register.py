@@ -31,16 +31,16 @@ OUTCOMES = {
 }
 
 
-@click.command(short_help="Register this relay at the platform.")
+@click.command(short_help="Register relay's webhook at the platform.")
 @config_option
 @click.option("--source", default=REGISTERED, show_default=True, metavar="NAME",
-              help="The source of the configuration that the events are for.")  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+              help="The configured source that receives the events.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @json_option
 def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None:
-    """Register this relay's webhook at the platform, or bring it up to date: events, filters and secret.
+    """Register relay's webhook at the platform, or update it: events, filters and secret.
 
-    It is found again by its address, so running this twice changes nothing. What no rule asks for is not reported.
+    It is found by its address, so a second run changes nothing. Only events that a rule asks for are requested.
     """
     try:
         settings = load(config, env=os.environ, channels=CHANNELS)

@@ -5,10 +5,11 @@ import click
 from relay.cli.client import ClientCommand, ask, concluded, every_connection
 
 
-@click.command(cls=ClientCommand, short_help="Read the configuration again.")
+@click.command(cls=ClientCommand, short_help="Reload the configuration of the running relay.")
 def reload() -> None:
-    """Let the running relay read its configuration again, as SIGHUP does: every relay on its data_dir.
+    """Reload the configuration of every running relay on its data_dir, as SIGHUP does.
 
-    What is being sent is not disturbed. Where the file is wrong it says where, nothing changes, and it leaves with 1.
+    Deliveries in progress are not disturbed. If the file is invalid, the error is printed, nothing changes, and the
+    exit status is 1.
     """
     concluded(*(ask(relay, "POST", "/reload", {}) for relay in every_connection()))

@@ -27,15 +27,15 @@ ELSEWHERE = (
 )
 
 
-@click.command(short_help="Put a backup into an empty data directory.")
+@click.command(short_help="Restore a backup into an empty data directory.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True, exists=True, dir_okay=False))
 @config_option
 @json_option
 def restore(file: Path, config: Path, *, as_json: bool) -> None:
-    """Put what `relay backup` wrote to FILE (- for standard input) into data_dir, or RELAY_DATA_DIR.
+    """Restore a backup of `relay backup` from FILE (- for standard input) into data_dir, or RELAY_DATA_DIR.
 
-    That must have no data. The private Redis is started there once, to see that it can read it all, and ended again.
-    The next `relay serve` goes on from the moment of the backup: what was sent since then is sent again.
+    The directory must be empty. The private Redis is started once to check that it can read the data. The next `relay
+    serve` continues from the moment of the backup: messages sent since then are sent again.
     """
     try:
         loaded = load(config, env=os.environ, channels=CHANNELS)

@@ -5,9 +5,12 @@ import click
 from relay.cli.client import ClientCommand, perform
 
 
-@click.command(cls=ClientCommand, short_help="End such a pause.")
+@click.command(cls=ClientCommand, short_help="Resume deliveries to a destination.")
 @click.argument("name", metavar="DESTINATION")
 def resume(name: str) -> None:
-    """End the pause of DESTINATION: what waits for it goes out, but for what has to wait for something broken, which is
-    said. Leaves with 1 if nobody had paused it."""
+    """Resume deliveries to DESTINATION. Deliveries that wait for something else keep waiting, and the reason is
+    printed.
+
+    Exit status 1 if it was not paused.
+    """
     perform("/destinations/resume", name=name)

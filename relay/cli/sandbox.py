@@ -17,22 +17,22 @@ from relay.errors import RelayError
 
 
 @click.command(short_help="Serve a sandbox of the Async Operations API.")
-@click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="The host to listen on.")
 @click.option("--port", metavar="N", default=8090, show_default=True, type=click.IntRange(0, 65535),
-              help="0 for any free one.")  # fmt: skip
+              help="The port to listen on; 0 for any free one.")  # fmt: skip
 @click.option("--token", metavar="T", envvar="RELAY_SANDBOX_TOKEN", default="", show_envvar=True,
-              help="What callers must bring; without it one is made and printed.")  # fmt: skip
+              help="The token that clients send; default: a new one, which is printed.")  # fmt: skip
 @click.option("--speed", metavar="X", default=1.0, show_default=True, type=click.FloatRange(0.01, 100_000),
-              help="Divides every duration: with 60 a minute takes a second.")  # fmt: skip
+              help="Speed of the simulation; at 60 a minute takes a second.")  # fmt: skip
 @click.option("--data-dir", metavar="D", default="./data/sandbox", show_default=True,
               type=click.Path(file_okay=False, path_type=Path),
-              help="Where its own Redis keeps the state.")  # fmt: skip
-@click.option("--redis-url", metavar="U", default="", help="A Redis that runs already, instead of its own.")
+              help="The directory of the private Redis's data.")  # fmt: skip
+@click.option("--redis-url", metavar="U", default="", help="A running Redis to use instead of a private one.")
 def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, redis_url: str) -> None:
     """Serve every documented path of the Async Operations API, for any tenant and project, until Ctrl-C.
 
-    Operations are simulated and send real, signed events to webhooks and callbacks; all of it survives a restart.
-    A page at / starts and shows them; /openapi.json describes the API.
+    Operations are simulated and send real, signed events to webhooks and callbacks; the state survives a restart. The
+    page at / starts and shows them; /openapi.json describes the API.
     """
     configure(machine=form_of(None) == "json", level="info")
     token = token or secrets.token_urlsafe(18)

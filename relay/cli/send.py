@@ -5,20 +5,21 @@ import click
 from relay.cli.client import ClientCommand, post, printed
 from relay.cli.options import read_event, visible
 
+OUT_OF_TIME = "its receipt (sources."  # in the answer to an event of another time
 
-@click.command(cls=ClientCommand, short_help="Sign one event and send it.")
+
+@click.command(cls=ClientCommand, short_help="Sign an event and send it.")
 @click.argument("event", metavar="EVENT.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--source", default="", metavar="NAME",
-              help="The source that it comes from; else the first that fixes no event.")  # fmt: skip
+              help="The source of the event; default: the first without a fixed event.")  # fmt: skip
 @click.option("--now", is_flag=True,
-              help="As if it happened now: its timestamp is the present time, and all its other times keep their "
-                   "distance from that.")  # fmt: skip
+              help="Set the timestamp to the present time, and shift all other times with it.")  # fmt: skip
 def send(event: str, source: str, *, now: bool) -> None:
-    """Let the running relay sign the event in EVENT.json (- for standard input) with the secret of a source, and send
-    it to its own address: byte for byte as it stands there, or with --now.
+    """Sign the event in EVENT.json (- for standard input) with the secret of a source, and send it to the running
+    relay, byte for byte, or with --now.
 
-    Of what is accepted it says who is told, when and what holds it back, as `relay explain` does. Leaves with 0 if the
-    answer is a 2xx, else with 1.
+    If it is accepted, print who is notified, when and what delays it, as `relay explain` does. Exit status 0 if the
+    answer is 2xx, else 1.
     """
     try:
         text = read_event(event).decode()
@@ -31,5 +32,7 @@ def send(event: str, source: str, *, now: bool) -> None:
             from relay.cli.explanation import show_destinations  # noqa: PLC0415 - of what was accepted alone
 
             show_destinations(answer["explanation"])
+        if not now and OUT_OF_TIME in answer["text"]:
+            click.echo("The event's time is not accepted: send it with --now", err=True)
     if not answer["done"]:
         raise SystemExit(1)

@@ -30,15 +30,17 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
 @config_option
 @click.option(
     "--role", type=click.Choice(["all", "receive", "deliver"]), default="all", show_default=True,
-    help="What this process does; several may share one Redis.",
+    help="The role of this process; several may share one Redis.",
 )  # fmt: skip
 @log_options
 def serve(config: Path, role: "Role", *, level: str, form: str | None) -> None:
-    """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reads the configuration again.
+    """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reloads the configuration.
 
-    Both stop with grace: what is being sent is finished, and all is over within 30 s. SIGTERM first lets load balancers
-    go elsewhere (server.drain); Ctrl-C, or a second SIGTERM, does not wait for them. A configuration that is wrong is
-    named with file and line; at the start relay leaves with 1, on SIGHUP it goes on with the old one.
+    Both stop gracefully: deliveries in progress are finished, within 30 s. SIGTERM first gives load balancers time to
+    switch (server.drain); Ctrl-C, or a second SIGTERM, does not.
+
+    An invalid configuration is reported with file and line; at the start the exit status is 1, on SIGHUP the previous
+    one stays in use.
     """
     form = form_of(form)
     configure(machine=form == "json", level=level)

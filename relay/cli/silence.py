@@ -7,9 +7,18 @@ import click
 
 from relay.cli.client import ClientCommand, concluded, get, perform, post, printed
 from relay.cli.groups import Group
+from relay.cli.options import a_duration
 from relay.cli.screen import rows_table, show, when
 from relay.domain.silences import THEN
 
+MATCHERS = {
+    "destination": "The destination to silence.",
+    "job": "The name of an operation, job or batch; * matches any text.",
+    "type": "The operationType; * matches any text.",
+    "priority": "The priority: Low, Normal, High or Critical.",
+    "tenant": "The tenant; * matches any text.",
+    "project": "The project; * matches any text.",
+}
 COLUMNS = {
     "id": lambda row: row["id"],
     "state": lambda row: row["state"],
@@ -25,46 +34,47 @@ COLUMNS = {
 }
 
 
-@click.group(cls=Group, short_help="Send no new messages of something for a while; look at such silences, end them.")
+@click.group(cls=Group, short_help="Silence notifications for a while; list and end silences.")
 def silence() -> None:
-    """Silences: for a while no new message is sent of what they mean. Messages that stand are still edited.
+    """Silences hold new notifications back for a while. Messages already sent are still edited.
 
-    Once a command is answered, all processes go by it.
+    A command returns once all processes apply it.
     """
 
 
-def _matcher(name: str, help_: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(f"--{name}", multiple=True, metavar=name.upper(), help=help_)
+def _matchers(command: Callable[..., Any]) -> Callable[..., Any]:
+    for name, help_ in reversed(MATCHERS.items()):
+        command = click.option(f"--{name}", multiple=True, metavar=name.upper(), help=help_)(command)
+    return command
 
 
-@silence.command(cls=ClientCommand, short_help="Begin one.")
-@_matcher("destination", "At this destination of the configuration.")
-@_matcher("job", "Of runs, jobs and batches of this name; * stands for any part.")
-@_matcher("type", "Of this operationType; * stands for any part.")
-@_matcher("priority", "Of this priority: Low, Normal, High or Critical.")
-@_matcher("tenant", "Of this tenant; * stands for any part.")
-@_matcher("project", "Of this project; * stands for any part.")
-@click.option("--all", "everything", is_flag=True, help="Of everything, wherever it is told.")
-@click.option("--for", "lasts", metavar="DURATION", help="It lasts so long: 2h, 1d12h.")
-@click.option("--until", metavar="TIME", help="It ends then: 18:00, or 2024-01-20T12:40.")
-@click.option("--from", "begins", metavar="TIME", help="It begins then, written the same way; else now.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, for whoever wonders.")
+@silence.command(cls=ClientCommand, short_help="Add a silence.")
+@_matchers
+@click.option("--all", "everything", is_flag=True, help="Silence everything.")
+@click.option("--for", "lasts", metavar="DURATION", callback=a_duration, help="The duration: 2h, 1d12h.")
+@click.option("--until", metavar="TIME", help="The end: 18:00, or 2024-01-20T12:40.")
+@click.option("--from", "begins", metavar="TIME", help="The start, in the same format; default: now.")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
 @click.option("--then", type=click.Choice([*THEN]), default="summary", show_default=True,
-              help="What it held is told at its end, in one message per destination; or not at all.")  # fmt: skip
+              help="What is sent at its end: one summary per destination, or nothing.")  # fmt: skip
 def add(**form: Any) -> None:
-    """Begin one: of what all the given matchers mean, no new message is sent until it ends.
+    """Add a silence: until it ends, no new message is sent for what all its matchers match.
 
-    A matcher may be given several times, and means any of these. At least one is needed, or --all; and an end, by --for
-    or --until, at most 30 days later. Digests still come at their own time, and notices to relay's operators at once,
-    unless --destination names theirs.
+    A matcher may be given several times and then matches any of its values. At least one matcher or --all is needed,
+    and an end within 30 days by --for or --until. Digests are still sent at their time, and notices to relay's
+    operators at once, unless --destination names theirs.
     """
+    if not (form["everything"] or any(form[name] for name in MATCHERS)):
+        raise click.UsageError(f"give {', '.join(f'--{name}' for name in MATCHERS)} or --all")
+    if (form["lasts"] is None) == (form["until"] is None):
+        raise click.UsageError("give --for or --until, one of the two")
     perform("/silences/add", **{name: [*value] if isinstance(value, tuple) else value for name, value in form.items()})
 
 
-@silence.command("list", cls=ClientCommand, short_help="List those that hold or will.")
-@click.option("--expired", is_flag=True, help="Also those that ended in the last 30 days.")
+@silence.command("list", cls=ClientCommand, short_help="List active and pending silences.")
+@click.option("--expired", is_flag=True, help="Include silences that ended in the last 30 days.")
 def list_(*, expired: bool) -> None:
-    """List those that hold, and those that are still to begin; the next to end first."""
+    """List active and pending silences, the next to end first."""
     facts = get("/silences")
     if printed(facts):
         return
@@ -74,8 +84,8 @@ def list_(*, expired: bool) -> None:
         click.echo("Nothing is silenced.")
 
 
-@silence.command(cls=ClientCommand, short_help="End these now.")
+@silence.command(cls=ClientCommand, short_help="End silences early.")
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
 def expire(ids: tuple[str, ...]) -> None:
-    """End these now; what they held is told at once, where it is to be told. Leaves with 1 if one of them was over."""
+    """End silences early; their summaries are sent at once. Exit status 1 if one of them had ended already."""
     concluded(*(post("/silences/expire", id=id_) for id_ in dict.fromkeys(ids)))

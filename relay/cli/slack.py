@@ -31,19 +31,18 @@ UNTIL_THERE_IS_AN_APP = {
 }
 
 
-@click.group(cls=Group, short_help="Write the manifest of the Slack app that this configuration needs.")
+@click.group(cls=Group, short_help="Write the manifest of the Slack app for this configuration.")
 def slack() -> None:
-    """Set Slack up for this configuration."""
+    """Set up Slack for this configuration."""
 
 
-@slack.command(short_help="Write the manifest of the Slack app that this configuration needs.")
+@slack.command(short_help="Write the manifest of the Slack app for this configuration.")
 @config_option
 def manifest(config: Path) -> None:
-    """Write the manifest of the Slack app that this configuration needs: its bot, its scopes and no others, and where
-    presses of buttons go.
+    """Write the manifest of the Slack app for this configuration: its bot, the scopes that it needs, and the address of
+    its buttons.
 
-    The variables and files that channels.slack takes its secrets from need not be there yet: there is no app to have
-    them from.
+    The variables and files that hold the secrets of channels.slack may be missing: they come from the app.
     """
     try:
         env, files = _with_secrets_to_be(config, os.environ)

@@ -24,12 +24,12 @@ UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 Facts = Mapping[str, Any]
 
 
-@click.command(cls=ClientCommand, short_help="Show what goes on, what fails, what waits and why.")
-@click.option("--watch", is_flag=True, help="Show it again every 2 seconds, until Ctrl-C.")
+@click.command(cls=ClientCommand, short_help="Show the state of destinations, queues and operations.")
+@click.option("--watch", is_flag=True, help="Refresh every 2 seconds, until Ctrl-C.")
 def status(*, watch: bool) -> None:
-    """Show what goes on, what fails, what waits and why, as the console's first page does.
+    """Show the state of destinations, queues and operations, as the console's first page does.
 
-    Leaves with 1 if relay takes no events now; with --watch always with 0.
+    Exit status 1 if relay accepts no events now; with --watch always 0.
     """
     if watch:
         with contextlib.suppress(KeyboardInterrupt):  # the usual end of it, which is no fault

@@ -15,44 +15,46 @@ COLUMNS = {
 }
 
 
-@click.group(cls=Group, short_help="Look at who is not written to any more; add to it, take from it.")
+@click.group(cls=Group, short_help="List, add and remove suppressed addresses.")
 def suppressed() -> None:
-    """Addresses that are not written to any more: their readers unsubscribed, their mails bounced, or you said so.
+    """Suppressed addresses get no messages: unsubscribed by their readers, bounced, or added by an operator.
 
-    An event that would go there is held, and what is queued already is not sent.
+    New deliveries to them are held; queued ones are not sent.
     """
 
 
-destination_option = click.option("-d", "--destination", default="", metavar="NAME", help="Of this one; else of any.")
+destination_option = click.option(
+    "-d", "--destination", default="", metavar="NAME", help="Only at this destination; default: all."
+)
 address_argument = click.argument("address", metavar="ADDRESS")
 
 
-@suppressed.command("list", cls=ClientCommand, short_help="List them with their reasons.")
+@suppressed.command("list", cls=ClientCommand, short_help="List suppressed addresses with their reasons.")
 def list_() -> None:
-    """List them with their reasons, oldest first."""
+    """List suppressed addresses with their reasons, oldest first."""
     facts = get("/suppressed")
     if printed(facts):
         return
     if facts["rows"]:
         show(rows_table(facts["rows"], COLUMNS, whole=("since",)))
     else:
-        click.echo("Nobody is suppressed.")
+        click.echo("No addresses are suppressed.")
 
 
-@suppressed.command(cls=ClientCommand, short_help="Write to this address no more.")
+@suppressed.command(cls=ClientCommand, short_help="Suppress an address.")
 @address_argument
 @destination_option
 def add(address: str, destination: str) -> None:
-    """Write to this address no more, whatever the rules say."""
+    """Suppress an address, whatever the rules say."""
     perform("/suppressed/add", address=address, destination=destination or "*")
 
 
-@suppressed.command(cls=ClientCommand, short_help="Write to this address again.")
+@suppressed.command(cls=ClientCommand, short_help="Remove an address from the list.")
 @address_argument
 @destination_option
 def remove(address: str, destination: str) -> None:
-    """Write to this address again, and forget its bounces. Leaves with 1 if it was not on the list.
+    """Remove an address from the list, and forget its bounces. Exit status 1 if it was not on the list.
 
-    Whoever unsubscribed did so on purpose: ask them first.
+    Readers unsubscribe on purpose: ask them first.
     """
     perform("/destinations/allow", address=address, destination=destination)

@@ -39,16 +39,16 @@ class Commands(Group):
 
 @click.group(cls=Commands, short_help="Lint, preview, test and translate message templates.")
 def template() -> None:
-    """Lint, preview, test and translate message templates; docs/templates.md is their author's guide."""
+    """Lint, preview, test and translate message templates; the guide is docs/templates.md."""
 
 
 def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config` and `--templates`, of which neither is needed."""
     for option in (
         click.option("--templates", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-                     help="Templates of your own, instead of those that the configuration names."),
+                     help="The directory of custom templates; default: that of the configuration."),
         click.option("-c", "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-                     envvar="RELAY_CONFIG", help=f"The configuration; {USUAL} if there is one."),
+                     envvar="RELAY_CONFIG", help=f"The configuration; default: {USUAL} if it exists."),
     ):  # fmt: skip
         command = option(command)
     return command

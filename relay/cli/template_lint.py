@@ -23,7 +23,7 @@ EXAMPLE = 60  # characters
 CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder
 
 
-@click.command(short_help="Check the templates, without sending anything.")
+@click.command(short_help="Check the templates; no messages are sent.")
 @workspace_options
 @json_option
 def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
@@ -31,7 +31,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     would not take. Every message is tried in every language, with the shortest, the longest and the most hostile event
     there can be.
 
-    Leaves with 1 if anything is wrong.
+    Exit status 1 if there is an error.
     """
     workspace = read_workspace(config, templates)
     faults = faults_of(workspace)
@@ -47,7 +47,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@click.command(short_help="List what templates can say, with examples.")
+@click.command(short_help="List the variables of templates, with examples.")
 @workspace_options
 @json_option
 def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
@@ -68,14 +68,14 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
 
 
-@click.command(short_help="Write what a language lacks into its catalogue.")
+@click.command(short_help="Add missing texts to a language's catalogue.")
 @click.argument("language", metavar="LANG")
 @workspace_options
 def translate(*, language: str, config: Path | None, templates: Path | None) -> None:
     """Write every text that LANG, for instance fr, lacks into locales/LANG/messages.po of your own templates. What is
     translated there stays as it is; what no template says any more is kept at the end, marked #~.
 
-    Leaves with 1 if the file cannot be read.
+    Exit status 1 if the file cannot be read.
     """
     workspace = read_workspace(config, templates)
     if workspace.own is None:

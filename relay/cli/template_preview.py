@@ -28,23 +28,23 @@ from relay.rendering.translations import languages
 ALL = "all"
 
 
-@click.command(short_help="Write messages to files, or serve them as pages, to look at.")
+@click.command(short_help="Write messages to files, or serve them as pages.")
 @click.argument("message", required=False, metavar="[MESSAGE]")
 @workspace_options
 @click.option(
-    "--event", "event_file", metavar="FILE.json", help="Show this event instead, as it would be sent; - reads it."
+    "--event", "event_file", metavar="FILE.json", help="Use this event instead of a sample; - for standard input."
 )
 @click.option("--lang", "language", metavar="CODE",
-              help="The language, or all; else the destination's, and all where every message is written.")  # fmt: skip
+              help="The language, or all; default: the destination's, or all for every message.")  # fmt: skip
 @click.option("--kind", type=click.Choice(FORMS), default="each", show_default=True,
               help="Slack's message that shows the present state, or the outcome in its thread; one more failure of a "
                    "cause; the end of a run that had failed and was begun again.")  # fmt: skip
 @click.option("--fixture", type=click.Choice([*FIXTURES, ALL]),
-              help="How much the event says; typical, and all of them where every message is written.")  # fmt: skip
-@click.option("--destination", default="", metavar="NAME", help="As this destination gets it; else as any would.")
+              help="The sample event; default: typical, or all for every message.")  # fmt: skip
+@click.option("--destination", default="", metavar="NAME", help="Render for this destination.")
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default="preview", show_default=True,
-              metavar="DIR", help="Where the files go.")  # fmt: skip
-@click.option("--serve", is_flag=True, help="Serve every message as pages on this machine instead, until Ctrl-C.")
+              metavar="DIR", help="The output directory.")  # fmt: skip
+@click.option("--serve", is_flag=True, help="Serve every message as pages on this machine, until Ctrl-C.")
 def preview(
     *, message: str | None, config: Path | None, templates: Path | None, event_file: str | None, language: str | None,
     kind: Form, fixture: str | None, destination: str, folder: Path, serve: bool,

@@ -21,14 +21,14 @@ GOLDEN = "golden"
 SHOWN = 40  # lines of each difference
 
 
-@click.command(short_help="Compare every message with what it was when it was agreed.")
+@click.command(short_help="Compare every message with its golden file.")
 @workspace_options
-@click.option("--update", is_flag=True, help="Write what is said now; read the difference before you keep it.")
+@click.option("--update", is_flag=True, help="Update the golden files; review the difference before you commit it.")
 def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
     """Compare every message that your own templates have a part in with the files in golden/ beside them: each event,
     from the shortest to the most hostile, in every language and channel.
 
-    Leaves with 1 if anything is said differently. --update writes the files.
+    Exit status 1 if a message differs. --update writes the files.
     """
     workspace = read_workspace(config, templates)
     if workspace.own is None:

@@ -6,17 +6,17 @@ from relay.cli.client import ClientCommand, post, printed
 from relay.cli.options import visible
 
 
-@click.command("test-send", cls=ClientCommand, short_help="Send a destination a message that is marked as a test.")
+@click.command("test-send", cls=ClientCommand, short_help="Send a test message to a destination.")
 @click.argument("name", metavar="DESTINATION")
 @click.option("--event", default="", metavar="NAME",
-              help="What it tells of, for instance operation.failed or batch.completed; else operation.completed, "
-                   "and a digest where DESTINATION gets digests.")  # fmt: skip
+              help="The event of the sample, for instance operation.failed or batch.completed; default: "
+                   "operation.completed, or a digest if DESTINATION gets digests.")  # fmt: skip
 def test_send(name: str, event: str) -> None:
-    """Send every address of DESTINATION one real message, marked as a test, by the running relay's own channel,
-    templates and language, and say what the other side answered: Slack's permalink, or the mail server's answer.
+    """Send a real message, marked as a test, to every address of DESTINATION, with the running relay's channel,
+    templates and language. Print each answer: Slack's permalink, or the mail server's.
 
-    Nobody is called in it, and no rule, pause or quiet hours are asked. A mail server's yes says that it has the mail,
-    not that it came. Leaves with 0 if each address was reached, with 1 if one was not, with the reason and what to do.
+    Nobody is mentioned; rules, pauses and quiet hours do not apply. A mail server's answer means accepted, not
+    delivered. Exit status 0 if each address was reached, else 1 with the reason and what to do.
     """
     answer = post("/destinations/test", name=name, event=event)
     sent = answer.get("sent", ())

@@ -82,6 +82,8 @@ def check(config: Config, document: Document) -> None:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
     if config.redis.partitions > 1 and not config.redis.url:
         document.report(("redis", "partitions"), "several partitions are for the url of a Redis Cluster")
+    if config.server.reuse_port and not config.redis.url:
+        document.report(("server", "reuse_port"), "needs redis.url: relays that share a port must share a Redis")
     if config.server.max_body_memory < config.server.max_body:
         document.report(
             ("server", "max_body_memory"), "less than server.max_body, so no body of that size would be taken"

@@ -34,6 +34,8 @@ def expand(document: Document, channels: Channels) -> Teams:
             parts = {channel: f"{name}.{channel}" for channel in named}
             teams[name] = tuple(parts.values())
             _check_beside(document, name, beside, named[0])
+        elif isinstance(raw[named[0]], Mapping):
+            _check_twice(document, name, beside, named[0], raw[named[0]])
         for channel, part in parts.items():
             if part != name and part in written:
                 document.report(("destinations", part), f"relay calls {name}'s {channel} so; choose another name")
@@ -50,6 +52,15 @@ def _check_beside(document: Document, name: str, beside: Mapping[str, object], c
         if key not in SHARED:
             fault = f"write it at its channel, {channel}: {{to: …, {key}: …}}; for all channels are {', '.join(SHARED)}"
             document.report(("destinations", name, key), fault)
+
+
+def _check_twice(
+    document: Document, name: str, beside: Mapping[str, object], channel: str, inner: Mapping[str, object]
+) -> None:
+    """Refuse a key that is written at the destination and at its only channel: one of the two would be ignored."""
+    for key in beside:
+        if key in inner:
+            document.report(("destinations", name, key), f"also written at {channel}; write it once")
 
 
 def _options(channel: str, raw: object) -> dict[str, object]:

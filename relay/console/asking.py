@@ -51,7 +51,7 @@ async def called_with(action: Action, request: web.Request) -> BaseModel:
 
 def faults(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
         for fault in error.errors(include_url=False, include_input=False)
     )
 

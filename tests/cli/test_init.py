@@ -51,12 +51,17 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     file = tmp_path / "relay.yaml"
     async with Inbox() as inbox:
         env = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": f"{inbox.smtp_port}"}
-        screen = await typed(["email", "lead", "lead@example.com", ""], "init", file, env=env)
+        screen = await typed(["email", "lead", "lead@example.com", "the lab", ""], "init", file, env=env)
         mails = [mail.recipient for mail in inbox.mails]
 
     assert mails == ["lead@example.com"]
     assert "Your first message arrived: lead@example.com, " in screen
     assert "Error: expected" in screen  # the answer that is no address
+    assert "Error: expected a name of letters" in screen  # "the lab" is no part of an address
+    assert "POST /webhooks/NAME" in screen
+    optional = "Optional, for another mail server than localhost:25: SMTP_HOST, SMTP_PORT, "
+    assert f"\n{optional}" in screen
+    assert f"\n# {optional}" in file.read_text("utf-8")
     assert re.findall(r"^  export (\w+)=", screen, re.M) == ["RELAY_WEBHOOK_SECRET", "RELAY_CALLBACK_TOKEN"]
     checked = await relay("check", "-c", file, env=NEEDED)
     assert checked.status == 0, checked.out

@@ -60,7 +60,7 @@ async def test_one_rotation_too_many_is_refused_with_what_it_would_cost(running_
 
     assert (refused.exit_code, "--force does it all the same" in refused.output) == (1, True)
     assert (forced.exit_code, "Forgotten: " in forced.output) == (0, True)
-    assert (wrong.exit_code, "keep: expected a duration" in wrong.output) == (1, True)
+    assert (wrong.exit_code, "'--keep': expected a duration" in wrong.output) == (2, True)
 
 
 async def test_data_that_was_written_without_a_key_is_sealed_before_anything_starts_with_one(

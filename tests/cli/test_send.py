@@ -10,7 +10,8 @@ from click.testing import Result
 from relay.store.audit import AuditTrail
 from tests.support.events import body, seed
 from tests.support.inprocess import relay, relay_beside
-from tests.support.stage import CONFIG, Stage
+from tests.support.redis_server import RedisServer
+from tests.support.stage import CONFIG, Stage, stage
 
 
 @pytest.fixture
@@ -58,7 +59,6 @@ async def test_a_source_with_a_token_and_an_event_of_now(running_stage: Stage, e
     [
         ({"event": "operation.failed"}, (), "422 Unprocessable"),
         ({"event": "operation.failed"}, ("--now",), "the event states no timestamp"),
-        ({}, ("--source", "progres"), "there is no source progres; did you mean progress?"),
     ],
 )
 async def test_what_is_not_taken_leaves_with_1_and_says_why(
@@ -71,6 +71,27 @@ async def test_what_is_not_taken_leaves_with_1_and_says_why(
 
     assert done.exit_code == 1
     assert says in done.output
+
+
+async def test_an_event_of_another_time_is_sent_with_now(redis_server: RedisServer, tmp_path: Path) -> None:
+    old, invalid = tmp_path / "old.json", tmp_path / "invalid.json"
+    old.write_text(json.dumps(body("operation.failed", 40, status="Failed") | {"timestamp": "2020-01-20T12:00:00Z"}))
+    invalid.write_text(json.dumps(body("operation.failed", 40, status="Failed") | {"timestamp": "soon"}))
+
+    async with stage(redis_server.url, STAGE_MAX_AGE="7d") as running:
+        refused, other = await send(running, old), await send(running, invalid)
+
+    assert refused.exit_code == other.exit_code == 1
+    assert "422 Unprocessable" in refused.output
+    assert refused.output.endswith("send it with --now\n")
+    assert "--now" not in other.output
+
+
+async def test_a_source_that_is_not_there_is_wrong_use(running_stage: Stage, event: Path) -> None:
+    done = await send(running_stage, event, "--source", "progres")
+
+    assert done.exit_code == 2
+    assert "there is no source progres; did you mean progress?" in done.output
 
 
 def test_a_file_that_is_not_there_is_wrong_use() -> None:

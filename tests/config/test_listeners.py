@@ -35,6 +35,7 @@ def faults(text: str, **env: str) -> list[str]:
         ("{admin: {token: changeme-changeme}}", "1: server.admin.token: the secret is a placeholder"),
         ("{port: 9000, admin: {port: 9000}}", "1: server.admin.port: the same as server.port; expected another one"),
         ("{port: 65535}", "1: server.admin.port: missing, and there is none above 65535; expected a port"),
+        ("{reuse_port: true}", "1: server.reuse_port: needs redis.url: relays that share a port must share a Redis"),
         ("{tls: {certificate: /no/file}}", "1: server.tls.key: missing; it is required here"),
         ("{tls: {certificate: /no/a, key: /no/b}}", "1: server.tls.certificate: cannot read /no/a: No such file"),
         ("{admin: {tls: {certificate: /a, key: /b}}}", "1: server.admin.tls.key: cannot read /b: No such file"),
@@ -50,6 +51,10 @@ def test_others_may_ask_with_a_token_or_a_certificate(tmp_path: Path) -> None:
 
     assert faults(with_server(f"{{admin: {{host: 0.0.0.0, token: {TOKEN}}}}}")) == []
     assert faults(with_server(f"{{admin: {{host: 0.0.0.0, tls: {tls}}}}}")) == []
+
+
+def test_relays_share_a_port_where_they_share_a_redis() -> None:
+    assert faults(with_server("{reuse_port: true}"), RELAY_REDIS_URL="redis://127.0.0.1") == []
 
 
 def test_the_variable_is_named_where_it_is_at_fault() -> None:

@@ -48,6 +48,7 @@ def test_a_team_is_one_destination_for_each_channel_and_its_name_stands_for_all(
         ('to: "#team", ', "", "6: destinations.team.slack.to: expected one conversation"),
         ("mode: live", "modus: live", "6: destinations.team.slack.modus: unknown key; did you mean mode?"),
         ("language: de", "mode: live", "8: destinations.team.mode: write it at its channel, slack: {to: …, mode: …}"),
+        ("mode: each}}", "mode: each}, mode: live}", "9: destinations.room.mode: also written at slack; write it once"),
         ("language: de", "language: 5", "8: destinations.team.language: expected a language"),
         ("  room:", "  team.slack:", "9: destinations.team.slack: relay calls team's slack so; choose another name"),
         ("[room, team]", "[team, rom]", "11: rules[0].notify[1]: unknown destination 'rom'; did you mean room?"),

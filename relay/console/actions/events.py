@@ -21,6 +21,7 @@ from relay.domain.strict_json import decode
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating.example_events import moved
 from relay.operating.explanation import explained, source_named
+from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 
 PATIENCE = aiohttp.ClientTimeout(30.0)
@@ -44,6 +45,9 @@ async def send(desk: Desk, form: EventForm, who: Identity) -> Done:
     config, now = desk.config(), datetime.fromtimestamp(desk.clock(), UTC)
     try:
         source = source_named(config, form.source or None)
+    except RelayError as error:
+        raise HttpProblem(422, str(error), field="source") from None
+    try:
         body = _body(form, now)
         async with Acting(desk, who)("send", source) as act:
             status, answer = await _post(
