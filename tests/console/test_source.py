@@ -17,7 +17,7 @@ async def test_what_a_source_was_refused_is_counted_by_reason(store: Store, cloc
     assert facts["requests"]["refused"]["unsigned"] == before + 2
     assert "Signatur fehlt, ist falsch oder zu alt" in html
     assert 'href="/console/quarantine?source=progress"' in html
-    assert f"{before + 2} signature missing, wrong or too old</span></a>" in first
+    assert f"{before + 2} signature missing, wrong or too old</a>" in first
     assert facts["requests"] in now["sources"]
 
 

@@ -7,7 +7,6 @@ import aiohttp
 import pytest
 
 from relay.app import Relay
-from tests.support.commands import relay as relay_command
 from tests.support.events import body
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, post, running, surroundings
@@ -45,21 +44,6 @@ async def test_a_relay_tells_in_its_own_wording_says_so_and_reads_a_mended_file(
     )
     assert second.text == "mine"
     assert f"template:{FILE}" not in afterwards
-
-
-async def test_what_a_relay_knows_of_an_operation_can_be_previewed(redis_server: RedisServer, tmp_path: Path) -> None:
-    async with surroundings(redis_server.url) as around, running(around) as relay:
-        host, port = relay.addresses[0]
-        await post(f"http://{host}:{port}", failed("op-7"))
-        await around.messages("#room", lambda messages: len(messages) == 1)
-
-        arguments = ("-c", CONFIG, "--channel", "slack", "--to", tmp_path)
-        done, unknown = [await relay_command("template", "preview", "--operation", key, *arguments, env=around.env)
-                         for key in ("op-7", "op-8")]  # fmt: skip
-
-    assert done.status == 0, done.err
-    assert "op-7" in (tmp_path / "operation.failed.en.slack.json").read_text("utf-8")
-    assert (unknown.status, unknown.err) == (1, "relay knows of no operation or batch op-8; ids are case-sensitive\n")
 
 
 def failed(key: str) -> dict[str, Any]:
