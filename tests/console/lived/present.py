@@ -22,7 +22,7 @@ OPERATION = {
     "silenced": "op-accruals", "unsubscribed": "op-churn-report", "rate-limited": "op-stock-levels",
     "paused": "op-vendor-scores", "dead": "op-audit-file",
 }  # fmt: skip
-REASONS = tuple(OPERATION)
+REASONS = tuple(name for name in OPERATION if name != "duplicate")  # that was delivered once, as it should be
 PROJECTS = {"quiet hours": "night", "silenced": "closing", "unsubscribed": "customers", "paused": "vendor",
             "dead": "archive", "rate-limited": "busy"}  # fmt: skip
 REFUSED = "554 5.7.1 Message refused by policy"
