@@ -67,7 +67,9 @@ class Commands(Group):
             extra = EXTRAS.get(error.name or "")
             if not extra:
                 raise
-            missing = f"relay {cmd_name} needs {error.name}, which is not installed: pip install 'relay[{extra}]'"
+            missing = (
+                f"relay {cmd_name} needs {error.name}, which is not installed: pip install 'operation-relay[{extra}]'"
+            )
             raise click.ClickException(missing) from None
         return command
 

@@ -37,6 +37,10 @@ def change(config: Path, old: str, new: str) -> None:
     config.write_text(text.replace(old, new, 1), "utf-8")
 
 
+def add(config: Path, section: str) -> None:
+    config.write_text(f"{config.read_text('utf-8')}{section}\n", "utf-8")
+
+
 def line_of(config: Path, text: str) -> int:
     """Where it first stands: what is added to the shipped configuration moves it."""
     before, found, _ = config.read_text("utf-8").partition(text)
@@ -94,7 +98,7 @@ def test_json_has_the_facts(right_facts: Result) -> None:
 )
 @pytest.mark.slow
 def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, says: str, config: Path) -> None:
-    change(config, 'public_url: ""', f'public_url: "{public_url}"')
+    add(config, f'server: {{public_url: "{public_url}"}}')
 
     facts = json.loads(relay("check", "-c", config, "--json").output)
 
@@ -106,8 +110,7 @@ def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, s
 @pytest.mark.slow
 def test_links_that_lead_nowhere_or_anywhere_are_warned_of(config: Path) -> None:
     without = relay("check", "-c", config)
-    links = 'links: {operation: "https://app.example.com/runs/{operationId}"}'
-    change(config, "platform:\n", f"platform:\n  {links}\n")
+    add(config, 'platform: {links: {operation: "https://app.example.com/runs/{operationId}"}}')
     linked = relay("check", "-c", config)
 
     assert "platform.links.operation: empty, so messages have no link for people" in without.output
@@ -213,7 +216,7 @@ async def test_live_warns_of_keys_of_the_provider_of_logins_that_are_too_short(
     async with oidc_provider(clock) as provider:
         provider.published = [*KEYS.values(), SHORT_KEY]
         oidc = f'{{issuer: "{provider.issuer}", client_id: relay, client_secret: x, viewers: [staff]}}'
-        change(live, "redis:\n", f"console: {{url: http://localhost:8081, oidc: {oidc}}}\nredis:\n")
+        add(live, f"console: {{url: http://localhost:8081, oidc: {oidc}}}")
         env = {"RELAY_REDIS_URL": redis_server.url}
         facts = json.loads((await relay_beside("check", "-c", live, "--live", "--json", env=env)).output)
 
@@ -225,7 +228,7 @@ async def test_live_warns_of_keys_of_the_provider_of_logins_that_are_too_short(
 
 @pytest.mark.slow
 async def test_live_asks_the_primary_that_sentinels_name_and_shows_no_password(live: Path) -> None:
-    change(live, "redis:\n", "redis:\n  durability: replicated\n")
+    add(live, "redis: {durability: replicated}")
     async with watched(password="a-password", requirepass="a-password", masterauth="a-password",
                        more=f"sentinel auth-pass {NAME} a-password\n") as group:  # fmt: skip
         url = group.url.replace("://", "://:a-password@")
@@ -244,7 +247,7 @@ async def test_live_asks_the_primary_that_sentinels_name_and_shows_no_password(l
 async def test_live_asks_a_cluster_and_says_where_the_kinds_of_redis_are_mixed_up(
     live: Path, redis_server: RedisServer
 ) -> None:
-    change(live, "redis:\n", "redis:\n  durability: replicated\n")
+    add(live, "redis: {durability: replicated}")
     (port,) = free_ports(1)
 
     async def asked(url: str) -> Result:
@@ -272,7 +275,7 @@ async def test_live_asks_a_cluster_and_says_where_the_kinds_of_redis_are_mixed_u
 async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
     live: Path, slack: SlackStandin, redis_server: RedisServer
 ) -> None:
-    change(live, "redis:\n", "redis:\n  durability: fsync\n")
+    add(live, "redis: {durability: fsync}")
     slack.outages["*"] = Fault(error="invalid_auth")
 
     result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
@@ -376,9 +379,9 @@ async def test_live_asks_the_platform_that_is_configured(live: Path, redis_serve
     listed = {"operations": [], "summary": {"totalOperations": 1247}}
     answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}
     async with scripted_platform(answers) as platform:
-        change(live, 'base_url: ""', f"base_url: {platform.url}")
+        add(live, f"platform:\n  base_url: {platform.url}")
         without = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
-        change(live, 'tenant: ""\n  project: ""', "tenant: t\n  project: p")
+        add(live, "  tenant: t\n  project: p")
         answered, refused = [
             await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
             for _ in range(2)

@@ -25,7 +25,7 @@ ADDRESSES = ("Slack", "Inbox", "Platform", "relay", "Operators", "Console")
 
 
 async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
-    done = await relay("demo", "--until-done", "--speed", "400", env={})
+    done = await relay("demo", "--until-done", env={})
 
     assert done.status == 0, done.out
     assert done.err == ""

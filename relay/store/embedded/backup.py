@@ -97,7 +97,7 @@ def _opened(folder: Path) -> Iterator[tuple[bytes, dict[str, IO[bytes]]]]:
                 if not (folder / MANIFEST).exists():
                     raise EmbeddedRedisError(
                         f"{folder.parent} has no data of a private Redis. Is data_dir, or RELAY_DATA_DIR, the one "
-                        "that relay runs with? A Redis of yours (redis.url) is not backed up by relay"
+                        "that relay runs with? Back up a Redis of yours (redis.url) with its own tools: docs/backup.md"
                     ) from None
                 continue  # it was deleted between the two: another manifest names others
             if unchanged:
