@@ -16,7 +16,7 @@ from relay.channels import CHANNELS
 from relay.cli.logs import configure
 from relay.cli.options import actor, refuse
 from relay.config import load
-from relay.config.schema import RedisUrl
+from relay.config.redis import RedisUrl
 from relay.console.desk import Desk
 from relay.console.views.dead import DeadQuestion, dead
 from relay.console.views.quarantine import QuarantineQuestion, quarantine

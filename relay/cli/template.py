@@ -11,7 +11,7 @@ import click
 from relay.authoring.workspace import SAMPLE_PAGES, Reader, Workspace
 from relay.channels import CHANNELS
 from relay.cli.client import Group
-from relay.config.brand import Brand as BrandSection
+from relay.config.schema import Brand as BrandSection
 from relay.configfile.document import Document, read
 from relay.configfile.validation import validate
 from relay.domain.links import LinkTemplates
