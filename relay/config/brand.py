@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from relay.configfile.validation import Section, spelled
-from relay.domain.colours import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
 from relay.domain.links import PORT
 
 

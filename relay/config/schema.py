@@ -15,20 +15,18 @@ from relay.config.brand import Brand
 from relay.config.console import Console
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Section, Url, keyed, one_or_more, spelled
+from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
-from relay.domain.spaces import Space
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
+from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
-from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog, WatchdogLevel
-from relay.receiving.access import Admin
-from relay.receiving.callbacks import Callbacks
 from relay.receiving.peers import network
-from relay.receiving.sources import MAKE_ONE, Source, refuse_weak, strength
-from relay.receiving.tls import Tls
+from relay.receiving.sources import MAKE_ONE, Callbacks, Source, refuse_weak, strength
+from relay.receiving.tls import Admin, Tls
 
 HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
 HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
