@@ -31,7 +31,7 @@ OUTCOMES = {
 }
 
 
-@click.command(short_help="Register relay's webhook at the platform.")
+@click.command()
 @config_option
 @click.option("--source", default=REGISTERED, show_default=True, metavar="NAME",
               help="The configured source that receives the events.")  # fmt: skip

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from relay.cli.explain import page
 from relay.cli.screen import show
-from relay.cli.timeline import page
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.folding import Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
