@@ -19,7 +19,7 @@ from relay.platform.models import Filters, RegisterWebhook
 from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
 from relay.platform.settings import REGISTERED
-from relay.policy.rules import Rule
+from relay.policy.matching import Rule
 from relay.policy.watchdog import SOURCE as WATCHDOG
 
 # That a run hangs is for the watchdog to say: a platform's events know no such status.

@@ -15,22 +15,20 @@ from relay.config.console import Console
 from relay.config.redis import Redis
 from relay.configfile.units import SIZE, size, spoken
 from relay.configfile.validation import Duration, Name, Section, Url, one_or_more, spelled
-from relay.domain.colours import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
 from relay.domain.links import PORT
-from relay.domain.spaces import Space
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
+from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
-from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog, WatchdogLevel
-from relay.receiving.access import Admin
-from relay.receiving.callbacks import Callbacks
 from relay.receiving.peers import network
-from relay.receiving.sources import Source
-from relay.receiving.tls import Tls
+from relay.receiving.sources import Callbacks, Source
+from relay.receiving.tls import Admin, Tls
 
 HEARTBEAT = r"(https?://[\w.-]+(:\d{1,5})?(/[!-~]*)?)?"
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from relay.domain.documents import rows
 from relay.domain.events import TERMINAL, Event
-from relay.domain.json_access import rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.json_access import between, iso, number, span, text, time
 from relay.rendering.links import Base, address, of_event, run_link

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from relay.domain.colours import seen_on, text_on
+from relay.domain.display import seen_on, text_on
 from relay.rendering.texts import line
 
 # The button of a mail: its colour and that of its text, where the reader's scheme is light and where it is dark.

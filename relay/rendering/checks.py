@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, get_args
 from jinja2.ext import extract_from_ast
 
 from relay.domain.deliveries import Kind
+from relay.domain.documents import decode
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.domain.parsing import parse
-from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.built_in import tree_of
 from relay.rendering.digests import ROUND_UPS

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from relay.domain.documents import mapping, rows
 from relay.domain.events import WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import missing_job
-from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.batches import batch
 from relay.rendering.digests import ROUND_UPS, digest

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from relay.domain.digest_entries import duration_of, section_of
 from relay.domain.digests import MAX_ROWS
+from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
-from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
 from relay.rendering.json_access import iso, number, text, time
@@ -128,7 +128,7 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
 
 
 def _usual(entry: Mapping[str, Any]) -> Usual | None:
-    """What was found for its job when the digest was made (relay/delivering/job_history.py)."""
+    """What was found for its job when the digest was made (relay/delivering/enrichment.py)."""
     stated = entry.get("usual")
     return Usual(*map(float, stated)) if isinstance(stated, list) and len(stated) == len(fields(Usual)) else None
 

@@ -4,12 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from relay.domain import fields
-from relay.domain.causes import error_of, signature
+from relay.domain import documents
+from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
-from relay.domain.json_access import mapping, rows
-from relay.domain.outcome_fields import phase_name, phase_seconds
-from relay.domain.outcomes import SLIGHTLY, Usual, iso, streaks, too_quick, usual, usual_phases
+from relay.domain.fingerprints import error_of, signature
+from relay.domain.outcomes import (
+    SLIGHTLY,
+    Usual,
+    iso,
+    phase_name,
+    phase_seconds,
+    streaks,
+    too_quick,
+    usual,
+    usual_phases,
+)
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -98,7 +107,7 @@ def _phases(
         lasted = phase_seconds(row) if state != "pending" else None
         if lasted is None and state == "complete":
             lasted = finished.get(key)
-        if lasted is None and state in ("in_progress", "error") and (begun := fields.moment(row.get("startTime"))):
+        if lasted is None and state in ("in_progress", "error") and (begun := documents.moment(row.get("startTime"))):
             lasted = max(0.0, (now - begun).total_seconds())
         normal = medians.get(key)
         slow = lasted is not None and normal is not None and lasted > max(SLOWER * normal, normal + SLIGHTLY)

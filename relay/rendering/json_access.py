@@ -4,8 +4,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 
-from relay.domain.json_access import finite, mapping
-from relay.domain.spans import ranged, seconds
+from relay.domain.documents import finite, mapping, parse_duration, ranged
 from relay.rendering.localized_values import moment
 from relay.rendering.texts import line
 
@@ -58,7 +57,7 @@ def span(document: object, *paths: str) -> float | str | None:
         if value is not None:
             return value
         words = text(document, path)
-        if words and (duration := seconds(words)) is not None:
+        if words and (duration := parse_duration(words)) is not None:
             return duration
         if words and ranged(words):
             return words

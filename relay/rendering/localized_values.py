@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 
-from relay.domain.fields import is_stated
-from relay.domain.spans import NUMBER, SECONDS, UNITS, ranged, seconds
+from relay.domain.documents import NUMBER, SECONDS, UNITS, is_stated, parse_duration, ranged
 from relay.rendering.locale_patterns import LocalePatterns
 from relay.rendering.translations import SOURCE, Language
 
@@ -79,7 +78,7 @@ class Localizer:
             if interval:
                 low, high, unit = interval
                 return f"{self.num(low)}–{self.num(high)} {unit}"
-            number = seconds(value)
+            number = parse_duration(value)
         return _text(value) if number is None else _spelled_out(number)
 
     def bytes(self, value: object) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from relay.domain.deliveries import Form
+from relay.domain.documents import mapping
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, Event
-from relay.domain.json_access import mapping
 from relay.rendering.context import open_alarm
 
 # A live message shows the present state, whichever event came last.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relay.domain.documents import rows
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
-from relay.domain.json_access import rows
 from relay.rendering.json_access import at, between, iso, number, span, text, time
 from relay.rendering.links import Base, address
 from relay.rendering.texts import clean, line, shown_id

@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from relay.domain.documents import mapping
 from relay.domain.events import Event
-from relay.domain.json_access import mapping
 from relay.rendering.json_access import iso, number, text, time
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from relay.domain.causes import error_of, signature
-from relay.domain.events import Event
-from relay.domain.outcomes import Outcome
+from relay.domain.events import Event, Outcome
+from relay.domain.fingerprints import error_of, signature
 
 MINUTE, DAY = 60.0, 86_400.0
 # Of the runs before, the newest first and over again: the minutes that each phase took.

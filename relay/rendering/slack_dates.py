@@ -8,7 +8,7 @@ import re
 
 from markupsafe import Markup
 
-from relay.domain.text import escape_mrkdwn
+from relay.domain.display import escape_mrkdwn
 from relay.rendering.localized_values import LONGEST, Localizer, moment
 
 # How Slack writes a time, and how it is written for those to whom Slack does not. Days without a time stay as they are.

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay.domain.display import ELLIPSIS, boundary
 from relay.domain.links import ANYWHERE, LinkHosts
-from relay.domain.text import ELLIPSIS, boundary
 
 MAX_URL = 2000
 LONGEST_WORD = 24  # a longer one is an id, or no word: it is cut where it must be

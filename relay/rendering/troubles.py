@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from relay.domain.documents import rows
 from relay.domain.events import OPERATOR_EVENTS, RESOLVED, Event
-from relay.domain.json_access import rows
 from relay.rendering.json_access import between, number, text, time
 from relay.rendering.texts import clean, cut
 

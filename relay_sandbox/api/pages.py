@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from relay.domain.json_access import mapping, rows
+from relay.domain.documents import mapping, rows
 from relay.receiving.problems import HEADERS, HttpProblem
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine.batches import Batches

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.configfile.validation import suggest
-from relay.domain.strict_json import decode
+from relay.domain.documents import decode
 from relay.errors import NotJson, StoreUnavailable
 from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
 from relay_sandbox.api import openapi, pages

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import unescape
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.channels import CHANNELS
 from relay.config import OPERATOR, Config
 from relay.console.access.login_flow import MINUTES, make_link

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from relay.domain.text import length
+from relay.domain.display import length
 
 MAX_TEXT = 40_000  # characters of one text that has no smaller limit of its own
 

@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from relay.channels.slack.errors import refused, unanswered
-from relay.domain.json_access import mapping
+from relay.domain.documents import mapping
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 CONNECT_TIMEOUT = 5.0

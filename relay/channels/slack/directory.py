@@ -15,8 +15,8 @@ from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID, Cache
 from relay.domain.deliveries import PERSON
-from relay.domain.json_access import mapping, rows
-from relay.domain.text import escape_mrkdwn
+from relay.domain.display import escape_mrkdwn
+from relay.domain.documents import mapping, rows
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.domain.deliveries import Notification, Receipt
-from relay.domain.text import TEXT_BUDGET, length, truncate_mrkdwn
+from relay.domain.display import TEXT_BUDGET, length, truncate_mrkdwn
 
 MAX_SECTION = 3_000
 MAX_LINE = 300

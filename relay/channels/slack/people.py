@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.channels.slack.client import Call
 from relay.channels.slack.errors import FailureKind, SlackError
-from relay.domain.json_access import mapping
+from relay.domain.documents import mapping
 
 REMEMBERED_FOR = 300.0  # seconds: people who leave a group, or become guests, soon may not
 AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when

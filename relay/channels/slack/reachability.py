@@ -8,7 +8,7 @@ from typing import Any
 from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import FailureKind, SlackError, advice
 from relay.channels.slack.scopes import PRIVATE, PUBLIC, UNINVITED
-from relay.domain.json_access import mapping, rows
+from relay.domain.documents import mapping, rows
 
 PAGE = 1_000
 PAGES = 10  # Slack allows about 20 such calls a minute

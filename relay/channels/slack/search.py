@@ -20,7 +20,7 @@ from relay.channels.slack.people import text
 from relay.channels.slack.reachability import JOINED, PAGE, PAGES, TYPES
 from relay.channels.slack.scopes import IM, may_search
 from relay.domain.deliveries import Notification
-from relay.domain.json_access import mapping, rows
+from relay.domain.documents import mapping, rows
 from relay.errors import CannotFind
 
 HISTORY, REPLIES = "conversations.history", "conversations.replies"

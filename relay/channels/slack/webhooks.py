@@ -17,7 +17,7 @@ from relay.channels.slack.directory import by_id
 from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
-from relay.domain.text import escape_mrkdwn
+from relay.domain.display import escape_mrkdwn
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from relay.domain.text import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
+from relay.domain.display import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
 from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.slack_dates import plain_dates
