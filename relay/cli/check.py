@@ -1,7 +1,6 @@
 """relay check: is this configuration right, and with --live, would the other sides take us?"""
 
 import asyncio
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -64,6 +63,7 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 def _check(report: Report, path: Path, *, live: bool) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415
     from relay.coordinator import build_renderer, build_sealer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
+    from relay.rendering.checks import problems as template_problems  # noqa: PLC0415
 
     config = load(path, env=os.environ, channels=CHANNELS)
     report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
@@ -75,8 +75,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.problems += error.problems
     try:
         renderer = build_renderer(config)
-        with contextlib.closing(renderer):
-            report.problems += [Problem("templates", fault) for fault in renderer.check()]
+        report.problems += [Problem("templates", fault) for fault in template_problems(renderer.renderer)]
         report.summary["templates"] = [
             f"in {', '.join(renderer.languages)}, for {', '.join(config.channels) or 'no channel'}"
         ]

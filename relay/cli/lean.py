@@ -15,7 +15,8 @@ Without, elsewhere:
 Later:
 - what relay's messages share is compiled, or read from `data_dir`, by a thread once it is ready. 0.7 s, or 15 ms.
 - what opens a connection for presses (relay/channels/slack/socket.py): 12 ms that those without one never need.
-- what puts styles into a mail's elements (relay/rendering/inliner.py): 1.5 MB that a relay without mails never needs.
+- what puts styles into a mail's elements (relay/rendering/template_set.py): 1.5 MB that a relay without mails
+  never needs.
 
 All other libraries that serving needs are imported before relay listens. None is left for the first event or the first
 message: importing one holds up the loop for 10 to 30 ms, and everybody whose event comes meanwhile.

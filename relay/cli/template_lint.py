@@ -13,11 +13,10 @@ from relay.authoring.variables import variables
 from relay.cli.options import json_option, refuse, visible
 from relay.cli.template import read_workspace, workspace_options
 from relay.errors import RelayError, TemplateError
-from relay.rendering.catalogue_files import merged
-from relay.rendering.checks import translatable
+from relay.rendering.checks import file_of
 from relay.rendering.template_set import TemplateSet
+from relay.rendering.translatable import merged, translatable
 from relay.rendering.translations import SOURCE, Catalogues
-from relay.rendering.undefined_names import file_of
 
 EXAMPLE = 60  # characters
 CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder

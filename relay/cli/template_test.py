@@ -1,6 +1,5 @@
 """relay template test: what the author's own templates say, compared with what was agreed."""
 
-import contextlib
 import difflib
 import json
 from collections.abc import Iterator
@@ -13,9 +12,9 @@ from relay.authoring.workspace import Workspace
 from relay.cli.options import refuse, visible
 from relay.cli.template import read_workspace, workspace_options
 from relay.errors import RelayError
-from relay.rendering import IsolatedRenderer
+from relay.rendering import Renderer
 from relay.rendering.checks import cases
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 
 GOLDEN = "golden"
 SHOWN = 40  # lines of each difference
@@ -55,13 +54,12 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     contents: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
-        own = renderer.renderer
-        for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
-            if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
-                continue  # relay's own wording is relay's own to change
-            name = f"{case.channel}/{case.name}.{case.fixture}.{case.language}"
-            contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer.render, workspace.reader.timezone)
+    renderer = Renderer(workspace.directories, workspace.options())
+    for case in cases(renderer.library, workspace.directories, renderer.languages, FIXTURES):
+        if not renderer.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
+            continue  # relay's own wording is relay's own to change
+        name = f"{case.channel}/{case.name}.{case.fixture}.{case.language}"
+        contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer, workspace.reader.timezone)
     for name, kinds in contents.items():
         if all("html" in content for content in kinds.values()):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())
