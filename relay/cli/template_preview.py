@@ -15,8 +15,8 @@ from relay.cli.options import read_event, refuse
 from relay.cli.template import read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Form
+from relay.domain.documents import decode
 from relay.domain.parsing import parse
-from relay.domain.strict_json import decode
 from relay.errors import RelayError
 from relay.policy.destinations import known_zone
 from relay.rendering import Renderer

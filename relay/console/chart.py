@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.console.times import moment
-from relay.domain.outcomes import Outcome, Usual
+from relay.domain.events import Outcome
+from relay.domain.outcomes import Usual
 
 WIDTH, HEIGHT = 720.0, 200.0
 LEFT, TOP, BOTTOM = 56.0, 8.0, 24.0  # room for the figures beside and below

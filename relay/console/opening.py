@@ -8,8 +8,8 @@ from relay.console.command_socket import CommandSocket
 from relay.console.description import described
 from relay.console.desk import Desk
 from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS, Console, api
-from relay.receiving.access import Admin, is_loopback
 from relay.receiving.probes import BESIDES
+from relay.receiving.tls import Admin, is_loopback
 
 
 class OpenConsole:

@@ -8,7 +8,7 @@ from typing import Any
 
 from relay.config import Config
 from relay.configfile.validation import suggest
-from relay.domain import fields
+from relay.domain import documents
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event
 from relay.domain.parsing import parse
@@ -53,7 +53,7 @@ def example_event(
 
 def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The body with its own time now, and every other time as far from it as it was; as it is if it names none."""
-    stated = fields.moment(body.get("timestamp"))
+    stated = documents.moment(body.get("timestamp"))
     by = now - stated if stated else timedelta()
 
     def walk(value: Any) -> Any:

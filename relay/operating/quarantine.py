@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted
+from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
-from relay.domain.strict_json import decode
 from relay.ingest import IngestEvent
-from relay.receiving.identity import EventIdentity
 from relay.receiving.permissions import source_permissions
+from relay.receiving.signatures import EventIdentity
 from relay.store.quarantine import Quarantined
 
 

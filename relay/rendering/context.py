@@ -5,10 +5,10 @@ from functools import cached_property
 from typing import Any
 
 from relay.domain.deliveries import Form
+from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATION_EVENTS, TERMINAL, WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import missing_job
-from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.digests import ROUND_UPS, digest, trouble
 from relay.rendering.jobs import action, artifact, cancellation, error, job, phase, presser, recommendation, results

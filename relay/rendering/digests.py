@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from relay.domain.digest_entries import duration_of, section_of
 from relay.domain.digests import MAX_ROWS
+from relay.domain.documents import mapping, rows
 from relay.domain.events import OPERATOR_EVENTS, RESOLVED, TERMINAL, Event
-from relay.domain.json_access import mapping, rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
 from relay.rendering.links import Base, row_link

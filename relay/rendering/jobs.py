@@ -7,12 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from relay.domain import fields
-from relay.domain.causes import error_of, signature
+from relay.domain import documents
+from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
-from relay.domain.json_access import mapping, rows
-from relay.domain.outcome_fields import phase_name, phase_seconds
-from relay.domain.outcomes import SLIGHTLY, Usual, streaks, too_quick, usual, usual_phases
+from relay.domain.fingerprints import error_of, signature
+from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
 from relay.domain.outcomes import iso as iso_time
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer
@@ -105,7 +104,7 @@ def _phases(
         lasted = phase_seconds(row) if state != "pending" else None
         if lasted is None and state == "complete":
             lasted = finished.get(key)
-        if lasted is None and state in ("in_progress", "error") and (begun := fields.moment(row.get("startTime"))):
+        if lasted is None and state in ("in_progress", "error") and (begun := documents.moment(row.get("startTime"))):
             lasted = max(0.0, (now - begun).total_seconds())
         normal = medians.get(key)
         slow = lasted is not None and normal is not None and lasted > max(SLOWER * normal, normal + SLIGHTLY)

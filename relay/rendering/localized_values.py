@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 
-from relay.domain.spans import NUMBER, SECONDS, UNITS, ranged, seconds
+from relay.domain.documents import NUMBER, SECONDS, UNITS, parse_duration, ranged
 from relay.rendering.texts import moment
 from relay.rendering.translations import SOURCE, Language, LocalePatterns
 
@@ -80,7 +80,7 @@ class Localizer:
             if interval:
                 low, high, unit = interval
                 return f"{self.num(low)}–{self.num(high)} {unit}"
-            number = seconds(value)
+            number = parse_duration(value)
         return _text(value) if number is None else _spelled_out(number)
 
     def bytes(self, value: object) -> str:

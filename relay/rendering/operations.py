@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relay.domain.documents import rows
 from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
-from relay.domain.json_access import rows
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.links import Base, address, of_event, run_link
 from relay.rendering.texts import at, between, clean, iso, line, number, shown_id, span, text, time

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
-from relay.domain.colours import seen_on, text_on
 from relay.domain.deliveries import Form
+from relay.domain.display import seen_on, text_on
 from relay.domain.events import Event
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError

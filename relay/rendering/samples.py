@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.domain.causes import error_of, signature
-from relay.domain.events import Event
-from relay.domain.outcomes import Outcome
+from relay.domain.documents import decode
+from relay.domain.events import Event, Outcome
+from relay.domain.fingerprints import error_of, signature
 from relay.domain.parsing import parse
-from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.template_files import GENERIC, parsed

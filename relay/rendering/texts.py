@@ -7,11 +7,9 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.domain.fields import is_stated
-from relay.domain.json_access import finite, mapping
+from relay.domain.display import ELLIPSIS, boundary
+from relay.domain.documents import finite, is_stated, mapping, parse_duration, ranged
 from relay.domain.links import ANYWHERE, LinkHosts
-from relay.domain.spans import ranged, seconds
-from relay.domain.text import ELLIPSIS, boundary
 
 MAX_URL = 2000
 LONGEST_WORD = 24  # a longer one is an id, or no word: it is cut where it must be
@@ -211,7 +209,7 @@ def span(document: object, *paths: str) -> float | str | None:
         if value is not None:
             return value
         words = text(document, path)
-        if words and (duration := seconds(words)) is not None:
+        if words and (duration := parse_duration(words)) is not None:
             return duration
         if words and ranged(words):
             return words

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from relay.domain.deliveries import Target
-from relay.domain.limits import Limit, RequestLimit
+from relay.domain.deliveries import Limit, RequestLimit, Target
 from relay.errors import StoreUnavailable
 from relay.store.keys import requested
 from relay.store.partitions import Partition

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from relay.domain.json_access import mapping, rows
+from relay.domain.documents import mapping, rows
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.api.page import HEADERS
 from relay_sandbox.context import SandboxContext

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from relay.configfile.validation import suggest
-from relay.domain.strict_json import decode
+from relay.domain.documents import decode
 from relay.errors import NotJson
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.api.routes import Route

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.channels import CHANNELS
 from relay.config import OPERATOR, Config
 from relay.console.access.login_flow import MINUTES, make_link

@@ -12,10 +12,10 @@ from relay.console.access.browser_sessions import NAME
 from relay.console.access.identity import LINK
 from relay.console.desk import Desk
 from relay.console.opening import OpenConsole
-from relay.receiving.access import Admin
-from relay.receiving.admin import make_admin_app
+from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
+from relay.receiving.tls import Admin
 from relay.store.sessions import Session, Sessions
 
 

@@ -8,8 +8,9 @@ from urllib.parse import urlencode
 import pytest
 
 from relay.console.chart import chart
+from relay.domain.events import Outcome
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome, usual
+from relay.domain.outcomes import usual
 from relay.policy.missing import Missing
 from relay.store import Store
 from relay.store.jobs import Jobs

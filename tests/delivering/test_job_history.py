@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.delivering.job_history import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
+from relay.delivering.enrichment import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import build_digest
-from relay.domain.events import Event
+from relay.domain.events import Event, Outcome
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import digest

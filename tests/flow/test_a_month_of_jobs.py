@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.delivering.job_history import JobHistory
+from relay.delivering.enrichment import JobHistory
 from relay.domain.events import Event
 from relay.domain.outcomes import too_quick
 from relay.rendering.checks import values_of

@@ -90,7 +90,7 @@ TOO_MUCH = {
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_to_collect() -> Iterator[None]:
-    """As in relay, which keeps what it has imported out of each collection (relay/cli/lean.py)."""
+    """As in relay, which keeps what it has imported out of each collection (relay/cli/serve.py)."""
     gc.collect()
     gc.freeze()
     yield

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.colours import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
+from relay.domain.display import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
 from relay.errors import TemplateError
 from relay.rendering import Brand, Renderer, RenderOptions
 from relay.rendering.renderer import DARK_CARD

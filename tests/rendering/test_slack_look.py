@@ -10,7 +10,7 @@ from itertools import product
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.domain.text import length
+from relay.domain.display import length
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks

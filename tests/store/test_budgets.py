@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.deliveries import Target
-from relay.domain.limits import Limit, Limits, RequestLimit
+from relay.domain.deliveries import Limit, Limits, RequestLimit, Target
 from relay.store import Store
 from relay.store.budgets import Budget, Budgets
 from tests.support import events

@@ -18,8 +18,7 @@ from relay.channels.email.errors import MailError, Stage, failed
 from relay.channels.email.messages import Mailbox, Thread, address, ambiguity, compose, mailbox
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.configfile.validation import spelled
-from relay.domain.deliveries import Notification, Preview, Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit, Notification, Preview, Receipt
 from relay.policy.presentation import MAILED_EVENTS
 
 log = structlog.get_logger(__name__)

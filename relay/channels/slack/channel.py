@@ -24,10 +24,8 @@ from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_version
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
-from relay.domain.button_actions import Person, Presser
-from relay.domain.deliveries import Notification, Receipt
-from relay.domain.limits import Limit
-from relay.domain.text import escape_mrkdwn
+from relay.domain.deliveries import Limit, Notification, Person, Presser, Receipt
+from relay.domain.display import escape_mrkdwn
 
 if TYPE_CHECKING:
     from relay.channels.slack.socket import Socket

@@ -15,8 +15,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
 from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, degraded_versions, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
-from relay.domain.json_access import mapping
-from relay.domain.text import escape_mrkdwn
+from relay.domain.display import escape_mrkdwn
+from relay.domain.documents import mapping
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 CONNECT_TIMEOUT = 5.0

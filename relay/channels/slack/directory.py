@@ -16,8 +16,8 @@ from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID, by_id
 from relay.domain.deliveries import PERSON
-from relay.domain.json_access import mapping, rows
-from relay.domain.text import escape_mrkdwn
+from relay.domain.display import escape_mrkdwn
+from relay.domain.documents import mapping, rows
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from relay.domain.text import MAX_BLOCKS, TEXT_BUDGET, length
+from relay.domain.display import MAX_BLOCKS, TEXT_BUDGET, length
 
 MAX_ATTACHMENTS = 100
 MAX_METADATA = 8_000  # characters of JSON

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.limits import validate
 from relay.domain.deliveries import PERSON, Notification, Preview, Receipt
-from relay.domain.text import TEXT_BUDGET, length, truncate_mrkdwn
+from relay.domain.display import TEXT_BUDGET, length, truncate_mrkdwn
 
 MAX_SECTION = 3_000
 MAX_LINE = 300

@@ -20,7 +20,7 @@ from relay.channels.slack.directory import text
 from relay.channels.slack.errors import KINDS, FailureKind, SlackError, advice
 from relay.channels.slack.scopes import IM, PRIVATE, PUBLIC, UNINVITED, may_search
 from relay.domain.deliveries import Notification
-from relay.domain.json_access import mapping, rows
+from relay.domain.documents import mapping, rows
 from relay.errors import CannotFind
 
 HISTORY, REPLIES = "conversations.history", "conversations.replies"

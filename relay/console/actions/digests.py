@@ -1,6 +1,6 @@
 """Sending a digest before its time."""
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk

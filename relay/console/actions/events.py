@@ -16,8 +16,8 @@ from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.questions import Name
 from relay.console.view import Done, Form
-from relay.domain import fields
-from relay.domain.strict_json import decode
+from relay.domain import documents
+from relay.domain.documents import decode
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating.example_events import moved
 from relay.operating.explanation import explained, source_named
@@ -71,7 +71,7 @@ def _body(form: EventForm, now: datetime) -> bytes:
     if not form.now:
         return form.event.encode()
     document = decode(form.event.encode())
-    if not fields.moment(document.get("timestamp")):
+    if not documents.moment(document.get("timestamp")):
         raise RelayError("the event states no timestamp that its times could be moved by")
     return json.dumps(moved(document, now), ensure_ascii=False).encode()
 

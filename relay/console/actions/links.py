@@ -6,7 +6,7 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk
 from relay.console.view import Done, Form
-from relay.receiving.access import is_loopback
+from relay.receiving.tls import is_loopback
 from relay.store.sessions import Sessions
 
 

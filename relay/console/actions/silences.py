@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.background.silences import IN_FORCE
+from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.actions.acting import Acting
 from relay.console.desk import Desk

@@ -11,10 +11,10 @@ from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.views.destinations import dynamic_addresses
 from relay.console.views.limits import LimitFacts, limits_of
-from relay.domain.limits import Limits
+from relay.domain.deliveries import Limits
 from relay.policy.destinations import Destination, modes_at
+from relay.policy.reachability import Serving
 from relay.policy.recipients import KEYS, NAME, limit_of
-from relay.policy.serving import Serving
 from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressions
 

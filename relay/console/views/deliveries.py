@@ -12,7 +12,7 @@ from relay.console.view import Facts, Question, Unknown
 from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
 from relay.console.views.lanes import waiting_of
 from relay.console.words import NO_PAGE, said
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
 from relay.store import waiting

@@ -13,7 +13,7 @@ from relay.console.sentences import why
 from relay.console.view import Facts, Question, Unknown
 from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
 from relay.console.words import said
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import AmbiguousId, Unsealable
 from relay.operating.timeline import facts_of
 from relay.store.delivery_contents import DeliveryContents

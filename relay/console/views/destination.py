@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.console.desk import Desk
 from relay.console.permalinks import link_of
 from relay.console.questions import Name, Typed

@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.console.desk import Desk
 from relay.console.framed import Frame, message_frame
 from relay.console.questions import Name

@@ -11,9 +11,10 @@ from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import said
+from relay.domain.events import Outcome
+from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome, Usual, of_runs, streaks, usual, usual_phases
-from relay.domain.spaces import NOWHERE
+from relay.domain.outcomes import Usual, of_runs, streaks, usual, usual_phases
 from relay.policy.missing import Missing
 from relay.store.jobs import Jobs
 from relay.store.run_names import RunName, RunNames

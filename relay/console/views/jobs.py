@@ -8,8 +8,9 @@ from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts, Question, Unknown
 from relay.console.words import NO_PAGE
+from relay.domain.events import Outcome
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome, of_runs, streaks, usual
+from relay.domain.outcomes import of_runs, streaks, usual
 from relay.store.jobs import Jobs
 
 MOST = 25

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from relay.console.desk import Desk
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.store import keys
 from relay.store.lanes import Lanes, Place
 

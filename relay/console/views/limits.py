@@ -6,8 +6,7 @@ from datetime import datetime
 from relay.console.desk import Desk
 from relay.console.times import moment
 from relay.console.view import Facts
-from relay.domain.deliveries import Target
-from relay.domain.limits import Limits
+from relay.domain.deliveries import Limits, Target
 from relay.store.budgets import Budget, Budgets
 
 

@@ -18,11 +18,11 @@ from relay.console.views.operation_facts import Delivered, OperationFacts, Opera
 from relay.console.views.related import named, related
 from relay.console.views.unreached import unreached
 from relay.console.views.verdicts import Around, verdicts
-from relay.domain.causes import error_words
 from relay.domain.events import TERMINAL, Event
+from relay.domain.facts import Space
+from relay.domain.fingerprints import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
-from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.folding import Repeated, fold
 from relay.operating.timeline import facts_of

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from relay.console.view import Facts
 from relay.console.words import said
 from relay.domain.events import Event
+from relay.domain.facts import Space
 from relay.domain.jobs import Job, job_of
-from relay.domain.spaces import Space
 from relay.store.timelines import Timeline
 
 MOST = 50  # members of a batch that are named

@@ -8,7 +8,8 @@ from relay.console.phrases import Phrase, phrase
 from relay.console.times import moment
 from relay.console.view import Facts
 from relay.console.words import said
-from relay.domain.outcomes import Outcome, usual
+from relay.domain.events import Outcome
+from relay.domain.outcomes import usual
 from relay.store.jobs import Jobs
 from relay.store.running import Goes
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from relay.domain.text import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
+from relay.domain.display import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
 from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.localized_values import LONGEST, Localizer
