@@ -34,7 +34,7 @@ PLANTED = {
         "import relay_sandbox.api.server",
     ),
     "a schema that stores": (
-        "relay_sandbox/schema/requests/fields.py",
+        "relay_sandbox/schema/requests.py",
         "import relay_sandbox.storage.state",
     ),
     "a simulation with a Redis of its own": ("relay_sandbox/simulation/views.py", "import redis.asyncio"),
