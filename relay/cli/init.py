@@ -21,7 +21,7 @@ from relay.configfile.validation import Name
 from relay.coordinator import build_channels, build_renderer
 from relay.errors import RelayError
 from relay.operating.test_message import Trial, send_test
-from relay.rendering.notices import TEST_NOTE
+from relay.rendering.translations import TEST_NOTE
 from relay.resources import resource_dir
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"

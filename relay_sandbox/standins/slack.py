@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
-from relay.channels.slack.page import live_page
+from relay.channels.slack.messages import live_page
 from relay.receiving.signatures import sign
 from relay_sandbox.standins.page_server import PageServer, news
 from relay_sandbox.standins.slack_records import (
