@@ -1,4 +1,4 @@
-"""What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
+"""Output of commands for people: whole lines where no terminal is, no colours where none are wanted."""
 
 import re
 import sys

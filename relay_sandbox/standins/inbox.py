@@ -139,7 +139,7 @@ class Inbox(PageServer):
         return connection
 
     async def _list(self, request: web.Request) -> web.Response:
-        """What the page lists, newest first."""
+        """List the mails of the page, newest first."""
         newest = list(self.mails)[: -SHOWN_MAILS - 1 : -1]
         return news(
             request,
