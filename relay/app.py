@@ -30,15 +30,7 @@ from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
-from relay.opening import (
-    open_audit,
-    open_presses,
-    open_redis,
-    open_silences,
-    open_spans,
-    open_store,
-    start,
-)
+from relay.opening import open_audit, open_presses, open_redis, open_silences, open_spans, open_store, start
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.shutdown import Shutdown, cancelled
@@ -134,13 +126,7 @@ class Relay:
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
             unguarded = Ingest(
-                store,
-                config,
-                CHANNELS,
-                wake,
-                clock=clock,
-                fullness=lambda: health.fullness,
-                silences=watch.silences,
+                store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
             unsubscribe = Unsubscribe(

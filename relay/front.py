@@ -27,12 +27,7 @@ class Front:
     """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
 
     def __init__(
-        self,
-        coordinator: Coordinator,
-        env: Mapping[str, str],
-        clock: Callable[[], float],
-        *,
-        receives: bool,
+        self, coordinator: Coordinator, env: Mapping[str, str], clock: Callable[[], float], *, receives: bool
     ) -> None:
         self._coordinator = coordinator
         self._env = env

@@ -216,10 +216,7 @@ def test_relay_waits_until_the_others_are_well_and_only_what_is_meant_to_be_is_r
     waits = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
     well = {"condition": "service_healthy"}
 
-    assert waits == {
-        **{name: {"redis": well, "inbox": well} for name in PAIR},
-        "balancer": dict.fromkeys(PAIR, well),
-    }
+    assert waits == {**{name: {"redis": well, "inbox": well} for name in PAIR}, "balancer": dict.fromkeys(PAIR, well)}
     assert {name: service.get("ports", []) for name, service in SERVICES.items()} == {
         "balancer": ["8080:8080"],
         "relay": ["127.0.0.1:8081:8081"],  # operators', with a token

@@ -120,8 +120,7 @@ async def test_after_five_minutes_without_relay_everything_that_matters_has_been
             states = await ended(client, [*names.values()])
             final = {name: states[operation] for name, operation in names.items()}
             await around.messages(
-                "#team",
-                lambda _: all(any(final[name] in one.text for one in roots(around, name)) for name in names),
+                "#team", lambda _: all(any(final[name] in one.text for one in roots(around, name)) for name in names)
             )
             ledger = await around.settled()
 

@@ -80,10 +80,7 @@ SPEED = 400 / 2 ** math.ceil(math.log2(busyness()))
 
 
 async def test_whoever_follows_a_link_in_a_message_can_read_what_is_there() -> None:
-    async with (
-        Demo.open(os.environ, lambda happening: None, speed=SPEED) as demo,
-        aiohttp.ClientSession() as browser,
-    ):
+    async with Demo.open(os.environ, lambda happening: None, speed=SPEED) as demo, aiohttp.ClientSession() as browser:
         assert await demo.play(), demo.failures
         slack = json.dumps([message.blocks for message in demo.slack.messages(ROOM)])
         pages = {*re.findall(r"<(http[^|>]+)\|", slack)}

@@ -158,10 +158,7 @@ def test_the_end_of_quiet_hours_is_read_off_the_clocks_of_the_destination() -> N
 
     holds = {destination["destination"]: destination["holds"][0] for destination in destinations}
     sentence = "quiet hours: what would be a new message is told together at"
-    assert holds == {
-        "team": f"{sentence} 2026-07-02 07:00:00 JST",
-        "analysts": f"{sentence} 2026-07-02 07:00:00 CEST",
-    }
+    assert holds == {"team": f"{sentence} 2026-07-02 07:00:00 JST", "analysts": f"{sentence} 2026-07-02 07:00:00 CEST"}
 
 
 def test_what_another_message_covers_is_explained_by_that_and_not_by_its_priority() -> None:

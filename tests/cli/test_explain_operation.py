@@ -80,12 +80,7 @@ async def test_the_facts_come_as_json(running_stage: Stage) -> None:
 
     facts = (await explain(running_stage, "--json")).facts
 
-    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (
-        ANALYSIS,
-        "Running",
-        42,
-        "High",
-    )
+    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (ANALYSIS, "Running", 42, "High")
     told = [{key: line[key] for key in line if key not in {"at", "receipt"}} for line in facts["timeline"]]
     assert told == [
         {"what": "accepted", "event": "operation.progress", "status": "Running", "percentage": 41,
