@@ -1,6 +1,7 @@
 """What the README and the pages it leads to say: every command is run, every link and name resolves."""
 
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -164,10 +165,10 @@ def test_the_page_explains_every_scope_that_a_manifest_may_have() -> None:
 
 
 def test_every_command_is_one_that_is_tested_here() -> None:
-    programs = {" ".join(line[:2]) for line in commands() if line[0] != "export"}
+    programs = {" ".join(line[:2]) for line in commands() if line[0] != "export" and "=" not in line[0]}
 
     verbs = ("check", "serve", "test-send", "status", "explain", "send")
-    assert programs == {"make demo", "make test", "make setup", *(f"{PROGRAM} {verb}" for verb in verbs)}
+    assert programs == {"make demo", "make test", "make setup", "curl -H", *(f"{PROGRAM} {verb}" for verb in verbs)}
     settings = re.sub(r"(^|\s)#.*", "", (ROOT / "config/relay.yaml").read_text("utf-8"))
     assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", settings))
 
@@ -227,6 +228,7 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
     assert (verb, arguments[0]) == ("serve", "-c")
     async with Serving(ROOT / arguments[1], env) as serving:
         sent = await relay(*of(PROGRAM, "send"), env=env)
+        by_hand = _signed_by_hand(serving.url, env)
         statuses = {}
         async with aiohttp.ClientSession() as session:
             for listener, addresses in SERVED.items():
@@ -240,8 +242,19 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
 
     assert (sent.status, sent.out.splitlines()[0]) == (0, "202 Accepted"), sent.err
     assert "the first message waits 1m after the operation's first event" in sent.out
+    assert (by_hand["outcome"], by_hand["deliveries"]) == ("accepted", 3)
     assert set(statuses.values()) == {200}
     assert stopped == 0
+
+
+def _signed_by_hand(url: str, env: dict[str, str]) -> dict[str, object]:
+    """What relay answers to the README's own `curl`, whose signature the shell makes."""
+    [block] = [block for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S) if "openssl dgst" in block]
+    assert "http://127.0.0.1:8080/" in block
+    shell = ["bash", "-ec", block.replace("http://127.0.0.1:8080", f"--silent --show-error {url}")]
+    done = subprocess.run(shell, env={**os.environ, **env}, text=True, capture_output=True, check=True)
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 def test_the_table_of_commands_is_that_of_the_help() -> None:
