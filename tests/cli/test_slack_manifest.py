@@ -147,15 +147,6 @@ def test_no_file_of_a_secret_has_to_be_there_yet(token: str, tmp_path: Path) -> 
     assert manifest(by_file) == manifest(by_file, CREDENTIALS_DIRECTORY="/nonexistent") == manifest(by_variable)
 
 
-def test_a_file_of_another_secret_has_to_be_there(tmp_path: Path) -> None:
-    file = written(tmp_path / "relay.yaml", SLACK % "", 'team: {slack: "#team"}')
-    text = file.read_text("utf-8").replace("kFv8-the-secret-of-the-platform", "file:/nonexistent/secret")
-    file.write_text(text, "utf-8")
-
-    done = relay("slack", "manifest", "-c", file)
-
-    assert done.exit_code == 1
-    assert "cannot read /nonexistent/secret" in done.output
 
 
 @pytest.mark.parametrize("address", ['""', "http://relay.example.com"])
