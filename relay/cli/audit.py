@@ -41,8 +41,8 @@ def audit(**question: str | None) -> None:
     facts = get("/audit", **question)
     if printed(facts):
         return
-    if facts["acts"]:
-        show(rows_table(facts["acts"], COLUMNS, whole=("when",)))
+    if facts["rows"]:
+        show(rows_table(facts["rows"], COLUMNS, whole=("when",)))
     else:
         click.echo("Nothing was done in this time that is written down here.")
     older(facts)

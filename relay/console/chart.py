@@ -1,13 +1,11 @@
-"""How long the runs of a job took, as a drawing: a column for each run, the band that is usual behind them. Pure.
+"""The durations of a job's runs as a drawing: a column for each run, the usual band behind them. Pure.
 
 All of it is numbers: a template writes them into attributes of an SVG.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from relay.console.times import moment
 from relay.domain.ends import End
 from relay.domain.usual import Usual
 
@@ -28,7 +26,6 @@ class Column:
     height: float
     tone: str
     status: str
-    ended: datetime | None
     duration: float | None
 
 
@@ -75,7 +72,6 @@ def chart(ends: Sequence[End], lasts: Usual | None) -> Chart | None:
             height=round((end.duration or 0.0) * scale, 1),
             tone="ok" if end.succeeded else "bad" if end.failed else "quiet",
             status=end.status,
-            ended=moment(end.ended),
             duration=end.duration,
         )
         for number, end in enumerate(ends)

@@ -4,9 +4,9 @@ from aiohttp import web
 
 from relay.console.access import ConsoleAuth
 from relay.console.access.browser import API, PAGES
+from relay.console.api import described
 from relay.console.command_socket import CommandSocket
-from relay.console.description import described
-from relay.console.desk import Desk
+from relay.console.context import Context
 from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS, Console, api
 from relay.receiving.access import Admin, is_loopback
 from relay.receiving.probes import BESIDES
@@ -15,19 +15,19 @@ from relay.receiving.probes import BESIDES
 class OpenConsole:
     """`admin` is where it is served."""
 
-    def __init__(self, desk: Desk, admin: Admin) -> None:
+    def __init__(self, context: Context, admin: Admin) -> None:
         self.auth = ConsoleAuth(
-            desk.config,
-            desk.store,
+            context.config,
+            context.store,
             loopback=is_loopback(admin.host),
             secure=admin.tls is not None,
-            clock=desk.clock,
-            audit=desk.audit,
+            clock=context.clock,
+            audit=context.audit,
             render=lambda request, template, values: self._console.render(request, template, values),  # noqa: PLW0108 - made below
         )
-        self._gallery = desk.gallery
-        self._console = Console(desk, auth=[self.auth.middleware], api_auth=[self.auth.api_middleware])
-        self.commands = CommandSocket(api(desk))
+        self._gallery = context.gallery
+        self._console = Console(context, auth=[self.auth.middleware], api_auth=[self.auth.api_middleware])
+        self.commands = CommandSocket(api(context))
 
     def add_to(self, app: web.Application) -> None:
         app.on_response_prepare.append(self.auth.label)

@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from relay.console.access import IDENTITY, STILL_ALLOWED
-from relay.console.view import Unknown
+from relay.console.facts import Unknown
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog, failed
 

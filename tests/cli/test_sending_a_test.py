@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from relay.dev.standins.slack_calls import Fault
-from relay.operating.example_events import moved
+from relay.operating.test_message import moved
 from relay.store.audit import AuditTrail
 from tests.support.events import body
 from tests.support.inprocess import relay_beside

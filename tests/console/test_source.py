@@ -11,7 +11,7 @@ async def test_what_a_source_was_refused_is_counted_by_reason(store: Store, cloc
         before = (await page.api("/source?name=progress"))["requests"]["refused"].get("unsigned", 0)
         metrics.events.labels("progress", "unsigned").inc(2)
         facts, html = await page.api("/source?name=progress"), await page.page("/source?name=progress&lang=de")
-        first, now = await page.page("/now"), await page.api("/now")
+        first, now = await page.page("/now?lang=en"), await page.api("/now")
 
     assert facts["scheme"] == "token"
     assert facts["requests"]["refused"]["unsigned"] == before + 2
