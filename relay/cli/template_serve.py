@@ -30,7 +30,7 @@ SHOWN = [view for view in VIEWS if view.path in ("/templates", "/template")]
 
 @dataclass(frozen=True)
 class PreviewContext:
-    """A `TemplateContext` without a relay: `read` returns the templates and their configuration as they are now."""
+    """The part of a `Context` that pages of templates use. `read` returns the workspace as it is now."""
 
     read: Callable[[], Workspace]
     zone: str
@@ -83,7 +83,7 @@ def _app(context: PreviewContext, key: str) -> web.Application:
         for header, value in HEADERS.items():
             response.headers.setdefault(header, value)
 
-    site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more than a TemplateContext
+    site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more
     pages = web.Application(middlewares=[site.answered])
     pages.add_routes(page_routes(site, SHOWN))
     app = web.Application(middlewares=[with_key])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from relay.authoring.studio import Gallery
 from relay.authoring.workspace import workspace_of
@@ -20,25 +20,6 @@ from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 
 
-class TemplateContext(Protocol):
-    """The parts that the pages of templates use, also where no relay runs.
-
-    faults       the operator's files that failed when a message was made with them, and why
-    copies_kept  messages can be shown as they were sent
-    """
-
-    @property
-    def clock(self) -> Callable[[], float]: ...
-    @property
-    def gallery(self) -> Gallery: ...
-    @property
-    def faults(self) -> Mapping[str, str]: ...
-    @property
-    def zone(self) -> str: ...
-    @property
-    def copies_kept(self) -> bool: ...
-
-
 @dataclass(frozen=True)
 class Context:
     """`config`, `renderer` and `channels` are the current ones: ask each time.
@@ -50,6 +31,10 @@ class Context:
     refresh_silences  makes this process go by the silences that Redis has now
     reload     reads the configuration again, with who asks for it
     own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
+    faults     the operator's templates that failed when a message was made with them, and why
+    copies_kept  messages can be shown as they were sent
+
+    The pages of templates use gallery, faults, zone, clock and copies_kept alone (relay/cli/template_serve.py).
     """
 
     store: Store

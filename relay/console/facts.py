@@ -13,6 +13,7 @@ from relay.operating.clocks import moment
 LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
 Value = str | int | float
 Page = TypeVar("Page")
+BESIDES = ("cursor", "verb", "id", "every", "before")  # fields that are no filters
 
 
 def time_of(at: object) -> object:
@@ -105,7 +106,7 @@ class Filters(Question):
     @property
     def given(self) -> dict[str, str]:
         """Return those that are filled in."""
-        names = [name for name in type(self).model_fields if name not in ("cursor", "verb")]
+        names = [name for name in type(self).model_fields if name not in BESIDES]
         return {name: text for name in names if (text := getattr(self, name))}
 
     @property

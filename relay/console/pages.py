@@ -1,7 +1,7 @@
 """Facts as pages: the templates, in the reader's language and the relay's time zone; and the files that they load."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache, partial
 from mimetypes import guess_type
 from pathlib import Path
@@ -25,8 +25,6 @@ HERE = Path(__file__).parent
 STATIC_FILES = HERE / "static"
 NOW = N_("just now")
 JUST_NOW = 5  # seconds around this moment
-MOST_ZONES = 256  # years of zones whose names are remembered
-_ZONES: dict[tuple[str, timedelta | None, timedelta | None, int, str], str] = {}  # Babel takes 40 µs to find one
 CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
 
 
@@ -115,12 +113,7 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
 
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     local = moment.astimezone(zone)
-    key = zone.key, local.utcoffset(), local.dst(), local.year, language
-    name = _ZONES.get(key)
-    if name is None:
-        if len(_ZONES) >= MOST_ZONES:
-            _ZONES.clear()
-        name = _ZONES[key] = format_datetime(local, "zzz", locale=language)
+    name = _written(local.replace(minute=0, second=0, microsecond=0), zone, "zzz", language)
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     whole = f"{local:%Y-%m-%d %H:%M:%S} {name}"
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped

@@ -56,11 +56,11 @@ VIEWS: Sequence[View] = (
          "What would be sent", html=messages.preview_html),
     View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, LIST, "Dead letters", listed=True,
          listing=dead.LISTING),
-    View("/dead/all", dead.every, dead.DeadAllQuestion, dead.AllFacts, ALL, "Dead letters", listing=dead.LISTING),
+    View("/dead/all", dead.every, dead.DeadQuestion, dead.AllFacts, ALL, "Dead letters", listing=dead.LISTING),
     View("/dead-letter", dead.letter, dead.IdQuestion, dead.DeadLetterFacts, "dead_letter.html", "Dead letter"),
     View("/quarantine", quarantine.quarantine, quarantine.QuarantineQuestion, quarantine.QuarantineFacts,
          LIST, "Quarantine", listed=True, listing=quarantine.LISTING),
-    View("/quarantine/all", quarantine.every, quarantine.QuarantineAllQuestion, dead.AllFacts, ALL, "Quarantine",
+    View("/quarantine/all", quarantine.every, quarantine.QuarantineQuestion, dead.AllFacts, ALL, "Quarantine",
          listing=quarantine.LISTING),
     View("/quarantined", quarantine.quarantined, dead.IdQuestion, quarantine.QuarantinedFacts,
          "quarantined.html", "Quarantined body"),
@@ -117,7 +117,11 @@ class Console:
         self, context: Context, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()
     ) -> None:
         self.streams = Streams()
-        self._site = Site(context, Pages({"states": delivery.STATES, "sentences": delivery.SENTENCES}), VIEWS)
+        self._site = Site(
+            context,
+            Pages({"states": delivery.STATES, "sentences": delivery.SENTENCES, "link_of": delivery.link_of}),
+            VIEWS,
+        )
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*auth, self._site.answered])
         self.pages.add_routes([

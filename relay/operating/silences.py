@@ -1,7 +1,8 @@
 """Silences, begun and ended by operators: a request as a silence, and each act written down."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from relay.config import Config
 from relay.configfile.units import duration
@@ -16,52 +17,47 @@ from relay.store.silences import SilenceList, new_id
 
 WORDS = {"destinations": "at {}", "jobs": "named {}", "types": "of type {}", "priorities": "of priority {}",
          "tenants": "of tenant {}", "projects": "of project {}"}  # fmt: skip
+MATCHERS = {"destination": "destinations", "job": "jobs", "type": "types", "priority": "priorities",
+            "tenant": "tenants", "project": "projects"}  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A request by an operator: matchers, or `everything` in their place; how long it `lasts`, or `until` when."""
-
-    reason: str
-    destination: tuple[str, ...] = ()
-    job: tuple[str, ...] = ()
-    type: tuple[str, ...] = ()
-    priority: tuple[str, ...] = ()
-    tenant: tuple[str, ...] = ()
-    project: tuple[str, ...] = ()
-    everything: bool = False
-    lasts: str | None = None
-    until: str | None = None
-    begins: str | None = None
-    then: Then = "summary"
-
-
-def silence_of(asked: Asked, config: Config, author: str, now: float) -> Silence:
-    """Raise RelayError with everything that is wrong. Times are by the clocks of the configuration's zone."""
+def silence_of(
+    config: Config,
+    author: str,
+    now: float,
+    *,
+    reason: str,
+    lasts: str | None = None,
+    until: str | None = None,
+    begins: str | None = None,
+    then: Then = "summary",
+    everything: bool = False,
+    **matchers: Sequence[str],
+) -> Silence:
+    """Return a new one of `matchers` (by the names of `MATCHERS`), or of `everything`. Times are by the clocks of the
+    configuration's zone. RelayError with everything that is wrong.
+    """
     names = destination_names(config)
-    if unknown := [name for name in asked.destination if name not in names]:
-        raise RelayError(f"there is no destination {unknown[0]}; {suggest(unknown[0], names)}")
-    if unknown := [word for word in asked.priority if word not in PRIORITIES]:
-        raise RelayError(f"there is no priority {unknown[0]}; {suggest(unknown[0], PRIORITIES)}")
-    starts = next_moment(asked.begins, config.timezone, now) if asked.begins is not None else now
-    silence = Silence(
-        new_id(), author, asked.reason.strip(), starts, _end(asked, config.timezone, starts), now, asked.then,
-        destinations=asked.destination, jobs=asked.job, types=asked.type, priorities=asked.priority,
-        tenants=asked.tenant, projects=asked.project,
-    )  # fmt: skip
-    if wrong := faults(silence, now, everything=asked.everything):
+    for name, known in (("destination", names), ("priority", PRIORITIES)):
+        if unknown := [word for word in matchers.get(name, ()) if word not in known]:
+            raise RelayError(f"there is no {name} {unknown[0]}; {suggest(unknown[0], known)}")
+    starts = next_moment(begins, config.timezone, now) if begins is not None else now
+    end = _end(lasts, until, config.timezone, starts)
+    words: dict[str, Any] = {MATCHERS[name]: tuple(some) for name, some in matchers.items()}
+    silence = Silence(new_id(), author, reason.strip(), starts, end, now, then, **words)
+    if wrong := faults(silence, now, everything=everything):
         raise RelayError("\n".join(f"this silence cannot be: {sentence}" for sentence in wrong))
     return silence
 
 
-def _end(asked: Asked, zone: str, starts: float) -> float:
-    if asked.lasts is not None and asked.until is None:
+def _end(lasts: str | None, until: str | None, zone: str, starts: float) -> float:
+    if lasts is not None and until is None:
         try:
-            return starts + duration(asked.lasts)
+            return starts + duration(lasts)
         except ValueError as error:
-            raise RelayError(f"{asked.lasts}: {error}") from None
-    if asked.until is not None and asked.lasts is None:
-        return next_moment(asked.until, zone, starts)
+            raise RelayError(f"{lasts}: {error}") from None
+    if until is not None and lasts is None:
+        return next_moment(until, zone, starts)
     raise RelayError("when does it end? expected how long it lasts, or until when, one of the two")
 
 

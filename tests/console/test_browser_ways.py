@@ -17,7 +17,7 @@ MOST = 3
 # For each reason what is pressed once the id was looked up, and the sentence that is read then.
 WAYS: dict[str, tuple[list[str], str]] = {
     "bad signature": (["What source async-operations was refused"], "signature missing, wrong or too old"),
-    "duplicate": ([], "came from async-operations and was dropped: it is known already (duplicate)"),
+    "duplicate": ([], "told at"),
     "late": ([], "1 event came late: something newer was known by then, so nobody was told"),
     "no rule": ([], "no rule matches, so nobody is told"),
     "increment": ([], "67 % is less than 10 points above the 60 % that were told last"),

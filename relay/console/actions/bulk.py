@@ -8,14 +8,15 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Form, Name, Value, When
+from relay.console.facts import Filters, Form, Name, Value
 from relay.console.text import N_
 from relay.console.view import Done
-from relay.console.views.quarantine import Kind, query_of
+from relay.console.views.dead import DeadFilters
+from relay.console.views.quarantine import QuarantineFilters, query_of
 from relay.operating.acts import names_of
 from relay.operating.blockers import Blockers
 from relay.operating.quarantine import take
-from relay.operating.sweeps import STEP, Filter, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep
+from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep
 from relay.store.audit import Act
 from relay.store.dead_pages import DeadPages
 from relay.store.quarantine_pages import QuarantinePages
@@ -54,14 +55,13 @@ NOTHING = {  # for the reasons of those that stay, for others being faster, or s
 }
 
 
-class BulkForm(Form):
+class BulkForm(Filters, Form):  # the last one says that unknown fields are refused
     """`id` names some; `every` means all that the filters hold for and that came before `before` (seconds since the
     epoch).
     """
 
     id: list[Name] = Field([], max_length=500)
     every: bool = False
-    since: When = ""
     before: float | None = Field(None, gt=0, lt=1e11)
 
     @model_validator(mode="after")
@@ -70,25 +70,13 @@ class BulkForm(Form):
             raise ValueError("expected either ids, or every with filters")
         return self
 
-    @property
-    def filters(self) -> dict[str, str]:
-        names = [name for name in type(self).model_fields if name not in ("id", "every", "before")]
-        return {name: text for name in names if (text := getattr(self, name))}
 
-
-class DeadForm(BulkForm):
+class DeadForm(DeadFilters, BulkForm):
     """Dead letters."""
 
-    destination: Name = ""
-    reason: Name = ""
-    event: Name = ""
 
-
-class QuarantineForm(BulkForm):
+class QuarantineForm(QuarantineFilters, BulkForm):
     """Quarantined bodies."""
-
-    source: Name = ""
-    kind: Kind = ""
 
 
 async def replay_letters(context: Context, form: DeadForm, identity: Identity) -> Done:
@@ -111,7 +99,7 @@ async def drop_bodies(context: Context, form: QuarantineForm, identity: Identity
 
 
 async def _dead(context: Context, form: DeadForm, identity: Identity, action: str, step: Step) -> Done:
-    pages, means = DeadPages(context.store, partial=True), Filter(form.destination, form.reason, form.event).means
+    pages, means = DeadPages(context.store, partial=True), form.selection.means
     since, before = seconds_of(context, form.since), form.before or context.clock()
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
@@ -140,7 +128,7 @@ async def _act(
             await step(form.id, swept)
             act.outcome = f"{swept.done} of {len(form.id)}"
     elif form.every:
-        async with open_act(EVERY, **form.filters) as act:
+        async with open_act(EVERY, **form.given) as act:
             swept = await sweep(step, pages)
             more = ", and there are more" if swept.more else ""
             act.outcome = f"{swept.done}{f', {swept.stay.total()} stay' if swept.stay else ''}{more}"

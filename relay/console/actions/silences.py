@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import partial
-from typing import Any
 
 from pydantic import Field
 
@@ -14,7 +13,7 @@ from relay.console.text import N_
 from relay.console.view import Done
 from relay.console.views.silences import Silenced
 from relay.domain.silences import Then
-from relay.operating.silences import Asked, begin, end, silence_of
+from relay.operating.silences import begin, end, silence_of
 from relay.store.audit import COMMAND
 from relay.store.silences import SilenceList
 
@@ -37,8 +36,7 @@ class ExpireForm(Form):
 
 async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     config = context.config()
-    fields: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in form}
-    silence = silence_of(Asked(**fields), config, identity.name, context.clock())
+    silence = silence_of(config, identity.name, context.clock(), **dict(form))
     await begin(SilenceList(context.store), silence, partial(context.act, identity), config.timezone)
     await _spread(context, identity)
     return Done(N_("Silence %(id)s was added."), {"id": silence.id})

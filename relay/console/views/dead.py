@@ -55,14 +55,9 @@ class DeadFilters(Filters):
 
 
 class DeadQuestion(DeadFilters):
-    """`cursor`: of the page before."""
+    """`cursor`: of the page before. `verb`: what shall be done with all of them."""
 
     cursor: Name = ""
-
-
-class DeadAllQuestion(DeadFilters):
-    """`verb` is what shall be done with all of them."""
-
     verb: str = Field("replay", pattern="^(replay|drop)$")
 
 
@@ -148,7 +143,7 @@ async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
     )
 
 
-async def every(context: Context, question: DeadAllQuestion) -> AllFacts:
+async def every(context: Context, question: DeadQuestion) -> AllFacts:
     since, before = seconds_of(context, question.since), context.clock()
     answer = await sweeps.meant(DeadPages(context.store, partial=True), question.selection, since, before)
     of = [

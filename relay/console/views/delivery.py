@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from relay.console.context import Context
-from relay.console.facts import Facts, Name, OfOperation, Question, Time, Unknown
+from relay.console.facts import Name, OfOperation, Question, Time, Unknown
 from relay.console.text import N_, why
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
@@ -91,19 +90,10 @@ class DeliveryFacts(OfOperation):
     entries: int = 0
 
 
-class LineFacts(Facts):
-    """One line of what happened to its operation at this destination; `line` is what was noted, as `relay explain
-    --json` has it.
-    """
-
-    at: datetime
-    line: dict[str, Any]
-
-
 class OneDeliveryFacts(DeliveryFacts):
-    """With what happened there, oldest first; of an operation that is known."""
+    """With the lines of its operation's timeline about this destination, oldest first."""
 
-    story: list[LineFacts]
+    story: list[dict[str, Any]]
 
 
 def ended_facts(row: Ended) -> DeliveryFacts:
@@ -162,7 +152,7 @@ async def _ended(context: Context, question: DeliveryQuestion) -> DeliveryFacts:
     raise Unknown(GONE)
 
 
-async def _story(context: Context, facts: DeliveryFacts) -> list[LineFacts]:
+async def _story(context: Context, facts: DeliveryFacts) -> list[dict[str, Any]]:
     if not facts.operation:
         return []
     space = Space(tenant=facts.tenant, project=facts.project, platform=facts.platform)
@@ -171,8 +161,4 @@ async def _story(context: Context, facts: DeliveryFacts) -> list[LineFacts]:
     except AmbiguousId:
         return []
     lines = facts_of(timeline)["timeline"] if timeline else []
-    return [
-        LineFacts(at=datetime.fromisoformat(line["at"]), line=line)
-        for line in lines
-        if line.get("destination") == facts.destination
-    ]
+    return [line for line in lines if line.get("destination") == facts.destination]

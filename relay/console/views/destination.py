@@ -6,14 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.background.digests import at_hand
 from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question, Time, Typed, Unknown
 from relay.console.text import N_
 from relay.console.views import health
-from relay.console.views.delivery import link_of
 from relay.console.views.health import DestinationHealth
+from relay.console.views.messages import ScheduledDigest, scheduled
 from relay.domain.deliveries import Limits, Target
 from relay.policy.destinations import Destination, modes_at, quiet_at, zone_at
 from relay.policy.recipients import KEYS, NAME, limit_of
@@ -21,8 +20,8 @@ from relay.policy.serving import Serving
 from relay.store.budgets import Budgets
 from relay.store.history import History
 from relay.store.reachability import Reachability
-from relay.store.suppressions import EVERYWHERE, Suppressions
-from relay.store.trials import Trials
+from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
+from relay.store.trials import Trials, TriedAddress
 
 MOST_ADDRESSES = 100  # that are shown of one destination
 Place = tuple[str, str, Limits]  # channel, address, and what it runs under
@@ -74,39 +73,12 @@ class AddressFacts(Facts):
     limits: list[LimitFacts]
 
 
-class DigestFacts(Facts):
-    """The digest at hand of one address: when it is sent, and how many entries it has so far."""
-
-    address: str
-    at: Time
-    entries: int
-
-
-class SuppressedFacts(Facts):
-    """An address that is not written to: `reason` is that of `relay suppressed`, `everywhere` if at no destination."""
-
-    address: str
-    reason: str
-    detail: str
-    at: Time
-    everywhere: bool
-
-
-class TriedFacts(Facts):
-    """One address of a test message: what the other side answered, or what went wrong; `link` leads to it in Slack."""
-
-    address: str
-    answer: str
-    error: str
-    link: str
-
-
 class LastTestFacts(Facts):
-    """The last test message of the last week."""
+    """The last test message of the last week, with the answer or the error of each address."""
 
     at: Time
     by: str
-    rows: list[TriedFacts]
+    rows: list[TriedAddress]
 
 
 class DestinationFacts(Facts):
@@ -130,8 +102,8 @@ class DestinationFacts(Facts):
     health: DestinationHealth
     channel_fault: str
     quiet_until: Time
-    digests: list[DigestFacts]
-    suppressed: list[SuppressedFacts]
+    digests: list[ScheduledDigest]
+    suppressed: list[Suppressed]
     more_suppressed: str
     tested: LastTestFacts | None
     parked: int
@@ -158,6 +130,7 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     # The list for all destinations means those with addresses of mails alone.
     mails = any(getattr(context.kinds.get(one), "unsubscribes", False) for one in its_health.channel.split(", "))
     off, more = await Suppressions(context.store).page(name, question.off, everywhere=mails)
+    last_test = await Trials(context.store).last(name)
     quiet, spelled = quiet_at(options, defaults, now), {address.lower() for _, address, _ in shown}
     return DestinationFacts.merged(
         its_health,
@@ -171,33 +144,10 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         rules=[rule.name for rule in config.rules if name in rule.notify],
         health=its_health,
         quiet_until=quiet.end if quiet else None,
-        digests=await _digests(context, its) if its and its.mode == "digest" else [],
-        suppressed=[
-            SuppressedFacts.merged(row, everywhere=row.destination == EVERYWHERE)
-            for row in off
-            if row.address.lower() not in spelled
-        ],
+        digests=await scheduled(context, [its], MOST_ADDRESSES) if its else [],
+        suppressed=[row for row in off if row.address.lower() not in spelled],
         more_suppressed=more,
-        tested=await _tested(context, name),
-    )
-
-
-async def _digests(context: Context, its: Destination) -> list[DigestFacts]:
-    rows = list[DigestFacts]()
-    for target, window in at_hand(its, context.config(), context.kinds, context.clock()):
-        if len(rows) == MOST_ADDRESSES:
-            break
-        bundle = await context.store.bundles.describe(target, window)
-        rows.append(DigestFacts.merged(bundle, address=target.address, at=window.end))
-    return rows
-
-
-async def _tested(context: Context, name: str) -> LastTestFacts | None:
-    last = await Trials(context.store).last(name)
-    return (
-        LastTestFacts.merged(last, rows=[TriedFacts.merged(row, link=link_of(row.answer)) for row in last.rows])
-        if last
-        else None
+        tested=LastTestFacts.merged(last_test) if last_test else None,
     )
 
 

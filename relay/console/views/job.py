@@ -115,16 +115,10 @@ class CauseFacts(Facts):
     last: Time
 
 
-class PhaseFacts(Facts):
-    """How long a phase usually takes (seconds)."""
-
-    name: str
-    median: float
-
-
 class JobFacts(OfJob):
     """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
 
+    phases    how long each usually takes (seconds)
     missing   since when a run is missing of which people were told
     ends      the newest first
     """
@@ -133,7 +127,7 @@ class JobFacts(OfJob):
     high: float | None
     others: int
     missing: Time
-    phases: list[PhaseFacts]
+    phases: dict[str, float]
     causes: list[CauseFacts]
     ends: list[RunEnd]
     drawn: Chart | None = Field(exclude=True)
@@ -177,7 +171,7 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
         low=lasts.low if lasts else None, high=lasts.high if lasts else None,
         others=sum(not end.succeeded and not end.failed for end in ends),
         missing=await _missing(history, meant),
-        phases=[PhaseFacts(name=name, median=seconds) for name, seconds in usual_phases(ends).items()],
+        phases=usual_phases(ends),
         causes=await _causes(context, ends, names),
         ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
         drawn=chart(ends, lasts),

@@ -3,8 +3,9 @@ digest. Nothing is sent."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import Field
@@ -16,7 +17,7 @@ from relay.console.frames import Frame, message_frame
 from relay.console.text import N_
 from relay.console.views.delivery import DeliveryQuestion
 from relay.operating.digests import DigestPreview, digest_named, preview_of
-from relay.policy.destinations import zone_at
+from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 from relay.store.copies import Copies, Copy
 from relay.store.delivery_contents import DeliveryContents
@@ -145,15 +146,22 @@ async def preview_html(context: Context, question: DeliveryQuestion) -> Frame:
 
 
 async def digests(context: Context, _question: NoQuestion) -> DigestListFacts:
+    return DigestListFacts(rows=await scheduled(context, context.config().destinations.values()))
+
+
+async def scheduled(
+    context: Context, destinations: Iterable[Destination], most: int | None = None
+) -> list[ScheduledDigest]:
+    """Return the digests at hand of those that have mode: digest; of each of at most so many addresses."""
     config, rows = context.config(), list[ScheduledDigest]()
-    for its in config.destinations.values():
-        for target, window in at_hand(its, config, context.kinds, context.clock()) if its.mode == "digest" else ():
-            rows.append(ScheduledDigest.merged(
-                await context.store.bundles.describe(target, window), destination=its.name, address=target.address,
-                at=f"{its.at:%H:%M}", days=spoken(its.days), timezone=zone_at(its, config.destination_defaults),
-                next=window.end,
-            ))  # fmt: skip
-    return DigestListFacts(rows=rows)
+    for its in destinations:
+        if its.mode == "digest":
+            for target, window in islice(at_hand(its, config, context.kinds, context.clock()), most):
+                rows.append(ScheduledDigest.merged(
+                    await context.store.bundles.describe(target, window), at=f"{its.at:%H:%M}", days=spoken(its.days),
+                    timezone=zone_at(its, config.destination_defaults), next=window.end,
+                ))  # fmt: skip
+    return rows
 
 
 async def digest(context: Context, question: DigestQuestion) -> MessageFacts:

@@ -12,9 +12,10 @@ from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import waiting_of
-from relay.console.views.delivery import permalink
+from relay.console.views.delivery import DeliveryFacts, ended_facts, permalink
 from relay.console.views.related import Named, one_of_several, related, unknown
 from relay.console.views.rules import Rule, nearest, unreached
+from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.causes import error_words
 from relay.domain.ends import before
@@ -58,44 +59,11 @@ class Explained(Facts):
     more_rules: int = 0
 
 
-class Delivered(Facts):
-    """A delivery that ended; `took` in seconds. `copy_name` finds the message as it was sent, where copies are kept.
-
-    `link` leads to where people see it, '' where there is no such place; else `detail` is what was answered.
-    """
-
-    id: str
-    destination: str
-    channel: str
-    address: str
-    kind: str
-    event: str
-    outcome: str
-    reason: str
-    detail: str
-    attempts: int
-    at: Time
-    took: float
-    edits: int
-    edited_at: Time
-    copy_name: str
-    link: str
-
-
-class HeldBy(Facts):
-    """A silence that means the newest event now, at these destinations (none: at all)."""
-
-    id: str
-    author: str
-    reason: str
-    until: Time
-    destinations: list[str]
-
-
 class OperationFacts(Facts):
     """`several` has those that use the id, where more than one does: nothing else is filled in then.
 
     error     what its newest event says that went wrong
+    silences  those that mean the newest event now
     ends      when runs of its job usually end; late: it should have
     timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
     """
@@ -122,8 +90,8 @@ class OperationFacts(Facts):
     verdicts: list[Verdict] = Field(default_factory=list)
     unreached: list[Verdict] = Field(default_factory=list)
     late_events: int = 0
-    silences: list[HeldBy] = Field(default_factory=list)
-    deliveries: list[Delivered] = Field(default_factory=list)
+    silences: list[SilenceFacts] = Field(default_factory=list)
+    deliveries: list[DeliveryFacts] = Field(default_factory=list)
     timeline: list[dict[str, Any]] = Field(default_factory=list)
     lines: list[dict[str, Any]] = Field(default_factory=list, exclude=True)
     events: list[Explained] = Field(default_factory=list)
@@ -155,7 +123,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         **await _expected(context, events),
         **await _judged(context, lines, events, ended, waits),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
-        deliveries=[Delivered.merged(row, copy_name=row.copy, link=permalink(row)) for row in ended],
+        deliveries=[ended_facts(row) for row in ended],
         lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(lines)],
         related=[*related(id_, timeline, events)],
     )
@@ -208,7 +176,7 @@ async def _judged(
         "unreached": [*unreached(rules, names, listed if whole else listed | meant)],
         "events": explained,
         "silences": [
-            HeldBy.merged(silence, until=silence.ends)
+            silence_facts(silence, context.clock())
             for silence in silences
             if not silence.destinations or (listed | meant).intersection(silence.destinations)
         ],

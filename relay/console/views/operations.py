@@ -81,19 +81,12 @@ class OperationsFacts(Facts):
     states: dict[str, str] = Field(STATES, exclude=True)
 
 
-class RunFacts(OfOperation):
+class RunFacts(OperationListed):
     """A run that goes on; `ends` is when runs of its job usually end.
 
     stalled  the rule whose alarm is open, '' for none; `trouble` what it has found
     """
 
-    type: str
-    priority: str
-    status: str
-    percentage: float | None
-    phase: str
-    started: Time
-    heard: Time
     ends: Time
     late: bool
     stalled: str
@@ -137,9 +130,8 @@ def _run(now: float, row: Goes, before: tuple[End, ...]) -> RunFacts:
     rule = row.run.alarms.shown if row.stalled else ""
     alarm = row.run.alarms.open.get(rule)
     return RunFacts.merged(
-        row.space, row, operation=row.subject, name=row.title, started=began,
+        _going(row), stalled=rule, stalled_since=alarm.since if alarm else None,
         ends=began + lasts.median if lasts and began is not None else None,
         late=bool(lasts and began is not None and now > began + lasts.high + lasts.tolerance),
-        stalled=rule, stalled_since=alarm.since if alarm else None,
         trouble=phrase(STALLED[rule]) if rule in STALLED else None,
     )  # fmt: skip

@@ -55,14 +55,9 @@ class QuarantineFilters(Filters):
 
 
 class QuarantineQuestion(QuarantineFilters):
-    """`cursor`: of the page before."""
+    """`cursor`: of the page before. `verb`: what shall be done with all of them."""
 
     cursor: Name = ""
-
-
-class QuarantineAllQuestion(QuarantineFilters):
-    """`verb` is what shall be done with all of them."""
-
     verb: str = Field("replay", pattern="^(replay|drop)$")
 
 
@@ -118,8 +113,7 @@ class TrialFacts(Facts):
         return [(NAMES[name], value) for name, value in event.items() if value not in ("", None)]
 
 
-def query_of(context: Context, filters: Any, until: float | None = None) -> QuarantineQuery:
-    """`filters` has `source`, `kind` and `since`."""
+def query_of(context: Context, filters: QuarantineFilters, until: float | None = None) -> QuarantineQuery:
     fault = None if not filters.kind else filters.kind == "fault"
     return QuarantineQuery(filters.source, fault, seconds_of(context, filters.since), until)
 
@@ -130,7 +124,7 @@ async def quarantine(context: Context, question: QuarantineQuestion) -> Quaranti
     return QuarantineFacts.merged(page, total=total, faults=faults, sources=sorted(context.config().sources))
 
 
-async def every(context: Context, question: QuarantineAllQuestion) -> AllFacts:
+async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
     before = context.clock()
     query = query_of(context, question, before)
     page = await QuarantinePages(context.store).page(query, most=1)

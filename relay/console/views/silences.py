@@ -1,6 +1,6 @@
 """Silences: those that hold, that are to come, and that are over."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pydantic import BaseModel, Field
 
@@ -70,17 +70,13 @@ async def silences(context: Context, _question: SilencesQuestion) -> SilencesFac
     held = await kept.held([row.id for row in by_state["active"]])
     over = sorted(by_state["expired"], key=lambda row: -row.ends)[:MOST_OVER]
     return SilencesFacts(
-        active=_facts(by_state["active"], now, held),
-        pending=_facts(by_state["pending"], now, {}),
-        over=_facts(over, now, {}),
+        active=[silence_facts(row, now, held) for row in by_state["active"]],
+        pending=[silence_facts(row, now) for row in by_state["pending"]],
+        over=[silence_facts(row, now) for row in over],
         destinations=destination_names(context.config()),
     )
 
 
-def _facts(rows: Sequence[Silence], now: float, held: Mapping[str, int]) -> list[SilenceFacts]:
-    return [
-        SilenceFacts.merged(
-            row, state=row.state(now), begins=row.starts, matchers=row.matchers(), held=held.get(row.id)
-        )
-        for row in rows
-    ]
+def silence_facts(row: Silence, now: float, held: Mapping[str, int] | None = None) -> SilenceFacts:
+    counted = (held or {}).get(row.id)
+    return SilenceFacts.merged(row, state=row.state(now), begins=row.starts, matchers=row.matchers(), held=counted)

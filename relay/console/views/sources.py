@@ -42,14 +42,12 @@ class SourceHealth(Facts):
         return [(REFUSED.get(outcome, outcome), count) for outcome, count in self.refused.items()]
 
 
-class SourceFacts(Facts):
-    """One source: how it signs, and its requests since this process began."""
+class SourceFacts(SourceHealth):
+    """With how it signs, and what its events are."""
 
-    name: str
     scheme: str
     platform: str
     event: str
-    requests: SourceHealth
 
 
 async def source(context: Context, question: SourceQuestion) -> SourceFacts:
@@ -59,7 +57,7 @@ async def source(context: Context, question: SourceQuestion) -> SourceFacts:
         raise Unknown(N_("There is no source %(name)s."), near=near, name=name)
     its = configured[name]
     requests = next(row for row in sources(context) if row.name == name)
-    return SourceFacts.merged(its, name=name, scheme=its.signature.scheme, requests=requests)
+    return SourceFacts.merged(its, requests, scheme=its.signature.scheme)
 
 
 def source_link(name: str, sentence: str) -> Near:

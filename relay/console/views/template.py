@@ -13,7 +13,7 @@ from relay.authoring.drawing import FORMS, Drawing, in_scheme, kind_of
 from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio, places_for, sources_of
 from relay.channels import CHANNELS
-from relay.console.context import TemplateContext
+from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
 from relay.console.frames import Frame, scripted_frame
 from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
@@ -107,7 +107,7 @@ class TemplateFacts(Facts):
     types: list[str]
 
 
-async def template(context: TemplateContext, question: TemplateQuestion) -> TemplateFacts:
+async def template(context: Context, question: TemplateQuestion) -> TemplateFacts:
     studio, choice, channel = await _chosen(context, question)
     event, _ = studio.sample(choice)
     drawn, files = list[DrawnFacts](), dict[str, TemplateFile]()
@@ -137,7 +137,7 @@ async def template(context: TemplateContext, question: TemplateQuestion) -> Temp
     )
 
 
-async def html(context: TemplateContext, question: TemplateQuestion) -> Frame:
+async def html(context: Context, question: TemplateQuestion) -> Frame:
     """Return what a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
     studio, choice, channel = await _chosen(context, question)
     channel = channel or channels_of(studio)[0]
@@ -150,7 +150,7 @@ async def html(context: TemplateContext, question: TemplateQuestion) -> Frame:
     return scripted_frame(document) if drawing.preview.scripted else Frame(document)
 
 
-async def _chosen(context: TemplateContext, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
+async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
     studio = await context.gallery.studio()
     channel = channel_of(studio, question.channel, "")
     choice = await chosen(

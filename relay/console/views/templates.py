@@ -11,7 +11,7 @@ from relay.authoring.drawing import Sample
 from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio
 from relay.channels import CHANNELS
-from relay.console.context import TemplateContext
+from relay.console.context import Context
 from relay.console.facts import Facts, Name, Near, Question, Unknown, phrase
 from relay.console.text import N_
 from relay.errors import TemplateError
@@ -84,7 +84,7 @@ class TemplatesFacts(Facts):
     destinations: list[str]
 
 
-async def templates(context: TemplateContext, question: TemplatesQuestion) -> TemplatesFacts:
+async def templates(context: Context, question: TemplatesQuestion) -> TemplatesFacts:
     studio, fault = await context.gallery.studio(), ""
     rows, language = list[MessageRow](), question.language
     try:
