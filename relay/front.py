@@ -8,7 +8,7 @@ from aiohttp.web import AbstractRouteDef
 from relay.background.silences import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.context import Context
-from relay.console.opening import OpenConsole
+from relay.console.site import OpenConsole
 from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent

@@ -22,19 +22,11 @@ from relay.rendering.checks import sample_bodies
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.formats import format_of
 from relay.rendering.notices import TEST
+from relay.store.trials import TriedAddress
 
 USUAL = "operation.completed"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-
-
-@dataclass(frozen=True)
-class Sent:
-    """The message to one address: the answer, or the error with what to do about it."""
-
-    address: str
-    answer: str = ""
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Trial:
     kind: Kind
     language: str
     fault: str
-    sent: tuple[Sent, ...]
+    sent: tuple[TriedAddress, ...]
 
     @property
     def reached(self) -> int:
@@ -113,15 +105,15 @@ def _notifications(
     ]  # fmt: skip
 
 
-async def _answered(channel: Any, notification: Notification, patience: float) -> Sent:
+async def _answered(channel: Any, notification: Notification, patience: float) -> TriedAddress:
     try:
         async with asyncio.timeout(patience):
             receipt = await channel.send(notification)
     except TimeoutError:
-        return Sent(notification.address, error=f"no answer within {patience:g} s; it may arrive all the same")
+        return TriedAddress(notification.address, "", f"no answer within {patience:g} s; it may arrive all the same")
     except RelayError as error:
-        return Sent(notification.address, error=str(error))
-    return Sent(notification.address, answer=receipt.detail)
+        return TriedAddress(notification.address, "", str(error))
+    return TriedAddress(notification.address, receipt.detail, "")
 
 
 class WrongEvent(RelayError):

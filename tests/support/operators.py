@@ -11,7 +11,7 @@ from relay.config import Role
 from relay.console.access.browser_sessions import NAME
 from relay.console.access.identity import LINK
 from relay.console.context import Context
-from relay.console.opening import OpenConsole
+from relay.console.site import OpenConsole
 from relay.receiving.access import Admin
 from relay.receiving.admin import make_admin_app
 from relay.receiving.probes import Probes

@@ -19,7 +19,7 @@ from relay.rendering.notices import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions
-from relay.store.trials import LastTrial, Trials, TriedAddress
+from relay.store.trials import LastTrial, Trials
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
 PATIENCE_OF_COMMANDS = 60.0
@@ -100,14 +100,13 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
             act.outcome = "refused"
             raise
         act.outcome = trial.outcome
-    rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
-    values |= {"reached": trial.reached, "all": len(rows)}
+    values |= {"reached": trial.reached, "all": len(trial.sent)}
     try:
-        await trials.keep(destination.name, LastTrial(context.clock(), identity.name, rows))
+        await trials.keep(destination.name, LastTrial(context.clock(), identity.name, trial.sent))
     except StoreUnavailable:  # what was sent stays sent: nobody shall be told to try again
         text = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
-        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
+        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in trial.sent)
     else:
-        text = TRIED[trial.reached == len(rows)]
+        text = TRIED[trial.reached == len(trial.sent)]
     facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
     return Done(text, values, refused=not trial.reached, facts=facts)
