@@ -19,7 +19,7 @@ from relay.background.self_monitor import SelfMonitor
 from relay.background.wiring import build_schedulers, build_self_monitoring
 from relay.channels import CHANNELS
 from relay.config import Config
-from relay.console.opening import OpenConsole
+from relay.console.site import OpenConsole
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment

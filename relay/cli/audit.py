@@ -41,8 +41,8 @@ def audit(**question: str | None) -> None:
     facts = get("/audit", **question)
     if printed(facts):
         return
-    if facts["acts"]:
-        show(rows_table(facts["acts"], COLUMNS, whole=("when",)))
+    if facts["rows"]:
+        show(rows_table(facts["rows"], COLUMNS, whole=("when",)))
     else:
         click.echo("No actions were recorded in this time.")
     older(facts)

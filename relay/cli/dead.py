@@ -9,7 +9,7 @@ from relay.cli.client import ClientCommand, concluded, cursor_option, get, older
 from relay.cli.groups import Group
 from relay.cli.options import not_empty, visible
 from relay.cli.screen import details, rows_table, show, when
-from relay.operating.entries import is_quarantined, short
+from relay.operating.acts import is_quarantined, short
 from relay.reasons import Dead, sentences
 
 KINDS = {
@@ -27,7 +27,7 @@ COLUMNS = {
 }
 BODIES = {
     "id": lambda row: short(row["id"]),
-    "since": lambda row: when(row["came"]),
+    "since": lambda row: when(row["at"]),
     "what": lambda row: f"a signed body from {row['source']}",
     "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
 }

@@ -1,13 +1,11 @@
-"""How long the runs of a job took, as a drawing: a column for each run, the band that is usual behind them. Pure.
+"""The durations of a job's runs as a drawing: a column for each run, the usual band behind them. Pure.
 
 All of it is numbers: a template writes them into attributes of an SVG.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from relay.console.times import moment
 from relay.domain.outcomes import Outcome, Usual
 
 WIDTH, HEIGHT = 720.0, 200.0
@@ -27,7 +25,6 @@ class Column:
     height: float
     tone: str
     status: str
-    ended: datetime | None
     duration: float | None
 
 
@@ -74,7 +71,6 @@ def chart(ends: Sequence[Outcome], lasts: Usual | None) -> Chart | None:
             height=round((end.duration or 0.0) * scale, 1),
             tone="ok" if end.succeeded else "bad" if end.failed else "quiet",
             status=end.status,
-            ended=moment(end.ended),
             duration=end.duration,
         )
         for number, end in enumerate(ends)

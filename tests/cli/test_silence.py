@@ -8,7 +8,8 @@ import pytest
 from click.testing import Result
 
 from relay.errors import RelayError
-from relay.operating.silences import at, meaning
+from relay.operating.clocks import next_moment as at
+from relay.operating.silences import meaning
 from relay.store.audit import AuditTrail
 from relay.store.silences import SilenceList
 from tests.support.events import body

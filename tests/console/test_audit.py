@@ -14,7 +14,7 @@ async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock
     await trail.begin(Act("bob", "test-send", "ops"))  # cut off
     await trail.note(Act("a stranger", "press", "op-1", outcome="refused"), stranger=True)
     async with console(store, clock) as open_console:
-        acts = (await open_console.api("/audit"))["acts"]
+        acts = (await open_console.api("/audit"))["rows"]
         assert {(row["actor"], row["action"], row["outcome"]) for row in acts} == {
             ("a stranger", "press", "refused"),
             ("bob", "test-send", ""),
@@ -24,8 +24,8 @@ async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock
         assert "destination &lt;i&gt;room&lt;/i&gt;" in page
         assert "it may have been done" in page
         filtered = await open_console.api("/audit?actor=JANA&action=dead")
-        assert [row["actor"] for row in filtered["acts"]] == ["jana@host"]
-        assert (await open_console.api("/audit?action=reload"))["acts"] == []
+        assert [row["actor"] for row in filtered["rows"]] == ["jana@host"]
+        assert (await open_console.api("/audit?action=reload"))["rows"] == []
 
 
 async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:

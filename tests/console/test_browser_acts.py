@@ -52,7 +52,8 @@ async def dead_letters(shown: Showing, world: Lived) -> None:
     assert await boxes.count() == DEAD + 1 - 4
     assert [await box.is_checked() for box in await boxes.all()] == [True] * (DEAD + 1 - 4)
     await page.get_by_role("link", name="Replay all that match…").click()
-    await page.get_by_role("heading", name=f"Replay {DEAD + 1 - 4} dead letters?").wait_for()
+    await page.get_by_role("heading", name="Replay all dead letters that match?").wait_for()
+    assert await page.locator("dd").first.inner_text() == f"{DEAD + 1 - 4}"
     await press(page, "Replay all of them", f"{DEAD + 1 - 4} put back into the queue")
 
     def arrived() -> int:
@@ -77,7 +78,8 @@ async def quarantined(shown: Showing, world: Lived) -> None:
     await page.get_by_role("checkbox", name=re.compile("^Choose")).first.check()
     await press(page, "Drop the chosen", "1 dropped from the quarantine for good")
     await page.get_by_role("link", name="Drop all that match…").click()
-    await page.get_by_role("heading", name=f"Drop {ODD - 1} quarantined bodies for good?").wait_for()
+    await page.get_by_role("heading", name="Drop all quarantined bodies that match for good?").wait_for()
+    assert await page.locator("dd").first.inner_text() == f"{ODD - 1}"
     await press(page, "Drop all of them", f"{ODD - 1} dropped from the quarantine for good")
     await page.get_by_text("Nothing is in quarantine").wait_for()
 

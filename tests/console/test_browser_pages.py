@@ -16,7 +16,6 @@ from tests.support.browser import blank, keep
 
 pytestmark = shown_in_a_browser
 
-STOPS = [(view, number) for view, stops in TOUR.items() for number in range(len(stops))]
 MOST_TABS = 80
 # axe's rules: contrast takes longest, and has to be looked at once for each scheme. In dark and in a narrow window the
 # first address of a page shows how it is.
@@ -53,13 +52,22 @@ async def test_no_page_is_forgotten() -> None:
     assert TOUR.keys() == {view.path for view in VIEWS}
 
 
-@pytest.mark.parametrize(("view", "number"), STOPS)
-async def test_it_fits_and_keeps_nobody_out(operator: Showing, view: str, number: int) -> None:
-    where = await address(operator, view, number)
-    operator.faults.clear()
-    await operator.open(where)
-    await looked_at(operator, f"console{view.replace('/', '-')}-{number + 1}", FURTHER if number else JUDGED)
-    assert operator.faults == []
+@pytest.mark.parametrize("view", TOUR)
+async def test_each_page_fits_keeps_nobody_out_and_is_there_in_german(
+    operator: Showing, german: Showing, view: str
+) -> None:
+    for number in range(len(TOUR[view])):
+        where = await address(operator, view, number)
+        operator.faults.clear()
+        await operator.open(where)
+        await looked_at(operator, f"console{view.replace('/', '-')}-{number + 1}", FURTHER if number else JUDGED)
+        assert operator.faults == [], where
+    first = await address(operator, view, 0)
+    await reached_by_keyboard(await operator.open(first))
+    page = await german.open(first, width=360)
+    assert await page.locator("html").get_attribute("lang") == "de"
+    assert await german.sideways() == []
+    keep(f"console{view.replace('/', '-')}.de.png", await german.look(width=360, dark=False))
 
 
 @pytest.mark.parametrize("where", BESIDES)
@@ -90,9 +98,8 @@ async def looked_at(shown: Showing, name: str, judged: Mapping[tuple[int, str], 
                 assert await shown.kept_out(rules) == [], (width, scheme)
 
 
-@pytest.mark.parametrize("view", TOUR)
-async def test_the_keyboard_leads_to_what_can_be_done(operator: Showing, view: str) -> None:
-    page = await operator.open(await address(operator, view, 0))
+async def reached_by_keyboard(page: Any) -> None:
+    """The keyboard leads to what can be done there."""
     await page.keyboard.press("Tab")
     skip = await page.evaluate(FOCUS)
     assert (skip["name"], skip["seen"]) == ("Skip to the page", True)
@@ -106,14 +113,6 @@ async def test_the_keyboard_leads_to_what_can_be_done(operator: Showing, view: s
         if focus["aim"]:
             return
     pytest.fail("the keyboard does not get there")
-
-
-@pytest.mark.parametrize("view", TOUR)
-async def test_it_is_there_in_german(german: Showing, view: str) -> None:
-    page = await german.open(await address(german, view, 0), width=360)
-    assert await page.locator("html").get_attribute("lang") == "de"
-    assert await german.sideways() == []
-    keep(f"console{view.replace('/', '-')}.de.png", await german.look(width=360, dark=False))
 
 
 async def test_a_narrow_window_shows_which_page_it_is(operator: Showing) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.console.actions.dead import REPLAY
-from relay.operating.sweeps import COUNTED
+from relay.console.actions.bulk import outcome
+from relay.operating.sweeps import COUNTED, Swept
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import AuditTrail
@@ -193,7 +193,8 @@ async def test_all_that_match_are_counted_first_and_what_dies_later_is_left(stor
         assert (facts["count"], facts["more"]) == (60, False)
         assert [(row["destination"], row["count"]) for row in facts["of"]] == [("room", 60)]
         page = await open_console.page("/dead/all?verb=drop&destination=room&event=operation.*")
-        assert "Drop 60 dead letters for good?" in page
+        assert "Drop all dead letters that match for good?" in page
+        assert "<dd>60</dd>" in page
         await bury(store, "later")
         assert "60 dropped for good" in await open_console.act("/dead/drop", **confirmed(page))
     assert await left(store) == {"by-mail", "later"}
@@ -230,8 +231,8 @@ def confirmed(page: str) -> dict[str, str]:
 
 
 def test_what_was_not_looked_at_is_not_said_to_be_gone() -> None:
-    assert "none of the newest is meant" in REPLAY.done(0, more=True).text
-    assert "somebody else has just" in REPLAY.done(0, more=False).text
+    assert "none of the newest is meant" in outcome("dead replay", Swept(more=True)).text
+    assert "somebody else has just" in outcome("dead replay", Swept(gone=1)).text
 
 
 @pytest.mark.parametrize("since", ["1970-01-01T00:00Z", "0001-01-01T00:00Z"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.console.previews import words_of
+from relay.console.views.messages import words_of
 from relay.domain.deliveries import Receipt
 from relay.store import Store
 from relay.store.admin import Admin

@@ -43,7 +43,7 @@ DRAWN = re.compile(r"sandbox allow-scripts; default-src 'none'; .*; script-src '
 async def test_what_others_word_stays_words_on_every_page(open_store: Callable[..., Store], clock: Clock) -> None:
     store = open_store(copies=COPIES)
     await store.prepare()
-    async with hostile_console(store, clock) as page, listening(page.desk) as here:
+    async with hostile_console(store, clock) as page, listening(page.context) as here:
         cookies = await here.session(ID, name=WORDS["script"])
 
         def look() -> dict[str, list[str]]:
@@ -69,7 +69,7 @@ async def test_what_others_word_stays_words_on_every_page(open_store: Callable[.
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 async def test_what_one_asks_and_fills_in_stays_words(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page, listening(page.desk) as here:
+    async with console(store, clock) as page, listening(page.context) as here:
         cookies = await here.session(ID)
         filled = await _filled_in(here, cookies)
 

@@ -57,7 +57,7 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
         assert framed == HTML
         assert policy.startswith("sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
         assert f'href="/console/message?copy={name}"' in await page.page("/operation?id=op-1")
-        assert [row["copy_name"] for row in facts["deliveries"]] == [name]
+        assert [row["copied"] for row in facts["deliveries"]] == [name]
 
 
 async def test_slacks_message_is_drawn_in_a_frame_by_relays_own_script_alone(

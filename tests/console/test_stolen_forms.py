@@ -102,7 +102,7 @@ async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Lis
         SlackStandin() as slack,
         open_channels(stage_config(written(folder), STAGE_SLACK=slack.base_url)) as (config, channels),
         console(store, clock, config=config, channels=channels) as page,
-        listening(page.desk) as here,
+        listening(page.context) as here,
     ):
         for id_, role in ((OPERATOR, "operator"), (OTHER, "operator"), (ENDED, "operator"), (VIEWER, "viewer")):
             await here.session(id_, role=role, name=role)  # type: ignore[arg-type]

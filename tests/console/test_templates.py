@@ -102,7 +102,7 @@ class TestTheGallery:
         file = write(directory, FAILED, f"text: |\n  {SCRIPT}\n  {{% if 0 %}}{{{{ opp }}}}{{% endif %}}\n")
         async with console(store, clock, config=config) as page:
             await page.page("/templates")
-            await page.desk.gallery.checked()
+            await page.context.gallery.checked()
             facts, text = await page.api("/templates"), await page.page("/templates")
 
         assert facts["findings"] == [{"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"}]
@@ -146,7 +146,7 @@ class TestTheGallery:
 
     async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
         async with console(store, clock, config=config) as page:
-            page.desk.renderer().faults[FAILED] = "it took more than 200,000 steps"
+            page.context.renderer().faults[FAILED] = "it took more than 200,000 steps"
             text = await page.page("/templates")
 
         assert f"<code>{FAILED}</code> it took more than 200,000 steps" in text

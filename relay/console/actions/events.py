@@ -1,4 +1,4 @@
-"""Sending relay an event as one of its sources would: signed, and through its own front door."""
+"""Sending relay an event as one of its sources would: signed, and to its own address."""
 
 import contextlib
 import json
@@ -12,15 +12,14 @@ from pydantic import ConfigDict, Field
 
 from relay.config import Config
 from relay.console.access import Identity
-from relay.console.actions.acting import Acting
-from relay.console.desk import Desk
-from relay.console.questions import Name
-from relay.console.view import Done, Form
+from relay.console.context import Context
+from relay.console.facts import Form, Name
+from relay.console.view import Done
 from relay.domain import fields
 from relay.domain.strict_json import decode
-from relay.errors import RelayError, StoreUnavailable
-from relay.operating.example_events import moved
+from relay.errors import RelayError
 from relay.operating.explanation import explained, source_named
+from relay.operating.test_message import moved
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 
@@ -41,28 +40,22 @@ class EventForm(Form):
     now: bool = False
 
 
-async def send(desk: Desk, form: EventForm, who: Identity) -> Done:
-    config, now = desk.config(), datetime.fromtimestamp(desk.clock(), UTC)
+async def send(context: Context, form: EventForm, identity: Identity) -> Done:
+    config, now = context.config(), datetime.fromtimestamp(context.clock(), UTC)
     try:
         source = source_named(config, form.source or None)
     except RelayError as error:
         raise HttpProblem(422, str(error), field="source") from None
-    try:
-        body = _body(form, now)
-        async with Acting(desk, who)("send", source) as act:
-            status, answer = await _post(
-                f"{desk.own_url()}/webhooks/{source}", body, _signed(config, source, body, now)
-            )
-            act.outcome = f"{status}"
-    except StoreUnavailable:
-        raise
-    except RelayError as error:
-        return Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
+    body = _body(form, now)
+    async with context.act(identity, "send", source) as act:
+        url, headers = f"{context.own_url()}/webhooks/{source}", _signed(config, source, body, now)
+        status, answer = await _post(url, body, headers)
+        act.outcome = f"{status}"
     document = _read(answer)
     facts: dict[str, Any] = {"status": status, "answer": document}
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
-            facts["explanation"] = explained(body, config, desk.kinds, source, now)
+            facts["explanation"] = explained(body, config, context.kinds, source, now)
     shown = f"{status} {_phrase(status)}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
 

@@ -1,24 +1,25 @@
 """Deliveries: those that ended, newest first, and those that wait; of everything or as far as filters say."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from relay.console.desk import Desk
-from relay.console.questions import Name, When, seconds_of
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
-from relay.console.views.lanes import waiting_of
-from relay.console.words import NO_PAGE, said
+from pydantic import Field
+
+from relay.console.context import Context, seconds_of
+from relay.console.facts import Facts, Filters, Name, Time, Unknown, When, existing
+from relay.console.text import N_
+from relay.console.view import Column, Filter, Listing
+from relay.console.views.delivery import STATES, DeliveryFacts, ended_facts, waiting_facts
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
-from relay.store import waiting
+from relay.store import keys
 from relay.store.copies import is_name
 from relay.store.history import History
 from relay.store.history_rows import OUTCOMES
+from relay.store.lanes import Lanes, Place
+from relay.store.waiting import Waiting, WaitingRow
 
 State = Literal[
     "", "delivered", "dead", "superseded", "dropped", "held",
@@ -27,11 +28,36 @@ State = Literal[
 SHOWN = 50
 LOOKED = 200  # of one operation, each of which is asked for by itself
 
+LISTING = Listing(
+    lead=N_("What people were told, and what they were not told, newest first; or what waits to be sent."),
+    head="waiting",
+    columns=(
+        Column("delivery", N_("What and for whom")),
+        Column("delivery_state", N_("State")),
+        Column("delivery_answer", N_("Answer")),
+        Column("attempts", N_("Attempts")),
+        Column("delivery_at", N_("When")),
+    ),
+    filters=(
+        Filter("operation", N_("Operation"), hint=N_("Operation id")),
+        *(Filter(name, label, extra=True) for name, label in (
+            ("tenant", N_("Tenant")), ("project", N_("Project")), ("platform", N_("Platform")),
+        )),
+        Filter("destination", N_("Destination"), "choice", "destinations"),
+        Filter("state", N_("State"), "choice", "states", any=N_("ended in any way")),
+        Filter("since", N_("Since"), "time"),
+        Filter("until", N_("Until"), "time"),
+    ),
+    note="untimed",
+    wide=True,
+    empty=N_("Nothing was sent yet."),
+    unmatched=N_("No delivery is meant by these filters."),
+)  # fmt: skip
 
-class DeliveriesQuestion(Question):
-    """All must hold; '' for any. `operation` is its id, with whose it is where several have it. `state` is how it ended
-    ('' for any end), or what it waits for; `waiting` for anything. `since` and `until` are `2h` (ago), or times: of
-    those that ended.
+
+class DeliveriesQuestion(Filters):
+    """`operation` is its id, with whose it is where several have it. `state` is how it ended ('' for any end), or what
+    it waits for; `waiting` for anything. `since` and `until` are `2h` (ago), or times: of those that ended.
     """
 
     operation: Name = ""
@@ -45,13 +71,16 @@ class DeliveriesQuestion(Question):
     cursor: Name = ""
 
     @property
-    def given(self) -> dict[str, str]:
-        names = ("operation", "tenant", "project", "platform", "destination", "state", "since", "until")
-        return {name: text for name in names if (text := getattr(self, name))}
-
-    @property
     def waits(self) -> bool:
         return bool(self.state) and self.state not in OUTCOMES
+
+    @property
+    def by_time(self) -> bool:
+        return not self.waits
+
+    @property
+    def space(self) -> Space:
+        return Space(tenant=self.tenant, project=self.project, platform=self.platform)
 
 
 class DeliveriesFacts(Facts):
@@ -61,34 +90,27 @@ class DeliveriesFacts(Facts):
 
     rows: list[DeliveryFacts]
     cursor: str
-    looked_to: datetime | None
+    looked_to: Time
     waiting: dict[str, int]
     destinations: list[str]
-
-
-async def deliveries(desk: Desk, question: DeliveriesQuestion) -> DeliveriesFacts:
-    history = History(desk.store, partial=True)
-    channels = [*desk.config().channels]
-    try:
-        rows, cursor, looked_to = await (_waiting if question.waits else _ended)(desk, question)
-    except ValueError:
-        raise Unknown(NO_PAGE) from None
-    named = {*desk.config().destinations, *await history.destinations()}
-    return DeliveriesFacts(
-        rows=rows,
-        cursor=cursor,
-        looked_to=moment(looked_to),
-        waiting=await desk.admin.queued(channels),
-        destinations=sorted(named),
-    )
+    states: dict[str, str] = Field({code: words for code, words in STATES.items() if code != "behind"}, exclude=True)
 
 
 Found = tuple[list[DeliveryFacts], str, float | None]
 
 
-async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
-    history = History(desk.store, partial=True)
-    since, until = seconds_of(desk, question.since), seconds_of(desk, question.until)
+async def deliveries(context: Context, question: DeliveriesQuestion) -> DeliveriesFacts:
+    history, config = History(context.store, partial=True), context.config()
+    rows, cursor, looked_to = await existing((_waiting if question.waits else _ended)(context, question))
+    return DeliveriesFacts.merged(
+        rows=rows, cursor=cursor, looked_to=looked_to, waiting=await context.admin.queued([*config.channels]),
+        destinations=sorted({*config.destinations, *await history.destinations()}),
+    )  # fmt: skip
+
+
+async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
+    history = History(context.store, partial=True)
+    since, until = seconds_of(context, question.since), seconds_of(context, question.until)
     if not question.operation:
         page = await history.page(
             destination=question.destination, outcome=question.state, since=since, until=until,
@@ -96,7 +118,7 @@ async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
         )  # fmt: skip
         return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
     with one_operation(question.operation):
-        every = await history.of_operation(question.operation, space_of(question))
+        every = await history.of_operation(question.operation, question.space)
     rows = [
         row
         for row in every
@@ -108,39 +130,35 @@ async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
     return [ended_facts(row) for row in rows], "", None
 
 
-async def _waiting(desk: Desk, question: DeliveriesQuestion) -> Found:
+async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
     if question.operation:
-        return await _waiting_of(desk, question)
+        return await _waiting_of(context, question)
     state = "" if question.state == "waiting" else question.state
-    page = await waiting.Waiting(desk.store, partial=True).page(
-        [*desk.config().channels], desk.clock(), state=state, destination=question.destination,
+    page = await Waiting(context.store, partial=True).page(
+        [*context.config().channels], context.clock(), state=state, destination=question.destination,
         cursor=question.cursor, most=SHOWN,
     )  # fmt: skip
-    return await waiting_facts(desk, page.rows), page.cursor, None
+    return await waiting_facts(context, page.rows), page.cursor, None
 
 
-async def _waiting_of(desk: Desk, question: DeliveriesQuestion) -> Found:
-    """What waits of one operation, however much else does. `cursor` is the delivery that was looked at last: where it
-    has left meanwhile, they are shown from the first on.
-    """
+async def _waiting_of(context: Context, question: DeliveriesQuestion) -> Found:
+    """`cursor` is the delivery that was looked at last: where it has left meanwhile, the first page is shown again."""
     if question.cursor and not is_name(question.cursor):
         raise ValueError("expected the cursor of an earlier page")
-    space = space_of(question)
     with one_operation(question.operation):
-        timeline = await desk.admin.timeline(question.operation, space)
+        timeline = await context.admin.timeline(question.operation, question.space)
         lines = facts_of(timeline)["timeline"] if timeline else []
-        waits = await waiting_of(desk, question.operation, space, lines)
-    store = waiting.Waiting(desk.store, partial=True)
+        waits = await waiting_of(context, question.operation, question.space, lines)
+    store, rows = Waiting(context.store, partial=True), list[WaitingRow]()
     ids = [id_ for name, some in waits.items() if question.destination in ("", name) for id_ in some]
     left = ids[ids.index(question.cursor) + 1 :] if question.cursor in ids else ids
-    rows: list[waiting.WaitingRow] = []
     for looked, id_ in enumerate(left, start=1):
-        row = await store.named(id_, desk.clock())
+        row = await store.named(id_, context.clock())
         if row and question.state in ("waiting", row.state):
             rows.append(row)
         if looked < len(left) and (len(rows) == SHOWN or looked == LOOKED):
-            return await waiting_facts(desk, rows), id_, None
-    return await waiting_facts(desk, rows), "", None
+            return await waiting_facts(context, rows), id_, None
+    return await waiting_facts(context, rows), "", None
 
 
 @contextmanager
@@ -150,9 +168,23 @@ def one_operation(id_: str) -> Iterator[None]:
         yield
     except AmbiguousId as error:
         spaces = "; ".join(str(space) for space in error.spaces)
-        text = said("several operations have the id %(id)s; say whose is meant: %(spaces)s")
+        text = N_("several operations have the id %(id)s; say whose is meant: %(spaces)s")
         raise Unknown(text, id=id_, spaces=spaces) from None
 
 
-def space_of(question: DeliveriesQuestion) -> Space:
-    return Space(tenant=question.tenant, project=question.project, platform=question.platform)
+async def waiting_of(
+    context: Context, id_: str, space: Space, timeline: Iterable[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return the ids of its deliveries that wait, by destination. `timeline` says to which addresses there were any."""
+    queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
+    return await Lanes(context.store, partial=True).waiting(id_, space, {*_places(context, queued)})
+
+
+def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
+    """Yield each with every home that it may have: the destination may have had another channel, and its channel other
+    limits (relay/store/target_plan.py)."""
+    for channel in context.config().channels:
+        reader_of = getattr(context.kinds.get(channel), "reader_of", str)
+        for name, address in queued:
+            for home in {keys.home(channel, text) for text in (address, "", reader_of(address))}:
+                yield home, name, address

@@ -1,30 +1,46 @@
-"""Rules with their conditions, as `relay.operating.explanation` gives them: which of many are worth a look. Pure."""
+"""Rules with their conditions, of one event: which of many are worth a look, and what keeps it from a destination."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from relay.console.facts import Phrase, phrase
+from relay.console.text import N_
+from relay.console.views.verdicts import Verdict
+
 MOST_RULES = 50  # that are shown of one event
-
-Rule = Mapping[str, Any]
-
-
-def nearest(rules: Sequence[Rule]) -> list[Rule]:
-    """Those that hold, and those that miss least, in the configuration's order."""
-    if len(rules) <= MOST_RULES:
-        return [*rules]
-    order = sorted(range(len(rules)), key=lambda number: misses(rules[number]))
-    return [rules[number] for number in sorted(order[:MOST_RULES])]
+Rule = Mapping[str, Any]  # as `relay.operating.explanation` gives it
 
 
-def misses(rule: Rule) -> int:
-    """How many of its conditions do not hold."""
+def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
+    """Return those that hold and those that miss least, in the configuration's order; and how many others there are."""
+    order = sorted(range(len(rules)), key=lambda number: _misses(rules[number]))[:MOST_RULES]
+    return [rules[number] for number in sorted(order)], max(0, len(rules) - MOST_RULES)
+
+
+def unreached(rules: Iterable[Rule], destinations: Iterable[str], reached: frozenset[str]) -> Iterator[Verdict]:
+    """Yield the destinations that an event does not reach, each with what its rules miss."""
+    notifying = dict[str, list[Rule]]()
+    for rule in rules:
+        for name in rule["notify"]:
+            notifying.setdefault(name, []).append(rule)
+    for name in destinations:
+        if name not in reached:
+            own = notifying.get(name)
+            why = _missed(min(own, key=_misses)) if own else phrase(N_("no rule notifies it"))
+            yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
+
+
+def _misses(rule: Rule) -> int:
+    """Return how many of its conditions do not hold."""
     return sum(not condition["holds"] for condition in rule["conditions"])
 
 
-def by_destination(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
-    """The rules that notify each."""
-    rows: dict[str, list[Rule]] = {}
-    for rule in rules:
-        for name in rule["notify"]:
-            rows.setdefault(name, []).append(rule)
-    return rows
+def _missed(rule: Rule) -> Phrase:
+    missed = next((condition for condition in rule["conditions"] if not condition["holds"]), None)
+    if missed is None:
+        return phrase(N_("rule %(rule)s means it now, and did not when it came"), rule=rule["rule"])
+    values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
+    if not missed["actual"]:
+        return phrase(N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)
+    text = N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event has %(actual)s")
+    return phrase(text, **values, actual=missed["actual"])

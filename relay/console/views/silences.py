@@ -1,24 +1,33 @@
-"""What nobody hears of for a while: the silences that hold, that are to come, and that are over."""
+"""Silences: those that hold, that are to come, and that are over."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from relay.console.desk import Desk
-from relay.console.questions import Silenced, Typed
-from relay.console.times import moment
-from relay.console.view import Facts, Question
+from relay.console.context import Context
+from relay.console.facts import Facts, Names, Question, Time, Typed
 from relay.domain.events import PRIORITIES
 from relay.domain.silences import Silence, Then
-from relay.policy.recipients import NAME
+from relay.operating.pauses import destination_names
 from relay.store.silences import SilenceList
 
 MOST_OVER = 100
 
 
+class Silenced(BaseModel):
+    """Matchers of a silence: all that are named must hold, any one word of each; or `everything`."""
+
+    destination: Names = Field(default_factory=list)
+    job: Names = Field(default_factory=list)
+    type: Names = Field(default_factory=list)
+    priority: Names = Field(default_factory=list)
+    tenant: Names = Field(default_factory=list)
+    project: Names = Field(default_factory=list)
+    everything: bool = False
+
+
 class SilencesQuestion(Silenced, Question):
-    """What the form for a new one is filled with; several values where a name stands several times, or by lines."""
+    """Values for the form of a new one; several where a name stands several times, or by lines."""
 
     lasts: Typed = ""
     until: Typed = ""
@@ -28,15 +37,15 @@ class SilencesQuestion(Silenced, Question):
 
 
 class SilenceFacts(Facts):
-    """Times are in UTC. All of `matchers` must hold, any one word of each; without one it is for everything.
+    """All of `matchers` must hold, any one word of each; without one it is for everything.
 
     held  messages that wait for its end now; None where they are not kept, or it is over
     """
 
     id: str
     state: str
-    begins: datetime | None
-    ends: datetime | None
+    begins: Time
+    ends: Time
     matchers: dict[str, list[str]]
     then: str
     author: str
@@ -51,37 +60,23 @@ class SilencesFacts(Facts):
     pending: list[SilenceFacts]
     over: list[SilenceFacts]
     destinations: list[str] = Field(description="Names that one may be for.")
-    priorities: list[str]
+    priorities: list[str] = Field([*PRIORITIES])
 
 
-async def silences(desk: Desk, _question: SilencesQuestion) -> SilencesFacts:
-    now, kept, config = desk.clock(), SilenceList(desk.store), desk.config()
+async def silences(context: Context, _question: SilencesQuestion) -> SilencesFacts:
+    now, kept = context.clock(), SilenceList(context.store)
     every = await kept.all()
     by_state = {state: [row for row in every if row.state(now) == state] for state in ("active", "pending", "expired")}
     held = await kept.held([row.id for row in by_state["active"]])
     over = sorted(by_state["expired"], key=lambda row: -row.ends)[:MOST_OVER]
-    dynamic = [NAME] if config.dynamic_destinations else []
     return SilencesFacts(
-        active=_facts(by_state["active"], now, held),
-        pending=_facts(by_state["pending"], now, {}),
-        over=_facts(over, now, {}),
-        destinations=[*config.destinations, *dynamic],
-        priorities=[*PRIORITIES],
+        active=[silence_facts(row, now, held) for row in by_state["active"]],
+        pending=[silence_facts(row, now) for row in by_state["pending"]],
+        over=[silence_facts(row, now) for row in over],
+        destinations=destination_names(context.config()),
     )
 
 
-def _facts(rows: Sequence[Silence], now: float, held: dict[str, int]) -> list[SilenceFacts]:
-    return [
-        SilenceFacts(
-            id=row.id,
-            state=row.state(now),
-            begins=moment(row.starts),
-            ends=moment(row.ends),
-            matchers={name: [*words] for name, words in row.matchers().items()},
-            then=row.then,
-            author=row.author,
-            reason=row.reason,
-            held=held.get(row.id),
-        )
-        for row in rows
-    ]
+def silence_facts(row: Silence, now: float, held: Mapping[str, int] | None = None) -> SilenceFacts:
+    counted = (held or {}).get(row.id)
+    return SilenceFacts.merged(row, state=row.state(now), begins=row.starts, matchers=row.matchers(), held=counted)

@@ -1,4 +1,4 @@
-"""The author's page of one message: as Slack and as a mail show it, with its variables, its files and what lint finds.
+"""One message for its author: as Slack and as a mail show it, with its variables, its files and what lint finds.
 
 Nothing can be changed from here: templates are code, and their place is the operator's directory.
 """
@@ -10,13 +10,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from relay.authoring.drawing import FORMS, Drawing, in_scheme, kind_of
+from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio, places_for, sources_of
 from relay.channels import CHANNELS
-from relay.console.desk import TemplateDesk
-from relay.console.framed import Frame, scripted_frame
-from relay.console.questions import Name
-from relay.console.view import Facts, Question, Unknown
-from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
+from relay.console.context import Context
+from relay.console.facts import Facts, Name, Question
+from relay.console.frames import Frame, scripted_frame
+from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.console.views.variables import VariableGroup, groups_of
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
@@ -96,7 +96,7 @@ class TemplateFacts(Facts):
     variables: list[VariableGroup]
     files: list[TemplateFile]
     checking: bool
-    findings: list[FindingFacts]
+    findings: list[Finding]
     messages: list[str]
     channels: list[str]
     languages: list[str]
@@ -106,12 +106,12 @@ class TemplateFacts(Facts):
     types: list[str]
 
 
-async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFacts:
-    studio, choice, channel = await _chosen(desk, question)
+async def template(context: Context, question: TemplateQuestion) -> TemplateFacts:
+    studio, choice, channel = await _chosen(context, question)
     event, _ = studio.sample(choice)
     drawn, files = list[DrawnFacts](), dict[str, TemplateFile]()
     for name in [channel] if channel else channels_of(studio):
-        drawing = await desk.gallery.drawing(studio, name, choice)
+        drawing = await context.gallery.drawing(studio, name, choice)
         parts = _files(studio, name, choice, question.source)
         drawn.append(_drawn(studio, choice, (name, drawing), next(iter(parts), None)))
         files |= {part.name: part for part in parts}
@@ -136,11 +136,11 @@ async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFa
     )
 
 
-async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
+async def html(context: Context, question: TemplateQuestion) -> Frame:
     """Return what a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
-    studio, choice, channel = await _chosen(desk, question)
+    studio, choice, channel = await _chosen(context, question)
     channel = channel or channels_of(studio)[0]
-    drawing = await desk.gallery.drawing(studio, channel, choice)
+    drawing = await context.gallery.drawing(studio, channel, choice)
     if isinstance(drawing, str):
         return Frame(f"<!doctype html><pre>{escape(drawing)}</pre>")
     document = str(drawing.preview.documents[drawing.page])
@@ -149,16 +149,13 @@ async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
     return scripted_frame(document) if drawing.preview.scripted else Frame(document)
 
 
-async def _chosen(desk: TemplateDesk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
-    studio = await desk.gallery.studio()
+async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
+    studio = await context.gallery.studio()
     channel = channel_of(studio, question.channel, "")
-    try:
-        choice = await chosen(
-            studio, question.name, fixture=question.fixture, language=question.language,
-            destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
-        )  # fmt: skip
-    except TemplateError as error:  # a sample is none
-        raise Unknown(str(error)) from None
+    choice = await chosen(
+        studio, question.name, fixture=question.fixture, language=question.language,
+        destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
+    )  # fmt: skip
     return studio, choice, channel or channel_of(studio, "", question.destination)
 
 

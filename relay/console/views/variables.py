@@ -1,4 +1,4 @@
-"""What the templates of one message can say: the names, what they hold here, and what they are."""
+"""Variables of the templates of one message: the names, their values here, and their meaning."""
 
 from collections.abc import Mapping
 
@@ -6,32 +6,31 @@ from pydantic import Field
 
 from relay.authoring.studio import Choice, Studio
 from relay.authoring.variables import DEPTH, paths, shown, type_of
-from relay.console.phrases import Phrase, phrase
-from relay.console.view import Facts
-from relay.console.words import said
+from relay.console.facts import Facts, Phrase, phrase
+from relay.console.text import N_
 
 MEANINGS: Mapping[str, str] = {
-    "op": said("The operation: names, state, progress, phases, times, cost, and every field of its documents."),
-    "batch": said("The batch, and each of its operations."),
-    "results": said("What the run found, in figures."),
-    "artifacts": said("The files that the run made."),
-    "recommendations": said("What the results recommend."),
-    "error": said("Why it failed."),
-    "cancellation": said("Who ended it, why, and what is kept of it."),
-    "stalled": said("The watchdog's alarm: which rule, since when, and how long."),
-    "recovered": said("The alarm that is over."),
-    "trouble": said("What relay tells its operators of itself."),
-    "phase": said("The phase that is complete."),
-    "job": said("Whether this is usual, by the runs of the same job before."),
-    "event": said("The event itself: its name, its times, and whose it is."),
-    "links": said("Addresses that a person can open; empty where there is none."),
-    "digest": said("What digests and round-ups list."),
-    "brand": said("Name, logo and colours of the configuration."),
-    "action": said("What somebody did by a button."),
-    "now": said("The time at which the message is made."),
+    "op": N_("The operation: names, state, progress, phases, times, cost, and every field of its documents."),
+    "batch": N_("The batch, and each of its operations."),
+    "results": N_("What the run found, in figures."),
+    "artifacts": N_("The files that the run made."),
+    "recommendations": N_("What the results recommend."),
+    "error": N_("Why it failed."),
+    "cancellation": N_("Who ended it, why, and what is kept of it."),
+    "stalled": N_("The watchdog's alarm: which rule, since when, and how long."),
+    "recovered": N_("The alarm that is over."),
+    "trouble": N_("What relay tells its operators of itself."),
+    "phase": N_("The phase that is complete."),
+    "job": N_("Whether this is usual, by the runs of the same job before."),
+    "event": N_("The event itself: its name, its times, and whose it is."),
+    "links": N_("Addresses that a person can open; empty where there is none."),
+    "digest": N_("What digests and round-ups list."),
+    "brand": N_("Name, logo and colours of the configuration."),
+    "action": N_("What somebody did by a button."),
+    "now": N_("The time at which the message is made."),
 }
-OTHER = said("A field of this event.")
-TYPES = said("text"), said("number"), said("yes or no"), said("time"), said("list"), said("object")
+OTHER = N_("A field of this event.")
+TYPES = N_("text"), N_("number"), N_("yes or no"), N_("time"), N_("list"), N_("object")
 
 
 class VariableFacts(Facts):
@@ -54,7 +53,9 @@ class VariableGroup(Facts):
 
 
 def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
-    """Every name that is always there, and those that this event brings along; none while the files have a fault."""
+    """Return every name that is always there, and those that this event brings along; none while the files have a
+    fault.
+    """
     if studio.renderer is None:
         return []
     here = dict(paths(studio.values(choice), "", DEPTH))
@@ -62,15 +63,9 @@ def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
     groups: dict[str, list[VariableFacts]] = {}
     for path in sorted({*here, *listed}):
         variable, value = listed.get(path), here.get(path)
-        groups.setdefault(path.partition(".")[0].removesuffix("[]"), []).append(
-            VariableFacts(
-                path=path,
-                type=variable.type if variable else type_of(value),
-                optional=variable.optional if variable else True,
-                value=shown(value),
-                words=_words(value),
-            )
-        )
+        type_, optional = (variable.type, variable.optional) if variable else (type_of(value), True)
+        row = VariableFacts(path=path, type=type_, optional=optional, value=shown(value), words=_words(value))
+        groups.setdefault(path.partition(".")[0].removesuffix("[]"), []).append(row)
     return [
         VariableGroup(
             name=name,
@@ -84,5 +79,5 @@ def groups_of(studio: Studio, choice: Choice) -> list[VariableGroup]:
 
 def _words(value: object) -> Phrase | None:
     if isinstance(value, bool):
-        return phrase(said("yes") if value else said("no"))
-    return phrase(said("%(count)s of them"), count=len(value)) if isinstance(value, list) and value else None
+        return phrase(N_("yes") if value else N_("no"))
+    return phrase(N_("%(count)s of them"), count=len(value)) if isinstance(value, list) and value else None

@@ -1,0 +1,98 @@
+"""The audit trail; addresses that are not written to; and the keys behind links and buttons."""
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from relay.console.context import Context, seconds_of
+from relay.console.facts import Facts, Filters, Name, NoQuestion, Time, When, existing
+from relay.console.text import N_
+from relay.console.view import Column, Filter, Listing
+from relay.store.audit import AuditEntry
+from relay.store.audit_pages import audit_page
+from relay.store.signing_keys import SigningKeys, name_of
+from relay.store.suppressions import Suppressed, Suppressions
+
+LISTING = Listing(
+    lead=N_("What people did to relay, here and by commands, buttons and links: each is written down before it is "
+            "done."),
+    columns=(
+        Column("act", N_("What")),
+        Column("actor", N_("Who")),
+        Column("act_outcome", N_("Outcome")),
+        Column("act_at", N_("When")),
+    ),
+    filters=(
+        Filter("actor", N_("Who")),
+        Filter("action", N_("What"), hint="dead"),
+        Filter("since", N_("Since"), "time"),
+    ),
+    empty=N_("Nothing was done in this time that is written down here."),
+    unmatched=N_("Nothing was done in this time that is written down here."),
+)  # fmt: skip
+
+
+class AuditQuestion(Filters):
+    """By these actors, of this action: each may be any part of it, or have a `*`. `since` is `2h` (ago), or a time."""
+
+    actor: Name = ""
+    action: Name = ""
+    since: When = ""
+    cursor: Name = ""
+
+
+class AuditFacts(Facts):
+    """Newest first; `cursor` and `looked_to` as of the dead letters. An act's `outcome` is '' while it is under way, or
+    where it was cut off.
+    """
+
+    rows: list[AuditEntry]
+    cursor: str
+    looked_to: Time
+
+
+class SuppressedFacts(Facts):
+    """Addresses that are not written to at a destination, or at any (`*`), the oldest first; `detail` is what a mail
+    server said.
+    """
+
+    rows: list[Suppressed]
+
+
+class RetiredKeyFacts(Facts):
+    """A key by its name, from which nothing follows; when it was replaced, and until when it opens."""
+
+    key: str
+    replaced: datetime
+    until: datetime
+
+
+class KeysFacts(Facts):
+    """`present` is what seals."""
+
+    present: str
+    retired: list[RetiredKeyFacts]
+
+
+async def audit(context: Context, question: AuditQuestion) -> AuditFacts:
+    def fits(entry: AuditEntry) -> bool:
+        return _means(question.actor, entry.actor) and _means(question.action, entry.action)
+
+    since = seconds_of(context, question.since) or 0.0
+    return AuditFacts.merged(await existing(audit_page(context.audit, fits, since=since, cursor=question.cursor)))
+
+
+async def suppressed(context: Context, _question: NoQuestion) -> SuppressedFacts:
+    return SuppressedFacts(rows=[*await Suppressions(context.store).all()])
+
+
+async def keys(context: Context, _question: NoQuestion) -> KeysFacts:
+    signing, now = SigningKeys(context.store), await context.store.time()
+    retired = [key for key in await signing.retired() if key.until.timestamp() > now]
+    rows = [RetiredKeyFacts(key=key.name, replaced=key.at, until=key.until) for key in retired]
+    return KeysFacts(present=name_of(await signing.current()), retired=rows)
+
+
+def _means(pattern: str, text: str) -> bool:
+    """A pattern without a `*` may be any part."""
+    whole = pattern if "*" in pattern else f"*{pattern}*"
+    return fnmatchcase(text.casefold(), whole.casefold().replace("[", "[[]"))
