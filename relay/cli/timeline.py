@@ -11,8 +11,8 @@ from rich.text import Text
 from relay.cli.formatting import there
 from relay.cli.options import visible
 from relay.cli.screen import zone
-from relay.operating.folding import Line, Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
+from relay.operating.timeline import Line, Repeated, fold
 
 COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
            "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip

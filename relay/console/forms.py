@@ -1,7 +1,9 @@
-"""Queries, forms and posted JSON, read into the models of `site.py`; and what was wrong with them."""
+"""Queries, forms and posted JSON as the models of `site.py`; and flash messages: the outcome of a form."""
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any, get_origin
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -9,7 +11,8 @@ from aiohttp import web
 from multidict import MultiDict, MultiMapping
 from pydantic import BaseModel, ValidationError
 
-from relay.console.access.browser import read_fields
+from relay.console.access import IDENTITY
+from relay.console.access.browser import PAGES, alike, read_fields
 from relay.console.facts import LONGEST_ADDRESS, Form, Question
 from relay.console.view import Action, View
 from relay.receiving import request_body
@@ -79,3 +82,44 @@ def _filled_in(values: MultiMapping[str]) -> dict[str, Any]:
     """A name that stands several times has a list of values."""
     filled = {name: [value for value in values.getall(name) if value != ""] for name in values}
     return {name: several if len(several) > 1 else several[0] for name, several in filled.items() if several}
+
+
+FLASH = "relay_done"
+MOST_SAID = 600  # characters: with its signature it must be one cookie
+FLASH_SECONDS = 30
+
+
+def put_flash(request: web.Request, response: web.Response, text: str, *, refused: bool) -> None:
+    """Let the next page of this session say it."""
+    content = json.dumps({"text": text[:MOST_SAID], "refused": refused}, ensure_ascii=False).encode("utf-8", "replace")
+    value = urlsafe_b64encode(content).decode()
+    response.set_cookie(
+        FLASH,
+        f"{_signature(request, value)}.{value}",
+        path=PAGES,
+        max_age=FLASH_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=request.secure,
+    )
+
+
+def flash_of(request: web.Request) -> Mapping[str, Any] | None:
+    """Return `text` and `refused`; None where there is nothing to say."""
+    signature, _, value = request.cookies.get(FLASH, "").partition(".")
+    if not value or not alike(signature, _signature(request, value)):
+        return None
+    content: Mapping[str, Any] = json.loads(urlsafe_b64decode(value))
+    return content
+
+
+def clear_flash(request: web.Request, response: web.Response) -> None:
+    if FLASH in request.cookies:
+        response.del_cookie(FLASH, path=PAGES)
+
+
+def _signature(request: web.Request, value: str) -> str:
+    """Return '' where nobody is logged in."""
+    identity = request.get(IDENTITY)
+    key = identity.csrf.encode()[:64] if identity else b""
+    return blake2b(value.encode("utf-8", "replace"), key=key, digest_size=18).hexdigest() if identity else ""

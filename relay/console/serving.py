@@ -11,16 +11,14 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as AnyHandler
 from pydantic import ValidationError
 
-from relay.console import flash, forms
+from relay.console import forms
 from relay.console.access import IDENTITY, Identity
-from relay.console.access.browser import PAGES, READING, START, STATIC, leading_back
-from relay.console.access.pages import AWAY, NOT_NOW
+from relay.console.access.browser import AWAY, NOT_NOW, PAGES, READING, START, STATIC, leading_back
 from relay.console.context import Context
-from relay.console.facts import Facts, Phrase, Question, Unknown, phrase
+from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
 from relay.console.frames import Frame, framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.text import N_
 from relay.console.view import Action, Handler, View, known, refused
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog
@@ -46,7 +44,7 @@ class Site:
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
             response = _html(await self._shown(request, view, forms.question_of(view, request), view.template))
-            flash.clear(request, response)
+            forms.clear_flash(request, response)
             return response
 
         return show
@@ -127,7 +125,7 @@ class Site:
                 back = forms.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})
             translate = partial(self._pages.translated, values={}, language=self._language(request))
-            flash.put(request, response, done.worded(translate), refused=done.refused)
+            forms.put_flash(request, response, done.worded(translate), refused=done.refused)
             return response
 
         return act
@@ -149,7 +147,7 @@ class Site:
             "navigation": self._navigation,
             "language": self._language(request),
             "languages": self._languages(request),
-            "flash": flash.get(request),
+            "flash": forms.flash_of(request),
             "zone": self._context.zone,
             "copies_kept": self._context.copies_kept,
             "now": datetime.fromtimestamp(self._context.clock(), UTC),

@@ -7,7 +7,7 @@ from aiohttp.typedefs import Middleware
 
 from relay.console.access import ConsoleAuth
 from relay.console.access.browser import API, PAGES
-from relay.console.actions import bulk, commands, events, suppressions
+from relay.console.actions import bulk, commands
 from relay.console.actions import destinations as destination_acts
 from relay.console.actions import silences as silence_acts
 from relay.console.api import JsonApi, described
@@ -27,12 +27,11 @@ from relay.console.views import (
     job,
     messages,
     now,
+    obstacles,
     operation,
     operations,
     quarantine,
     records,
-    silences,
-    sources,
     template,
     templates,
 )
@@ -49,15 +48,13 @@ VIEWS: Sequence[View] = (
          LIST, "Operations", listed=True, listing=operations.LISTING),
     View("/jobs", job.jobs, job.JobsQuestion, job.JobsFacts, LIST, "Jobs", listed=True, listing=job.LISTING),
     View("/job", job.job, job.JobQuestion, job.JobFacts, "job.html", "Job"),
-    View("/source", sources.source, sources.SourceQuestion, sources.SourceFacts, "source.html", "Source"),
+    View("/source", obstacles.source, obstacles.SourceQuestion, obstacles.SourceFacts, "source.html", "Source"),
     View("/message", messages.message, messages.MessageQuestion, messages.MessageFacts, MESSAGE, "Message",
          html=messages.message_html),
     View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,
          LIST, "Deliveries", listed=True, listing=deliveries.LISTING),
     View("/delivery", delivery.delivery, delivery.DeliveryQuestion, delivery.OneDeliveryFacts, "delivery.html",
          "Delivery"),
-    View("/delivery/preview", messages.preview, delivery.DeliveryQuestion, messages.MessageFacts, MESSAGE,
-         "What would be sent", html=messages.preview_html),
     View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, LIST, "Dead letters", listed=True,
          listing=dead.LISTING),
     View("/dead/all", dead.every, dead.DeadQuestion, dead.AllFacts, ALL, "Dead letters", listing=dead.LISTING),
@@ -68,15 +65,13 @@ VIEWS: Sequence[View] = (
          listing=quarantine.LISTING),
     View("/quarantined", quarantine.quarantined, dead.IdQuestion, quarantine.QuarantinedFacts,
          "quarantined.html", "Quarantined body"),
-    View("/quarantined/trial", quarantine.trial, dead.IdQuestion, quarantine.TrialFacts,
-         "trial.html", "What a replay would do"),
     View("/destinations", health.destinations, NoQuestion, health.DestinationsFacts, "destinations.html",
          "Destinations", listed=True),
     View("/destination", destination.destination, destination.DestinationQuestion, destination.DestinationFacts,
          "destination.html", "Destination"),
     View("/destination/digest", messages.digest, messages.DigestQuestion, messages.MessageFacts, MESSAGE,
          "Next digest", html=messages.digest_html),
-    View("/silences", silences.silences, silences.SilencesQuestion, silences.SilencesFacts, "silences.html",
+    View("/silences", records.silences, records.SilencesQuestion, records.SilencesFacts, "silences.html",
          "Silences", listed=True),
     View("/templates", templates.templates, templates.TemplatesQuestion, templates.TemplatesFacts, "templates.html",
          "Templates", listed=True),
@@ -100,16 +95,16 @@ ACTIONS: Sequence[Action] = (
            keeps=True),
     Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "Resume a destination"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send a test message"),
-    Action("/destinations/allow", suppressions.allow, suppressions.AddressForm, "Write to an address again"),
+    Action("/destinations/allow", destination_acts.allow, destination_acts.AddressForm, "Write to an address again"),
     Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Begin a silence", keeps=True),
     Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
 )  # fmt: skip
 COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/digests/send", commands.send_digest, commands.DigestForm, "Send a digest before its time"),
-    Action("/suppressed/add", suppressions.suppress, suppressions.AddressForm, "Suppress an address"),
+    Action("/suppressed/add", destination_acts.suppress, destination_acts.AddressForm, "Suppress an address"),
     Action("/keys/rotate", commands.rotate_key, commands.RotateForm, "Make a new key for links and buttons"),
     Action("/console/link", commands.link, commands.LinkForm, "Make a link that lets one person in, once"),
-    Action("/events/send", events.send, events.EventForm, "Sign an event and send it"),
+    Action("/events/send", commands.send_event, commands.EventForm, "Sign an event and send it"),
     Action("/reload", commands.reload, commands.ReloadForm, "Read the configuration again"),
 )
 

@@ -8,9 +8,8 @@ from aiohttp import web
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import Facts, Form, Question, Unknown, Value
+from relay.console.facts import N_, REFUSED, Facts, Form, Question, Unknown, Value
 from relay.console.frames import Frame
-from relay.console.text import N_, REFUSED
 from relay.errors import RelayError, StoreUnavailable, Unsealable
 
 Known = TypeVar("Known")

@@ -8,8 +8,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from relay.config import Role
-from relay.console.access.browser_sessions import NAME
-from relay.console.access.identity import LINK
+from relay.console.access.identity import LINK, NAME
 from relay.console.context import Context
 from relay.console.site import OpenConsole
 from relay.receiving.access import Admin

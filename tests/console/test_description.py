@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from relay.console.access.browser_sessions import NAME
+from relay.console.access.identity import NAME
 from relay.console.api import described
 from relay.console.facts import Facts, Form, Question
 from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS

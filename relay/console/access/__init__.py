@@ -5,7 +5,7 @@ who is logged in, and `identity` knows their roles.
 """
 
 from relay.console.access.auth import ConsoleAuth
+from relay.console.access.browser import Render
 from relay.console.access.identity import IDENTITY, STILL_ALLOWED, Identity
-from relay.console.access.pages import Render
 
 __all__ = ["IDENTITY", "STILL_ALLOWED", "ConsoleAuth", "Identity", "Render"]

@@ -8,15 +8,13 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Filters, Form, Name, Value
-from relay.console.text import N_
+from relay.console.facts import N_, Filters, Form, Name, Value
 from relay.console.view import Done
 from relay.console.views.dead import DeadFilters
 from relay.console.views.quarantine import QuarantineFilters, query_of
 from relay.operating.acts import names_of
 from relay.operating.blockers import Blockers
-from relay.operating.quarantine import take
-from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep
+from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep, take
 from relay.store.audit import Act
 from relay.store.dead_pages import DeadPages
 from relay.store.quarantine_pages import QuarantinePages

@@ -8,10 +8,9 @@ from pydantic import Field
 from relay.background.silences import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import Form, Name
-from relay.console.text import N_
+from relay.console.facts import N_, Form, Name
 from relay.console.view import Done
-from relay.console.views.silences import Silenced
+from relay.console.views.records import Silenced
 from relay.domain.silences import Then
 from relay.operating.silences import begin, end, silence_of
 from relay.store.audit import COMMAND

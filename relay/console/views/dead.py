@@ -7,8 +7,20 @@ from typing import Any
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Facts, Filters, Name, OfOperation, Question, Time, Unknown, When, existing
-from relay.console.text import ADVICE, N_, why
+from relay.console.facts import (
+    ADVICE,
+    N_,
+    Facts,
+    Filters,
+    Name,
+    OfOperation,
+    Question,
+    Time,
+    Unknown,
+    When,
+    existing,
+    why,
+)
 from relay.console.view import Column, Filter, Listing
 from relay.operating import sweeps
 from relay.operating.acts import letter_named

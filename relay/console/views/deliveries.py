@@ -7,8 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Facts, Filters, Name, Time, Unknown, When, existing
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.view import Column, Filter, Listing
 from relay.console.views.delivery import STATES, DeliveryFacts, ended_facts, waiting_facts
 from relay.domain.spaces import Space

@@ -7,8 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from relay.console.context import Context
-from relay.console.facts import Name, OfOperation, Question, Time, Unknown
-from relay.console.text import N_, why
+from relay.console.facts import N_, Name, OfOperation, Question, Time, Unknown, why
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of

@@ -1,31 +1,23 @@
-"""One destination: its addresses with what stands in the way of each, its limits, who wants no more, its digests."""
+"""One destination: its addresses and their states, who wants no more, its digests."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
 
-from relay.config import Config
 from relay.console.context import Context
-from relay.console.facts import Facts, Name, Question, Time, Typed, Unknown
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
 from relay.console.views import health
 from relay.console.views.health import DestinationHealth
 from relay.console.views.messages import ScheduledDigest, scheduled
-from relay.domain.deliveries import Target
-from relay.domain.limits import Limits
-from relay.policy.destinations import Destination, modes_at, quiet_at, zone_at
-from relay.policy.recipients import KEYS, NAME, limit_of
-from relay.policy.serving import Serving
-from relay.store.budgets import Budgets
+from relay.policy.destinations import quiet_at, zone_at
+from relay.policy.recipients import NAME
 from relay.store.history import History
 from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
 from relay.store.trials import Trials, TriedAddress
 
 MOST_ADDRESSES = 100  # that are shown of one destination
-Place = tuple[str, str, Limits]  # channel, address, and what it runs under
 
 
 class DestinationQuestion(Question):
@@ -40,28 +32,8 @@ class DestinationQuestion(Question):
     off: str = Field("", pattern=r"^(\d{1,3}\.\d{1,15})?$")
 
 
-class LimitFacts(Facts):
-    """One limit of an address.
-
-    of         `new` messages or an `edit`, of which one more may go after each `per` seconds, `most` at once; or new
-               `live` messages and those `requested` by operations, of which `most` may go in each `per` seconds
-    left       how many may go now, the next at `free_at` (null: at once)
-    throttled  until when the other side wants none, and why; null if it takes them
-    shared     all addresses of the channel are under it
-    """
-
-    of: str
-    most: int
-    per: float
-    left: int
-    free_at: Time
-    throttled: Time
-    why: str
-    shared: bool
-
-
 class AddressFacts(Facts):
-    """One address: its `state` (never_tried, works or failing), why it is not written to any more, and its limits."""
+    """One address: its `state` (never_tried, works or failing), and why it is not written to any more."""
 
     address: str
     channel: str
@@ -71,7 +43,6 @@ class AddressFacts(Facts):
     suppressed: str
     suppressed_at: Time
     everywhere: bool
-    limits: list[LimitFacts]
 
 
 class LastTestFacts(Facts):
@@ -83,15 +54,13 @@ class LastTestFacts(Facts):
 
 
 class DestinationFacts(Facts):
-    """`quiet_until` is the end of the quiet hours that it is in, null outside of them; `channel_fault` why its channel
-    does not work, '' if it does.
+    """`quiet_until` is the end of the quiet hours that it is in, null outside of them.
 
     domains     whose addresses operations may ask for, of the destination that is whoever they ask for; else empty
     suppressed  those who are not written to and are none of `addresses`; `more_suppressed` is where the list goes on
     """
 
     name: str
-    channel: str
     mode: str
     language: str
     timezone: str
@@ -101,14 +70,11 @@ class DestinationFacts(Facts):
     mentions: dict[str, list[str]]
     rules: list[str]
     health: DestinationHealth
-    channel_fault: str
     quiet_until: Time
     digests: list[ScheduledDigest]
     suppressed: list[Suppressed]
     more_suppressed: str
     tested: LastTestFacts | None
-    parked: int
-    last_delivered: Time
 
 
 async def destination(context: Context, question: DestinationQuestion) -> DestinationFacts:
@@ -124,17 +90,18 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         if its
         else await health.dynamic_health(context, config, states)
     )
-    every = [*_places(context, config, its)]
+    every = [(its.channel, address) for address in its.addresses] if its else health.dynamic_addresses(config)
     shown = every[:MOST_ADDRESSES]
-    if question.address and question.address not in [address for _, address, _ in shown]:
-        shown = [*_looked_up(context, config, its, question.address), *shown]
+    if question.address and question.address not in [address for _, address in shown]:
+        channel = its.channel if its else _channel_of(context, question.address)
+        shown = [*([(channel, question.address)] if channel else []), *shown]
     # The list for all destinations means those with addresses of mails alone.
     mails = any(getattr(context.kinds.get(one), "unsubscribes", False) for one in its_health.channel.split(", "))
     off, more = await Suppressions(context.store).page(name, question.off, everywhere=mails)
     last_test = await Trials(context.store).last(name)
-    quiet, spelled = quiet_at(options, defaults, now), {address.lower() for _, address, _ in shown}
-    return DestinationFacts.merged(
-        its_health,
+    quiet, spelled = quiet_at(options, defaults, now), {address.lower() for _, address in shown}
+    return DestinationFacts(
+        name=name,
         mode=its.mode if its else "",
         language=options.language or config.language,
         timezone=zone_at(options, defaults),
@@ -152,22 +119,9 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     )
 
 
-def _places(context: Context, config: Config, its: Destination | None) -> Iterator[Place]:
-    """Yield those of a configured destination; None: of whoever operations ask for, as far as it is listed."""
-    serving = Serving(config, context.kinds)
-    if its:
-        yield from ((its.channel, address, limits) for address, limits in serving.of(its).addresses)
-    else:
-        for channel, address in health.dynamic_addresses(config):
-            yield _requested(context, config, serving, channel, address)
-
-
-def _looked_up(context: Context, config: Config, its: Destination | None, address: str) -> Iterator[Place]:
-    """Yield it as of the destination, which has no such address any more; of what is asked for, by its looks."""
-    if its:
-        yield its.channel, address, Limits()
-    elif (channel := next((name for name in KEYS if _takes(context.kinds.get(name), address)), "")) in config.channels:
-        yield _requested(context, config, Serving(config, context.kinds), channel, address)
+def _channel_of(context: Context, address: str) -> str:
+    """Return the configured channel that takes an address of this form, '' for none."""
+    return next((name for name in context.config().channels if _takes(context.kinds.get(name), address)), "")
 
 
 def _takes(kind: Any, address: str) -> bool:
@@ -177,26 +131,24 @@ def _takes(kind: Any, address: str) -> bool:
         return False
 
 
-def _requested(context: Context, config: Config, serving: Serving, channel: str, address: str) -> Place:
-    """Return it as an operation would be told there."""
-    mode = modes_at(context.kinds[channel], config.channels[channel], address)[0]
-    served = serving.of(Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)).addresses[0][1]
-    limit = limit_of(channel, address, config.dynamic_destinations, context.kinds)
-    return channel, address, replace(served, requested=limit)
-
-
-async def _addresses(context: Context, name: str, places: Sequence[Place]) -> list[AddressFacts]:
-    targets = [Target(name, channel, address, limits=limits) for channel, address, limits in places]
-    scopes = [f"destination:{name}/{row.address}" for row in targets]
+async def _addresses(context: Context, name: str, places: Sequence[tuple[str, str]]) -> list[AddressFacts]:
+    addresses = [address for _, address in places]
+    scopes = [f"destination:{name}/{address}" for address in addresses]
     states = await Reachability(context.store, partial=True).of(scopes, [*context.config().channels])
-    suppressed = await Suppressions(context.store).among(name, [row.address for row in targets])
-    budgets = await Budgets(context.store).of(targets, context.clock())
+    suppressed = await Suppressions(context.store).among(name, addresses)
     rows = []
-    for target, scope, limits in zip(targets, scopes, budgets, strict=True):
-        state, off = states[scope], suppressed.get(target.address)
-        rows.append(AddressFacts.merged(
-            state, target, state=state.name, why=state.cause, suppressed=off.reason if off else "",
-            suppressed_at=off.at if off else None, everywhere=bool(off and off.destination == EVERYWHERE),
-            limits=[LimitFacts.merged(row, of=row.kind, why=row.reason) for row in limits],
-        ))  # fmt: skip
+    for (channel, address), scope in zip(places, scopes, strict=True):
+        state, off = states[scope], suppressed.get(address)
+        rows.append(
+            AddressFacts(
+                address=address,
+                channel=channel,
+                state=state.name,
+                since=state.since,
+                why=state.cause,
+                suppressed=off.reason if off else "",
+                suppressed_at=off.at if off else None,
+                everywhere=bool(off and off.destination == EVERYWHERE),
+            )
+        )
     return rows

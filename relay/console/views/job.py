@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from relay.console.chart import Chart, chart
 from relay.console.context import Context
-from relay.console.facts import Facts, Filters, OfOperation, Question, Time, Unknown, existing
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
 from relay.console.view import Column, Listing
 from relay.domain.jobs import Job
 from relay.domain.outcomes import Outcome, Usual, of_runs, streaks, usual, usual_phases
@@ -129,7 +127,6 @@ class JobFacts(OfJob):
     phases: dict[str, float]
     causes: list[CauseFacts]
     ends: list[RunEnd]
-    drawn: Chart | None = Field(exclude=True)
     part: str = Field(exclude=True)  # of its operations' names, or their type: the list of operations finds them by it
 
 
@@ -173,7 +170,6 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
         phases=usual_phases(ends),
         causes=await _causes(context, ends, names),
         ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
-        drawn=chart(ends, lasts),
         part=meant.type if context.config().job else meant.part or meant.type,
     )  # fmt: skip
 

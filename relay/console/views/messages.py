@@ -1,10 +1,8 @@
-"""Messages as their readers see them: as one was sent (kept for three days), as one would be made now, and the next
-digest. Nothing is sent."""
+"""Messages as their readers see them: as one was sent (kept for three days), and the next digest. Nothing is sent."""
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -12,15 +10,12 @@ from pydantic import Field
 
 from relay.background.digests import at_hand
 from relay.console.context import Context
-from relay.console.facts import Facts, Name, NoQuestion, Question, Time, Unknown
+from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Time, Unknown
 from relay.console.frames import Frame, message_frame
-from relay.console.text import N_
-from relay.console.views.delivery import DeliveryQuestion
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
 from relay.store.copies import Copies, Copy
-from relay.store.delivery_contents import DeliveryContents
 
 MOST = 200_000  # characters of what is shown
 MARKED = (
@@ -112,37 +107,6 @@ async def _copy(context: Context, name: str) -> Copy:
         text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
         raise Unknown(text)
     return copy
-
-
-async def preview(context: Context, question: DeliveryQuestion) -> MessageFacts:
-    """As `relay.delivering.composer` would, without buttons, links to unsubscribe, and what is asked of others."""
-    content = await DeliveryContents(context.store).of(question.id)
-    if content is None:
-        text = N_("%(id)s neither waits nor is dead, or what it would tell is no longer known")
-        raise Unknown(text, id=question.id)
-    config, options = context.config(), content.options
-    destination = config.destinations.get(content.destination)
-    language = (options and options.language) or (destination and destination.language) or config.language
-    made, fault = content.event.document, ""
-    if getattr(context.channels.get(content.channel), "renders", True):
-        rendered = await context.renderer().message(
-            content.channel,
-            content.kind,
-            content.event,
-            tuple(content.history),
-            language=language,
-            timezone=(options and options.timezone) or (destination and destination.timezone) or config.timezone,
-            now=datetime.fromtimestamp(context.clock(), UTC),
-            destination=content.destination,
-        )
-        made, fault = rendered.content, rendered.fault
-    return _facts(made, content, event=content.event.name, language=language, fault=fault)
-
-
-async def preview_html(context: Context, question: DeliveryQuestion) -> Frame:
-    shown = await preview(context, question)
-    content = {"text": shown.event, "blocks": shown.blocks} if shown.blocks else {"html": shown.html}
-    return message_frame(content, context.clock())
 
 
 async def digests(context: Context, _question: NoQuestion) -> DigestListFacts:

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pydantic import Field, computed_field
 
 from relay.console.context import Context
-from relay.console.facts import Facts, NoQuestion, Phrase, Time, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, NoQuestion, Phrase, Time, phrase
 from relay.console.views import health
 from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth, Throttled
-from relay.console.views.obstacles import Obstacle, obstacles
+from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
 from relay.console.views.operations import OperationListed, RunFacts, listed, runs
-from relay.console.views.sources import SourceHealth, sources
 from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
 from relay.health import STRENGTHS

@@ -13,9 +13,9 @@ from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import waiting_of
 from relay.console.views.delivery import DeliveryFacts, ended_facts, permalink
+from relay.console.views.records import SilenceFacts, silence_facts
 from relay.console.views.related import Named, one_of_several, related, unknown
 from relay.console.views.rules import Rule, nearest, unreached
-from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.causes import error_words
 from relay.domain.events import TERMINAL, Event
@@ -24,8 +24,7 @@ from relay.domain.outcomes import before, usual
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.explanation import explanation_of
-from relay.operating.folding import Repeated, fold
-from relay.operating.timeline import facts_of
+from relay.operating.timeline import Repeated, facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences

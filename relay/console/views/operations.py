@@ -6,8 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from relay.console.context import Context
-from relay.console.facts import Facts, Filters, OfOperation, Phrase, Time, existing, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
 from relay.console.view import Column, Filter, Listing
 from relay.domain.outcomes import Outcome, usual
 from relay.store.jobs import Jobs

@@ -1,20 +1,14 @@
 """The quarantine: signed bodies that made no sense, and those that relay itself failed on."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import Facts, Filters, Name, Phrase, Time, Unknown, When, existing, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.view import Column, Filter, Listing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
-from relay.console.views.rules import nearest
-from relay.domain.permissions import LIMIT
-from relay.errors import AmbiguousId, HandlingFailed, InvalidEvent, NotJson
 from relay.operating.acts import quarantined_named
-from relay.operating.explanation import explanation_of
-from relay.operating.quarantine import event_of
 from relay.store.quarantine import Quarantined
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery, QuarantineRow
 
@@ -39,11 +33,6 @@ LISTING = Listing(
     unmatched=N_("Nothing in the quarantine is meant by these filters."),
     bulk=True,
 )  # fmt: skip
-NAMES = {
-    "event": N_("Event"), "source": N_("Source"), "subject": N_("Operation or batch"), "name": N_("Name"),
-    "type": N_("Type"), "priority": N_("Priority"), "status": N_("Status"), "percentage": N_("Progress"),
-    "phase": N_("Phase"), "tenant": N_("Tenant"), "project": N_("Project"),
-}  # fmt: skip
 
 
 class QuarantineFilters(Filters):
@@ -89,30 +78,6 @@ class QuarantinedFacts(Facts):
     cut: bool
 
 
-class TrialFacts(Facts):
-    """What a replay would do now; nothing is done. `refused` says why it still could not be taken, '' if it could.
-
-    event        what it would be, and of which operation
-    rules        each with its conditions, and whether they hold; `more_rules` miss more of theirs than these
-    destinations whom it would reach, and what may hold it back there
-    """
-
-    id: str
-    source: str
-    refused: str = ""
-    event: dict[str, Any] | None = None
-    rules: list[dict[str, Any]] = Field(default_factory=list)
-    more_rules: int = 0
-    destinations: list[dict[str, Any]] = Field(default_factory=list)
-    limits: list[Phrase] = Field(default_factory=list)
-
-    @property
-    def stated(self) -> list[tuple[str, Any]]:
-        """Return what the event states, each with its name in words."""
-        event = self.event or {}
-        return [(NAMES[name], value) for name, value in event.items() if value not in ("", None)]
-
-
 def query_of(context: Context, filters: QuarantineFilters, until: float | None = None) -> QuarantineQuery:
     fault = None if not filters.kind else filters.kind == "fault"
     return QuarantineQuery(filters.source, fault, seconds_of(context, filters.since), until)
@@ -135,22 +100,6 @@ async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFact
     entry = await _named(context, question.id)
     body, cut = laid_out(entry.body)
     return QuarantinedFacts.merged(entry, size=len(entry.body), body=body, cut=cut)
-
-
-async def trial(context: Context, question: IdQuestion) -> TrialFacts:
-    entry = await _named(context, question.id)
-    try:
-        event, permissions = event_of(entry, context.config(), context.clock())
-        explained = explanation_of(
-            event, context.config(), context.kinds, say=lambda hold: phrase(hold.of, **hold.values)
-        )
-    except (NotJson, AmbiguousId, InvalidEvent, HandlingFailed) as error:
-        return TrialFacts.merged(entry, refused=str(error))
-    rules, more = nearest(explained["rules"])
-    return TrialFacts.merged(
-        entry, event=explained["event"], rules=rules, more_rules=more, destinations=explained["destinations"],
-        limits=[phrase(LIMIT, source=permissions.source)] if permissions and permissions.limits else [],
-    )  # fmt: skip
 
 
 async def _named(context: Context, name: str) -> Quarantined:

@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.console.context import Context
-from relay.console.facts import Facts, Near, Unknown, phrase
-from relay.console.text import N_
-from relay.console.views.sources import source_link, sources
+from relay.console.facts import N_, Facts, Near, Unknown, phrase
+from relay.console.views.obstacles import source_link, sources
 from relay.domain.events import Event
 from relay.domain.jobs import job_of
 from relay.domain.spaces import Space

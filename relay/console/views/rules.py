@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from relay.console.facts import Phrase, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Phrase, phrase
 from relay.console.views.verdicts import Verdict
 
 MOST_RULES = 50  # that are shown of one event

@@ -12,12 +12,12 @@ from pydantic import AfterValidator, Field
 from relay.authoring.drawing import FORMS, Drawing, in_scheme, kind_of
 from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio, places_for, sources_of
+from relay.authoring.variables import DEPTH, paths, shown, type_of
 from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
 from relay.console.frames import Frame, scripted_frame
 from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
-from relay.console.views.variables import VariableGroup, groups_of
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
@@ -35,8 +35,7 @@ def _zone(name: str) -> str:
 
 class TemplateQuestion(Question):
     """`name` is the message's; `fixture` how much its sample says, `kind` its form in Slack. What is left out is as the
-    destination reads it, or as relay's readers do. `source` names a file to show besides, and
-    `group` the variables whose values its page shows.
+    destination reads it, or as relay's readers do. `source` names a file to show besides.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -49,7 +48,6 @@ class TemplateQuestion(Question):
     scheme: Literal["", "light", "dark"] = ""
     type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
-    group: Annotated[str, Field(max_length=200)] = ""
 
 
 class DrawnFacts(Facts):
@@ -84,6 +82,16 @@ class TemplateFile(Facts):
     text: str
 
 
+class VariableFacts(Facts):
+    """`optional`: an event may leave it out, and it is empty then. `value` is what it has here, as text."""
+
+    group: str
+    path: str
+    type: str
+    optional: bool
+    value: str
+
+
 class TemplateFacts(Facts):
     """`labels` are what filters of mails may ask for; `checking`: lint still looks, and `findings` are none yet."""
 
@@ -93,7 +101,7 @@ class TemplateFacts(Facts):
     zone: str
     drawn: list[DrawnFacts]
     labels: dict[str, str]
-    variables: list[VariableGroup]
+    variables: list[VariableFacts]
     files: list[TemplateFile]
     checking: bool
     findings: list[Finding]
@@ -122,7 +130,7 @@ async def template(context: Context, question: TemplateQuestion) -> TemplateFact
         zone=choice.view.timezone,
         drawn=drawn,
         labels=event.labels,
-        variables=await asyncio.to_thread(groups_of, studio, choice),
+        variables=await asyncio.to_thread(_variables, studio, choice),
         files=list(files.values()),
         checking=studio.findings is None,
         findings=findings_in(studio, [part.path for part in files.values()]),
@@ -198,6 +206,23 @@ def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[Te
         )
         for number, (name, path) in enumerate(parts)
     ]
+
+
+def _variables(studio: Studio, choice: Choice) -> list[VariableFacts]:
+    """Return every name that is always there, and those that this event brings along; none while the files have a
+    fault.
+    """
+    if studio.renderer is None:
+        return []
+    here = dict(paths(studio.values(choice), "", DEPTH))
+    listed = {variable.path: variable for variable in studio.variables()}
+    rows = []
+    for path in sorted({*here, *listed}):
+        variable, value = listed.get(path), here.get(path)
+        type_, optional = (variable.type, variable.optional) if variable else (type_of(value), True)
+        group = path.partition(".")[0].removesuffix("[]")
+        rows.append(VariableFacts(group=group, path=path, type=type_, optional=optional, value=shown(value)))
+    return rows
 
 
 def _text(value: object) -> str:

@@ -12,8 +12,7 @@ from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio
 from relay.channels import CHANNELS
 from relay.console.context import Context
-from relay.console.facts import Facts, Name, Near, Question, Unknown, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Name, Near, Question, Unknown, phrase
 from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import kinds_of

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 from pydantic import Field
 
 from relay.configfile.units import spoken
-from relay.console.facts import Facts, Phrase, Time, phrase
-from relay.console.text import N_
+from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
 from relay.reasons import Held

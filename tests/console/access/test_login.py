@@ -6,7 +6,7 @@ import pytest
 
 from relay.config.console import LONGEST_SESSION
 from relay.console.access.browser import leading_back
-from relay.console.access.browser_sessions import NAME
+from relay.console.access.identity import NAME
 from relay.store import Store, keys
 from relay.store.sealing import Sealer
 from tests.support.auth import SAME, TOKENS, Browser, Served, console, served
