@@ -87,7 +87,7 @@ ANSWERS: Sequence[View] = (  # without a page: commands and programs ask them
     View("/health", now.health_checks, NoQuestion, now.HealthFacts, "", "Health"),
 )
 ACTIONS: Sequence[Action] = (
-    Action("/dead/replay", bulk.replay_letters, bulk.DeadForm, "Put dead letters back into the queue"),
+    Action("/dead/replay", bulk.replay_letters, bulk.DeadForm, "Replay dead letters"),
     Action("/dead/drop", bulk.drop_letters, bulk.DeadForm, "Delete dead letters"),
     Action("/quarantine/replay", bulk.replay_bodies, bulk.QuarantineForm, "Replay quarantined bodies"),
     Action("/quarantine/drop", bulk.drop_bodies, bulk.QuarantineForm, "Delete quarantined bodies"),
@@ -95,17 +95,17 @@ ACTIONS: Sequence[Action] = (
            keeps=True),
     Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "Resume a destination"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send a test message"),
-    Action("/destinations/allow", destination_acts.allow, destination_acts.AddressForm, "Write to an address again"),
-    Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Begin a silence", keeps=True),
-    Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "End a silence now"),
+    Action("/destinations/allow", destination_acts.allow, destination_acts.AddressForm, "Unsuppress an address"),
+    Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Create a silence", keeps=True),
+    Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "Expire a silence"),
 )  # fmt: skip
 COMMANDS: Sequence[Action] = (  # without a page, too
-    Action("/digests/send", commands.send_digest, commands.DigestForm, "Send a digest before its time"),
+    Action("/digests/send", commands.send_digest, commands.DigestForm, "Send a digest early"),
     Action("/suppressed/add", destination_acts.suppress, destination_acts.AddressForm, "Suppress an address"),
-    Action("/keys/rotate", commands.rotate_key, commands.RotateForm, "Make a new key for links and buttons"),
-    Action("/console/link", commands.link, commands.LinkForm, "Make a link that lets one person in, once"),
-    Action("/events/send", commands.send_event, commands.EventForm, "Sign an event and send it"),
-    Action("/reload", commands.reload, commands.ReloadForm, "Read the configuration again"),
+    Action("/keys/rotate", commands.rotate_key, commands.RotateForm, "Rotate the key for links and buttons"),
+    Action("/console/link", commands.link, commands.LinkForm, "Create a one-time login link"),
+    Action("/events/send", commands.send_event, commands.EventForm, "Sign and send an event"),
+    Action("/reload", commands.reload, commands.ReloadForm, "Reload the configuration"),
 )
 
 

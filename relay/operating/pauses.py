@@ -32,8 +32,8 @@ async def pause(
     lasts: str = "",
     by: str,
     open_act: OpenAct,
-) -> None:
-    """Raise RelayError that says what is wrong."""
+) -> float | None:
+    """Return for how many seconds, None for no end. Raise RelayError that says what is wrong."""
     require_destination(name, config)
     reason = reason.strip()
     if not 0 < len(reason) <= LONGEST_REASON:
@@ -44,6 +44,7 @@ async def pause(
     async with open_act("destination pause", name, reason=reason, **({"lasts": lasts} if lasts else {})) as act:
         await pauses.pause(name, reason, by, seconds=seconds)
         act.outcome = "paused"
+    return seconds
 
 
 async def resume(pauses: OperatorPauses, name: str, *, open_act: OpenAct) -> bool:

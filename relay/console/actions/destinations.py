@@ -16,6 +16,7 @@ from relay.console.view import Done, refused
 from relay.errors import StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
+from relay.operating.clocks import local
 from relay.operating.pauses import destination_names
 from relay.operating.test_message import WrongEvent, send_test
 from relay.rendering.notices import CONSOLE_TEST_NOTE, TEST_NOTE
@@ -74,11 +75,20 @@ class TrialForm(Form):
 
 @for_each_of_a_team
 async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
-    await pauses.pause(
-        OperatorPauses(context.store), context.config(), form.name,
-        reason=form.reason, lasts=form.lasts, by=identity.name, open_act=partial(context.act, identity),
-    )  # fmt: skip
-    return Done(N_("%(name)s is paused: what is for it waits."), {"name": form.name})
+    config, open_act = context.config(), partial(context.act, identity)
+    seconds = await pauses.pause(
+        OperatorPauses(context.store),
+        config,
+        form.name,
+        reason=form.reason,
+        lasts=form.lasts,
+        by=identity.name,
+        open_act=open_act,
+    )
+    if seconds is None:
+        return Done(N_("%(name)s is paused until somebody resumes it: its messages wait."), {"name": form.name})
+    until = local(datetime.fromtimestamp(context.clock() + seconds, UTC), config.timezone)
+    return Done(N_("%(name)s is paused until %(until)s: its messages wait."), {"name": form.name, "until": until})
 
 
 @for_each_of_a_team
@@ -182,7 +192,10 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
     if left and form.destination == EVERYWHERE:
         text = N_("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
         return Done(text, {"address": form.address, "names": ", ".join(left)})
-    return Done(N_("%(address)s is written to again."), {"address": form.address})
+    if form.destination in ("", EVERYWHERE):
+        return Done(N_("%(address)s is written to again at every destination."), {"address": form.address})
+    text = N_("%(address)s is written to again at %(name)s.")
+    return Done(text, {"address": form.address, "name": form.destination})
 
 
 def _spelled(context: Context, text: str) -> str:

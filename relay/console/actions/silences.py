@@ -1,6 +1,7 @@
 """Beginning a silence, and ending one before its time."""
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 
 from pydantic import Field
@@ -12,7 +13,8 @@ from relay.console.facts import N_, Form, Name
 from relay.console.view import Done
 from relay.console.views.records import Silenced
 from relay.domain.silences import Then
-from relay.operating.silences import begin, end, silence_of
+from relay.operating.clocks import local
+from relay.operating.silences import begin, end, meaning, silence_of
 from relay.store.audit import COMMAND
 from relay.store.silences import SilenceList
 
@@ -38,7 +40,9 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     silence = silence_of(config, identity.name, context.clock(), **dict(form))
     await begin(SilenceList(context.store), silence, partial(context.act, identity), config.timezone)
     await _spread(context, identity)
-    return Done(N_("Silence %(id)s was added."), {"id": silence.id})
+    begins, until = (local(datetime.fromtimestamp(at, UTC), config.timezone) for at in (silence.starts, silence.ends))
+    text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
+    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until})
 
 
 async def expire(context: Context, form: ExpireForm, identity: Identity) -> Done:

@@ -86,7 +86,7 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     states = await Reachability(context.store, partial=True).states(config, now)
     last = (await History(context.store, partial=True).last_delivered([name])).get(name)
     its_health = (
-        health.destination_health(name, its.channel, health.scopes_of(config, its), states, last)
+        health.configured_health(config, its, states, last)
         if its
         else await health.dynamic_health(context, config, states)
     )

@@ -31,6 +31,7 @@ class ChannelHealth(Facts):
 
 class DestinationHealth(Facts):
     """`state` is never_tried, works, failing or paused (`by` somebody, perhaps `until` then); `since` when, and `why`.
+    `mode` is '' where operations ask for it.
 
     Where it fails that is of the address that has failed longest; `failing` of its `addresses` do. `channel_fault` is
     why its channel fails, '' if it does not: then nothing is sent there either. `parked` has what waits for all that.
@@ -38,6 +39,7 @@ class DestinationHealth(Facts):
 
     name: str
     channel: str
+    mode: str
     state: str
     since: Time
     why: str
@@ -70,13 +72,6 @@ class Throttled(Facts):
     why: str
 
 
-class DestinationRow(Facts):
-    """`health` says what is failing there and who has paused it; `mode` is '' where operations ask for it."""
-
-    health: DestinationHealth
-    mode: str
-
-
 class DestinationsFacts(Facts):
     """In the configuration's order, what does not work first; `channels` that do not, and limits that are used up.
 
@@ -85,7 +80,7 @@ class DestinationsFacts(Facts):
 
     channels: list[ChannelHealth]
     throttled: list[Throttled]
-    rows: list[DestinationRow]
+    rows: list[DestinationHealth]
     removed: list[DestinationHealth]
 
 
@@ -94,18 +89,17 @@ async def destinations(context: Context, _question: NoQuestion) -> DestinationsF
     names = [*config.channels]
     states = await Reachability(context.store, partial=True).states(config, context.clock())
     waiting, due = await context.admin.waiting(names, context.clock()), await context.admin.oldest_due(names)
-    channels, health = await channels_and_destinations(context, states, waiting, due)
-    rows = [DestinationRow(health=row, mode=config.destinations[row.name].mode) for row in health]
+    channels, rows = await channels_and_destinations(context, states, waiting, due)
     if config.dynamic_destinations:
-        rows.append(DestinationRow(health=await dynamic_health(context, config, states), mode=""))
+        rows.append(await dynamic_health(context, config, states))
     paused = {scope.removeprefix(OPERATOR) for scope in states if scope.startswith(OPERATOR)}
-    removed = sorted(paused - {row.health.name for row in rows})
-    rows.sort(key=lambda row: row.health.state in ("works", "never_tried"))
+    removed = sorted(paused - {row.name for row in rows})
+    rows.sort(key=lambda row: row.state in ("works", "never_tried"))
     return DestinationsFacts(
         channels=[row for row in channels if row.state == "failing"],
         throttled=await throttled(context),
         rows=rows,
-        removed=[destination_health(name, "", [], states, None) for name in removed],
+        removed=[_health(name, "", [], states) for name in removed],
     )
 
 
@@ -124,25 +118,29 @@ async def channels_and_destinations(
         for kind, _, name in [scope.partition(":")]
         if kind == "channel" and (name in config.channels or state.name != "never_tried")
     ]  # fmt: skip
-    every = [
-        destination_health(name, its.channel, scopes_of(config, its), states, last.get(name))
-        for name, its in config.destinations.items()
-    ]
+    every = [configured_health(config, its, states, last.get(its.name)) for its in config.destinations.values()]
     every.sort(key=lambda row: BY_GRAVITY.index(row.state))
     return sorted(channels, key=lambda row: BY_GRAVITY.index(row.state)), every
 
 
-def scopes_of(config: Config, its: Destination) -> list[tuple[str, str]]:
-    """Return the scopes of each of its addresses: the address's own, and its channel's."""
-    return [
+def configured_health(config: Config, its: Destination, states: States, last: float | None) -> DestinationHealth:
+    """Return that of a destination of the configuration; `last` is the time of the last delivery."""
+    scopes = [
         (f"destination:{its.name}/{address}", channel_scope(config, its.channel, address)) for address in its.addresses
     ]
+    return _health(its.name, its.channel, scopes, states, last, mode=its.mode)
 
 
-def destination_health(
-    name: str, channel: str, scopes: Sequence[tuple[str, str]], states: States, last: float | None
+def _health(
+    name: str,
+    channel: str,
+    scopes: Sequence[tuple[str, str]],
+    states: States,
+    last: float | None = None,
+    *,
+    mode: str = "",
 ) -> DestinationHealth:
-    """`scopes` are those of its addresses, each with its channel's, `last` the time of the last delivery."""
+    """`scopes` are those of its addresses, each with its channel's."""
     nothing = State()
     addresses = [states.get(scope, nothing) for scope, _ in scopes]
     failing = [state for state in addresses if state.fails]
@@ -152,7 +150,7 @@ def destination_health(
     pause, usual = states.get(f"{OPERATOR}{name}"), State("works" if worked else "never_tried")
     state = pause or min(failing or down, key=lambda row: row.since, default=usual)
     return DestinationHealth.merged(
-        state, name=name, channel=channel, state=state.name, why=state.cause, addresses=len(scopes),
+        state, name=name, channel=channel, mode=mode, state=state.name, why=state.cause, addresses=len(scopes),
         failing=len(failing), channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
         parked=sum(state.parked for state in (*failing, *filter(None, [pause]))), last_delivered=last,
     )  # fmt: skip
@@ -169,7 +167,7 @@ async def dynamic_health(context: Context, config: Config, states: States) -> De
     last = await History(context.store, partial=True).last_delivered([NAME])
     allowed = config.dynamic_destinations
     channels = [name for name, listed in (allowed.by_channel if allowed else {}).items() if listed]
-    return destination_health(NAME, ", ".join(channels), scopes, {**states, **own}, last.get(NAME))
+    return _health(NAME, ", ".join(channels), scopes, {**states, **own}, last.get(NAME))
 
 
 def dynamic_addresses(config: Config) -> list[tuple[str, str]]:

@@ -89,6 +89,8 @@ class NowFacts(Facts):
             tone, sentence = "warn", phrase(several if self.failed > 1 else ONE_FAILED, count=self.failed)
         elif self.dead or self.stalled:
             tone, sentence = "warn", phrase(N_("Messages go out, and some want a look"))
+        elif untried := [row.name for row in self.channels if row.state == "never_tried"]:
+            tone, sentence = "warn", phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))
         return Headline(tone=tone, sentence=sentence)
 
     @property
