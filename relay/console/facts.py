@@ -1,4 +1,4 @@
-"""What pages and /api/v1 are asked and answer: the models, and the fields that several of them have."""
+"""Models of questions, forms and answers of pages and /api/v1, and their texts in the reader's language."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -116,7 +116,7 @@ class Filters(Question):
 
 
 class Form(BaseModel):
-    """What an action is given. Unknown fields are refused: somebody meant something by them."""
+    """Input of an action. Unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 

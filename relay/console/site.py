@@ -53,8 +53,6 @@ VIEWS: Sequence[View] = (
          html=messages.message_html),
     View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,
          LIST, "Deliveries", listed=True, listing=deliveries.LISTING),
-    View("/delivery", delivery.delivery, delivery.DeliveryQuestion, delivery.OneDeliveryFacts, "delivery.html",
-         "Delivery"),
     View("/dead", dead.dead, dead.DeadQuestion, dead.DeadListFacts, LIST, "Dead letters", listed=True,
          listing=dead.LISTING),
     View("/dead/all", dead.every, dead.DeadQuestion, dead.AllFacts, ALL, "Dead letters", listing=dead.LISTING),
@@ -118,7 +116,7 @@ class Console:
         self.streams = Streams()
         self._site = Site(
             context,
-            Pages({"states": delivery.STATES, "sentences": delivery.SENTENCES, "link_of": delivery.link_of}),
+            Pages({"states": delivery.STATES, "link_of": delivery.link_of}),
             VIEWS,
         )
         self.render, self.keep_language = self._site.render, self._site.keep_language

@@ -47,7 +47,7 @@ def explanation_of(
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
+    """Return the event, every rule with its conditions, and the destinations with their possible holds, as plain data.
 
     An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
     `limits` what else holds of its source.
@@ -91,7 +91,7 @@ def source_named(config: Config, name: str | None) -> str:
 
 
 def _rule(trace: Trace) -> dict[str, Any]:
-    """What `asdict` would make of it, which takes ten times as long: there may be many rules, and each is here."""
+    """Return it as plain data: `asdict` takes ten times as long, and there may be many rules."""
     conditions = tuple(
         [{"name": row.name, "wanted": row.wanted, "actual": row.actual, "holds": row.holds} for row in trace.conditions]
     )
@@ -99,7 +99,7 @@ def _rule(trace: Trace) -> dict[str, Any]:
 
 
 def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
-    """What may hold a message back at this address, in sentences, with the times of its zone.
+    """Yield the possible holds of a message at this address as sentences, with the times of its zone.
 
     What was sent there before is not known here.
     """

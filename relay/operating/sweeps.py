@@ -12,10 +12,8 @@ from fnmatch import fnmatchcase
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted
-from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.domain.permissions import Permissions
 from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.ingest import IngestEvent
@@ -34,8 +32,8 @@ COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 @dataclass
 class Swept:
-    """The outcome. For these reasons some stay, and others wait; so many are `gone`, since somebody else has replayed
-    or dropped them. `more`: there may be others.
+    """Outcome of a sweep: by reason, those that stay and those that wait. Somebody else has replayed or dropped the
+    `gone` ones. `more`: there may be others.
     """
 
     done: int = 0
@@ -72,8 +70,8 @@ class Filter:
 
 @dataclass
 class Meant:
-    """How many of the newest dead letters, of which so many were `looked` at, filters hold for, by destination and
-    reason; `more`: at least so many.
+    """Number of dead letters that filters match, by destination and reason, of the newest `looked`; `more`: at least
+    so many.
     """
 
     count: int = 0
@@ -160,28 +158,22 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
     return step
 
 
-def event_of(kept: Quarantined, config: Config, now: float) -> tuple[Event, Permissions | None]:
-    """The event, and what its source may say. `now` is in seconds since the epoch.
+async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
+    """Ingest it, however old it is. `now` is in seconds since the epoch.
 
-    However old it is: whoever replays it knows. Raises NotJson or InvalidEvent if it still is none, NotPermitted if
-    it is still not its source's to say, HandlingFailed if relay still fails on it.
+    Raises NotJson or InvalidEvent if it still is no event, NotPermitted if its source may still not say it,
+    HandlingFailed if relay still fails on it, and what `Ingest.ingest` raises.
     """
-    source, permissions = config.sources.get(kept.source), source_permissions(config.sources).get(kept.source)
+    source, permissions = config.sources.get(entry.source), source_permissions(config.sources).get(entry.source)
     read = permissions.read if permissions else parse
     with handling():
         event = read(
-            decode(kept.body),
-            source=kept.source,
+            decode(entry.body),
+            source=entry.source,
             received_at=datetime.fromtimestamp(now, UTC),
             default_event=source.event if source else "",
             platform=source.platform if source else "",
-            raw=kept.body,
-            **EventIdentity.from_quarantine(kept.headers).ids(kept.body),
+            raw=entry.body,
+            **EventIdentity.from_quarantine(entry.headers).ids(entry.body),
         )
-    return event, permissions
-
-
-async def take(kept: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
-    """Ingest it. Raises what `event_of` and `Ingest.ingest` raise."""
-    event, permissions = event_of(kept, config, now)
     return await ingest(event, permissions=permissions)

@@ -1,4 +1,4 @@
-"""What happened to an operation, from the store of a running relay, as plain data."""
+"""The timeline of an operation as plain data, and its lines folded for reading."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the 
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """The operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
+    """Return the operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
 
     A line that stands for several has their `count`, `until` when they came, and with a percentage (the highest)
     the `lowest_percentage`.
@@ -54,7 +54,7 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
 
 
 def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the watchdog knows of the run, with its alarms; None for what it does not watch."""
+    """Return the watchdog's state of the run, with its alarms; None if it is not watched."""
     watched = {name.removeprefix("watch:"): value for name, value in facts.items() if name.startswith("watch:")}
     if not watched:
         return None

@@ -1,4 +1,4 @@
-"""What browsers must keep to, which forms of theirs count, and where a login leads back to."""
+"""Headers for browsers, checks of their forms, the pages of refusals, and where a login leads back to."""
 
 import hmac
 import re

@@ -1,4 +1,4 @@
-"""Who asks, and in which role, by the configuration as it is now: whoever is taken out of it is out at once."""
+"""Identities and their roles by the current configuration, and browser sessions: the cookie and its user."""
 
 import hmac
 import re
@@ -41,7 +41,7 @@ STILL_ALLOWED: web.RequestKey[Callable[[], Awaitable[bool]]] = web.RequestKey("s
 
 @dataclass(frozen=True, slots=True)
 class Proxied:
-    """What an authenticating proxy states of a request's user."""
+    """User of a request, as stated by an authenticating proxy."""
 
     name: str
     groups: Collection[str] = ()

@@ -29,28 +29,9 @@ SENTENCES = {
 }
 NOTES, MORE = "%(notes)s.", N_("There are more: do it again to go on.")
 GONE = N_("%(gone)s somebody else has just replayed or dropped.")
-NOTHING = {  # for the reasons of those that stay, for others being faster, or since none was found yet
-    "dead replay": (
-        N_("Nothing was replayed: %(notes)s."),
-        N_("Nothing was replayed: somebody else has just replayed or dropped it."),
-        N_("Nothing was replayed: none of the newest is meant, and there are more than could be looked at."),
-    ),
-    "quarantine replay": (
-        N_("Nothing could be taken: %(notes)s."),
-        N_("Nothing was taken: somebody else has just replayed or dropped it."),
-        MORE,
-    ),
-    "dead drop": (
-        "",
-        N_("Nothing was dropped: somebody else has just replayed or dropped it."),
-        N_("Nothing was dropped: none of the newest is meant, and there are more than could be looked at."),
-    ),
-    "quarantine drop": (
-        "",
-        N_("Nothing was dropped from the quarantine: somebody else has just replayed or dropped it."),
-        MORE,
-    ),
-}
+NOTHING = N_("Nothing was done: %(notes)s.")
+UNFOUND = N_("Nothing was done: none of the newest is meant, and there are more than could be looked at.")
+ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it.")
 
 
 class BulkForm(Filters, Form):  # the last one says that unknown fields are refused
@@ -146,7 +127,6 @@ def outcome(action: str, swept: Swept) -> Done:
     if swept.done:
         rest = [*([GONE] if swept.gone else []), *([NOTES] if swept.notes else []), *more]
         return Done(SENTENCES[action], values, more=rest)
-    noted, gone, unfound = NOTHING[action]
     if swept.notes:
-        return Done(noted, values, refused=True, more=more)
-    return Done(unfound if swept.more else gone, values, refused=True)
+        return Done(NOTHING, values, refused=True, more=more)
+    return Done(UNFOUND if swept.more else ALL_GONE, values, refused=True)

@@ -42,8 +42,8 @@ class DigestForm(Form):
 
 
 class RotateForm(Form):
-    """How long what the present key sealed works on; with 0 no longer, nor that of others. `force`: also where the
-    oldest of too many keys has to go before its time.
+    """`keep`: for how long the present key stays valid; 0 ends it and all earlier ones. `force`: also if the oldest of
+    too many keys has to go early.
     """
 
     keep: Name = KEEP

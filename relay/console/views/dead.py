@@ -115,7 +115,7 @@ class DeadListFacts(Facts):
 
 
 class MeantFacts(Facts):
-    """How many of a destination died for a reason."""
+    """Number of dead letters of a destination and reason."""
 
     destination: str
     reason: str
@@ -124,8 +124,8 @@ class MeantFacts(Facts):
 
 
 class AllFacts(Facts):
-    """How many all that match would be; of dead letters, of the newest so many were `looked` at. `more`: at least so
-    many. `since` and `before` (seconds since the epoch) go with the act: what comes later is not meant.
+    """Number of all that match, of the newest `looked` dead letters; `more`: at least so many. `since` and `before`
+    (seconds since the epoch) go with the act: later ones are not meant.
     """
 
     since: Time

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from math import inf
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,11 +15,10 @@ from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
 from relay.store import keys
-from relay.store.copies import is_name
 from relay.store.history import History
 from relay.store.history_rows import OUTCOMES
 from relay.store.lanes import Lanes, Place
-from relay.store.waiting import Waiting, WaitingRow
+from relay.store.waiting import Waiting
 
 State = Literal[
     "", "delivered", "dead", "superseded", "dropped", "held",
@@ -100,69 +100,75 @@ Found = tuple[list[DeliveryFacts], str, float | None]
 
 async def deliveries(context: Context, question: DeliveriesQuestion) -> DeliveriesFacts:
     history, config = History(context.store, partial=True), context.config()
-    rows, cursor, looked_to = await existing((_waiting if question.waits else _ended)(context, question))
-    return DeliveriesFacts.merged(
-        rows=rows, cursor=cursor, looked_to=looked_to, waiting=await context.admin.queued([*config.channels]),
+    ask = _of_operation if question.operation else _waiting if question.waits else _ended
+    rows, cursor, looked_to = await existing(ask(context, question))
+    return DeliveriesFacts(
+        rows=rows,
+        cursor=cursor,
+        looked_to=looked_to,
+        waiting=await context.admin.queued([*config.channels]),
         destinations=sorted({*config.destinations, *await history.destinations()}),
-    )  # fmt: skip
+    )
 
 
 async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
-    history = History(context.store, partial=True)
-    since, until = seconds_of(context, question.since), seconds_of(context, question.until)
-    if not question.operation:
-        page = await history.page(
-            destination=question.destination, outcome=question.state, since=since, until=until,
-            cursor=question.cursor, most=SHOWN,
-        )  # fmt: skip
-        return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
-    with one_operation(question.operation):
-        every = await history.of_operation(question.operation, question.space)
-    rows = [
-        row
-        for row in every
-        if question.destination in ("", row.destination)
-        and question.state in ("", row.outcome)
-        and (since is None or row.at >= since)
-        and (until is None or row.at < until)
-    ]
-    return [ended_facts(row) for row in rows], "", None
+    page = await History(context.store, partial=True).page(
+        destination=question.destination,
+        outcome=question.state,
+        since=seconds_of(context, question.since),
+        until=seconds_of(context, question.until),
+        cursor=question.cursor,
+        most=SHOWN,
+    )
+    return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
 
 
 async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
-    if question.operation:
-        return await _waiting_of(context, question)
-    state = "" if question.state == "waiting" else question.state
     page = await Waiting(context.store, partial=True).page(
-        [*context.config().channels], context.clock(), state=state, destination=question.destination,
-        cursor=question.cursor, most=SHOWN,
-    )  # fmt: skip
+        [*context.config().channels],
+        context.clock(),
+        state="" if question.state == "waiting" else question.state,
+        destination=question.destination,
+        cursor=question.cursor,
+        most=SHOWN,
+    )
     return await waiting_facts(context, page.rows), page.cursor, None
 
 
-async def _waiting_of(context: Context, question: DeliveriesQuestion) -> Found:
-    """`cursor` is the delivery that was looked at last: where it has left meanwhile, the first page is shown again."""
-    if question.cursor and not is_name(question.cursor):
-        raise ValueError("expected the cursor of an earlier page")
+async def _of_operation(context: Context, question: DeliveriesQuestion) -> Found:
+    """Return all of one operation, of those that wait the first `LOOKED`."""
     with one_operation(question.operation):
-        timeline = await context.admin.timeline(question.operation, question.space)
-        lines = facts_of(timeline)["timeline"] if timeline else []
-        waits = await waiting_of(context, question.operation, question.space, lines)
-    store, rows = Waiting(context.store, partial=True), list[WaitingRow]()
-    ids = [id_ for name, some in waits.items() if question.destination in ("", name) for id_ in some]
-    left = ids[ids.index(question.cursor) + 1 :] if question.cursor in ids else ids
-    for looked, id_ in enumerate(left, start=1):
-        row = await store.named(id_, context.clock())
-        if row and question.state in ("waiting", row.state):
-            rows.append(row)
-        if looked < len(left) and (len(rows) == SHOWN or looked == LOOKED):
-            return await waiting_facts(context, rows), id_, None
-    return await waiting_facts(context, rows), "", None
+        if question.waits:
+            rows = await _waiting_of(context, question)
+        else:
+            ended = await History(context.store, partial=True).of_operation(question.operation, question.space)
+            rows = [ended_facts(row) for row in ended]
+    since, until = seconds_of(context, question.since), seconds_of(context, question.until)
+    return (
+        [
+            row
+            for row in rows
+            if question.destination in ("", row.destination)
+            and question.state in ("", "waiting", row.state)
+            and (question.waits or (row.at and (since or 0.0) <= row.at.timestamp() < (until or inf)))
+        ],
+        "",
+        None,
+    )
+
+
+async def _waiting_of(context: Context, question: DeliveriesQuestion) -> list[DeliveryFacts]:
+    timeline = await context.admin.timeline(question.operation, question.space)
+    lines = facts_of(timeline)["timeline"] if timeline else []
+    waits = await waiting_of(context, question.operation, question.space, lines)
+    store, ids = Waiting(context.store, partial=True), [id_ for some in waits.values() for id_ in some]
+    rows = [await store.named(id_, context.clock()) for id_ in ids[:LOOKED]]
+    return await waiting_facts(context, [row for row in rows if row])
 
 
 @contextmanager
 def one_operation(id_: str) -> Iterator[None]:
-    """Whose it is has to be said where several have the id."""
+    """Raise Unknown where several operations have the id."""
     try:
         yield
     except AmbiguousId as error:

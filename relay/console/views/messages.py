@@ -79,7 +79,7 @@ class ScheduledDigest(Facts):
 
 
 class DigestListFacts(Facts):
-    """Those of all destinations with `mode: digest`."""
+    """Digests of all destinations with `mode: digest`."""
 
     rows: list[ScheduledDigest]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -15,7 +14,7 @@ from relay.console.views.deliveries import waiting_of
 from relay.console.views.delivery import DeliveryFacts, ended_facts, permalink
 from relay.console.views.records import SilenceFacts, silence_facts
 from relay.console.views.related import Named, one_of_several, related, unknown
-from relay.console.views.rules import Rule, nearest, unreached
+from relay.console.views.rules import Explained, explained, unreached
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.causes import error_words
 from relay.domain.events import TERMINAL, Event
@@ -23,7 +22,6 @@ from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
 from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
-from relay.operating.explanation import explanation_of
 from relay.operating.timeline import Repeated, facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
@@ -43,18 +41,6 @@ class OperationQuestion(Question):
     tenant: str = ""
     project: str = ""
     platform: str = ""
-
-
-class Explained(Facts):
-    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`).
-
-    `more_rules` are left out: others miss fewer of its conditions.
-    """
-
-    name: str
-    at: datetime
-    explanation: dict[str, Any]
-    more_rules: int = 0
 
 
 class OperationFacts(Facts):
@@ -164,34 +150,21 @@ async def _judged(
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(context.store).read("")).silences or ())
     silences = current.meaning(newest, context.clock()) if newest else ()
-    explained, rules = await _explained(context, events)
+    events_explained, rules = await explained(context, events)
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
     # Of what is over for days the last lines alone are left, and they do not reach back to the newest event.
     whole = any(line["what"] == "accepted" for line in timeline)
-    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if explained else []
+    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if events else []
     return {
         "verdicts": rows,
         "unreached": [*unreached(rules, names, listed if whole else listed | meant)],
-        "events": explained,
+        "events": events_explained,
         "silences": [
             silence_facts(silence, context.clock())
             for silence in silences
             if not silence.destinations or (listed | meant).intersection(silence.destinations)
         ],
     }
-
-
-async def _explained(context: Context, events: Sequence[Event]) -> tuple[list[Explained], Sequence[Rule]]:
-    """Return the newest first, and every rule as it is of that one. Between two of them others have their turn."""
-    rows, newest = list[Explained](), list[Rule]()
-    for event in reversed(events):
-        explanation = explanation_of(event, context.config(), context.kinds)
-        newest = newest or explanation["rules"]
-        shown, more = nearest(explanation["rules"])
-        explanation |= {"rules": shown}
-        rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
-        await asyncio.sleep(0)
-    return rows, newest
 
 
 def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

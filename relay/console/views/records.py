@@ -147,7 +147,7 @@ class SilenceFacts(Facts):
 
 
 class SilencesFacts(Facts):
-    """Those that are not over by their ends; `over` of the last 30 days, the newest first, at most 100."""
+    """Silences that are not over, by their ends; `over` of the last 30 days, the newest first, at most 100."""
 
     active: list[SilenceFacts]
     pending: list[SilenceFacts]

@@ -1,13 +1,43 @@
 """Rules with their conditions, of one event: which of many are worth a look, and what keeps it from a destination."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from relay.console.facts import N_, Phrase, phrase
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Phrase, phrase
 from relay.console.views.verdicts import Verdict
+from relay.domain.events import Event
+from relay.operating.explanation import explanation_of
 
 MOST_RULES = 50  # that are shown of one event
 Rule = Mapping[str, Any]  # as `relay.operating.explanation` gives it
+
+
+class Explained(Facts):
+    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`).
+
+    `more_rules` are left out: others miss fewer of its conditions.
+    """
+
+    name: str
+    at: datetime
+    explanation: dict[str, Any]
+    more_rules: int = 0
+
+
+async def explained(context: Context, events: Sequence[Event]) -> tuple[list[Explained], Sequence[Rule]]:
+    """Return the newest first, and every rule as it is of that one. Between two of them others have their turn."""
+    rows, newest = list[Explained](), list[Rule]()
+    for event in reversed(events):
+        explanation = explanation_of(event, context.config(), context.kinds)
+        newest = newest or explanation["rules"]
+        shown, more = nearest(explanation["rules"])
+        explanation |= {"rules": shown}
+        rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
+        await asyncio.sleep(0)
+    return rows, newest
 
 
 def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
