@@ -21,7 +21,7 @@ LOOK = """
     "hx-swap": /^(innerMorph|outerHTML)$/};
   // No script runs in a frame but relay's own that draws Slack's messages: its policy names that one.
   const DRAWING = new RegExp("^/console/(template/html\\\\?(.*&)?channel=slack(&|$)|" +
-    "(message|delivery/preview|destination/digest)/html\\\\?)");
+    "(message|destination/digest)/html\\\\?)");
   const closed = (frame) => frame.hasAttribute("sandbox") &&
     (frame.sandbox.length === 0 ||
       (frame.sandbox.value === "allow-scripts" && DRAWING.test(frame.getAttribute("src"))));

@@ -74,7 +74,7 @@ async def quarantined(shown: Showing, world: Lived) -> None:
     await press(page, "Replay the body", "1 taken as events")
     page = await shown.open("/quarantine")
     await page.locator('main tbody a[href*="/quarantined?"]').first.click()
-    await press(page, "Replay the body", "Nothing could be taken", role="alert")
+    await press(page, "Replay the body", "Nothing was done", role="alert")
     await page.get_by_role("checkbox", name=re.compile("^Choose")).first.check()
     await press(page, "Drop the chosen", "1 dropped from the quarantine for good")
     await page.get_by_role("link", name="Drop all that match…").click()

@@ -7,9 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from relay.console.chart import chart
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome, usual
 from relay.policy.missing import Missing
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -54,7 +52,6 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert 'href="/console/operation?id=op-Nightly-7&amp;tenant=room&amp;project=project-1"' in html
         assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)
         assert len(facts["ends"]) == 12
-        assert "<svg" in html
         assert "style=" not in html
 
 
@@ -130,19 +127,3 @@ async def test_a_run_that_is_missing_is_said_in_the_readers_language(store: Stor
         english, german = [await page.page(f"/job?{query}&lang={code}") for code in ("en", "de")]
     assert re.search(r"A run is missing:</b> it was to begin <time [^>]+>2 hours ago</time>\.", english)
     assert re.search(r"Ein Lauf fehlt:</b> er hätte <time [^>]+>vor 2 Stunden</time> beginnen sollen\.", german)
-
-
-def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
-    ends = [Outcome(f"{n}", "Failed" if n == 3 else "Completed", n * HOUR, duration=None if n == 7 else 600.0 + n)
-            for n in range(20)]  # fmt: skip
-    drawn = chart(ends, usual(ends))
-    assert drawn
-    assert drawn.band
-    assert len(drawn.columns) == 20
-    assert [column.tone for column in drawn.columns].count("bad") == 1
-    assert all(column.y >= 0 and column.y + column.height <= drawn.ground + 0.2 for column in drawn.columns)
-    assert drawn.columns[-1].x + drawn.columns[-1].width <= drawn.width
-
-
-def test_there_is_no_chart_of_runs_whose_durations_nobody_knows() -> None:
-    assert chart([Outcome("1", "Completed", 1.0)], None) is None

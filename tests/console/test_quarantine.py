@@ -63,25 +63,6 @@ async def test_what_is_no_text_is_shown_all_the_same(store: Store, clock: Clock)
         assert (facts["cut"], facts["size"]) == (True, 70_010)
 
 
-async def test_trying_it_says_whom_it_would_reach_and_does_nothing(store: Store, clock: Clock) -> None:
-    name, bad = await keep(store, good()), await keep(store, {"no": "event"})
-    async with console(store, clock) as open_console:
-        facts = await open_console.api(f"/quarantined/trial?id={name}")
-        assert (facts["refused"], facts["event"]["event"]) == ("", "operation.completed")
-        assert facts["destinations"]
-        page = await open_console.page(f"/quarantined/trial?id={name}")
-        assert "It would be taken, and reach:" in page
-        assert facts["destinations"][0]["destination"] in page
-        holds = [hold["text"] for to in facts["destinations"] for hold in to["holds"]]
-        assert "an outcome: told at once" in holds
-        assert "It would still be refused" in await open_console.page(f"/quarantined/trial?id={bad}")
-        assert await accepted(store) == 0
-        assert len(await listed(open_console)) == 2
-        german = await open_console.page(f"/quarantined/trial?id={name}&lang=de")
-        assert "ein Ausgang: wird sofort gemeldet" in german
-        assert "<dt>Ereignis</dt><dd>operation.completed</dd>" in german
-
-
 async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store, clock: Clock) -> None:
     fine, bad = await keep(store, good()), await keep(store, {"no": "event"})
     async with console(store, clock) as open_console:
@@ -89,9 +70,7 @@ async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store
         assert "1 taken as events. 1 stays: is still refused: " in answer
         assert await listed(open_console) == [bad]
         assert await accepted(store) == 1
-        assert "Nothing could be taken: 1 stays: is still refused" in await open_console.act(
-            "/quarantine/replay", id=bad
-        )
+        assert "Nothing was done: 1 stays: is still refused" in await open_console.act("/quarantine/replay", id=bad)
         assert "1 dropped from the quarantine" in await open_console.act("/quarantine/drop", id=bad)
         assert await listed(open_console) == []
         assert "somebody else has just" in await open_console.act("/quarantine/replay", id=bad)
@@ -135,7 +114,7 @@ async def test_what_somebody_else_took_is_not_said_to_be_refused(store: Store, c
         assert "1 taken as events. 1 somebody else has just replayed or dropped. 1 stays: is still refused" in answer
         answer = await open_console.act("/quarantine/drop", id=[gone, bad])
         assert "1 dropped from the quarantine for good. 1 somebody else has just" in answer
-        assert "Nothing was dropped from the quarantine" in await open_console.act("/quarantine/drop", id=[gone])
+        assert "somebody else has just" in await open_console.act("/quarantine/drop", id=[gone])
 
 
 def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
@@ -150,7 +129,7 @@ def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
 async def test_german_buttons_say_that_nothing_is_sent_again(store: Store, clock: Clock) -> None:
     name = await keep(store, good())
     async with console(store, clock) as open_console:
-        for path in ("/quarantine", f"/quarantined?id={name}", f"/quarantined/trial?id={name}"):
+        for path in ("/quarantine", f"/quarantined?id={name}"):
             page = await open_console.page(f"{path}{'&' if '?' in path else '?'}lang=de")
             assert "erneut zustellen" not in page.lower()
             assert "erneut einspielen" in page.lower()
@@ -167,7 +146,7 @@ async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[st
 
 async def test_what_is_not_there_is_said_to_be_gone(store: Store, clock: Clock) -> None:
     async with console(store, clock) as open_console:
-        for path in ("/quarantined?id=q-00", "/quarantined/trial?id=q-00", "/quarantine?cursor=x"):
+        for path in ("/quarantined?id=q-00", "/quarantine?cursor=x"):
             async with open_console.client.get(open_console.server.make_url(f"/console{path}")) as response:
                 assert response.status == 404
         url = open_console.server.make_url("/console/quarantined?id=q-00&lang=de")

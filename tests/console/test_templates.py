@@ -238,29 +238,13 @@ class TestTheAuthorsPage:
     async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
         async with console(store, clock) as page:
             facts = await page.api("/template?name=operation.failed")
-            closed = await page.page("/template?name=operation.failed")
-            text = await page.page("/template?name=operation.failed&group=error")
+            text = await page.page("/template?name=operation.failed")
 
-        groups = {group["name"]: group for group in facts["variables"]}
-        rows = {row["path"]: row for group in groups.values() for row in group["rows"]}
+        rows = {row["path"]: row for row in facts["variables"]}
         assert rows["error.code"] == {
-            "path": "error.code", "type": "text", "optional": True, "value": "WORKER_TIMEOUT",
+            "group": "error", "path": "error.code", "type": "text", "optional": True, "value": "WORKER_TIMEOUT",
         }  # fmt: skip
-        assert groups["error"]["meaning"]["text"] == "Why it failed."
         assert "WORKER_TIMEOUT</td>" in text
-        assert "WORKER_TIMEOUT</td>" not in closed
-        assert 'hx-get="/console/template?name=operation.failed&amp;group=error"' in closed
-
-    async def test_says_how_many_and_yes_or_no_in_the_readers_language(self, store: Store, clock: Clock) -> None:
-        asked = "/template?name=operation.completed&group="
-        async with console(store, clock) as page:
-            facts = await page.api("/template?name=operation.completed")
-            german = "".join([await page.page(f"{asked}{group['name']}&lang=de") for group in facts["variables"]])
-
-        values = {row["value"] for group in facts["variables"] for row in group["rows"]}
-        assert {"True", "False", "1 of them"} <= values  # as `relay template variables` prints them
-        assert {"ja", "nein", "1 Stück"} <= (said := {*re.findall(r'<td data-label="Wert">([^<]*)</td>', german)})
-        assert not {value for value in said if value in ("True", "False") or "of them" in value}
 
     async def test_shows_a_file_that_several_messages_share_when_it_is_asked_for(
         self, store: Store, clock: Clock
