@@ -6,7 +6,7 @@ from campaign.target import Target
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.coordinator import build_sealer
-from relay.domain.tokens import issue
+from relay.domain.links import issue
 from relay.store import Store
 from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.endpoint import PURPOSE

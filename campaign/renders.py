@@ -12,9 +12,9 @@ from campaign.payloads import poisoned
 from campaign.report import Report
 from relay.channels.email.messages import Mailbox, compose
 from relay.domain.deliveries import Notification
+from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.links import LinkHosts, LinkTemplates
-from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson
 from relay.rendering import Renderer, RenderOptions
 from relay.resources import resource_dir

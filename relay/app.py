@@ -14,16 +14,14 @@ import structlog
 
 from relay import __version__
 from relay.background.figures import ProcessFigures
-from relay.background.scheduler import PERIOD, Scheduler
+from relay.background.scheduler import PERIOD, Scheduler, build_schedulers, build_self_monitoring
 from relay.background.self_monitor import SelfMonitor
-from relay.background.wiring import build_schedulers, build_self_monitoring
 from relay.channels import CHANNELS
 from relay.config import Config
 from relay.console.site import OpenConsole
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
-from relay.delivering.enrichment import Enrichment
-from relay.delivering.job_history import JobHistory
+from relay.delivering.enrichment import Enrichment, JobHistory
 from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health

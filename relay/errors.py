@@ -183,7 +183,7 @@ class DeliveryError(RelayError):
     retry_after      seconds before which the other side must not be called again
     outcome_unknown  it may have arrived: its channel is asked before it is repeated, where that can tell
     pause            what else would fail now, and so waits too, without losing an attempt:
-                     "limit" (the rate limit this attempt ran under), "destination", "channel" (relay.policy.breaker)
+                     "limit" (the rate limit this attempt ran under), "destination", "channel" (relay.policy.retry)
     unsent           surely nothing was sent, so one such failure is enough to pause the channel
     refused          relay's credentials, or relay itself, were refused: somebody has to see to it
     bounce           what a permanent one says of its address: "hard", there is none; "soft", it does not take this

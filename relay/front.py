@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from aiohttp.web import AbstractRouteDef
 
-from relay.background.silences import SilenceWatch
+from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.site import OpenConsole
@@ -13,13 +13,10 @@ from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
-from relay.receiving.admin import make_admin_app
-from relay.receiving.bodies import Bodies
-from relay.receiving.guard import Guard, affordable
-from relay.receiving.listeners import OPERATORS, WORLD, Listeners, addresses
+from relay.receiving.guard import Bodies, Guard, affordable
+from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
-from relay.receiving.renewal import Certificates
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 import structlog
 
 from relay import metrics
-from relay.background.blockers import DeliveryBlockers
-from relay.background.figures import Figures
+from relay.background.figures import DeliveryBlockers, Figures
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM

@@ -15,15 +15,14 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.facts import PRESSED, complete_outcome, fill, number_member, states_all
+from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
 from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
-from relay.domain.spaces import Space, placed
 from relay.errors import NoRoom, StoreUnavailable
 from relay.outage import CROWDED
-from relay.policy.completions import as_failure, mark_informed
+from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog

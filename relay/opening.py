@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp.web import AbstractRouteDef
 
 from relay import metrics
-from relay.background.silences import SilenceWatch
+from relay.background.upkeep import SilenceWatch
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload, build_sealer
 from relay.interactivity.endpoint import Interactions

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
+from relay.domain.documents import decode
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
 from relay.domain.facts import facts, fill, merge_documents
-from relay.domain.identity import fingerprint
+from relay.domain.fingerprints import fingerprint
 from relay.domain.parsing import load, parse
-from relay.domain.strict_json import decode
 from relay.errors import InvalidEvent, NotJson
 from relay.policy.targets import Targets
 from relay.store.plan import accept_arguments

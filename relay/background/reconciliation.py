@@ -17,9 +17,9 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.facts import Space
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.domain.spaces import Space
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError
 from relay.platform.lookups import Lookups
 from relay.store.reconciliation import SilentRun

@@ -30,8 +30,7 @@ from relay.policy.notices import (
     observe,
     plan_notice,
 )
-from relay.policy.reachability import channel_scope, destinations_of
-from relay.policy.serving import Serving
+from relay.policy.reachability import Serving, channel_scope, destinations_of
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 from relay.store.admin import Admin

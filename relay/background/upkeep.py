@@ -1,12 +1,26 @@
-"""Upkeep of what is kept for people to look back at: bounded in size and age, and commands' acts logged once."""
+"""Upkeep: silences that every process follows, history bounded in size and age, and digests due by the clock."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
+import structlog
+
+from relay import metrics
 from relay.config import Config
+from relay.domain.deliveries import Target, Window
+from relay.errors import StoreUnavailable
+from relay.outage import Outage
+from relay.policy.destinations import Destination, zone_at
+from relay.policy.schedules import windows
+from relay.policy.silences import Silences
+from relay.policy.targets import Targets
 from relay.store import Store
 from relay.store.audit import AuditTrail, say
 from relay.store.copies import Copies
 from relay.store.forgetting import FULL, SHARE, Forgetting
+from relay.store.silences import SilenceList
 
 PERIODS = {"audit": 30.0, "records": 60.0}  # seconds for one process's turn
 Turn = Callable[[str, float], Awaitable[bool]]  # true for one of all processes in each period
@@ -49,3 +63,81 @@ class Records:
             await self._history.forget(now, self._config().retention, fullness)
             if fullness > FULL:
                 await self._copies.forget(1 - SHARE)
+
+
+log = structlog.get_logger(__name__)
+
+PERIOD = 1.0  # seconds
+IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
+
+
+class SilenceWatch:
+    """Keeps `silences` as the store has them. While that is away, those hold that were known last."""
+
+    def __init__(
+        self,
+        silences: Silences,
+        kept: SilenceList,
+        *,
+        clock: Callable[[], float] = time.time,
+        outage: Outage | None = None,
+        period: float = PERIOD,
+    ) -> None:
+        self.silences = silences
+        self._list = kept
+        self._clock = clock
+        self._outage = outage or Outage(clock)
+        self._period = period
+        self._version = ""
+
+    async def run(self) -> None:
+        """Until it is cancelled. Never raises: without it nobody could end a silence."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._period)
+
+    async def look(self) -> None:
+        """Once: take up what has changed, forget what is over, and tell what somebody's command left untold."""
+        try:
+            reading = await self._list.read(self._version)
+            if reading.silences is not None:
+                self.silences.replace(reading.silences)
+                self._version = reading.version
+            await self._list.lift(reading.lifting)
+        except StoreUnavailable as error:
+            self._outage.failed(str(error))
+        except Exception as error:  # noqa: BLE001 - as `run` says
+            log.error("silences.failed", error=type(error).__name__)
+        now = self._clock()
+        if any(now >= silence.ends for silence in self.silences.current):
+            self.silences.replace([silence for silence in self.silences.current if now < silence.ends])
+        metrics.silences.set(len(self.silences.active(now)))
+
+
+def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any], now: float) -> Iterator[
+    tuple[Target, Window]
+]:  # fmt: skip
+    """The addresses of a digest destination, each with the window that this moment is in."""
+    zone = zone_at(destination, config.destination_defaults)
+    for target in Targets(config, channels).for_digest(destination):
+        yield target, windows(now, destination.at, destination.days, zone)[0]
+
+
+class Digests:
+    """Makes a digest with `when_empty: send` due at the end of its window, even if no event arrives.
+
+    Its delivery is created while the window is open, so it goes out on time, and once, however many instances tick.
+    """
+
+    def __init__(self, store: Store, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
+        self._store = store
+        self._config = config
+        self._channels = channels
+
+    async def tick(self, now: float) -> None:
+        """Raises StoreUnavailable; the next tick does what this one did not."""
+        config = self._config()
+        for destination in config.destinations.values():
+            if destination.mode == "digest" and destination.sent_empty:
+                for target, window in at_hand(destination, config, self._channels, now):
+                    await self._store.bundles.schedule(target, window)

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
-from relay.domain.deliveries import Notification, Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit, Notification, Receipt
 
 __all__ = ["CHANNELS", "Channel"]
 

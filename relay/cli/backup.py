@@ -1,24 +1,32 @@
-"""relay backup: a copy of what the private Redis has, taken while relay runs."""
+"""relay backup and restore."""
 
+import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
 from relay import __version__
-from relay.cli.client import data_dir
-from relay.cli.formatting import iso
-from relay.cli.options import refuse
-from relay.errors import RelayError
-from relay.store.embedded.backup import back_up, sync
+from relay.channels import CHANNELS
+from relay.cli.connection import data_dir
+from relay.cli.logs import configure
+from relay.cli.options import config_option, json_option, print_json, refuse, visible
+from relay.config import Config, load
+from relay.errors import EmbeddedRedisError, RelayError
+from relay.operating.clocks import iso
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
+from relay.store.embedded.server import EmbeddedRedis, find_server
+from relay.store.ledger import Ledger
 
 
-@click.command(short_help="Back up the private Redis, while relay runs.")
+@click.command()
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-c", "--config", "config", envvar="RELAY_CONFIG", show_envvar=True, metavar="FILE",
               type=click.Path(path_type=Path), help="The configuration; its data_dir is backed up.")  # fmt: skip
@@ -67,3 +75,68 @@ def _file(path: Path) -> Iterator[IO[bytes]]:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+ELSEWHERE = (
+    "redis.url names a Redis of yours, which relay neither copies nor replaces: back it up as you back up any Redis "
+    "(docs/backup.md)"
+)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, exists=True, dir_okay=False))
+@config_option
+@json_option
+def restore(file: Path, config: Path, *, as_json: bool) -> None:
+    """Restore a backup of `relay backup` from FILE (- for standard input) into data_dir, or RELAY_DATA_DIR.
+
+    The directory must be empty. The private Redis is started once to check that it can read the data. The next `relay
+    serve` continues from the moment of the backup: messages sent since then are sent again.
+    """
+    try:
+        loaded = load(config, env=os.environ, channels=CHANNELS)
+        if loaded.redis.url:
+            raise EmbeddedRedisError(ELSEWHERE)
+        server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
+        with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
+            try:
+                about = put_back(archive, loaded.data_dir)
+            except EmbeddedRedisError as error:
+                raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
+        configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
+        try:
+            ledger = asyncio.run(_look(loaded, server))
+        except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
+            raise EmbeddedRedisError(
+                f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
+                "that is mended, start relay on it; or move it away and restore again"
+            ) from None
+    except RelayError as error:
+        refuse(error)
+    except OSError as error:
+        refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
+    _say(about, ledger, loaded.data_dir, as_json=as_json)
+
+
+async def _look(config: Config, server: Path) -> Ledger:
+    """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it, StoreUnavailable."""
+    async with EmbeddedRedis(config.data_dir, server) as redis:
+        store = Store.open(redis.url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
+        try:
+            return await Admin(store).ledger()
+        finally:
+            await store.aclose()
+
+
+def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, *, as_json: bool) -> None:
+    counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
+    facts = {"data_dir": str(data_dir), "taken": str(about.get("taken", "")), "relay": str(about.get("relay", "")),
+             **counts, "imbalance": ledger.imbalance}  # fmt: skip
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(visible(f"{data_dir} is as it was at {facts['taken']}, under relay {facts['relay']}:"))
+        click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
+                   f"{counts['dead']:,} dead letters.")  # fmt: skip
+    if ledger.imbalance:
+        refuse(RelayError(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it"))

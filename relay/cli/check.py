@@ -1,7 +1,6 @@
-"""relay check: is this configuration right, and with --live, would the other sides take us?"""
+"""relay check: the configuration and its templates; with --live, also the other sides."""
 
 import asyncio
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -13,15 +12,23 @@ from urllib.parse import urlsplit
 import click
 from rich.text import Text
 
+from relay.channels import CHANNELS
+from relay.channels.slack.authority import kind_of
+from relay.channels.slack.settings import SlackSettings
+from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, Server, load
 from relay.configfile.document import read
 from relay.configfile.units import spoken
-from relay.domain.links import LinkHosts
+from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
+from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport
+from relay.interactivity.endpoint import PATH
 from relay.platform.settings import EXAMPLE
 from relay.policy.recipients import DynamicDestinations
+from relay.rendering.checks import problems as template_problems
+from relay.store.embedded.server import find_server
 
 
 @dataclass
@@ -38,7 +45,7 @@ class Report:
         return {"ok": not self.problems, **asdict(self)}
 
 
-@click.command(short_help="Check the configuration and the templates.")
+@click.command()
 @config_option
 @click.option("--live", is_flag=True,
               help="Also check Slack, the mail server, Redis and the platform. No messages are sent.")  # fmt: skip
@@ -62,12 +69,9 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 
 
 def _check(report: Report, path: Path, *, live: bool) -> None:
-    from relay.channels import CHANNELS  # noqa: PLC0415
-    from relay.coordinator import build_renderer, build_sealer  # noqa: PLC0415 - `relay --help` needs none of relay's parts
-
     config = load(path, env=os.environ, channels=CHANNELS)
-    report.warnings += [*config.warnings, *_without_unsubscribing(config), *_without_buttons(config)]
-    report.warnings += [*_without_a_server(config), *_without_links(config), *_without_hosts(config)]
+    report.warnings += [*config.warnings, *_unsubscribe_warnings(config), *_button_warnings(config)]
+    report.warnings += [*_redis_warnings(config), *_link_warnings(config)]
     report.summary = _summary(config)
     try:
         build_sealer(config)
@@ -75,16 +79,13 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.problems += error.problems
     try:
         renderer = build_renderer(config)
-        with contextlib.closing(renderer):
-            report.problems += [Problem("templates", fault) for fault in renderer.check()]
+        report.problems += [Problem("templates", fault) for fault in template_problems(renderer.renderer)]
         report.summary["templates"] = [
             f"in {', '.join(renderer.languages)}, for {', '.join(config.channels) or 'no channel'}"
         ]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:
-        from relay.cli.check_live import ask_everyone  # noqa: PLC0415
-
         document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
         before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
@@ -92,39 +93,29 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.warnings += document.warnings[before:]
 
 
-def _without_unsubscribing(config: Config) -> Iterator[Problem]:
-    """Why the readers of mails cannot end them by one click."""
-    from relay.channels import CHANNELS  # noqa: PLC0415
-
+def _unsubscribe_warnings(config: Config) -> Iterator[Problem]:
     address = urlsplit(config.server.public_url)
     channels = {CHANNELS[destination.channel] for destination in config.destinations.values()}
     if not any(getattr(channel, "unsubscribes", False) for channel in channels):
         return
     if not address.hostname:
-        text = "empty, so mails have no unsubscribe link; expected how the outside reaches relay, https://…"
+        text = "not set, so mails have no unsubscribe link; expected relay's address on the internet, https://…"
         yield Problem("server.public_url", text)
     elif address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1"):
-        yield Problem("server.public_url", "mail programs offer to unsubscribe by one click for https addresses alone")
+        yield Problem("server.public_url", "mail programs offer one-click unsubscribe only for https addresses")
 
 
-def _without_links(config: Config) -> Iterator[Problem]:
-    """Why messages lead nowhere: the platform's API is for programs, and where people look it does not say."""
+def _link_warnings(config: Config) -> Iterator[Problem]:
     if not config.platform.links.operation and config.destinations:
-        text = "empty, so messages have no link for people, unless the platform names a page in trackingUrl; expected"
-        yield Problem("platform.links.operation", f"{text} where people look, such as {EXAMPLE}")
-
-
-def _without_hosts(config: Config) -> Iterator[Problem]:
-    """Why links may lead anywhere: whoever may send events may send people there, in relay's name."""
+        text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
+        yield Problem("platform.links.operation", f"{text} operation, such as {EXAMPLE}")
     if config.platform.hosts.shown and config.destinations:
-        text = "empty, and so are base_url and links: messages link to any host that an event names, and show it beside"
-        yield Problem("platform.link_hosts", f"{text} the link; expected the hosts that are right, or '*'")
+        text = "not set, and neither are base_url and links: messages link to any host that an event names; expected"
+        yield Problem("platform.link_hosts", f"{text} the allowed hosts, or '*'")
 
 
-def _without_a_server(config: Config) -> Iterator[Problem]:
-    """A private Redis is wanted, and this machine has none to start. The file may be meant for another one."""
-    from relay.store.embedded.server import find_server  # noqa: PLC0415
-
+def _redis_warnings(config: Config) -> Iterator[Problem]:
+    """Warn where this machine has no server for a private Redis. The file may be meant for another machine."""
     try:
         if not config.redis.url:
             find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
@@ -132,48 +123,30 @@ def _without_a_server(config: Config) -> Iterator[Problem]:
         yield Problem("redis.url", str(error))
 
 
-def _without_buttons(config: Config) -> Iterator[Problem]:
-    """Report buttons that are configured but cannot work, and what they lack."""
-    from relay.channels.slack.settings import SlackSettings  # noqa: PLC0415
-    from relay.interactivity.buttons import CHANNEL, enabled_actions  # noqa: PLC0415
-
+def _button_warnings(config: Config) -> Iterator[Problem]:
+    """Warn of buttons that are configured but cannot work."""
     settings = config.channels.get(CHANNEL)
     if not isinstance(settings, SlackSettings):
         return
     if settings.interactivity == "off":
         if settings.actions.model_fields_set:
-            yield Problem("channels.slack.interactivity", "off, so there are no buttons, whatever actions says")
+            yield Problem("channels.slack.interactivity", "off, so messages have no buttons, although actions is set")
         return
-    lacking = [action for action in ("retry", "cancel") if getattr(settings.actions, action)]
-    if lacking and not enabled_actions(config).keys() & {*lacking}:
+    wanted = [action for action in ("retry", "cancel") if getattr(settings.actions, action)]
+    if wanted and not enabled_actions(config).keys() & {*wanted}:
         missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
-        yield Problem("platform", f"{' and '.join(lacking)} need {', '.join(missing)}, so nobody gets these buttons")
-    elif lacking and not config.platform.token.get_secret_value():
-        yield Problem("platform.token", f"empty; does the platform take a {' or a '.join(lacking)} without one?")
-
-
-def _buttons(config: Config) -> dict[str, list[str]]:
-    """The buttons in Slack, who may press them, and what has to be written down at Slack for that."""
-    from relay.channels.slack.authority import kind_of  # noqa: PLC0415
-    from relay.interactivity.buttons import enabled_actions, press_transport  # noqa: PLC0415
-    from relay.interactivity.endpoint import PATH  # noqa: PLC0415
-
-    may = enabled_actions(config)
-    lines = [f"{action}: {', '.join(names)}" for action, names in may.items()]
-    if handles := dict.fromkeys(name for names in may.values() for name in names if kind_of(name) == "handle"):
-        lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
-    if press_transport(config) == "socket":
-        return {"buttons": [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]}
-    outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
-    request_url = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
-    return {"buttons": [*lines, request_url]} if lines else {}
+        yield Problem("platform", f"the buttons {' and '.join(wanted)} are left out: they need {', '.join(missing)}")
+    elif wanted and not config.platform.token.get_secret_value():
+        yield Problem("platform.token", f"not set; does the platform accept {' and '.join(wanted)} without a token?")
 
 
 def _summary(config: Config) -> dict[str, list[str]]:
-    """The configuration in words, a line for each thing, without a secret."""
+    """Return the configuration in words, a line for each thing, without a secret."""
+    sealed = f", sealed with {', '.join(config.redis.encryption_key)}" if config.redis.encryption_key else ""
+    hosts = config.platform.hosts
     return {
         "listens": _listens(config.server),
-        "redis": [f"{_redis(config)}{_sealed(config)}"],
+        "redis": [f"{_redis(config)}{sealed}"],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
             for name, source in config.sources.items()
@@ -185,35 +158,27 @@ def _summary(config: Config) -> dict[str, list[str]]:
         **({"operators": [", ".join(config.operators)]} if config.operators else {}),
         **_dynamic(config.dynamic_destinations),
         **_buttons(config),
-        "links": [_links(config.platform.hosts)],
+        "links": [f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"],
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
 
 
 def _listens(server: Server) -> list[str]:
-    """Return where the world reaches relay, and where its operators do."""
+    """Return the addresses for the world and for operators."""
     admin = server.admin
-    token = bool(admin.token.get_secret_value())
-    certificates = bool(admin.tls and admin.tls.client_ca)
-    shown = " and ".join(name for name, needed in (("the token", token), ("a certificate", certificates)) if needed)
-    spoken = {section: "with TLS" for section, tls in (("world", server.tls), ("operators", admin.tls)) if tls}
-    world = [f"{server.host}:{server.port}", spoken.get("world", ""), server.public_url]
-    port = server.admin_port or "any free port"
+    required = (
+        ("the token", admin.token.get_secret_value()),
+        ("a certificate", admin.tls and admin.tls.client_ca),
+    )
+    shown = " and ".join(name for name, needed in required if needed)
+    world = [f"{server.host}:{server.port}", "with TLS" if server.tls else "", server.public_url]
     operators = [
-        f"{admin.host}:{port}",
-        spoken.get("operators", ""),
+        f"{admin.host}:{server.admin_port or 'any free port'}",
+        "with TLS" if admin.tls else "",
         "for operators",
         f"who show {shown}" if shown else "",
     ]
     return [" ".join(filter(None, words)) for words in (world, operators)]
-
-
-def _links(hosts: LinkHosts) -> str:
-    return f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"
-
-
-def _sealed(config: Config) -> str:
-    return f", sealed with {', '.join(config.redis.encryption_key)}" if config.redis.encryption_key else ""
 
 
 def _redis(config: Config) -> str:
@@ -227,13 +192,26 @@ def _redis(config: Config) -> str:
 
 
 def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
-    """Return whom operations may ask relay to notify."""
+    """Return the recipients that operations may name."""
     if allowed is None:
         return {}
     lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
     limit = allowed.message_limit
-    most = f"at most {limit.count} in {spoken(limit.per)} to each address" if limit else "as many as they ask for"
-    return {"dynamic": [*(f"{kind} {', '.join(names)}" for kind, names in lines.items() if names), most]}
+    bound = f"at most {limit.count} in {spoken(limit.per)} to each address" if limit else "as many as they ask for"
+    return {"dynamic": [*(f"{kind} {', '.join(names)}" for kind, names in lines.items() if names), bound]}
+
+
+def _buttons(config: Config) -> dict[str, list[str]]:
+    """Return the buttons in Slack, who may press them, and what to set up at Slack."""
+    allowed = enabled_actions(config)
+    lines = [f"{action}: {', '.join(names)}" for action, names in allowed.items()]
+    if handles := dict.fromkeys(name for names in allowed.values() for name in names if kind_of(name) == "handle"):
+        lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
+    if press_transport(config) == "socket":
+        return {"buttons": [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]}
+    outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
+    request_url = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
+    return {"buttons": [*lines, request_url]} if lines else {}
 
 
 def _print(report: Report) -> None:
@@ -243,9 +221,9 @@ def _print(report: Report) -> None:
     for name, lines in sections.items():
         for label, line in zip((name, *[""] * len(lines)), lines, strict=False):
             console.print(Text(f"{label:<{width}}", "bold"), Text(visible(line)))
-    for colour, faults in (("yellow", report.warnings), ("red", report.problems)):
-        kind = "warning: " if faults is report.warnings else ""
+    for colour, kind, faults in (("yellow", "warning: ", report.warnings), ("red", "", report.problems)):
         for problem in faults:
             console.print(Text(kind + visible(str(ConfigError([problem], report.file))), colour))
-    verdict = ("red", f"{len(report.problems)} problems") if report.problems else ("green", "OK")
-    console.print(Text(f"{report.file}: {verdict[1]}".replace("1 problems", "1 problem"), verdict[0]))
+    count = len(report.problems)
+    verdict = ("red", f"{count} problem{'s' * (count > 1)}") if count else ("green", "OK")
+    console.print(Text(f"{report.file}: {verdict[1]}", verdict[0]))

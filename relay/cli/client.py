@@ -1,42 +1,23 @@
-"""The running relay as commands ask it: `/api/v1` over the unix socket in `data_dir`, or at a URL with a token.
+"""Commands that ask the running relay: `/api/v1` over the unix socket in `data_dir`, or at a URL with a token.
 
-No secret of the configuration is read. What commands have in common stands in `SHARED`, once for all of them.
+No secret of the configuration is read. `SHARED` are the options of all of these commands.
 """
 
-import http.client
-import json
 import os
-import re
-import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import click
 
-from relay.cli.actor import actor
-from relay.cli.formatting import print_json
-from relay.cli.options import CONFIG, ConfigFile, refuse, visible
+from relay.cli.connection import TIMEOUT, Connection, ask, at_url, data_dir, over_socket, sockets
+from relay.cli.options import CONFIG, ConfigFile, print_json, refuse, visible
 from relay.errors import RelayError
-from relay.operating.relay_sock import ACTOR, NAME, OTHERS, RUN_AS, ZONE
 
-API = "/api/v1"
-DATA_DIR = re.compile(r"^data_dir:.*$", re.M)
-TIMEOUT = 90.0  # seconds; test messages take the longest
-WRONG_USE = 422
+FEW = 5  # so many command names are listed after a typing error
 Asked = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A way to one relay: `where` it is for people, what comes before the API's path, and the headers to show."""
-
-    http: http.client.HTTPConnection
-    where: str
-    prefix: str
-    shown: Mapping[str, str]
 
 
 def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -75,6 +56,26 @@ class ClientCommand(click.Command):
             return super().invoke(ctx)
         except RelayError as error:
             refuse(error)
+
+
+class Group(click.Group):
+    """A group that names the command that was probably meant. Its bare name lists, where there is a list."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        lists = not ctx.resilient_parsing and isinstance(self.commands.get("list"), ClientCommand)
+        return super().parse_args(ctx, ["list"] if lists and not args else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            names = self.list_commands(ctx)
+            meant = get_close_matches(args[0].casefold(), names, n=1)
+            every = f"expected {' or '.join(names)}" if len(names) <= FEW else f"`{ctx.command_path} --help` lists them"
+            hint = f"did you mean {meant[0]}?" if meant else every
+            raise click.UsageError(f"there is no command {args[0]}; {hint}", ctx) from None
 
 
 def get(path: str, **question: Any) -> Any:
@@ -119,8 +120,8 @@ def older(page: Asked, mark: str = "") -> None:
 def connection(patience: float = TIMEOUT) -> Connection:
     """Return a connection to the relay that is meant, with so many seconds for an answer. RelayError without one."""
     if url := _option("url"):
-        return _at(url, patience)
-    return _over(next(sockets(data_dir(_option("config"), os.environ))), patience)
+        return at_url(url, patience)
+    return over_socket(next(sockets(data_dir(_option("config"), os.environ))), patience)
 
 
 def every_connection() -> Iterator[Connection]:
@@ -128,7 +129,7 @@ def every_connection() -> Iterator[Connection]:
     if _option("url"):
         yield connection()
         return
-    yield from map(_over, sockets(data_dir(_option("config"), os.environ)))
+    yield from map(over_socket, sockets(data_dir(_option("config"), os.environ)))
 
 
 def config_file() -> Path:
@@ -136,113 +137,3 @@ def config_file() -> Path:
     named = _option("config")
     file: Path = ConfigFile().convert(named or CONFIG, None, click.get_current_context())
     return file
-
-
-def data_dir(config: Path | None, env: Mapping[str, str]) -> Path:
-    """Return the directory of the relay that is meant, without reading anything else of its configuration."""
-    if named := env.get("RELAY_DATA_DIR"):
-        return Path(named)
-    file = config or Path(CONFIG)
-    if config and not file.is_file():
-        raise RelayError(f"{file}: there is no such file")
-    if file.is_file() and (line := DATA_DIR.search(file.read_text("utf-8-sig", "replace"))):
-        from relay.configfile.document import read  # noqa: PLC0415 - most know the directory without it
-
-        document = read(line[0], file=str(file), env=env)
-        if document.problems:
-            raise RelayError(f"{file}: {document.problems[0].message}; RELAY_DATA_DIR names the directory as well")
-        return Path(str(document.data["data_dir"] or "data"))
-    return Path("data")
-
-
-def sockets(directory: Path) -> Iterator[socket.socket]:
-    """Yield a connected socket for each relay there, at least one. RelayError if nobody answers."""
-    answered, reason = False, "there is no such file"
-    main = directory / NAME
-    for path in (main, *sorted(directory.glob(OTHERS))):
-        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connected.connect(str(path))
-        except OSError as error:
-            connected.close()
-            reason = reason if path != main else _reason(error)
-            continue
-        answered = True
-        yield connected
-    if not answered:
-        raise RelayError(
-            f"no relay answers at {main}: {reason}. `relay serve` starts one; another directory is named by "
-            "--config or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
-        )
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, PermissionError):
-        return "it is for the user alone as whom relay runs"
-    return "nobody listens there any more" if isinstance(error, ConnectionRefusedError) else str(error)
-
-
-def _over(connected: socket.socket, patience: float = TIMEOUT) -> Connection:
-    connected.settimeout(patience)
-    http_connection = http.client.HTTPConnection("relay", timeout=patience)
-    http_connection.sock = connected
-    who, more = actor(os.environ)
-    shown = {ACTOR: quote(who), **({RUN_AS: quote(more["run_as"])} if more else {})}
-    return Connection(http_connection, str(connected.getpeername()), "", shown)
-
-
-def _at(url: str, patience: float) -> Connection:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:  # an IPv6 address without its end, or a port that is no number below 65536
-        parts, port = urlsplit(""), None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise click.BadParameter("expected an address such as http://127.0.0.1:8081", param_hint="--url")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    token = os.environ.get("RELAY_TOKEN", "")
-    if not (token.isascii() and token.isprintable()):  # never quoted: it is a secret
-        raise click.UsageError("RELAY_TOKEN has a character that no token has: expected printable ASCII, in one line")
-    shown = {"Authorization": f"Bearer {token}"} if token else {}
-    return Connection(kind(parts.hostname, port, timeout=patience), url, parts.path.rstrip("/"), shown)
-
-
-def ask(opened: Connection, method: str, path: str, form: Asked | None = None) -> Any:
-    """Return what this relay answers. RelayError says why it does not; wrong use is a UsageError."""
-    body = None if form is None else json.dumps(form).encode()
-    headers = {**opened.shown, **({"Content-Type": "application/json"} if body is not None else {})}
-    try:
-        opened.http.request(method, f"{opened.prefix}{API}{path}", body, headers)
-        response = opened.http.getresponse()
-        raw = response.read()
-    except TimeoutError:
-        raise RelayError(f"relay at {opened.where} has not answered within {opened.http.timeout:g} s") from None
-    except ConnectionRefusedError:
-        raise RelayError(f"no relay answers at {opened.where}: nobody listens there") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise RelayError(f"relay at {opened.where} cannot be asked: {error or type(error).__name__}") from None
-    finally:
-        opened.http.close()
-    click.get_current_context().meta[ZONE] = response.headers.get(ZONE, "")
-    return _answer(opened.where, response.status, raw)
-
-
-def _answer(where: str, status: int, raw: bytes) -> Any:
-    try:
-        answer = json.loads(raw)
-        detail = str(answer.get("detail") or "")
-    except (ValueError, AttributeError):
-        raise RelayError(f"{where} answers {status}, and not as relay does: is it where operators reach it?") from None
-    if status in (http.client.OK, http.client.CONFLICT):
-        return answer
-    if status == WRONG_USE:
-        raise click.UsageError(visible(detail))
-    if status == http.client.UNAUTHORIZED:
-        raise RelayError(f"{where}: {detail} Set RELAY_TOKEN to a token of console.tokens")
-    if status == http.client.NOT_FOUND and not detail:
-        raise RelayError(
-            f"{where} has no {API}: perhaps it is not the address of the operators' listener, server.admin"
-        )
-    raise RelayError(detail or f"{where} answers {status} {answer.get('title') or ''}".rstrip())

@@ -5,8 +5,7 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, concluded, cursor_option, get, older, post, printed
-from relay.cli.groups import Group
+from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, post, printed
 from relay.cli.options import not_empty, visible
 from relay.cli.screen import details, rows_table, show, when
 from relay.operating.acts import is_quarantined, short
@@ -39,7 +38,7 @@ MEANT = {
 Filters = Mapping[str, str | None]
 
 
-@click.group(cls=Group, short_help="List, show, replay and delete dead letters.")
+@click.group(cls=Group)
 def dead() -> None:
     """Dead letters: deliveries that are not retried automatically, and signed events that are invalid (q-…).
 
@@ -184,7 +183,7 @@ def _chosen(ids: tuple[str, ...]) -> dict[str, list[str]]:
 def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:
     if redis is None:
         return get(path, **question)
-    from relay.cli.dead_offline import listed  # noqa: PLC0415 - it brings the store
+    from relay.cli.offline import listed  # noqa: PLC0415 - it brings the store
 
     return listed(redis, path, question)
 

@@ -21,7 +21,7 @@ COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "ye
 ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
 
 
-@click.command(short_help="Run relay with a simulated platform, Slack and inbox on this machine.")
+@click.command()
 @click.option(
     "--until-done", is_flag=True, help="Stop once every expected message has arrived; exit status 1 if one is missing."
 )

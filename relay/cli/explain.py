@@ -1,21 +1,28 @@
-"""relay explain: whom an event reaches and why, rule by rule; or what happened to an operation."""
+"""relay explain: whom an event reaches and why, or what happened to an operation."""
 
 import os
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from relay.cli.client import ClientCommand, config_file, get, printed
-from relay.cli.options import read_event, space_options
+from relay.cli.options import read_event, space_options, visible
+from relay.cli.screen import console as screen
+from relay.cli.screen import show, zone
 from relay.errors import RelayError
+from relay.operating.clocks import there
+from relay.operating.sentences import sentence_of, watch_lines
+from relay.operating.timeline import Line, Repeated, fold
 
 
-@click.command(
-    cls=ClientCommand, short_help="Explain who is notified of an event and why, or what happened to an operation."
-)
+@click.command(cls=ClientCommand)
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @click.option("--source", metavar="NAME", help="The source of the event; default: the first without a fixed event.")
 @click.option("--all", "every", is_flag=True, help="Show every line of an operation, including repetitions.")
@@ -42,7 +49,6 @@ def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> N
 
 def _explain_event(subject: str, source: str | None) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415 - an operation needs none of their libraries
-    from relay.cli.explanation import show  # noqa: PLC0415
     from relay.config import load  # noqa: PLC0415
     from relay.operating.explanation import explained, source_named  # noqa: PLC0415
 
@@ -56,13 +62,10 @@ def _explain_event(subject: str, source: str | None) -> None:
     except (RelayError, OSError) as error:
         raise RelayError(f"{subject}: {error}") from None
     if not printed(explanation):
-        show(explanation)
+        show_decision(explanation)
 
 
 def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
-    from relay.cli.screen import show  # noqa: PLC0415
-    from relay.cli.timeline import page  # noqa: PLC0415
-
     facts: dict[str, Any] = get("/operation", id=subject, **whose)
     several = facts["several"]
     if not printed(facts) and not several:
@@ -76,3 +79,124 @@ def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
 def _options(page: str) -> str:
     """Return the options that say whose operation it is, from the address of its page."""
     return " ".join(f"--{name} {text}" for name, text in parse_qsl(urlsplit(page).query) if name != "id")
+
+
+MARKS = {True: ("✔", "green"), False: ("✘", "red")}
+
+
+def show_decision(explanation: Mapping[str, Any]) -> None:
+    """Print it for a person."""
+    console = screen(soft_wrap=True)
+    event = explanation["event"]
+    console.print(_line(("bold", event["event"]), ("", f"from {event['source']}: {_about(event)}")))
+    for limit in explanation["limits"]:
+        console.print(_line(("yellow", limit)))
+    for rule in explanation["rules"]:
+        console.print()
+        console.print(_line(_mark(rule), ("bold", rule["rule"]), ("", "→ " + ", ".join(rule["notify"]))))
+        for condition in rule["conditions"]:
+            actual = condition["actual"] or "not stated"
+            console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
+                                ("dim", f"(wanted: {', '.join(condition['wanted'])})")))  # fmt: skip
+    show_destinations(explanation)
+    unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
+    if unstated and not event["event"].startswith("batch."):
+        console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
+
+
+def show_destinations(explanation: Mapping[str, Any]) -> None:
+    """Print where messages will go, and what delays or holds them there."""
+    console = screen(soft_wrap=True)
+    for destination in explanation["destinations"]:
+        console.print()
+        how = f"{destination['channel']}, {destination['mode']}:"
+        addresses = ", ".join(destination["addresses"])
+        console.print(_line(("bold", destination["destination"]), ("", how), ("", addresses)))
+        console.print(_line(("", "    because of"), ("", ", ".join(destination["rules"]))))
+        for hold in destination["holds"]:
+            console.print(_line(("yellow", f"    {hold}")))
+    for recipient in explanation["refused"]:
+        requested = f"{recipient['channel']} {recipient['address']}"
+        console.print(
+            _line(("yellow", f"\nThe operation asks for {requested}: not told,"), ("yellow", recipient["why"]))
+        )
+    if not explanation["destinations"]:
+        console.print("\nNobody is notified.", style="bold")
+
+
+def _about(event: Mapping[str, Any]) -> str:
+    percentage = "" if event["percentage"] is None else f"{event['percentage']:g} %"
+    parts = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
+    return ", ".join(part for part in parts if part)
+
+
+def _mark(outcome: Mapping[str, Any]) -> tuple[str, str]:
+    mark, colour = MARKS[outcome["matches" if "matches" in outcome else "holds"]]
+    return colour, mark
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    return Text(" ").join(Text(visible(text), style=style) for style, text in parts)
+
+
+COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
+           "held": "dim", "superseded": "dim", "queued": "dim", "digested": "dim"}  # fmt: skip
+
+
+def page(facts: Mapping[str, Any], *, every: bool) -> Iterator[Text | Table]:
+    """Yield its parts, one below the other, with the times of relay's zone."""
+    yield Text(visible(facts["name"] or facts["id"]), "bold", overflow="fold")
+    percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
+    parts = (facts["id"] if facts["name"] else "", facts["type"], facts["priority"],
+            f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
+                                                        if facts[key]))  # fmt: skip
+    yield Text(visible(", ".join(part for part in parts if part)), overflow="fold")
+    for warning in watch_lines(facts["watchdog"], zone()) if facts["watchdog"] else ():
+        yield Text(visible(warning), "yellow")
+    for verdict in facts["verdicts"]:
+        yield _verdict(verdict)
+    lines, counted = facts["timeline"], False
+    if lines and datetime.fromisoformat(lines[0]["at"]) > datetime.fromisoformat(facts["first"]):
+        yield Text("What came before is not kept.", "dim")
+    for day, of_day in groupby(lines, lambda line: f"{_local(line):%Y-%m-%d %Z}"):
+        listed = [*of_day]
+        shown = listed if every else fold(listed)
+        counted = counted or len(shown) < len(listed)
+        yield Text(f"\n{day}", "bold")
+        yield _table(shown)
+    if counted:
+        yield Text("\nWhat repeats is counted; --all shows each line that is kept.", "dim")
+
+
+def _verdict(verdict: Mapping[str, Any]) -> Text:
+    words = ": ".join(verdict[name]["text"] for name in ("why", "more") if verdict[name])
+    sentence = Text(visible(f"{verdict['state']}{f', {words}' if words else ''}"))
+    return Text.assemble((visible(f"{verdict['destination'] or 'nobody'}: "), "bold"), sentence, overflow="fold")
+
+
+def _table(lines: Iterable[Line | Repeated]) -> Table:
+    """A row for each line; what happened in one step carries its time once."""
+    rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
+    before = None
+    for item in lines:
+        line = item.line if isinstance(item, Repeated) else item
+        at, destination = _local(line), line.get("destination")
+        text = sentence_of(line, zone())
+        if line.get("count", 1) > 1:
+            text = f"{line['count']} × {text}, until {_until(line)}"
+        sentence = Text(visible(text), COLOURS.get(line["what"], ""))
+        marked = Text.assemble((visible(f"→ {destination}: "), "bold"), sentence) if destination else sentence
+        rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
+        before = at
+    return rows
+
+
+def _until(line: Mapping[str, Any]) -> str:
+    first, last = (there(datetime.fromisoformat(line[time]), zone()) for time in ("at", "until"))
+    return f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
+
+
+def _local(line: Mapping[str, Any]) -> datetime:
+    return there(datetime.fromisoformat(line["at"]), zone())

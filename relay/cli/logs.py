@@ -1,41 +1,56 @@
-"""How relay logs: one JSON object a line where a machine reads, words where a person does."""
+"""Logging: one JSON object a line for machines, text for people.
+
+structlog imports rich for tracebacks in colour, and relay logs no tracebacks: without it, 25 ms and 5 MB less.
+"""
 
 import contextlib
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
-from relay.cli.lean import structlog
-from relay.cli.terminal import plain
+from relay.cli.options import plain
 from relay.domain.faults import relay_line
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
+
+@contextlib.contextmanager
+def absent(name: str) -> Iterator[None]:
+    """Make imports of this module fail, as if it were not installed, unless it is imported already."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # https://docs.python.org/3/reference/import.html#the-module-cache
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
+with absent("rich"):
+    import structlog
+
+get_logger = structlog.get_logger
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
 # One line for each event is of debug: `relay explain` has it, and the metrics count it.
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-level_option = click.option(
-    "--log-level", "level", type=click.Choice(list(LEVELS)), default="info", show_default=True,
-    help="The lowest level to log.",
-)  # fmt: skip
-format_option = click.option(
-    "--log-format", "form", type=click.Choice(["json", "text"]), default=None,
-    help="JSON lines or text; default: text on a terminal, else JSON.",
-)  # fmt: skip
-
 
 def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--log-level and --log-format, for `configure`."""
-    return level_option(format_option(command))
+    """Add --log-level and --log-format, for `configure`."""
+    form = click.option("--log-format", "form", type=click.Choice(["json", "text"]), default=None,
+                        help="JSON lines or text; default: text on a terminal, else JSON.")  # fmt: skip
+    level = click.option("--log-level", "level", type=click.Choice([*LEVELS]), default="info", show_default=True,
+                         help="The lowest level to log.")  # fmt: skip
+    return level(form(command))
 
 
-class _Unstoppable:
-    """Standard error, whose reader may be gone or whose disk may be full: relay goes on without a log."""
+class _StandardError:
+    """Standard error. If its reader is gone or its disk is full, relay goes on without a log."""
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -47,12 +62,12 @@ class _Unstoppable:
 
 
 def form_of(chosen: str | None) -> str:
-    """The format that was asked for; else what whoever reads standard error can read."""
+    """Return the chosen format, else the one that suits standard error."""
     return chosen or ("text" if sys.stderr.isatty() else "json")
 
 
 def _without_traceback(_logger: Any, _method: str, line: "EventDict") -> "EventDict":
-    """An error by its class and place, as relay tells its own: its text and its traceback could hold payloads."""
+    """Replace an error by its class and place: its text and traceback may contain payloads."""
     raised = line.pop("exc_info", None)
     line.pop("stack_info", None)
     if isinstance(raised, tuple) and raised[1] is not None:
@@ -60,7 +75,7 @@ def _without_traceback(_logger: Any, _method: str, line: "EventDict") -> "EventD
     return line
 
 
-# What the libraries say, in the same form as relay's own lines.
+# Log lines of libraries, in the same form.
 _OF_LIBRARIES = structlog.stdlib.ProcessorFormatter(
     foreign_pre_chain=[
         structlog.stdlib.add_log_level,
@@ -73,7 +88,7 @@ _OF_LIBRARIES = structlog.stdlib.ProcessorFormatter(
 
 
 def configure(*, machine: bool, level: str = "info") -> None:
-    """Send all log lines of this level and above to standard error."""
+    """Write log lines of this level and above to standard error."""
     last: Processor = (
         structlog.processors.JSONRenderer()
         if machine
@@ -87,7 +102,7 @@ def configure(*, machine: bool, level: str = "info") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         # Each line in one piece: several processes write to the same place.
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Unstoppable())),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -7,9 +7,9 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.formatting import local
 from relay.cli.options import visible
 from relay.cli.screen import show
+from relay.operating.clocks import local
 from relay.platform.models import Batch, Operation, Page, Results
 
 COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}

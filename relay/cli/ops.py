@@ -11,10 +11,9 @@ import click
 from pydantic import ValidationError
 
 from relay.channels import CHANNELS
-from relay.cli.formatting import print_json
-from relay.cli.groups import Group
+from relay.cli.client import Group
 from relay.cli.operations import changed, print_batch, print_operation, print_page
-from relay.cli.options import CONFIG, ConfigFile, json_option, read_event, refuse, visible
+from relay.cli.options import CONFIG, ConfigFile, json_option, print_json, read_event, refuse, visible
 from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform import OperationsClient
@@ -27,9 +26,7 @@ NEEDED = ("base_url", "tenant", "project")
 Kind = TypeVar("Kind", bound=ApiDocument)
 
 
-@click.group(
-    cls=Group, invoke_without_command=True, short_help="Start, list, get, cancel and retry operations of the platform."
-)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
               type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
 @click.option("--status", metavar="STATUS", default="", help="Only operations in this status, for instance Running.")

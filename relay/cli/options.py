@@ -1,10 +1,12 @@
-"""What the commands share: their common options, and how they refuse."""
+"""Options, checks and printing that commands share; imports no other room but units of durations."""
 
+import json
 import os
+import pwd
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -80,3 +82,37 @@ def visible(text: str) -> str:
         letter if letter.isprintable() or letter == "\n" else " " if letter in NARROW else "\N{REPLACEMENT CHARACTER}"
         for letter in text
     )
+
+
+def actor(env: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """`user@host`, and as whom they run it if that is another.
+
+    RELAY_ACTOR says who it is where all are one user, as in a container, SUDO_USER where sudo changed it. Whoever may
+    run a command may say what they like there, so the system's own user is kept beside it.
+    """
+    own = _system_user()
+    named = env.get("RELAY_ACTOR") or env.get("SUDO_USER") or own
+    name = named if "@" in named else f"{named}@{os.uname().nodename}"
+    return name, {} if named == own else {"run_as": own}
+
+
+def _system_user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user often has no name
+        return f"uid-{os.getuid()}"
+
+
+def plain(stream: TextIO) -> bool:
+    """Whether text alone is wanted there: it is no terminal, or one without colours (https://no-color.org)."""
+    return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
+
+
+def print_json(value: object) -> None:
+    """As JSON that a terminal may see: what would steer it is escaped, so nothing is lost."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)  # which escapes what is below a space, and nothing else
+    click.echo(text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text)))
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]

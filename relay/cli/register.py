@@ -19,7 +19,7 @@ from relay.platform.models import Filters, RegisterWebhook
 from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
 from relay.platform.settings import REGISTERED
-from relay.policy.rules import Rule
+from relay.policy.matching import Rule
 from relay.policy.watchdog import SOURCE as WATCHDOG
 
 # That a run hangs is for the watchdog to say: a platform's events know no such status.
@@ -31,7 +31,7 @@ OUTCOMES = {
 }
 
 
-@click.command(short_help="Register relay's webhook at the platform.")
+@click.command()
 @config_option
 @click.option("--source", default=REGISTERED, show_default=True, metavar="NAME",
               help="The configured source that receives the events.")  # fmt: skip

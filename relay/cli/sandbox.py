@@ -16,7 +16,7 @@ from relay.cli.serve import run_loop
 from relay.errors import RelayError
 
 
-@click.command(short_help="Serve a sandbox of the Async Operations API.")
+@click.command()
 @click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="The host to listen on.")
 @click.option("--port", metavar="N", default=8090, show_default=True, type=click.IntRange(0, 65535),
               help="The port to listen on; 0 for any free one.")  # fmt: skip

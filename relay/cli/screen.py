@@ -11,9 +11,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.formatting import local
-from relay.cli.options import visible
-from relay.cli.terminal import plain
+from relay.cli.options import plain, visible
+from relay.operating.clocks import local
 from relay.operating.relay_sock import ZONE
 
 Cell = Callable[[Mapping[str, Any]], str | Text]

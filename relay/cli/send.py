@@ -8,7 +8,7 @@ from relay.cli.options import read_event, visible
 OUT_OF_TIME = "its receipt (sources."  # in the answer to an event of another time
 
 
-@click.command(cls=ClientCommand, short_help="Sign an event and send it.")
+@click.command(cls=ClientCommand)
 @click.argument("event", metavar="EVENT.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--source", default="", metavar="NAME",
               help="The source of the event; default: the first without a fixed event.")  # fmt: skip
@@ -29,7 +29,7 @@ def send(event: str, source: str, *, now: bool) -> None:
     if not printed(answer):
         click.echo(visible(answer["text"]), err=not answer["done"])
         if answer.get("explanation"):
-            from relay.cli.explanation import show_destinations  # noqa: PLC0415 - of what was accepted alone
+            from relay.cli.explain import show_destinations  # noqa: PLC0415 - of what was accepted alone
 
             show_destinations(answer["explanation"])
         if not now and OUT_OF_TIME in answer["text"]:

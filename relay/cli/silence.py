@@ -1,12 +1,11 @@
-"""relay silence: no new messages of something for a while; to add, to look at, to end."""
+"""relay silence, pause and resume."""
 
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, concluded, get, perform, post, printed
-from relay.cli.groups import Group
+from relay.cli.client import ClientCommand, Group, concluded, get, perform, post, printed
 from relay.cli.options import a_duration
 from relay.cli.screen import rows_table, show, when
 from relay.domain.silences import THEN
@@ -34,7 +33,7 @@ COLUMNS = {
 }
 
 
-@click.group(cls=Group, short_help="Silence notifications for a while; list and end silences.")
+@click.group(cls=Group)
 def silence() -> None:
     """Silences hold new notifications back for a while. Messages already sent are still edited.
 
@@ -89,3 +88,28 @@ def list_(*, expired: bool) -> None:
 def expire(ids: tuple[str, ...]) -> None:
     """End silences early; their summaries are sent at once. Exit status 1 if one of them had ended already."""
     concluded(*(post("/silences/expire", id=id_) for id_ in dict.fromkeys(ids)))
+
+
+@click.command(cls=ClientCommand)
+@click.argument("name", metavar="DESTINATION")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, shown to operators.")
+@click.option("--for", "lasts", metavar="DURATION", callback=a_duration,
+              help="The duration: 2h, 1d12h; default: until `relay resume`.")  # fmt: skip
+def pause(name: str, reason: str, lasts: str | None) -> None:
+    """Pause all deliveries to DESTINATION, edits included, until the pause ends. Nothing is lost or given up.
+
+    A delivery already being sent is finished. A second pause replaces the first. To hold back only some notifications,
+    see `relay silence`.
+    """
+    perform("/destinations/pause", name=name, reason=reason, lasts=lasts or "")
+
+
+@click.command(cls=ClientCommand)
+@click.argument("name", metavar="DESTINATION")
+def resume(name: str) -> None:
+    """Resume deliveries to DESTINATION. Deliveries that wait for something else keep waiting, and the reason is
+    printed.
+
+    Exit status 1 if it was not paused.
+    """
+    perform("/destinations/resume", name=name)

@@ -1,23 +1,63 @@
-"""relay slack: what is to be set up at Slack for this configuration."""
+"""relay slack manifest, and what a configuration needs of its Slack app."""
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
 from ruamel.yaml import YAML
 
 from relay.channels import CHANNELS
-from relay.channels.slack.scopes import manifest_of, scopes_for
-from relay.cli.groups import Group
+from relay.channels.slack.scopes import Demands, manifest_of, scopes_for
+from relay.channels.slack.settings import SlackSettings
+from relay.cli.client import Group
 from relay.cli.options import config_option, refuse
-from relay.cli.slack_app import demands_of, slack_settings
 from relay.config import Config, load
 from relay.configfile.document import KeyPath, read
+from relay.domain.deliveries import PERSON
 from relay.errors import ConfigError, Problem, RelayError
-from relay.interactivity.buttons import CHANNEL, press_transport
+from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport
 from relay.interactivity.endpoint import PATH
+from relay.policy.presentation import OWNER, callable_names
+
+
+def slack_settings(config: Config) -> SlackSettings | None:
+    """None where nothing is posted by an app: there is no Slack, or incoming webhooks alone."""
+    settings = config.channels.get(CHANNEL)
+    return settings if isinstance(settings, SlackSettings) and settings.token.get_secret_value() else None
+
+
+def demands_of(config: Config, settings: SlackSettings) -> Demands:
+    """Return what has to work in Slack for this configuration."""
+    conversations: set[str] = set()
+    names: set[str] = set()
+    for destination in config.destinations.values():
+        posted = _by_the_app(destination.addresses, settings) if destination.channel == CHANNEL else ()
+        conversations.update(posted)
+        if posted and destination.mode != "digest":
+            names |= callable_names(destination.mention)
+    dynamic = config.dynamic_destinations
+    if dynamic and (posted := _by_the_app(dynamic.by_channel[CHANNEL], settings)):
+        conversations.update(posted)
+        names |= callable_names({})
+    by_name = dynamic is not None and dynamic.mention is None and bool(names)
+    if dynamic and names:
+        names |= {f"{PERSON}{name}" for name in dynamic.mention or ()}
+    actions = enabled_actions(config)
+    return Demands(
+        conversations=frozenset(conversations),
+        names=frozenset(names - {OWNER}),
+        owners=OWNER in names,
+        by_name=by_name,
+        pressers=frozenset(name for allowed in actions.values() for name in allowed) if actions else None,
+    )
+
+
+def _by_the_app(conversations: Iterable[str], settings: SlackSettings) -> list[str]:
+    """Return those without an incoming webhook of their own."""
+    return [conversation for conversation in conversations if not settings.own_host(conversation)]
+
 
 HEAD = """\
 # relay's Slack app. At https://api.slack.com/apps: Create New App, From a manifest, and put this there.
@@ -31,7 +71,7 @@ UNTIL_THERE_IS_AN_APP = {
 }
 
 
-@click.group(cls=Group, short_help="Write the manifest of the Slack app for this configuration.")
+@click.group(cls=Group)
 def slack() -> None:
     """Set up Slack for this configuration."""
 

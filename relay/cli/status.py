@@ -1,4 +1,4 @@
-"""relay status: what goes on, what fails, what waits and why: the facts of the console's first page."""
+"""relay status, health and reload: the state of the running relay."""
 
 import contextlib
 import sys
@@ -10,12 +10,13 @@ from typing import Any, NoReturn
 import click
 from rich.text import Text
 
-from relay.cli.client import ClientCommand, get, printed
+from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, printed
+from relay.cli.connection import ask
 from relay.cli.options import visible
 from relay.cli.screen import rows_table, show, when
 from relay.errors import RelayError
 
-PAUSE = 2.0  # seconds between two looks
+REFRESH = 2.0  # seconds between two looks
 CLEAR = "\x1b[2J\x1b[H"
 COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "failing": "red", "paused": "yellow"}
 RUNS = 20  # that are listed
@@ -24,7 +25,7 @@ UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 Facts = Mapping[str, Any]
 
 
-@click.command(cls=ClientCommand, short_help="Show the state of destinations, queues and operations.")
+@click.command(cls=ClientCommand)
 @click.option("--watch", is_flag=True, help="Refresh every 2 seconds, until Ctrl-C.")
 def status(*, watch: bool) -> None:
     """Show the state of destinations, queues and operations, as the console's first page does.
@@ -45,7 +46,7 @@ def _watch() -> NoReturn:
             _look()
         except RelayError as error:  # it may be starting
             click.echo(visible(str(error)), err=True)
-        time.sleep(PAUSE)
+        time.sleep(REFRESH)
 
 
 def _look() -> Facts:
@@ -124,3 +125,32 @@ def _ago(at: str, now: datetime) -> str:
     seconds = max(0.0, (now - datetime.fromisoformat(at)).total_seconds())
     unit, size = next((row for row in UNITS if seconds >= 2 * row[1]), UNITS[-1])
     return f"{seconds / size:.0f} {unit}"
+
+
+PATIENCE = 5.0  # seconds
+HEALTHY = ("ok", "fsync", "replicated", "memory")  # what is said of a part that is as it should be
+
+
+@click.command(cls=ClientCommand)
+def health() -> None:
+    """Check that the running relay accepts events, as GET /readyz?verbose does.
+
+    Exit status 0 if it does, else 1 with the reason.
+    """
+    facts = ask(connection(PATIENCE), "GET", "/health")
+    wrong = [f"{name}: {state}" for name, state in facts["checks"].items() if state not in HEALTHY]
+    if not printed(facts):
+        if not facts["ready"]:
+            raise RelayError("\n  ".join(["relay takes no events now.", *wrong]))
+        click.echo(visible("\n  ".join(["relay takes events.", *wrong])))
+    raise SystemExit(0 if facts["ready"] else 1)
+
+
+@click.command(cls=ClientCommand)
+def reload() -> None:
+    """Reload the configuration of every running relay on its data_dir, as SIGHUP does.
+
+    Deliveries in progress are not disturbed. If the file is invalid, the error is printed, nothing changes, and the
+    exit status is 1.
+    """
+    concluded(*(ask(relay, "POST", "/reload", {}) for relay in every_connection()))

@@ -10,18 +10,18 @@ import click
 
 from relay.authoring.workspace import SAMPLE_PAGES, Reader, Workspace
 from relay.channels import CHANNELS
-from relay.cli.groups import Group
-from relay.config.brand import Brand as BrandSection
+from relay.cli.client import Group
+from relay.config.schema import Brand as BrandSection
 from relay.configfile.document import Document, read
 from relay.configfile.validation import validate
 from relay.domain.links import LinkTemplates
 from relay.errors import ConfigError
 from relay.rendering import Brand
-from relay.rendering.brand import NO_BRAND
+from relay.rendering.renderer import NO_BRAND
 from relay.resources import resource_dir
 
 USUAL = Path("config/relay.yaml")
-MODULES = {"lint": "lint", "preview": "preview", "test": "test", "translate": "lint", "vars": "lint"}
+MODULES = {"lint": "lint", "preview": "preview", "test": "lint", "translate": "lint", "vars": "lint"}
 
 
 class Commands(Group):
@@ -37,7 +37,7 @@ class Commands(Group):
         return command
 
 
-@click.group(cls=Commands, short_help="Lint, preview, test and translate message templates.")
+@click.group(cls=Commands)
 def template() -> None:
     """Lint, preview, test and translate message templates; the guide is docs/templates.md."""
 

@@ -2,7 +2,8 @@
 
 from relay.config.console import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
 from relay.config.loading import digest_of, load, parse_config
-from relay.config.schema import Config, Redis, Server
+from relay.config.redis import Redis
+from relay.config.schema import Config, Server
 
 __all__ = [
     "OPERATOR",

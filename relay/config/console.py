@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.configfile.validation import Duration, Name, Section, one_or_more, spelled
-from relay.receiving.access import is_loopback
 from relay.receiving.sources import refuse_weak
+from relay.receiving.tls import is_loopback
 
 EVERYBODY = "*"
 SESSION = 12 * 3600.0  # seconds without a request, after which a login is over

@@ -17,7 +17,7 @@ from relay.config.schema import Config
 from relay.configfile.units import any_case
 from relay.configfile.validation import Name, Section, Texts, one_or_more, spellings
 from relay.policy.destinations import Channels, DestinationOptions
-from relay.policy.rules import Rule
+from relay.policy.matching import Rule
 
 Schema = dict[str, Any]
 

@@ -8,8 +8,8 @@ from relay.config.console import EVERYBODY, Oidc
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
-from relay.receiving.access import is_loopback
 from relay.receiving.sources import SHORT_SECRET, strength
+from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")
 # Providers where anybody in the world may make an account.

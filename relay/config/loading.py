@@ -17,7 +17,7 @@ from relay.configfile.validation import nearest, suggest, validate
 from relay.errors import ConfigError, Problem
 from relay.policy.destinations import Channels, modes_at, read_destinations
 from relay.policy.retry import RetryPolicy
-from relay.receiving.callbacks import Callbacks
+from relay.receiving.sources import Callbacks
 
 # Variables that decide over the file, and what they decide.
 OVERRIDES = {

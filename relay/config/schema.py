@@ -7,46 +7,28 @@ import re
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
-from relay.config.brand import Brand
 from relay.config.console import Console
+from relay.config.redis import Redis
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Section, Url, keyed, one_or_more, spelled
+from relay.configfile.validation import Duration, Name, Section, Url, one_or_more, spelled
+from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
-from relay.domain.spaces import Space
+from relay.domain.links import PORT
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
+from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
-from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog, WatchdogLevel
-from relay.receiving.access import Admin
-from relay.receiving.callbacks import Callbacks
 from relay.receiving.peers import network
-from relay.receiving.sources import MAKE_ONE, Source, refuse_weak, strength
-from relay.receiving.tls import Tls
-
-HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
-HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
-SENTINELS = rf"rediss?\+sentinel://{HOSTS}/[\w.-]+(/\d+)?(\?\S*)?"
-CLUSTER = rf"rediss?\+cluster://{HOSTS}/?(\?\S*)?"
-SHAPES = {
-    "+sentinel:": (
-        SENTINELS,
-        "expected the Sentinels and the name of the primary that they watch, "
-        "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F",
-    ),
-    "+cluster:": (
-        CLUSTER,
-        "expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
-        "it has no numbered databases, and in a password, / and ? are %2F and %3F",
-    ),
-}
-
+from relay.receiving.sources import Callbacks, Source
+from relay.receiving.tls import Admin, Tls
 
 HEARTBEAT = r"(https?://[\w.-]+(:\d{1,5})?(/[!-~]*)?)?"
 
@@ -61,23 +43,6 @@ def _heartbeat(url: SecretStr) -> SecretStr:
 Heartbeat = Annotated[SecretStr, AfterValidator(_heartbeat)]
 
 
-def _of_several_hosts(url: str) -> str:
-    """The URL, unless it means several hosts and is wrong: it may hold a password, so the fault does not repeat it."""
-    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/?]|$)", url))
-    for mark, (pattern, fault) in SHAPES.items():
-        if mark in url and (wrong_port or not re.fullmatch(pattern, url, re.ASCII)):
-            raise ValueError(fault)
-    return url
-
-
-RedisUrl = Annotated[
-    str,
-    AfterValidator(_of_several_hosts),
-    spelled(
-        rf"((redis|rediss|unix)://\S+|{SENTINELS}|{CLUSTER})?",
-        "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or nothing for a private Redis",
-    ),
-]
 Size = Annotated[
     int,
     BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)]),
@@ -132,46 +97,45 @@ class Server(Section):
         return self.admin.port if self.admin.port is not None else self.port and self.port + 1
 
 
-SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what signs
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("expected text of one line")
+    return text
 
 
-def _as_one_key(raw: object) -> object:
-    """A key alone is the present one. An empty one is refused: a variable without a value must not unseal the store."""
-    if raw == "":
-        raise ValueError(f"the key is empty; {MAKE_ONE}, or leave encryption_key out: then nothing is sealed")
-    return {"current": raw} if isinstance(raw, str) else {} if raw is None else raw
+def _visible(colour: str) -> str:
+    if colour and contrast(colour, WHITE) < OF_SHAPES:
+        near = seen_on(WHITE, colour)
+        raise ValueError(f"a button of {colour} is hardly seen on white; expected a darker one, for instance {near}")
+    return full(colour) if colour else ""
 
 
-def _long_enough(key: SecretStr) -> SecretStr:
-    if strength(refuse_weak(key)) < SHORTEST_KEY:
-        raise ValueError(f"the key is too short; expected at least {SHORTEST_KEY} bytes; {MAKE_ONE}")
-    return key
-
-
-EncryptionKeys = Annotated[
-    dict[Name, Annotated[SecretStr, AfterValidator(_long_enough)]],
-    BeforeValidator(keyed("a key, or a name for each, such as {current: ...}")),
-    BeforeValidator(_as_one_key, json_schema_input_type=dict[Name, SecretStr] | SecretStr | None),
-    Field(max_length=4),
+Printable = AfterValidator(_printable)
+HttpsUrl = Annotated[
+    str,
+    Field(max_length=500),
+    # In ASCII, as a browser's address bar copies it: nothing in it can be unseen, or turn the writing round.
+    spelled(rf"(https://[\w.-]+{PORT}(/[!#-&(-;=?-\[\]-~]*)?)?", "an address such as https://www.example.com/logo.png"),
 ]
 
 
-class Redis(Section):
-    """Where everything is remembered. Without a `url`: a private server under `data_dir`.
+class Brand(Section):
+    """What mails show of their sender. The reader's mail program loads the logo, so it lies in public."""
 
-    What events held is sealed with the first of `encryption_key`, and opened with any.
-    """
+    name: Annotated[str, Field(max_length=60), Printable] = ""
+    logo: HttpsUrl = ""
+    url: HttpsUrl = ""
+    color: Annotated[
+        str, spelled(rf"({HEX})?", "a colour such as #0B5CAD, in quotes: # begins a comment"), AfterValidator(_visible)
+    ] = ""
+    footer: Annotated[str, Field(max_length=300), Printable] = ""
+    subject_prefix: Annotated[str, Field(max_length=30), Printable] = ""
 
-    url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
-    durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
-    replicas: Annotated[int, Field(ge=1, le=100)] = 1
-    partitions: Annotated[int, Field(ge=1, le=256)] = 1
-    encryption_key: EncryptionKeys = Field(default_factory=dict)
-
-    @property
-    def keys(self) -> dict[str, bytes]:
-        """By their names, the one that seals first."""
-        return {name: key.get_secret_value().encode() for name, key in self.encryption_key.items()}
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if self.logo and not self.name:
+            raise ValueError("a logo needs the `name` beside it: it is read where pictures are not shown")
+        return self
 
 
 def _with_fields(template: str) -> str:

@@ -35,9 +35,9 @@ from relay.console.views import (
     template,
     templates,
 )
-from relay.receiving.access import Admin, is_loopback
 from relay.receiving.probes import BESIDES
 from relay.receiving.request_body import expect_later
+from relay.receiving.tls import Admin, is_loopback
 
 LIST, ALL, MESSAGE = "list.html", "all.html", "message.html"
 VIEWS: Sequence[View] = (

@@ -16,18 +16,13 @@ import structlog
 
 from relay import metrics
 from relay.config import Config
-from relay.delivering import inquiry
-from relay.delivering.brakes import Brakes
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import LONGEST_WAIT, failure_of
-from relay.delivering.reporting import Reporting
-from relay.delivering.settlement import REDIS_PAUSE, Settlement
-from relay.domain.deliveries import Delivery, Notification, Receipt
-from relay.domain.limits import Limit
+from relay.delivering.outcome import LONGEST_WAIT, Reporting, failure_of
+from relay.delivering.safeguards import REDIS_PAUSE, Brakes, Settlement, find, no_answer, probe
+from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.domain.silences import Hold
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
-from relay.policy import breaker
-from relay.policy.retry import RetryPolicy
+from relay.policy.retry import LAST_PROBE, RetryPolicy, repeats_in, retry_in
 from relay.policy.silences import Silences
 from relay.store import Store
 
@@ -119,13 +114,13 @@ class Attempts:
             return False
         probed = False
         try:
-            await inquiry.probe(channel, delivery.address, trial)
+            await probe(channel, delivery.address, trial)
             probed = True
-            receipt = await inquiry.find(channel, notification, trial, self._clock())
+            receipt = await find(channel, notification, trial, self._clock())
         except CannotFind:
-            wait = 0.0 if delivery.edits else breaker.repeats_in(trial, self._clock())
+            wait = 0.0 if delivery.edits else repeats_in(trial, self._clock())
             if wait:
-                await self._wait(delivery, min(wait, breaker.LAST_PROBE))
+                await self._wait(delivery, min(wait, LAST_PROBE))
             return not wait
         except DeliveryError as error:
             await self._unclear(delivery, channel, error, started, deaf=not probed)
@@ -142,7 +137,7 @@ class Attempts:
     ) -> None:
         """The channel does not answer, or wants to be asked later. Nothing was sent."""
         if error.pause == "limit":
-            wait = min(error.retry_after or breaker.LAST_PROBE, LONGEST_WAIT)
+            wait = min(error.retry_after or LAST_PROBE, LONGEST_WAIT)
             self._brakes.hold(f"asking:{delivery.scope}", wait)
             await self._wait(delivery, wait)
             return
@@ -156,7 +151,7 @@ class Attempts:
 
     async def _wait(self, delivery: Delivery, seconds: float) -> None:
         """Release it for so long. If it was to probe its channel, another one does."""
-        probes_in = None if delivery.trial.probe is None else breaker.retry_in(delivery.trial)
+        probes_in = None if delivery.trial.probe is None else retry_in(delivery.trial)
         await self._stored(delivery, lambda: self._store.release(delivery, seconds, probes_in))
 
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
@@ -170,7 +165,7 @@ class Attempts:
         except DeliveryError as error:
             await self._failed(delivery, channel, error, started)
         except TimeoutError:
-            late = inquiry.no_answer(channel, outcome_unknown=not delivery.edits)
+            late = no_answer(channel, outcome_unknown=not delivery.edits)
             await self._failed(delivery, channel, late, started)
         except Exception as error:  # noqa: BLE001 - one broken delivery must not stop the others
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)

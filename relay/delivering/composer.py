@@ -14,10 +14,8 @@ from relay import metrics
 from relay.config import Config
 from relay.domain.deliveries import Delivery, DeliveryOptions, Notification
 from relay.domain.events import OPERATOR_EVENTS, Event
-from relay.domain.outcome_fields import outcome_of
-from relay.domain.outcomes import too_quick
-from relay.policy.alerts import alerts, works_again
-from relay.policy.presentation import mentions_for
+from relay.domain.outcomes import outcome_of, too_quick
+from relay.policy.presentation import alerts, mentions_for, works_again
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
 from relay.store.causes import EVERYBODY
@@ -126,8 +124,8 @@ class Composer:
     ) -> tuple[tuple[str, ...], bool]:
         """Return the names to mention, and whether the conversation sees the reply.
 
-        A failure with too few before it mentions no one (relay.policy.alerts), neither does one that healed, and of
-        one cause each name is mentioned once: the store says which no other of its failures has mentioned.
+        A failure with too few before it mentions no one (`alerts`), neither does one that healed, and of one cause each
+        name is mentioned once: the store says which no other of its failures has mentioned.
         """
         below = delivery.wording == "also"
         if delivery.wording == "healed" or not alerts(delivery.event, alert_after, countable=countable):

@@ -1,11 +1,10 @@
-"""Enrichment: a completion without results gets them from the platform before it is sent.
+"""Enrichment of a delivery: results from the platform, and earlier outcomes of its job.
 
-It waits for them no longer than `PATIENCE`, and the platform is asked once: every attempt and every destination shows
-the same. Without an answer the message goes out with what the event holds.
+Without an answer the message goes out with what the event holds.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakValueDictionary
@@ -13,10 +12,14 @@ from weakref import WeakValueDictionary
 import structlog
 
 from relay.domain.deliveries import Delivery
-from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.events import Event, Outcome
+from relay.domain.facts import Space
+from relay.domain.jobs import Job, fold, job_of, named
+from relay.domain.outcomes import before, of_runs, outcome_of, usual
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
+from relay.store.ends import run_name
+from relay.store.jobs import Jobs
 from relay.store.results import ResultsCache
 
 log = structlog.get_logger(__name__)
@@ -91,3 +94,82 @@ def _lacks_results(event: Event) -> bool:
 
 def _with_results(event: Event, results: dict[str, Any]) -> Event:
     return replace(event, results=results) if _lacks_results(event) else event
+
+
+RUNNING_FOR = 60.0  # seconds for which an answer serves a run that goes on
+ENDED_FOR = 2.0  # and one that is over: its messages are made side by side
+ACCEPTING = 1.0  # seconds after an outcome came by which it is in the store
+MAX_JOBS = 500  # jobs
+
+
+class JobHistory:
+    """Job history of deliveries. `template` is the configured name of jobs; '' for the operations' own names."""
+
+    def __init__(self, jobs: Jobs, *, clock: Callable[[], float], template: Callable[[], str] = lambda: "") -> None:
+        self._jobs = jobs
+        self._clock = clock
+        self._template = template
+        self._answers: dict[Job, tuple[float, tuple[Outcome, ...]]] = {}
+
+    async def complete(self, delivery: Delivery) -> Delivery:
+        """Add the outcomes of its job's other runs, up to its own. Never raises."""
+        event = await self.of(delivery.event, delivery.history)
+        if event is delivery.event:
+            return delivery
+        history = tuple(event if other == delivery.event else other for other in delivery.history)
+        return replace(delivery, event=event, history=history)
+
+    async def of(self, event: Event, history: Sequence[Event]) -> Event:
+        """Add these outcomes to the event; `history` is what else is known of its operation."""
+        if event.name == "digest":
+            return await self._compared(event)
+        if event.operation is None or event.about_batch:
+            return event
+        job = job_of(event, name=named(self._template(), *_documents(event, history)))
+        run = run_name(event)
+        over = (run, event.received_at.timestamp()) if event.terminal else None
+        if job is None or not (ends := await self._ends(job, over)):
+            return event
+        until = outcome_of(event).ended if event.terminal else event.occurred_at.timestamp()
+        return replace(event, past=before(ends, run, until))
+
+    async def _compared(self, event: Event) -> Event:
+        """Add to each row of a digest what is usual for its job, in seconds; not where a template names jobs."""
+        entries = event.document.get("entries")
+        if self._template() or not isinstance(entries, list):
+            return event
+        rows = [entry if entry.get("batch") else await self._row(entry) for entry in entries]
+        return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
+
+    async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
+        name = str(entry.get("job") or fold(str(entry.get("name") or "")))
+        common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
+        return {**entry, "usual": [common.low, common.median, common.high]} if common else entry
+
+    async def _ends(self, job: Job, over: tuple[str, float] | None = None) -> tuple[Outcome, ...]:
+        """Return one outcome of each run, oldest first.
+
+        `over` is the run that ended, if one did, and when its outcome came. An answer that lacks it is too old, unless
+        so many runs ended since that the store has dropped it.
+        """
+        now = self._clock()
+        at, ends = self._answers.pop(job, (float("-inf"), ()))
+        serves = 0 <= now - at < (ENDED_FOR if over else RUNNING_FOR)
+        if not serves or (over and at < over[1] + ACCEPTING and all(end.run != over[0] for end in ends)):
+            try:
+                at, ends = now, of_runs(await self._jobs.ends(job))
+            except StoreUnavailable as error:
+                log.warning("job.unknown", error=str(error))
+                return ()
+        self._answers[job] = at, ends
+        if len(self._answers) > MAX_JOBS:
+            del self._answers[next(iter(self._answers))]
+        return ends
+
+
+def _documents(event: Event, history: Sequence[Event]) -> Sequence[Mapping[str, Any]]:
+    """List the documents, newest first: of each event the operation, then the whole body."""
+    events = (event, *reversed(history))
+    stated = [(other.operation.document, other.document) for other in events if other.operation]
+    return [document for pair in stated for document in pair]

@@ -3,17 +3,22 @@
 A `DeliveryError` holds the whole decision; here it is read, in the order in which its fields count.
 """
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from relay.domain.deliveries import Delivery
-from relay.domain.limits import Limit
+import structlog
+
+from relay import metrics
+from relay.domain.deliveries import Delivery, Limit, Receipt
 from relay.errors import DeliveryError
-from relay.policy import breaker
-from relay.policy.retry import RetryPolicy, delay
+from relay.policy.retry import RetryPolicy, delay, retry_in
 from relay.reasons import Dead
+from relay.receiving.problems import RateLimitedLog
 from relay.store.settling import Pause
+from relay.tracing import Tracing
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
@@ -81,7 +86,7 @@ def failure_of(
 
 def _paused_for(error: DeliveryError, delivery: Delivery) -> float:
     if error.pause == "channel":
-        return min(breaker.retry_in(delivery.trial, error.retry_after), LONGEST_WAIT)
+        return min(retry_in(delivery.trial, error.retry_after), LONGEST_WAIT)
     return min(error.retry_after or (LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE), LONGEST_WAIT)
 
 
@@ -106,9 +111,71 @@ def _pauses(
             return (Pause(f"destination:{delivery.destination}/{delivery.address}", seconds, text, probe=True),)
         case "channel":
             # The next probe is soon, however long this delivery has failed before its channel was paused.
-            soon = breaker.retry_in(replace(delivery.trial, faults=0), error.retry_after)
+            soon = retry_in(replace(delivery.trial, faults=0), error.retry_after)
             channel = Pause(delivery.scope, min(soon, LONGEST_WAIT), text, probe=True, witnessed=not error.unsent)
             # Until a second message fails as well, the channel is not paused, but the time that it named holds here.
             return (channel, Pause("lane", seconds, text)) if error.retry_after and channel.witnessed else (channel,)
     # Newer news of this operation must not reach the other side before that time either.
     return (Pause("lane", seconds, text),) if error.retry_after else ()
+
+
+log = structlog.get_logger(__name__)
+
+LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
+
+
+class Reporting:
+    """`started` is a time of `time.monotonic`."""
+
+    def __init__(self, clock: Callable[[], float], lines: RateLimitedLog, tracing: Tracing | None) -> None:
+        self._clock = clock
+        self._lines = lines
+        self._tracing = tracing
+
+    def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
+        metrics.latency.labels(delivery.channel).observe(
+            max(0.0, self._clock() - delivery.event.received_at.timestamp())
+        )
+        self._attempted(delivery, "delivered", started, receipt.detail)
+
+    def failed(
+        self, delivery: Delivery, started: float, failure: Failure, error: DeliveryError, *, unsent: bool
+    ) -> None:
+        if failure.reason:
+            metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
+        else:
+            why = error.pause or ("unknown" if failure.unknown else "error")
+            metrics.retries.labels(delivery.channel, why).inc()
+        if unsent and not failure.reason:
+            fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
+            self._lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
+            return
+        consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
+        self._attempted(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
+
+    def _attempted(
+        self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
+    ) -> None:
+        seconds, trace = time.monotonic() - started, delivery.event.trace
+        if self._tracing is not None:
+            self._tracing.attempted(
+                trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
+                outcome=outcome, error=fault,
+            )  # fmt: skip
+            more |= {"trace_id": trace[3:35]} if trace else {}
+        metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
+        log.log(
+            LEVELS.get(outcome, logging.WARNING),
+            "delivery.attempted",
+            delivery=delivery.id,
+            subject=delivery.event.subject,
+            name=delivery.event.name,
+            destination=delivery.destination,
+            channel=delivery.channel,
+            kind=delivery.kind,
+            attempt=delivery.attempt,
+            outcome=outcome,
+            seconds=round(seconds, 3),
+            detail=detail,
+            **more,
+        )

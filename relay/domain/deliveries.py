@@ -1,4 +1,4 @@
-"""Targets of an event, deliveries, notifications to channels, and their receipts."""
+"""Targets of an event, deliveries with their rate limits, notifications to channels, and their receipts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,51 @@ from datetime import datetime
 from typing import Any, Literal
 
 from relay.domain.events import Event
-from relay.domain.limits import NO_LIMITS, Limits
 from relay.domain.silences import Silenced
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent.
+
+    `shared`: more than one address of the channel is under it.
+    """
+
+    name: str
+    period: float
+    burst: int = 1
+    reserve: int = 0
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimit:
+    """At most `count` messages to a reader in `per` seconds; one lists the rest at their end."""
+
+    reader: str  # for all of the reader's addresses together
+    count: int
+    per: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Rate limits of the messages to one address."""
+
+    new: tuple[Limit, ...] = ()  # each new message
+    edit: tuple[Limit, ...] = ()  # each edit of one
+    new_message_cap: tuple[int, float] | None = None  # so many new live messages in so many seconds; one lists the rest
+    requested: RequestLimit | None = None  # of what operations ask for themselves
+    own_host: str = ""  # the host, where the address has a credential of its own: the channel's failures do not count
+    together: bool = False  # all addresses of the channel are in one place of the store, for they share a limit
+
+    @classmethod
+    def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
+        """Collect the limits that a channel names for an address."""
+        return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
+
+
+NO_LIMITS = Limits()
+
 
 Mode = Literal["each", "live", "digest", "outcomes"]
 Kind = Literal["each", "live", "reply", "digest", "roundup"]
@@ -220,3 +263,20 @@ class Preview:
 
     documents: Mapping[str, str | bytes]  # by the endings of their files; one that ends with .html is the page
     scripted: bool = False  # relay's own script draws the page
+
+
+@dataclass(frozen=True, slots=True)
+class Presser:
+    """Ids of the person, the workspace and the app, as signed."""
+
+    user: str
+    teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Person who may press. `name` is for people to read, and decides nothing."""
+
+    id: str
+    name: str

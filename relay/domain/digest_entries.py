@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from relay.domain import fields
+from relay.domain.display import ELLIPSIS
+from relay.domain.documents import finite, mapping, moment, rows
 from relay.domain.events import TERMINAL, Document, Event
-from relay.domain.json_access import finite, mapping, rows
-from relay.domain.outcome_fields import span_of
-from relay.domain.text import ELLIPSIS
+from relay.domain.outcomes import span_of
 
 Entry = Mapping[str, Any]
 
@@ -56,7 +55,7 @@ def duration_of(entry: Entry) -> float | None:
         return None
     if (stated := _number(entry, "duration")) is not None:
         return stated
-    started, ended = fields.moment(entry.get("started")), ended_at(entry)
+    started, ended = moment(entry.get("started")), ended_at(entry)
     return (ended - started).total_seconds() if started and ended and ended >= started else None
 
 
@@ -98,7 +97,7 @@ def _of_batch(event: Event) -> dict[str, Any]:
     batch = event.batch
     document = batch.document if batch else {}
     members = rows(document.get("operations"))
-    expected = fields.moment(document.get("estimatedBatchCompletion"))
+    expected = moment(document.get("estimatedBatchCompletion"))
     statuses = [status for member in members if isinstance(status := member.get("status"), str)]
     texts = {"name": batch.name if batch else "", "path": _path(document, event), "failing": _failing(members)}
     return _cleaned(texts) | _stated(
@@ -122,7 +121,7 @@ def _failing(members: Sequence[Document]) -> str:
 
 def ended_at(entry: Entry) -> datetime | None:
     """Return the time of the entry's newest event, which ended the run where it is over."""
-    return fields.moment(entry.get("at"))
+    return moment(entry.get("at"))
 
 
 def went_wrong(entry: Entry) -> bool:
@@ -148,10 +147,10 @@ def _path(document: Document, event: Event) -> str:
     return path
 
 
-def _started(*documents: Document) -> str:
-    for document in reversed(documents):
+def _started(*parts: Document) -> str:
+    for document in reversed(parts):
         for name in _STARTED:
-            if started := fields.moment(document.get(name)):
+            if started := moment(document.get(name)):
                 return started.isoformat()
     return ""
 

@@ -5,12 +5,39 @@ other field stays in `document`, where templates reach it under its own name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
-from relay.domain.declared import Declared, declared
-from relay.domain.outcomes import Comparison, Outcome
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The declaration of a field, in its type: `region: Annotated[str, Declared("region", condition="regions")]`.
+
+    A field with a key is read from the document of the operation, and what earlier events stated is filled in.
+    """
+
+    key: str = ""  # in the document; '' for a field that is read in a way of its own
+    limit: int = 128  # characters; longer text is refused
+    words: tuple[str, ...] = ()  # the known ones, which are accepted in any case of letters
+    condition: str = ""  # the key in a rule that asks for it; '' for none
+
+
+def declared(owner: type, *, keyed: bool = False) -> dict[str, Declared]:
+    """Return the declared fields of a class by name. Raises TypeError for one that is declared by halves.
+
+    `keyed`: each is read from a document, else each is a condition alone.
+    """
+    marked = {}
+    for name, hint in get_type_hints(owner, include_extras=True).items():
+        for mark in getattr(hint, "__metadata__", ()):
+            if isinstance(mark, Declared):
+                if hint.__origin__ is not str or not (mark.key if keyed else mark.condition and not mark.key):
+                    expected = '"its key in the document"' if keyed else 'condition="its key in rules"'
+                    raise TypeError(f"{owner.__name__}.{name}: expected Annotated[str, Declared({expected}, …)]")
+                marked[name] = mark
+    return marked
+
 
 Document = Mapping[str, Any]
 
@@ -81,6 +108,48 @@ class Batch:
     document: Document = field(default_factory=dict)
 
 
+Phases = tuple[tuple[str, float], ...]  # names and seconds, in their order
+_STATED = ("started", "duration", "phases", "error", "priority")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Outcome of one run of a job. Times are seconds since the epoch."""
+
+    run: str  # which run of which operation
+    status: str
+    ended: float
+    started: float | None = None
+    duration: float | None = None  # seconds
+    phases: Phases = ()
+    error: str = ""  # its signature (relay/domain/fingerprints.py)
+    priority: str = ""
+
+    def filled(self, earlier: "Outcome") -> "Outcome":
+        """Fill in what an earlier report of the same run's end stated, where this one does not."""
+        stated = {name: getattr(self, name) for name in _STATED if getattr(self, name) not in (None, "", ())}
+        return replace(earlier, status=self.status, ended=self.ended, **stated)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "Completed"
+
+    @property
+    def failed(self) -> bool:
+        """Return whether it failed. A cancelled run neither succeeded nor failed."""
+        return self.status in ("Failed", "Timeout")
+
+
+class Comparison(NamedTuple):
+    """Comparison of an outcome with the recorded ends of its operation's runs (relay/domain/run_ends.py)."""
+
+    before: str  # the ends that it was compared with
+    after: str  # and with it
+    decisive: bool = False  # it is of another run than its time and the platform's count say
+    differs: tuple[str, ...] = ()  # what it states otherwise than the end that it is another report of
+    completes: str = ""  # it completed, and this is the status with which the same run had failed
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One fact about one operation or batch, verified and parsed."""
@@ -107,7 +176,7 @@ class Event:
     batch_open: bool = False  # it was known, and has not ended
     watch: Document = field(default_factory=dict)  # of the watchdog's: what it was decided by, so that it counts once
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
-    spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.spaces)
+    spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.facts)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added when its message is made

@@ -1,58 +1,22 @@
-"""Outcomes of a job's runs, in the few values that later runs are compared with, and what is usual by them. Pure."""
+"""Outcomes of a job's runs: read from an event's documents, compared with earlier ones. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import takewhile
 from operator import attrgetter
 from statistics import median
-from typing import NamedTuple
+from typing import Any
 
-Phases = tuple[tuple[str, float], ...]  # names and seconds, in their order
+from relay.domain import documents
+from relay.domain.documents import finite, mapping, parse_duration, rows
+from relay.domain.events import Event, Outcome
+from relay.domain.fingerprints import error_of, signature
 
 CERTAIN = 10  # successes from which on an unusual duration raises an alarm
 LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none
 MIN_SUCCESSES = 5  # from which on a duration is usual
 TOLERANCE, SLIGHTLY = 0.1, 10.0  # of the median, and seconds: what is off by less is as usual
-_STATED = ("started", "duration", "phases", "error", "priority")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Outcome of one run of a job. Times are seconds since the epoch."""
-
-    run: str  # which run of which operation
-    status: str
-    ended: float
-    started: float | None = None
-    duration: float | None = None  # seconds
-    phases: Phases = ()
-    error: str = ""  # its signature (relay/domain/causes.py)
-    priority: str = ""
-
-    def filled(self, earlier: "Outcome") -> "Outcome":
-        """Fill in what an earlier report of the same run's end stated, where this one does not."""
-        stated = {name: getattr(self, name) for name in _STATED if getattr(self, name) not in (None, "", ())}
-        return replace(earlier, status=self.status, ended=self.ended, **stated)
-
-    @property
-    def succeeded(self) -> bool:
-        return self.status == "Completed"
-
-    @property
-    def failed(self) -> bool:
-        """Return whether it failed. A cancelled run neither succeeded nor failed."""
-        return self.status in ("Failed", "Timeout")
-
-
-class Comparison(NamedTuple):
-    """Comparison of an outcome with the recorded ends of its operation's runs (relay/domain/run_ends.py)."""
-
-    before: str  # the ends that it was compared with
-    after: str  # and with it
-    decisive: bool = False  # it is of another run than its time and the platform's count say
-    differs: tuple[str, ...] = ()  # what it states otherwise than the end that it is another report of
-    completes: str = ""  # it completed, and this is the status with which the same run had failed
 
 
 def before(ends: Sequence[Outcome], run: str, moment: float) -> tuple[Outcome, ...]:
@@ -159,3 +123,85 @@ def _lasted(ends: Iterable[Outcome]) -> list[float]:
 def iso(moment: float | None) -> str:
     """Write a moment as templates get it; empty for none."""
     return datetime.fromtimestamp(moment, UTC).isoformat() if moment is not None else ""
+
+
+MAX_PHASES = 30
+MAX_NAME = 80  # characters of a phase's name
+FOREVER = 32_503_680_000.0  # the year 3000: a later time stands for none
+_STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
+_ENDED = ("completionTime", "endTime", "cancellationTime")
+_LASTED = ("totalDuration", "duration")
+
+
+def outcome_of(event: Event, run: str = "") -> Outcome:
+    """Read an event as the outcome of the run."""
+    parts = _stated_parts(event)
+    results, _, operation, _ = parts
+    started = _moment(parts, _STARTED)
+    ended = _ended(event, parts)
+    lasted = next(
+        (span for part in (results, operation) for name in _LASTED if (span := span_of(part.get(name)))), None
+    )
+    if lasted is None and started is not None and ended >= started:
+        lasted = ended - started
+    priority = event.operation.priority if event.operation else ""
+    phases = tuple(_phases(operation, results))
+    return Outcome(run, event.status, ended, started, lasted, phases, signature(error_of(event)), priority)
+
+
+def stated_end(event: Event) -> float | None:
+    """Return the end of the run as its documents state it; the event's own time says when it was sent."""
+    return _moment(_stated_parts(event), _ENDED)
+
+
+def span_of(value: object) -> float | None:
+    """Read seconds from a number, or from text like `45 minutes`."""
+    number = finite(value)
+    return parse_duration(value) if number is None else number if number >= 0 else None
+
+
+def phase_seconds(row: Mapping[str, Any]) -> float | None:
+    """Return the seconds that a finished phase took: by its times where both are stated, for its text is rounded."""
+    started, ended = documents.moment(row.get("startTime")), documents.moment(row.get("endTime"))
+    if started and ended and ended >= started:
+        return (ended - started).total_seconds()
+    return span_of(row.get("duration"))
+
+
+def _stated_parts(event: Event) -> tuple[Mapping[str, Any], ...]:
+    """Return the parts that state times: results, cancellation, operation, progress."""
+    operation = mapping(event.operation.document if event.operation else None)
+    return mapping(event.results), mapping(event.cancellation), operation, mapping(operation.get("progress"))
+
+
+def _ended(event: Event, parts: Sequence[Mapping[str, Any]]) -> float:
+    return _moment(parts, _ENDED) or _real(event.occurred_at.timestamp()) or event.received_at.timestamp()
+
+
+def _moment(parts: Sequence[Mapping[str, Any]], names: Sequence[str]) -> float | None:
+    for part in filter(None, parts):  # most of them are empty
+        for name in names:
+            stated = documents.moment(value) if (value := part.get(name)) is not None else None
+            if stated and (moment := _real(stated.timestamp())):
+                return moment
+    return None
+
+
+def _real(moment: float) -> float | None:
+    """Return None for the times that platforms write where there is none: the first of year 1, the last of 9999."""
+    return moment if 0.0 < moment < FOREVER else None
+
+
+def _phases(operation: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    listed = rows(operation.get("phases")) or rows(results.get("phaseResults"))
+    for row in listed[:MAX_PHASES]:
+        name = row.get("phaseName") or row.get("name")
+        if row.get("status") not in (None, "Completed") or not isinstance(name, str) or not name.strip():
+            continue
+        if (lasted := phase_seconds(row)) is not None:
+            yield phase_name(name), lasted
+
+
+def phase_name(name: str) -> str:
+    """Normalise a phase's name, by which phases are compared."""
+    return " ".join(name.split())[:MAX_NAME]

@@ -10,12 +10,11 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from relay.domain import fields
+from relay.domain import documents
+from relay.domain.documents import MAX_ID, mapping
 from relay.domain.event_names import event_name
-from relay.domain.events import TEXTS, Audience, Batch, Document, Event, Operation
+from relay.domain.events import STATUSES, TEXTS, Audience, Batch, Document, Event, Operation
 from relay.domain.facts import facts, fill
-from relay.domain.fields import MAX_ID
-from relay.domain.json_access import mapping
 from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
@@ -54,19 +53,20 @@ def parse(
     name = event_name(envelope, operation, batch, default_event)
     if name in ("batch.started", "batch.completed") and batch is None:
         raise InvalidEvent("batch.batchId", "expected the batch's id")
-    parts: dict[str, Any] = {key: fields.part(envelope, key) for key in PARTS if key in envelope}
+    parts: dict[str, Any] = {key: documents.part(envelope, key) for key in PARTS if key in envelope}
     if envelope.get("operation") is None and operation is not None:  # a flat document is its own part
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
             if not parts.get(key) and name == event:
                 parts[key] = envelope
+    stated_at = documents.time(envelope.get("timestamp"), "timestamp") or _cloud_event_time(document)
     return Event(
-        id=delivery_id or fields.text(envelope, "eventId", MAX_ID) or _cloud_event_id(document) or unsigned_id,
+        id=delivery_id or documents.text(envelope, "eventId", MAX_ID) or _cloud_event_id(document) or unsigned_id,
         name=name,
         source=source,
-        occurred_at=fields.time(envelope.get("timestamp"), "timestamp") or _cloud_event_time(document) or received_at,
+        occurred_at=stated_at or received_at,
         received_at=received_at,
-        tenant=fields.text(envelope, "tenantId", MAX_ID),
-        project=fields.text(envelope, "projectId", MAX_ID),
+        tenant=documents.text(envelope, "tenantId", MAX_ID),
+        project=documents.text(envelope, "projectId", MAX_ID),
         platform=platform,
         operation=operation,
         batch=batch,
@@ -129,11 +129,11 @@ def _envelope(document: Document) -> Document:
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md: what it is about is in `data`; `id`, `source`,
 # `type` and `time` stand around it (structured mode).
 def _cloud_event_id(document: Document) -> str:
-    return fields.text(document, "id", MAX_ID) if "specversion" in document else ""
+    return documents.text(document, "id", MAX_ID) if "specversion" in document else ""
 
 
 def _cloud_event_time(document: Document) -> datetime | None:
-    return fields.moment(document.get("time")) if "specversion" in document else None
+    return documents.moment(document.get("time")) if "specversion" in document else None
 
 
 def _operation(envelope: Document) -> Operation | None:
@@ -148,15 +148,15 @@ def _operation(envelope: Document) -> Operation | None:
     number, progress = _progress(document)
     retry = document.get("retryNumber", envelope.get("retryNumber", 0))
     return Operation(
-        id=fields.identifier(document, "operation", ("operationId", "id", "newOperationId")),
-        status=fields.spelled(document, "status", "operation."),
+        id=documents.identifier(document, "operation", ("operationId", "id", "newOperationId")),
+        status=documents.spelled(document, "status", STATUSES, "operation."),
         percentage=number,
-        phase=fields.first_text(progress.get("currentPhase"), document.get("currentPhase")),
-        phases_completed=fields.count(progress.get("phasesCompleted")),
-        retry=fields.count(retry) or 0,
-        started=fields.moment(progress.get("startTime"), document.get("startTime"), document.get("dateCreated")),
-        estimate=fields.moment(progress.get("estimatedCompletion"), document.get("estimatedCompletion")),
-        deadline=fields.moment(document.get("timeoutAt")),
+        phase=documents.first_text(progress.get("currentPhase"), document.get("currentPhase")),
+        phases_completed=documents.count(progress.get("phasesCompleted")),
+        retry=documents.count(retry) or 0,
+        started=documents.moment(progress.get("startTime"), document.get("startTime"), document.get("dateCreated")),
+        estimate=documents.moment(progress.get("estimatedCompletion"), document.get("estimatedCompletion")),
+        deadline=documents.moment(document.get("timeoutAt")),
         audience=_audience(document.get("notifications") or envelope.get("notifications")),
         document=document,
         **_texts(document),
@@ -165,8 +165,8 @@ def _operation(envelope: Document) -> Operation | None:
 
 def _texts(document: Document) -> dict[str, str]:
     return {
-        name: fields.spelled(document, text.key, "operation.") if text.words
-        else fields.text(document, text.key, text.limit, "operation.")
+        name: documents.spelled(document, text.key, text.words, "operation.") if text.words
+        else documents.text(document, text.key, text.limit, "operation.")
         for name, text in TEXTS.items()
     }  # fmt: skip
 
@@ -208,9 +208,9 @@ def _batch(envelope: Document) -> Batch | None:
     if not isinstance(document, Mapping):
         raise InvalidEvent("batch", "expected an object")
     return Batch(
-        id=fields.identifier(document, "batch", ("batchId", "id")),
-        name=fields.text(document, "batchName", 1000, "batch."),
-        status=fields.spelled(document, "status", "batch."),
+        id=documents.identifier(document, "batch", ("batchId", "id")),
+        name=documents.text(document, "batchName", 1000, "batch."),
+        status=documents.spelled(document, "status", STATUSES, "batch."),
         document=document,
     )
 
@@ -219,7 +219,7 @@ def _original(envelope: Document, operation: Operation | None) -> str:
     """Return the operation that this one retries."""
     if operation is None:
         return ""
-    original = fields.id_or_none(operation.document.get("originalOperationId", envelope.get("originalOperationId")))
+    original = documents.id_or_none(operation.document.get("originalOperationId", envelope.get("originalOperationId")))
     return original if original != operation.id else ""
 
 
@@ -227,7 +227,7 @@ def _batch_of(envelope: Document, batch: Batch | None, operation: Operation | No
     """Return the batch that the operation is a part of."""
     if batch or operation is None:
         return batch.id if batch else ""
-    return fields.id_or_none(operation.document.get("batchId", envelope.get("batchId")))
+    return documents.id_or_none(operation.document.get("batchId", envelope.get("batchId")))
 
 
 def _progress(document: Document) -> tuple[float | None, Document]:

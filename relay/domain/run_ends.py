@@ -10,11 +10,10 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from relay.domain.causes import error_of, signature
+from relay.domain.documents import count, mapping, moment
 from relay.domain.events import Event
-from relay.domain.fields import count, moment
-from relay.domain.json_access import mapping
-from relay.domain.outcome_fields import stated_end
+from relay.domain.fingerprints import error_of, signature
+from relay.domain.outcomes import stated_end
 
 STARTS = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share
 ATTEMPTS = ("attempt", "attemptNumber")  # within the operation: beside it they may number the webhook's own tries

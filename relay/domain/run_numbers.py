@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from relay.domain.events import Event
-from relay.domain.outcomes import Comparison
+from relay.domain.events import Comparison, Event
 from relay.domain.run_ends import RunEnd, differ, read_ends, stated_start, write_ends
 
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})

@@ -13,15 +13,12 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic import SecretStr
 
 from relay.config import Config
-from relay.domain import tokens
-from relay.domain.button_actions import Person
-from relay.domain.deliveries import Delivery, Each, Live, Target
+from relay.domain import links
+from relay.domain.deliveries import Delivery, Each, Limits, Live, Person, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
-from relay.domain.facts import PRESSED
+from relay.domain.facts import PRESSED, Space
 from relay.domain.jobs import missing_job
-from relay.domain.limits import Limits
 from relay.domain.parsing import parse
-from relay.domain.spaces import Space
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within
 
@@ -63,7 +60,7 @@ class Button:
 
     def token(self, key: bytes) -> str:
         facts = (self.action, self.operation, self.subject, str(self.run), self.destination, self.address)
-        return tokens.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *filter(None, [self.spaces]))
+        return links.issue(key, PURPOSE, *facts, f"{self.until:.0f}", *filter(None, [self.spaces]))
 
     @classmethod
     def of(cls, facts: Sequence[str]) -> "Button":
@@ -113,7 +110,7 @@ def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict
         sealed = spaces if action == MUTE else spaces | {ASKED: config.platform_mark}
         text = json.dumps(sealed, ensure_ascii=False) if sealed else ""
         token = Button(action, event.own_id, event.subject, event.retry, *address, until, text).token(key)
-        if len(token) <= tokens.LONGEST:  # no sender has such ids, but one may
+        if len(token) <= links.MAX_TOKEN:  # no sender has such ids, but one may
             yield {"action": action, "value": token}
 
 

@@ -17,23 +17,21 @@ import structlog
 from aiohttp import web
 
 from relay import metrics
-from relay.domain.button_actions import Person, Presser
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Person, Presser
+from relay.domain.documents import first_text, mapping
 from relay.domain.events import Event
-from relay.domain.fields import first_text
-from relay.domain.json_access import mapping
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
 from relay.outage import Outage
 from relay.receiving import request_body
-from relay.receiving.bodies import count_refused
+from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
+from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
-from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify, verify_unread
 from relay.receiving.sources import RateLimit
-from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
+from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.store.audit import Act, AuditTrail, Notes
 
 log = structlog.get_logger(__name__)

@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from relay.domain.deliveries import Notification, Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.client import OperationsClient
 from relay.platform.models import RetryOperation

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from relay.config import Config
-from relay.domain.button_actions import Person, Presser
-from relay.domain.deliveries import Accepted, Delivery, Target
+from relay.domain.deliveries import Accepted, Delivery, Person, Presser, Target
 from relay.domain.events import Event
 from relay.domain.faults import handling
 from relay.interactivity.buttons import (

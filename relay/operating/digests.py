@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.config import Config
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Target, Window

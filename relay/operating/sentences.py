@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from relay.domain.runs import LONGER
+from relay.domain.jobs import LONGER
 from relay.operating.clocks import local, there
 from relay.reasons import Dead, Held, Lapsed, Superseded, Waiting, sentences
 

@@ -12,14 +12,14 @@ from fnmatch import fnmatchcase
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted
+from relay.domain.documents import decode
 from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, NotJson
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
-from relay.receiving.identity import EventIdentity
 from relay.receiving.permissions import source_permissions
+from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
 from relay.store.dead_letters import DeadLetter
 from relay.store.dead_pages import DeadPages

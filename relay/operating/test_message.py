@@ -11,17 +11,17 @@ from typing import Any
 
 from relay.config import Config
 from relay.configfile.validation import suggest
-from relay.domain import fields
+from relay.domain import documents
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.policy.destinations import Destination, zone_at
 from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import sample_bodies
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.formats import format_of
-from relay.rendering.notices import TEST
+from relay.rendering.samples import sample_bodies
+from relay.rendering.translations import TEST
 from relay.store.trials import TriedAddress
 
 USUAL = "operation.completed"
@@ -147,7 +147,7 @@ def example_event(
 
 def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the body with its own time now, and every other time as far from it; as it is if it names none."""
-    stated = fields.moment(body.get("timestamp"))
+    stated = documents.moment(body.get("timestamp"))
     by = now - stated if stated else timedelta()
 
     def walk(value: Any) -> Any:

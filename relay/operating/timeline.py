@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.domain.runs import Alarms
+from relay.domain.jobs import Alarms
 from relay.operating.clocks import iso
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline

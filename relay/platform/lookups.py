@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import PlatformError
 from relay.platform.client import PAGE_SIZE, OperationsClient
 from relay.platform.settings import Platform

@@ -18,10 +18,9 @@ from pydantic_core import from_json, to_json
 
 from relay.configfile.validation import Duration, Section, Texts
 from relay.domain.events import Document, Event
-from relay.domain.jobs import Job, fold
+from relay.domain.jobs import Alarm, Alarms, Job, fold
 from relay.domain.outcomes import iso
 from relay.domain.parsing import parse
-from relay.domain.runs import Alarm, Alarms
 from relay.policy.destinations import Clock, Days, Timezone
 from relay.policy.schedules import DAYS, EVERY_DAY
 

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from relay.domain.deliveries import Presentation
+from relay.domain.deliveries import Digest, Presentation, Target
+from relay.domain.documents import mapping, rows
 from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
-from relay.domain.json_access import mapping, rows
+from relay.domain.outcomes import streaks
 
 Called = Literal["", "owner", "group"]
 
@@ -184,3 +185,47 @@ def _names(person: object) -> set[str]:
     parts = [person.get(key) for key in keys] if isinstance(person, Mapping) else [person]
     whole = {part.strip().removeprefix("@").casefold() for part in parts if isinstance(part, str) and part.strip()}
     return whole | {name.partition("@")[0] for name in whole}
+
+
+def alerts(event: Event, after: int, *, countable: bool) -> bool:
+    """Whether it may call people and be shown to the conversation: anything but a failure that too few came before.
+
+    `countable`: earlier runs of its job are known. What cannot be counted is not held back.
+    """
+    if (
+        after <= 1
+        or event.about_batch
+        or event.name != "operation.failed"
+        or event.status not in FAILED
+        or not countable
+    ):
+        return True
+    return len(streaks(event.past).failures) + 1 >= after
+
+
+def works_again(event: Event, after: int) -> bool:
+    """Whether the failure right before it called people: then the conversation hears that it is over.
+
+    Only where `alert_after` is written (0: it is not): a job that fails now and then would be told twice each time.
+    """
+    if not after or event.name != "operation.completed" or event.status != "Completed":
+        return False
+    return len(streaks(event.past).failures) >= after
+
+
+def as_failure(event: Event) -> Event:
+    """Return the failure that this completion follows, for whom it is meant."""
+    status = event.compared.completes if event.compared else ""
+    operation = event.operation and replace(event.operation, status=status)
+    return replace(event, name="operation.failed", operation=operation)
+
+
+def mark_informed(targets: Sequence[Target], of_failure: Sequence[Target]) -> tuple[Target, ...]:
+    """Return the targets, marked where the failure had the same address. A digest lists what is newest in any case."""
+    informed = {(target.destination, target.address) for target in of_failure if not target.hold_reason}
+    return tuple(
+        replace(target, failure_shown=True)
+        if (target.destination, target.address) in informed and not isinstance(target.how, Digest)
+        else target
+        for target in targets
+    )

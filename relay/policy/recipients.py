@@ -13,9 +13,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from relay.configfile.validation import Duration, Off, Section, Texts, is_off, keyed, one_or_more, spelled
-from relay.domain.deliveries import PERSON
+from relay.domain.deliveries import PERSON, RequestLimit
 from relay.domain.events import Audience, Event
-from relay.domain.limits import RequestLimit
 from relay.domain.parsing import is_whole
 
 NAME = "dynamic"  # what such a destination is called; its address tells the rest

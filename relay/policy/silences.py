@@ -12,9 +12,57 @@ from typing import Literal
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import job_of, missing_job, named
-from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
-from relay.policy.silence_words import Words
+from relay.domain.silences import OF_EVENTS, Hold, Silence, matches_pattern, strongest
 from relay.reasons import Held
+
+MAX_TEXTS = 1024  # texts; that of an operation's name comes with each of its events
+
+
+class Words:
+    """Of one matcher: `words` has those of each silence, none where it does not ask."""
+
+    def __init__(self, words: Sequence[Sequence[str]]) -> None:
+        self._unasking = 0  # the silences that take any text, or none
+        self._exact: dict[str, int] = {}
+        self._patterns: dict[str, dict[str, int]] = {}  # by what a text begins with
+        self._kept: dict[str, int] = {}
+        for number, asked in enumerate(words):
+            self._unasking |= (not asked) << number
+            for word in asked:
+                self._add(word.casefold(), 1 << number)
+        self._lengths = sorted({len(head) for head in self._patterns})
+
+    def meaning(self, texts: Iterable[str]) -> int:
+        """The silences that one of these texts, or none, is enough for."""
+        bits = self._unasking
+        if self._exact or self._patterns:
+            for text in texts:
+                bits |= self._of(text)
+        return bits
+
+    def _add(self, word: str, bit: int) -> None:
+        beginning, star, _ = word.partition("*")
+        patterns = self._patterns.setdefault(beginning, {}) if star else self._exact
+        patterns[word] = patterns.get(word, 0) | bit
+
+    def _of(self, text: str) -> int:
+        bits = self._kept.get(text)
+        if bits is None:
+            if len(self._kept) >= MAX_TEXTS:
+                self._kept.clear()
+            bits = self._kept[text] = self._tried(text.casefold())
+        return bits
+
+    def _tried(self, text: str) -> int:
+        if not text:
+            return 0
+        bits = self._exact.get(text, 0)
+        for length in self._lengths:
+            for pattern, silences in self._patterns.get(text[:length], {}).items():
+                if matches_pattern(pattern, text):
+                    bits |= silences
+        return bits
+
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
 ROUNDUP, DIGEST = "roundup", "digest"

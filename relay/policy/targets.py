@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Gate, Live, Presentation, Target
+from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import Batch, Event
-from relay.domain.limits import Limits
 from relay.policy.destinations import Channels, Destination, modes_at
 from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (
@@ -19,9 +18,9 @@ from relay.policy.presentation import (
     presentation_for,
     reply_in_batch_thread,
 )
+from relay.policy.reachability import Configuration, Service, Serving
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
 from relay.policy.schedules import windows
-from relay.policy.serving import Configuration, Service, Serving
 from relay.reasons import Held
 
 MEMBER_ENDS = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})

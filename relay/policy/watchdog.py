@@ -17,8 +17,8 @@ from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section, off_as_none
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
+from relay.domain.jobs import GRAVITY, LONGER, Alarm, Alarms, Run
 from relay.domain.parsing import ENVELOPE, parse
-from relay.domain.runs import GRAVITY, LONGER, Alarm, Alarms, Run
 from relay.policy.missing import Expectation
 
 SOURCE = "relay"  # what relay's own events come from

@@ -1,20 +1,87 @@
-"""A source as it is configured now: how its requests are proved genuine, what it may say, and its counters."""
+"""A configured source: authentication of its requests, its rate limit, its permissions and its counters."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from relay import metrics
 from relay.configfile.units import spoken
+from relay.domain.deliveries import Accepted
+from relay.domain.documents import is_stated
 from relay.domain.events import Event
-from relay.domain.fields import is_stated
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
-from relay.errors import InvalidSignature, OutOfTime
-from relay.receiving.bodies import count_refused
+from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
+from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify, verify_unread
-from relay.receiving.sources import Source
+from relay.receiving.sources import RateLimit, Source
+
+
+class RateLimiter:
+    """A token bucket per source and process: a burst of `count`, refilled evenly within `period`.
+
+    Kept as one time per source, when its bucket will be full again: the generic cell rate algorithm. Of more than
+    `most` those that are full again are forgotten, which changes nothing; if that does not help, all are.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._full_at: dict[str, float] = {}
+
+    def wait(self, source: str, limit: RateLimit, now: float) -> float:
+        """Seconds until the source may send again; 0.0 lets this request pass, and counts it."""
+        token = limit.period / limit.count  # seconds that refill one
+        full_at = max(self._full_at.get(source, now), now)
+        if full_at > now + limit.period:  # the clock was set back, or the limit changed: begin anew
+            full_at = now
+        wait = full_at + token - limit.period - now
+        if wait > token * 1e-6:  # more than rounding
+            return wait
+        if source not in self._full_at and len(self._full_at) >= self._most:
+            emptied = {name: until for name, until in self._full_at.items() if until > now}
+            self._full_at = emptied if len(emptied) < self._most else {}
+        self._full_at[source] = full_at + token
+        return 0.0
+
+
+PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
+MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
+
+
+class Early:
+    """Tries again, for a second, what is not yet known. Nothing is kept of it: a crash here costs a sender its answer.
+
+    A 503 would cost the sender a try each time, and its next one is far away: by that time the next progress is here.
+    """
+
+    def __init__(self, pauses: Sequence[float] = PAUSES, most: int = MOST) -> None:
+        self._pauses = pauses
+        self._most = most
+        self._waiting = 0
+
+    async def patiently(self, ingest: Callable[[], Awaitable[Accepted]]) -> Accepted:
+        """What `ingest` answers. Raises NotYetKnown where the operation is still not known at the end, and NoRoom
+        where too many wait to find that out: of these nobody can say that nobody knows them."""
+        try:
+            return await ingest()
+        except NotYetKnown as error:
+            refusal = error
+        if self._waiting >= self._most:
+            raise NoRoom(f"{refusal}; {self._most} others wait for theirs to become known") from refusal
+        self._waiting += 1
+        try:
+            for pause in self._pauses:
+                await asyncio.sleep(pause)
+                try:
+                    return await ingest()
+                except NotYetKnown as error:
+                    refusal = error
+        finally:
+            self._waiting -= 1
+        raise refusal
+
 
 UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why

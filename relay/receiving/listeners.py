@@ -1,16 +1,155 @@
-"""relay's two listeners: the world's, and the operators'. Each has its own connections, and its own TLS or none."""
+"""The two listeners, of senders and of operators, with their certificates and the operators' authentication.
 
+The operators' one listens on this machine alone, unless there is a token or client certificates are asked for. Without
+them a page in an operator's browser could still lead there, by a name of its own that it points to 127.0.0.1: so only
+names of this machine are answered then.
+"""
+
+import hmac
+import re
+import ssl
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
 
-from aiohttp import web
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
 
+from relay import metrics
 from relay.errors import CannotListen
-from relay.receiving.admin import MAX_CONNECTIONS, OWN_MACHINE, SHARE, URGENT
-from relay.receiving.guard import Guard
-from relay.receiving.peers import Proxies
-from relay.receiving.renewal import Certificates
+from relay.receiving.guard import PROBES, Guard
+from relay.receiving.peers import Proxies, network
+from relay.receiving.probes import Probes
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.server import GuardedRunner, serve
+from relay.receiving.tls import MOMENT, Admin, Tls, context, ending, ends, faults, is_loopback, load
+
+log = structlog.get_logger(__name__)
+
+GOES_ON = "the one that was loaded before goes on"
+
+
+class Certificates:
+    """Those that relay serves with, by the section of the configuration that names them. ConfigError was before.
+
+    New connections get what was last taken up; those that are open keep theirs.
+    """
+
+    def __init__(self, sections: Mapping[str, Tls | None], clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._tls = {section: tls for section, tls in sections.items() if tls}
+        self._contexts = {section: context(tls) for section, tls in self._tls.items()}
+        self._ends: dict[str, float] = {}
+        for section in self._tls:
+            self._note(section)
+
+    def context(self, section: str) -> ssl.SSLContext | None:
+        """None where no TLS is spoken."""
+        return self._contexts.get(section)
+
+    def renew(self) -> None:
+        """Read the files again. Those that do not serve change nothing."""
+        for section, tls in self._tls.items():
+            try:
+                # Into the live one last: with a new certificate and an old key it would have none at all.
+                refused = next(faults(tls, self._clock()), None)
+                if not refused:
+                    load(self._contexts[section], tls)
+                    self._note(section)
+            except (OSError, ValueError) as error:
+                refused = ("certificate", str(error))
+            if refused:
+                log.error("certificate.refused", key=f"{section}.tls.{refused[0]}", reason=refused[1], meaning=GOES_ON)
+            else:
+                log.info("certificate.loaded", key=f"{section}.tls.certificate", ends=self._until(section))
+
+    def notices(self) -> dict[str, str]:
+        """Those that end soon, for those who watch over relay."""
+        now = self._clock()
+        return {f"certificate:{section}": fault for section, end in self._ends.items() if (fault := ending(end, now))}
+
+    def _note(self, section: str) -> None:
+        self._ends[section] = ends(self._tls[section])
+        metrics.certificate_ends.labels(section).set(self._ends[section])
+
+    def _until(self, section: str) -> str:
+        return datetime.fromtimestamp(self._ends[section], UTC).strftime(MOMENT)
+
+
+MAX_CONNECTIONS = 64  # of their own: neither strangers nor senders take them from operators
+SHARE = 8  # of one address: what a browser opens, and two more
+OWN_MACHINE = Proxies(map(network, ("127.0.0.1", "::1")))  # as which all come who come through a tunnel or a command
+URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places are taken
+FREE = "/healthz"  # says nothing but that relay lives
+CHALLENGE = 'Bearer realm="relay"'
+HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)
+UNTOLD = "Show the token of server.admin: Authorization: Bearer …"
+ELSEWHERE = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
+
+
+class OwnAuth(Protocol):
+    """What authenticates the requests to its own addresses on this listener."""
+
+    def owns(self, path: str) -> bool:
+        """Return whether this address is its own. All others want the listener's token."""
+        ...
+
+    def known_as(self, host: str) -> bool:
+        """Return whether its pages may be called by this name as well."""
+        ...
+
+
+def make_admin_app(
+    probes: Probes, admin: Admin, beside: web.Application, auth: OwnAuth | None = None
+) -> web.Application:
+    """The application for `relay.receiving.server.serve`; `beside` is the one of the other listener."""
+    app = web.Application(middlewares=[answering(), _admitting(admin, auth)])
+    app.add_routes(probes.operators_routes(beside))
+    app.on_response_prepare.append(label)
+    return app
+
+
+def _admitting(admin: Admin, auth: OwnAuth | None) -> Middleware:
+    """A middleware that lets through who may ask. It costs a stranger nothing to try, so it costs one line a second."""
+    token = admin.token.get_secret_value().encode()
+    lines = RateLimitedLog(time.monotonic)
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        own = auth is not None and auth.owns(request.path)
+        if token and request.path != FREE and not own and not _shows(request, token):
+            lines.warning(log, "operator.refused", status=401, peer=request.remote)
+            raise HttpProblem(401, UNTOLD, headers={"WWW-Authenticate": CHALLENGE})
+        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(auth, request)):
+            lines.warning(log, "operator.refused", status=421, peer=request.remote)
+            raise HttpProblem(421, ELSEWHERE)
+        return await handler(request)
+
+    return admit
+
+
+def _shows(request: web.Request, token: bytes) -> bool:
+    """Compared in a time that says nothing of how much of it is right."""
+    shown = request.headers.getall(hdrs.AUTHORIZATION, [])
+    scheme, _, credentials = shown[0].strip().partition(" ") if len(shown) == 1 else ("", "", "")
+    offered = credentials.strip().encode("utf-8", "surrogateescape")
+    return hmac.compare_digest(offered, token) and scheme.casefold() == "bearer"
+
+
+def _by_own_name(request: web.Request, own: str) -> bool:
+    hosts = [HOST.fullmatch(host.strip()) for host in request.headers.getall(hdrs.HOST, [])]
+    return bool(hosts) and all(
+        host and (is_loopback(host[1]) or host[1].casefold() == own.casefold()) for host in hosts
+    )
+
+
+def _by_name_of(auth: OwnAuth | None, request: web.Request) -> bool:
+    hosts = request.headers.getall(hdrs.HOST, [])
+    return auth is not None and len(hosts) == 1 and auth.known_as(hosts[0].strip())
+
 
 WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
 

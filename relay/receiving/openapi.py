@@ -13,8 +13,8 @@ from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import models_json_schema
 
 from relay import __version__
+from relay.domain.documents import MAX_ID
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, STATUSES
-from relay.domain.fields import MAX_ID
 
 Schema = dict[str, Any]
 Content = type[BaseModel] | str  # a model in JSON, or the media type of a text

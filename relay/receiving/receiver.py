@@ -17,21 +17,19 @@ from aiohttp import hdrs, web
 
 from relay import metrics
 from relay.domain.deliveries import Accepted
+from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.faults import handling
-from relay.domain.strict_json import decode
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
-from relay.receiving import handshakes, request_body
-from relay.receiving.configured_source import Configured, check_age
+from relay.receiving import request_body
+from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
-from relay.receiving.early import Early
-from relay.receiving.identity import EventIdentity
 from relay.receiving.permissions import source_permissions
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.schemes import SignedRequest
+from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
 
@@ -114,14 +112,14 @@ class Receiver:
         began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
-            if permission := handshakes.permission(origin, configured.source.rate_limit):
-                return web.Response(headers=permission)
+            if permitted := origin_permission(origin, configured.source.rate_limit):
+                return web.Response(headers=permitted)
         span: Accepting | None = None
         try:
             signed, configured = await self._verified(request, configured)
-            if challenge := handshakes.challenge(signed):
+            if challenge := challenge_of(signed):
                 configured.count("challenge")
-                return web.json_response({"challenge": challenge}, headers={handshakes.HEADER: challenge})
+                return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
             if self._tracing is not None:
                 parents = signed.headers.get("traceparent", ())
                 span = self._tracing.accepting(configured.name, parents, time.perf_counter() - began)

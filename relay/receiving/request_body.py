@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from relay.receiving.bodies import Bodies, Coming, count_refused, no_memory
 from relay.receiving.connection import GuardedConnection
+from relay.receiving.guard import Bodies, Coming, count_refused, no_memory
 from relay.receiving.problems import HttpProblem
 
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over

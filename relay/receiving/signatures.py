@@ -1,11 +1,15 @@
-"""Who sent these bytes: whether one of a source's secrets made the signature, and how a sender makes it. Pure."""
+"""Verification and creation of signatures, ids of events by their headers, and handshakes of senders. Pure."""
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
 
-from relay.errors import InvalidSignature
+from relay.domain.documents import MAX_ID, decode
+from relay.errors import InvalidSignature, NotJson
 from relay.receiving.schemes import SCHEMES, Draft, SignedRequest
+from relay.receiving.sources import RateLimit
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
 
@@ -91,3 +95,79 @@ def _check_age(timestamp: bytes, tolerance: float, now: float) -> None:
         raise InvalidSignature("expected a timestamp in seconds since 1970")
     if abs(age := now - int(timestamp)) > tolerance:
         raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way")
+
+
+SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
+
+
+@dataclass(frozen=True, slots=True)
+class EventIdentity:
+    """What the headers say: the signed id (webhook-id or svix-id), and the ce-id; each may be empty."""
+
+    signed: str = ""
+    unsigned: str = ""
+
+    @classmethod
+    def of(cls, scheme: str, request: SignedRequest) -> "EventIdentity":
+        """Of a verified request. ValueError if its signed id is none that could be shown or kept."""
+        signed = _text([signed_id(scheme, request)])
+        if signed is None:
+            raise ValueError(f"Expected a webhook-id of up to {MAX_ID} printable characters.")
+        return cls(signed, _text(request.headers.get("ce-id", ())) or "")
+
+    @classmethod
+    def from_quarantine(cls, headers: Mapping[str, str]) -> "EventIdentity":
+        """From the `headers` that were kept with its body."""
+        return cls(headers.get("webhook-id", ""), headers.get("ce-id", ""))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name: text for name, text in (("webhook-id", self.signed), ("ce-id", self.unsigned)) if text}
+
+    def ids(self, body: bytes) -> dict[str, str]:
+        """The arguments for `relay.domain.parsing.parse`, given the request's body."""
+        return {"delivery_id": self.signed, "unsigned_id": _bound(self.unsigned, body) if self.unsigned else ""}
+
+
+def _bound(ce_id: str, body: bytes) -> str:
+    digest = blake2b(ce_id.encode() + b"\0" + body, digest_size=16).hexdigest()
+    return f"{ce_id[:SHOWN]}#{digest}"
+
+
+def _text(values: Sequence[bytes]) -> str | None:
+    """A header's one value; None for one that is too long, or has what cannot be shown, or for two."""
+    text = values[0].decode(errors="replace") if values else ""
+    return None if len(values) > 1 or len(text) > MAX_ID or not text.isprintable() or "\ufffd" in text else text
+
+
+CHALLENGE_HEADER = "webhook-challenge"
+_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
+MAX_QUESTION = 4096  # bytes of a body that is only a question
+_ORIGIN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
+_EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "data", "payload")
+
+
+def challenge_of(request: SignedRequest) -> str:
+    """What a verified request wants to hear again; '' for all that is no challenge."""
+    if len(request.body) > MAX_QUESTION or not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
+        return ""  # an event, as nearly everything is: nothing is decoded twice
+    try:
+        document = decode(request.body) if request.body.strip() else {}
+    except NotJson:
+        return ""
+    text = document.get("challenge") if document else _header(request)
+    eventful = any(document.get(key) is not None for key in _EVENTFUL)
+    return text if isinstance(text, str) and _CHALLENGE.fullmatch(text) and not eventful else ""
+
+
+def origin_permission(origin: str, limit: RateLimit | None) -> Mapping[str, str]:
+    """The headers that permit this origin to send, at the source's rate (requests a minute); none for no origin."""
+    if not _ORIGIN.fullmatch(origin):
+        return {}
+    rate = max(1, int(limit.count * 60 / limit.period)) if limit else "*"
+    return {"Allow": "OPTIONS, POST", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": f"{rate}"}
+
+
+def _header(request: SignedRequest) -> str:
+    values = request.headers.get(CHALLENGE_HEADER, ())
+    return values[0].decode("latin-1") if len(values) == 1 else ""

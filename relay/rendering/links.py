@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from relay.domain.documents import rows
 from relay.domain.events import Event
-from relay.domain.json_access import rows
 from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates, fill, is_api
-from relay.rendering.json_access import text
-from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.texts import clean, line, safe_url, text
 
 
 class Base(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from relay.domain.events import Event
-from relay.domain.spaces import NOWHERE, Space
+from relay.domain.facts import NOWHERE, Space
 from relay.policy.notices import Death
 from relay.store.backlog import Backlog
 from relay.store.dead_letters import DeadLetter, DeadLetters

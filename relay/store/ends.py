@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from relay.domain.events import Event
 from relay.domain.jobs import Job, job_of
-from relay.domain.outcome_fields import outcome_of
+from relay.domain.outcomes import outcome_of
 from relay.store.keys import digest, operation
 from relay.store.sealing import NAME, Sealer
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import structlog
 from pydantic_core import from_json
 
-from relay.domain import fields
+from relay.domain import documents
+from relay.domain.events import Outcome
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
 from relay.store.ends import job_name
@@ -175,5 +175,5 @@ def began(text: str) -> float | None:
     """A time as documents state it, or ms; what no event said is empty."""
     if text.isdecimal():
         return int(text) / 1000
-    moment = fields.moment(text or None)
+    moment = documents.moment(text or None)
     return moment.timestamp() if moment else None

@@ -6,10 +6,9 @@ from functools import partial
 from redis.asyncio import Redis
 
 from relay.domain.events import Event
-from relay.domain.facts import AUDIENCE, LASTING, PRESSED
+from relay.domain.facts import AUDIENCE, LASTING, PRESSED, Space
 from relay.domain.faults import handling
 from relay.domain.parsing import load
-from relay.domain.spaces import Space
 from relay.errors import HandlingFailed, Unsealable
 from relay.store import keys
 from relay.store.batching import Batcher

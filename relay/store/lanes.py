@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere

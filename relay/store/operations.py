@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.domain.digest_entries import FAILED
-from relay.domain.spaces import NOWHERE, Space
+from relay.domain.facts import NOWHERE, Space
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere

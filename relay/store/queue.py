@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.events import Event
+from relay.domain.facts import NOWHERE, Space
 from relay.domain.silences import Hold
-from relay.domain.spaces import NOWHERE, Space
 from relay.errors import StoreUnavailable
 from relay.store import keys
 from relay.store.accepting import Accepting
@@ -275,7 +275,7 @@ class Store:
 
         refund_attempt  it costs no attempt
         unknown         it may have arrived
-        of_channel      the failure was its channel's (relay.policy.breaker)
+        of_channel      the failure was its channel's (relay.policy.retry)
         refused         and that refused relay's credentials
         unsent          nothing was marked: its channel was asked before
         deaf            and did not even answer a probe

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from relay.policy.reachability import OPERATOR, Record, State, States, scopes, state_of
-from relay.policy.serving import Configuration
+from relay.policy.reachability import OPERATOR, Configuration, Record, State, States, scopes, state_of
 from relay.store.backlog import Backlog
 from relay.store.client import call
 from relay.store.everywhere import Everywhere

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.store.queue import Store
 from relay.store.records import values_in

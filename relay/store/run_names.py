@@ -7,10 +7,10 @@ So a run that was first heard of at another time, or that retries an older opera
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.domain.causes import error_words
-from relay.domain.outcomes import Outcome
+from relay.domain.events import Outcome
+from relay.domain.facts import Space
+from relay.domain.fingerprints import error_words
 from relay.domain.parsing import load
-from relay.domain.spaces import Space
 from relay.errors import Unsealable
 from relay.store.client import call
 from relay.store.everywhere import Everywhere

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from relay.domain.runs import Run
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
+from relay.domain.jobs import Run
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
 from relay.store.partitions import Partition

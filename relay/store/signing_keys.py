@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from relay.domain import tokens
+from relay.domain import links
 from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
@@ -153,10 +153,10 @@ def name_of(key: bytes) -> str:
 def _redeem(opening: Sequence[bytes], purpose: str, token: str) -> tuple[str, ...]:
     for key in opening[:-1]:
         try:
-            return tokens.redeem(key, purpose, token)
+            return links.redeem(key, purpose, token)
         except InvalidSignature:
             continue
-    return tokens.redeem(opening[-1], purpose, token)
+    return links.redeem(opening[-1], purpose, token)
 
 
 def _time(ms: bytes) -> datetime:

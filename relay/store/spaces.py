@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from redis.asyncio import Redis
 
-from relay.domain.spaces import NOWHERE, Space
+from relay.domain.facts import NOWHERE, Space
 from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call

@@ -7,9 +7,8 @@ from typing import Any
 
 from pydantic_core import to_json as to_bytes
 
-from relay.domain.deliveries import DeliveryOptions, Digest, Each, Live, Target, Window
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Limit, Limits, Live, RequestLimit, Target, Window
 from relay.domain.events import Event
-from relay.domain.limits import Limit, Limits, RequestLimit
 from relay.domain.silences import Silenced
 from relay.store.keys import home, lane
 from relay.store.records import to_json
@@ -112,8 +111,8 @@ def quiet_hours(windows: Mapping[str, Window]) -> str:
 def limits_of(target: Target) -> str:
     """The limits of an address and the options of its destination, as deliveries carry them.
 
-    Both are the same objects for all events of a configuration (relay/policy/serving.py), so what they make is kept by
-    their identity: 0.2 µs a target instead of 12. They are kept with it, so no others can have their ids.
+    Both are the same objects for all events of a configuration (relay/policy/reachability.py), so what they make is
+    kept by their identity: 0.2 µs a target instead of 12. They are kept with it, so no others can have their ids.
     """
     key = id(target.limits), id(target.options)
     if key not in _KEPT:

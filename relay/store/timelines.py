@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.domain.events import Event
+from relay.domain.facts import NOWHERE, Space
 from relay.domain.parsing import load
-from relay.domain.spaces import NOWHERE, Space
 from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call

@@ -16,13 +16,13 @@ from aiohttp import web
 
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery
-from relay.domain.tokens import issue
+from relay.domain.links import issue
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import request_body
+from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
-from relay.receiving.rate_limit import RateLimiter
 from relay.receiving.sources import RateLimit
 from relay.store.audit import Act, AuditTrail
 from relay.store.signing_keys import SigningKeys

@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from relay.background.digests import Digests, at_hand
+from relay.background.upkeep import Digests, at_hand
 from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Notification, Receipt, Target
+from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import MAX_ROWS, build_digest, digest_baseline, per_day
 from relay.domain.events import Event
-from relay.domain.limits import Limit
 from relay.domain.parsing import parse
 from relay.errors import DeliveryError
 from relay.ingest import Ingest

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from relay import metrics
 from relay.background.heartbeat import TIMEOUT, HealthSummary, Heartbeat
-from relay.background.wiring import build_self_monitoring
+from relay.background.scheduler import build_self_monitoring
 from relay.config import parse_config
 from relay.domain.deliveries import Each
 from relay.outage import Outage

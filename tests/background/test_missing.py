@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.background import missing
+from relay.background import watchdog
 from relay.domain.jobs import Job
 from relay.policy.missing import Missing, alarm
 from relay.store import Store
@@ -128,7 +128,7 @@ async def test_of_several_processes_one_tells_and_another_withdraws_also_after_a
     process: Callable[..., Watched], daily: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await run(daily, "Purchases 1")
-    monkeypatch.setattr(missing, "PAGE", 1)  # names are read in several steps
+    monkeypatch.setattr(watchdog, "JOBS_PAGE", 1)  # names are read in several steps
     other = process(watchdog=expecting(DAILY))
     await until(daily, "2024-01-25 07:00", other)
     restarted = process(watchdog=expecting(DAILY))

@@ -22,7 +22,7 @@ from relay.background.reconciliation import (
 )
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import HandlingFailed, PlatformError
 from relay.platform import client
 from relay.platform.lookups import Lookups
@@ -106,7 +106,7 @@ async def test_a_run_that_relay_fails_on_does_not_cost_the_others_their_round() 
 
     async def take(event: Event) -> Accepted:
         if event.subject == "poison":
-            raise HandlingFailed("KeyError", "relay/policy/rules.py:1")
+            raise HandlingFailed("KeyError", "relay/policy/matching.py:1")
         taken.append(event.subject)
         return Accepted("accepted", 1)
 

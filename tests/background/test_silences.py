@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from prometheus_client import REGISTRY
 
-from relay.background.silences import SilenceWatch
+from relay.background.upkeep import SilenceWatch
 from relay.errors import StoreUnavailable
 from relay.policy.silences import Silences
 from relay.store import Store

@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.config import parse_config
 from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.store.admin import Admin
 from relay.store.reconciliation import ReconciliationState
 from relay.store.runs import Runs

@@ -13,7 +13,7 @@ from campaign.outputs import Outputs
 from campaign.report import Report
 from campaign.visits import IN, LIVE, NUMBERS, asking, working
 from relay.console.site import ACTIONS
-from relay.receiving.admin import MAX_CONNECTIONS, SHARE
+from relay.receiving.listeners import MAX_CONNECTIONS, SHARE
 from tests.campaign.conftest import Serve
 from tests.campaign.test_fuzzer import answer
 

@@ -16,7 +16,7 @@ from campaign.requests import Request
 from campaign.seeds import signed
 from campaign.signatures import ALL_ACCEPTED, NONE_ACCEPTED, REFUSED, judge
 from campaign.tokens import TOKENS
-from relay.domain.tokens import issue, redeem
+from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify

@@ -90,8 +90,8 @@ def test_json_has_the_facts(right_facts: Result) -> None:
 @pytest.mark.parametrize(
     ("public_url", "says"),
     [
-        ("", "empty, so mails have no unsubscribe link"),
-        ("http://relay.example.com", "for https addresses alone"),
+        ("", "not set, so mails have no unsubscribe link"),
+        ("http://relay.example.com", "only for https addresses"),
         ("http://localhost:8080", ""),
         ("https://relay.example.com", ""),
     ],
@@ -113,8 +113,8 @@ def test_links_that_lead_nowhere_or_anywhere_are_warned_of(config: Path) -> None
     add(config, 'platform: {links: {operation: "https://app.example.com/runs/{operationId}"}}')
     linked = relay("check", "-c", config)
 
-    assert "platform.links.operation: empty, so messages have no link for people" in without.output
-    assert "platform.link_hosts: empty, and so are base_url and links" in without.output
+    assert "platform.links.operation: not set, so messages link to no page" in without.output
+    assert "platform.link_hosts: not set, and neither are base_url and links" in without.output
     assert "to any host" in without.output
     assert without.exit_code == linked.exit_code == 0
     assert "platform.link" not in linked.output

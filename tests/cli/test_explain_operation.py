@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from relay.cli.explain import page
 from relay.cli.screen import show
-from relay.cli.timeline import page
-from relay.domain.runs import Alarm, Alarms
+from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
 from relay.operating.timeline import NOTED, Repeated, facts_of, fold
 from relay.store.notes import Counted

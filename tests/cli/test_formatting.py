@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relay.cli.formatting import print_json
+from relay.cli.options import print_json
 
 
 def test_every_letter_that_cannot_be_seen_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 
 from relay.coordinator import build_sealer
-from relay.domain.tokens import issue
+from relay.domain.links import issue
 from relay.errors import InvalidSignature
 from relay.store import Store
 from relay.store.audit import AuditTrail

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from relay.cli.actor import actor
+from relay.cli.options import actor
 from relay.store.audit import Act, AuditTrail
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from tests.support.events import body

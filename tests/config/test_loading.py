@@ -10,12 +10,11 @@ from relay.config import Config, Redis, Server, load
 from relay.errors import ConfigError
 from relay.platform.settings import Platform
 from relay.policy.destinations import DestinationOptions, Live
+from relay.policy.matching import Rule
 from relay.policy.retry import RetryPolicy
-from relay.policy.rules import Rule
 from relay.policy.watchdog import Watchdog
-from relay.receiving.access import Admin
 from relay.receiving.sources import Signature, Source
-from relay.receiving.tls import Tls
+from relay.receiving.tls import Admin, Tls
 from tests.support.configuration import CHANNELS, SECRETS, problems
 
 REPOSITORY = Path(__file__).parents[2]

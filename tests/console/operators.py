@@ -11,10 +11,10 @@ from relay.config import Role
 from relay.console.access.identity import LINK, NAME
 from relay.console.context import Context
 from relay.console.site import OpenConsole
-from relay.receiving.access import Admin
-from relay.receiving.admin import make_admin_app
+from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
+from relay.receiving.tls import Admin
 from relay.store.sessions import Session, Sessions
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.runs import Alarm, Alarms
+from relay.domain.jobs import Alarm, Alarms
 from relay.policy.notices import DEAD, REFUSED, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from relay.domain.runs import Alarm, Alarms
+from relay.domain.jobs import Alarm, Alarms
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console

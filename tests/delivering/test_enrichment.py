@@ -8,7 +8,7 @@ import pytest
 
 from relay.delivering.enrichment import REST, Enrichment
 from relay.domain.deliveries import Receipt
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import PlatformError
 from relay.store import Store
 from relay.store.results import LARGEST, ResultsCache

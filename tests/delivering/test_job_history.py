@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.delivering.job_history import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
+from relay.delivering.enrichment import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import build_digest
-from relay.domain.events import Event
+from relay.domain.events import Event, Outcome
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome
 from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.rendering.digests import digest
@@ -232,7 +231,6 @@ def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[C
         )
 
     yield build
-    renderer.close()
 
 
 @pytest.mark.parametrize("partitions", [1, PARTITIONS])
@@ -258,7 +256,6 @@ async def test_of_two_processes_each_tells_what_the_other_took(
 def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
     renderer, past = IsolatedRenderer([TEMPLATES]), JobHistory(Jobs(store), clock=clock).complete
     yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, job_history=past)
-    renderer.close()
 
 
 def lasted(number: int, minutes: int) -> Event:

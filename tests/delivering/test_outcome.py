@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 
 from relay.delivering.outcome import LIMIT_PAUSE, LONGEST_WAIT, PROBE_PAUSE, Failure, failure_of
-from relay.domain.deliveries import Delivery, Trial
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Delivery, Limit, Trial
 from relay.errors import DeliveryError
 from relay.policy.retry import JITTER, RetryPolicy
 from relay.reasons import Dead

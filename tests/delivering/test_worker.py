@@ -9,8 +9,7 @@ from structlog.testing import capture_logs
 from relay.channels.email.channel import Email
 from relay.config import Config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Delivery, Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Delivery, Limit, Receipt
 from relay.errors import DeliveryError
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer

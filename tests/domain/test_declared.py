@@ -5,10 +5,9 @@ from typing import Annotated
 
 import pytest
 
-from relay.domain.declared import Declared, declared
-from relay.domain.events import TEXTS
+from relay.domain.events import TEXTS, Declared, declared
 from relay.domain.facts import LASTING
-from relay.policy.rules import CONDITIONS, Rule, refuse_undeclared
+from relay.policy.matching import CONDITIONS, Rule, refuse_undeclared
 from relay.store.records import packed_facts, values_of
 from tests.support import events
 

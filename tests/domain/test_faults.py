@@ -155,7 +155,7 @@ async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running
 
 async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pushed_out(store: Store) -> None:
     records = Admin(store)
-    kept = await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/rules.py:1", fault=True)
+    kept = await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
     for number in range(QUARANTINE_LENGTH + 1):
         await records.quarantine("s", b"%d" % number, {}, "no event")
     assert (await records.faults(), await store.redis.zcard(keys.QUARANTINE)) == (1, QUARANTINE_LENGTH + 1)
@@ -163,12 +163,12 @@ async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pu
 
     await store.redis.sadd(keys.FAULTS, *(f"q-{number}" for number in range(QUARANTINE_LENGTH)))
     with pytest.raises(StoreUnavailable, match="quarantine is full"):
-        await records.quarantine("s", b"{1}", {}, "KeyError at relay/policy/rules.py:1", fault=True)
+        await records.quarantine("s", b"{1}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
 
 
 async def test_what_makes_no_sense_after_the_mend_is_no_fault_of_relay_any_more(store: Store) -> None:
     records = Admin(store)
-    await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/rules.py:1", fault=True)
+    await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
 
     name = await records.quarantine("s", b"{}", {}, "no event")
 

@@ -6,10 +6,19 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import Event
+from relay.domain.events import Event, Outcome
 from relay.domain.jobs import Job, fold, job_of, named
-from relay.domain.outcome_fields import outcome_of
-from relay.domain.outcomes import Outcome, Usual, before, quantile, slow_after, streaks, too_quick, usual, usual_phases
+from relay.domain.outcomes import (
+    Usual,
+    before,
+    outcome_of,
+    quantile,
+    slow_after,
+    streaks,
+    too_quick,
+    usual,
+    usual_phases,
+)
 from tests.support import events
 from tests.support.events import completed, event_of, failed, progress
 

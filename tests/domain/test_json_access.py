@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.domain.json_access import finite
+from relay.domain.documents import finite
 
 
 @pytest.mark.parametrize("value", [0, 67, 12.5, -3, 10**300])

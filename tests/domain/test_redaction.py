@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.redaction import redacted, without_recipients
+from relay.domain.permissions import redacted, without_recipients
 from tests.support.events import body, seed
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relay.domain.strict_json import decode
+from relay.domain.documents import decode
 from relay.errors import NotJson
 
 

@@ -12,16 +12,15 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
-from relay.domain.button_actions import Person, Presser
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Person, Presser
 from relay.domain.events import Event
-from relay.domain.tokens import redeem
+from relay.domain.links import redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
-from relay.rendering.notices import FORBIDDEN, STALE, TAKEN, TWICE
+from relay.rendering.translations import FORBIDDEN, STALE, TAKEN, TWICE
 from relay.store import Store, keys
 from relay.store.audit import AuditTrail
 from tests.support.clock import Clock

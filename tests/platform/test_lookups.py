@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform

@@ -13,8 +13,7 @@ from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
-from relay.policy.matching import Matcher
-from relay.policy.rules import Rule
+from relay.policy.matching import Matcher, Rule
 from tests.support.every_case import every_case
 from tests.support.platform import scripted_platform
 

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from relay.domain.events import Event
-from relay.domain.outcomes import Outcome
-from relay.policy.alerts import alerts, works_again
+from relay.domain.events import Event, Outcome
+from relay.policy.presentation import alerts, works_again
 from tests.support.events import body, completed, event_of, failed, seed
 
 

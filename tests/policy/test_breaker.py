@@ -3,7 +3,7 @@
 import pytest
 
 from relay.domain.deliveries import Trial
-from relay.policy.breaker import repeats_in, retry_in
+from relay.policy.retry import repeats_in, retry_in
 
 SENT = 1_705_749_600.0
 

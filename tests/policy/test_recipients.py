@@ -11,10 +11,9 @@ import pytest
 from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Target
+from relay.domain.deliveries import RequestLimit, Target
 from relay.domain.events import Audience, Event
 from relay.domain.facts import facts, fill
-from relay.domain.limits import RequestLimit
 from relay.domain.parsing import dump, load
 from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for

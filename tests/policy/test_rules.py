@@ -8,12 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config import Config
-from relay.domain.deliveries import Each, Gate, Target
+from relay.domain.deliveries import Each, Gate, Limit, Target
 from relay.domain.event_names import KNOWN_EVENTS, matches_event
 from relay.domain.events import Event
-from relay.domain.limits import Limit
-from relay.policy.matching import Condition, Matcher, Reached
-from relay.policy.rules import Rule
+from relay.policy.matching import Condition, Matcher, Reached, Rule
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started

@@ -8,7 +8,7 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Digest, Target
 from relay.domain.events import Event
-from relay.policy.rules import Rule
+from relay.policy.matching import Rule
 from relay.policy.targets import Targets
 from relay.reasons import Held
 from tests.support.events import body, event_of

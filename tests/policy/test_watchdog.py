@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from relay.domain.identity import fingerprint
-from relay.domain.runs import FLAPPING, Alarm, Alarms, Ended, Run
+from relay.domain.fingerprints import fingerprint
+from relay.domain.jobs import FLAPPING, Alarm, Alarms, Ended, Run
 from relay.policy.watchdog import RULES, SOON, Alert, Watchdog, decide, event_of, next_look
 from tests.support import events
 

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import SecretStr
 
-from relay.receiving.access import Admin, is_loopback
 from relay.receiving.guard import Guard
+from relay.receiving.tls import Admin, is_loopback
 from tests.support.front import receiving
 
 TOKEN = "Yq3-the-one-that-Prometheus-has"

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from relay.receiving.bodies import Bodies
-from relay.receiving.guard import Guard
+from relay.receiving.guard import Bodies, Guard
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, count, receiving
 from tests.support.patience import patience

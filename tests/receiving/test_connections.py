@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.receiving.access import Admin
-from relay.receiving.admin import make_admin_app
 from relay.receiving.guard import Guard
+from relay.receiving.listeners import make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import make_app
 from relay.receiving.server import serve
+from relay.receiving.tls import Admin
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, count, receiving
 from tests.support.patience import patience

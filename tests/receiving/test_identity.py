@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.domain.fields import MAX_ID
+from relay.domain.documents import MAX_ID
 from relay.receiving.signatures import sign
 from tests.support.events import body
 from tests.support.front import SOURCES, Front, assert_problem

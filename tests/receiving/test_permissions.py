@@ -9,7 +9,7 @@ import pytest
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import NoRoom, NotYetKnown
-from relay.receiving.early import Early
+from relay.receiving.configured_source import Early
 from relay.receiving.permissions import source_permissions, warnings
 from relay.receiving.sources import Source
 from tests.support.events import body

@@ -1,6 +1,6 @@
 """Buckets of tokens: each its own, and not more of them than are worth it."""
 
-from relay.receiving.rate_limit import RateLimiter
+from relay.receiving.configured_source import RateLimiter
 from relay.receiving.sources import RateLimit
 
 LIMIT = RateLimit(count=2, period=10.0)

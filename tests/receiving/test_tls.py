@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from relay.receiving.guard import Guard
-from relay.receiving.renewal import Certificates
+from relay.receiving.listeners import Certificates
 from relay.receiving.tls import Tls, context, ending, ends, faults, validity, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.events import body

@@ -14,9 +14,8 @@ import uvloop
 
 from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer
-from relay.rendering.isolated import AVOIDED_FOR, Rendered
-from relay.rendering.sandbox import Bounds
+from relay.rendering import AVOIDED_FOR, IsolatedRenderer, Rendered
+from relay.rendering.bounds import Bounds
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 from tests.support.templates_of_others import FILE, LOOPS, NOTE
@@ -91,7 +90,7 @@ TOO_MUCH = {
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_to_collect() -> Iterator[None]:
-    """As in relay, which keeps what it has imported out of each collection (relay/cli/lean.py)."""
+    """As in relay, which keeps what it has imported out of each collection (relay/cli/serve.py)."""
     gc.collect()
     gc.freeze()
     yield

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from relay.domain.colours import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
+from relay.domain.display import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
 from relay.errors import TemplateError
 from relay.rendering import Brand, Renderer, RenderOptions
-from relay.rendering.brand import DARK_CARD
+from relay.rendering.renderer import DARK_CARD
 from tests.support import samples
 from tests.support.mails import document, visible
 from tests.support.renderers import AS_A_USERS, BUILT_IN, Build, render

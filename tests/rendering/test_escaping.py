@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.domain.display import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.domain.links import LinkHosts
-from relay.domain.text import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.rendering import Renderer
 from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
 from tests.support import samples

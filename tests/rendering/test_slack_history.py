@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.domain.outcomes import Outcome
+from relay.domain.events import Outcome
 from relay.rendering import Renderer
 from tests.support import samples, slacks
 from tests.support.slack_reading import NBSP, profiles, shown, texts

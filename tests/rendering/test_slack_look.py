@@ -10,9 +10,9 @@ from itertools import product
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.domain.text import length
+from relay.domain.display import length
 from relay.rendering import Renderer
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
 from tests.support.golden import GOLDEN, agreed

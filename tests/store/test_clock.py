@@ -5,8 +5,7 @@ from collections.abc import Callable
 from structlog.testing import capture_logs
 
 from relay.config import parse_config
-from relay.domain.deliveries import Gate
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Gate, Limit
 from relay.health import Health
 from relay.store import Store
 from relay.store.settling import Pause

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from relay.domain.causes import error_of, signature
-from relay.domain.events import Event
+from relay.domain.events import Event, Outcome
 from relay.domain.facts import complete_outcome
+from relay.domain.fingerprints import error_of, signature
 from relay.domain.jobs import Job, job_of
-from relay.domain.outcomes import Outcome, before
+from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.ends import job_name, run_name

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-from relay.domain.deliveries import Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit, Receipt
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause

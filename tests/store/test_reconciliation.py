@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from relay.domain.events import Event
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.reconciliation import ReconciliationState, SilentRun

@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from relay.domain.deliveries import Target
+from relay.domain.deliveries import Limit, Target
 from relay.domain.events import Event
-from relay.domain.limits import Limit
 from relay.errors import HandlingFailed
 from relay.store import Store
 from relay.store.admin import Admin

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.deliveries import Delivery, Receipt, Target
-from relay.domain.limits import RequestLimit
+from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.runs import Run
+from relay.domain.jobs import Run
 from relay.policy.watchdog import Watchdog, decide, event_of
 from relay.store import Store
 from relay.store.runs import DueRun, Runs

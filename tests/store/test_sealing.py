@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
+from relay.domain.facts import Space
 from relay.domain.jobs import job_of
-from relay.domain.spaces import Space
-from relay.domain.tokens import issue
+from relay.domain.links import issue
 from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
 from relay.store import Store, keys
 from relay.store.admin import Admin

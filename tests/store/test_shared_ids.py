@@ -9,14 +9,12 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain import tokens
-from relay.domain.button_actions import Person
-from relay.domain.deliveries import Accepted, Delivery
+from relay.domain import links
+from relay.domain.deliveries import Accepted, Delivery, Person
 from relay.domain.events import Event
-from relay.domain.facts import audience_of
+from relay.domain.facts import Space, audience_of
 from relay.domain.jobs import job_of
 from relay.domain.parsing import parse
-from relay.domain.spaces import Space
 from relay.ingest import Ingest
 from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for
 from relay.policy.watchdog import Watchdog, decide, event_of
@@ -201,7 +199,7 @@ async def test_results_are_kept_for_each(store: Store) -> None:
 
 def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
     for one in buttons_for(delivery, shared.config, KEY):
-        yield Button.of(tokens.redeem(KEY, PURPOSE, one["value"]))
+        yield Button.of(links.redeem(KEY, PURPOSE, one["value"]))
 
 
 async def press(shared: Shared, button: Button) -> None:

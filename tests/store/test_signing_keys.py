@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.tokens import issue
+from relay.domain.links import issue
 from relay.errors import InvalidSignature
 from relay.store import Store, keys
 from relay.store.signing_keys import LOOK, MOST, SigningKeys

@@ -9,7 +9,7 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store

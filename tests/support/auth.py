@@ -18,11 +18,11 @@ from relay.console.access.browser import read_fields
 from relay.console.access.login_flow import make_link
 from relay.console.pages import HERE
 from relay.console.streams import Streams
-from relay.receiving.access import Admin
-from relay.receiving.admin import make_admin_app
 from relay.receiving.guard import Guard
+from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
+from relay.receiving.tls import Admin
 from relay.store import Store
 from relay.store.audit import AuditEntry, AuditTrail
 from relay.store.sessions import Sessions

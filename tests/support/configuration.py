@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from relay.config import Config, parse_config
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit
 from relay.errors import ConfigError
 from relay.policy.presentation import MAILED_EVENTS
 

@@ -11,7 +11,7 @@ from relay.channels import CHANNELS, Channel
 from relay.channels.slack.channel import Slack
 from relay.config import Config, parse_config
 from relay.delivering.composer import Composer
-from relay.delivering.job_history import JobHistory
+from relay.delivering.enrichment import JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted
 from relay.domain.parsing import parse

@@ -111,7 +111,7 @@ def _read_number(connection: socket.socket) -> int:
 
 def serve(address: str) -> None:
     """Fork for each connection, until standard input ends: the kernel closes it, however the tests end."""
-    for name in (*import_module("relay.cli").COMMANDS, "timeline", "explanation"):
+    for name in import_module("relay.cli").MODULES:
         with contextlib.suppress(ImportError):  # of an extra that is not there: the command itself says so
             import_module(f"relay.cli.{name}")
     TemplateSet([resource_dir("templates")]).complete_shared()  # else each relay would compile it

@@ -9,13 +9,13 @@ from prometheus_client import REGISTRY
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.receiving.access import Admin
-from relay.receiving.admin import make_admin_app
 from relay.receiving.guard import Guard
+from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
+from relay.receiving.tls import Admin
 from tests.support.clock import Clock
 from tests.support.sender import SECRET, Reply, Sender
 

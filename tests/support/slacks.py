@@ -8,10 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from relay.domain.causes import signature
 from relay.domain.deliveries import Kind
-from relay.domain.events import Event
-from relay.domain.outcomes import Outcome
+from relay.domain.events import Event, Outcome
+from relay.domain.fingerprints import signature
 from relay.rendering import Renderer
 from tests.support import samples
 

@@ -3,8 +3,7 @@
 from dataclasses import fields, replace
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Live, Target
-from relay.domain.limits import Limit, Limits
+from relay.domain.deliveries import Digest, Each, Limit, Limits, Live, Target
 
 EDITS = (Limit("edit", 1.5, 10),)
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from relay.domain.deliveries import Notification, Receipt
-from relay.domain.limits import Limit
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.store import Store
 from relay.store.admin import Admin
 

@@ -112,7 +112,7 @@ async def test_a_collector_that_never_answers_does_not_keep_relay_from_stopping(
 
 IMPORTED = """
 import sys
-from relay.cli.lean import absent
+from relay.cli.logs import absent
 with absent("opentelemetry"):  # as `relay serve` does
     import relay.app
 from relay.tracing import open_tracing

@@ -15,7 +15,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Delivery
-from relay.domain.tokens import issue, redeem
+from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
 from relay.metrics import REGISTRY
 from relay.receiving.guard import Guard

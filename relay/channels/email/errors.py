@@ -55,7 +55,7 @@ AWAY = Verdict(pause="channel")
 # too, so all wait, and no delivery loses an attempt. A 5xx needs an operator.
 _SERVER = {Answer.LATER: AWAY, Answer.NO: Verdict(pause="channel", refused=True), Answer.NONE: AWAY}
 # From RCPT on a refusal may be this mail's own fault, and one mail must not hold up the others. A server that breaks
-# off is away: if it does so for this mail alone, others get through (relay.policy.breaker).
+# off is away: if it does so for this mail alone, others get through (relay.policy.retry).
 _MAIL = {
     Answer.LATER: Verdict(retry_after=GREYLISTED_FOR),
     Answer.NO: Verdict(permanent=True),

@@ -21,7 +21,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from relay import metrics
 from relay.channels.slack.client import Client
 from relay.channels.slack.errors import OPEN, FailureKind, SlackError, unanswered
-from relay.domain.json_access import mapping
+from relay.domain.documents import mapping
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 from pydantic import ConfigDict, Field
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.config import VIEWER, Config, Role
 from relay.configfile.units import duration
 from relay.console.access import Identity
@@ -18,16 +18,16 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
 from relay.console.facts import Form, Name
 from relay.console.view import Done, refused
-from relay.domain import fields
-from relay.domain.strict_json import decode
+from relay.domain import documents
+from relay.domain.documents import decode
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
 from relay.operating.explanation import explained, source_named
 from relay.operating.test_message import moved
-from relay.receiving.access import is_loopback
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
+from relay.receiving.tls import is_loopback
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
 
@@ -160,7 +160,7 @@ def _body(form: EventForm, now: datetime) -> bytes:
     if not form.now:
         return form.event.encode()
     document = decode(form.event.encode())
-    if not fields.moment(document.get("timestamp")):
+    if not documents.moment(document.get("timestamp")):
         raise RelayError("the event states no timestamp that its times could be moved by")
     return json.dumps(moved(document, now), ensure_ascii=False).encode()
 

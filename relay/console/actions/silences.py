@@ -6,7 +6,7 @@ from functools import partial
 
 from pydantic import Field
 
-from relay.background.silences import IN_FORCE
+from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import N_, Form, Name

@@ -11,7 +11,7 @@ from relay.console.context import Context, seconds_of
 from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.view import Column, Filter, Listing
 from relay.console.views.delivery import STATES, DeliveryFacts, ended_facts, waiting_facts
-from relay.domain.spaces import Space
+from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
 from relay.store import keys

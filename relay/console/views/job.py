@@ -8,9 +8,10 @@ from pydantic import Field
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
 from relay.console.view import Column, Listing
+from relay.domain.events import Outcome
+from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Outcome, Usual, of_runs, streaks, usual, usual_phases
-from relay.domain.spaces import NOWHERE
+from relay.domain.outcomes import Usual, of_runs, streaks, usual, usual_phases
 from relay.policy.missing import Missing
 from relay.store.jobs import JobEnd, Jobs
 from relay.store.run_names import RunName, RunNames

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.background.digests import at_hand
+from relay.background.upkeep import at_hand
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Time, Unknown
 from relay.console.frames import Frame, message_frame

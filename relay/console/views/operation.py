@@ -16,11 +16,11 @@ from relay.console.views.records import SilenceFacts, silence_facts
 from relay.console.views.related import Named, one_of_several, related, unknown
 from relay.console.views.rules import Explained, explained, unreached
 from relay.console.views.verdicts import Around, Verdict, verdicts
-from relay.domain.causes import error_words
 from relay.domain.events import TERMINAL, Event
+from relay.domain.facts import Space
+from relay.domain.fingerprints import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
-from relay.domain.spaces import Space
 from relay.errors import AmbiguousId
 from relay.operating.timeline import Repeated, facts_of, fold
 from relay.policy.matching import Matcher

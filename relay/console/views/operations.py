@@ -8,7 +8,8 @@ from pydantic import Field
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
 from relay.console.view import Column, Filter, Listing
-from relay.domain.outcomes import Outcome, usual
+from relay.domain.events import Outcome
+from relay.domain.outcomes import usual
 from relay.store.jobs import Jobs
 from relay.store.operations import OperationRow, Operations
 from relay.store.running import Goes, Running

@@ -8,8 +8,8 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Near, Unknown, phrase
 from relay.console.views.obstacles import source_link, sources
 from relay.domain.events import Event
+from relay.domain.facts import Space
 from relay.domain.jobs import job_of
-from relay.domain.spaces import Space
 from relay.errors import StoreUnavailable
 from relay.store.operations import OperationRow, Operations
 from relay.store.timelines import Timeline

@@ -21,7 +21,7 @@ from relay.console.views.templates import channel_of, channels_of, chosen, findi
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 
 MOST = 200_000  # characters of what is shown
 

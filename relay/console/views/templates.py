@@ -16,7 +16,7 @@ from relay.console.facts import N_, Facts, Name, Near, Question, Unknown, phrase
 from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import kinds_of
-from relay.rendering.file_names import parsed
+from relay.rendering.template_files import parsed
 
 MOST = 100  # findings
 MOST_NEAR = 5
@@ -158,7 +158,7 @@ def channels_of(studio: Studio) -> list[str]:
 
 
 def renderer_of(studio: Studio) -> Renderer | None:
-    return studio.renderer.renderer if studio.renderer else None
+    return studio.renderer if studio.renderer else None
 
 
 async def chosen(studio: Studio, name: str = "", *, fixture: str = "typical", **query: str) -> Choice:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from relay.domain.json_access import mapping
+from relay.domain.documents import mapping
 from relay.errors import EmbeddedRedisError
 
 MANIFEST, ABOUT = "appendonly.aof.manifest", "relay-backup.json"

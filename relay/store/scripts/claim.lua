@@ -160,7 +160,7 @@ end
 local HALF_MADE, AGAIN = 900000, 10000 -- ms: how long one waits for that, and how often it is looked at
 local AWAY = 1000 -- ms: how often it is seen whether a partition is back
 
--- What earlier attempts of it, and others in its channel, say about this one (relay/policy/breaker.py). probe: it goes ahead
+-- What earlier attempts of it, and others in its channel, say about this one (relay/policy/retry.py). probe: it goes ahead
 -- of others, after so many that failed.
 local function say_trouble(say, d)
   local scope = channel_scope(channel, d.calls.own)

@@ -58,7 +58,7 @@ local function dated(moment)
   return known and math.min(now, moment - t[1]) or now
 end
 
--- When it was heard of, when it moved, and since when people know of its alarms (relay/domain/runs.py; here their text).
+-- When it was heard of, when it moved, and since when people know of its alarms (relay/domain/jobs.py; here their text).
 local function set_right(o)
   for _, name in ipairs({'watch:heard', 'watch:moved'}) do
     if o:get(name) then o:set(name, dated(o:number(name))) end

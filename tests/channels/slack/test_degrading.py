@@ -3,7 +3,7 @@
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.domain.text import truncate_mrkdwn
+from relay.domain.display import truncate_mrkdwn
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.slack_channel import CONTENT, POST, UPDATE, decision, failing, notification, posted, section
 

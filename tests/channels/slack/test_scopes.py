@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.scopes import LOSSES, METHODS, UNINVITED, WRITE, Demands, lacking, methods_for, scopes_for
-from relay.domain.button_actions import Presser
-from relay.domain.deliveries import PERSON
+from relay.domain.deliveries import PERSON, Presser
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, SlackStandin
 from tests.support.slack_channel import Connect, notification

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from relay.config import VIEWER
-from relay.receiving.access import Admin
+from relay.receiving.tls import Admin
 from relay.store import Store
 from tests.support.auth import LOOKER, SAME, TOKEN, TOKENS, Browser, Served, console, served
 from tests.support.clock import Clock

@@ -7,9 +7,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import ClientSession, TCPConnector
 
-from relay.receiving.admin import MAX_CONNECTIONS
 from relay.receiving.guard import Guard
-from relay.receiving.listeners import operators_guard
+from relay.receiving.listeners import MAX_CONNECTIONS, operators_guard
 from relay.receiving.peers import Proxies
 from relay.store import Store
 from tests.support.auth import TOKENS, Browser, Served, console, served

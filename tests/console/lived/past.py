@@ -8,7 +8,7 @@ from relay.channels import CHANNELS
 from relay.config import load
 from relay.coordinator import build_channels, build_renderer
 from relay.delivering.composer import Composer
-from relay.delivering.job_history import JobHistory
+from relay.delivering.enrichment import JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.parsing import parse
 from relay.ingest import Ingest

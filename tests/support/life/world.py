@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from relay.background.silences import SilenceWatch
+from relay.background.upkeep import SilenceWatch
 from relay.background.watchdog import WatchdogTick
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Delivery, Window

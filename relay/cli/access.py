@@ -1,0 +1,127 @@
+"""relay console, keys and audit: who may do what, and who did."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, perform, post, printed
+from relay.cli.options import a_duration, config_option, json_option, not_empty, print_json
+from relay.cli.screen import rows_table, show, when
+from relay.config import ROLES, VIEWER, Role
+
+
+@click.group(cls=Group)
+def console() -> None:
+    """The console is at /console of the operator listener, 127.0.0.1:8081 unless server.admin says otherwise."""
+
+
+@console.command(cls=ClientCommand, short_help="Create a login link that works once.")
+@click.option("--role", type=click.Choice(ROLES), default=VIEWER, show_default=True,
+              help="viewer: read only; operator: may also act.")  # fmt: skip
+def link(role: Role) -> None:
+    """Create a login link for one person. It works once, within ten minutes, for whoever opens it first."""
+    answer = post("/console/link", role=role)
+    if answer["done"] and not printed(answer):
+        click.echo(answer["link"])
+        click.echo(answer["text"], err=True)
+    elif not answer["done"]:
+        concluded(answer)
+
+
+KEEP = "366d"
+COLUMNS = {
+    "key": lambda row: row["key"],
+    "replaced": lambda row: when(row["replaced"]),
+    "works until": lambda row: when(row["until"]) or "it is replaced: relay keys rotate",
+}
+
+
+@click.group(cls=Group)
+def keys() -> None:
+    """Keys that sign unsubscribe links and buttons. relay creates them in its store.
+
+    Keys are shown by names that reveal nothing of them. `seal` is about another key, redis.encryption_key, and data
+    written before it was set.
+    """
+
+
+@keys.command("list", cls=ClientCommand, short_help="List the current key and earlier ones that still work.")
+def list_() -> None:
+    """List the current key, and the earlier ones whose links and buttons still work."""
+    facts = get("/keys")
+    if not printed(facts):
+        show(rows_table([{"key": facts["present"], "replaced": None, "until": None}, *facts["retired"]], COLUMNS))
+
+
+@keys.command(cls=ClientCommand, short_help="Create a new key.")
+@click.option("--keep", default=KEEP, show_default=True, metavar="DURATION", callback=a_duration,
+              help="How long links and buttons of the current key still work; 0 ends all existing keys.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Discard the oldest key early, if there are too many.")
+def rotate(keep: str, *, force: bool) -> None:
+    """Create a new key for all links and buttons from now on. Within 5 seconds every relay uses it, without a restart.
+
+    Links in mails already sent keep working for the time of --keep. If somebody else may have the key, use --keep 0: it
+    ends all earlier keys.
+    """
+    perform("/keys/rotate", keep=keep, force=force)
+
+
+@keys.command(short_help="Encrypt data written before redis.encryption_key was set.")
+@config_option
+@json_option
+def seal(config: Path, *, as_json: bool) -> None:
+    """Encrypt what is in clear in Redis: run it once, when redis.encryption_key is new, before relay starts with the
+    key.
+
+    It reads the configuration and needs no running relay. With the key, relay refuses values in clear. This command
+    trusts all of them: if you run it later, first find out who wrote what relay refuses. It may be run again, with
+    relay stopped or running. Users of the console have to log in again.
+    """
+    from relay.cli.offline import sealed  # noqa: PLC0415 - it brings the store
+
+    counts, outcome = sealed(config)
+    if as_json:
+        print_json({"sealed": counts})
+    else:
+        click.echo(outcome)
+
+
+UNKNOWN = "under way, or cut off: it may have been done"
+
+
+def _act(row: Mapping[str, Any]) -> str:
+    act = " ".join(filter(None, (row["action"], row["address"], row["subject"])))
+    detail = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row["detail"].items())
+    return f"{act} ({detail})" if detail else act
+
+
+ACTS = {
+    "when": lambda row: when(row["at"]),
+    "who": lambda row: row["actor"],
+    "what": _act,
+    "outcome": lambda row: row["outcome"] or UNKNOWN,
+}
+
+
+@click.command(cls=ClientCommand)
+@click.option("--since", metavar="TIME", callback=not_empty,
+              help="Only since then: a duration such as 1d, or a time such as 2024-01-20T12:40.")  # fmt: skip
+@click.option("--actor", metavar="WHO", callback=not_empty, help="Only by this user, for instance jana or *@host-1.")
+@click.option("--action", metavar="WHAT", callback=not_empty, help="Only this action, for instance dead or press.")
+@cursor_option
+def audit(**question: str | None) -> None:
+    """Show who did what, newest first: dead letters replayed and deleted, addresses suppressed, silences, digests and
+    tests sent, reloads, buttons pressed, unsubscriptions.
+
+    The last 90 days are kept, at most some 10,000 actions. An action is recorded before it is carried out.
+    """
+    facts = get("/audit", **question)
+    if printed(facts):
+        return
+    if facts["rows"]:
+        show(rows_table(facts["rows"], ACTS, whole=("when",)))
+    else:
+        click.echo("No actions were recorded in this time.")
+    older(facts)

@@ -1,0 +1,136 @@
+"""relay suppressed, digest and test-send: single addresses and destinations."""
+
+import click
+
+from relay.cli.client import ClientCommand, Group, get, perform, post, printed
+from relay.cli.options import visible
+from relay.cli.screen import rows_table, show, when
+
+REASONS = {"unsubscribed": "unsubscribed by its reader", "bounced": "bounced", "suppressed": "added by an operator"}
+COLUMNS = {
+    "since": lambda row: when(row["at"]),
+    "address": lambda row: row["address"],
+    "at": lambda row: "everywhere" if row["destination"] == "*" else row["destination"],
+    "why": lambda row: ": ".join(filter(None, (REASONS.get(row["reason"], row["reason"]), row["detail"]))),
+}
+
+
+@click.group(cls=Group)
+def suppressed() -> None:
+    """Suppressed addresses get no messages: unsubscribed by their readers, bounced, or added by an operator.
+
+    New deliveries to them are held; queued ones are not sent.
+    """
+
+
+destination_option = click.option(
+    "-d", "--destination", default="", metavar="NAME", help="Only at this destination; default: all."
+)
+address_argument = click.argument("address", metavar="ADDRESS")
+
+
+@suppressed.command("list", cls=ClientCommand, short_help="List suppressed addresses with their reasons.")
+def list_() -> None:
+    """List suppressed addresses with their reasons, oldest first."""
+    facts = get("/suppressed")
+    if printed(facts):
+        return
+    if facts["rows"]:
+        show(rows_table(facts["rows"], COLUMNS, whole=("since",)))
+    else:
+        click.echo("No addresses are suppressed.")
+
+
+@suppressed.command(cls=ClientCommand, short_help="Suppress an address.")
+@address_argument
+@destination_option
+def add(address: str, destination: str) -> None:
+    """Suppress an address, whatever the rules say."""
+    perform("/suppressed/add", address=address, destination=destination or "*")
+
+
+@suppressed.command(cls=ClientCommand, short_help="Remove an address from the list.")
+@address_argument
+@destination_option
+def remove(address: str, destination: str) -> None:
+    """Remove an address from the list, and forget its bounces. Exit status 1 if it was not on the list.
+
+    Readers unsubscribe on purpose: ask them first.
+    """
+    perform("/destinations/allow", address=address, destination=destination)
+
+
+DIGESTS = {
+    "digest": lambda row: row["destination"],
+    "for": lambda row: row["address"],
+    "schedule": lambda row: f"{row['at']} {row['days']}, {row['timezone']}",
+    "next": lambda row: when(row["next"]),
+    "entries": lambda row: str(row["entries"]),
+}
+
+
+@click.group(cls=Group)
+def digest() -> None:
+    """Digests: list them, show one as it would be sent now, or send it early."""
+
+
+@digest.command("list", cls=ClientCommand, short_help="List digests with the number of their entries.")
+def list_digests() -> None:
+    """List every digest with its schedule, its next time and the number of its entries."""
+    facts = get("/digests")
+    if printed(facts):
+        return
+    if facts["rows"]:
+        show(rows_table(facts["rows"], DIGESTS))
+    else:
+        click.echo("No destination has mode: digest.")
+
+
+@digest.command(cls=ClientCommand, short_help="Show a digest as it would be sent now.")
+@click.argument("name", metavar="DESTINATION")
+@click.option("--address", metavar="ADDRESS", help="The recipient; default: the first.")
+def preview(name: str, address: str | None) -> None:
+    """Show the digest for DESTINATION as it would be sent now. Nothing is sent or changed.
+
+    --json adds the mail's HTML.
+    """
+    facts = get("/destination/digest", name=name, address=address)
+    if not printed(facts):
+        click.echo(visible(facts["text"]))
+    if facts["fault"]:
+        click.echo(visible(f"a template failed, so this is relay's own wording: {facts['fault']}"), err=True)
+
+
+@digest.command("send-now", cls=ClientCommand, short_help="Send a digest early.")
+@click.argument("name", metavar="DESTINATION")
+def send_now(name: str) -> None:
+    """Send the digest for DESTINATION now. Later entries are sent at the usual time.
+
+    Exit status 1 if there is nothing to send.
+    """
+    perform("/digests/send", name=name)
+
+
+@click.command("test-send", cls=ClientCommand)
+@click.argument("name", metavar="DESTINATION")
+@click.option("--event", default="", metavar="NAME",
+              help="The event of the sample, for instance operation.failed or batch.completed; default: "
+                   "operation.completed, or a digest if DESTINATION gets digests.")  # fmt: skip
+def test_send(name: str, event: str) -> None:
+    """Send a real message, marked as a test, to every address of DESTINATION, with the running relay's channel,
+    templates and language. Print each answer: Slack's permalink, or the mail server's.
+
+    Nobody is mentioned; rules, pauses and quiet hours do not apply. A mail server's answer means accepted, not
+    delivered. Exit status 0 if each address was reached, else 1 with the reason and what to do.
+    """
+    answer = post("/destinations/test", name=name, event=event)
+    sent = answer.get("sent", ())
+    if not printed(answer):
+        for row in sent:
+            click.echo(visible(f"{row['address']}: {row['error'] or row['answer']}"), err=bool(row["error"]))
+        if not sent:
+            click.echo(visible(answer["text"]), err=True)
+        if sent and answer.get("fault"):  # else it is why nothing was sent
+            click.echo(visible(f"a template failed, so this is relay's own wording: {answer['fault']}"), err=True)
+    if not answer["done"] or any(row["error"] for row in sent):
+        raise SystemExit(1)

@@ -1,0 +1,85 @@
+"""Redis section of the configuration."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from relay.configfile.validation import Name, Section, keyed, spelled
+from relay.receiving.sources import MAKE_ONE, refuse_weak, strength
+
+HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
+SENTINELS = rf"rediss?\+sentinel://{HOSTS}/[\w.-]+(/\d+)?(\?\S*)?"
+CLUSTER = rf"rediss?\+cluster://{HOSTS}/?(\?\S*)?"
+SHAPES = {
+    "+sentinel:": (
+        SENTINELS,
+        "expected the Sentinels and the name of the primary that they watch, "
+        "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F",
+    ),
+    "+cluster:": (
+        CLUSTER,
+        "expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
+        "it has no numbered databases, and in a password, / and ? are %2F and %3F",
+    ),
+}
+
+
+def _of_several_hosts(url: str) -> str:
+    """The URL, unless it means several hosts and is wrong: it may hold a password, so the fault does not repeat it."""
+    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/?]|$)", url))
+    for mark, (pattern, fault) in SHAPES.items():
+        if mark in url and (wrong_port or not re.fullmatch(pattern, url, re.ASCII)):
+            raise ValueError(fault)
+    return url
+
+
+RedisUrl = Annotated[
+    str,
+    AfterValidator(_of_several_hosts),
+    spelled(
+        rf"((redis|rediss|unix)://\S+|{SENTINELS}|{CLUSTER})?",
+        "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or nothing for a private Redis",
+    ),
+]
+SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what signs
+
+
+def _as_one_key(raw: object) -> object:
+    """A key alone is the present one. An empty one is refused: a variable without a value must not unseal the store."""
+    if raw == "":
+        raise ValueError(f"the key is empty; {MAKE_ONE}, or leave encryption_key out: then nothing is sealed")
+    return {"current": raw} if isinstance(raw, str) else {} if raw is None else raw
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if strength(refuse_weak(key)) < SHORTEST_KEY:
+        raise ValueError(f"the key is too short; expected at least {SHORTEST_KEY} bytes; {MAKE_ONE}")
+    return key
+
+
+EncryptionKeys = Annotated[
+    dict[Name, Annotated[SecretStr, AfterValidator(_long_enough)]],
+    BeforeValidator(keyed("a key, or a name for each, such as {current: ...}")),
+    BeforeValidator(_as_one_key, json_schema_input_type=dict[Name, SecretStr] | SecretStr | None),
+    Field(max_length=4),
+]
+
+
+class Redis(Section):
+    """Where everything is remembered. Without a `url`: a private server under `data_dir`.
+
+    What events held is sealed with the first of `encryption_key`, and opened with any.
+    """
+
+    url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
+    durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"
+    replicas: Annotated[int, Field(ge=1, le=100)] = 1
+    partitions: Annotated[int, Field(ge=1, le=256)] = 1
+    encryption_key: EncryptionKeys = Field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, bytes]:
+        """By their names, the one that seals first."""
+        return {name: key.get_secret_value().encode() for name, key in self.encryption_key.items()}

@@ -1,0 +1,204 @@
+"""Documents: strict JSON, and access to fields that may be missing or hold anything. Pure.
+
+A field that decides something and is unreadable raises InvalidEvent; others raise nothing.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import from_json
+
+from relay.errors import InvalidEvent, NotJson
+
+_LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this cannot become a float
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return the object, or an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def rows(value: object) -> list[Mapping[str, Any]]:
+    """Return the objects of a list; other values are left out."""
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def finite(value: object) -> float | None:
+    """Return the number, if it can be shown and calculated with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) <= _LARGEST and math.isfinite(value) else None
+
+
+MAX_DEPTH = 32
+MAX_INTEGER = 2**63
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson.
+
+    Stricter than the standard library: no duplicate keys, NaN, Infinity, lone surrogates, integers over
+    64 bits, byte order marks, or more than `MAX_DEPTH` levels.
+    """
+    try:
+        # The first is strict about UTF-8, surrogates and recursion; the second shows each pair and each number.
+        from_json(raw, allow_inf_nan=False)
+        document = json.loads(raw, object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(str(error)) from None
+    if not isinstance(document, dict):
+        raise NotJson("expected an object at the top")
+    if _depth(document) > MAX_DEPTH:
+        raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise ValueError("an object has the same key twice")
+    return document
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20 or abs(number := int(digits)) >= MAX_INTEGER:
+        raise ValueError("an integer needs more than 64 bits")
+    return number
+
+
+def _finite(digits: str) -> float:
+    if abs(number := float(digits)) == float("inf"):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _depth(value: object) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
+MAX_ID = 256
+
+
+def identifier(document: Mapping[str, Any], owner: str, keys: tuple[str, ...]) -> str:
+    """Return the id under the first of these keys. `owner` is what it is the id of, for the error."""
+    for key in keys:
+        value = document.get(key)
+        if value is None:
+            continue
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str) or not value.strip() or len(value) > MAX_ID:
+            raise InvalidEvent(f"{owner}.{key}", f"expected an id of 1 to {MAX_ID} characters")
+        return value
+    raise InvalidEvent(f"{owner}.{keys[0]}", "expected the id")
+
+
+def id_or_none(value: object) -> str:
+    """Return the id of something mentioned; '' for an odd one."""
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID else ""
+
+
+def text(document: Mapping[str, Any], key: str, limit: int, prefix: str = "") -> str:
+    value = document.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > limit:
+        raise InvalidEvent(f"{prefix}{key}", f"expected text of at most {limit} characters")
+    return value
+
+
+def spelled(document: Mapping[str, Any], key: str, words: Iterable[str], prefix: str) -> str:
+    """Return the text as one of these words where it is one in any case of letters, else as it came."""
+    stated = text(document, key, 64, prefix)
+    return next((word for word in words if word.casefold() == stated.casefold()), stated)
+
+
+def first_text(*values: object) -> str:
+    return next((value for value in values if isinstance(value, str) and value), "")
+
+
+def count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1_000_000 else None
+
+
+def part(envelope: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = envelope.get(key)
+    if isinstance(value, Mapping):
+        return value
+    # The API's phase-less documents and some senders give a name or a message instead of an object.
+    name = {"phase": "phaseName", "error": "message"}.get(key, "text")
+    return {name: value} if isinstance(value, str) and value else {}
+
+
+def moment(*values: object) -> datetime | None:
+    """Return the first of these that is a time, in UTC; others are only shown."""
+    for value in values:
+        if isinstance(value, str) and (parsed := _read(value)) is not None and is_stated(parsed):
+            return parsed
+    return None
+
+
+def is_stated(parsed: datetime) -> bool:
+    """Return whether it is a time at all: programs write the first or the last year where they mean none."""
+    return MINYEAR < parsed.year < MAXYEAR
+
+
+def time(value: object, path: str) -> datetime | None:
+    """Read an ISO 8601 time, UTC where it names no zone."""
+    if value is None:
+        return None
+    if isinstance(value, str) and (parsed := _read(value)) is not None:
+        return parsed
+    raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
+
+
+def _read(text: str) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
+         "s": "s", "sec": "s", "second": "s"}  # fmt: skip
+NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
+LONGEST = 100  # characters
+
+_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I)
+_CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
+_ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({NUMBER})S)?)?", re.I)
+
+
+def parse_duration(value: object) -> float | None:
+    """Read the seconds in "23 minutes 15 seconds", "1h 5m", "00:45:12" or "PT45M"; None if it is none of these."""
+    text = (value if isinstance(value, str) else "").strip()
+    return _parse_duration(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(512)  # phases keep their durations from edit to edit
+def _parse_duration(text: str) -> float | None:
+    if match := _CLOCK.fullmatch(text):
+        days, *rest = (float(part or 0) for part in match.groups())
+        return days * SECONDS["d"] + sum(part * size for part, size in zip(rest, (3600, 60, 1), strict=True))
+    if (match := _ISO.fullmatch(text)) and any(match.groups()):
+        parts = zip(match.groups(), SECONDS.values(), strict=True)
+        return sum(float(part) * size for part, size in parts if part)
+    parts_found = list(_PART.finditer(text))
+    if not parts_found or "".join(part[0] for part in parts_found) != text or any(part[2] for part in parts_found):
+        return None
+    return sum(float(part[1]) * SECONDS[UNITS[part[3].lower()]] for part in parts_found)
+
+
+def ranged(value: object) -> tuple[float, float, str] | None:
+    """Read the bounds and the unit in "15-20 minutes"; None if it is no such text."""
+    match = _PART.fullmatch((value if isinstance(value, str) else "").strip())
+    return (float(match[1]), float(match[2]), UNITS[match[3].lower()]) if match and match[2] else None
