@@ -16,10 +16,9 @@ from relay.console.access import IDENTITY, Identity
 from relay.console.access.browser import AWAY, NOT_NOW, PAGES, READING, START, STATIC, leading_back
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
-from relay.console.frames import Frame, framed
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.view import Action, Handler, View, known, refused
+from relay.console.view import Action, Frame, Handler, View, framed, known, refused
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog
 

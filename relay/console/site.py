@@ -21,7 +21,6 @@ from relay.console.view import Action, View
 from relay.console.views import (
     dead,
     deliveries,
-    delivery,
     destination,
     health,
     job,
@@ -116,7 +115,7 @@ class Console:
         self.streams = Streams()
         self._site = Site(
             context,
-            Pages({"states": delivery.STATES, "link_of": delivery.link_of}),
+            Pages({"states": deliveries.STATES, "link_of": deliveries.link_of}),
             VIEWS,
         )
         self.render, self.keep_language = self._site.render, self._site.keep_language

@@ -1,14 +1,11 @@
 """Jobs: how long their runs take, and how they end."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from relay.domain.jobs import Job
-from relay.policy.missing import Missing
 from relay.store import Store
 from relay.store.jobs import Jobs
 from tests.support.clock import Clock
@@ -114,16 +111,3 @@ async def test_where_a_template_names_jobs_the_operations_are_found_by_their_typ
         html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
     assert row["name"] == "Sales of EMEA"
     assert f'href="/console/operations?text={row["type"]}"' in html
-
-
-async def test_a_run_that_is_missing_is_said_in_the_readers_language(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        await run(page, clock, 1, 600)
-        (row,) = (await page.api("/jobs"))["rows"]
-        job = Job(*(row[name] for name in Job._fields))
-        missing = Missing(job, clock() - 2 * HOUR, 0.0, clock())
-        await store.redis.hset(store.partitions[0].key("missing"), "op-Nightly-2", missing.dump())
-        query = urlencode(job._asdict())
-        english, german = [await page.page(f"/job?{query}&lang={code}") for code in ("en", "de")]
-    assert re.search(r"A run is missing:</b> it was to begin <time [^>]+>2 hours ago</time>\.", english)
-    assert re.search(r"Ein Lauf fehlt:</b> er hätte <time [^>]+>vor 2 Stunden</time> beginnen sollen\.", german)

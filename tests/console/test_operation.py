@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay import metrics
-from relay.console.views.rules import MOST_RULES, unreached
+from relay.console.views.related import MOST_RULES, unreached
 from relay.domain.deliveries import Receipt
 from relay.policy.silences import Silences
 from relay.store import Store

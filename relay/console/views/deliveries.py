@@ -1,29 +1,100 @@
-"""Deliveries: those that ended, newest first, and those that wait; of everything or as far as filters say."""
+"""Deliveries: those that ended, newest first, and those that wait."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, existing
+from relay.console.facts import N_, Facts, Filters, Name, OfOperation, Time, When, existing, why
 from relay.console.view import Column, Filter, Listing
-from relay.console.views.delivery import STATES, DeliveryFacts, ended_facts, waiting_facts
 from relay.domain.facts import Space
-from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
+from relay.reasons import Waiting as Reasons
 from relay.store import keys
 from relay.store.history import History
-from relay.store.history_rows import OUTCOMES
+from relay.store.history_rows import OUTCOMES, Ended
 from relay.store.lanes import Lanes, Place
-from relay.store.waiting import Waiting
+from relay.store.waiting import Waiting, WaitingRow
 
-State = Literal[
-    "", "delivered", "dead", "superseded", "dropped", "held",
-    "waiting", "due", "leased", "retrying", "parked", "later",
-]  # fmt: skip
+ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)
+REMOVED = "removed:"  # how the scope begins of what the newest configuration does not have
+STATES = {
+    "delivered": N_("delivered"), "dead": N_("dead"), "superseded": N_("superseded"), "dropped": N_("dropped"),
+    "held": N_("held"), "waiting": N_("waiting"), "due": N_("due"), "leased": N_("being sent"),
+    "retrying": N_("tried again"), "parked": N_("paused"), "later": N_("later"), "behind": N_("behind another"),
+}  # fmt: skip
+
+
+class DeliveryFacts(OfOperation):
+    """One delivery; `operation` is '' for a digest, which is of many.
+
+    state   how it ended, or what it waits for: due, leased (a process sends it), retrying, parked, later, behind
+    reason  the code of why it was not sent, or is paused; `why` as a sentence, `pause` the scope, `paused` since when
+    answer  what the other side said; a permalink is in `link`
+    at      when it ended; of one that waits when it is due. `took`: seconds until it ended
+    edits   of a live message; `copied`: the name of its copy as it was sent (`/message`)
+    behind  how many others of its operation wait behind it; `entries`: of a bundle, how much it tells so far
+    """
+
+    id: str
+    state: str
+    destination: str
+    channel: str
+    address: str
+    kind: str
+    event: str
+    reason: str = ""
+    why: str = ""
+    answer: str = ""
+    link: str = ""
+    pause: str = ""
+    paused: Time = None
+    attempts: int
+    created: Time
+    at: Time
+    took: float | None = None
+    edits: int = 0
+    edited: Time = None
+    copied: str = ""
+    behind: int = 0
+    entries: int = 0
+
+
+def ended_facts(row: Ended) -> DeliveryFacts:
+    link = permalink(row)
+    return DeliveryFacts.merged(
+        row, state=row.outcome, operation=row.subject, why=why(row.reason, row.outcome, row.address),
+        answer="" if link else row.detail, link=link, created=row.at - row.took, edited=row.edited_at,
+        copied=row.copy if row.outcome == "delivered" else "",
+    )  # fmt: skip
+
+
+async def waiting_facts(context: Context, rows: Sequence[WaitingRow]) -> list[DeliveryFacts]:
+    """Return them with the reasons of the pauses for which they wait."""
+    paused = await context.admin.paused(sorted({row.pause for row in rows if row.pause}))
+    facts = []
+    for row in rows:
+        since, pause = paused.get(row.pause, (None, ""))
+        reason = Reasons.DESTINATION_REMOVED if row.pause.startswith(REMOVED) else ""
+        stated = {"reason": reason, "why": why(reason, row.state, row.address) or pause, "answer": row.error}
+        facts.append(DeliveryFacts.merged(row, **stated, operation=row.subject, paused=since, at=row.due))
+    return facts
+
+
+def permalink(row: Ended) -> str:
+    """Return '' where there is none: why others refused leads nowhere, whatever it looks like."""
+    return link_of(row.detail) if row.outcome == "delivered" else ""
+
+
+def link_of(answer: str) -> str:
+    """Return the answer of a message that arrived, where that is its address; else ''."""
+    return answer if ADDRESS.fullmatch(answer) else ""
+
+
+ASKED = [state for state in STATES if state != "behind"]  # which pages of what waits do not tell from others
 SHOWN = 50
 LOOKED = 200  # of one operation, each of which is asked for by itself
 
@@ -64,7 +135,7 @@ class DeliveriesQuestion(Filters):
     project: Name = ""
     platform: Name = ""
     destination: Name = ""
-    state: State = ""
+    state: str = Field("", pattern=f"^({'|'.join(ASKED)})?$")
     since: When = ""
     until: When = ""
     cursor: Name = ""
@@ -92,7 +163,7 @@ class DeliveriesFacts(Facts):
     looked_to: Time
     waiting: dict[str, int]
     destinations: list[str]
-    states: dict[str, str] = Field({code: words for code, words in STATES.items() if code != "behind"}, exclude=True)
+    states: dict[str, str] = Field({state: STATES[state] for state in ASKED}, exclude=True)
 
 
 Found = tuple[list[DeliveryFacts], str, float | None]
@@ -137,24 +208,20 @@ async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
 
 async def _of_operation(context: Context, question: DeliveriesQuestion) -> Found:
     """Return all of one operation, of those that wait the first `LOOKED`."""
-    with one_operation(question.operation):
-        if question.waits:
-            rows = await _waiting_of(context, question)
-        else:
-            ended = await History(context.store, partial=True).of_operation(question.operation, question.space)
-            rows = [ended_facts(row) for row in ended]
+    if question.waits:
+        rows = await _waiting_of(context, question)
+    else:
+        ended = await History(context.store, partial=True).of_operation(question.operation, question.space)
+        rows = [ended_facts(row) for row in ended]
     since, until = seconds_of(context, question.since), seconds_of(context, question.until)
-    return (
-        [
-            row
-            for row in rows
-            if question.destination in ("", row.destination)
-            and question.state in ("", "waiting", row.state)
-            and (question.waits or (row.at and (since or 0.0) <= row.at.timestamp() < (until or inf)))
-        ],
-        "",
-        None,
-    )
+    matching = [
+        row
+        for row in rows
+        if question.destination in ("", row.destination)
+        and question.state in ("", "waiting", row.state)
+        and (question.waits or (row.at and (since or 0.0) <= row.at.timestamp() < (until or inf)))
+    ]
+    return matching, "", None
 
 
 async def _waiting_of(context: Context, question: DeliveriesQuestion) -> list[DeliveryFacts]:
@@ -166,17 +233,6 @@ async def _waiting_of(context: Context, question: DeliveriesQuestion) -> list[De
     return await waiting_facts(context, [row for row in rows if row])
 
 
-@contextmanager
-def one_operation(id_: str) -> Iterator[None]:
-    """Raise Unknown where several operations have the id."""
-    try:
-        yield
-    except AmbiguousId as error:
-        spaces = "; ".join(str(space) for space in error.spaces)
-        text = N_("several operations have the id %(id)s; say whose is meant: %(spaces)s")
-        raise Unknown(text, id=id_, spaces=spaces) from None
-
-
 async def waiting_of(
     context: Context, id_: str, space: Space, timeline: Iterable[Mapping[str, Any]]
 ) -> dict[str, list[str]]:
@@ -186,8 +242,7 @@ async def waiting_of(
 
 
 def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
-    """Yield each with every home that it may have: the destination may have had another channel, and its channel other
-    limits (relay/store/target_plan.py)."""
+    """Yield each with all its possible homes: channels and limits may have been others (relay/store/target_plan.py)."""
     for channel in context.config().channels:
         reader_of = getattr(context.kinds.get(channel), "reader_of", str)
         for name, address in queued:

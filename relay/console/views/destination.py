@@ -1,9 +1,6 @@
 """One destination: its addresses and their states, who wants no more, its digests."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from pydantic import Field
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
@@ -21,15 +18,11 @@ MOST_ADDRESSES = 100  # that are shown of one destination
 
 
 class DestinationQuestion(Question):
-    """The name of one; `address` is looked up there, be it configured or not, and `off` goes on in the list of those
-    who want no more. `reason` and `lasts` fill the form of a pause.
-    """
+    """The name of one. `reason` and `lasts` fill the form of a pause."""
 
     name: Name
-    address: Name = ""
     reason: Typed = ""
     lasts: Typed = ""
-    off: str = Field("", pattern=r"^(\d{1,3}\.\d{1,15})?$")
 
 
 class AddressFacts(Facts):
@@ -57,7 +50,7 @@ class DestinationFacts(Facts):
     """`quiet_until` is the end of the quiet hours that it is in, null outside of them.
 
     domains     whose addresses operations may ask for, of the destination that is whoever they ask for; else empty
-    suppressed  those who are not written to and are none of `addresses`; `more_suppressed` is where the list goes on
+    suppressed  those who are not written to and are none of `addresses`, newest first; `more_suppressed` are left out
     """
 
     name: str
@@ -73,7 +66,7 @@ class DestinationFacts(Facts):
     quiet_until: Time
     digests: list[ScheduledDigest]
     suppressed: list[Suppressed]
-    more_suppressed: str
+    more_suppressed: int
     tested: LastTestFacts | None
 
 
@@ -92,14 +85,16 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     )
     every = [(its.channel, address) for address in its.addresses] if its else health.dynamic_addresses(config)
     shown = every[:MOST_ADDRESSES]
-    if question.address and question.address not in [address for _, address in shown]:
-        channel = its.channel if its else _channel_of(context, question.address)
-        shown = [*([(channel, question.address)] if channel else []), *shown]
     # The list for all destinations means those with addresses of mails alone.
     mails = any(getattr(context.kinds.get(one), "unsubscribes", False) for one in its_health.channel.split(", "))
-    off, more = await Suppressions(context.store).page(name, question.off, everywhere=mails)
+    lists, spelled = (name, EVERYWHERE) if mails else (name,), {address.lower() for _, address in shown}
+    suppressed = [
+        row
+        for row in reversed(await Suppressions(context.store).all())
+        if row.destination in lists and row.address.lower() not in spelled
+    ]
     last_test = await Trials(context.store).last(name)
-    quiet, spelled = quiet_at(options, defaults, now), {address.lower() for _, address in shown}
+    quiet = quiet_at(options, defaults, now)
     return DestinationFacts(
         name=name,
         mode=its.mode if its else "",
@@ -113,22 +108,10 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         health=its_health,
         quiet_until=quiet.end if quiet else None,
         digests=await scheduled(context, [its], MOST_ADDRESSES) if its else [],
-        suppressed=[row for row in off if row.address.lower() not in spelled],
-        more_suppressed=more,
+        suppressed=suppressed[:MOST_ADDRESSES],
+        more_suppressed=max(len(suppressed) - MOST_ADDRESSES, 0),
         tested=LastTestFacts.merged(last_test) if last_test else None,
     )
-
-
-def _channel_of(context: Context, address: str) -> str:
-    """Return the configured channel that takes an address of this form, '' for none."""
-    return next((name for name in context.config().channels if _takes(context.kinds.get(name), address)), "")
-
-
-def _takes(kind: Any, address: str) -> bool:
-    try:
-        return bool(kind and kind.addresses(address))
-    except ValueError:
-        return False
 
 
 async def _addresses(context: Context, name: str, places: Sequence[tuple[str, str]]) -> list[AddressFacts]:

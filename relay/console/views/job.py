@@ -11,8 +11,7 @@ from relay.console.view import Column, Listing
 from relay.domain.events import Outcome
 from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Usual, of_runs, streaks, usual, usual_phases
-from relay.policy.missing import Missing
+from relay.domain.outcomes import Usual, of_runs, streaks, usual
 from relay.store.jobs import JobEnd, Jobs
 from relay.store.run_names import RunName, RunNames
 
@@ -116,16 +115,12 @@ class CauseFacts(Facts):
 class JobFacts(OfJob):
     """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
 
-    phases    how long each usually takes (seconds)
-    missing   since when a run is missing of which people were told
-    ends      the newest first
+    ends  the newest first
     """
 
     low: float | None
     high: float | None
     others: int
-    missing: Time
-    phases: dict[str, float]
     causes: list[CauseFacts]
     ends: list[RunEnd]
     part: str = Field(exclude=True)  # of its operations' names, or their type: the list of operations finds them by it
@@ -167,23 +162,10 @@ async def job(context: Context, question: JobQuestion) -> JobFacts:
         meant, **_counted(ends),
         low=lasts.low if lasts else None, high=lasts.high if lasts else None,
         others=sum(not end.succeeded and not end.failed for end in ends),
-        missing=await _missing(history, meant),
-        phases=usual_phases(ends),
         causes=await _causes(context, ends, names),
         ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
         part=meant.type if context.config().job else meant.part or meant.type,
     )  # fmt: skip
-
-
-async def _missing(history: Jobs, meant: Job) -> float | None:
-    for text in (await history.missing()).values():
-        try:
-            missing = Missing.load(text)
-        except (ValueError, KeyError, TypeError):
-            continue
-        if missing.job == meant:
-            return missing.since
-    return None
 
 
 def _end(end: Outcome, lasts: Usual | None, named: RunName | None) -> RunEnd:

@@ -11,7 +11,7 @@ from pydantic import Field
 from relay.background.upkeep import at_hand
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Time, Unknown
-from relay.console.frames import Frame, message_frame
+from relay.console.view import Frame, message_frame
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken

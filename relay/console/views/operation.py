@@ -10,11 +10,9 @@ from pydantic import Field
 from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
-from relay.console.views.deliveries import waiting_of
-from relay.console.views.delivery import DeliveryFacts, ended_facts, permalink
+from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_of
 from relay.console.views.records import SilenceFacts, silence_facts
-from relay.console.views.related import Named, one_of_several, related, unknown
-from relay.console.views.rules import Explained, explained, unreached
+from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, unreached
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space

@@ -16,7 +16,7 @@ from relay.authoring.variables import DEPTH, paths, shown, type_of
 from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
-from relay.console.frames import Frame, scripted_frame
+from relay.console.view import Frame, scripted_frame
 from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.errors import TemplateError
 from relay.policy.destinations import known_zone
