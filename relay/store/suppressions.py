@@ -17,7 +17,6 @@ from relay.store.queue import Store
 from relay.store.sealing import ANSWER, Sealer, text_to_show
 
 EVERYWHERE = "*"
-PAGE, STEP, MOST_LOOKED = 100, 500, 2000  # entries of a page, of one look, and how many are looked at for a page
 UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
 
 
