@@ -1,7 +1,7 @@
 """The audit trail in the console, and how its pages are read."""
 
 from relay.store import Store
-from relay.store.audit import Act, AuditTrail, say
+from relay.store.audit import Act, AuditTrail
 from relay.store.audit_pages import LOOKED, READ, audit_page
 from tests.support.clock import Clock
 from tests.support.console import console
@@ -60,7 +60,3 @@ async def test_a_page_reads_few_rows_however_many_there_are(store: Store) -> Non
     assert (first.rows, bool(first.looked_to)) == ([], True)
     assert [row.action for row in second.rows] == ["dead drop"]
     assert (second.cursor, second.looked_to) == ("", None)
-
-
-def test_a_detail_of_any_name_can_be_logged() -> None:
-    say(Act("ana", "dead replay", "all that match", {"event": "operation.*", "action": "x"}, "3"))

@@ -8,7 +8,6 @@ from relay.console.views.messages import words_of
 from relay.domain.deliveries import Receipt
 from relay.store import Store
 from relay.store.settling import Pause
-from relay.store.waiting import LOOKED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console
@@ -136,30 +135,6 @@ async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
         [live] = (await open_console.api("/deliveries?state=waiting&operation=live"))["rows"]
         assert (live["operation"], live["state"]) == ("live", "due")
         assert (await open_console.api("/deliveries?state=retrying&operation=live"))["rows"] == []
-
-
-async def test_a_page_that_finds_none_among_many_that_wait_leads_on(store: Store, clock: Clock) -> None:
-    others = {f"{number:032x}": clock() * 1000 - 1 for number in range(LOOKED)}
-    await store.redis.zadd(store.partitions.of("00").key("due:slack"), others)
-    await accept(store, events.completed(operationId="op-1"), to=room())
-    async with console(store, clock) as open_console:
-        facts = await open_console.api("/deliveries?state=due&destination=room")
-        assert facts["rows"] == []
-        page = await open_console.page("/deliveries?state=due&destination=room")
-        assert "None of those that were looked at is meant; there are more." in page
-        assert "Next page" in page
-        assert "Older" not in page
-        [row] = (await open_console.api(f"/deliveries?state=due&destination=room&cursor={facts['cursor']}"))["rows"]
-        assert row["operation"] == "op-1"
-
-
-async def test_what_waits_says_that_times_are_not_looked_at(store: Store, clock: Clock) -> None:
-    await accept(store, events.completed(operationId="op-1"), to=room())
-    clock.advance(7200)
-    async with console(store, clock) as open_console:
-        page = await open_console.page("/deliveries?state=waiting&since=1h")
-        assert "Times are looked at of deliveries that ended alone" in page
-        assert "op-1" in page
 
 
 async def test_what_is_paused_says_why_and_since_when(store: Store, clock: Clock) -> None:

@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 import pytest
 
 from relay.store import Store
-from relay.store.jobs import Jobs
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config
 from tests.support.events import body, event_of
@@ -62,20 +61,6 @@ async def test_jobs_come_in_pages_the_one_that_ended_last_first(store: Store, cl
         assert len(first["rows"]) == 25
         assert len(titles) == len({*titles}) == 30
         assert second["cursor"] == ""
-
-
-async def test_jobs_that_ended_in_one_moment_are_all_listed_once(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        for number in range(10):
-            await run(page, clock, 1, 0, name=f"Job {chr(65 + number)}")
-        names, cursor = list[str](), ""
-        for _ in range(5):
-            listed = await Jobs(store).page(cursor=cursor, most=3)
-            names += [row.job.name for row in listed.rows]
-            cursor = listed.cursor
-            if not cursor:
-                break
-        assert sorted(names) == [f"Job {chr(65 + number)} #" for number in range(10)]
 
 
 async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relay import metrics
-from relay.console.views.related import MOST_RULES, unreached
+from relay.console.views.related import unreached
 from relay.domain.deliveries import Receipt
 from relay.policy.silences import Silences
 from relay.store import Store
@@ -20,7 +20,7 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from tests.support.clock import Clock
-from tests.support.console import Open, console, more_destinations, webhook_config
+from tests.support.console import Open, console, more_destinations
 from tests.support.events import body, event_of
 from tests.support.queue import claim, claim_one, send, send_all
 from tests.support.silences import silence
@@ -177,16 +177,6 @@ async def test_each_way_says_why_and_leads_to_what_can_be_done(store: Store, clo
     assert (case.more or "") in text
 
 
-async def test_a_message_that_arrived_says_when_and_leads_to_it(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        await arrives(page)
-        row, html = await verdict(page, "room"), await page.page("/operation?id=op-1")
-
-    assert row["link"] == LINK
-    assert row["told_at"].startswith("2024-01-20T11:20:00")
-    assert f'href="{LINK}"' in html
-
-
 async def test_progress_is_said_to_lack_what_its_rule_held_it_for(store: Store, clock: Clock, tmp_path: Path) -> None:
     rule = (
         "  - {name: twice, events: [operation.progress], tenants: [twice], min_progress_increment: 10,"
@@ -229,21 +219,6 @@ async def test_what_others_wrote_is_text_and_leads_nowhere(store: Store, clock: 
     assert "SOURCE_TIMEOUT: The &lt;i&gt;extractor&lt;/i&gt; did not answer." in html
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;%(x)s {y}" in html
-
-
-@pytest.mark.parametrize(
-    ("scope", "why"),
-    [("slack@hooks.slack.com", "its channel is paused: 503"), ("slack", "it is in the queue")],
-)
-async def test_what_waits_at_a_webhook_waits_for_its_own_host_alone(
-    store: Store, clock: Clock, scope: str, why: str
-) -> None:
-    async with console(store, clock, config=webhook_config()) as page:
-        await take(page, "operation.started", 0, "room")
-        await store.redis.hset(f"{{relay}}:pause:channel:{scope}", mapping={"since": clock() * 1000, "reason": "503"})
-
-        row = await verdict(page, "room")
-        assert (row["state"], row["why"]["text"]) == ("waiting", why)
 
 
 async def test_what_one_address_did_not_get_is_said_though_another_did(store: Store, clock: Clock) -> None:
@@ -331,23 +306,6 @@ async def test_a_destination_that_only_todays_rules_reach_is_said_not_to_have_be
         assert "german" not in {row["destination"] for row in facts["unreached"]}
 
 
-async def test_a_live_message_that_shows_it_all_leaves_nothing_to_wait(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        for percentage in (1, 21, 41):
-            await take(page, "operation.progress", percentage, "live", status="Running")
-        await send_all(store, clock)
-        assert (await verdict(page, "team"))["others"] == 0
-        await completed(page, "live")
-        await send(store)  # the edit alone
-        row = await verdict(page, "team")
-        waits = await page.api("/deliveries?operation=op-1&destination=team&state=waiting")
-
-        assert (row["state"], row["others"]) == ("told", 1)
-        assert [(delivery["kind"], delivery["event"]) for delivery in waits["rows"]] == [
-            ("reply", "operation.completed")
-        ]
-
-
 @pytest.mark.parametrize("destination", ["room", "german"])
 async def test_a_silence_says_whose_it_is_where_it_holds_it(store: Store, clock: Clock, destination: str) -> None:
     quiet = silence(clock(), destinations=(destination,))
@@ -394,25 +352,6 @@ async def test_an_id_that_several_use_is_a_choice(store: Store, clock: Clock) ->
         }
         assert "Which one is meant?" in await page.page("/operation?id=op-1")
         assert (await page.api("/operation?id=op-1&tenant=live&project=project-1"))["tenant"] == "live"
-
-
-async def test_of_very_many_rules_those_are_shown_that_hold_or_miss_least(
-    store: Store, clock: Clock, tmp_path: Path
-) -> None:
-    many = "".join(
-        f"  - {{name: far {number}, events: [operation.failed], tenants: [t{number}], notify: [english]}}\n"
-        for number in range(200)
-    )
-    near = "  - {name: near, events: ['operation.*'], tenants: [elsewhere], notify: [english]}\n"
-    async with console(store, clock, config=more_destinations(tmp_path, "", many + near)) as page:
-        await take(page, "operation.started", 0, "room")
-        facts, text = await page.api("/operation?id=op-1"), words(await page.page("/operation?id=op-1"))
-
-    (event,) = facts["events"]
-    names = [rule["rule"] for rule in event["explanation"]["rules"]]
-    assert {"rooms", "near"} < {*names}
-    assert len(names) == MOST_RULES
-    assert f"{event['more_rules']} more rules are further from it" in text
 
 
 def test_a_destination_that_is_not_reached_is_told_by_the_rule_that_misses_least() -> None:

@@ -99,13 +99,6 @@ async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: S
     assert await accepted(store) == 3
 
 
-async def test_any_time_may_be_the_first(store: Store) -> None:
-    await keep(store, good())
-    async with console(store, Clock(time.time() + 1)) as open_console:
-        page = await open_console.page("/quarantine/all?verb=drop&since=1970-01-01T00:00Z")
-        assert 'name="since" value="1970-01-01T00:00Z"' in page
-
-
 async def test_what_somebody_else_took_is_not_said_to_be_refused(store: Store, clock: Clock) -> None:
     fine, gone, bad = [await keep(store, good()), await keep(store, good("op-2")), await keep(store, {"no": "event"})]
     async with console(store, clock) as open_console:
@@ -124,15 +117,6 @@ def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
     assert outcome("quarantine replay", Swept(stay=stay, more=True)).refused
     assert outcome("quarantine replay", Swept(more=True)).refused
     assert "There are more" in outcome("quarantine drop", Swept(done=50, more=True)).worded()
-
-
-async def test_german_buttons_say_that_nothing_is_sent_again(store: Store, clock: Clock) -> None:
-    name = await keep(store, good())
-    async with console(store, clock) as open_console:
-        for path in ("/quarantine", f"/quarantined?id={name}"):
-            page = await open_console.page(f"{path}{'&' if '?' in path else '?'}lang=de")
-            assert "erneut zustellen" not in page.lower()
-            assert "erneut einspielen" in page.lower()
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])

@@ -8,7 +8,7 @@ from tests.support.console import console
 
 async def test_what_a_source_was_refused_is_counted_by_reason(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
-        before = (await page.api("/source?name=progress"))["requests"]["refused"].get("unsigned", 0)
+        before = (await page.api("/source?name=progress"))["refused"].get("unsigned", 0)
         metrics.events.labels("progress", "unsigned").inc(2)
         facts, html = await page.api("/source?name=progress"), await page.page("/source?name=progress&lang=de")
         first, now = await page.page("/now?lang=en"), await page.api("/now")

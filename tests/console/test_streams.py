@@ -13,11 +13,8 @@ from structlog.testing import capture_logs
 from relay.console.access import IDENTITY, STILL_ALLOWED, Identity
 from relay.console.streams import LONGEST, MOST, MOST_EACH, PERIOD, SHARE, Streams, pause_after
 from relay.errors import StoreUnavailable
-from relay.receiving.guard import Guard
 from relay.receiving.problems import answering
-from relay.receiving.server import serve
 from tests.support.patience import patience
-from tests.support.waiting import until
 
 
 @asynccontextmanager
@@ -58,14 +55,6 @@ async def test_who_looks_at_the_same_page_shares_its_looks() -> None:
 
         assert parts[0] == parts[1] != parts[2]
         assert looks == {"/now": 1, "/operation": 1}
-
-
-async def test_a_page_is_looked_at_again_while_somebody_is_there() -> None:
-    streams, looks = Streams(period=0.01), dict[str, int]()
-    async with followed(streams, looks) as server, ClientSession() as client:
-        for _ in range(2):
-            async with client.get(server.make_url("/now")) as response:
-                assert await part(response) != await part(response)
 
 
 async def test_where_nothing_changes_it_says_that_it_is_there() -> None:
@@ -117,37 +106,6 @@ async def test_nobody_opens_more_streams_than_there_are_places() -> None:
         assert [await opened(f"{n}") for n in range(MOST - MOST_EACH + 1)] == [200] * (MOST - MOST_EACH) + [503]
         await streams.aclose()
         assert await opened("somebody") == 503
-
-
-@pytest.mark.parametrize("looks", [1, 2])  # the first one is made before the answer begins
-async def test_who_goes_while_the_page_is_made_is_no_fault(looks: int) -> None:
-    streams, seen, over = Streams(period=0.02), list[web.Request](), list[bool]()
-
-    async def follow(request: web.Request) -> web.StreamResponse:
-        async def look() -> str:
-            seen.append(request)
-            if len(seen) == looks:
-                await until(lambda: request.transport is None or request.transport.is_closing())
-            return f"part {len(seen)}"
-
-        try:
-            return await streams.follow(request, "now", look)
-        finally:
-            over.append(True)
-
-    app = web.Application(middlewares=[answering()])
-    app.router.add_get("/live", follow)
-    runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=Guard())
-    host, port = runner.addresses[0][:2]
-    with capture_logs() as lines:
-        _, writer = await asyncio.open_connection(host, port)
-        writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await until(lambda: len(seen) == looks)
-        writer.close()
-        await until(lambda: over)
-        await streams.aclose()
-        await runner.cleanup()
-    assert [line["event"] for line in lines] == []
 
 
 async def test_a_fault_of_relays_in_a_later_look_is_logged_and_no_second_answer() -> None:

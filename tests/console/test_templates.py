@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from relay.config import Config
-from relay.rendering.samples import FIXTURES
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config
@@ -59,22 +58,6 @@ class TestTheGallery:
         assert not any(row["own"] or row["overridden"] or row["findings"] for row in facts["rows"])
         assert (facts["checking"], facts["findings"]) == (False, [])  # what comes with relay is tested with it
 
-    async def test_is_of_one_channel_and_language_and_as_a_destination_gets_it(
-        self, store: Store, clock: Clock, directory: Path, config: Config
-    ) -> None:
-        write(directory, "email/operation.completed@german.yaml", "subject: x\nheading: y\nstatus: Completed\n")
-        async with console(store, clock, config=config) as page:
-            mails = await page.api("/templates?channel=email&language=de")
-            german = await page.api("/templates?destination=german")
-
-        assert {row["channel"] for row in mails["rows"]} == {"email"}
-        assert mails["language"] == german["language"] == "de"
-        rows = {row["name"]: row for row in german["rows"]}
-        assert {row["channel"] for row in rows.values()} == {"email"}
-        assert rows["operation.completed"]["file"] == "email/operation.completed@german.yaml"
-        assert rows["operation.completed"]["own"]
-        assert not rows["operation.failed"]["own"]
-
     async def test_marks_what_is_the_operators_own(
         self, store: Store, clock: Clock, directory: Path, config: Config
     ) -> None:
@@ -125,24 +108,6 @@ class TestTheGallery:
         assert "The files as they are now cannot be used" in text
         assert message["drawn"][0]["fault"] == facts["fault"]
         assert mended["fault"] == ""
-
-    async def test_goes_on_beside_a_catalogue_that_is_none_and_a_sample_of_another_shape(
-        self, store: Store, clock: Clock, directory: Path, config: Config
-    ) -> None:
-        page_of_one = "/template?name=operation.failed&channel=slack"
-        async with console(store, clock, config=config) as page:
-            write(directory, "locales/de/messages.po", 'msgid "%(job)s failed"\nmsgstr "100 % von %(job)s"\n')
-            message, text = await page.api(page_of_one), await page.page(page_of_one)
-            (directory / "locales/de/messages.po").unlink()
-            write(
-                directory, "samples/operation.completed.flat.json", '{"operationId": "op-flat", "status": "Completed"}'
-            )
-            mended = [await page.api(f"{page_of_one}&fixture={name}") for name in FIXTURES]
-
-        assert "messages.po" in message["drawn"][0]["fault"]
-        assert message["variables"] == []
-        assert "It cannot be made" in text
-        assert all(shown["variables"] for shown in mended)
 
     async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
         async with console(store, clock, config=config) as page:
@@ -221,20 +186,6 @@ class TestTheAuthorsPage:
         assert german["language"] == "de"
         assert german["labels"]["status"] == "Failed"
 
-    async def test_is_of_the_type_that_is_asked_for(
-        self, store: Store, clock: Clock, config: Config, directory: Path
-    ) -> None:
-        write(directory, "slack/operation.failed@type=Data%20load.yaml", "text: 'typed {{ op.type }}'\n")
-        async with console(store, clock, config=config) as page:
-            address = "/template?name=operation.failed&channel=slack&type=Data+load"
-            facts, text = await page.api(address), await page.page(address)
-            listed = await page.page("/templates")
-
-        assert facts["drawn"][0]["text"] == "typed Data load"
-        assert facts["files"][0]["name"] == "slack/operation.failed@type=Data%20load.yaml"
-        assert '<option value="Data load" selected>' in text
-        assert "/console/template?name=operation.failed&amp;type=Data+load" in listed
-
     async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
         async with console(store, clock) as page:
             facts = await page.api("/template?name=operation.failed")
@@ -257,19 +208,6 @@ class TestTheAuthorsPage:
         assert texts["slack/parts.j2"] == ""
         assert texts[FAILED]
 
-    async def test_shows_what_is_wrong_in_the_place_of_the_message(
-        self, store: Store, clock: Clock, config: Config, directory: Path
-    ) -> None:
-        file = write(directory, FAILED, "text: |\n  {{ op.nmae }}\n")
-        async with console(store, clock, config=config) as page:
-            text = await page.page("/template?name=operation.failed&channel=slack")
-            shown, _ = await frame(page, "name=operation.failed&channel=slack")
-
-        fault = f"{file}:2: op.nmae is unknown; did you mean op.name?"
-        assert f"<code>{fault}</code>" in text
-        assert "<iframe" not in text
-        assert fault in shown
-
     @pytest.mark.parametrize(
         ("asked", "near"),
         [
@@ -288,10 +226,3 @@ class TestTheAuthorsPage:
 
         assert (status, framed) == (404, 404)
         assert f'href="{near}"' in text
-
-    @pytest.mark.parametrize("asked", ["fixture=none", "kind=none", "zone=Europe/Berlim", "scheme=green"])
-    async def test_refuses_what_is_no_choice(self, store: Store, clock: Clock, asked: str) -> None:
-        async with console(store, clock) as page:
-            status, _ = await refusal(page, f"/template?name=operation.failed&{asked}")
-
-        assert status == 400

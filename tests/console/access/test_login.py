@@ -33,13 +33,6 @@ async def test_part_of_a_page_leads_the_whole_page_to_the_login(browser: Browser
     assert (asked.status, asked.headers["HX-Redirect"]) == (401, "/console/login?next=%2Fconsole%2Fnow%3Fq%3D1")
 
 
-@pytest.mark.parametrize("page", ["http://127.0.0.1/metrics", "http://evil.example/", "/console/now", ""])
-async def test_part_of_what_is_no_page_leads_the_whole_page_to_the_first(browser: Browser, page: str) -> None:
-    asked = await browser.get("/console/live/now", **{"HX-Request": "true", "HX-Current-URL": page})
-
-    assert (asked.status, asked.headers["HX-Redirect"]) == (401, "/console/login?next=%2Fconsole")
-
-
 @pytest.mark.parametrize(
     "back",
     [
