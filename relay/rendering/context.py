@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.domain.deliveries import Form
 from relay.domain.documents import mapping, rows
@@ -25,11 +25,49 @@ STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase"
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
-def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
-    """The watchdog's open alarm, if any; none once the run has ended.
+# A live message shows the present state, whichever event came last.
+OF_STATUS = {
+    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
+    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
+    "Stalled": "operation.stalled",
+}  # fmt: skip
+BATCH_OF_STATUS = {
+    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
+}  # fmt: skip
 
-    Decided by the order in which relay received the events, since the sender's clock may be wrong.
-    """
+
+class Request(NamedTuple):
+    """One message, by what its template's file is named after."""
+
+    channel: str
+    message: str
+    kind: Form
+    destination: str
+    operation_type: str
+
+
+def request_of(channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> Request:
+    """Return the message about the event. The type of its operation may be known from an earlier event alone."""
+    operations = [other.operation for other in (event, *reversed(history)) if other.operation and event.operation]
+    type_ = next((operation.type for operation in operations if operation.type), "")
+    return Request(channel, message_of(event, kind, history), kind, destination, type_)
+
+
+def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
+    """Return the name of the message about the event. A Timeout is one, and a failure is one, whatever named it."""
+    if event.about_batch:
+        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
+    if kind == "live" and open_alarm(event, history):
+        return "operation.stalled"
+    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
+        return event.name  # it is about no run that would go on
+    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
+        return OF_STATUS.get(event.status, event.name)
+    return event.name
+
+
+def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
+    """Return the watchdog's open alarm, {} once the run has ended, by the order in which relay received the events."""
     alarm: Mapping[str, Any] = {}
     for other in (*history, event):
         if other.name in WATCH_EVENTS:
@@ -199,35 +237,3 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "doc": lambda values: clean(values.event.document),
     "now": lambda values: values.formats.now.isoformat(),
 }
-
-
-# A live message shows the present state, whichever event came last.
-OF_STATUS = {
-    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
-    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
-    "Stalled": "operation.stalled",
-}  # fmt: skip
-BATCH_OF_STATUS = {
-    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
-}  # fmt: skip
-
-
-def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
-    """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
-    if event.about_batch:
-        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
-    if kind == "live" and open_alarm(event, history):
-        return "operation.stalled"
-    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
-        return event.name  # it is about no run that would go on
-    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
-        return OF_STATUS.get(event.status, event.name)
-    return event.name
-
-
-def operation_type(event: Event, history: Sequence[Event] = ()) -> str:
-    """The type of the operation that is told of, from an earlier event if this one does not say it."""
-    if event.operation and event.operation.type:
-        return event.operation.type
-    earlier = (other.operation.type for other in reversed(history) if other.operation and other.operation.type)
-    return next(earlier, "") if event.operation else ""
