@@ -1,5 +1,6 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -78,11 +79,9 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
 
 
 class Context(dict[str, Any]):
-    """The values that a template gets for one event, with all that was known when it happened.
+    """Values that a template gets for one event, with all that was known when it happened.
 
-    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `job`, `event`, `links`
-    and `doc`, the whole body as it came. `formats` is for the filters. Each is made when it is first asked for, since
-    most messages say little: a reply asks for five of them. Their names are in `MAKERS`.
+    Each of `MAKERS` is made when it is first asked for: a reply asks for five of them. `formats` is for the filters.
     """
 
     def __init__(
@@ -96,9 +95,10 @@ class Context(dict[str, Any]):
         live: bool = False,
         quick_pct: float | None = None,
     ) -> None:
-        """`live`: the present state is shown, so a run is stalled for as long as its alarm is open.
+        """Take what the values are made of.
 
-        `quick_pct`: the part of what its job's runs take at least, below which a run was too quick.
+        live        show the present state, so a run is stalled for as long as its alarm is open
+        quick_pct   the part of what its job's runs take at least, below which a run was too quick
         """
         super().__init__(formats=formats)
         self.event = event
@@ -117,11 +117,11 @@ class Context(dict[str, Any]):
         value = self[name] = MAKERS[name](self)
         return value
 
-    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
-        return Within(self, more)
+    def __or__(self, more: dict[str, Any]) -> ChainMap[str, Any]:  # type: ignore[override]
+        return ChainMap(more, self)
 
     def complete(self) -> dict[str, Any]:
-        """All of them, as plain data."""
+        """Return all values, as plain data."""
         return {name: self[name] for name in (*MAKERS, *self)}
 
     @cached_property
@@ -135,7 +135,7 @@ class Context(dict[str, Any]):
 
     @cached_property
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The operation, and the alarm that is told of or open."""
+        """Operation, and the alarm that the event reports or that is open."""
         event, language = self.event, self.formats.language
         op = operation(event, self.events, self.merged, language, self.base)
         stated = open_alarm(event, self.history) if self.live else mapping(event.document.get("stalled"))
@@ -149,22 +149,8 @@ class Context(dict[str, Any]):
         return op, alarm
 
 
-class Within(dict[str, Any]):
-    """The same values and some more, for a part of a message that is repeated for each of several."""
-
-    def __init__(self, values: "Context | Within", more: dict[str, Any]) -> None:
-        super().__init__(more)
-        self._values = values
-
-    def __missing__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
-        return Within(self, more)
-
-
 def context(event: Event, history: Sequence[Event], formats: Localizer, base: Base, **options: Any) -> dict[str, Any]:
-    """All values of `Context`."""
+    """Return all values of `Context`."""
     return Context(event, history, formats, base, **options).complete()
 
 
@@ -196,7 +182,7 @@ def _links(values: Context) -> dict[str, str]:
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
-    """The events' documents merged; in a batch's event, the document of its operation alone."""
+    """Merge the events' documents; of a batch's event, return the document of its operation alone."""
     if event.about_batch:
         document = event.operation.document if event.operation else {}
         parts = {key: getattr(event, key) for key in ("results", "error") if getattr(event, key)}

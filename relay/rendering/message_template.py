@@ -57,39 +57,30 @@ class Source:
 
 
 class Texts:
-    """Texts of one file that escape alike, compiled together when the first is filled in."""
+    """Texts of one file that escape alike, collected and then compiled together."""
 
     def __init__(self, environment: TemplateEnvironment, file: Path) -> None:
         self.environment = environment
         self._file = file
         self._sources: list[str] = []
-        self._templates: list[Template] = []
-        self._fillers: list[Callable[[Values], str]] = []
+        self.templates: list[Template] = []
+        self.fillers: list[Callable[[Values], str]] = []
 
-    def text(self, source: str, line: int) -> Callable[[Values], str]:
-        """Return the filler of the text `line` lines down in the file; without the white space around it."""
-        number = self._add(source, line)
-        return lambda values: self._fillers[number](values)  # noqa: PLW0108 - it is compiled later
-
-    def items(self, source: str, line: int) -> Callable[[Values], Any]:
-        """Return what finds the items to repeat; an unknown name raises when called."""
-        number = self._add(f"{{% set items = {source} %}}", line)
-        return lambda values: self.environment.variable(self._templates[number], "items", values)
+    def add(self, source: str, line: int) -> int:
+        """Take a text `line` lines down in the file; return its number."""
+        # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
+        self._sources.append("\n" * line + source)
+        return len(self._sources) - 1
 
     def compile(self) -> None:
         """Compile all. TemplateError names file and line."""
         try:
-            self._templates = self.environment.templates(self._sources, self._file)
-            self._fillers = [self.environment.filler(template, MAX_TEXT) for template in self._templates]
+            self.templates = self.environment.templates(self._sources, self._file)
+            self.fillers[:] = [self.environment.filler(template, MAX_TEXT) for template in self.templates]
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
         except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
             raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
-
-    def _add(self, source: str, line: int) -> int:
-        # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
-        self._sources.append("\n" * line + source)
-        return len(self._sources) - 1
 
 
 @lru_cache(256)
@@ -214,7 +205,7 @@ class MessageTemplate:
         if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
-        items, counted = self._texts.items(source, loop.start_mark.line), self._texts.environment.repeated
+        texts, number = self._texts, self._texts.add(f"{{% set items = {source} %}}", loop.start_mark.line)
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
@@ -223,10 +214,11 @@ class MessageTemplate:
 
         def render(values: Values) -> Any:
             try:
-                repeated = list(items(values) or ())[:MAX_REPEATS]  # an unknown name raises here
+                items = texts.environment.variable(texts.templates[number], "items", values)
+                repeated = list(items or ())[:MAX_REPEATS]  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            counted(len(repeated))
+            texts.environment.repeated(len(repeated))
             return [part(values | {name: item}) for item in repeated]
 
         return render
@@ -238,11 +230,11 @@ class MessageTemplate:
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
         texts = self._addresses if address else self._texts
-        fill = texts.text(source, line)
+        number, fillers = texts.add(source, line), texts.fillers
         hosts = ANYWHERE if _LEADS.match(source) else texts.environment.hosts
         if address:
-            return lambda values: safe_url(fill(values), hosts) or EMPTY
-        return lambda values: fill(values) or EMPTY
+            return lambda values: safe_url(fillers[number](values), hosts) or EMPTY
+        return lambda values: fillers[number](values) or EMPTY
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")

@@ -146,24 +146,13 @@ BATCH_FIELDS = ("batchId", "batchName", "batchDescription", "operations", "total
 COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
           "Running": "running"}  # fmt: skip
 
-# As of an event that has no batch, which most are.
-NO_BATCH: Mapping[str, Any] = {
-    **dict.fromkeys(BATCH_FIELDS),
-    "id": "", "name": "", "description": "", "status": "", "status_label": "", "operations": [], "total": 0, "done": 0,
-    **dict.fromkeys(("completed", "failed", "cancelled", "running", "waiting", "not_started"), 0),
-    "failures": [], "failures_first": [], "under_way": [], "blocked": [], "percentage": None, "started_at": None,
-    "finished_at": None, "duration": None, "estimated_completion": None, "estimated_duration": None, "tracking_url": "",
-}  # fmt: skip
 CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
 
 def batch(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
     """Return the event's batch; its keys are there, and empty, for an event that has none."""
-    own = event.batch
-    if own is None:
-        return dict(NO_BATCH)
-    document: Mapping[str, Any] = clean(own.document)
+    document: Mapping[str, Any] = clean(event.batch.document) if event.batch else {}
     status = clean(event.status) if event.about_batch else text(document, "status")
     over = status in TERMINAL
     members = _members(event, document, language)
@@ -180,7 +169,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
-    key = shown_id(own.id)
+    key = shown_id(event.batch.id) if event.batch else ""
     return {
         **dict.fromkeys(BATCH_FIELDS),
         **document,
