@@ -27,7 +27,7 @@ MAX_RECIPIENTS = 20
 PREVIEWED = Mailbox("relay@example.com", "relay")
 MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
-CONNECTIONS = 4
+SIZE = 4  # connections
 
 
 def _mailbox(raw: object) -> object:
@@ -86,12 +86,10 @@ class Email:
     default_events: ClassVar[frozenset[str]] = MAILED_EVENTS
     unsubscribes: ClassVar[bool] = True
     max_requested: ClassVar[int] = 10
-    max_concurrency: ClassVar[int] = CONNECTIONS  # one connection each
+    max_concurrency: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
-    def __init__(
-        self, settings: EmailSettings, *, timeouts: Timeouts | None = None, connections: int = CONNECTIONS
-    ) -> None:
+    def __init__(self, settings: EmailSettings, *, timeouts: Timeouts | None = None, connections: int = SIZE) -> None:
         login = (settings.username, settings.password.get_secret_value()) if settings.username else None
         context = _context(settings.ca_file) if settings.tls != "none" else None
         self._settings = settings
@@ -214,16 +212,13 @@ class Pool:
                 await self._free.acquire()
         except TimeoutError as error:
             raise failed(Stage.CONNECT, error, str(self._server)) from None
+        session = (None if fresh else self._take_idle()) or Session(self._server, self._timeouts)
         try:
-            session = self._take_idle() if not fresh else None
-            session = session or Session(self._server, self._timeouts)
-            try:
-                if not session.used:
-                    await session.open(until)
-                yield session
-            finally:
-                self._put_back(session)
+            if not session.used:
+                await session.open(until)
+            yield session
         finally:
+            self._put_back(session)
             self._free.release()
 
     async def aclose(self) -> None:

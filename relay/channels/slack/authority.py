@@ -1,6 +1,6 @@
 """Authorisation of presses by ids, e-mail addresses and user groups, never by names that people give themselves.
 
-Without Slack's answer no one may press, which is raised as SlackError.
+Without Slack's answer no one may press, which is raised as SlackError. Older answers count no more.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Home:
 
 
 class People:
-    """Look-ups whose answers are remembered for minutes."""
+    """Look-ups of people and groups: Slack's answer, remembered for minutes, or a SlackError, for seconds."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
         self._call = call
