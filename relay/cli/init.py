@@ -177,7 +177,9 @@ def send_first(file: Path) -> Trial | str:
 
 
 async def _send(file: Path) -> Trial:
-    config = load(file, env=os.environ, channels=CHANNELS, placeholders=True)  # sources need no secret for this
+    config = load(
+        file, env=os.environ, channels=CHANNELS, needed=("channels", "destinations")
+    )  # sources need no secret for this
     destination, renderer, channels = config.destinations[TEAM], build_renderer(config), build_channels(config)
     try:
         return await send_test(

@@ -29,10 +29,6 @@ def names_of(ids: Sequence[str]) -> str:
     return ", ".join([*map(short, ids[:NAMED]), *more])
 
 
-def is_quarantined(name: str) -> bool:
-    return name.startswith("q-")
-
-
 def short(name: str) -> str:
     """Return the id as it may be typed: enough of its digest, and whatever else tells it from its siblings."""
     match = ID.fullmatch(name)

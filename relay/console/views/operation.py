@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -144,6 +145,7 @@ async def _judged(
         dead=_dead(ended),
         waiting={name: len(ids) for name, ids in waits.items()},
         scopes=scopes,
+        first={} if newest is None or newest.terminal else _first_messages(context, timeline),
     )
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(context.store).read("")).silences or ())
@@ -163,6 +165,15 @@ async def _judged(
             if not silence.destinations or (listed | meant).intersection(silence.destinations)
         ],
     }
+
+
+def _first_messages(context: Context, timeline: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return by destination the seconds that the first message of this operation waits, where it does now."""
+    if not timeline:
+        return {}
+    lasted = context.clock() - datetime.fromisoformat(timeline[0]["at"]).timestamp()
+    live = {name: its.live.post_after for name, its in context.config().destinations.items() if its.mode == "live"}
+    return {name: seconds for name, seconds in live.items() if lasted < seconds}
 
 
 def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -87,6 +87,7 @@ class Around:
     dead    the newest message that died, where its address got none since
     waiting how many messages wait
     scopes  those whose pauses hold back its messages
+    first   seconds that its first message waits by live.post_after, where it does now
     """
 
     paused: Mapping[str, str]
@@ -95,6 +96,7 @@ class Around:
     dead: Mapping[str, Ended]
     waiting: Mapping[str, int]
     scopes: Mapping[str, Sequence[str]]
+    first: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -212,6 +214,9 @@ def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | N
         text = N_("attempt %(attempt)s failed, and it is tried again")
         error = phrase("%(error)s", error=str(track.last["error"]))
         return phrase(text, attempt=f"{track.last['attempt']:g}"), error, ""
+    if not track.delivered and name in around.first:
+        text = N_("live.post_after: the first message waits %(time)s after the operation's first event")
+        return phrase(text, time=spoken(around.first[name])), None, ""
     return phrase(N_("it is in the queue")), None, ""
 
 
