@@ -18,9 +18,10 @@ from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import of_runs, slow_after
 from relay.errors import StoreUnavailable, Unsealable
-from relay.policy.missing import Expectation, Missing, alarm, matches, recovery, start_of
+from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
-from relay.policy.watchdog import Watchdog, decide, event_of, next_look
+from relay.policy.watchdog import decide, event_of, next_look
+from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
 from relay.store.ends import MOST
 from relay.store.jobs import Jobs

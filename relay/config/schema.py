@@ -25,7 +25,7 @@ from relay.policy.destinations import Destination, DestinationOptions, Hours, La
 from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
-from relay.policy.watchdog import Watchdog, WatchdogLevel
+from relay.policy.watchdog_settings import Watchdog, WatchdogLevel
 from relay.receiving.peers import network
 from relay.receiving.sources import Callbacks, Source
 from relay.receiving.tls import Admin, Tls

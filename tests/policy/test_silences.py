@@ -213,7 +213,7 @@ def test_what_a_new_run_costs_does_not_grow_with_them(pattern: str) -> None:
         runs = [events.started(operationId=f"{run}", operationName=f"Sync {run}") for run in range(50)]
         began = time.process_time()
         for run in runs:
-            its.meaning(run, NOW)
+            its.matching(run, NOW)
         return time.process_time() - began
 
     assert min(seconds(200) for _ in range(5)) < 30 * min(seconds(1) for _ in range(5))
@@ -229,10 +229,10 @@ def test_many_together_say_what_each_would_say_alone(seed: int) -> None:
     its = [silence(NOW, id=f"s-{number}", jobs=words(), types=words()) for number in range(30)]
     event = events.started(operationName=pick.choice(("ab", "ABBA", "b", "")), operationType=pick.choice(("A", "baab")))
 
-    alone = [one.id for one in its if Silences([one]).meaning(event, NOW)]
+    alone = [one.id for one in its if Silences([one]).matching(event, NOW)]
     by_hand = [one.id for one in its if meant_by_hand(one, event)]
 
-    assert [one.id for one in Silences(its).meaning(event, NOW)] == alone == by_hand
+    assert [one.id for one in Silences(its).matching(event, NOW)] == alone == by_hand
 
 
 def meant_by_hand(one: Silence, event: Event) -> bool:

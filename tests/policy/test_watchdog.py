@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from relay.domain.fingerprints import fingerprint
 from relay.domain.jobs import FLAPPING, Alarm, Alarms, Ended, Run
-from relay.policy.watchdog import RULES, SOON, Alert, Watchdog, decide, event_of, next_look
+from relay.policy.watchdog import RULES, SOON, Alert, decide, event_of, next_look
+from relay.policy.watchdog_settings import Watchdog
 from tests.support import events
 
 MINUTE, HOUR = 60.0, 3600.0

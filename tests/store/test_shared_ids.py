@@ -17,7 +17,8 @@ from relay.domain.jobs import job_of
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for
-from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.policy.watchdog import decide, event_of
+from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.bundles import Bundles

@@ -116,7 +116,7 @@ async def _judged(
     )
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(desk.store).read("")).silences or ())
-    silences = current.meaning(newest, desk.clock()) if newest else ()
+    silences = current.matching(newest, desk.clock()) if newest else ()
     kept, rules = await explained(desk, events)
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
     aside = listed if _reaches_back(timeline) else listed | meant
