@@ -15,7 +15,7 @@ from relay.authoring.variables import UNLISTED, Variable, variables
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
-from relay.policy.destinations import known_zone
+from relay.policy.schedules import known_zone
 from relay.rendering import IsolatedRenderer, Renderer
 from relay.rendering.checks import bare_events, history_of, of_type, sample_events
 from relay.rendering.context import context

@@ -150,12 +150,6 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     return replace(parse(document, source=SOURCE, received_at=when), watch=watch, spaces=spaces)
 
 
-def _as_operation(batch: Document) -> dict[str, Any]:
-    """A batch by the words of an operation: its name, and where people look."""
-    named = {"operationName": batch.get("batchName"), "trackingUrl": batch.get("trackingUrl")}
-    return {key: value for key, value in named.items() if value}
-
-
 LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "stalled", "recovered"}
 
 
@@ -175,7 +169,7 @@ def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
 def _stalled(run: Run, alarms: Alarms, now: float) -> Alert:
     rule = alarms.shown
     fresh = [name for name in alarms.open if name not in run.alarms.open or name == rule]
-    depends = {field for name in fresh for field in DEPENDS.get(name, ())}
+    depends = {DEPENDS[name] for name in fresh if name in DEPENDS}
     return Alert("operation.stalled", {"stalled": _stalled_part(run, alarms, now)}, alarms, tuple(sorted(depends)))
 
 

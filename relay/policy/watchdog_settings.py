@@ -10,8 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from relay.configfile.units import duration
 from relay.configfile.validation import Duration, DurationText, Off, Section, Texts, off_as_none
-from relay.policy.destinations import Clock, Days, Timezone
-from relay.policy.schedules import DAYS, EVERY_DAY
+from relay.policy.schedules import DAYS, EVERY_DAY, Clock, Days, Timezone
 
 EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
 FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
@@ -138,5 +137,3 @@ WatchdogLevel = Annotated[
     Watchdog | None,
     BeforeValidator(_word, json_schema_input_type=Watchdog | Off | Literal["normal", "strict"] | None),
 ]
-
-

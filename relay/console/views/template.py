@@ -19,8 +19,8 @@ from relay.console.view import Facts, Question, Unknown
 from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.console.views.variables import VariableGroup, groups_of
 from relay.errors import TemplateError
-from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
+from relay.policy.schedules import known_zone
 from relay.rendering.fixtures import FIXTURES
 
 MOST = 200_000  # characters of what is shown
