@@ -1,7 +1,6 @@
-"""Reconciliation: asks the platform about the runs that go on as far as relay knows, and for those that are new.
+"""Reconciliation: asks the platform about the runs that go on as far as relay knows, and for new ones.
 
-Every difference is ingested as an ordinary event. It has the same fingerprint as the platform's own report, so if that
-arrives as well, by a retry of the platform, nobody is notified twice.
+Every difference is ingested as an event with the fingerprint of the platform's own report, which is a duplicate then.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ class PlatformState(Protocol):
 
 
 class RoundState(Protocol):
-    """Whose round it is, and which runs relay knows (relay/store/reconciliation.py). Raises StoreUnavailable."""
+    """Turns of the processes, and the runs that relay knows (relay.store.reconciliation). Raises StoreUnavailable."""
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...
@@ -66,7 +65,7 @@ class EventOrigin:
 
 
 class Reconciliation:
-    """`platform` gives the one that is configured now, and the origin of its answers; None where there is none."""
+    """`platform` returns the configured one, and the origin of its answers; None where there is none."""
 
     def __init__(
         self,
@@ -80,7 +79,7 @@ class Reconciliation:
         self._starting = True
 
     async def tick(self, now: float) -> None:
-        """One round, if it is due and nobody else has it. Raises StoreUnavailable; then the next round does it."""
+        """Make one round, if it is due and no other process does. Raises StoreUnavailable."""
         configured = self._platform()
         if configured is None:
             return
@@ -149,7 +148,7 @@ class Reconciliation:
 
 
 def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, EventOrigin] | None:
-    """The platform of this configuration, and its events' origin."""
+    """Return the platform of this configuration, and its events' origin."""
     if not lookups.configured:
         return None
     space = config.platform_space
@@ -157,7 +156,7 @@ def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, E
 
 
 def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:
-    """The state as the event that was missed, an outcome dated at its own time. Raises InvalidEvent."""
+    """Return the state as the event that was missed, an outcome dated at its own time. Raises InvalidEvent."""
     fetched = datetime.fromtimestamp(now, UTC)
     body = {
         "timestamp": fetched.isoformat(),
@@ -178,7 +177,7 @@ def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Even
 
 
 def _is_news(event: Event, last_seen: SilentRun) -> bool:
-    """Whether the run has moved since relay's last event of it."""
+    """Return whether the run has moved since relay's last event of it."""
     if event.terminal:
         return True
     if event.name == "operation.started" or event.percentage is None:

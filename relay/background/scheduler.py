@@ -1,7 +1,7 @@
-"""What is due by time alone: one loop that ticks, in every process that delivers.
+"""Schedulers: loops that tick in every process, and their wiring.
 
-The store decides what is due, atomically, so any number of processes may tick. A tick that fails or is cut off by a
-crash is made up for by the next one, of any process: nothing is remembered here.
+The store decides what is due, atomically, so any number of processes may tick. The next tick, of any process, makes up
+for one that fails or is cut off by a crash.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ Tick = Callable[[float], Awaitable[None]]
 
 
 class Scheduler:
-    """Runs its ticks one after the other, every `period` seconds; they get the time of `clock`."""
+    """Run ticks one after the other, every `period` seconds, with the time of `clock`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Scheduler:
         outage: Outage | None = None,
         report: Callable[[str, str], Awaitable[None]] | None = None,
     ) -> None:
-        """`report` takes what went wrong with a tick, '' if nothing did, for all processes to see."""
+        """`report` gets a tick's name and its error, '' for none."""
         self._ticks = ticks
         self._report = report
         self._outage = outage or Outage(clock)
@@ -57,13 +57,13 @@ class Scheduler:
         self._period = period
 
     async def run(self) -> None:
-        """Tick until cancelled. The first tick comes at once: it says that relay is there again."""
+        """Tick until cancelled, the first time at once."""
         while True:
             await self.tick()
             await asyncio.sleep(self._period)
 
     async def tick(self) -> None:
-        """Everything once. One that fails or hangs costs the others nothing but time."""
+        """Run each tick once. One that fails or hangs costs the others nothing but time."""
         for name, tick in self._ticks.items():
             outcome, fault = "done", ""
             try:

@@ -72,7 +72,7 @@ IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what anothe
 
 
 class SilenceWatch:
-    """Keeps `silences` as the store has them. While that is away, those hold that were known last."""
+    """Silences as the store has them; while that is away, the last known ones."""
 
     def __init__(
         self,
@@ -91,13 +91,13 @@ class SilenceWatch:
         self._version = ""
 
     async def run(self) -> None:
-        """Until it is cancelled. Never raises: without it nobody could end a silence."""
+        """Read until cancelled. Never raises: without it no silence would end."""
         while True:
             await self.look()
             await asyncio.sleep(self._period)
 
     async def look(self) -> None:
-        """Once: take up what has changed, forget what is over, and tell what somebody's command left untold."""
+        """Read once what has changed, forget what is over, and release what an ended silence held."""
         try:
             reading = await self._list.read(self._version)
             if reading.silences is not None:
@@ -124,10 +124,7 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
 
 
 class Digests:
-    """Makes a digest with `when_empty: send` due at the end of its window, even if no event arrives.
-
-    Its delivery is created while the window is open, so it goes out on time, and once, however many instances tick.
-    """
+    """Schedule digests with `when_empty: send` while their window is open, even if no event arrives."""
 
     def __init__(self, store: Store, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
         self._store = store
@@ -135,7 +132,7 @@ class Digests:
         self._channels = channels
 
     async def tick(self, now: float) -> None:
-        """Raises StoreUnavailable; the next tick does what this one did not."""
+        """Schedule what is missing. Raises StoreUnavailable."""
         config = self._config()
         for destination in config.destinations.values():
             if destination.mode == "digest" and destination.sent_empty:

@@ -7,7 +7,7 @@ import pytest
 
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import sign, verify_unread
+from relay.receiving.signatures import sign, verify
 from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
 
 
@@ -21,12 +21,12 @@ def test_headers_alone_are_refused_only_if_no_body_could_make_them_genuine(schem
     case = Case(scheme)
     rules = {"header": None, "tolerance": TOLERANCE, "now": NOW}
 
-    verify_unread(scheme, SignedRequest(b"", case.good), case.secrets, **rules)  # type: ignore[arg-type]
+    verify(scheme, SignedRequest(b"", case.good), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
     for values in ([], [b"sha256=abc"], [case.signature, case.signature]):
         headers = {**case.good, case.name: values}
         with pytest.raises(InvalidSignature):
-            verify_unread(scheme, SignedRequest(b"", headers), case.secrets, **rules)  # type: ignore[arg-type]
+            verify(scheme, SignedRequest(b"", headers), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scheme", SIGNING)

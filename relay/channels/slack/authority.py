@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import structlog
 
 from relay.channels.slack.people import EMAIL, GROUP_ID, REMEMBERED_FOR, USER_ID, Home, People, User, text
-from relay.domain.deliveries import Person, Presser
 from relay.domain.documents import mapping
+from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)

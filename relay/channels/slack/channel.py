@@ -28,8 +28,9 @@ from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.channels.slack.webhooks import Webhooks
-from relay.domain.deliveries import Limit, Notification, Person, Presser, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
+from relay.domain.links import Person, Presser
 
 if TYPE_CHECKING:
     from relay.channels.slack.socket import Socket
