@@ -64,11 +64,11 @@ class Superseded(Reason):
     """Of a delivery that waited: there is nothing left for it to say."""
 
     NEWER_STATE = "newer state", "a newer state is told instead"
-    SHOWN_BY_MESSAGE = "told by the message itself", "the message itself tells it already"
-    SHOWN_BY_BATCH = "told by its batch", "the message of its batch tells it already"
-    SHOWN_BY_CAUSE = (
-        "told with its cause",
-        "it failed for the same cause as another run, and is told in that one's thread",
+    COVERED_BY_ROOT = "covered_by_root", "the live message already shows it"
+    COVERED_BY_BATCH = "covered_by_batch", "the message of its batch already shows it"
+    COVERED_BY_CAUSE = (
+        "covered_by_cause",
+        "it failed for the same cause as another run, and is reported in that one's thread",
     )
     NOTHING = "nothing to tell", "nothing happened that it could tell"
     UNSUBSCRIBED = "unsubscribed", "its reader has unsubscribed meanwhile"

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import structlog
@@ -16,10 +17,7 @@ from relay.receiving.server import serve
 from relay.store.embedded.server import EmbeddedRedis
 from relay_sandbox.api.server import ApiServer
 from relay_sandbox.context import SandboxContext
-from relay_sandbox.jobs.profile import EventLogProfile
-from relay_sandbox.jobs.tasks import Jobs, cancel_until_done
-from relay_sandbox.runner import Runner
-from relay_sandbox.schema.links import Links
+from relay_sandbox.schema.texts import Links
 from relay_sandbox.storage.state import State
 from relay_sandbox.webhooks.outbox import Outbox
 
@@ -27,7 +25,24 @@ PAUSE = 0.05  # seconds between two looks when nothing is due
 RETRY_PAUSE = 1.0  # seconds between two looks when Redis does not answer
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - only compared with
 
+CANCEL_INTERVAL = 1.0  # seconds after which a task that goes on is cancelled again
+
 log = structlog.get_logger(__name__)
+
+
+async def cancel_until_done(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel them until they are done.
+
+    On Python 3.11 a cancellation that meets the end of a `wait_for`, as redis-py uses it, is swallowed
+    (https://github.com/python/cpython/issues/86296).
+    """
+    while going := [task for task in tasks if not task.done()]:
+        for task in going:
+            task.cancel()
+        await asyncio.wait(going, timeout=CANCEL_INTERVAL)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # retrieved, or asyncio logs that it never was
 
 
 class SandboxWorker:
@@ -36,7 +51,6 @@ class SandboxWorker:
     def __init__(self, context: SandboxContext, server: ApiServer, session: aiohttp.ClientSession) -> None:
         self._context = context
         self._server = server
-        self.jobs = Jobs(context, server.operations)
         self.outbox = Outbox(context, session)
 
     async def turn(self) -> int:
@@ -54,8 +68,8 @@ class SandboxWorker:
     async def _handle(self, kind: str, id_: str) -> None:
         if kind == "batch":
             await self._server.batches.advance(id_)
-        elif await self._server.operations.advance(id_):
-            self.jobs.run(id_)
+        else:
+            await self._server.operations.advance(id_)
 
     async def run(self) -> None:
         """Until it is cancelled. Redis may come and go."""
@@ -66,7 +80,6 @@ class SandboxWorker:
             await cancel_until_done(*loops)
             # Whoever claims the lane next sends it again, under the same id.
             await cancel_until_done(*self.outbox.in_flight)
-            await self.jobs.stop()
 
 
 async def _repeat(turn: Callable[[], Awaitable[int]]) -> None:
@@ -99,7 +112,6 @@ async def sandbox(
     host: str = "127.0.0.1",
     port: int = 0,
     speed: float = 1.0,
-    runners: Mapping[str, Runner] | None = None,
     clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[RunningSandbox]:
     """A sandbox that serves and works. Without `redis_url` it has a Redis of its own.
@@ -117,8 +129,7 @@ async def sandbox(
         if alone:
             await state.release(clock())
         links = Links("", await state.key())
-        available = {"EventLogProfile": EventLogProfile(data_dir / "datasets")} if runners is None else runners
-        context = SandboxContext(state, clock, links, speed, available)
+        context = SandboxContext(state, clock, links, speed)
         server = ApiServer(context, token)
         runner = await serve(server.app(), host, port, grace=2.0)
         stack.push_async_callback(runner.cleanup)
@@ -126,11 +137,5 @@ async def sandbox(
         links.base_url = f"http://{f'[{address}]' if ':' in address else address}:{actual_port}"
         session = await stack.enter_async_context(aiohttp.ClientSession())
         work = asyncio.create_task(SandboxWorker(context, server, session).run())
-        stack.push_async_callback(_cancelled, work)
+        stack.push_async_callback(cancel_until_done, work)
         yield RunningSandbox(links.base_url, failed)
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -20,7 +20,7 @@ PLANTED = {
     "a receiver with a Redis of its own": ("relay/receiving/request_body.py", "import redis"),
     "rules with templates": ("relay/policy/matching.py", "from jinja2 import Template"),
     "an app that mails": ("relay/app.py", "import aiosmtplib"),
-    "mail that talks to Slack": ("relay/channels/email/pool.py", "import slack_sdk"),
+    "mail that talks to Slack": ("relay/channels/email/channel.py", "import slack_sdk"),
     "Slack that talks to Redis": ("relay/channels/slack/client.py", "import redis.asyncio"),
     "a worker that knows Slack": ("relay/delivering/worker.py", "from relay.channels.slack.channel import Slack"),
     "an ingest that knows mails": ("relay/ingest.py", "from relay.channels.email.channel import Email"),
@@ -34,7 +34,7 @@ PLANTED = {
         "import relay_sandbox.api.server",
     ),
     "a schema that stores": (
-        "relay_sandbox/schema/requests/fields.py",
+        "relay_sandbox/schema/requests.py",
         "import relay_sandbox.storage.state",
     ),
     "a simulation with a Redis of its own": ("relay_sandbox/simulation/views.py", "import redis.asyncio"),

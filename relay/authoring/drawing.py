@@ -9,7 +9,7 @@ from typing import Any
 from relay.channels import CHANNELS
 from relay.domain.deliveries import Form, Kind, Notification, Preview
 from relay.domain.events import Event
-from relay.rendering import IsolatedRenderer
+from relay.rendering import Renderer
 from relay.rendering.checks import kinds_of
 
 READER = "you@example.com"
@@ -52,7 +52,7 @@ class Drawing:
         return next(ending for ending in self.preview.documents if ending.endswith(".html"))
 
 
-def drawn(renderer: IsolatedRenderer, channel: str, last: Sample, view: View) -> Drawing:
+def drawn(renderer: Renderer, channel: str, last: Sample, view: View) -> Drawing:
     """Return the message as the channel sends it. TemplateError names file and line."""
     event, history = last
     kind = kind_of(channel, event, view.kind)

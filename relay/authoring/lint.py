@@ -6,7 +6,6 @@ it gets none of relay's environment.
 """
 
 import asyncio
-import contextlib
 import json
 import os
 import pickle
@@ -23,15 +22,15 @@ from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
 from relay.domain.events import STATUSES
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import Case, problems, sample_events, untranslated
+from relay.rendering import Renderer
+from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
+from relay.rendering.context import message_of, operation_type
 from relay.rendering.faults import SURE, nearest
-from relay.rendering.file_names import parsed, written
-from relay.rendering.fixtures import FIXTURES
-from relay.rendering.message_names import message_of, operation_type
+from relay.rendering.samples import FIXTURES, sample_events
+from relay.rendering.template_files import parsed, written
 from relay.rendering.template_set import TemplateSet
+from relay.rendering.translatable import untranslated
 from relay.rendering.translations import WORDINGS, Catalogues
-from relay.rendering.undefined_names import empty_values, file_of, unknown_names
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
@@ -64,11 +63,8 @@ def faults_of(workspace: Workspace) -> list[str]:
         own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
         return workspace.own is None or bool(own)
 
-    with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
-        more = problems(
-            renderer.render, library, catalogues, workspace.directories,
-            fixtures=FIXTURES, concerns=concerns, judge=judge,
-        )  # fmt: skip
+    renderer = Renderer(workspace.directories, workspace.options())
+    more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
     reported = {fault.partition("; ")[0] for fault in faults}
     return faults + [fault for fault in more if fault.partition("; ")[0] not in reported]
 

@@ -16,14 +16,12 @@ from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
 from relay.policy.schedules import known_zone
-from relay.rendering import IsolatedRenderer, Renderer
-from relay.rendering.checks import bare_events, history_of, of_type, sample_events
-from relay.rendering.context import context
-from relay.rendering.file_names import FileName, written
+from relay.rendering import Renderer
+from relay.rendering.context import context, message_of, operation_type
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
-from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.template_files import PARTS, SENTENCES
+from relay.rendering.samples import bare_events, history_of, of_type, sample_events
+from relay.rendering.template_files import PARTS, SENTENCES, FileName, written
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
 ENDINGS = ("html", "txt")  # of layouts
@@ -46,18 +44,14 @@ class Studio:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.findings: list[Finding] | None = None if workspace.own else []  # None: not looked for yet
-        self.renderer: IsolatedRenderer | None = None
+        self.renderer: Renderer | None = None
         self.fault = ""
         self._messages: dict[str, dict[str, Sample]] = {}  # by fixture
         self._variables: list[Variable] | None = None
         try:
-            self.renderer = IsolatedRenderer(workspace.directories, workspace.options())
+            self.renderer = Renderer(workspace.directories, workspace.options())
         except RelayError as error:
             self.fault = str(error)
-
-    async def aclose(self) -> None:
-        if self.renderer:
-            await self.renderer.aclose()
 
     def messages(self, fixture: str = "typical") -> dict[str, Sample]:
         """Return every message, by the event that leads to it; those without a sample come last, and say nothing.
@@ -66,7 +60,7 @@ class Studio:
         """
         if fixture not in self._messages:
             samples = sample_events(self.workspace.directories, fixture)
-            library = self.renderer.renderer.library if self.renderer else None
+            library = self.renderer.library if self.renderer else None
             bare = bare_events(library, samples) if library else {}
             self._messages[fixture] = {
                 name: (event, history_of(event, samples.values())) for name, event in {**samples, **bare}.items()
@@ -84,7 +78,7 @@ class Studio:
     @property
     def operation_types(self) -> list[str]:
         """Types of operations that files of templates are for."""
-        return sorted(self.renderer.renderer.library.operation_types) if self.renderer else []
+        return sorted(self.renderer.library.operation_types) if self.renderer else []
 
     def choice(self, message: str, *, language: str = "", destination: str = "", zone: str = "", **how: Any) -> Choice:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
@@ -119,7 +113,7 @@ class Studio:
         if self.renderer is None:
             return {}
         event, history = self.sample(choice)
-        language = self.renderer.renderer.catalogues.language(choice.view.language)
+        language = self.renderer.catalogues.language(choice.view.language)
         localizer = Localizer(language, ZoneInfo(choice.view.timezone), event.occurred_at)
         workspace, live = self.workspace, choice.view.kind == "live"
         values = context(event, history, localizer, Base(workspace.sample_url), links=workspace.sample_links, live=live)
@@ -194,9 +188,7 @@ class Gallery:
         if self._check:
             self._check.cancel()
             await asyncio.wait([self._check])
-        studio, self._studio, self._check = self._studio, None, None
-        if studio:
-            await studio.aclose()
+        self._studio, self._check = None, None
 
     def _go(self) -> None:
         self._left = asyncio.create_task(self.aclose())

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.authoring.workspace import Workspace
-from relay.rendering.checks import history_of, sample_events
-from relay.rendering.localized_values import moment
+from relay.rendering.checks import values_of
+from relay.rendering.samples import history_of, sample_events
+from relay.rendering.texts import moment
 from relay.rendering.translations import Catalogues
-from relay.rendering.undefined_names import values_of
 
 UNLISTED = ("formats", "doc")
 DEPTH = 4

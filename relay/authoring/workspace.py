@@ -7,7 +7,7 @@ from pathlib import Path
 from relay.config import Config
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.rendering import Brand, RenderOptions
-from relay.rendering.brand import NO_BRAND
+from relay.rendering.renderer import NO_BRAND
 from relay.resources import resource_dir
 
 SAMPLE_URL = "https://platform.example.com"  # where the samples' operations can be looked at

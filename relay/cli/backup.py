@@ -18,7 +18,7 @@ from relay.cli.logs import configure
 from relay.cli.options import config_option, json_option, print_json, refuse, visible
 from relay.config import Config, load
 from relay.errors import EmbeddedRedisError, RelayError
-from relay.operating.clocks import iso
+from relay.operating.clocks import iso, local
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
@@ -94,7 +94,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     serve` continues from the moment of the backup: messages sent since then are sent again.
     """
     try:
-        loaded = load(config, env=os.environ, channels=CHANNELS)
+        loaded = load(config, env=os.environ, channels=CHANNELS, needed=("data_dir", "redis", "timezone"))
         if loaded.redis.url:
             raise EmbeddedRedisError(ELSEWHERE)
         server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
@@ -115,7 +115,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
         refuse(error)
     except OSError as error:
         refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
-    _say(about, ledger, loaded.data_dir, as_json=as_json)
+    _say(about, ledger, loaded.data_dir, loaded.timezone, as_json=as_json)
 
 
 async def _look(config: Config, server: Path) -> Ledger:
@@ -128,15 +128,24 @@ async def _look(config: Config, server: Path) -> Ledger:
             await store.aclose()
 
 
-def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, *, as_json: bool) -> None:
+def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, zone: str, *, as_json: bool) -> None:
     counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
     facts = {"data_dir": str(data_dir), "taken": str(about.get("taken", "")), "relay": str(about.get("relay", "")),
              **counts, "imbalance": ledger.imbalance}  # fmt: skip
     if as_json:
         print_json(facts)
     else:
-        click.echo(visible(f"{data_dir} is as it was at {facts['taken']}, under relay {facts['relay']}:"))
+        click.echo(
+            visible(f"{data_dir} is as it was at {_local(str(facts['taken']), zone)}, under relay {facts['relay']}:")
+        )
         click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
                    f"{counts['dead']:,} dead letters.")  # fmt: skip
     if ledger.imbalance:
         refuse(RelayError(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it"))
+
+
+def _local(taken: str, zone: str) -> str:
+    try:
+        return local(datetime.fromisoformat(taken), zone)
+    except ValueError:
+        return taken

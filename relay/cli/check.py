@@ -1,7 +1,6 @@
 """relay check: the configuration and its templates; with --live, also the other sides."""
 
 import asyncio
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transpor
 from relay.interactivity.endpoint import PATH
 from relay.platform.settings import EXAMPLE
 from relay.policy.recipients import DynamicDestinations
+from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
 
@@ -79,8 +79,7 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.problems += error.problems
     try:
         renderer = build_renderer(config)
-        with contextlib.closing(renderer):
-            report.problems += [Problem("templates", fault) for fault in renderer.check()]
+        report.problems += [Problem("templates", fault) for fault in template_problems(renderer.renderer)]
         report.summary["templates"] = [
             f"in {', '.join(renderer.languages)}, for {', '.join(config.channels) or 'no channel'}"
         ]

@@ -4,7 +4,9 @@ No secret of the configuration is read. `SHARED` are the options of all of these
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ import click
 from relay.cli.connection import TIMEOUT, Connection, ask, at_url, data_dir, over_socket, sockets
 from relay.cli.options import CONFIG, ConfigFile, print_json, refuse, visible
 from relay.errors import RelayError
+from relay.operating.clocks import local
+from relay.operating.relay_sock import ZONE
 
 FEW = 5  # so many command names are listed after a typing error
 Asked = Mapping[str, Any]
+UTC_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC")
 
 
 def _keep(ctx: click.Context, option: click.Parameter, value: Any) -> None:
@@ -62,8 +67,9 @@ class Group(click.Group):
     """A group that names the command that was probably meant. Its bare name lists, where there is a list."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        lists = not ctx.resilient_parsing and isinstance(self.commands.get("list"), ClientCommand)
-        return super().parse_args(ctx, ["list"] if lists and not args else args)
+        help_names = ctx.help_option_names
+        bare = not ctx.resilient_parsing and (not args or (args[0].startswith("-") and args[0] not in help_names))
+        return super().parse_args(ctx, ["list", *args] if bare and "list" in self.commands else args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -99,7 +105,7 @@ def concluded(*answers: Asked) -> None:
     """Print what came of one act, or of several; leave with 1 if one of them was refused."""
     for answer in answers:
         if not printed(answer):
-            click.echo(visible(answer["text"]), err=not answer["done"])
+            click.echo(shown(answer["text"]), err=not answer["done"])
     if not all(answer["done"] for answer in answers):
         raise SystemExit(1)
 
@@ -109,6 +115,17 @@ def printed(facts: Asked) -> bool:
     if _option("json"):
         print_json(facts)
     return bool(_option("json"))
+
+
+def zone() -> str:
+    """Return the time zone of the relay that answered; '' is that of this machine."""
+    ctx = click.get_current_context(silent=True)
+    return str(ctx.meta.get(ZONE, "")) if ctx else ""
+
+
+def shown(text: str) -> str:
+    """Return relay's text for a terminal, with its UTC times by the clocks of relay's zone."""
+    return UTC_TIME.sub(lambda match: local(datetime.fromisoformat(f"{match[0][:-4]}+00:00"), zone()), visible(text))
 
 
 def older(page: Asked, mark: str = "") -> None:

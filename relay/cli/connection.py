@@ -18,9 +18,13 @@ from relay.errors import RelayError
 from relay.operating.relay_sock import ACTOR, NAME, OTHERS, RUN_AS, ZONE
 
 API = "/api/v1"
-DATA_DIR = re.compile(r"^data_dir:.*$", re.M)
+DATA_DIR = re.compile(r"^data_dir: *([\w./-]+) *(?:#.*)?$", re.M)  # as it usually stands
 TIMEOUT = 90.0  # seconds; test messages take the longest
 WRONG_USE = 422
+
+
+class NotFound(RelayError):
+    """relay knows nothing by this name."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,16 @@ def data_dir(config: Path | None, env: Mapping[str, str]) -> Path:
     file = config or Path(CONFIG)
     if config and not file.is_file():
         raise RelayError(f"{file}: there is no such file")
-    if file.is_file() and (line := DATA_DIR.search(file.read_text("utf-8-sig", "replace"))):
+    text = file.read_text("utf-8-sig", "replace") if file.is_file() else ""
+    if line := DATA_DIR.search(text):
+        return Path(line[1])
+    if "data_dir" in text:
         from relay.configfile.document import read  # noqa: PLC0415 - most know the directory without it
 
-        document = read(line[0], file=str(file), env=env)
+        document = read(text, file=str(file), env=env, needed=("data_dir",))
         if document.problems:
             raise RelayError(f"{file}: {document.problems[0].message}; RELAY_DATA_DIR names the directory as well")
-        return Path(str(document.data["data_dir"] or "data"))
+        return Path(str(document.data.get("data_dir") or "data"))
     return Path("data")
 
 
@@ -140,4 +147,6 @@ def _answer(where: str, status: int, raw: bytes) -> Any:
         raise RelayError(
             f"{where} has no {API}: perhaps it is not the address of the operators' listener, server.admin"
         )
+    if status == http.client.NOT_FOUND:
+        raise NotFound(detail)
     raise RelayError(detail or f"{where} answers {status} {answer.get('title') or ''}".rstrip())

@@ -1,5 +1,6 @@
 """relay dead: the dead letters and the quarantine, to look at, replay or drop."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -8,16 +9,18 @@ import click
 from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, post, printed
 from relay.cli.options import not_empty, visible
 from relay.cli.screen import details, rows_table, show, when
-from relay.operating.entries import is_quarantined, short
+from relay.operating.relay_sock import ZONE
 from relay.reasons import Dead, sentences
 
+SHORT_ID = re.compile(r"(q-)?([0-9a-f]{8})[0-9a-f]*(-\S+)?")  # what is typed of an id
+QUARANTINED = "q-"  # how ids of the quarantine begin
 KINDS = {
     "quarantined": "refused",
     "fault": "fault",
 }  # reasons of what is in the quarantine, and what the API calls them
 REASONS = [*sentences(Dead), *KINDS]
 COLUMNS = {
-    "id": lambda row: short(row["id"]),
+    "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["died"]),
     "what": lambda row: f"{row['event']} → {row['destination']} ({row['address']})",
     "operation": lambda row: row["operation"],
@@ -25,7 +28,7 @@ COLUMNS = {
     "why": lambda row: ": ".join(filter(None, (row["why"], row["error"]))),
 }
 BODIES = {
-    "id": lambda row: short(row["id"]),
+    "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["came"]),
     "what": lambda row: f"a signed body from {row['source']}",
     "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
@@ -176,7 +179,7 @@ def _chosen(ids: tuple[str, ...]) -> dict[str, list[str]]:
     """Return the whole ids. RelayError, before anything is done, for one that means nothing."""
     chosen: dict[str, list[str]] = {"/dead": [], "/quarantine": []}
     for name in dict.fromkeys(ids):
-        chosen["/quarantine" if is_quarantined(name) else "/dead"].append(_named(name)["id"])
+        chosen["/quarantine" if name.startswith(QUARANTINED) else "/dead"].append(_named(name)["id"])
     return chosen
 
 
@@ -185,9 +188,15 @@ def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:
         return get(path, **question)
     from relay.cli.offline import listed  # noqa: PLC0415 - it brings the store
 
+    click.get_current_context().meta[ZONE] = "UTC"
     return listed(redis, path, question)
 
 
+def _short(id_: str) -> str:
+    match = SHORT_ID.fullmatch(id_)
+    return "".join(filter(None, match.groups())) if match else id_
+
+
 def _named(name: str) -> dict[str, Any]:
-    facts: dict[str, Any] = get("/quarantined" if is_quarantined(name) else "/dead-letter", id=name)
+    facts: dict[str, Any] = get("/quarantined" if name.startswith(QUARANTINED) else "/dead-letter", id=name)
     return facts

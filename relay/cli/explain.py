@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,17 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.client import ClientCommand, config_file, get, printed
+from relay.cli.client import ClientCommand, config_file, get, printed, zone
+from relay.cli.connection import NotFound
 from relay.cli.options import read_event, space_options, visible
 from relay.cli.screen import console as screen
-from relay.cli.screen import show, zone
+from relay.cli.screen import show
 from relay.errors import RelayError
 from relay.operating.clocks import there
 from relay.operating.folding import Line, Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
+
+SIMILAR = 8  # ids that are named
 
 
 @click.command(cls=ClientCommand)
@@ -34,10 +38,10 @@ def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> N
     EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, no running relay is
     needed, and secrets need not be set.
 
-    With the id of an operation or batch, ask the running relay what happened to it: events received, notifications,
-    each attempt with its answer. Repetitions are counted, unless --all or --json is given; of progress without a
-    notification only the number is kept. If several tenants, projects or platforms use the id, select one with
-    --tenant, --project and --platform.
+    With the id of an operation or batch, or its beginning, ask the running relay what happened to it: events received,
+    notifications, each attempt with its answer. Repetitions are counted, unless --all or --json is given; of progress
+    without a notification only the number is kept. If several tenants, projects or platforms use the id, select one
+    with --tenant, --project and --platform.
     """
     if subject == "-" or Path(subject).is_file():
         _explain_event(subject, source)
@@ -52,7 +56,7 @@ def _explain_event(subject: str, source: str | None) -> None:
     from relay.config import load  # noqa: PLC0415
     from relay.operating.explanation import explained, source_named  # noqa: PLC0415
 
-    config = load(config_file(), env=os.environ, channels=CHANNELS, placeholders=True)
+    config = load(config_file(), env=os.environ, channels=CHANNELS, needed=())
     try:
         name = source_named(config, source)
     except RelayError as error:
@@ -66,14 +70,28 @@ def _explain_event(subject: str, source: str | None) -> None:
 
 
 def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
-    facts: dict[str, Any] = get("/operation", id=subject, **whose)
+    try:
+        facts: dict[str, Any] = get("/operation", id=subject, **whose)
+    except NotFound as error:
+        facts = get("/operation", id=_known_id(subject, error), **whose)
     several = facts["several"]
     if not printed(facts) and not several:
         for part in page(facts, every=every):
             show(part)
     if several:
         lines = "\n".join(f"  {_options(row['page'])}" for row in several)
-        raise RelayError(f"{len(several)} operations or batches have the id {subject}; say which:\n{lines}")
+        raise RelayError(f"{len(several)} operations or batches have the id {facts['id']}; say which:\n{lines}")
+
+
+def _known_id(text: str, unknown: NotFound) -> str:
+    """Return the only known id that begins with the text. RelayError names similar ids, where there are any."""
+    ids = list(dict.fromkeys(row["operation"] for row in get("/operations", text=text)["rows"]))
+    if len(begun := [id_ for id_ in ids if id_.startswith(text)]) == 1:
+        return str(begun[0])
+    near = ids or get_close_matches(text, [row["operation"] for row in get("/operations")["rows"]], n=SIMILAR)
+    if not near:
+        raise unknown
+    raise RelayError(f"relay knows no operation {text}; similar ids:\n  " + "\n  ".join(near[:SIMILAR]))
 
 
 def _options(page: str) -> str:

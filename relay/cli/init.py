@@ -21,7 +21,7 @@ from relay.configfile.validation import Name
 from relay.coordinator import build_channels, build_renderer
 from relay.errors import RelayError
 from relay.operating.test_message import Trial, send_test
-from relay.rendering.notices import TEST_NOTE
+from relay.rendering.translations import TEST_NOTE
 from relay.resources import resource_dir
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
@@ -177,7 +177,9 @@ def send_first(file: Path) -> Trial | str:
 
 
 async def _send(file: Path) -> Trial:
-    config = load(file, env=os.environ, channels=CHANNELS, placeholders=True)  # sources need no secret for this
+    config = load(
+        file, env=os.environ, channels=CHANNELS, needed=("channels", "destinations")
+    )  # sources need no secret for this
     destination, renderer, channels = config.destinations[TEAM], build_renderer(config), build_channels(config)
     try:
         return await send_test(

@@ -72,7 +72,7 @@ def sealed(path: Path) -> tuple[dict[str, int], str]:
 
 
 async def _sealed(path: Path) -> tuple[dict[str, int], str]:
-    config = load(path, env=os.environ, channels=CHANNELS)
+    config = load(path, env=os.environ, channels=CHANNELS, needed=("data_dir", "redis"))
     sealer = build_sealer(config)
     if sealer is None:
         raise RelayError("redis.encryption_key is not set, so there is no key to seal with")

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,124 +28,123 @@ NEEDED = ("base_url", "tenant", "project")
 Kind = TypeVar("Kind", bound=ApiDocument)
 
 
-@click.group(cls=Group, invoke_without_command=True)
-@click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True,
-              type=click.Path(path_type=Path), metavar="FILE", show_envvar=True, help="The configuration.")  # fmt: skip
-@click.option("--status", metavar="STATUS", default="", help="Only operations in this status, for instance Running.")
-@json_option
-@click.pass_context
-def ops(context: click.Context, /, *, config: Path, status: str, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Call:
+    """The platform's client, and how answers are printed."""
+
+    client: OperationsClient
+    config: Path
+    as_json: bool
+
+    def show(self, answer: ApiDocument, text: str) -> None:
+        """Print the answer, or this text."""
+        print_json(answer.sent()) if self.as_json else click.echo(visible(text))
+
+
+@click.group(cls=Group)
+def ops() -> None:
     """Call the Async Operations API of a platform, for instance `relay sandbox`. Without a command, list its newest
     operations.
 
     The platform is that of PLATFORM_URL, PLATFORM_TENANT, PLATFORM_PROJECT and PLATFORM_TOKEN, else of `platform` in
-    the configuration.
+    the configuration; its other sections need no secrets.
     """
-    context.obj = config
-    if context.invoked_subcommand:
-        return
-
-    async def work(client: OperationsClient) -> None:
-        page = await client.operations(status=status)
-        print_json(page.sent()) if as_json else print_page(page)
-
-    _with_client(config, work)
 
 
-@ops.command()
+def _command(work: Callable[..., Awaitable[None]]) -> click.Command:
+    """Make a command of a function that gets a Call. PlatformError and ConfigError end it with 1."""
+
+    @click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True, metavar="FILE",
+                  type=click.Path(path_type=Path), show_envvar=True, help="The configuration.")  # fmt: skip
+    @json_option
+    @wraps(work)
+    def run(config: Path, *, as_json: bool, **options: Any) -> None:
+        async def call() -> None:
+            connection = _connection(config)
+            base_url, tenant, project, token = (connection[key] for key in VARIABLES)
+            async with OperationsClient(base_url, tenant=tenant, project=project, token=token) as client:
+                await work(Call(client, config, as_json), **options)
+
+        try:
+            asyncio.run(call())
+        except (PlatformError, ConfigError) as error:
+            refuse(error)
+
+    return ops.command(work.__name__.rstrip("_"))(run)
+
+
+@_command
+@click.option("--status", metavar="STATUS", default="", help="Only operations in this status, for instance Running.")
+async def list_(call: Call, status: str) -> None:
+    """List the newest operations."""
+    page = await call.client.operations(status=status)
+    print_json(page.sent()) if call.as_json else print_page(page)
+
+
+@_command
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True),
                 metavar="[FILE.json]")  # fmt: skip
 @click.option(
     "--type", "operation_type", metavar="TYPE", help="The operation's type, for instance ProcessMiningAnalysis."
 )
 @click.option("--name", metavar="NAME", help="The operation's name.")
-@json_option
-@click.pass_obj
-def start(config: Path, /, *, file: str | None, operation_type: str | None, name: str | None, as_json: bool) -> None:
+async def start(call: Call, file: str | None, operation_type: str | None, name: str | None) -> None:
     """Start the operation, or submit the batch, in FILE.json; --type and --name override the file."""
     document = _object(read_event(file), file) if file else {}
     document |= {key: value for key, value in (("operationType", operation_type), ("operationName", name)) if value}
     if "operations" in document:
-        batch = _request(SubmitBatch, document)
-
-        async def submit(client: OperationsClient) -> None:
-            submitted = await client.submit_batch(batch)
-            print_json(submitted.sent()) if as_json else print_batch(submitted)
-
-        _with_client(config, submit)
+        submitted = await call.client.submit_batch(_request(SubmitBatch, document))
+        print_json(submitted.sent()) if call.as_json else print_batch(submitted)
         return
     for key, option in (("operationType", "--type"), ("operationName", "--name")):
         if not document.get(key):
             raise click.UsageError(f"There is no {key}: say {option}, or put it in FILE.json.")
-    request = _request(StartOperation, document)
-
-    async def work(client: OperationsClient) -> None:
-        started = await client.start(request)
-        _print(started, f"{started.operation_id}  {started.status}", as_json=as_json)
-
-    _with_client(config, work)
+    started = await call.client.start(_request(StartOperation, document))
+    call.show(started, f"{started.operation_id}  {started.status}")
 
 
-@ops.command()
+@_command
 @click.argument("id_", metavar="ID")
 @click.option("--watch", is_flag=True, help="Follow an operation until it ends; exit status 0 if it completed, else 1.")
-@json_option
-@click.pass_obj
-def get(config: Path, /, id_: str, *, watch: bool, as_json: bool) -> None:
+async def get(call: Call, id_: str, *, watch: bool) -> None:
     """Show an operation, with its results once it has completed, or a batch.
 
     --watch prints a line for each change; with --json, each new state.
     """
-
-    async def work(client: OperationsClient) -> None:
-        if watch:
-            await _follow(client, id_, as_json=as_json)
-            return
-        subject = await _subject(client, id_)
-        if isinstance(subject, Batch):
-            print_json(subject.sent()) if as_json else print_batch(subject)
-            return
-        results = await client.results(id_) if subject.status == "Completed" else None
-        if as_json:
-            print_json({**subject.sent(), **({"results": results.sent()} if results else {})})
-        else:
-            print_operation(subject, results, _zone(config))
-
-    _with_client(config, work)
+    if watch:
+        await _follow(call, id_)
+        return
+    subject = await _subject(call.client, id_)
+    if isinstance(subject, Batch):
+        print_json(subject.sent()) if call.as_json else print_batch(subject)
+        return
+    results = await call.client.results(id_) if subject.status == "Completed" else None
+    if call.as_json:
+        print_json({**subject.sent(), **({"results": results.sent()} if results else {})})
+    else:
+        print_operation(subject, results, _zone(call.config))
 
 
-@ops.command()
+@_command
 @click.argument("operation", metavar="ID")
 @click.option("--reason", metavar="TEXT", default="", help="The reason, shown in notifications.")
 @click.option("--force", is_flag=True, help="Stop at once, without finishing the current step.")
-@json_option
-@click.pass_obj
-def cancel(config: Path, /, operation: str, *, reason: str, force: bool, as_json: bool) -> None:
+async def cancel(call: Call, operation: str, reason: str, *, force: bool) -> None:
     """Cancel a running operation; its partial results are kept."""
-
-    async def work(client: OperationsClient) -> None:
-        answer = await client.cancel(operation, reason=reason, force_termination=force)
-        _print(answer, f"{answer.operation_id}  {answer.status}", as_json=as_json)
-
-    _with_client(config, work)
+    answer = await call.client.cancel(operation, reason=reason, force_termination=force)
+    call.show(answer, f"{answer.operation_id}  {answer.status}")
 
 
-@ops.command()
+@_command
 @click.argument("operation", metavar="ID")
 @click.option("--restart", is_flag=True, help="Start from the beginning instead of the failed phase.")
 @click.option("--reason", metavar="TEXT", help="The reason, shown in notifications.")
-@json_option
-@click.pass_obj
-def retry(config: Path, /, operation: str, *, restart: bool, reason: str | None, as_json: bool) -> None:
+async def retry(call: Call, operation: str, reason: str | None, *, restart: bool) -> None:
     """Retry a failed operation; the new run has its own id."""
     request = RetryOperation(retry_mode="restart" if restart else "resume", retry_reason=reason)
-
-    async def work(client: OperationsClient) -> None:
-        answer = await client.retry(operation, request)
-        begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
-        _print(answer, f"{answer.new_operation_id}  {answer.status}{begins}", as_json=as_json)
-
-    _with_client(config, work)
+    answer = await call.client.retry(operation, request)
+    begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
+    call.show(answer, f"{answer.new_operation_id}  {answer.status}{begins}")
 
 
 async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
@@ -158,28 +159,15 @@ async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
             raise error from None
 
 
-async def _follow(client: OperationsClient, operation: str, *, as_json: bool) -> None:
+async def _follow(call: Call, operation: str) -> None:
     printed, status = "", ""
-    async for state in client.watch(operation):
-        line, status = json.dumps(state.sent()) if as_json else changed(state), state.status
+    async for state in call.client.watch(operation):
+        line, status = json.dumps(state.sent()) if call.as_json else changed(state), state.status
         if line != printed:
             click.echo(line)
         printed = line
     if status != "Completed":
         raise SystemExit(1)
-
-
-def _with_client(config: Path, work: Callable[[OperationsClient], Awaitable[None]]) -> None:
-    async def call() -> None:
-        connection = _connection(config)
-        base_url, tenant, project, token = (connection[key] for key in VARIABLES)
-        async with OperationsClient(base_url, tenant=tenant, project=project, token=token) as client:
-            await work(client)
-
-    try:
-        asyncio.run(call())
-    except (PlatformError, ConfigError) as error:
-        refuse(error)
 
 
 def _connection(config: Path) -> dict[str, str]:
@@ -192,7 +180,7 @@ def _connection(config: Path) -> dict[str, str]:
     except click.BadParameter as error:  # as of commands that always need it
         error.param_hint = "'-c' / '--config'"
         raise
-    platform = load(config, env=os.environ, channels=CHANNELS).platform
+    platform = load(config, env=os.environ, channels=CHANNELS, needed=("platform",)).platform
     stated = {**{key: getattr(platform, key) for key in NEEDED}, "token": platform.token.get_secret_value()}
     connection = {key: value or stated[key] for key, value in connection.items()}
     for key in NEEDED:
@@ -204,14 +192,9 @@ def _connection(config: Path) -> dict[str, str]:
 def _zone(config: Path) -> str:
     """Return the configuration's time zone; '' where there is none, since the platform may be named without one."""
     try:
-        return load(config, env=os.environ, channels=CHANNELS).timezone
+        return load(config, env=os.environ, channels=CHANNELS, needed=("timezone",)).timezone
     except ConfigError:
         return ""
-
-
-def _print(answer: ApiDocument, text: str, *, as_json: bool) -> None:
-    """The answer comes from another side: nothing in it steers a terminal."""
-    print_json(answer.sent()) if as_json else click.echo(visible(text))
 
 
 def _object(text: bytes, where: str) -> dict[str, Any]:

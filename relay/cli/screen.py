@@ -11,9 +11,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.options import plain, visible
+from relay.cli.client import shown, zone
+from relay.cli.options import plain
 from relay.operating.clocks import local
-from relay.operating.relay_sock import ZONE
 
 Cell = Callable[[Mapping[str, Any]], str | Text]
 
@@ -47,28 +47,22 @@ def table(*headings: str, whole: Collection[str] = ()) -> Table:
 
 def rows_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
     """Return a table of these facts: under each heading what its function makes of a row."""
-    shown = table(*columns, whole=whole)
+    made = table(*columns, whole=whole)
     for row in rows:
         cells = (cell(row) for cell in columns.values())
-        shown.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
-    return shown
+        made.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in cells))
+    return made
 
 
 def details(facts: Mapping[str, Any]) -> Text:
     """Return a line for each of these facts that is stated."""
     lines = [f"{name:<12}{_spelled(value)}" for name, value in facts.items() if value not in (None, "", [], {})]
-    return Text(visible("\n".join(lines)), overflow="fold")
+    return Text(shown("\n".join(lines)), overflow="fold")
 
 
 def when(at: str | None) -> str:
     """Return a time of the API by the clocks of relay's zone."""
     return local(datetime.fromisoformat(at), zone()) if at else ""
-
-
-def zone() -> str:
-    """Return the zone of the relay that answered; '' is that of this machine."""
-    ctx = click.get_current_context(silent=True)
-    return str(ctx.meta.get(ZONE, "")) if ctx else ""
 
 
 def _spelled(value: Any) -> str:

@@ -10,9 +10,8 @@ from typing import Any, NoReturn
 import click
 from rich.text import Text
 
-from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, printed
+from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, printed, shown
 from relay.cli.connection import ask
-from relay.cli.options import visible
 from relay.cli.screen import rows_table, show, when
 from relay.errors import RelayError
 
@@ -20,6 +19,7 @@ REFRESH = 2.0  # seconds between two looks
 CLEAR = "\x1b[2J\x1b[H"
 COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "failing": "red", "paused": "yellow"}
 RUNS = 20  # that are listed
+LATER = "first messages wait for live.post_after, edits for live.min_interval, retries for their delay"
 UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 Facts = Mapping[str, Any]
@@ -45,7 +45,7 @@ def _watch() -> NoReturn:
         try:
             _look()
         except RelayError as error:  # it may be starting
-            click.echo(visible(str(error)), err=True)
+            click.echo(shown(str(error)), err=True)
         time.sleep(REFRESH)
 
 
@@ -60,14 +60,17 @@ def _look() -> Facts:
 def page(facts: Facts, now: datetime) -> Iterator[Any]:
     """Yield the parts of what is shown, one below the other."""
     headline = facts["headline"]
-    yield Text(visible(headline["sentence"]["text"]), f"bold {COLOURS[headline['tone']]}")
+    yield Text(shown(headline["sentence"]["text"]), f"bold {COLOURS[headline['tone']]}")
     for obstacle in facts["obstacles"]:
         yield from _obstacle(obstacle)
     if facts["redis"] is None:
         return
     waiting = [f"{count} for {channel}" for channel, count in facts["waiting"].items() if count]
-    due = f", the oldest since {_ago(facts['oldest_due'], now)}" if facts["oldest_due"] else ""
-    yield Text(visible(
+    due = ""
+    if at := facts["oldest_due"]:
+        late = (now - datetime.fromisoformat(at)).total_seconds() >= 0
+        due = f", the oldest since {_ago(at, now)}" if late else f", the next due at {when(at)} ({LATER})"
+    yield Text(shown(
         f"{facts['running']} running, {facts['stalled']} of them stalled; {facts['failed']} failed in 24 hours\n"
         f"waiting: {', '.join(waiting) or 'nothing'}{due}\n"
         f"{facts['dead']} dead letters, {facts['quarantined']} quarantined"
@@ -116,9 +119,9 @@ _HOW = {
 def _obstacle(obstacle: Facts) -> Iterator[Text]:
     sentence = ": ".join(text["text"] for text in (obstacle["sentence"], obstacle["why"]) if text)
     since = f", since {when(obstacle['since'])}" if obstacle["since"] else ""
-    yield Text(visible(f"  {obstacle['part']['text']}: {sentence}{since}"), "red")
+    yield Text(shown(f"  {obstacle['part']['text']}: {sentence}{since}"), "red")
     if obstacle["advice"]:
-        yield Text(visible(f"    {obstacle['advice']['text']}"))
+        yield Text(shown(f"    {obstacle['advice']['text']}"))
 
 
 def _ago(at: str, now: datetime) -> str:
@@ -142,7 +145,7 @@ def health() -> None:
     if not printed(facts):
         if not facts["ready"]:
             raise RelayError("\n  ".join(["relay takes no events now.", *wrong]))
-        click.echo(visible("\n  ".join(["relay takes events.", *wrong])))
+        click.echo(shown("\n  ".join(["relay takes events.", *wrong])))
     raise SystemExit(0 if facts["ready"] else 1)
 
 

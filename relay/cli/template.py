@@ -17,7 +17,7 @@ from relay.configfile.validation import validate
 from relay.domain.links import LinkTemplates
 from relay.errors import ConfigError
 from relay.rendering import Brand
-from relay.rendering.brand import NO_BRAND
+from relay.rendering.renderer import NO_BRAND
 from relay.resources import resource_dir
 
 USUAL = Path("config/relay.yaml")

@@ -1,6 +1,5 @@
 """relay template lint, test, vars and translate."""
 
-import contextlib
 import difflib
 import json
 import re
@@ -18,13 +17,12 @@ from relay.authoring.workspace import Workspace
 from relay.cli.options import json_option, refuse, visible
 from relay.cli.template import read_workspace, workspace_options
 from relay.errors import RelayError, TemplateError
-from relay.rendering import IsolatedRenderer
-from relay.rendering.catalogue_files import merged
-from relay.rendering.checks import cases, translatable
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering import Renderer
+from relay.rendering.checks import cases, file_of
+from relay.rendering.samples import FIXTURES
 from relay.rendering.template_set import TemplateSet
+from relay.rendering.translatable import merged, translatable
 from relay.rendering.translations import SOURCE, Catalogues
-from relay.rendering.undefined_names import file_of
 
 EXAMPLE = 60  # characters
 CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder
@@ -163,13 +161,12 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
 def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each golden file's name and content, as it would be now."""
     contents: dict[str, dict[str, Any]] = {}
-    with contextlib.closing(IsolatedRenderer(workspace.directories, workspace.options())) as renderer:
-        own = renderer.renderer
-        for case in cases(own.library, workspace.directories, renderer.languages, FIXTURES):
-            if not own.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
-                continue  # relay's own wording is relay's own to change
-            name = f"{case.channel}/{case.name}.{case.fixture}.{case.language}"
-            contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer.render, workspace.reader.timezone)
+    renderer = Renderer(workspace.directories, workspace.options())
+    for case in cases(renderer.library, workspace.directories, renderer.languages, FIXTURES):
+        if not renderer.overriding_file(case.channel, case.kind, case.event, case.destination, case.history):
+            continue  # relay's own wording is relay's own to change
+        name = f"{case.channel}/{case.name}.{case.fixture}.{case.language}"
+        contents.setdefault(name, {})[case.kind] = case.rendered_by(renderer, workspace.reader.timezone)
     for name, kinds in contents.items():
         if all("html" in content for content in kinds.values()):
             yield f"{name}.txt", "\n".join(_mail(content) for content in kinds.values())

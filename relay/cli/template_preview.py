@@ -1,6 +1,5 @@
 """relay template preview: messages as files to look at, or as pages that follow what the author saves."""
 
-import contextlib
 import re
 from datetime import UTC, datetime
 from functools import partial
@@ -20,9 +19,8 @@ from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.policy.schedules import known_zone
-from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import history_of, sample_events
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering import Renderer
+from relay.rendering.samples import FIXTURES, history_of, sample_events
 from relay.rendering.translations import languages
 
 ALL = "all"
@@ -70,13 +68,13 @@ def preview(
     files: list[Path] = []
     try:
         options = workspace.options(real=event_file is not None)
-        with contextlib.closing(IsolatedRenderer(workspace.directories, options)) as renderer:
-            for view in views:
-                samples = _from_file(event_file) if event_file else _from_samples(workspace, message, view.fixture)
-                for name, last in samples.items():
-                    for channel in CHANNELS:
-                        drawing = drawn(renderer, channel, last, view)
-                        files += _write(folder / _stem(name, drawing.kind, view), drawing)
+        renderer = Renderer(workspace.directories, options)
+        for view in views:
+            samples = _from_file(event_file) if event_file else _from_samples(workspace, message, view.fixture)
+            for name, last in samples.items():
+                for channel in CHANNELS:
+                    drawing = drawn(renderer, channel, last, view)
+                    files += _write(folder / _stem(name, drawing.kind, view), drawing)
         index = _write_index(folder, files)
     except (RelayError, OSError) as error:
         refuse(error)

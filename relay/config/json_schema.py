@@ -32,7 +32,7 @@ NAMED, LISTED, ONE = ("properties", "patternProperties", "$defs"), ("anyOf", "on
 
 
 def json_schema(channels: Channels) -> Schema:
-    """The schema of a file that configures these channels."""
+    """Return the schema of a file that configures these channels."""
     schema = _open(_file(channels).model_json_schema(schema_generator=_Generator))
     schema["$defs"]["Destination"]["properties"]["mode"].pop("default")  # it is the channel's first
     return {
@@ -44,7 +44,7 @@ def json_schema(channels: Channels) -> Schema:
 
 
 def _file(channels: Channels) -> type[BaseModel]:
-    """The configuration as it is written, where that is not how it is kept."""
+    """Return the configuration as it is written, where that is not how it is kept."""
     modes: Any = [
         {"required": [name], "properties": {"mode": {"enum": [*kind.modes]}}} for name, kind in channels.items()
     ]
@@ -67,7 +67,7 @@ def _file(channels: Channels) -> type[BaseModel]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's, with every spelling of a key and the shorthand that no type of ours shows."""
+    """Pydantic's generator, with every spelling of a key and the shorthand that no type shows."""
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         json_schema = super().model_schema(schema)
@@ -87,7 +87,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _open(schema: Mapping[str, Any]) -> Schema:
-    """The schema for people's files: its noise left out, its bounds right, and open to variables."""
+    """Return the schema without noise, with its bounds right, and open to variables."""
     opened = {BOUNDS.get(key, key): value for key, value in schema.items() if key not in NOISE}
     if "patternProperties" in opened:
         opened["additionalProperties"] = False  # a name of other letters
@@ -97,6 +97,8 @@ def _open(schema: Mapping[str, Any]) -> Schema:
         opened.get("default"), schema.get("pattern")
     ):
         opened.pop("default", None)
+    if "const" in opened and opened.get("type") == "integer":
+        return opened  # 0 for a duration, whose text may hold a variable
     if "enum" in opened or "const" in opened:
         default = {"default": opened.pop("default")} if "default" in opened else {}
         return {"anyOf": [opened, {"type": "string", "pattern": VARIABLE}], **default}
@@ -117,5 +119,5 @@ def _inside(key: str, value: Any) -> Any:
 
 
 def _is_no_text(default: object, pattern: str | None) -> bool:
-    """A default that is not written so, such as a time with its seconds."""
+    """Return whether the default is not written so, such as a time with its seconds."""
     return isinstance(default, str) and bool(pattern) and not re.search(pattern or "", default)

@@ -1,7 +1,7 @@
 """Reading the configuration: one YAML file, whole or not at all, with every fault named by its line."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -39,15 +39,13 @@ def load(
     *,
     env: Mapping[str, str],
     channels: Channels,
-    substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
-    placeholders: bool = False,
+    needed: Collection[str] | None = None,
 ) -> Config:
-    """The configuration in this file. Raises ConfigError with everything that is wrong with it.
+    """Return the configuration in this file. Raises ConfigError with everything that is wrong with it.
 
-    `substitutes` are the texts of files that it names, where these cannot be read. `placeholders`: what cannot be read,
-    and a variable that is not set, has a value made up for it. `running` are the settings that relay serves with while
-    it reads the file again: their certificates are no part of that.
+    `needed`: the keys at the top whose variables and files must be there; elsewhere missing ones get a placeholder.
+    `running`: the settings that relay serves with while it reads the file again; their certificates are not checked.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -55,15 +53,7 @@ def load(
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(
-        text,
-        file=str(path),
-        env=env,
-        channels=channels,
-        substitutes=substitutes,
-        running=running,
-        placeholders=placeholders,
-    )
+    return parse_config(text, file=str(path), env=env, channels=channels, running=running, needed=needed)
 
 
 def parse_config(
@@ -72,12 +62,11 @@ def parse_config(
     file: str = "",
     env: Mapping[str, str],
     channels: Channels,
-    substitutes: Mapping[str, str] | None = None,
     running: Server | None = None,
-    placeholders: bool = False,
+    needed: Collection[str] | None = None,
 ) -> Config:
-    """The configuration in this text. Raises ConfigError with everything that is wrong with it."""
-    document = read(text, file=file, env=env, substitutes=substitutes, placeholders=placeholders)
+    """Return the configuration in this text. Raises ConfigError with everything that is wrong with it."""
+    document = read(text, file=file, env=env, needed=needed)
     _override(document, env)
     _name_rules(document)
     _expand_callbacks(document)

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateA
 from relay.config.console import Console
 from relay.config.redis import Redis
 from relay.configfile.units import SIZE, size, spoken
-from relay.configfile.validation import Duration, Name, Section, Url, one_or_more, spelled
+from relay.configfile.validation import Days, Duration, Name, Section, Url, one_or_more, spelled
 from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
 from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
@@ -162,7 +162,7 @@ class Config(Section):
     data_dir: Path = Path("data")
     language: Language = "en"
     timezone: Timezone = "UTC"
-    retention: Annotated[Duration, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; its ids with it
+    retention: Annotated[Days, Field(ge=604_800, le=31_536_000)] = 2_592_000.0  # after its outcome; its ids with it
     job: JobTemplate = ""
     templates: Path | None = None
     brand: Brand = Brand()

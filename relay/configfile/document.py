@@ -5,7 +5,7 @@ Scalars are read as the text that stands there, and the settings' types decide w
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,10 @@ PLAIN_TAGS = {
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 }
+# How placeholders begin, by a key on their path.
+PLACEHOLDERS = {"app_token": "xapp-", "redis": "redis://placeholder.invalid/"} | dict.fromkeys(
+    ("webhooks", "heartbeat", "proxy", "issuer", "url", "base_url", "public_url"), "https://placeholder.invalid/"
+)
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NULL = "tag:yaml.org,2002:null"
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
@@ -33,7 +37,7 @@ _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})
 
 @dataclass
 class Document:
-    """What a file holds, with everything that is wrong in it so far."""
+    """The values of a file, and everything that is wrong in it so far."""
 
     file: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +49,6 @@ class Document:
     _reported_paths: set[KeyPath] = field(default_factory=set)
     aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # where an alias stands → what it repeats
     variables_in: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)  # of values with ${…}
-    absent_files: dict[KeyPath, str] = field(default_factory=dict)  # those of file:… that cannot be read
     _reported: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
 
     def report(self, path: KeyPath, message: str) -> None:
@@ -77,7 +80,7 @@ class Document:
         self._origins[path] = origin
 
     def section(self, name: str) -> dict[str, Any]:
-        """The mapping under a key at the top; empty where it is missing, or reported as something else."""
+        """Return the mapping under a key at the top; empty where it is missing, or reported as something else."""
         section = self.data.get(name, {})
         if isinstance(section, dict):
             return section
@@ -94,7 +97,7 @@ class Document:
             first.message += f"{',' if first.message != message else '; used again on line'} {problem.line}"
 
     def _original(self, path: KeyPath) -> KeyPath:
-        """The path at which a value is defined that an alias repeats here."""
+        """Return the path at which a value is defined that an alias repeats here."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.aliases:
                 return self.aliases[path[:length]] + path[length:]
@@ -108,7 +111,7 @@ class Document:
 
 
 def spell(path: KeyPath) -> str:
-    """As people write it: `rules[0].notify[1]`."""
+    """Return the path as people write it: `rules[0].notify[1]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
@@ -117,13 +120,11 @@ def read(
     *,
     file: str,
     env: Mapping[str, str],
-    substitutes: Mapping[str, str] | None = None,
-    placeholders: bool = False,
+    needed: Collection[str] | None = None,
 ) -> Document:
-    """The document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
+    """Return the document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
 
-    `substitutes` are the texts of files, by name, where these cannot be read. `placeholders`: what is not set, and what
-    else cannot be read, has a text made up for it that is as long and as random as a secret.
+    `needed`: the keys at the top whose variables and files must be there; elsewhere missing ones get a placeholder.
     """
     document = Document(file)
     try:
@@ -134,7 +135,7 @@ def read(
         raise ConfigError([Problem("", "not YAML: an escape or the nesting cannot be read")], file) from None
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem("", "expected keys and values; the file is empty or something else")], file)
-    reader = _Reader(document, env, substitutes or {}, placeholders=placeholders)
+    reader = _Reader(document, env, needed)
     document.data = reader.value(root, ())
     reader.finish()
     return document
@@ -143,13 +144,10 @@ def read(
 class _Reader:
     """Walks the YAML nodes once, from top to bottom."""
 
-    def __init__(
-        self, document: Document, env: Mapping[str, str], substitutes: Mapping[str, str], *, placeholders: bool
-    ) -> None:
+    def __init__(self, document: Document, env: Mapping[str, str], needed: Collection[str] | None) -> None:
         self._document = document
         self._env = env
-        self._substitutes = substitutes
-        self._placeholders = placeholders
+        self._needed = needed
         self._unset: dict[str, list[KeyPath]] = {}
         self._values = 0
         self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
@@ -171,6 +169,9 @@ class _Reader:
                 self._document.lines[*path, index] = item.start_mark.line + 1
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return None if node.tag == _NULL else self._text(node.value, path)
+
+    def _has_placeholders(self, path: KeyPath) -> bool:
+        return self._needed is not None and path[0] not in self._needed
 
     def finish(self) -> None:
         """Report each variable that is not set once, however often it is used."""
@@ -197,7 +198,7 @@ class _Reader:
             yield name.value, self.value(child, child_path)
 
     def _text(self, raw: str, path: KeyPath) -> str:
-        """The text with its variables replaced and, where it names a file, that file's text instead."""
+        """Replace variables and, where the text names a file, return that file's text instead."""
         text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
         if names := tuple(match[1] for match in _VARIABLE.finditer(raw) if match[1]):
             self._document.variables_in[path] = names
@@ -216,36 +217,39 @@ class _Reader:
             self._document.report(path, "expected ${NAME} or ${NAME:-default}; write $${ for a plain ${")
             return match[0]
         self._document.variables.add(name)
-        if self._env.get(name) or (default is None and name in self._env):
-            return self._env[name]
-        if default is None and self._placeholders:
-            return _made_up(name)
+        if value := self._env.get(name):
+            return value
+        if default is None and self._has_placeholders(path):
+            return _placeholder(name, path)
+        if default is None and name in self._env:
+            return ""
         if default is None:
             self._unset.setdefault(name, []).append(path)
         return default or ""
 
     def _file(self, name: str, path: KeyPath) -> str:
-        """The text of a file, without its last line's end: secrets are mounted as files."""
+        """Return the text of a file, without its last line's end: secrets are mounted as files."""
         try:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
-            if name in self._substitutes:
-                return self._substitutes[name]
-            if self._placeholders:
-                return _made_up(name)
-            self._document.absent_files[path] = name
+            if self._has_placeholders(path):
+                return _placeholder(name, path)
             self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:
             self._document.report(path, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
         return ""
 
 
-def _made_up(name: str) -> str:
-    return sha256(name.encode()).hexdigest()
+def _placeholder(name: str, path: KeyPath) -> str:
+    """Return a text that is as long and as random as a secret, in the form that the key expects."""
+    if path[-1] == "port":
+        return "1"
+    beginning = next((text for key, text in PLACEHOLDERS.items() if key in path), "")
+    return beginning + sha256(name.encode()).hexdigest()
 
 
 def _unreadable(error: YAMLError, text: str) -> Problem:
-    """Where the text stops being YAML, and why."""
+    """Say where the text stops being YAML, and why."""
     if isinstance(error, ReaderError):
         letter = f"U+{ord(text[error.position]):04X}"
         return Problem("", f"not YAML: the character {letter} is not allowed", text.count("\n", 0, error.position) + 1)

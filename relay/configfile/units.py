@@ -8,7 +8,7 @@ LONGEST = 366 * SECONDS["d"]
 
 
 def any_case(pattern: str) -> str:
-    """The same pattern for letters of either case; a JSON Schema's have no flag for that.
+    """Return the pattern for letters of either case; a JSON Schema's have no flag for that.
 
     It may escape punctuation, and holds neither character classes nor escaped letters.
     """
@@ -34,14 +34,19 @@ DURATION, SIZE, RATE = (
 )
 
 
-def duration(raw: object) -> float:
+def duration(raw: object, units: str = "sm") -> float:
     """Return the seconds in `90s`, `1h30m` or `10 seconds`; ValueError for text that is a number without a unit.
 
-    A float has been read already: a file's values are all text.
+    `units` are those that were probably meant. A float has been read already: a file's values are all text.
     """
     if isinstance(raw, str) and (number := _number(raw)):
-        raise ValueError(f"expected a unit: {number:.10g}s or {number:.10g}m?")
+        raise ValueError(f"expected a unit: {' or '.join(f'{number:.10g}{unit}' for unit in units)}?")
     return seconds(raw)
+
+
+def days(raw: object) -> float:
+    """Return the seconds in a duration that is usually some days."""
+    return duration(raw, "d")
 
 
 def seconds(raw: object) -> float:
@@ -58,7 +63,7 @@ def seconds(raw: object) -> float:
 
 
 def size(raw: object) -> int:
-    """Bytes in `1MiB` or `256kB`, or a plain number of bytes; ValueError says what was expected."""
+    """Return the bytes in `1MiB` or `256kB`, or a plain number of bytes; ValueError says what was expected."""
     number, unit = _number(raw), "b"
     if number is None and isinstance(raw, str) and (match := _SIZE.fullmatch(raw)):
         number, unit = float(match[1]), match[2].lower()
@@ -68,7 +73,7 @@ def size(raw: object) -> int:
 
 
 def rate(raw: object) -> tuple[int, float]:
-    """How many, and in how many seconds: `100/s`, `600/min`, `5000/h`; ValueError says what was expected."""
+    """Return the count and the seconds of `100/s`, `600/min`, `5000/h`; ValueError says what was expected."""
     match = _RATE.fullmatch(raw) if isinstance(raw, str) else None
     if not match or not int(match[1]):
         raise ValueError("expected a rate such as 100/s, 600/min or 5000/h")
@@ -76,7 +81,7 @@ def rate(raw: object) -> tuple[int, float]:
 
 
 def spoken(seconds: float) -> str:
-    """These seconds as a duration, in the largest unit that divides them: `90s`, `5m`, `1h`."""
+    """Return seconds as a duration, in the largest unit that divides them: `90s`, `5m`, `1h`."""
     for unit in ("d", "h", "m"):
         if seconds and seconds % SECONDS[unit] == 0:
             return f"{seconds / SECONDS[unit]:.10g}{unit}"
@@ -84,7 +89,7 @@ def spoken(seconds: float) -> str:
 
 
 def spoken_size(number: float) -> str:
-    """These bytes as a size, in the largest unit that divides them: `1KiB`, `64MiB`."""
+    """Return bytes as a size, in the largest unit that divides them: `1KiB`, `64MiB`."""
     for unit in ("GiB", "MiB", "KiB"):
         if number and number % BYTES[unit.lower()] == 0:
             return f"{number / BYTES[unit.lower()]:.10g}{unit}"
@@ -92,7 +97,7 @@ def spoken_size(number: float) -> str:
 
 
 def _number(raw: object) -> float | None:
-    """A plain number of at least 0, also as text; None for everything else."""
+    """Return a plain number of at least 0, also of text; None for everything else."""
     if isinstance(raw, str):
         return float(raw) if re.fullmatch(_NUMBER, raw, re.ASCII) else None
     if isinstance(raw, bool) or not isinstance(raw, int | float):

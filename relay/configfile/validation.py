@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.units import DURATION, any_case, duration, seconds, size, spoken, spoken_size
+from relay.configfile.units import DURATION, any_case, days, duration, seconds, size, spoken, spoken_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -58,6 +58,7 @@ EXPECTED: Mapping[str, str] = {
 # How limits are said, by what reads the value.
 WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = (
     (duration, spoken),
+    (days, spoken),
     (seconds, spoken),
     (size, spoken_size),
 )
@@ -73,8 +74,9 @@ class Section(BaseModel):
 # A lone text stands for a list of one.
 one_or_more = BeforeValidator(lambda raw: [raw] if isinstance(raw, str) else raw)
 Texts = Annotated[tuple[str, ...], one_or_more]
-DurationText = Annotated[str, Field(pattern=DURATION)]
+DurationText = Annotated[str, Field(pattern=DURATION)] | Literal[0]
 Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=DurationText)]
+Days = Annotated[float, BeforeValidator(days, json_schema_input_type=DurationText)]
 Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | DurationText)]
 Off = Literal["off", False]  # False is what `off` is to older YAML
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from relay.authoring.drawing import scripted
-from relay.channels.slack.page import page_of
+from relay.channels.slack.messages import page_of
 
 # No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.
 POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"

@@ -32,7 +32,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
-from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
+from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.store.audit import Act, AuditTrail, Notes
 
 log = structlog.get_logger(__name__)

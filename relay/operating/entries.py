@@ -14,10 +14,6 @@ ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end te
 Entry = TypeVar("Entry", DeadLetter, Quarantined)
 
 
-def is_quarantined(name: str) -> bool:
-    return name.startswith("q-")
-
-
 def short(name: str) -> str:
     """The id as it may be typed: enough of its digest, and whatever else tells it from its siblings."""
     match = ID.fullmatch(name)

@@ -14,8 +14,8 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.policy.destinations import Destination
-from relay.rendering.checks import sample_bodies
 from relay.rendering.digests import ROUND_UPS
+from relay.rendering.samples import sample_bodies
 
 USUAL = "operation.completed"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")

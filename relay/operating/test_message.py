@@ -15,7 +15,7 @@ from relay.operating.example_events import example_event
 from relay.policy.destinations import Destination, zone_at
 from relay.rendering import IsolatedRenderer
 from relay.rendering.formats import format_of
-from relay.rendering.notices import TEST
+from relay.rendering.translations import TEST
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ async def send_test(
 ) -> Trial:
     """Send each address one by this open channel, all at once. No rule, no pause and no quiet hours are asked.
 
-    `note` is the sentence of `relay.rendering.notices` at its top, `patience` how many seconds each may take, `event`
-    the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
+    `note` is the sentence of `relay.rendering.translations` at its top, `patience` the seconds that each may take,
+    `event` the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
     """
     language = destination.language or config.language
     moment = now.replace(microsecond=0)

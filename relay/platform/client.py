@@ -74,25 +74,12 @@ class OperationsClient:
         return await self._call(models.Operation, "GET", f"/operation/{_segment(operation)}")
 
     async def operations(
-        self,
-        *,
-        status: str = "",
-        operation_type: str = "",
-        priority: str = "",
-        date_from: datetime | None = None,
-        date_to: datetime | None = None,
-        include_details: bool = False,
-        page: int = 1,
-        page_size: int = 20,
+        self, *, status: str = "", date_from: datetime | None = None, page: int = 1, page_size: int = 20
     ) -> models.Page:
         """Return one page; `all_operations` walks through them."""
         query = {
             "status": status,
-            "operationType": operation_type,
-            "priority": priority,
             "dateFrom": date_from.isoformat() if date_from else "",
-            "dateTo": date_to.isoformat() if date_to else "",
-            "includeDetails": "true" if include_details else "",
             "page": str(page),
             "pageSize": str(page_size),
         }
@@ -107,28 +94,13 @@ class OperationsClient:
             if not page.has_next_page:
                 return
 
-    async def cancel(
-        self,
-        operation: str,
-        *,
-        reason: str = "",
-        preserve_partial_results: bool = True,
-        force_termination: bool = False,
-        notify_callbacks: bool = True,
-    ) -> models.Cancelled:
-        body = {
-            **({"reason": reason} if reason else {}),
-            "preservePartialResults": preserve_partial_results,
-            "forceTermination": force_termination,
-            "notifyCallbacks": notify_callbacks,
-        }
+    async def cancel(self, operation: str, *, reason: str = "", force_termination: bool = False) -> models.Cancelled:
+        body = {**({"reason": reason} if reason else {}), "forceTermination": force_termination}
         return await self._call(models.Cancelled, "DELETE", f"/operation/{_segment(operation)}", body=body)
 
-    async def results(
-        self, operation: str, *, detail: str = "summary", include_artifacts: bool = True, phase: str = ""
-    ) -> models.Results:
-        """`detail` is summary, detailed or download. PlatformError with status 409 until the operation has finished."""
-        query = {"format": detail, "includeArtifacts": str(include_artifacts).lower(), "phase": phase}
+    async def results(self, operation: str) -> models.Results:
+        """PlatformError with status 409 until the operation has finished."""
+        query = {"format": "summary", "includeArtifacts": "true"}
         return await self._call(models.Results, "GET", f"/operation/{_segment(operation)}/results", query=query)
 
     async def retry(self, operation: str, request: models.RetryOperation | None = None) -> models.Retried:

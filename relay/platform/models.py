@@ -3,8 +3,8 @@
 The sandbox has types of its own for the same documents (`relay_sandbox.schema`), deliberately: client and server are
 written independently of each other, from the documentation, so that a slip in one is seen by the other.
 
-Only what relay or a caller decides by is required; a field that a later version of the API adds is kept and comes back
-out of `model_dump(by_alias=True)`. Durations and sizes stay the texts that the API sends ("45-60 minutes", "3.2 MB").
+Only what relay or a caller decides by is named or required; every other field is kept and comes back out of
+`model_dump(by_alias=True)`. Durations and sizes stay the texts that the API sends ("45-60 minutes", "3.2 MB").
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,6 @@ class RetryPolicy(ApiDocument):
     max_delay: float | None = None
 
 
-class Resources(ApiDocument):
-    cpu_units: float | None = None
-    memory_gb: Annotated[float | None, Field(alias="memoryGB")] = None
-    estimated_cost: str | None = None
-
-
 class StartOperation(ApiDocument):
     """The body of `POST …/async/operation`. `timeout` is in seconds."""
 
@@ -65,20 +59,15 @@ class Started(ApiDocument):
     estimated_duration: str | None = None
     estimated_completion: datetime | None = None
     tracking_url: str | None = None
-    webhooks_registered: int | None = None
     priority: str | None = None
-    date_created: datetime | None = None
     timeout_at: datetime | None = None
-    resources_allocated: Resources | None = None
 
 
 class Progress(ApiDocument):
     percentage: float | None = None
     current_phase: str | None = None
     phases_completed: int | None = None
-    total_phases: int | None = None
     start_time: datetime | None = None
-    elapsed_time: str | None = None
     estimated_remaining: str | None = None
     estimated_completion: datetime | None = None
 
@@ -107,7 +96,6 @@ class Operation(ApiDocument):
     progress: ProgressOrNumber = Field(default_factory=Progress)
     current_phase: str | None = None  # of a list's row
     phases: Sequence[Phase] = ()
-    date_created: datetime | None = None
     timeout_at: datetime | None = None
     end_time: datetime | None = None
     duration: str | None = None
@@ -143,10 +131,7 @@ class Page(ApiDocument):
 class Cancelled(ApiDocument):
     operation_id: str
     status: str
-    cancellation_time: datetime | None = None
     reason: str | None = None
-    progress_at_cancellation: float | None = None
-    phase_at_cancellation: str | None = None
     cancelled_by: str | None = None
 
 
@@ -163,7 +148,6 @@ class Recommendation(ApiDocument):
     recommendation: str
     category: str | None = None
     priority: str | None = None
-    expected_improvement: str | None = None
 
 
 class Results(ApiDocument):
@@ -172,24 +156,17 @@ class Results(ApiDocument):
     success: bool | None = None
     operation_type: str | None = None
     operation_name: str | None = None
-    completion_time: datetime | None = None
-    total_duration: str | None = None
     summary: dict[str, Any] = Field(default_factory=dict)
-    phase_results: Sequence[dict[str, Any]] = ()
     artifacts: Sequence[Artifact] = ()
     recommendations: Sequence[Recommendation] = ()
 
 
 class RetryOperation(ApiDocument):
-    """The body of `POST …/operation/{id}/retry`. `new_timeout` is in seconds."""
+    """The body of `POST …/operation/{id}/retry`."""
 
     retry_mode: Literal["resume", "restart"] = "resume"
     retry_reason: str | None = None
-    modify_parameters: bool | None = None
-    updated_parameters: dict[str, Any] | None = None
     retry_policy: RetryPolicy | None = None
-    new_timeout: int | None = None
-    preserve_original_results: bool | None = None
 
 
 class Retried(ApiDocument):
@@ -225,7 +202,6 @@ class Webhook(ApiDocument):
     status: str | None = None
     events_subscribed: Sequence[str] = ()
     filters: Filters | None = None
-    last_delivery: datetime | None = None
     delivery_stats: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -255,9 +231,6 @@ class Batch(ApiDocument):
     batch_name: str | None = None
     operations: Sequence[Member] = ()
     total_operations: int | None = None
-    estimated_batch_duration: str | None = None
-    estimated_batch_completion: datetime | None = None
-    batch_start_time: datetime | None = None
     tracking_url: str | None = None
 
     @property

@@ -1,42 +1,40 @@
 """Trying out every template before an event does: all messages of all fixtures in every language, and the translations.
 
-The samples are events as they arrive, one JSON file each in `samples/`; `relay.rendering.fixtures` makes the extremes
+The samples are events as they arrive, one JSON file each in `samples/`; `relay.rendering.samples` makes the extremes
 of them. A user's own directory may hold more, for instance one that was recorded.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
-from jinja2.ext import extract_from_ast
+from jinja2 import meta, nodes
 
 from relay.domain.deliveries import Kind
-from relay.domain.documents import decode
-from relay.domain.events import PRIORITIES, STATUSES, Event
+from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.errors import InvalidEvent, NotJson, TemplateError
+from relay.errors import TemplateError
 from relay.rendering.built_in import tree_of
+from relay.rendering.context import context, message_of
 from relay.rendering.digests import ROUND_UPS
-from relay.rendering.file_names import FileName, mark, parsed
-from relay.rendering.fixtures import FIXTURES
-from relay.rendering.formats import format_of
-from relay.rendering.localized_values import STYLES, moment
-from relay.rendering.message_names import message_of
-from relay.rendering.notices import NOTICES
-from relay.rendering.sample_history import with_past
-from relay.rendering.slack_dates import FORMS
-from relay.rendering.template_files import GENERIC
+from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.faults import OPEN, SURE, nearest, unknown
+from relay.rendering.formats import FORMATS, format_of
+from relay.rendering.links import Base
+from relay.rendering.localized_values import Localizer
+from relay.rendering.message_template import Source
+from relay.rendering.renderer import NO_BRAND, Brand, Renderer
+from relay.rendering.samples import NOON, _changed, bare_events, history_of, of_type, sample_bodies, with_past
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.template_files import GENERIC, PARTS, SENTENCES, FileName, mark, parsed
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import SHOWN_KEYS, WORDINGS, Catalogues, humanise
+from relay.rendering.translatable import untranslated
+from relay.rendering.translations import SOURCE, Catalogues
 
-# What code says: of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Not started", "Medium", "yes", "no", *NOTICES)
-NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 USUAL = ("minimal", "typical")
-
-Render = Callable[..., dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ class Case:
         """The sample as it is told: `operation.completed@analysts`."""
         return f"{self.sample}{mark(self.destination, self.operation_type)}"
 
-    def rendered_by(self, render: Render, timezone: str = "") -> dict[str, Any]:
-        """What the renderer makes of it. TemplateError names file and line."""
-        return render(
+    def rendered_by(self, renderer: Renderer, timezone: str = "") -> dict[str, Any]:
+        """Return its content. TemplateError names file and line."""
+        return renderer.render(
             self.channel, self.kind, self.event, self.history, language=self.language, timezone=timezone,
             now=self.event.occurred_at, destination=self.destination,
         )  # fmt: skip
@@ -72,10 +70,7 @@ class Case:
 
 
 def problems(
-    render: Render,
-    library: TemplateSet,
-    catalogues: Catalogues,
-    directories: Sequence[Path],
+    renderer: Renderer,
     *,
     fixtures: Collection[str] = USUAL,
     concerns: Callable[[Case], bool] = lambda _case: True,
@@ -84,10 +79,11 @@ def problems(
     """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
     what is wrong with a message that was made."""
     faults: dict[str, Case] = {}
+    library, catalogues = renderer.library, renderer.catalogues
     try:
-        for case in filter(concerns, cases(library, directories, catalogues.codes, fixtures)):
+        for case in filter(concerns, cases(library, renderer.directories, catalogues.codes, fixtures)):
             try:
-                content = case.rendered_by(render)
+                content = case.rendered_by(renderer)
             except TemplateError as error:
                 faults.setdefault(str(error), case)
             else:
@@ -131,14 +127,6 @@ def _types(files: Sequence[FileName], message: str) -> set[str]:
     return {name.operation_type for name in own} - {""}
 
 
-def of_type(event: Event, operation_type: str) -> Event:
-    """The event as it would be of an operation of this type."""
-    if event.operation is None:
-        return event
-    document = {**event.operation.document, "operationType": operation_type}
-    return replace(event, operation=replace(event.operation, type=operation_type, document=document))
-
-
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     """The kinds in which a channel tells such an event."""
     if event.name in ROUND_UPS:
@@ -146,101 +134,100 @@ def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:
     return format_of(channel).kinds
 
 
-def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """The sample events' bodies, oldest first, by their files' names. Of two with one name, the earlier counts."""
-    files = {file.stem: file for folder in reversed(directories) for file in sorted(folder.glob("samples/*.json"))}
-    bodies = {}
-    for name, file in files.items():
-        try:
-            bodies[name] = decode(file.read_bytes())
-            _parsed(bodies[name], name)
-        except (NotJson, InvalidEvent) as error:
-            raise TemplateError(f"{file}: no sample of an event: {error}") from None
-    return dict(sorted(bodies.items(), key=lambda item: _parsed(item[1], item[0]).occurred_at))
+PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "mail", "healed")
+FORGIVING = ("default", "d")
 
 
-def bare_events(library: TemplateSet, samples: Collection[str]) -> dict[str, Event]:
-    """Of each message that no sample is of, its event without anything."""
-    stems = {parsed(name).message for templates in library.messages.values() for name in templates}
-    names = sorted(stem for stem in stems if "." in stem and not stem.startswith(GENERIC) and stem not in samples)
-    return {name: _parsed(_body(name), name) for name in names}
+def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[str]:
+    """Each unknown variable, field, macro, filter and test with its place, and each message without what it needs.
 
-
-def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:
-    """The sample events in this form, oldest first. TemplateError if one is none."""
-    bodies = sample_bodies(directories)
-    return {name: with_past(_changed(body, name, fixture), fixture) for name, body in bodies.items()}
-
-
-def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
-    """What is known when the event arrives: what came before it and did not end the run."""
-    earlier = [other for other in events if other.subject == event.subject and not other.terminal]
-    return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
-
-
-def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
-    """Yield what languages lack: a single message with its place; several in one line."""
-    sources = [*messages(library)]
-    for code in catalogues.codes:
-        missing = [
-            (location, text) for location, message in sources for _, text in catalogues.untranslated(code, [message])
-        ]
-        count = len({text for _, text in missing})
-        if count > 1:
-            lacking = f"{count} texts have no translation to {code}, for instance {missing[0][1]!r}"
-            yield f"{catalogues.file(code)}: {lacking}; `relay template translate {code}` adds them"
-            continue
-        yield from (f"{location}: no translation to {code} of {text!r}" for location, text in missing)
-
-
-def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
-    """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
-    for source in translatable(library):
-        yield source.location, (source.context, source.texts[0])
-
-
-class Translatable(NamedTuple):
-    """A text that languages need, or two: one and many."""
-
-    location: str
-    context: str | None
-    texts: tuple[str, ...]
-
-
-def translatable(library: TemplateSet) -> Iterator[Translatable]:
-    """All of them; the words that code brings come first."""
-    patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
-    words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
-    yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))
-    yield from (Translatable("relay", None, (word,)) for word in sorted(words))
+    `values` is what templates get for an event that says nothing (`relay.rendering.context`).
+    """
+    environment = library.known_names()
+    fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
+    macros = {source.file: _macros(source) for source in library.sources() if source.file.suffix == ".j2"}
+    fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
     for source in library.sources():
-        for line, function, arguments in extract_from_ast(tree_of(source.text)):
-            if arguments:
-                context, texts = _message(function, arguments)
-                yield Translatable(f"{source.file}:{source.line + line}", context, texts)
+        parts_file = (source.file.parent.name, PARTS)
+        own = {name for file, names in macros.items() if (file.parent.name, file.name) == parts_file for name in names}
+        known_names = {*values, *PER_MESSAGE, *environment.globals, *source.names, *_inherited(library, source)}
+        yield from _of(source, environment, known_names, fields | ({"parts": own} if own else {}))
+    channels = [*filter(library.messages.__contains__, FORMATS), *(library.messages.keys() - FORMATS.keys())]
+    for channel in channels:
+        for stem in library.messages[channel]:
+            template = library.message(Sandbox, f"{channel}/{stem}.yaml")
+            for field, why in format_of(channel).required.items():
+                if field not in template.fields:
+                    yield f"{template.file}:1: `{field}:` is missing: {why}"
 
 
-def _message(function: str, arguments: str | tuple[str | None, ...]) -> tuple[str | None, tuple[str, ...]]:
-    texts = (arguments,) if isinstance(arguments, str) else arguments
-    context, texts = (texts[0], texts[1:]) if function in ("pgettext", "npgettext") else (None, texts)
-    plural = texts[1:2] if function in ("ngettext", "npgettext") else ()
-    return context, tuple(text or "" for text in (*texts[:1], *plural))
+def values_of(
+    event: Event,
+    history: tuple[Event, ...],
+    catalogues: Catalogues,
+    base_url: str = "",
+    *,
+    brand: Brand = NO_BRAND,
+    **options: Any,
+) -> dict[str, Any]:
+    """What templates get for this event, in the source language."""
+    localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
+    return context(event, history, localizer, Base(base_url), **options) | {"brand": dict(brand.values)}
 
 
-def _changed(body: dict[str, Any], name: str, fixture: str) -> Event:
-    try:
-        return _parsed(FIXTURES[fixture](body), name)
-    except (InvalidEvent, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return _parsed(body, name)  # one of a user's own that is shaped in another way than relay's: it stays as it is
+def empty_values(catalogues: Catalogues) -> dict[str, Any]:
+    """What templates get for an event that says nothing."""
+    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
+    return values_of(nothing, (), catalogues)
 
 
-def _parsed(body: dict[str, Any], name: str) -> Event:
-    when = moment(body.get("timestamp")) or NOON
-    if body.get("event") in ROUND_UPS:  # made by relay itself, so it is no document of an operation
-        return Event(id="", name=str(body["event"]), source="relay", occurred_at=when, received_at=when, document=body)
-    return parse(body, source="sample", received_at=when, default_event=name if "." in name else "")
+def _of(
+    source: Source, environment: TemplateEnvironment, names: Collection[str], fields: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    tree, undeclared = tree_of(source.text), _undeclared(source.text)
+    bound = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"} | {*source.names}
+    excused = {id(node.node) for node in tree.find_all(nodes.Filter) if node.name in FORGIVING}
+    excused |= {id(node.node) for node in tree.find_all(nodes.Test) if node.name in ("defined", "undefined")}
+    reported: set[str] = set()
+    for node in tree.find_all((nodes.Name, nodes.Getattr, nodes.Filter, nodes.Test)):
+        fault = ""
+        if isinstance(node, nodes.Name) and node.name in undeclared and node.name not in {*names, *bound}:
+            fault = unknown(node.name, names)
+        elif isinstance(node, nodes.Getattr) and isinstance(node.node, nodes.Name) and id(node) not in excused:
+            name = node.node.name
+            if name in fields and name not in bound and node.attr not in fields[name]:
+                sure = name not in OPEN or nearest(node.attr, fields[name], SURE)
+                fault = unknown(node.attr, fields[name], f"{name}.") if sure else ""
+        elif isinstance(node, nodes.Filter) and node.name not in environment.filters:
+            fault = unknown(node.name, environment.filters, "|")
+        elif isinstance(node, nodes.Test) and node.name not in environment.tests:
+            fault = unknown(node.name, environment.tests, "is ")
+        if fault and fault not in reported:
+            reported.add(fault)
+            yield f"{source.file}:{source.line + node.lineno}: {fault}"
 
 
-def _body(name: str) -> dict[str, Any]:
-    """An event of this name, for templates that a user made for an event no sample is of."""
-    return {"event": name, "operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}
+@lru_cache(2048)
+def _undeclared(text: str) -> frozenset[str]:
+    """From nodes of its own, since to find them Jinja works out constants, and puts these in their place."""
+    return frozenset(meta.find_undeclared_variables(tree_of.__wrapped__(text)))
+
+
+def _inherited(library: TemplateSet, source: Source) -> Iterator[str]:
+    """The macros that the blocks of a layout find: its own, and those of the one that it extends."""
+    yield from _macros(source)
+    for node in tree_of(source.text).find_all(nodes.Extends):
+        if isinstance(node.template, nodes.Const):
+            text, file = library.source(str(node.template.value))
+            yield from _macros(Source(file, 0, text))
+
+
+def _macros(source: Source) -> tuple[str, ...]:
+    return tuple(node.name for node in tree_of(source.text).find_all(nodes.Macro))
+
+
+def file_of(fault: str) -> tuple[str, int | None, str]:
+    """The file, the line and the rest of a fault's line."""
+    location, _, rest = fault.partition(": ")
+    file, _, line = location.rpartition(":")
+    return (file, int(line), rest) if line.isdigit() and Path(file).suffix else (location, None, rest)

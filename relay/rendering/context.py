@@ -4,21 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from relay.domain.deliveries import Form
 from relay.domain.documents import mapping, rows
-from relay.domain.events import WATCH_EVENTS, Event
+from relay.domain.events import OPERATION_EVENTS, TERMINAL, WATCH_EVENTS, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import missing_job
 from relay.domain.links import NO_LINKS, LinkTemplates
-from relay.rendering.batches import batch
-from relay.rendering.digests import ROUND_UPS, digest
-from relay.rendering.jobs import job
-from relay.rendering.json_access import between, iso, time
+from relay.rendering.digests import ROUND_UPS, digest, trouble
+from relay.rendering.jobs import action, artifact, cancellation, error, job, phase, presser, recommendation, results
 from relay.rendering.links import Base, links, round_up_links
 from relay.rendering.localized_values import Localizer
-from relay.rendering.operations import operation
-from relay.rendering.outcomes import action, artifact, cancellation, error, phase, presser, recommendation, results
-from relay.rendering.texts import clean, line, safe_url
-from relay.rendering.troubles import trouble
+from relay.rendering.operations import batch, operation
+from relay.rendering.texts import between, clean, iso, line, safe_url, time
 
 OUTCOME_PARTS = ("results", "error", "cancellation")
 # The alarm of an event that has none.
@@ -202,3 +199,35 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "doc": lambda values: clean(values.event.document),
     "now": lambda values: values.formats.now.isoformat(),
 }
+
+
+# A live message shows the present state, whichever event came last.
+OF_STATUS = {
+    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
+    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
+    "Stalled": "operation.stalled",
+}  # fmt: skip
+BATCH_OF_STATUS = {
+    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
+}  # fmt: skip
+
+
+def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
+    """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
+    if event.about_batch:
+        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
+    if kind == "live" and open_alarm(event, history):
+        return "operation.stalled"
+    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
+        return event.name  # it is about no run that would go on
+    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
+        return OF_STATUS.get(event.status, event.name)
+    return event.name
+
+
+def operation_type(event: Event, history: Sequence[Event] = ()) -> str:
+    """The type of the operation that is told of, from an earlier event if this one does not say it."""
+    if event.operation and event.operation.type:
+        return event.operation.type
+    earlier = (other.operation.type for other in reversed(history) if other.operation and other.operation.type)
+    return next(earlier, "") if event.operation else ""

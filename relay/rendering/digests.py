@@ -9,12 +9,11 @@ from zoneinfo import ZoneInfo
 from relay.domain.digest_entries import duration_of, section_of
 from relay.domain.digests import MAX_ROWS
 from relay.domain.documents import mapping, rows
-from relay.domain.events import TERMINAL, Event
+from relay.domain.events import OPERATOR_EVENTS, RESOLVED, TERMINAL, Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.domain.outcomes import Usual
-from relay.rendering.json_access import iso, number, text, time
 from relay.rendering.links import Base, row_link
-from relay.rendering.texts import clean
+from relay.rendering.texts import between, clean, cut, iso, number, text, time
 from relay.rendering.translations import Language
 
 MINUTE = 60.0
@@ -172,3 +171,46 @@ def _bars(days: list[Any]) -> list[dict[str, Any]]:
 def _change(totals: Mapping[str, Any], before: Mapping[str, Any], name: str) -> float | None:
     now, then = number(totals, name), number(before, name)
     return None if now is None or then is None else now - then
+
+
+MOST_NAMED = 5  # destinations that a row names
+LONGEST_NAME = 64  # characters of each
+SAID = frozenset({"channel", "destination", "store"})  # whose reason is a sentence, and no code
+
+
+def trouble(event: Event) -> dict[str, Any]:
+    """`rows`, one for each thing that is wrong, or over, and `single` where it is one alone. Of other events none.
+
+    A row has `kind`, `name`, and of a destination also `destination` and `address`; `since`, `until` and `lasted`;
+    `reason`, and as `said` if people can read it; `count`, `total` and `lost`; `affected`, and if there are `more`.
+    """
+    document: Mapping[str, Any] = clean(event.document) if event.name in OPERATOR_EVENTS else {}
+    listed = [_trouble_row(row) for row in rows(document.get("troubles"))]
+    return {
+        "over": event.name == RESOLVED,
+        "rows": listed,
+        "single": listed[0] if len(listed) == 1 else None,
+        "standing": int(number(document, "standing") or 0),
+    }
+
+
+def _trouble_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    kind, name, reason = text(row, "kind"), text(row, "name"), text(row, "reason")
+    destination, _, address = name.partition("/") if kind == "destination" else ("", "", "")
+    listed = row.get("affected")
+    affected = [cut(name, LONGEST_NAME) for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    since, until = text(row, "since"), text(row, "until")
+    return {
+        "kind": kind,
+        "name": name,
+        "destination": destination,
+        "address": address,
+        "since": since,
+        "until": until,
+        "lasted": between(time(row, "since"), time(row, "until")),
+        "reason": reason,
+        "said": reason if kind in SAID else "",
+        **{key: int(number(row, key) or 0) for key in ("count", "total", "lost")},
+        "affected": affected[:MOST_NAMED],
+        "more": len(affected) > MOST_NAMED,
+    }

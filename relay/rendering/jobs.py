@@ -1,24 +1,21 @@
 """`job`: whether a run is as usual, as templates see it: every field is there, whatever is known. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+
+from markupsafe import Markup
 
 from relay.domain import documents
 from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
 from relay.domain.fingerprints import error_of, signature
-from relay.domain.outcomes import (
-    SLIGHTLY,
-    Usual,
-    iso,
-    phase_name,
-    phase_seconds,
-    streaks,
-    too_quick,
-    usual,
-    usual_phases,
-)
+from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
+from relay.domain.outcomes import iso as iso_time
+from relay.rendering.links import Base, address, for_people
+from relay.rendering.localized_values import Localizer
+from relay.rendering.texts import clean, iso, number, text, time
 
 # Of a job of which nothing is known.
 EMPTY: dict[str, Any] = {
@@ -45,7 +42,7 @@ def job(
     duration = op["duration"] if op["status"] in TERMINAL else None
     successes = [end.ended for end in event.past if end.succeeded]
     values = {**EMPTY, "ends": len(event.past), "successes": len(successes), "phases": phases}
-    values |= _in_a_row(event) | {"last_success": iso(max(successes, default=None))}
+    values |= _in_a_row(event) | {"last_success": iso_time(max(successes, default=None))}
     if normal is None:
         return values
     values["usual"] = {"low": normal.low, "median": normal.median, "high": normal.high}
@@ -69,7 +66,7 @@ def _in_a_row(event: Event) -> dict[str, Any]:
     own = signature(error_of(event)) if fails else ""
     return {
         "streak": 0 if done else len(earlier.failures) + fails,
-        "streak_since": "" if done else iso(since),
+        "streak_since": "" if done else iso_time(since),
         "runs_since_failure": earlier.successes,
         "same_error": sum(end.error == own for end in event.past) if own else 0,
         "recovered_after": len(earlier.failures) if done else 0,
@@ -86,7 +83,7 @@ def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[st
     late = max(expected, now) - (started + normal.high)
     return {
         "late_by": late if late > normal.tolerance else 0,
-        "expected_end": iso(expected) if estimate is None and expected > now else "",
+        "expected_end": iso_time(expected) if estimate is None and expected > now else "",
     }
 
 
@@ -131,3 +128,98 @@ def _slowest(
 
 def _seconds(text: str | None) -> float | None:
     return datetime.fromisoformat(text).timestamp() if text else None
+
+
+_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+# The result of a button, where none was pressed.
+ACTION = {"name": "", "user": "", "userName": "", "ok": False, "unknown": False, "detail": "", "newOperationId": ""}
+
+
+def results(document: Mapping[str, Any]) -> dict[str, Any]:
+    summary = mapping(document.get("summary"))
+    return {
+        **document,
+        "summary": summary,
+        "variants": number(summary, "processVariants"),
+        "anomalies": number(summary, "anomaliesDetected"),
+    }
+
+
+def artifact(row: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:
+    url = for_people(address(text(row, "downloadUrl", "url"), event, base))
+    return {
+        **row,
+        "name": text(row, "name", "fileName", "type") or url,
+        "type": text(row, "type"),
+        "format": text(row, "format"),
+        "size": row.get("size"),
+        "url": url,
+        "description": text(row, "description"),
+        "expires_at": iso(time(row, "expiresAt", "downloadUrlExpiresAt", "urlExpiresAt")),
+    }
+
+
+def recommendation(row: Mapping[str, Any], formats: Localizer) -> dict[str, Any]:
+    priority = text(row, "priority")
+    return {
+        **row,
+        "text": text(row, "recommendation", "text", "title"),
+        "category": text(row, "category"),
+        "priority": priority,
+        "priority_label": formats.language.label(priority),
+        "effect": text(row, "expectedImprovement"),
+    }
+
+
+def error(document: Mapping[str, Any]) -> dict[str, Any]:
+    message = document.get("message") or document.get("errorMessage") or document.get("detail")
+    return {
+        **document,
+        "code": text(document, "code", "errorCode"),
+        "message": message.strip() if isinstance(message, str) else "",
+        "phase": text(document, "phase"),
+        "retryable": document.get("retryable") if isinstance(document.get("retryable"), bool) else None,
+    }
+
+
+def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[str, Any]:
+    partial = mapping(document.get("partialResults"))
+    urls = partial.get("downloadUrls")
+    listed = [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
+    available = partial.get("available")
+    return {
+        **document,
+        "by": text(document, "cancelledBy"),
+        "reason": text(document, "reason"),
+        "partial": available if isinstance(available, bool) else None,
+        "phases_kept": number(partial, "completedPhases"),
+        "downloads": [whole for url in listed if (whole := for_people(address(url, event, base)))],
+        "cost_saved": text(document, "resourcesReleased.costSaved"),
+    }
+
+
+def action(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of a button, and who pressed it: a Slack id becomes a mention, as nobody but Slack wrote it."""
+    action = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
+    user = str(action["user"])
+    mention = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
+    return action | {"by": mention}
+
+
+def presser(event: Event, events: Sequence[Event]) -> dict[str, str]:
+    """Who cancelled by a button: instead of the user of relay's token, and of a reason that only repeats it."""
+    pressed = [other.pressed for other in events if other.pressed and other.status == event.status]
+    if not pressed:
+        return {}
+    names = mapping(clean(pressed[-1]))
+    return {"by": f"{text(names, 'realName', 'userName', 'user')} (Slack)", "reason": ""}
+
+
+def phase(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **document,
+        "name": text(document, "phaseName", "name"),
+        "duration": document.get("duration"),
+        "records": number(document, "recordsProcessed"),
+        "results": mapping(document.get("results")),
+    }

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from relay.domain.documents import rows
 from relay.domain.events import Event
 from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates, fill, is_api
-from relay.rendering.json_access import text
-from relay.rendering.texts import clean, line, safe_url
+from relay.rendering.texts import clean, line, safe_url, text
 
 
 class Base(NamedTuple):

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -16,14 +16,16 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 
-from relay.domain.documents import NUMBER, SECONDS, UNITS, is_stated, parse_duration, ranged
-from relay.rendering.locale_patterns import LocalePatterns
-from relay.rendering.translations import SOURCE, Language
+from relay.domain.documents import NUMBER, SECONDS, UNITS, parse_duration, ranged
+from relay.rendering.texts import moment
+from relay.rendering.translations import SOURCE, Language, LocalePatterns
 
 LONGEST = 40  # characters of a time that is remembered
 CURRENCIES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 LARGEST = 1e18  # with its digits after the point it is still written as a decimal number
 SIZES = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
 BRITISH = LocalePatterns(Locale("en", "GB"))  # plain English is American to the CLDR, which knows no CET there
 # The patterns of a time that is today, this year, or neither. They are messages: each language has its own.
 STYLES = {
@@ -134,18 +136,6 @@ class Localizer:
         pattern = self.language.translations.pgettext("time", pattern)
         patterns = BRITISH if self.language.code == SOURCE else self.language.patterns
         return patterns.time(local, pattern)
-
-
-def moment(value: object) -> datetime | None:
-    """A time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
-    if not isinstance(value, str | datetime):
-        return None
-    try:
-        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        time = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return time if is_stated(time) else None
 
 
 @lru_cache(1024)

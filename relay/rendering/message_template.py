@@ -9,27 +9,28 @@ The notation, all of it:
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from jinja2 import Template
+from jinja2.exceptions import TemplateSyntaxError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.environments import TemplateEnvironment
-from relay.rendering.sandbox import step
-from relay.rendering.text_template import Source, Texts
+from relay.rendering.bounds import step
+from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.texts import host_of, safe_url
 
 MAX_REPEATS = 100
 STEPS = 10  # of a message's bounds, for each object that is repeated
 EMPTY: Final = object()
 
-Values = dict[str, Any]
-Part = Callable[[Values], Any]
+Part = Callable[[dict[str, Any]], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
 _URL_KEYS = ("url", "image_url", "more_url")
@@ -61,6 +62,56 @@ def _composed(source: str) -> Node | None:
     """The nodes of a file. Nobody changes them, and most files stay the same from reload to reload."""
     root: Node | None = YAML(typ="safe", pure=True).compose(source)
     return root
+
+
+MAX_TEXT = 64 * 1024  # characters one text may grow to
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Jinja source `line` lines down in its file, and the names that its place adds: those of `each: NAME in`."""
+
+    file: Path
+    line: int
+    text: str
+    names: frozenset[str] = frozenset()
+
+
+class Texts:
+    """The texts of one message's file that escape alike. They are compiled together, when the first is asked for."""
+
+    def __init__(self, environment: TemplateEnvironment, file: Path) -> None:
+        self.hosts = environment.hosts
+        self._environment = environment
+        self._file = file
+        self._sources: list[str] = []
+        self._templates: list[Template] = []
+        self._fillers: list[Callable[[Values], str]] = []
+
+    def text(self, source: str, line: int) -> Callable[[Values], str]:
+        """The text that stands `line` lines down in the file, without the white space around it."""
+        number = self._add(source, line)
+        return lambda values: self._fillers[number](values)  # noqa: PLW0108 - it is compiled later
+
+    def items(self, source: str, line: int) -> Callable[[Values], Any]:
+        """What is repeated; an unknown name raises when asked."""
+        number = self._add(f"{{% set items = {source} %}}", line)
+        return lambda values: self._environment.variable(self._templates[number], "items", values)
+
+    def compile(self) -> None:
+        """TemplateError names file and line."""
+        try:
+            self._templates = self._environment.templates(self._sources, self._file)
+            self._fillers = [self._environment.filler(template, MAX_TEXT) for template in self._templates]
+        except TemplateSyntaxError as error:
+            raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
+        except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
+            raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
+
+    def _add(self, source: str, line: int) -> int:
+        # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.
+        self._sources.append("\n" * line + source)
+        return len(self._sources) - 1
 
 
 class MessageTemplate:
@@ -98,7 +149,7 @@ class MessageTemplate:
         """What the message holds, as far as it is written here."""
         return tuple(key for key, _, _ in self._root)
 
-    def render(self, values: Values) -> dict[str, Any]:
+    def render(self, values: dict[str, Any]) -> dict[str, Any]:
         """The message; TemplateError if a field that it needs turns out empty."""
         if not self._compiled:
             self.compile()
@@ -141,7 +192,7 @@ class MessageTemplate:
     def _mapping(self, node: MappingNode) -> Part:
         fields = self._object(node)
 
-        def render(values: Values) -> Any:
+        def render(values: dict[str, Any]) -> Any:
             rendered: dict[str, Any] = {}
             for key, optional, part in fields:
                 value = part(values)
@@ -157,7 +208,7 @@ class MessageTemplate:
     def _list(self, node: SequenceNode) -> Part:
         items = [self._repeated(item) or self._once(item) for item in node.value]
 
-        def render(values: Values) -> Any:
+        def render(values: dict[str, Any]) -> Any:
             return [value for item in items for value in item(values) if value is not EMPTY] or EMPTY
 
         return render
@@ -183,7 +234,7 @@ class MessageTemplate:
         part = self._mapping(rest)
         self._names = outer
 
-        def render(values: Values) -> Any:
+        def render(values: dict[str, Any]) -> Any:
             try:
                 repeated = list(items(values) or ())  # an unknown name raises here
             except Exception as error:

@@ -1,8 +1,9 @@
 """The renderer: from an event to what a channel sends, in one reader's language and zone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,25 +12,60 @@ from jinja2.exceptions import SecurityError
 from markupsafe import Markup
 
 from relay.domain.deliveries import Form
+from relay.domain.display import seen_on, text_on
 from relay.domain.events import Event
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
-from relay.rendering.brand import NO_BRAND, Brand
+from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
 from relay.rendering.built_in import BuiltIn
-from relay.rendering.checks import problems
-from relay.rendering.context import Context
+from relay.rendering.context import Context, message_of, operation_type
 from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
-from relay.rendering.inliner import inline
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
-from relay.rendering.message_names import message_of, operation_type
-from relay.rendering.sandbox import BOUNDS, BUDGET, Bounds, Budget, Sandbox, weigh
-from relay.rendering.template_set import TemplateSet
+from relay.rendering.sandbox import Sandbox
+from relay.rendering.template_set import TemplateSet, inline
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
+
+# The button of a mail: its colour and that of its text, where the reader's scheme is light and where it is dark.
+OWN_COLOURS = {"color": "#0B5CAD", "text_color": "#FFFFFF", "dark_color": "#6CB6FF", "dark_text_color": "#0D1117"}
+DARK_CARD = "#1B1F24"
+
+
+@dataclass(frozen=True)
+class Brand:
+    """What the configuration says of it (relay.config.brand)."""
+
+    name: str = ""
+    logo: str = ""
+    url: str = ""
+    color: str = ""
+    footer: str = ""
+    subject_prefix: str = ""
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        """`brand` in templates; its colours are always there."""
+        return {**asdict(self), **(_colours(self.color) if self.color else OWN_COLOURS)}
+
+    def on_subject(self, content: dict[str, Any]) -> dict[str, Any]:
+        """The content of a mail with the prefix before its subject."""
+        subject = content.get("subject")
+        if not self.subject_prefix or not isinstance(subject, str):
+            return content
+        return content | {"subject": f"{line(self.subject_prefix)} {subject}"}
+
+
+NO_BRAND = Brand()
+
+
+def _colours(color: str) -> dict[str, str]:
+    dark = seen_on(DARK_CARD, color)
+    return {"color": color, "text_color": text_on(color), "dark_color": dark, "dark_text_color": text_on(dark)}
+
 
 Request = tuple[str, str, Form, str, str]
 """A message: its channel, its name, its form, its destination, and its operation's type."""
@@ -179,7 +215,3 @@ class Renderer:
         """The file of the user's own that has a part in this message; empty if everything in it is built in."""
         name, type_ = message_of(event, kind, history), operation_type(event, history)
         return self.library.overriding_file(channel, name, kind, destination, type_)
-
-    def check(self) -> list[str]:
-        """Every fault that shows when all messages are made from sample data in every language; none if empty."""
-        return problems(self.render, self.library, self.catalogues, self.directories)

@@ -5,8 +5,9 @@ part in is made in the sandbox throughout, so they are compiled for that as well
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateError as JinjaError
@@ -21,12 +22,14 @@ from relay.rendering.environments import TemplateEnvironment, Values, environmen
 from relay.rendering.faults import fault
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
-from relay.rendering.message_template import MessageTemplate
+from relay.rendering.message_template import MessageTemplate, Source
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_files import NOT_UTF8, PARTS, SENTENCES, TemplateFiles
-from relay.rendering.text_template import Source
 from relay.rendering.texts import line
 from relay.resources import resource_dir
+
+if TYPE_CHECKING:
+    from css_inline import CSSInliner
 
 MAX_LAYOUT = 256 * 1024  # characters a layout may grow to
 
@@ -197,3 +200,16 @@ def lines(text: str) -> str:
     if "\n" not in text:
         return text.strip(" ")
     return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))
+
+
+def inline(page: str) -> str:
+    """The page, parsed as a browser would and written anew."""
+    return _inliner().inline(page)
+
+
+@cache
+def _inliner() -> "CSSInliner":
+    """Imported where it is first needed: relays that send no mail do without its 1.5 MB."""
+    from css_inline import CSSInliner  # noqa: PLC0415
+
+    return CSSInliner(load_remote_stylesheets=False)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from relay.domain.display import ELLIPSIS, boundary
+from relay.domain.documents import finite, is_stated, mapping, parse_duration, ranged
 from relay.domain.links import ANYWHERE, LinkHosts
 
 MAX_URL = 2000
@@ -145,3 +147,80 @@ def _is_safe(url: str, hosts: LinkHosts) -> bool:
     if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(host):
         return False
     return hosts.allows(host)
+
+
+def moment(value: object) -> datetime | None:
+    """A time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
+    if not isinstance(value, str | datetime):
+        return None
+    try:
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        time = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if is_stated(time) else None
+
+
+def at(document: object, path: str) -> Any:
+    """What stands at `progress.startTime`, or None."""
+    if "." not in path and document.__class__ is dict:  # most of them
+        return document.get(path)
+    for key in _keys(path):
+        document = document.get(key) if document.__class__ is dict else mapping(document).get(key)
+    return document
+
+
+_keys = lru_cache(256)(partial(str.split, sep="."))  # relay's own paths, a hundred of them
+
+
+def text(document: object, *paths: str) -> str:
+    """The first text or number on these paths as one line, or an empty one."""
+    for path in paths:
+        value = at(document, path)
+        if value is None or value is True or value is False:
+            continue
+        if isinstance(value, (str, int, float)) and (words := line(str(value))):
+            return words
+    return ""
+
+
+def number(document: object, *paths: str) -> float | None:
+    """The first finite number on these paths."""
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (value := finite(value)) is not None:
+            return value
+    return None
+
+
+def time(document: object, *paths: str) -> datetime | None:
+    """The first time on these paths, in UTC."""
+    for path in paths:
+        value = at(document, path)
+        if value is not None and (when := moment(value)):
+            return when
+    return None
+
+
+def span(document: object, *paths: str) -> float | str | None:
+    """The first duration on these paths: seconds, or as it came where it is a range like "15-20 minutes"."""
+    for path in paths:
+        value = number(document, path)
+        if value is not None:
+            return value
+        words = text(document, path)
+        if words and (duration := parse_duration(words)) is not None:
+            return duration
+        if words and ranged(words):
+            return words
+    return None
+
+
+def between(start: datetime | None, end: datetime | None) -> float | None:
+    """The seconds from one to the other; None if one is unknown or they stand in the wrong order."""
+    return (end - start).total_seconds() if start and end and end >= start else None
+
+
+def iso(value: datetime | None) -> str | None:
+    """For templates, which get plain data only."""
+    return value.isoformat() if value else None

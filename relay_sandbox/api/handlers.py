@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -9,12 +10,12 @@ from aiohttp import web
 
 from relay.configfile.validation import suggest
 from relay.receiving.problems import HEADERS, HttpProblem
-from relay_sandbox.api.downloads import attachment
-from relay_sandbox.api.listing import listing
+from relay_sandbox.api.pages import attachment
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine.batches import Batches
 from relay_sandbox.engine.operations import Operations
-from relay_sandbox.schema.requests import CancelOperation, RetryOperation, RotateSecret
+from relay_sandbox.schema import responses
+from relay_sandbox.schema.requests import CancelOperation, ListQuery, RetryOperation, RotateSecret
 from relay_sandbox.simulation import documents, outcomes
 from relay_sandbox.simulation.artifacts import archive
 from relay_sandbox.storage.records import Batch, Operation, Record, Webhook
@@ -86,8 +87,7 @@ class Handlers:
             raise HttpProblem(422, f"phase: the operation has none of this name; {suggest(call.query.phase, names)}",
                           field="phase")  # fmt: skip
         if call.query.format == "download":
-            stored = await self._context.state.files(operation.id)
-            whole = archive(outcomes.bundle(operation, self._context.links, stored))
+            whole = archive(outcomes.bundle(operation, self._context.links))
             return attachment(f"{operation.id}.zip", whole)
         return outcomes.results(operation, self._context.links, detailed=call.query.format == "detailed",
                                 artifacts=call.query.include_artifacts, phase=call.query.phase)  # fmt: skip
@@ -127,3 +127,44 @@ class Handlers:
         if record is None or (record.tenant, record.project) != call.scope:
             raise HttpProblem(404, f"This project has no {kind.kind} {call.ids[part]}.")
         return record
+
+
+# What the summary counts together: its numbers add up to the total.
+GROUPS = {"Initiated": "running", "Running": "running", "Completed": "completed", "Failed": "failed",
+          "Timeout": "failed", "Cancelled": "cancelled"}  # fmt: skip
+
+
+async def listing(context: SandboxContext, scope: str, query: ListQuery) -> responses.Listing:
+    operations = await context.state.all(
+        Operation, scope, _epoch(query.date_from, float("-inf")), _epoch(query.date_to, float("inf"))
+    )
+    matching = [operation for operation in operations if _matches(operation, query)]
+    counts = dict.fromkeys(("running", "completed", "failed", "cancelled"), 0)
+    for operation in matching:
+        counts[GROUPS[operation.status]] += 1
+    start, now = (query.page - 1) * query.page_size, context.clock()
+    rows = [
+        documents.row(operation, now, await context.state.counters(operation.id) if query.include_details else None,
+                      details=query.include_details)
+        for operation in matching[start : start + query.page_size]
+    ]  # fmt: skip
+    return {
+        "operations": rows,
+        "summary": {"totalOperations": len(matching), "running": counts["running"], "completed": counts["completed"],
+                    "failed": counts["failed"], "cancelled": counts["cancelled"]},
+        "page": query.page,
+        "pageSize": query.page_size,
+        "hasNextPage": len(matching) > start + query.page_size,
+    }  # fmt: skip
+
+
+def _matches(operation: Operation, query: ListQuery) -> bool:
+    filters = ((query.status, operation.status), (query.operation_type, operation.request.operation_type),
+              (query.priority, operation.request.priority))  # fmt: skip
+    return all(expected in (None, actual) for expected, actual in filters)
+
+
+def _epoch(at: datetime | None, otherwise: float) -> float:
+    if at is None:
+        return otherwise
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from relay import __version__
 from relay_sandbox.api.routes import ROUTES, Route
-from relay_sandbox.schema import responses
+from relay_sandbox.schema import resources
 
 Schema = dict[str, Any]
 
@@ -38,8 +38,7 @@ def document(server: str = "") -> Schema:
         "info": {
             "title": "Async Operations API (sandbox)",
             "version": __version__,
-            "description": "Operations here are simulated, unless their type has a runner. "
-            "`parameters.sandbox` chooses what happens to them.",
+            "description": "Operations here are simulated. `parameters.sandbox` chooses what happens to them.",
         },
         "security": [{"bearer": []}],
         "paths": paths,
@@ -79,7 +78,7 @@ def _answer(route: Route, schemas: Schema) -> Schema:
 def _refusal(status: int, schemas: Schema) -> Schema:
     response: Schema = {
         "description": REFUSALS[status],
-        "content": {PROBLEM: {"schema": _schema(responses.Problem, schemas, "serialization")}},
+        "content": {PROBLEM: {"schema": _schema(resources.Problem, schemas, "serialization")}},
     }
     if status == 401:
         response["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}

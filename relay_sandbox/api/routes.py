@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay_sandbox.schema import responses
+from relay_sandbox.schema import resources, responses
 from relay_sandbox.schema.requests import (
     CancelOperation,
     ListQuery,
@@ -56,21 +56,21 @@ ROUTES = (
     Route("POST", "/operation/{operationId}/retry", "retryOperation", "Try what has failed again, as a new operation.",
           responses.Retried, 202, RetryOperation, optional=True, refusals=(404, 409)),
     Route("POST", "/webhooks", "registerWebhook", "Register an address that is told of events.",
-          responses.Webhook, 201, RegisterWebhook, refusals=(409,)),
-    Route("GET", "/webhooks", "listWebhooks", "All registered webhooks.", responses.Webhooks),
+          resources.Webhook, 201, RegisterWebhook, refusals=(409,)),
+    Route("GET", "/webhooks", "listWebhooks", "All registered webhooks.", resources.Webhooks),
     Route("GET", "/webhooks/{webhookId}", "getWebhook", "A webhook, with what became of its deliveries.",
-          responses.Webhook, refusals=(404,)),
+          resources.Webhook, refusals=(404,)),
     Route("DELETE", "/webhooks/{webhookId}", "deleteWebhook", "Forget a webhook, and what waits for it.",
           None, 204, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/pause", "pauseWebhook", "Tell it nothing new until it is resumed.",
-          responses.Webhook, refusals=(404,)),
+          resources.Webhook, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/resume", "resumeWebhook", "Tell it of events again.",
-          responses.Webhook, refusals=(404,)),
+          resources.Webhook, refusals=(404,)),
     Route("POST", "/webhooks/{webhookId}/secret", "rotateSecret",
           "Sign with another secret; for a while with the old one too.",
-          responses.Rotated, body=RotateSecret, optional=True, refusals=(404,)),
+          resources.Rotated, body=RotateSecret, optional=True, refusals=(404,)),
     Route("POST", "/batch", "submitBatch", "Submit operations that depend on each other.",
-          responses.Batch, 202, SubmitBatch),
+          resources.Batch, 202, SubmitBatch),
     Route("GET", "/batch/{batchId}", "getBatch", "How far a batch and its operations are.",
-          responses.Batch, refusals=(404,)),
+          resources.Batch, refusals=(404,)),
 )  # fmt: skip

@@ -20,19 +20,22 @@ from relay.platform.registration import register, request
 from relay.platform.settings import REGISTERED
 from relay.receiving import signatures
 from relay.resources import resource_dir
-from relay_sandbox.demo.expectations import DIGEST, FAILED, expectations, repeated, unexpected
-from relay_sandbox.demo.operator import link_into_console, send_now
 from relay_sandbox.demo.story import (
     ANALYSIS,
     BATCH,
     BATCH_CALLBACKS,
     CALLBACKS,
+    DIGEST,
     ENRICHMENT,
+    FAILED,
     REPORT,
     ROOM,
     callback_addresses,
+    expectations,
+    repeated,
+    unexpected,
 )
-from relay_sandbox.demo.watching import DemoEvent, watch_inbox, watch_platform, watch_slack
+from relay_sandbox.demo.watching import DemoEvent, link_into_console, send_now, watch_inbox, watch_platform, watch_slack
 from relay_sandbox.service import sandbox
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin

@@ -6,7 +6,7 @@ from uuid import uuid4
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine import batch_graph
 from relay_sandbox.engine.batch_graph import FAILED, PENDING, BatchDecision, schedule
-from relay_sandbox.schema import responses, texts
+from relay_sandbox.schema import resources, texts
 from relay_sandbox.schema.requests import CancelOperation, RetryOperation, SubmitBatch
 from relay_sandbox.simulation import documents, factory
 from relay_sandbox.simulation.timeline import INSTANT, expected_seconds
@@ -21,13 +21,13 @@ class Batches:
         self._context = context
         self._state = context.state
 
-    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> responses.Batch:
+    async def submit(self, scope: tuple[str, str], request: SubmitBatch) -> resources.Batch:
         """The batch; operations without dependencies run at once. FieldError for dependencies without an order."""
         now, speed, id_ = self._context.clock(), self._context.speed, f"batch-{uuid4()}"
         edges = batch_graph.graph(request.operations)
         members = [
             factory.new_operation(
-                scope, member.as_operation(), now, speed, self._context.runners.get(member.operation_type),
+                scope, member.as_operation(), now, speed,
                 held=bool(edges[member.operation_key]), field=f"operations.{index}.parameters", batch=id_,
                 key=member.operation_key,
             )
@@ -50,7 +50,7 @@ class Batches:
         await self._state.trim(Batch, batch.scope)
         return answer
 
-    async def show(self, batch: Batch) -> responses.Batch:
+    async def show(self, batch: Batch) -> resources.Batch:
         operations = [await self._state.get(Operation, id_) for id_ in batch.members.values()]
         members = [member for member in operations if member]
         # The record of a batch changes only when a member ends, not when one begins.
@@ -125,9 +125,7 @@ class Batches:
         change = Change()
         for key in decision.retry:
             before = current[key]
-            fresh = factory.retry_of(
-                before, RetryOperation(), now, self._context.runners.get(before.request.operation_type)
-            )
+            fresh = factory.retry_of(before, RetryOperation(), now)
             before.retries += 1
             current[key], batch.members[key] = fresh, fresh.id
             batch.retried.append(key)
@@ -144,7 +142,7 @@ def status(operation: Operation) -> str:
     return PENDING if operation.began is None and not operation.over else operation.status
 
 
-def document(batch: Batch, members: list[Operation]) -> responses.Batch:
+def document(batch: Batch, members: list[Operation]) -> resources.Batch:
     request, current = batch.request, {member.key: member for member in members}
     edges = batch_graph.graph(request.operations)
     seconds = {key: expected_seconds(current[key].plan) if key in current else 0.0 for key in edges}
@@ -171,8 +169,8 @@ def document(batch: Batch, members: list[Operation]) -> responses.Batch:
     return answer  # type: ignore[return-value]
 
 
-def _member(operation: Operation, dependencies: list[str], start: float) -> responses.Member:
-    answer: responses.Member = {
+def _member(operation: Operation, dependencies: list[str], start: float) -> resources.Member:
+    answer: resources.Member = {
         "operationKey": operation.key,
         "operationId": operation.id,
         "operationName": operation.request.operation_name,

@@ -4,16 +4,15 @@ Any number of processes may share the work. What one of them claims and does not
 """
 
 from functools import partial
-from typing import Any
 
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.schema import responses
 from relay_sandbox.schema.requests import CancelOperation, RetryOperation, StartOperation
 from relay_sandbox.simulation import documents, factory, outcomes
-from relay_sandbox.simulation.transitions import EventContext, advance, begin, cancel, end, report_progress
+from relay_sandbox.simulation.transitions import EventContext, advance, begin, cancel
 from relay_sandbox.storage.changes import Change, Records, name_of
-from relay_sandbox.storage.records import Counters, Live, Operation, Outcome, Webhook
+from relay_sandbox.storage.records import Counters, Operation, Webhook
 from relay_sandbox.webhooks.events import count_listeners
 
 
@@ -28,7 +27,6 @@ class Operations:
             request,
             self._context.clock(),
             self._context.speed,
-            self._context.runners.get(request.operation_type),
         )
         event_context = await self._event_context(operation)
         answer = documents.started(operation, count_listeners(operation, event_context.webhooks))
@@ -48,7 +46,7 @@ class Operations:
             before: Operation = records[name_of(original)]
             if not before.over or before.status == "Completed":
                 raise HttpProblem(409, f"The operation is {before.status}; only what has failed can be tried again.")
-            fresh = factory.retry_of(before, request, now, self._context.runners.get(before.request.operation_type))
+            fresh = factory.retry_of(before, request, now)
             before.retries += 1
             if not request.preserve_original_results:
                 before.discarded = True
@@ -74,45 +72,13 @@ class Operations:
         done = change.save[0] if change else operation
         return done.cancellation  # type: ignore[attr-defined, no-any-return]
 
-    async def advance(self, id_: str) -> bool:
-        """Take every step that is due; True if a real job has to be run for the operation now."""
+    async def advance(self, id_: str) -> None:
+        """Take every step that is due."""
         while operation := await self._state.get(Operation, id_):
             event_context, now = await self._event_context(operation), self._context.clock()
             change = await self._state.change([name_of(operation)], partial(advance, context=event_context, now=now))
-            if change is None or not change.save or change.job:
-                return bool(change and change.job)
-        return False
-
-    async def report(self, id_: str, live: Live) -> bool:
-        """Record and report the progress of a real job; False if it has to stop."""
-        if not (operation := await self._state.get(Operation, id_)):
-            return False
-        event_context, now = await self._event_context(operation), self._context.clock()
-
-        def decide(records: Records) -> Change | None:
-            current: Operation | None = records[name_of(operation)]
-            return None if current is None or current.over else report_progress(current, live, event_context, now)
-
-        return await self._state.change([name_of(operation)], decide) is not None
-
-    async def finish(self, id_: str, outcome: Outcome | None, error: dict[str, Any] | None, status: str) -> None:
-        """End a real job: with its outcome, or with the error that left it without one."""
-        if not (operation := await self._state.get(Operation, id_)):
-            return
-        event_context, now = await self._event_context(operation), self._context.clock()
-
-        def decide(records: Records) -> Change | None:
-            current: Operation | None = records[name_of(operation)]
-            if current is None or current.over or not current.live:
-                return None
-            current.outcome = outcome
-            if outcome:
-                live = current.live
-                spans = [(start or now, end or now) for start, end in live.spans]
-                current.live = live.model_copy(update={"percentage": 100.0, "fraction": 1.0, "spans": spans})
-            return end(current, status, now, event_context, error)
-
-        await self._state.change([name_of(operation)], decide)
+            if change is None or not change.save:
+                return
 
     async def _event_context(self, operation: Operation) -> EventContext:
         webhooks = await self._state.all(Webhook, operation.scope)

@@ -1,6 +1,9 @@
-"""Times, spans and sizes the way the API writes them. Pure."""
+"""Times, spans, sizes and addresses as the API writes them. Pure."""
 
+import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 UNITS = ("B", "KB", "MB", "GB")
 
@@ -37,3 +40,20 @@ def size(count: float) -> str:
 
 def money(amount: float) -> str:
     return f"${amount:.2f}"
+
+
+@dataclass
+class Links:
+    """Addresses that carry their own permission: who follows one from a message has no token.
+
+    base_url   where the outside reaches the sandbox, without a slash at the end; known once it listens
+    """
+
+    base_url: str
+    key: bytes
+
+    def download(self, operation: str, filename: str) -> str:
+        return f"{self.base_url}/downloads/{self.proof(operation, filename)}/{operation}/{quote(filename)}"
+
+    def proof(self, operation: str, filename: str) -> str:
+        return hmac.new(self.key, f"{operation}/{filename}".encode(), "sha256").hexdigest()[:32]

@@ -5,12 +5,23 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from random import Random
 from typing import Any
 
-from relay_sandbox.runner import File
 from relay_sandbox.simulation.views import View
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    name: str
+    kind: str
+    format: str
+    filename: str
+    description: str
+    content: bytes
+
 
 LONGEST = 500  # lines of a CSV
 STAMP = (2024, 1, 1, 0, 0, 0)  # the same bytes each time

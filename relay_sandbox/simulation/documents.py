@@ -182,18 +182,15 @@ def _phase(view: View, index: int) -> responses.PhaseStatus:
                          "estimatedDuration": texts.estimate(phase.seconds)}  # fmt: skip
         return cast("responses.PhaseStatus", document)
     if end is not None:
-        facts = (operation.outcome.phases.get(phase.name) if operation.outcome else None) if operation.live else None
-        more = ({"results": facts} if facts else {}) if operation.live else status_facts(phase.name, view.figures)
         document |= {"status": "Completed", "startTime": texts.iso(start), "endTime": texts.iso(end),
-                     "duration": texts.span(end - start), "recordsProcessed": view.total, **more}  # fmt: skip
+                     "duration": texts.span(end - start), "recordsProcessed": view.total,
+                     **status_facts(phase.name, view.figures)}  # fmt: skip
         return cast("responses.PhaseStatus", document)
     ended = {"Timeout": "Failed"}.get(operation.status, operation.status)
     document |= {"status": ended if operation.over else "Running", "startTime": texts.iso(start),
                  "progress": int(view.snapshot.fraction * 100)}  # fmt: skip
     if operation.over:
         document |= {"endTime": texts.iso(view.now), "duration": texts.span(view.now - start)}
-    elif operation.live:
-        document["currentActivity"] = operation.live.activity
     else:
         document |= activity_of(phase.name, view.snapshot.fraction)
     return cast("responses.PhaseStatus", document)

@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from relay_sandbox.schema import responses, texts
-from relay_sandbox.schema.links import Links
+from relay_sandbox.schema.texts import Links
 from relay_sandbox.simulation.artifacts import archive, files, pretty
 from relay_sandbox.simulation.documents import path, resources
 from relay_sandbox.simulation.figures import result_facts
@@ -55,12 +55,11 @@ def results(operation: Operation, links: Links, *, detailed: bool = False, artif
     return cast("responses.Results", document | ({"error": operation.error} if operation.error else {}))
 
 
-def bundle(operation: Operation, links: Links, stored: dict[str, bytes]) -> dict[str, bytes]:
-    """Everything there is to download, by file name; `stored` are the artifacts of a real job."""
-    view = view_at(operation, operation.ended or 0.0)
-    made = {} if operation.outcome or operation.status != "Completed" else {f.filename: f.content for f in files(view)}
-    brought = stored if operation.outcome else {}  # what a cancelled job still stores is not shown
-    return {"results.json": pretty(results(operation, links, detailed=True)), **made, **brought}
+def bundle(operation: Operation, links: Links) -> dict[str, bytes]:
+    """Everything there is to download, by file name."""
+    made = files(view_at(operation, operation.ended or 0.0)) if operation.status == "Completed" else []
+    whole = {"results.json": pretty(results(operation, links, detailed=True))}
+    return whole | {file.filename: file.content for file in made}
 
 
 def partial(operation: Operation, links: Links) -> bytes:
@@ -92,8 +91,6 @@ def retried(original: Operation, operation: Operation, mode: str, number: int, n
 
 
 def _summary(view: View, completed: list[str]) -> dict[str, Any]:
-    if view.operation.outcome:
-        return view.operation.outcome.summary
     number = view.figures
     summary: dict[str, Any] = {"recordsAnalyzed": number.valid if completed else 0}
     if "Process Discovery" in completed:
@@ -106,9 +103,7 @@ def _summary(view: View, completed: list[str]) -> dict[str, Any]:
 
 
 def _phase(view: View, name: str, detailed: bool) -> responses.PhaseResult:
-    outcome = view.operation.outcome
-    facts = outcome.phases.get(name, {}) if outcome else result_facts(name, view.figures)
-    document: dict[str, Any] = {"phaseName": name, "status": "Completed", "results": facts}
+    document: dict[str, Any] = {"phaseName": name, "status": "Completed", "results": result_facts(name, view.figures)}
     if detailed:
         index = [phase.name for phase in view.phases].index(name)
         start, end = view.snapshot.spans[index]
@@ -124,21 +119,14 @@ def _unfinished_phase(view: View, name: str) -> responses.PhaseResult:
 
 
 def _artifacts(view: View, links: Links) -> list[responses.Artifact]:
-    operation = view.operation
-    if operation.outcome:
-        return [cast("responses.Artifact", {key: value for key, value in described.items() if key != "filename"}
-                     | {"downloadUrl": links.download(operation.id, described["filename"])})
-                for described in operation.outcome.artifacts]  # fmt: skip
     return [
         {"name": file.name, "type": file.kind, "format": file.format, "size": texts.size(len(file.content)),
-         "downloadUrl": links.download(operation.id, file.filename), "description": file.description}
+         "downloadUrl": links.download(view.operation.id, file.filename), "description": file.description}
         for file in files(view)
     ]  # fmt: skip
 
 
 def _recommendations(view: View) -> list[responses.Recommendation]:
-    if view.operation.outcome:
-        return cast("list[responses.Recommendation]", view.operation.outcome.recommendations)
     return [
         {"category": "Process Optimization", "priority": "High",
          "recommendation": "Focus on reducing wait times in 'Manager Approval' activity",

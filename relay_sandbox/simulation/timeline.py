@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
-from relay_sandbox.storage.plans import Plan, Snapshot
+from relay_sandbox.storage.records import Plan, Snapshot
 
 STEP = 5  # percent between two progress events
 INSTANT = 1e-6  # seconds: today's epoch plus a step's seconds is no more exact than that

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay_sandbox.schema.links import Links
 from relay_sandbox.schema.requests import CancelOperation, Play
+from relay_sandbox.schema.texts import Links
 from relay_sandbox.simulation import documents, outcomes
 from relay_sandbox.simulation.timeline import steps
 from relay_sandbox.simulation.views import view_at
-from relay_sandbox.storage.changes import LEASE, Change, Records, name_of
-from relay_sandbox.storage.records import Counters, Live, Operation, Sending, Webhook
+from relay_sandbox.storage.changes import Change, Records, name_of
+from relay_sandbox.storage.records import Counters, Operation, Sending, Webhook
 from relay_sandbox.webhooks.events import operation_requests
 
 
@@ -40,11 +40,6 @@ def advance(records: Records, context: EventContext, now: float) -> Change:
     ((record_name, operation),) = records.items()
     if operation is None or operation.over or operation.began is None:
         return Change(due={record_name: None})
-    deadline = operation.began + operation.plan.timeout
-    if operation.live and operation.done:
-        if now >= deadline:
-            return end(operation, "Timeout", now, context, _timeout_error(operation, now))
-        return Change(due={record_name: now + LEASE}, job=True)  # whoever ran it is gone, or it would not have come due
     step = steps(operation.plan)[operation.done]
     at = operation.began + step.at
     if at > now:
@@ -54,40 +49,12 @@ def advance(records: Records, context: EventContext, now: float) -> Change:
     if operation.over:
         error = {"Timeout": _timeout_error, "Failed": _failure_error}.get(step.status)
         return end(operation, step.status, at, context, error(operation, at) if error else None)
-    # A real job is due again at once: somebody has to run it.
-    due = at if operation.live else operation.began + steps(operation.plan)[operation.done].at
+    due = operation.began + steps(operation.plan)[operation.done].at
     return Change(
         save=[operation],
         due={record_name: due},
         send=_event_requests(operation, step.event, at, context, step.percentage),
     )
-
-
-def report_progress(operation: Operation, live: Live, context: EventContext, now: float) -> Change:
-    """Progress of a real job. It never goes back: a job that was begun again has to catch up first."""
-    before = operation.live or live
-    names = [phase.name for phase in operation.plan.phases]
-    # The end of a phase is reported once, whichever run of the job comes to it.
-    over = [n for n, ((_, old), (_, new)) in enumerate(zip(before.spans, live.spans, strict=True)) if new and not old]
-    moved = int(live.percentage // 5) > int(before.percentage // 5)
-    if live.percentage < before.percentage:
-        return Change(due={name_of(operation): now + LEASE})
-    operation.live = live.model_copy(update={
-        "spans": [old if old[1] else new for old, new in zip(before.spans, live.spans, strict=True)],
-    })  # fmt: skip
-    change = Change(save=[operation], due={name_of(operation): now + LEASE})
-    for index in over:
-        document = next(
-            phase for phase in documents.status(operation, now)["phases"] if phase["phaseName"] == names[index]
-        )
-        operation.done += 1
-        change.send += _event_requests(
-            operation, "operation.phase.completed", now, context, live.percentage, phase=document
-        )
-    if moved:
-        operation.done += 1
-        change.send += _event_requests(operation, "operation.progress", now, context, live.percentage)
-    return change
 
 
 def end(operation: Operation, status: str, at: float, context: EventContext, error: dict[str, Any] | None) -> Change:
@@ -127,7 +94,7 @@ def _due_at_end(operation: Operation, at: float) -> dict[str, float | None]:
 def _event_requests(operation: Operation, event: str, at: float, context: EventContext, percentage: float, *,
           callbacks: bool = True, **parts: Any) -> list[Sending]:  # fmt: skip
     document: Mapping[str, Any] = documents.status(operation, at, context.counters)
-    if event == "operation.phase.completed" and "phase" not in parts:
+    if event == "operation.phase.completed":
         parts["phase"] = [phase for phase in document["phases"] if phase["status"] == "Completed"][-1]
     return operation_requests(
         operation, event, at, document, context.webhooks, percentage=percentage, callbacks=callbacks, **parts

@@ -1,4 +1,4 @@
-"""An operation at a moment: the snapshot of a simulated, a real or an ended one, and what follows from it. Pure."""
+"""An operation at a moment: the snapshot of a running or an ended one, and what follows from it. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from relay_sandbox.schema.requests import Play
 from relay_sandbox.simulation.figures import Figures, figures
 from relay_sandbox.simulation.timeline import snapshot, steps
-from relay_sandbox.storage.plans import Phase, Snapshot
-from relay_sandbox.storage.records import Operation
+from relay_sandbox.storage.records import Operation, Phase, Snapshot
 
 RATE = 0.6  # dollars for an hour of a CPU
 
@@ -62,20 +61,16 @@ class View:
         operation, done = self.operation, self.snapshot.percentage
         if operation.over:
             return 0.0
-        if operation.live:
-            return self.elapsed * (100 - done) / done if done else 0.0
         waiting = operation.plan.delay if self.started is None else 0.0
         return waiting + sum(phase.seconds for phase in self.phases) * (100 - done) / 100
 
     @property
     def total(self) -> int:
-        live = self.operation.live
-        return live.total if live else self.figures.records
+        return self.figures.records
 
     @property
     def processed(self) -> int:
-        live = self.operation.live
-        return live.processed if live else round(self.figures.records * self.snapshot.percentage / 100)
+        return round(self.figures.records * self.snapshot.percentage / 100)
 
     @property
     def cost(self) -> float:
@@ -94,8 +89,6 @@ def view_at(operation: Operation, now: float) -> View:
 def _snapshot(operation: Operation, now: float) -> Snapshot:
     if operation.last:
         return operation.last
-    if live := operation.live:
-        return Snapshot(live.percentage, live.phase, live.fraction, tuple(live.spans))
     plan, began = operation.plan, operation.began
     if began is None or not operation.done:
         return snapshot(plan, now, now - 1.0, operation.preserved)  # before anything has begun

@@ -1,21 +1,67 @@
-"""An inbox that runs here: a real mail server that keeps what arrives, and a page that shows it.
-
-`relay demo` shows it to people; tests script its refusals. It keeps everything in memory and listens on loopback.
-"""
+"""An inbox that runs here: a real mail server that keeps what arrives, and a page that shows it."""
 
 import asyncio
 import email.policy
 import re
 from collections import defaultdict, deque
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from html import escape
 from pathlib import Path
+from typing import Any, cast
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from relay_sandbox.standins.mail import Mail, summary_of
 from relay_sandbox.standins.page_server import PageServer, news
+
+SNIPPET = 140  # characters
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail as it arrived, for one recipient; numbers count from 1 and are never used again."""
+
+    number: int
+    recipient: str
+    raw: bytes
+    message: EmailMessage
+    received_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return str(self.message["Subject"] or "")
+
+    @property
+    def id(self) -> str:
+        return str(self.message["Message-ID"] or "")
+
+    @property
+    def text(self) -> str:
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        return self._part("html")
+
+    def _part(self, kind: str) -> str:
+        part = self.message.get_body(preferencelist=(kind,))
+        return str(cast("EmailMessage", part).get_content()) if part else ""
+
+
+def summary_of(mail: Mail) -> dict[str, Any]:
+    text = " ".join(mail.text.split())
+    return {
+        "number": mail.number,
+        "to": mail.recipient,
+        "from": str(mail.message["From"] or ""),
+        "subject": mail.subject,
+        "received": mail.received_at.isoformat(),
+        "snippet": text if len(text) <= SNIPPET else f"{text[: SNIPPET - 1]}…",
+        "html": bool(mail.html),
+    }
+
 
 PAGE = Path(__file__).with_name("inbox_page.html")
 MAX_MAILS = 10_000

@@ -13,12 +13,25 @@ from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientSession, web
 
-from relay.channels.slack.page import live_page
+from relay.channels.slack.messages import live_page
 from relay.receiving.signatures import sign
 from relay_sandbox.standins.page_server import PageServer, news
-from relay_sandbox.standins.slack_calls import Fault, SlackCall, arguments_of
-from relay_sandbox.standins.slack_presses import button_of, press_payload
-from relay_sandbox.standins.slack_records import APP, GROUPS, TEAM, USERS, Conversation, Group, Json, Message, User
+from relay_sandbox.standins.slack_records import (
+    APP,
+    GROUPS,
+    TEAM,
+    USERS,
+    Conversation,
+    Fault,
+    Group,
+    Json,
+    Message,
+    SlackCall,
+    User,
+    arguments_of,
+    button_of,
+    press_payload,
+)
 from relay_sandbox.standins.slack_sockets import Sockets
 from relay_sandbox.standins.slack_workspace import Workspace
 

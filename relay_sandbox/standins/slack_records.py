@@ -1,8 +1,12 @@
-"""What is in a Slack workspace, people, groups, conversations and messages, and how Slack's API shows them."""
+"""A Slack workspace: people, groups, conversations, messages, the calls that arrive and the presses that it sends."""
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from aiohttp import web
 
 TEAM, APP, BOT = "T0STANDIN1", "A0STANDIN1", "B0RELAYBOT"
 
@@ -143,3 +147,72 @@ def user_document(user: User) -> Json:
     return {"id": user.id, "team_id": user.team, "name": user.name, "real_name": user.real_name,
             "deleted": user.deleted, "is_restricted": user.restricted, "is_ultra_restricted": user.ultra_restricted,
             "is_stranger": user.stranger, "is_bot": user.bot, "profile": profile, **several}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one call instead of a proper answer.
+
+    error   Slack's code, answered as {"ok": false}, with `extra` fields
+    body    sent as it is, in place of JSON
+    applied the call takes effect all the same, so that only its answer is lost
+    close   the connection breaks without an answer
+    hang    no answer ever comes
+    """
+
+    error: str = ""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    body: bytes | None = None
+    applied: bool = False
+    close: bool = False
+    hang: bool = False
+
+
+@dataclass(frozen=True)
+class SlackCall:
+    method: str
+    arguments: Json
+    at: float
+    token: str = field(repr=False)
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        """What a 429 holds up: posts to this conversation, or the whole method."""
+        return self.method, str(self.arguments.get("channel", "")) if self.method == "chat.postMessage" else ""
+
+
+async def arguments_of(request: web.Request) -> Json:
+    """From JSON, a form or the address, as Slack takes them; lists and objects may come as JSON inside a form."""
+    if request.content_type == "application/json":
+        arguments = await request.json()
+        return arguments if isinstance(arguments, dict) else {}
+    arguments = {**request.query, **await request.post()}
+    for key in ("blocks", "attachments", "metadata"):
+        if isinstance(arguments.get(key), str):
+            with contextlib.suppress(ValueError):
+                arguments[key] = json.loads(arguments[key])
+    return arguments
+
+
+def button_of(message: Message, action: str) -> Json | None:
+    """The button with this action id that the message shows now."""
+    rows = [block.get("elements", ()) for block in message.blocks if block.get("type") == "actions"]
+    return next((button for row in rows for button in row if button.get("action_id") == action), None)
+
+
+def press_payload(
+    message: Message, button: Mapping[str, Any], person: User, *, user: str, app: str, team: str, at: float
+) -> Json:
+    """https://docs.slack.dev/reference/interaction-payloads/block_actions-payload. `user` may be an unknown id; then
+    the rest is the person's."""
+    pressed = {"type": "button", "action_ts": f"{at:.6f}"} | {
+        key: button[key] for key in ("action_id", "value", "action_ts") if key in button
+    }
+    return {
+        "type": "block_actions", "api_app_id": app, "team": {"id": team or person.team},
+        "user": {"id": user, "username": person.name, "team_id": person.team},
+        "channel": {"id": message.channel}, "container": {"type": "message", "message_ts": message.ts},
+        "actions": [pressed],
+    }  # fmt: skip

@@ -44,15 +44,11 @@ return 1
 
 @dataclass
 class Change:
-    """What a decision comes to. `due`: a record's name → when to look at it again, None for never.
-
-    job   a real job is to be run for it now
-    """
+    """What a decision comes to. `due`: a record's name → when to look at it again, None for never."""
 
     save: list[Record] = field(default_factory=list)
     due: dict[str, float | None] = field(default_factory=dict)
     send: list[Sending] = field(default_factory=list)
-    job: bool = False
 
     def add(self, other: "Change") -> None:
         """Of another record, to be done in the same transaction."""

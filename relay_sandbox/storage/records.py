@@ -1,11 +1,61 @@
-"""What the sandbox remembers: one JSON document for each operation, batch and webhook, and each request to be sent."""
+"""Records in Redis: one JSON document for each operation, batch and webhook, and each request to be sent."""
 
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from relay_sandbox.schema.requests import RegisterWebhook, Retrying, StartOperation, SubmitBatch
-from relay_sandbox.storage.plans import Plan, Snapshot
+
+
+class Phase(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    seconds: float
+
+
+class Plan(BaseModel):
+    """Where the work goes well and where not.
+
+    first     the phase it begins with; those before were done by the operation that this one retries
+    trouble   the phase that fails or stalls, `at` this fraction of it; -1 for none
+    failures  how many attempts at that phase fail; `waits` are the seconds before each automatic retry
+    pause     seconds that it stalls; None until the time-out
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    phases: tuple[Phase, ...]
+    delay: float
+    timeout: float
+    first: int = 0
+    kind: Literal["", "failure", "stall"] = ""
+    trouble: int = -1
+    at: float = 0.5
+    failures: int = 0
+    waits: tuple[float, ...] = ()
+    pause: float | None = None
+
+    @property
+    def work(self) -> float:
+        """Seconds of all phases together, were nothing to go wrong."""
+        return sum(phase.seconds for phase in self.phases[self.first :])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What an operation is at one moment. Times are epoch seconds.
+
+    spans   of each phase: when it began and ended, None for not yet
+    """
+
+    percentage: float
+    phase: int
+    fraction: float
+    spans: tuple[tuple[float | None, float | None], ...]
+    attempt: int = 1
+
 
 ENDED = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 
@@ -24,27 +74,6 @@ class Record(BaseModel):
     @property
     def scope(self) -> str:
         return f"{self.tenant}/{self.project}"
-
-
-class Live(BaseModel):
-    """Where a real job is."""
-
-    percentage: float = 0.0
-    phase: int = 0
-    fraction: float = 0.0
-    spans: list[tuple[float | None, float | None]] = []
-    processed: int = 0
-    total: int = 0
-    activity: str = ""
-
-
-class Outcome(BaseModel):
-    """The result of a real job: numbers for the summary, results for each phase, the artifacts that were stored."""
-
-    summary: dict[str, Any] = {}
-    phases: dict[str, dict[str, Any]] = {}
-    artifacts: list[dict[str, Any]] = []
-    recommendations: list[dict[str, Any]] = []
 
 
 class Operation(Record):
@@ -81,8 +110,6 @@ class Operation(Record):
     partial: bool = True
     forced: bool = False  # cancelled without its step at hand being finished
     discarded: bool = False
-    live: Live | None = None
-    outcome: Outcome | None = None
 
     @property
     def over(self) -> bool:

@@ -7,7 +7,6 @@
 `{sandbox}:outbox`                                   sorted set: the lanes whose first request is to be sent, and when
 `{sandbox}:lane:LANE`                                list of requests to be sent, in order
 `{sandbox}:counters:ID`                              hash: what became of the attempts
-`{sandbox}:files:ID`                                 hash: the artifacts of a real job
 `{sandbox}:key`                                      what signs the addresses of downloads
 """
 
@@ -96,7 +95,7 @@ class State:
     async def drop(self, record: Record) -> None:
         """Forget a record and all that hangs on it."""
         async with self._redis.pipeline() as pipe:
-            pipe.delete(*(PREFIX + name for name in (name_of(record), f"counters:{record.id}", f"files:{record.id}")))
+            pipe.delete(*(PREFIX + name for name in (name_of(record), f"counters:{record.id}")))
             pipe.zrem(f"{PREFIX}index:{record.kind}:{record.scope}", record.id)
             pipe.zrem(f"{PREFIX}due", name_of(record))
             await call(pipe.execute())
@@ -148,13 +147,6 @@ class State:
 
     async def counters(self, id_: str) -> Counters:
         return Counters.model_validate(_decoded(await call(self._redis.hgetall(f"{PREFIX}counters:{id_}"))))
-
-    async def store_file(self, operation: str, filename: str, content: bytes) -> None:
-        await call(self._redis.hset(f"{PREFIX}files:{operation}", filename, content))
-
-    async def files(self, operation: str) -> dict[str, bytes]:
-        files = await call(self._redis.hgetall(f"{PREFIX}files:{operation}"))
-        return {filename.decode(): bytes(content) for filename, content in files.items()}
 
 
 def _decoded(fields: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from relay.receiving.problems import HttpProblem
 from relay_sandbox.context import SandboxContext
-from relay_sandbox.schema import responses, texts
+from relay_sandbox.schema import resources, texts
 from relay_sandbox.schema.requests import RegisterWebhook, RotateSecret
 from relay_sandbox.storage.changes import Change, name_of
 from relay_sandbox.storage.records import Counters, Webhook
@@ -19,7 +19,7 @@ class WebhookRegistry:
         self._context = context
         self._state = context.state
 
-    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> responses.Webhook:
+    async def register(self, scope: tuple[str, str], request: RegisterWebhook) -> resources.Webhook:
         if len(await self._state.all(Webhook, "/".join(scope))) >= MAX_WEBHOOKS:
             raise HttpProblem(409, f"A project has at most {MAX_WEBHOOKS} webhooks; delete one that is not needed.")
         authentication = request.authentication
@@ -29,22 +29,22 @@ class WebhookRegistry:
         await self._state.change([name_of(webhook)], lambda _: Change(save=[webhook]))
         return document(webhook, Counters())
 
-    async def list(self, scope: tuple[str, str]) -> responses.Webhooks:
+    async def list(self, scope: tuple[str, str]) -> resources.Webhooks:
         webhooks = await self._state.all(Webhook, "/".join(scope))
         return {"webhooks": [await self.show(webhook) for webhook in webhooks]}
 
-    async def show(self, webhook: Webhook) -> responses.Webhook:
+    async def show(self, webhook: Webhook) -> resources.Webhook:
         return document(webhook, await self._state.counters(webhook.id))
 
     async def delete(self, webhook: Webhook) -> None:
         """Its waiting requests are dropped when their turn comes."""
         await self._state.drop(webhook)
 
-    async def switch(self, webhook: Webhook, status: str) -> responses.Webhook:
+    async def switch(self, webhook: Webhook, status: str) -> resources.Webhook:
         """Active or Paused. A paused webhook gets no new events, and its waiting requests go on waiting."""
         return await self.show(await self._changed(webhook, status=status))
 
-    async def rotate(self, webhook: Webhook, request: RotateSecret) -> responses.Rotated:
+    async def rotate(self, webhook: Webhook, request: RotateSecret) -> resources.Rotated:
         now, fresh = self._context.clock(), request.secret or f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
         overlap = request.overlap_seconds if webhook.secret else 0
         changed = await self._changed(
@@ -67,7 +67,7 @@ class WebhookRegistry:
         return change.save[0]  # type: ignore[return-value]
 
 
-def document(webhook: Webhook, counters: Counters) -> responses.Webhook:
+def document(webhook: Webhook, counters: Counters) -> resources.Webhook:
     request = webhook.request
     kind = request.authentication.type if request.authentication else "none"
     return {

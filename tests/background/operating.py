@@ -23,8 +23,7 @@ from relay.store.admin import Admin
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.unsubscribe.endpoint import Unsubscribe
-from relay_sandbox.standins.inbox import Inbox
-from relay_sandbox.standins.mail import Mail
+from relay_sandbox.standins.inbox import Inbox, Mail
 from relay_sandbox.standins.slack import Message, SlackStandin
 from tests.support.clock import Clock
 from tests.support.events import body

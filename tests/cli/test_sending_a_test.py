@@ -11,7 +11,7 @@ from click.testing import Result
 
 from relay.operating.example_events import moved
 from relay.store.audit import AuditTrail
-from relay_sandbox.standins.slack_calls import Fault
+from relay_sandbox.standins.slack_records import Fault
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Surroundings, running

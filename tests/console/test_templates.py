@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import Config
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config

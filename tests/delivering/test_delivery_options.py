@@ -48,8 +48,6 @@ def config_of(text: str) -> Config:
     return parse_config(text, env={}, channels=CHANNELS)
 
 
-
-
 async def accepted(store: Store, config: Config) -> Accepted:
     return await Ingest(store, lambda: config, CHANNELS).ingest(events.failed())
 

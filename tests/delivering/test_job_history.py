@@ -187,7 +187,6 @@ def told(tmp_path: Path, wire: Wire, config: Config, clock: Clock) -> Iterator[C
         )
 
     yield build
-    renderer.close()
 
 
 @pytest.mark.parametrize("partitions", [1, PARTITIONS])
@@ -213,7 +212,6 @@ async def test_of_two_processes_each_tells_what_the_other_took(
 def worker(store: Store, wire: Wire, config: Config, clock: Clock) -> Iterator[Worker]:
     renderer, past = IsolatedRenderer([TEMPLATES]), JobHistory(Jobs(store), clock=clock).complete
     yield worker_of(store, {"slack": wire}, config, renderer, clock=clock, job_history=past)
-    renderer.close()
 
 
 def lasted(number: int, minutes: int) -> Event:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from relay_sandbox.standins.inbox import Inbox
-from relay_sandbox.standins.page_guard import is_own_name, policy_of
+from relay_sandbox.standins.page_server import is_own_name, policy_of
 from relay_sandbox.standins.slack import SlackStandin
 from tests.support.browser import Browser, needs_chromium
 from tests.support.patience import patience

@@ -15,8 +15,8 @@ import pytest
 from relay.delivering.enrichment import JobHistory
 from relay.domain.events import Event
 from relay.domain.outcomes import too_quick
+from relay.rendering.checks import values_of
 from relay.rendering.translations import Catalogues
-from relay.rendering.undefined_names import values_of
 from relay.resources import resource_dir
 from relay.store import Store
 from relay.store.jobs import Jobs

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.rendering.notices import FORBIDDEN, SLOW, TAKEN
+from relay.rendering.translations import FORBIDDEN, SLOW, TAKEN
 from relay_sandbox.standins.slack import Fault, Group, User
 from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, Scene, scene
 from tests.support.redis_server import RedisServer

@@ -8,8 +8,8 @@ import pytest
 from relay.channels.slack.limits import validate
 from relay.interactivity.endpoint import PATH
 from relay.operating.timeline import facts_of
-from relay.rendering.fixtures import FIXTURES
-from relay.rendering.notices import FORBIDDEN, SLOW, STALE, TWICE
+from relay.rendering.samples import FIXTURES
+from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TWICE
 from relay_sandbox.standins.slack import Fault
 from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
 from tests.support import slacks

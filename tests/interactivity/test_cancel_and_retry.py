@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from relay.rendering.notices import TAKEN, TWICE
+from relay.rendering.translations import TAKEN, TWICE
 from tests.interactivity.pressing import ANALYST, BUSY, CANCEL, CANCELLED, LEAD, RETRY, Scene, scene, serving, threaded
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer

@@ -20,7 +20,7 @@ from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
-from relay.rendering.notices import FORBIDDEN, STALE, TAKEN, TWICE
+from relay.rendering.translations import FORBIDDEN, STALE, TAKEN, TWICE
 from relay.store import Store, keys
 from relay.store.audit import AuditTrail
 from tests.support.clock import Clock

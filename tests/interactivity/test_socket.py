@@ -11,7 +11,7 @@ import pytest
 from relay import metrics
 from relay.app import Relay
 from relay.interactivity.socket import CHECK, PressSocket
-from relay.rendering.notices import TAKEN
+from relay.rendering.translations import TAKEN
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack_sockets import Sockets
 from tests.interactivity.pressing import ANALYST, CANCEL, CANCELLED, CONFIG, LEAD, SCOPE, Scene

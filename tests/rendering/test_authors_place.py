@@ -7,6 +7,7 @@ import pytest
 
 from relay.errors import TemplateError
 from relay.rendering import IsolatedRenderer, Renderer
+from relay.rendering.checks import problems
 from relay.rendering.faults import nearest
 from tests.support import samples
 from tests.support.renderers import AS_A_USERS, BUILT_IN, NOW, Build, progress, render
@@ -86,7 +87,7 @@ async def test_it_is_the_same_in_the_log_and_from_the_process_that_tries_it_out(
             isolated.render("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
         rendered = await isolated.message("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
         assert rendered.fault == f"{file}:1: {MEANT}"  # which relay logs as template.failed
-        assert [said.partition(" (told of")[0] for said in isolated.check()] == [f"{file}:1: {MEANT}"]
+        assert [said.partition(" (told of")[0] for said in problems(isolated.renderer)] == [f"{file}:1: {MEANT}"]
     finally:
         isolated.close()
 

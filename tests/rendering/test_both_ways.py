@@ -10,7 +10,7 @@ import pytest
 from relay.domain.links import LinkHosts
 from relay.rendering import Renderer
 from relay.rendering.checks import Case, cases
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples
 from tests.support.every_case import every_case
 from tests.support.renderers import AS_A_USERS, BUILT_IN, render

@@ -14,9 +14,8 @@ import uvloop
 
 from relay.domain.events import Event
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer
-from relay.rendering.isolated import AVOIDED_FOR, Rendered
-from relay.rendering.sandbox import Bounds
+from relay.rendering import AVOIDED_FOR, IsolatedRenderer, Rendered
+from relay.rendering.bounds import Bounds
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 from tests.support.templates_of_others import FILE, LOOPS, NOTE

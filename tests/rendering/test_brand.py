@@ -8,7 +8,7 @@ import pytest
 from relay.domain.display import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
 from relay.errors import TemplateError
 from relay.rendering import Brand, Renderer, RenderOptions
-from relay.rendering.brand import DARK_CARD
+from relay.rendering.renderer import DARK_CARD
 from tests.support import samples
 from tests.support.mails import document, visible
 from tests.support.renderers import AS_A_USERS, BUILT_IN, Build, render

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from relay.rendering import Renderer
-from relay.rendering.bytecode import COMPILED
-from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.environments import COMPILED, TemplateEnvironment
 from tests.support import samples
 from tests.support.renderers import render
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering.catalogue_files import merged
-from relay.rendering.checks import Translatable, translatable
+from relay.rendering.translatable import Translatable, merged, translatable
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, Build
 

@@ -7,7 +7,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.domain.deliveries import Form
 from relay.rendering import Renderer, RenderOptions
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.renderers import AS_A_USERS, BUILT_IN, render
 from tests.support.slack_reading import shown

@@ -6,7 +6,7 @@ import pytest
 
 from relay.rendering import Renderer
 from relay.rendering.checks import cases
-from relay.rendering.file_names import FileName, mark, parsed, written
+from relay.rendering.template_files import FileName, mark, parsed, written
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, render
 

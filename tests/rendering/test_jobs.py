@@ -9,10 +9,10 @@ import pytest
 
 from relay.domain.events import Event, Outcome
 from relay.domain.fingerprints import error_of, signature
+from relay.rendering.checks import values_of
 from relay.rendering.jobs import EMPTY
 from relay.rendering.renderer import Renderer
 from relay.rendering.translations import Catalogues
-from relay.rendering.undefined_names import values_of
 from relay.resources import resource_dir
 from tests.support import events
 from tests.support.events import event_of

@@ -9,9 +9,8 @@ from babel import Locale
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 
-from relay.rendering.locale_patterns import LARGEST, LocalePatterns
-from relay.rendering.localized_values import STYLES
-from relay.rendering.translations import Catalogues
+from relay.rendering.localized_values import LARGEST, STYLES
+from relay.rendering.translations import Catalogues, LocalePatterns
 from tests.support.renderers import BUILT_IN
 
 LOCALES = ("en", "en-GB", "de", "de-AT", "de-CH", "fr", "es", "sv", "pl", "hi", "ar", "ja", "pt-PT", "fa")

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.rendering import IsolatedRenderer
-from relay.rendering.checks import sample_events
-from relay.rendering.fixtures import maximal
-from relay.rendering.long_events import is_long
+from relay.rendering import IsolatedRenderer, is_long
+from relay.rendering.samples import maximal, sample_events
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW
 

@@ -10,7 +10,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from relay.rendering.sample_history import with_past
+from relay.rendering.samples import with_past
 from tests.support import samples, slacks
 from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
 from tests.support.renderers import BUILT_IN

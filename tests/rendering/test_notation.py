@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering.bytecode import COMPILED
+from relay.rendering.environments import COMPILED
 from relay.rendering.template_set import TemplateSet
 from tests.support.renderers import BUILT_IN, Build, only, progress, render
 

@@ -10,6 +10,7 @@ from babel.messages.pofile import read_po, write_po
 
 from relay.errors import TemplateError
 from relay.rendering import Renderer, checks
+from relay.rendering.checks import problems
 from relay.rendering.translations import languages
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
@@ -197,7 +198,7 @@ def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> Non
     assert "à 13:03" in mail["text"]
     assert "20 janvier 2024" in mail["text"]
     assert "Fichiers" in mail["text"]
-    assert not [fault for fault in renderer.check() if "translation to fr" in fault]
+    assert not [fault for fault in problems(renderer) if "translation to fr" in fault]
 
 
 def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
@@ -212,7 +213,7 @@ def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
 def test_what_a_third_language_lacks_is_told(own: Build) -> None:
     renderer = own({"locales/fr/messages.po": french(without="Files")})
 
-    lacking = {fault.partition(": ")[2] for fault in renderer.check() if "translation to fr" in fault}
+    lacking = {fault.partition(": ")[2] for fault in problems(renderer) if "translation to fr" in fault}
 
     assert lacking == {"no translation to fr of 'Files'"}
 

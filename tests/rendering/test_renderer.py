@@ -12,7 +12,8 @@ import pytest
 from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering import Renderer
-from relay.rendering.message_names import message_of
+from relay.rendering.checks import problems
+from relay.rendering.context import message_of
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW, Build, body, only, progress, render, text_of
 
@@ -210,14 +211,14 @@ def test_the_plain_message_says_what_happened_to_what_and_why(renderer: Renderer
 
 @pytest.mark.slow
 def test_the_built_in_templates_have_no_fault(renderer: Renderer) -> None:
-    assert renderer.check() == []
+    assert problems(renderer) == []
 
 
 @pytest.mark.slow
 def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
     renderer = own(only("{{ op.execution.workerNode }}"))
 
-    faults = [fault for fault in renderer.check() if "operation.progress.yaml:1: " in fault]
+    faults = [fault for fault in problems(renderer) if "operation.progress.yaml:1: " in fault]
 
     assert faults
     assert "workerNode" in faults[0] or "None" in faults[0]
@@ -227,7 +228,7 @@ def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
 def test_a_check_finds_what_is_not_translated(own: Build) -> None:
     renderer = own(only("{% trans %}A sentence of my own.{% endtrans %}"))
 
-    assert [fault.split(": ", 1)[1] for fault in renderer.check()] == [
+    assert [fault.split(": ", 1)[1] for fault in problems(renderer)] == [
         "no translation to de of 'A sentence of my own.'"
     ]
 
@@ -240,13 +241,13 @@ def test_a_check_tries_the_users_own_samples(own: Build) -> None:
         "slack/operation.resumed.yaml": "text: '{{ doc.note|default(\"\") }} {{ doc.note.text }}'",
     })  # fmt: skip
 
-    assert any("slack/operation.resumed.yaml:1" in fault for fault in renderer.check())
+    assert any("slack/operation.resumed.yaml:1" in fault for fault in problems(renderer))
 
 
 def test_a_sample_that_is_no_event_is_named(own: Build) -> None:
     renderer = own({"samples/broken.json": '{"event": "operation.progress"}'})
 
-    assert "samples/broken.json: no sample of an event: " in renderer.check()[0]
+    assert "samples/broken.json: no sample of an event: " in problems(renderer)[0]
 
 
 # The author's guide

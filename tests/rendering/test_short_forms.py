@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.rendering.filters import MAX_STEPS, named, short_id, timed
 from relay.rendering.localized_values import Localizer
-from relay.rendering.short_forms import MAX_STEPS, named, short_id, timed
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN
 

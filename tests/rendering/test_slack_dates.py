@@ -7,10 +7,9 @@ import pytest
 from markupsafe import Markup
 
 from relay.rendering import Renderer
-from relay.rendering.locale_patterns import MAX_DATES
+from relay.rendering.formats.slack import plain_dates, slack_time
 from relay.rendering.localized_values import Localizer
-from relay.rendering.slack_dates import plain_dates, slack_time
-from relay.rendering.translations import Catalogues
+from relay.rendering.translations import MAX_DATES, Catalogues
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.deliveries import Kind
 from relay.rendering import Renderer
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
 from tests.support.slack_reading import shown

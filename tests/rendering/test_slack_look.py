@@ -12,7 +12,7 @@ import pytest
 from relay.channels.slack.limits import validate
 from relay.domain.display import length
 from relay.rendering import Renderer
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
 from tests.support.golden import GOLDEN, agreed

@@ -4,7 +4,7 @@ import pytest
 
 from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.slack_reading import NBSP
 from tests.support.slacks import rendered

@@ -17,7 +17,7 @@ from babel.messages.pofile import read_po
 from relay.domain.deliveries import Kind
 from relay.domain.events import PRIORITIES, STATUSES
 from relay.rendering import Renderer
-from relay.rendering.checks import messages
+from relay.rendering.translatable import messages
 from relay.rendering.translations import placeholders
 from tests.support import samples
 

@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.events import OPERATION_EVENTS
 from relay.interactivity.endpoint import PATH
-from relay.rendering.notices import FORBIDDEN, TAKEN
+from relay.rendering.translations import FORBIDDEN, TAKEN
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, SandboxProcess

@@ -9,7 +9,7 @@ from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
-from relay_sandbox.jobs.tasks import cancel_until_done
+from relay_sandbox.service import cancel_until_done
 from tests.support.patience import patience
 from tests.support.sandbox import ReceivedRequest, Stage, stage
 

@@ -23,8 +23,6 @@ from tests.support.sandbox import Stage
          "parameters.sandbox.scenario"),
         ({"operationType": "A", "operationName": "x",
           "parameters": {"sandbox": {"scenario": "failure", "phase": "x"}}}, "parameters.sandbox.phase"),
-        ({"operationType": "EventLogProfile", "operationName": "x", "parameters": {"dataset": "../x.csv"}},
-         "parameters"),
     ],
 )  # fmt: skip
 async def test_a_wrong_request_names_the_field(sandbox: Stage, body: Any, field: str) -> None:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay_sandbox.schema.requests import Play, Retrying
-from relay_sandbox.simulation.scenarios import phases_of, plan
+from relay_sandbox.simulation.factory import phases_of, plan
 from relay_sandbox.simulation.timeline import snapshot, steps
-from relay_sandbox.storage.plans import Plan
+from relay_sandbox.storage.records import Plan
 
 TYPES = ("ProcessMiningAnalysis", "DataEnrichment", "ReportGeneration", "SomethingElse")
 BEGAN = 1_705_749_600.0

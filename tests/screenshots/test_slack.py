@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.page import page_of, still_page
+from relay.channels.slack.messages import page_of, still_page
 from relay.rendering import Renderer
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 from relay_sandbox.standins.slack_workspace import Workspace
 from tests.support import slacks
 from tests.support.browser import Browser, blank, keep, needs_chromium

@@ -10,9 +10,8 @@ from relay.domain.links import LinkTemplates
 from relay.domain.parsing import parse
 from relay.policy.missing import Missing, alarm, recovery
 from relay.rendering import RenderOptions
-from relay.rendering.fixtures import HOSTILE, hostile, maximal  # noqa: F401 - asked for here
-from relay.rendering.fixtures import minimal as bare  # noqa: F401
-from relay.rendering.sample_history import with_past
+from relay.rendering.samples import HOSTILE, hostile, maximal, with_past  # noqa: F401 - asked for here
+from relay.rendering.samples import minimal as bare  # noqa: F401
 from tests.support.events import seed
 
 Body = dict[str, Any]

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,9 +18,7 @@ from aiohttp.test_utils import TestServer
 from relay.store.embedded.server import ends_with_parent
 from relay_sandbox.api.server import ApiServer
 from relay_sandbox.context import SandboxContext
-from relay_sandbox.jobs.profile import EventLogProfile
-from relay_sandbox.runner import Runner
-from relay_sandbox.schema.links import Links
+from relay_sandbox.schema.texts import Links
 from relay_sandbox.service import SandboxWorker
 from relay_sandbox.storage.state import State
 from tests.support.clock import Clock
@@ -108,7 +106,7 @@ class Stage:
         until = self.clock.now + seconds
         while True:
             while await self.worker.turn() + await self.worker.outbox.turn():
-                await self.worker.jobs.idle()
+                pass
             due = [at for queue in ("due", "outbox") if (at := await self.state.earliest(queue)) is not None]
             ahead = [at for at in due if at <= until]
             if not ahead:
@@ -118,9 +116,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(
-    redis_url: str, clock: Clock, *, speed: float = 1.0, runners: Mapping[str, Runner] | None = None, tick: float = 0.0
-) -> AsyncIterator[Stage]:
+async def stage(redis_url: str, clock: Clock, *, speed: float = 1.0, tick: float = 0.0) -> AsyncIterator[Stage]:
     """`tick`: seconds that pass before each GET, for a program that waits between them."""
 
     @web.middleware
@@ -133,9 +129,7 @@ async def stage(
         state = State.open(redis_url)
         stack.push_async_callback(state.aclose)
         links = Links("", await state.key())
-        context = SandboxContext(
-            state, clock, links, speed, {"EventLogProfile": EventLogProfile()} if runners is None else runners
-        )
+        context = SandboxContext(state, clock, links, speed)
         server = ApiServer(context, TOKEN)
         served = server.app()
         served.middlewares.append(time_passes)

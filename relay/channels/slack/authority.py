@@ -4,12 +4,19 @@ Without Slack's answer no one may press, which is raised as SlackError.
 """
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import structlog
 
-from relay.channels.slack.people import EMAIL, GROUP_ID, REMEMBERED_FOR, USER_ID, Home, People, User, text
+from relay.channels.slack.client import Call
+from relay.channels.slack.directory import REMEMBERED_FOR, Cache, text
+from relay.channels.slack.errors import FailureKind, SlackError
+from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
 from relay.domain.documents import mapping
 from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
@@ -36,6 +43,121 @@ _SLACKBOT = "USLACKBOT"  # which does not say that it is one
 def kind_of(name: str) -> str:
     """Return the kind of a name under `actions`: everyone, user, group, email or handle; '' if it is none."""
     return next((kind for kind, form in _FORMS.items() if form.fullmatch(name)), "")
+
+
+_NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
+
+User = Mapping[str, Any]  # https://docs.slack.dev/reference/objects/user-object; empty if there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Workspace, user and app of the token."""
+
+    team: str
+    user: str  # '' if Slack does not say, as of the app
+    app: str
+
+
+class People:
+    """Look-ups whose answers are remembered for minutes."""
+
+    def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
+        self._call = call
+        self._cache = Cache(clock)
+        self.aclose = self._cache.aclose
+
+    async def home(self) -> Home:
+        home: Home = await self._remembered("auth.test", self._home)
+        return home
+
+    async def user(self, id_: str) -> User:
+        user: User = await self._remembered(f"users.info {id_}", partial(self._user, id_))
+        return user
+
+    async def owner(self, email: str) -> User:
+        """Return the owner of the address, as the workspace has verified."""
+        ask = partial(self._user_in, "users.lookupByEmail", {"email": email.casefold()})
+        user: User = await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
+        return user
+
+    async def groups(self) -> Mapping[str, str]:
+        """Return the ids of the user groups by their handles, in small letters."""
+        groups: Mapping[str, str] = await self._remembered("usergroups.list", self._groups)
+        return groups
+
+    async def members(self, group: str) -> frozenset[str]:
+        """Return the ids of the group's members; none if there is no such group."""
+        members: frozenset[str] = await self._remembered(
+            f"usergroups.users.list {group}", partial(self._members, group)
+        )
+        return members
+
+    async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> Any:
+        async def for_minutes() -> tuple[Any, float]:
+            return await look_up(), REMEMBERED_FOR
+
+        answer = await self._cache.get(key, for_minutes)
+        assert answer is not None  # noqa: S101 - it was waited for
+        if answer.error:
+            raise answer.error.with_traceback(None)
+        return answer.value
+
+    async def _home(self) -> Home:
+        """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""
+        answer = await self._call("auth.test", {})
+        team, user, bot = (text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
+        if not team:
+            raise _odd("auth.test", "team_id")
+        app = ""
+        if bot:
+            with contextlib.suppress(SlackError):
+                app = text(mapping((await self._call("bots.info", {"bot": bot})).get("bot")).get("app_id"))
+        return Home(team, user, app)
+
+    async def _user(self, id_: str) -> User:
+        user = await self._user_in("users.info", {"user": id_})
+        if user and user["id"] != id_:
+            raise _odd("users.info", "the user that was asked about")
+        return user
+
+    async def _user_in(self, method: str, arguments: Mapping[str, str]) -> User:
+        try:
+            user = mapping((await self._call(method, arguments)).get("user"))
+        except SlackError as error:
+            if error.code in _NOBODY:
+                return {}
+            raise
+        if not text(user.get("id")):
+            raise _odd(method, "user.id")
+        return user
+
+    async def _groups(self) -> Mapping[str, str]:
+        """Look up the groups. A handle is unique in its workspace; one that several have counts for none."""
+        by_handle: dict[str, set[str]] = {}
+        for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
+            handle, id_ = text(group.get("handle")).casefold(), text(group.get("id"))
+            if handle and id_ and not group.get("date_delete"):
+                by_handle.setdefault(handle, set()).add(id_)
+        return {handle: ids.pop() for handle, ids in by_handle.items() if len(ids) == 1}
+
+    async def _members(self, group: str) -> frozenset[str]:
+        try:
+            return frozenset(map(text, await self._listed("usergroups.users.list", {"usergroup": group}, "users")))
+        except SlackError as error:
+            if error.code in _NOBODY:
+                return frozenset()
+            raise
+
+    async def _listed(self, method: str, arguments: Mapping[str, str], key: str) -> list[Any]:
+        listed = (await self._call(method, arguments)).get(key)
+        if not isinstance(listed, list):
+            raise _odd(method, key)
+        return listed
+
+
+def _odd(method: str, expected: str) -> SlackError:
+    return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
 
 
 class Authority:

@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import structlog
 from pydantic import BaseModel
 
-from relay.channels.slack.authority import Authority
-from relay.channels.slack.client import POST, UPDATE, Client
+from relay.channels.slack.authority import Authority, People
+from relay.channels.slack.client import POST, UPDATE, Client, Webhooks
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
-from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, receipt_of
-from relay.channels.slack.page import preview
-from relay.channels.slack.people import People
-from relay.channels.slack.reachability import Reach, Reachability
+from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, preview, receipt_of
 from relay.channels.slack.scopes import WRITE, Demands, lacking
-from relay.channels.slack.search import Search, metadata_of
+from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
-from relay.channels.slack.webhooks import Webhooks
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
 from relay.domain.links import Person, Presser

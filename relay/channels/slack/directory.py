@@ -7,13 +7,14 @@ not soon enough, is written as it is: a message is never late or lost for the sa
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from relay.channels.slack.client import Call, pages
 from relay.channels.slack.errors import SlackError
-from relay.channels.slack.people import EMAIL, GROUP_ID, USER_ID, Cache
+from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID, by_id
 from relay.domain.deliveries import PERSON
 from relay.domain.display import escape_mrkdwn
 from relay.domain.documents import mapping, rows
@@ -26,7 +27,6 @@ AGAIN_AFTER = 300.0  # a look-up that failed
 PAGE = 1_000
 PAGES = 20  # Slack allows about 20 such calls a minute
 
-EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
 
 Names = Mapping[str, str]  # what people write, in small letters → what Slack reads
 
@@ -108,16 +108,6 @@ class Directory:
         return {**displayed, **_named([(user.get("name"), user) for user in members], USER_ID, "<@{}>")}, KNOWN_FOR
 
 
-def by_id(raw: str) -> str:
-    """Return the mention of an id, which needs no look-up; else ''."""
-    person, name = raw.startswith(PERSON), raw.strip().removeprefix(PERSON)
-    if USER_ID.fullmatch(name):
-        return f"<@{name}>"
-    if person:
-        return ""
-    return f"<!subteam^{name}>" if GROUP_ID.fullmatch(name) else EVERYBODY.get(name, "")
-
-
 def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: str) -> dict[str, str]:
     """Map names to their mentions; a name that several have counts for none."""
     owners_by_name: dict[str, set[str]] = {}
@@ -126,3 +116,65 @@ def _named(pairs: Sequence[tuple[object, object]], ids: re.Pattern[str], form: s
         if isinstance(name, str) and name and isinstance(id_, str) and ids.fullmatch(id_):
             owners_by_name.setdefault(name.casefold(), set()).add(form.format(id_))
     return {name: owners.pop() for name, owners in owners_by_name.items() if len(owners) == 1}
+
+
+REMEMBERED_FOR = 300.0  # seconds: people who leave a group, or become guests, soon may not
+
+AGAIN_AFTER = 5.0  # seconds after a failure, unless Slack says when
+
+REMEMBERED = 1_000  # answers
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    value: Any
+    until: float
+    error: SlackError | None = None
+
+
+class Cache:
+    """Answers of look-ups, each made once for all who wait for it, and finished also when no one does."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._answers: dict[str, Answer] = {}
+        self._lookups: dict[str, asyncio.Task[Answer]] = {}
+
+    async def get(
+        self, key: str, look_up: Callable[[], Awaitable[tuple[Any, float]]], patience: float | None = None
+    ) -> Answer | None:
+        """Return the answer; after `patience` seconds the last one, or None. `look_up` gives a value and seconds."""
+        answer = self._answers.get(key)
+        if answer and answer.until > self._clock():
+            return answer
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = asyncio.create_task(self._refresh(key, look_up))
+        done, _ = await asyncio.wait({lookup}, timeout=patience)
+        return lookup.result() if done else answer
+
+    def last(self, key: str) -> Any:
+        return self._answers[key].value if key in self._answers else None
+
+    async def aclose(self) -> None:
+        lookups = list(self._lookups.values())
+        for lookup in lookups:
+            lookup.cancel()
+        await asyncio.gather(*lookups, return_exceptions=True)
+
+    async def _refresh(self, key: str, look_up: Callable[[], Awaitable[tuple[Any, float]]]) -> Answer:
+        try:
+            value, seconds = await look_up()
+            answer = Answer(value, self._clock() + seconds)
+        except SlackError as error:
+            answer = Answer(None, self._clock() + (error.retry_after or AGAIN_AFTER), error)
+        finally:
+            del self._lookups[key]
+        if len(self._answers) >= REMEMBERED:
+            self._answers.clear()
+        self._answers[key] = answer
+        return answer
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.channels.slack.authority import kind_of
-from relay.channels.slack.directory import by_id
-from relay.channels.slack.people import EMAIL
+from relay.channels.slack.messages import EMAIL, by_id
 from relay.domain.deliveries import PERSON
 
 WRITE = "chat:write"

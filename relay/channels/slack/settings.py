@@ -18,7 +18,7 @@ from pydantic import (
 )  # fmt: skip
 
 from relay.channels.slack.authority import EVERYONE, kind_of
-from relay.channels.slack.directory import by_id
+from relay.channels.slack.messages import by_id
 from relay.configfile.units import duration
 from relay.configfile.validation import is_off, keyed
 from relay.policy.presentation import OWNER

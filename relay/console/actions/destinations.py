@@ -19,7 +19,7 @@ from relay.operating import pauses
 from relay.operating.blockers import Blockers
 from relay.operating.example_events import WrongEvent
 from relay.operating.test_message import send_test
-from relay.rendering.notices import CONSOLE_TEST_NOTE, TEST_NOTE
+from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import Suppressions

@@ -33,12 +33,12 @@ def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[Find
 
 def channels_of(studio: Studio) -> list[str]:
     """Return the channels of relay, then others that there are templates for."""
-    own = studio.renderer.renderer.library.channels if studio.renderer else ()
+    own = studio.renderer.library.channels if studio.renderer else ()
     return list(dict.fromkeys([*CHANNELS, *own]))
 
 
 def renderer_of(studio: Studio) -> Renderer | None:
-    return studio.renderer.renderer if studio.renderer else None
+    return studio.renderer
 
 
 async def chosen(studio: Studio, name: str = "", *, fixture: str = "typical", **query: str) -> Choice:

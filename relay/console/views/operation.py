@@ -113,6 +113,7 @@ async def _judged(
         dead=_dead(ended),
         waiting={name: len(ids) for name, ids in waits.items()},
         scopes=scopes,
+        first={} if newest is None or newest.terminal else _first_messages(desk, timeline),
     )
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(desk.store).read("")).silences or ())
@@ -128,6 +129,15 @@ async def _judged(
         if not silence.destinations or (listed | meant).intersection(silence.destinations)
     ]  # fmt: skip
     return {"verdicts": rows, "silences": silent, "events": kept, "unreached": [*unreached(rules, names, aside)]}
+
+
+def _first_messages(desk: Desk, timeline: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return by destination the seconds that the first message of this operation waits, where it does now."""
+    if not timeline:
+        return {}
+    lasted = desk.clock() - datetime.fromisoformat(timeline[0]["at"]).timestamp()
+    live = {name: its.live.post_after for name, its in desk.config().destinations.items() if its.mode == "live"}
+    return {name: seconds for name, seconds in live.items() if lasted < seconds}
 
 
 def _reaches_back(timeline: Iterable[Mapping[str, Any]]) -> bool:

@@ -21,7 +21,7 @@ from relay.console.views.variables import VariableGroup, groups_of
 from relay.errors import TemplateError
 from relay.policy.presentation import mentions_for
 from relay.policy.schedules import known_zone
-from relay.rendering.fixtures import FIXTURES
+from relay.rendering.samples import FIXTURES
 
 MOST = 200_000  # characters of what is shown
 

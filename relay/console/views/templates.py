@@ -12,7 +12,7 @@ from relay.console.view import Facts, Question
 from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.errors import TemplateError
 from relay.rendering.checks import kinds_of
-from relay.rendering.file_names import parsed
+from relay.rendering.template_files import parsed
 
 MOST = 100  # findings
 

@@ -77,6 +77,7 @@ class Around:
     dead    of each destination the newest of its messages that died, where its address got none since
     waiting of each destination how many messages wait for it
     scopes  of each destination those whose pauses hold back its messages
+    first   of each destination how long its first message waits by live.post_after, where it does now
     """
 
     paused: Mapping[str, tuple[datetime | None, str]]
@@ -85,6 +86,7 @@ class Around:
     dead: Mapping[str, Ended]
     waiting: Mapping[str, int]
     scopes: Mapping[str, Sequence[str]]
+    first: Mapping[str, float]
 
 
 def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
@@ -166,6 +168,9 @@ def _waits(name: str, track: Track, around: Around) -> tuple[Phrase, Phrase | No
     if last["what"] == "failed":
         text = said("attempt %(attempt)s failed, and it is tried again")
         return phrase(text, attempt=f"{last['attempt']:g}"), phrase("%(error)s", error=str(last["error"])), ""
+    if not track.delivered and name in around.first:
+        text = said("live.post_after: the first message waits %(time)s after the operation's first event")
+        return phrase(text, time=spoken(around.first[name])), None, ""
     return phrase(said("it is in the queue")), None, ""
 
 

@@ -6,11 +6,10 @@ from typing import Any, ClassVar, Literal
 from relay.domain.deliveries import Kind
 from relay.domain.links import LinkHosts
 from relay.rendering.autoescape import Escaping
-from relay.rendering.environments import Values
 
 Content = dict[str, Any]
 Ending = Literal["html", "txt"]
-FillLayout = Callable[[Ending, Values], str]
+FillLayout = Callable[[Ending, Mapping[str, Any]], str]
 """A channel's layout with this ending, filled in with these fields. TemplateError names file and line.
 In HTML the styles are in the elements."""
 

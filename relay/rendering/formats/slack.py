@@ -6,15 +6,18 @@ A block with `profile: rich` is one of the newer kinds, which not every Slack sh
 for it where they are not wanted. So one file makes both messages. The rows of a table are written as `cells:`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from markupsafe import Markup
+
 from relay.domain.display import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
 from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
-from relay.rendering.slack_dates import plain_dates
-from relay.rendering.texts import bound, line
+from relay.rendering.localized_values import LONGEST, Localizer
+from relay.rendering.texts import bound, line, moment
 
 MAX_TEXT = 400  # the cause whole; a phone cuts for itself
 LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150, "task": 500}
@@ -175,3 +178,38 @@ def _literal(text: str, limit: int) -> str:
     for entity, character in _LITERAL:
         text = text.replace(entity, character)
     return bound(truncate_mrkdwn(line(text), limit))
+
+
+# How Slack writes a time, and how it is written for those to whom Slack does not. Days without a time stay as they are.
+FORMS = {
+    "short": ("{date_short_pretty} {time}", "zoned"),
+    "at": ("{date_short_pretty} at {time}", "zoned at"),
+    "full": ("{date_pretty} {time}", "zoned"),
+    "day": ("{date_short_pretty} {time}", "zoned"),
+}
+
+_DATE = re.compile(r"<!date\^\d+\^[^<>|]*\|([^<>]*)>")
+
+
+def slack_time(formats: Localizer, value: object, style: str = "short") -> str:
+    """A time of the documents as `Localizer.localtime` takes it, in Slack's notation."""
+    if not isinstance(value, str) or len(value) > LONGEST:
+        return _slack_time(formats, value, style)
+    key = value, style, formats.zone, formats.now.year
+    return formats.language.patterns.remembered(key, lambda: _slack_time(formats, value, style))
+
+
+def _slack_time(formats: Localizer, value: object, style: str) -> str:
+    time = moment(value)
+    if time is None or style not in FORMS or value == str(time.date()) or time.timestamp() < 0:
+        return formats.localtime(value, style)
+    form, otherwise = FORMS[style]
+    form = formats.language.translations.pgettext("time", form)
+    minute = int(time.timestamp()) // 60 * 60  # no more is shown, so what is shown alike is alike
+    shown = formats.localtime(time, otherwise)
+    return Markup(f"<!date^{minute}^{escape_mrkdwn(form)}|{escape_mrkdwn(shown)}>")  # noqa: S704 - escaped
+
+
+def plain_dates(text: str) -> str:
+    """The text with every date as it is written for those to whom Slack does not write it."""
+    return _DATE.sub(r"\1", text) if "<!date^" in text else text

@@ -51,7 +51,7 @@ local function stale_reason(id, d)
   local own = (thread.posted_of or d.operation) == d.operation and not d.alone
   local shown = tonumber(thread.posted_seq or '-1')
   if kind == 'reply' and own and shown >= seq and shown <= (tonumber(d.ended) or shown) and not outlived(d) then
-    return 'told by the message itself'
+    return 'covered_by_root'
   end
   if not converges(kind) and PASSING[d.name] then
     local o = operation_record(d.operation)

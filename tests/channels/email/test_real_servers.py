@@ -11,8 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from relay.channels.email.channel import Email
-from relay.channels.email.pool import SIZE
+from relay.channels.email.channel import SIZE, Email
 from relay.domain.deliveries import Notification
 from tests.support.certificates import Certificate
 from tests.support.ports import free_ports

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack.authority import UNDER_WAY, Authority, kind_of
+from relay.channels.slack.authority import UNDER_WAY, Authority, People, kind_of
 from relay.channels.slack.channel import Slack
+from relay.channels.slack.directory import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR
 from relay.channels.slack.errors import SlackError
-from relay.channels.slack.people import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR, People
 from relay.channels.slack.settings import SlackSettings
 from relay.domain.links import Person, Presser
 from relay_sandbox.standins.slack import Fault, SlackStandin, User

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.reachability import PAGES
+from relay.channels.slack.search import PAGES
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
 from tests.support.slack_channel import failing

@@ -67,7 +67,7 @@ local function move_to_thread(id, d, lane)
     return true
   end
   if is_told_beside(d) then
-    supersede(id, d.operation, d.destination, d.lane, 'told with its cause')
+    supersede(id, d.operation, d.destination, d.lane, 'covered_by_cause')
     return true
   end
   local run, call = (d.thread.call or ''):match('^(%d+) (.*)$')
@@ -77,7 +77,7 @@ local function move_to_thread(id, d, lane)
   local row = id .. '-row'
   redis.call('HSET', P .. 'event:' .. row, 'body', body, 'refs', 1)
   redis.call('HSET', thread_key(d.lane), 'calls', '')
-  supersede(id, d.operation, d.destination, d.lane, 'told with its cause')
+  supersede(id, d.operation, d.destination, d.lane, 'covered_by_cause')
   create(row, {operation = d.operation, destination = d.destination, channel = d.channel, address = d.address, kind = 'reply',
                name = d.name, lane = lane, limits = d.limits, event = row, urgent = d.urgent, seq = d.seq, due = now,
                created = d.created, passes = d.passes == '2' and 2 or d.passes ~= '', loud = d.loud == '1', cause = d.cause, row = 1})

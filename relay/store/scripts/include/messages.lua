@@ -43,7 +43,7 @@ local function shown_elsewhere(plan, target, t)
   if member and redis.call('EXISTS', thread_key(target.batch_lane)) == 1 then
     if t[1] then
       if field(t[1], 'urgent') == '1' then return nil end
-      supersede(t[1], plan.operation, target.destination, target.lane, 'told by its batch')
+      supersede(t[1], plan.operation, target.destination, target.lane, 'covered_by_batch')
     end
     return 'batch'
   end

@@ -1,6 +1,10 @@
-"""The pages of one run and of one batch, to read: where links in messages lead. Their addresses cannot be guessed, for
-the ids in them cannot, so nobody is asked for a token. Nothing can be done on them."""
+"""Pages for people, and downloads: where links in messages lead.
 
+Their addresses cannot be guessed, or prove that they come from here, so no token is needed. Nothing can be done there.
+"""
+
+import hmac
+import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -10,15 +14,21 @@ from urllib.parse import quote
 from aiohttp import web
 
 from relay.domain.documents import mapping, rows
-from relay.receiving.problems import HttpProblem
-from relay_sandbox.api.page import HEADERS
+from relay.receiving.problems import HEADERS, HttpProblem
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.engine.batches import Batches
 from relay_sandbox.schema import texts
 from relay_sandbox.simulation import documents, outcomes
 from relay_sandbox.storage.records import Batch, Operation
 
-PAGE = Path(__file__).with_name("record_page.html")
+START_PAGE, RECORD_PAGE = (Path(__file__).with_name(name) for name in ("page.html", "record_page.html"))
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 REFRESH = '<meta http-equiv="refresh" content="2">\n'  # until it is over
 FIGURES = {"recordsAnalyzed": "Records", "processVariants": "Process variants", "anomaliesDetected": "Anomalies"}
 
@@ -38,8 +48,24 @@ def add(app: web.Application, context: SandboxContext, batches: Batches) -> None
         document: Mapping[str, Any] = await batches.show(record)
         return _page(record, str(document["batchName"]), _batch(record, document), context.clock())
 
+    async def download(request: web.Request) -> web.Response:
+        id_, filename = request.match_info["operationId"], request.match_info["filename"]
+        permitted = _is_proof(context, request.match_info["proof"], id_, filename)
+        operation = await context.state.get(Operation, id_) if permitted else None
+        content = _content(context, operation, filename) if operation else None
+        if content is None:
+            raise HttpProblem(404, "There is no such file.")
+        return attachment(filename, content)
+
+    app.router.add_get("/", _start_page)
     app.router.add_get("/runs/{tenantId}/{projectId}/{id}", run)
     app.router.add_get("/batches/{tenantId}/{projectId}/{id}", batch)
+    app.router.add_get("/downloads/{proof}/{operationId}/{filename}", download)
+
+
+async def _start_page(_request: web.Request) -> web.Response:
+    """Show the page that starts operations and watches them: one file, nothing from outside; it asks for the token."""
+    return web.Response(text=START_PAGE.read_text("utf-8"), content_type="text/html", headers=PAGE_HEADERS)
 
 
 async def _find(context: SandboxContext, kind: type[Any], request: web.Request) -> Any:
@@ -51,7 +77,7 @@ async def _find(context: SandboxContext, kind: type[Any], request: web.Request) 
 
 
 def _page(record: Any, title: str, sections: Iterable[str], now: float) -> web.Response:
-    page = PAGE.read_text("utf-8").format(
+    page = RECORD_PAGE.read_text("utf-8").format(
         title=escape(title),
         refresh="" if record.over else REFRESH,
         body="\n".join(f"<section>{section}</section>" for section in sections if section),
@@ -59,7 +85,7 @@ def _page(record: Any, title: str, sections: Iterable[str], now: float) -> web.R
         project=escape(quote(record.project, safe="")),
         now=_time(texts.iso(now)),
     )
-    return web.Response(text=page, content_type="text/html", headers=HEADERS)
+    return web.Response(text=page, content_type="text/html", headers=PAGE_HEADERS)
 
 
 def _run(operation: Operation, document: Mapping[str, Any], results: Mapping[str, Any]) -> Iterable[str]:
@@ -142,3 +168,27 @@ def _table(lines: Iterable[Row]) -> str:
         "".join(f"<{tag}>{cell}</{tag}>" for tag, cell in zip(("th", "td", "td"), line, strict=False)) for line in lines
     )
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>"
+
+
+def attachment(filename: str, content: bytes) -> web.Response:
+    """To be saved, not shown: a report must not run as a page of this server."""
+    kind = mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    return web.Response(
+        body=content, content_type=kind,
+        headers=HEADERS | {"Content-Disposition": f'attachment; filename="{filename}"',
+                           "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'"},
+    )  # fmt: skip
+
+
+def _is_proof(context: SandboxContext, proof: str, operation: str, filename: str) -> bool:
+    try:
+        expected = context.links.proof(operation, filename).encode()
+    except UnicodeEncodeError:
+        return False
+    return hmac.compare_digest(proof.encode("utf-8", "surrogateescape"), expected)
+
+
+def _content(context: SandboxContext, operation: Operation, filename: str) -> bytes | None:
+    if filename == outcomes.PARTIAL:
+        return outcomes.partial(operation, context.links)
+    return outcomes.bundle(operation, context.links).get(filename)
