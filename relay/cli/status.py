@@ -1,6 +1,7 @@
 """relay status, health and reload: the state of the running relay."""
 
-import contextlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -33,8 +34,8 @@ def status(*, watch: bool) -> None:
     Exit status 1 if relay accepts no events now; with --watch always 0.
     """
     if watch:
-        with contextlib.suppress(KeyboardInterrupt):  # the usual end of it, which is no fault
-            _watch()
+        signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # the usual end of it; as an exception it can get lost
+        _watch()
     elif not _look()["ready"]:
         raise SystemExit(1)
 

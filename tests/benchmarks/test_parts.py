@@ -9,7 +9,7 @@ from benchmarks.speed import burst, idle, ingest, latency, storm
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.soak,
     pytest.mark.timeout(300),
 ]
 NEEDS_WRK = pytest.mark.skipif(not shutil.which("wrk"), reason="there is no wrk")

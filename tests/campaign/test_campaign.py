@@ -26,7 +26,7 @@ def test_the_page_tells_of_every_part() -> None:
     assert [part.full for part in PARTS.values() if part.full > 1_000 and f"{part.full:,}" not in page] == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:Requiring AUTH", "ignore:Session.login_data")  # the inbox's, of loopback
 async def test_every_part_looks_and_finds_nothing_broken(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.support.running import RunningRelay
 from tests.support.sandbox import TOKEN, SandboxProcess
 from tests.support.stage import CONFIG, SECRET, Surroundings, surroundings
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 SPEED = 60  # of a machine at rest; the runs last longer on a busy one, so that relay can show them before they end
 MINUTE = 60.0
