@@ -12,9 +12,9 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
-from relay.domain.deliveries import Accepted, Person, Presser
+from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.links import redeem
+from relay.domain.links import Person, Presser, redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions

@@ -149,7 +149,7 @@ async def _judged(
     )
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(context.store).read("")).silences or ())
-    silences = current.meaning(newest, context.clock()) if newest else ()
+    silences = current.matching(newest, context.clock()) if newest else ()
     events_explained, rules = await explained(context, events)
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
     # Of what is over for days the last lines alone are left, and they do not reach back to the newest event.

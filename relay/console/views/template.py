@@ -19,8 +19,8 @@ from relay.console.facts import Facts, Name, Question
 from relay.console.view import Frame, scripted_frame
 from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.errors import TemplateError
-from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
+from relay.policy.schedules import known_zone
 from relay.rendering.samples import FIXTURES
 
 MOST = 200_000  # characters of what is shown
