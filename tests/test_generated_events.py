@@ -27,7 +27,7 @@ from relay.store.plan import accept_arguments
 from relay.store.records import values_of
 from tests.support.events import RECEIVED, SEED, seed
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 # The same 300 each time, and the first that fails as it is: both keep the time bounded. More are others each time.
 EXAMPLES = int(os.environ.get("RELAY_TEST_EXAMPLES", "300"))

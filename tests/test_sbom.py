@@ -12,7 +12,7 @@ import pytest
 from tests.support.commands import ROOT
 from tests.support.patience import patience
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 IN_OTHER_WORDS = [
     "protobuf"

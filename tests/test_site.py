@@ -13,8 +13,6 @@ import pytest
 from tests.support.commands import ROOT
 from tests.support.patience import patience
 
-pytestmark = pytest.mark.slow
-
 [BUILD] = re.findall(r"^\t\$\(BIN\)/sphinx-build (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
 INDEX = (ROOT / "docs/index.md").read_text("utf-8")
 GROUPS = ("Start", "Tasks", "Reference", "Understand")
@@ -42,53 +40,39 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def site(sources: Path) -> Path:
-    done = make(sources, sources / "site")
+@pytest.mark.slow
+def test_every_page_is_on_the_site_in_its_search_and_its_navigation_and_nothing_comes_from_elsewhere(
+    sources: Path,
+) -> None:
+    site = sources / "site"
+    done = make(sources, site)
     assert done.returncode == 0, done.stderr
-    return sources / "site"
 
-
-def test_every_page_is_on_the_site_and_found_by_its_search(site: Path) -> None:
     pages = {str(page.relative_to(ROOT).with_suffix("")) for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))}
     script = (site / "searchindex.js").read_text("utf-8")
     searched = json.loads(script.removeprefix("Search.setIndex(").removesuffix(")"))
-
     assert {name for name in pages if not (site / f"{name}.html").exists()} == set()
     assert set(searched["docnames"]) == pages
     assert "dead" in searched["terms"]
     assert 'url=README.html"' in (site / "index.html").read_text("utf-8")
 
-
-def test_every_page_of_docs_is_in_the_navigation_once(site: Path) -> None:
     listed = re.findall(r"^- \[[^]]+\]\(([\w.-]+\.md)\)", INDEX, re.M)
     start = (site / "README.html").read_text("utf-8")
     tree = start[start.index("sidebar-tree"):]  # fmt: skip
-
     assert sorted(listed) == sorted(page.name for page in ROOT.glob("docs/*.md") if page.name != "index.md")
     assert tuple(re.findall(r'class="caption-text">(\w+)<', tree)) == GROUPS
     assert [name for name in listed if f'href="docs/{name.removesuffix(".md")}.html"' not in tree] == []
+    assert "theme-toggle" in start
 
-
-def test_nothing_of_it_is_fetched_from_elsewhere(site: Path) -> None:
     texts = {file: file.read_text("utf-8") for file in site.rglob("*") if file.suffix in (".html", ".css")}
     assets = {(file.name, next(filter(None, found))) for file, text in texts.items() for found in ASSET.findall(text)}
     scripts = "".join(file.read_text("utf-8") for file in site.rglob("*.js") if file.name != "searchindex.js")
-
     assert len(assets) > 10
     assert {asset for asset in assets if re.match(r"(?:\w+:)?//", asset[1])} == set()
     assert re.findall(r"(?:import\(|importScripts\(|fetch\(|\.src\s*=\s*)[\"'](?:https?:)?//", scripts) == []
 
 
-def test_it_is_light_and_dark_and_the_same_each_time(site: Path, sources: Path, tmp_path: Path) -> None:
-    again = make(sources, tmp_path / "site")
-
-    assert again.returncode == 0, again.stderr
-    assert "theme-toggle" in (site / "README.html").read_text("utf-8")
-    pages = [page.relative_to(site) for page in site.rglob("*.html")]
-    assert [page for page in pages if (site / page).read_bytes() != (tmp_path / "site" / page).read_bytes()] == []
-
-
+@pytest.mark.soak
 def test_a_link_an_anchor_or_a_page_that_leads_nowhere_ends_the_build(sources: Path, tmp_path: Path) -> None:
     copy = tmp_path / "sources"
     copytree(sources, copy)

@@ -24,7 +24,6 @@ from relay.domain.events import STATUSES
 from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
-from relay.rendering.context import message_of, operation_type
 from relay.rendering.faults import SURE, nearest
 from relay.rendering.samples import FIXTURES, sample_events
 from relay.rendering.template_files import parsed, written
@@ -52,16 +51,12 @@ def faults_of(workspace: Workspace) -> list[str]:
 
     def judge(case: Case, content: dict[str, Any]) -> Iterator[str]:
         if refusals := getattr(CHANNELS.get(case.channel), "refusals", None):
-            message = message_of(case.event, case.kind, case.history)
-            type_ = operation_type(case.event, case.history)
-            name = library.message_file(case.channel, message, case.kind, case.destination, type_)
-            yield from (f"{library.source(name)[1]}: {fault}" for fault in refusals(content))
+            _, file = library.source(library.message_file(*case.request))
+            yield from (f"{file}: {fault}" for fault in refusals(content))
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""
-        message, type_ = message_of(case.event, case.kind, case.history), operation_type(case.event, case.history)
-        own = library.overriding_file(case.channel, message, case.kind, case.destination, type_)
-        return workspace.own is None or bool(own)
+        return workspace.own is None or bool(library.overriding_file(*case.request))
 
     renderer = Renderer(workspace.directories, workspace.options())
     more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)

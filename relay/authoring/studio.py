@@ -15,9 +15,9 @@ from relay.authoring.variables import UNLISTED, Variable, variables
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
-from relay.policy.destinations import known_zone
+from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
-from relay.rendering.context import context, message_of, operation_type
+from relay.rendering.context import context, message_of, request_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.samples import bare_events, history_of, of_type, sample_events
@@ -200,10 +200,9 @@ def sources_of(renderer: Renderer, channel: str, kind: Form, last: Sample, view:
     TemplateError if there is none for it.
     """
     event, history = last
-    message, type_ = message_of(event, kind, history), operation_type(event, history)
-    library, destination = renderer.library, view.destination
-    names = [library.message_file(channel, message, kind, destination, type_)]
-    names += [library.layout_file(channel, message, ending, destination, type_) for ending in ENDINGS]
+    library, request = renderer.library, request_of(channel, kind, event, view.destination, history)
+    names = [library.message_file(*request)]
+    names += [library.layout_file(channel, request.message, ending, *request[3:]) for ending in ENDINGS]
     for name in (*names, f"{channel}/{PARTS}", SENTENCES):
         text, path = library.source(name)
         if text:

@@ -5,6 +5,7 @@ whoever has it can say that relay is well.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -61,30 +62,30 @@ class HealthSummary:
         return f"a delivery is overdue by {now - oldest:.0f} s" if now - oldest > OVERDUE else ""
 
 
+@dataclass(eq=False)
 class Heartbeat:
-    """`problem` says why relay is not well, '' if it is. Raises StoreUnavailable."""
+    """Calls while all is well. `problem` returns what is wrong, '' for nothing; it may raise StoreUnavailable."""
 
-    def __init__(self, config: Callable[[], Config], problem: Callable[[], Awaitable[str]], turn: Turn) -> None:
-        self._config = config
-        self._problem = problem
-        self._turn = turn
-        self._fault = ""  # of the last call
-        self._withheld = False
+    config: Callable[[], Config]
+    problem: Callable[[], Awaitable[str]]
+    turn: Turn
+    _fault: str = ""  # of the last call
+    _withheld: bool = False
 
     async def tick(self, _now: float) -> None:
         """Call if it is due, no other process does, and all is well. Never raises for its own failure."""
-        url = self._config().heartbeat.get_secret_value()
+        url = self.config().heartbeat.get_secret_value()
         if not url:
             return
         try:
-            reason = await self._problem()
+            reason = await self.problem()
         except StoreUnavailable as error:
             reason = str(error)
         if reason:
             metrics.heartbeats.labels("withheld").inc()
             if not self._withheld:
                 log.warning("heartbeat.withheld", reason=reason, meaning="whoever waits for it raises the alarm")
-        elif await self._turn("heartbeat", PERIOD):
+        elif await self.turn("heartbeat", PERIOD):
             self._log_call(await _call(url), urlsplit(url).hostname or "")
         self._withheld = bool(reason)
 

@@ -1,6 +1,7 @@
 """relay status, health and reload: the state of the running relay."""
 
-import contextlib
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -33,8 +34,8 @@ def status(*, watch: bool) -> None:
     Exit status 1 if relay accepts no events now; with --watch always 0.
     """
     if watch:
-        with contextlib.suppress(KeyboardInterrupt):  # the usual end of it, which is no fault
-            _watch()
+        signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # the usual end of it; as an exception it can get lost
+        _watch()
     elif not _look()["ready"]:
         raise SystemExit(1)
 
@@ -80,7 +81,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "operation": lambda row: row["name"] or row["operation"],
             "at": lambda row: "" if row["percentage"] is None else f"{row['percentage']:.0f} %",
             "phase": lambda row: row["phase"],
-            "heard": lambda row: f"{_ago(row['heard'], now)} ago",
+            "heard": lambda row: f"{_ago(row['last'], now)} ago",
             "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
         }),
         ("Failed", facts["failures"], {

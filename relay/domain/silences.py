@@ -1,10 +1,8 @@
 """Silences: matchers of events whose messages are held for a while, and what is valid in one. Pure."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
 DAY = 86_400.0
@@ -122,11 +120,6 @@ def _times(silence: Silence, now: float) -> Checks:
         f"it lasts longer than {LONGEST / DAY:.0f} days; expected at most that",
     )
     yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
-
-
-def matches_pattern(pattern: str, text: str) -> bool:
-    """Return whether `*` in the pattern can stand for parts of the text so that they are equal, whatever their case."""
-    return fnmatchcase(text.casefold(), re.sub(r"[\[?]", r"[\g<0>]", pattern.casefold()))
 
 
 def dump(silence: Silence) -> str:

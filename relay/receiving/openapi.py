@@ -1,7 +1,4 @@
-"""The OpenAPI 3.1 description of what relay serves, as `GET /openapi.json` gives it: a table of addresses and models.
-
-The models say what relay insists on, not all it understands: an envelope may carry anything besides.
-"""
+"""OpenAPI 3.1 description of relay's addresses: a table of them, and models of the required fields."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence

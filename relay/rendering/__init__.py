@@ -1,13 +1,14 @@
 """From an event to what a channel sends: templates, translations, escaping and each channel's limits.
 
 The built-in wording is in `templates/`; a directory of the user's own is searched first, file by file.
-`docs/templates.md` is the author's guide.
+`docs/templates.md` is the author's guide. A user's templates cannot take relay down: a message that one of their files
+has a part in is made by a thread, within the bounds of the sandbox, and in relay's own wording if that fails.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,21 +25,24 @@ from relay.rendering.translations import FELL_BACK
 
 __all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer"]
 
-
 AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
 PATIENCE = 10.0  # seconds by the clock, for a thread that does not come back
+MAX_ROWS = 25  # phases, files, operations: with these a message is made within a millisecond
+A_ROW = 160  # characters of a text
+
+Content = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A message, and if it is not as the user's templates say, why."""
 
-    content: dict[str, Any]
+    content: Content
     fault: str = ""
 
 
 class IsolatedRenderer:
-    """A renderer for the event loop. TemplateError names the fault of a file that cannot be used at all."""
+    """Renderer for the event loop. TemplateError names the fault of a file that cannot be used at all."""
 
     def __init__(
         self,
@@ -51,36 +55,36 @@ class IsolatedRenderer:
         data_dir: Path | None = None,
     ) -> None:
         self.renderer = Renderer(directories, options, bounds=bounds, data_dir=data_dir)
-        self.faults: dict[str, str] = {}  # file of the user's own → what became of it; until it serves again
+        self.faults: dict[str, str] = {}  # by the user's file, until it serves again
         self._built_in: Renderer | None = None
         self._patience = patience
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
-        self._known: set[str] = set()  # the built-in files that are compiled
+        self._compiled: set[str] = set()  # built-in files
         self._data_dir = data_dir
-        self._one = asyncio.Lock()  # messages are made one after the other, and waiting for them holds up nothing else
+        self._sandbox_lock = asyncio.Lock()  # one message at a time in the sandbox, which holds up nothing else
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages there are translations for, English first."""
+        """Languages that there are translations for, English first."""
         return self.renderer.languages
 
     def translated(self, text: str, language: str) -> str:
-        """One of relay's own sentences (relay.rendering.translations) in this language."""
+        """Return one of relay's own sentences (relay.rendering.translations) in this language."""
         return self.renderer.catalogues.language(language).translations.gettext(text)
 
     async def message(
         self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
     ) -> Rendered:
-        """The content of one notification, from what `Renderer.render` takes. A template's fault never costs a
-        message: another wording is used then, and says so."""
+        """Render one notification, from what `Renderer.render` takes. A template's fault never costs a message: another
+        wording is used then, and says so."""
         render = partial(self.renderer.render, channel, kind, event, history, language=language, **options)
+        message = channel, kind, event, options.get("destination", ""), history
         file = ""
         try:
-            file = self.renderer.overriding_file(channel, kind, event, options.get("destination", ""), history)
+            file = self.renderer.overriding_file(*message)
             if not file:
-                built_in = self.renderer.file(channel, kind, event, options.get("destination", ""), history)
-                return Rendered(await self._in_wording(built_in, is_long(event, history), render))
+                return Rendered(await self._in_loop(self.renderer.file(*message), is_long(event, history), render))
             content = await self._in_sandbox(file, render)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
@@ -90,9 +94,8 @@ class IsolatedRenderer:
         if not file:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[file] = fault
-        content = await asyncio.to_thread(
-            self._in_own_wording, channel, kind, event, history, language=language, **options
-        )
+        options |= {"language": language}
+        content = await asyncio.to_thread(self._built_in_wording, channel, kind, event, history, **options)
         note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
@@ -102,24 +105,23 @@ class IsolatedRenderer:
 
     async def aclose(self) -> None:
         """Let the messages under way be made. Nothing more is rendered."""
-        async with self._one:
+        async with self._sandbox_lock:
             pass
 
-    async def _in_wording(self, file: str, long: bool, render: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """At once if that takes no more than a millisecond. A long message, or one whose file has to be compiled, would
-        hold up everything else, so a thread makes it."""
-        if file in self._known and not long:
+    async def _in_loop(self, file: str, long: bool, render: Callable[[], Content]) -> Content:
+        """Render at once if that takes no more than a millisecond; else in a thread, as nothing else would go on."""
+        if file in self._compiled and not long:
             return render()
         content = await asyncio.to_thread(render)
-        self._known.add(file)
+        self._compiled.add(file)
         return content
 
-    async def _in_sandbox(self, file: str, render: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """TemplateError too while the file is avoided: one that is too slow must not hold up the other messages."""
+    async def _in_sandbox(self, file: str, render: Callable[[], Content]) -> Content:
+        """Raise TemplateError too while the file is avoided: one that is too slow must not hold up other messages."""
         if file in self._avoided and self._clock() < self._avoided[file][0]:
             raise TemplateError(self._avoided[file][1])
         try:
-            async with self._one, asyncio.timeout(self._patience):
+            async with self._sandbox_lock, asyncio.timeout(self._patience):
                 return await _in_daemon(render)
         except TimeoutError:  # the thread goes on, and neither the next message nor a stop waits for it
             fault = f"{file}: it was not made within {self._patience:g} s"
@@ -130,9 +132,9 @@ class IsolatedRenderer:
         self._avoided[file] = self._clock() + AVOIDED_FOR, fault
         raise TemplateError(fault)
 
-    def _in_own_wording(
+    def _built_in_wording(
         self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
-    ) -> dict[str, Any]:
+    ) -> Content:
         try:
             if self._built_in is None:
                 directories = self.renderer.directories[-1:]
@@ -142,30 +144,19 @@ class IsolatedRenderer:
             return self.renderer.fallback(channel, event, language)
 
 
-async def _in_daemon(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+async def _in_daemon(work: Callable[[], Content]) -> Content:
     """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do."""
-    loop = asyncio.get_running_loop()
-    made: asyncio.Future[dict[str, Any]] = loop.create_future()
-
-    def settle(content: dict[str, Any] | None, error: Exception | None) -> None:
-        if made.done():  # it was waited for long enough
-            return
-        if error:
-            made.set_exception(error)
-        else:
-            made.set_result(content or {})
+    done: Future[Content] = Future()
+    done.set_running_or_notify_cancel()  # so that a result after the deadline is taken, and seen by no one
 
     def run() -> None:
-        outcome: tuple[dict[str, Any] | None, Exception | None]
         try:
-            outcome = work(), None
+            done.set_result(work())
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            outcome = None, error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, *outcome)
+            done.set_exception(error)
 
     Thread(target=run, name="template", daemon=True).start()
-    return await made
+    return await asyncio.wrap_future(done)
 
 
 def _took_too_much(error: BaseException | None) -> bool:
@@ -174,26 +165,16 @@ def _took_too_much(error: BaseException | None) -> bool:
     return error is not None
 
 
-MOST_ROWS = 25  # phases, files, operations: with these a message is made within a millisecond
-A_ROW = 160  # characters of a text
-
-
 def is_long(event: Event, history: Sequence[Event]) -> bool:
-    """Looks where documents have their lists and long texts: in themselves and in their parts."""
-    rows = _rows(event.document)
-    for other in history:
-        if other is not event:
-            rows += _rows(other.document)
-    return rows > MOST_ROWS
+    """Return whether documents list so much, in themselves or their parts, that the event loop should not render."""
+    documents = [event.document, *(other.document for other in history if other is not event)]
+    return sum(map(_rows, documents)) > MAX_ROWS
 
 
 def _rows(document: Document) -> int:
-    rows = 0
-    for part in (document, *document.values()):
-        if isinstance(part, dict):
-            for value in part.values():
-                if isinstance(value, str):
-                    rows += len(value) // A_ROW
-                elif isinstance(value, list):
-                    rows += len(value)
-    return rows
+    parts = [part for part in (document, *document.values()) if isinstance(part, dict)]
+    values = [value for part in parts for value in part.values()]
+    return sum(
+        len(value) // A_ROW if isinstance(value, str) else len(value) if isinstance(value, list) else 0
+        for value in values
+    )

@@ -1,7 +1,7 @@
-"""Texts and markup put together. What events say is made inert before it becomes a part of what is active.
+"""Autoescaping: what events say is made inert before it becomes a part of markup.
 
-Jinja escapes a text that is joined to markup, but does not pass it through `finalize`; these do both, on every way
-there is to put two texts together. Texts among themselves stay texts: they are made inert where they are printed.
+Jinja escapes a text that is joined to markup, but does not pass it through `finalize`; these do both, wherever two
+texts are put together. Texts among themselves stay texts: they are made inert where they are printed.
 """
 
 import re
@@ -27,7 +27,7 @@ _ACTIVE = re.compile("[&<>'\"*_~`:]")  # what is escaped or made inert; most tex
 
 
 def harmless(environment: Environment, value: Any) -> Any:
-    """The value as a part of markup. An absent one raises UndefinedError."""
+    """Return the value as a part of markup. An absent one raises UndefinedError."""
     if isinstance(value, Markup):
         return value
     finalize: Any = environment.finalize  # takes a context, and looks at none
@@ -35,7 +35,7 @@ def harmless(environment: Environment, value: Any) -> Any:
 
 
 def mixed(environment: Environment, values: Iterable[Any]) -> list[Any]:
-    """The values, all of them harmless if any is markup and so the whole will be."""
+    """Return the values, all of them harmless if any is markup, as the whole will be then."""
     items = list(values)
     if environment.autoescape and any(isinstance(value, Markup) for value in items):
         return [harmless(environment, value) for value in items]
@@ -44,7 +44,7 @@ def mixed(environment: Environment, values: Iterable[Any]) -> list[Any]:
 
 @pass_context
 def join(context: Context, values: Iterable[Any], separator: Any = "", attribute: str | int | None = None) -> str:
-    """The values in one text, with the separator between them; those that are None say nothing."""
+    """Join the values; None is empty."""
     if attribute is not None:
         values = map(make_attrgetter(context.environment, attribute), values)
     separator, *items = mixed(context.environment, [separator, *("" if value is None else value for value in values)])
@@ -55,7 +55,7 @@ def join(context: Context, values: Iterable[Any], separator: Any = "", attribute
 
 @pass_context
 def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) -> str:
-    """The text with `new` wherever it had `old`."""
+    """Replace `old` by `new`."""
     text, new = mixed(context.environment, [text if isinstance(text, Markup) else str(text), new])
     replaced: str = text.replace(old, new if isinstance(new, Markup) else str(new), count)
     return replaced
@@ -63,7 +63,7 @@ def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) ->
 
 @pass_context
 def escaped(context: Context, value: Any) -> str:
-    """What is printed anyway; for authors who are used to writing it."""
+    """Return what is printed anyway, for authors who are used to writing it."""
     text: str = harmless(context.environment, value) if context.environment.autoescape else str(value)
     return text
 
@@ -72,7 +72,7 @@ FILTERS: dict[str, Callable[..., Any]] = {"join": join, "replace": replace, "e":
 
 
 class Rewriter(NodeTransformer):
-    """`a ~ b` becomes `[a, b]|join`, and the one tag that would switch escaping off is refused."""
+    """Rewrite `a ~ b` as `[a, b]|join`, and refuse the one tag that would switch escaping off."""
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the name is Jinja's
         self.generic_visit(node)
@@ -90,7 +90,7 @@ def finalize(_context: Context, value: Any) -> Any:
 
 @pass_context
 def finalize_mrkdwn(_context: Context, value: Any) -> Any:
-    """What events say is made inert here; `Markup`, made by helpers and macros, is meant to be active."""
+    """Make inert what events say; `Markup`, made by helpers and macros, is meant to be active."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return inert(value)
     if isinstance(value, list | tuple | dict):  # a template that prints a whole object
@@ -112,12 +112,25 @@ def _html(value: Any) -> str:
     return value if type(value) is Markup else "" if value is None else escape(value)
 
 
+def trimmed(text: str) -> str:
+    """Remove white space around the text and at the end of its lines."""
+    text = text.strip()
+    return "\n".join(map(str.rstrip, text.split("\n"))) if "\n" in text else text
+
+
+def unquoted(text: str, escaping: Escaping) -> str:
+    """Undo the escaping of quotes for Slack, which knows three entities only: no one else writes these two."""
+    if escaping != "mrkdwn" or "&#3" not in text:
+        return text
+    return text.replace("&#34;", '"').replace("&#39;", "'")
+
+
 PRINTED: Mapping[Escaping, Callable[[Any], str]] = {"text": _text, "mrkdwn": _mrkdwn, "html": _html}
-"""What is printed of a value by relay's own files: as `finalize` and escaping together."""
+"""`finalize` and escaping in one call, for relay's own files."""
 
 
 def gettext_functions() -> dict[str, Callable[..., str]]:
-    """gettext and its kin. Jinja's own escape their values, but do not pass them through `finalize`."""
+    """Return gettext and its kin. Jinja's own escape their values, but do not pass them through `finalize`."""
 
     def translator(method: str, texts: int) -> Callable[..., str]:
         @pass_context

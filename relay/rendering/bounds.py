@@ -1,4 +1,8 @@
-"""Bounds on what one message of a user's template may take, and on every value on its way."""
+"""Bounds on what one message of a user's templates may take, and on every value on its way.
+
+They run in a thread, which nobody can end: so every step is counted, none works on more than `LONGEST` or `MOST_ITEMS`,
+and what takes more raises.
+"""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -9,25 +13,17 @@ from typing import Any
 from jinja2.exceptions import SecurityError
 
 LONGEST = 2**19  # characters and items of any one value, those within it counted
-
 ITEM = 50  # characters that an item of a list counts as: about the bytes that it takes
-
-MOST_STRIPPED = (
-    64  # characters that are stripped: each is compared with each of a text, in one step that nobody can end
-)
-
+MOST_STRIPPED = 64  # characters to strip, each compared with each of a text in one step that nobody can end
 MOST_ARGUMENT = 1000  # characters of any other argument of a text's method
-
 MOST_ITEMS = 10_000  # of a list that a filter works on, or of a range
-
 MOST_BITS = 64  # of a number
-
 CHECKED = 64  # steps between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one message may take."""
+    """Bounds of one message."""
 
     seconds: float = 1.0  # of processor time, so that a busy machine costs nobody their wording
     steps: int = 200_000
@@ -42,7 +38,7 @@ class TooMuch(SecurityError):
 
 
 class Budget:
-    """What is left of a message's bounds, in the thread that makes it."""
+    """Rest of a message's bounds, in the thread that makes it."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds

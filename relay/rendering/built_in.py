@@ -15,9 +15,8 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from relay.errors import TemplateError
-from relay.rendering.autoescape import marked
-from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, environment, trimmed
+from relay.rendering.autoescape import marked, trimmed, unquoted
+from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, check_size, environment
 from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
@@ -25,7 +24,7 @@ MESSAGE: ContextVar[Values] = ContextVar("message")
 
 
 class BuiltInCode(LineByLine):
-    """A macro is a function, and what is printed goes through one call instead of three."""
+    """Code whose macros are functions, and that prints by one call instead of three."""
 
     def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
         if macro_ref.accesses_kwargs or macro_ref.accesses_caller:
@@ -42,7 +41,7 @@ class BuiltInCode(LineByLine):
 
 
 class Unknown(ChainableUndefined, StrictUndefined):
-    """What is not there; relay's own files ask for nothing that can be absent without looking first."""
+    """An absent name; relay's own files look first where something can be absent."""
 
     __slots__ = ()
 
@@ -51,7 +50,7 @@ _unknown = lru_cache(256)(lambda name: Unknown(name=name))
 
 
 class MessageContext(Context):
-    """The names of the message that is being made; a macro of relay's is compiled once and serves all of them."""
+    """Names of the message that is being made, for macros that are compiled once and serve all messages."""
 
     def resolve_or_missing(self, key: str) -> Any:
         try:
@@ -68,14 +67,14 @@ class MessageContext(Context):
 
 
 class BuiltIn(TemplateEnvironment):
-    """For relay's own files: without the sandbox, and each template has one context for good."""
+    """Environment of relay's own files: without the sandbox, and each template has one context for good."""
 
     code_generator_class = BuiltInCode
     context_class = MessageContext
     unknown = Unknown
 
     def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
-        context, write, unquoted = template.new_context({}), template.root_render_func, self.unquoted
+        context, write, escaping = template.new_context({}), template.root_render_func, self.escaping
 
         def fill(values: Values) -> str:
             MESSAGE.set(values)
@@ -83,9 +82,7 @@ class BuiltIn(TemplateEnvironment):
                 text = "".join(write(context)).strip()
             except Exception as error:
                 raise fault(error, template) from error
-            if len(text) > limit:
-                raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
-            return unquoted(trimmed(text) if "\n" in text else text)
+            return unquoted(trimmed(check_size(text, template, limit)), escaping)
 
         return fill
 
@@ -100,7 +97,7 @@ class BuiltIn(TemplateEnvironment):
         return _unknown(attribute) if value is missing else value
 
     def bounded(self, filters: Filters) -> Filters:
-        """Nothing bounds relay's own files; two filters that all of them use are written for them."""
+        """Return the filters unbounded, and two that all of relay's files use in a quicker form."""
         printed = self.printed
 
         def join(values: Iterable[Any], separator: str = "") -> str:
@@ -115,7 +112,7 @@ class BuiltIn(TemplateEnvironment):
         return filters | {"join": join, "select": select}
 
     def macro(self, function: Callable[..., str], names: tuple[str, ...], varargs: bool) -> Callable[..., str]:
-        """What calls a compiled macro, which takes every argument by its place."""
+        """Return what calls a compiled macro, which takes every argument by its place."""
         count, mark = len(names), marked if self.autoescape else str
 
         def call(*arguments: Any, **named: Any) -> str:
@@ -130,6 +127,5 @@ class BuiltIn(TemplateEnvironment):
 
 @lru_cache(2048)
 def tree_of(source: str) -> nodes.Template:
-    """The nodes as their author wrote them, which all environments read alike. For those who only read them, which lint
-    does several times. TemplateSyntaxError if it is no template."""
+    """Return the nodes as their author wrote them, to be read only. TemplateSyntaxError if it is no template."""
     return environment(BuiltIn, "text", BaseLoader()).parse(source)

@@ -18,7 +18,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import TemplateError
 from relay.rendering.built_in import tree_of
-from relay.rendering.context import context, message_of
+from relay.rendering.context import Request, context, message_of, request_of
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.environments import TemplateEnvironment
 from relay.rendering.faults import OPEN, SURE, nearest, unknown
@@ -53,8 +53,13 @@ class Case:
 
     @property
     def name(self) -> str:
-        """The sample as it is told: `operation.completed@analysts`."""
+        """Name of the sample and whom it is for: `operation.completed@analysts`."""
         return f"{self.sample}{mark(self.destination, self.operation_type)}"
+
+    @property
+    def request(self) -> Request:
+        """The message."""
+        return request_of(self.channel, self.kind, self.event, self.destination, self.history)
 
     def rendered_by(self, renderer: Renderer, timezone: str = "") -> dict[str, Any]:
         """Return its content. TemplateError names file and line."""
@@ -170,13 +175,13 @@ def values_of(
     brand: Brand = NO_BRAND,
     **options: Any,
 ) -> dict[str, Any]:
-    """What templates get for this event, in the source language."""
+    """Return what templates get for this event, in the source language."""
     localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
     return context(event, history, localizer, Base(base_url), **options) | {"brand": dict(brand.values)}
 
 
 def empty_values(catalogues: Catalogues) -> dict[str, Any]:
-    """What templates get for an event that says nothing."""
+    """Return what templates get for an event that says nothing."""
     nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
     return values_of(nothing, (), catalogues)
 

@@ -1,8 +1,9 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.domain.deliveries import Form
 from relay.domain.documents import mapping, rows
@@ -25,11 +26,49 @@ STALLED = {"rule": "", "since": "", "seconds": None, "percentage": None, "phase"
 RECOVERED = {"rule": "", "seconds": None, "flapping": False}
 
 
-def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
-    """The watchdog's open alarm, if any; none once the run has ended.
+# A live message shows the present state, whichever event came last.
+OF_STATUS = {
+    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
+    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
+    "Stalled": "operation.stalled",
+}  # fmt: skip
+BATCH_OF_STATUS = {
+    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
+}  # fmt: skip
 
-    Decided by the order in which relay received the events, since the sender's clock may be wrong.
-    """
+
+class Request(NamedTuple):
+    """One message, by what its template's file is named after."""
+
+    channel: str
+    message: str
+    kind: Form
+    destination: str
+    operation_type: str
+
+
+def request_of(channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> Request:
+    """Return the message about the event. The type of its operation may be known from an earlier event alone."""
+    operations = [other.operation for other in (event, *reversed(history)) if other.operation and event.operation]
+    type_ = next((operation.type for operation in operations if operation.type), "")
+    return Request(channel, message_of(event, kind, history), kind, destination, type_)
+
+
+def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
+    """Return the name of the message about the event. A Timeout is one, and a failure is one, whatever named it."""
+    if event.about_batch:
+        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
+    if kind == "live" and open_alarm(event, history):
+        return "operation.stalled"
+    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
+        return event.name  # it is about no run that would go on
+    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
+        return OF_STATUS.get(event.status, event.name)
+    return event.name
+
+
+def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
+    """Return the watchdog's open alarm, {} once the run has ended, by the order in which relay received the events."""
     alarm: Mapping[str, Any] = {}
     for other in (*history, event):
         if other.name in WATCH_EVENTS:
@@ -40,11 +79,9 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
 
 
 class Context(dict[str, Any]):
-    """The values that a template gets for one event, with all that was known when it happened.
+    """Values that a template gets for one event, with all that was known when it happened.
 
-    `op`, `batch`, `results`, `artifacts`, `recommendations`, `error`, `cancellation`, `phase`, `job`, `event`, `links`
-    and `doc`, the whole body as it came. `formats` is for the filters. Each is made when it is first asked for, since
-    most messages say little: a reply asks for five of them. Their names are in `MAKERS`.
+    Each of `MAKERS` is made when it is first asked for: a reply asks for five of them. `formats` is for the filters.
     """
 
     def __init__(
@@ -58,9 +95,10 @@ class Context(dict[str, Any]):
         live: bool = False,
         quick_pct: float | None = None,
     ) -> None:
-        """`live`: the present state is shown, so a run is stalled for as long as its alarm is open.
+        """Take what the values are made of.
 
-        `quick_pct`: the part of what its job's runs take at least, below which a run was too quick.
+        live        show the present state, so a run is stalled for as long as its alarm is open
+        quick_pct   the part of what its job's runs take at least, below which a run was too quick
         """
         super().__init__(formats=formats)
         self.event = event
@@ -79,11 +117,11 @@ class Context(dict[str, Any]):
         value = self[name] = MAKERS[name](self)
         return value
 
-    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
-        return Within(self, more)
+    def __or__(self, more: dict[str, Any]) -> ChainMap[str, Any]:  # type: ignore[override]
+        return ChainMap(more, self)
 
     def complete(self) -> dict[str, Any]:
-        """All of them, as plain data."""
+        """Return all values, as plain data."""
         return {name: self[name] for name in (*MAKERS, *self)}
 
     @cached_property
@@ -97,7 +135,7 @@ class Context(dict[str, Any]):
 
     @cached_property
     def state(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The operation, and the alarm that is told of or open."""
+        """Operation, and the alarm that the event reports or that is open."""
         event, language = self.event, self.formats.language
         op = operation(event, self.events, self.merged, language, self.base)
         stated = open_alarm(event, self.history) if self.live else mapping(event.document.get("stalled"))
@@ -111,22 +149,8 @@ class Context(dict[str, Any]):
         return op, alarm
 
 
-class Within(dict[str, Any]):
-    """The same values and some more, for a part of a message that is repeated for each of several."""
-
-    def __init__(self, values: "Context | Within", more: dict[str, Any]) -> None:
-        super().__init__(more)
-        self._values = values
-
-    def __missing__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __or__(self, more: dict[str, Any]) -> "Within":  # type: ignore[override]
-        return Within(self, more)
-
-
 def context(event: Event, history: Sequence[Event], formats: Localizer, base: Base, **options: Any) -> dict[str, Any]:
-    """All values of `Context`."""
+    """Return all values of `Context`."""
     return Context(event, history, formats, base, **options).complete()
 
 
@@ -158,7 +182,7 @@ def _links(values: Context) -> dict[str, str]:
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:
-    """The events' documents merged; in a batch's event, the document of its operation alone."""
+    """Merge the events' documents; of a batch's event, return the document of its operation alone."""
     if event.about_batch:
         document = event.operation.document if event.operation else {}
         parts = {key: getattr(event, key) for key in ("results", "error") if getattr(event, key)}
@@ -199,35 +223,3 @@ MAKERS: Mapping[str, Callable[[Context], Any]] = {
     "doc": lambda values: clean(values.event.document),
     "now": lambda values: values.formats.now.isoformat(),
 }
-
-
-# A live message shows the present state, whichever event came last.
-OF_STATUS = {
-    "Initiated": "operation.started", "Running": "operation.progress", "Completed": "operation.completed",
-    "Failed": "operation.failed", "Timeout": "operation.timeout", "Cancelled": "operation.cancelled",
-    "Stalled": "operation.stalled",
-}  # fmt: skip
-BATCH_OF_STATUS = {
-    "Initiated": "batch.started", "Running": "batch.progress", **dict.fromkeys(TERMINAL, "batch.completed"),
-}  # fmt: skip
-
-
-def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
-    """Which message tells of the event. A Timeout is told as one, and a failure as one, whatever named it."""
-    if event.about_batch:
-        return BATCH_OF_STATUS.get(event.status, event.name) if kind == "live" else event.name
-    if kind == "live" and open_alarm(event, history):
-        return "operation.stalled"
-    if event.name == "operation.recovered" and mapping(event.document.get("recovered")).get("rule") == "missing":
-        return event.name  # it is about no run that would go on
-    if kind == "live" or (event.terminal and event.name in OPERATION_EVENTS):
-        return OF_STATUS.get(event.status, event.name)
-    return event.name
-
-
-def operation_type(event: Event, history: Sequence[Event] = ()) -> str:
-    """The type of the operation that is told of, from an earlier event if this one does not say it."""
-    if event.operation and event.operation.type:
-        return event.operation.type
-    earlier = (other.operation.type for other in reversed(history) if other.operation and other.operation.type)
-    return next(earlier, "") if event.operation else ""

@@ -1,4 +1,4 @@
-"""`digest`: many runs in one message, as templates see them: what needs somebody, what is done, what goes on. Pure."""
+"""`digest` and `trouble`, events of relay's own about many runs, as templates see them. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -23,7 +23,8 @@ FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """What the event's document tells (`domain/digests.build_digest`); every field is there for other events too."""
+    """Return the values of the event's document (`domain/digests.build_digest`); every field is there for other events
+    too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [
@@ -56,7 +57,7 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
 
 
 def counts(event: Event, language: Language) -> str:
-    """A digest in one line without any template: `Completed: 41, Failed: 2, Stalled: 1, Running: 3`."""
+    """Write a digest in one line: `Completed: 41, Failed: 2, Stalled: 1, Running: 3`."""
     totals = mapping(event.document.get("totals"))
     figures = {"Completed": "completed", "Failed": "failed", "Stalled": "overdue", "Running": "running"}
     parts = [(status, int(number(totals, name) or 0)) for status, name in figures.items()]
@@ -64,7 +65,7 @@ def counts(event: Event, language: Language) -> str:
 
 
 def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each with `upto`, how many runs it and those before it stand for: what is left out is counted in runs."""
+    """Add `upto` to each, the number of runs that it and those before it stand for."""
     runs = 0
     for row in rows:
         runs += row["runs"]
@@ -73,8 +74,8 @@ def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The days that it is about, in the zone of its destination: the one at the end of the window names a daily digest,
-    and the one most of whose hours were the last in it is the last of a week."""
+    """Return its days in the zone of its destination: that at the end of the window names a daily digest, and that with
+    the most hours at its end is the last of a week."""
     zone = ZoneInfo(text(document, "zone") or "UTC")
     start, end = (moment and moment.astimezone(zone) for moment in (time(document, "from"), time(document, "to")))
     if not start or not end:
@@ -127,19 +128,19 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
 
 
 def _usual(entry: Mapping[str, Any]) -> Usual | None:
-    """What was found for its job when the digest was made (relay/delivering/job_history.py)."""
+    """Return what was usual for its job when the digest was made (relay/delivering/enrichment.py)."""
     stated = entry.get("usual")
     return Usual(*map(float, stated)) if isinstance(stated, list) and len(stated) == len(fields(Usual)) else None
 
 
 def _expected(entry: Mapping[str, Any], common: Usual | None) -> datetime | None:
-    """Where the platform gives no estimate: when its job's runs are usually done."""
+    """Return the end by its job's median, where the platform gives no estimate."""
     started = time(entry, "started")
     return started + timedelta(seconds=common.median) if common and started else None
 
 
 def _unusual(entry: Mapping[str, Any], common: Usual | None) -> bool:
-    """Whether it, or the quickest or the longest of several, took clearly more or less than runs of its job do."""
+    """Return whether it, or the quickest or longest of several, took clearly more or less than runs of its job."""
     if common is None or text(entry, "status") != "Completed":
         return False
     spans = [duration_of(entry), number(entry, "shortest"), number(entry, "longest")]
@@ -147,14 +148,14 @@ def _unusual(entry: Mapping[str, Any], common: Usual | None) -> bool:
 
 
 def _completed(entry: Mapping[str, Any]) -> float | None:
-    """How many operations of a batch completed; an older entry says only how many are over, and how many failed."""
+    """Count the completed operations of a batch; an older entry has only those that are over, and that failed."""
     done = number(entry, "done_count")
     stated = number(entry, "completed_count")
     return stated if stated is not None or done is None else done - (number(entry, "failed_count") or 0)
 
 
 def _spread(shortest: float | None, longest: float | None) -> float | str | None:
-    """How long the runs of a row took, as the filter `duration` takes it: in minutes where that says it."""
+    """Return the durations of a row's runs, as the filter `duration` takes them."""
     if shortest is None or longest is None or shortest < MINUTE or longest > 100 * MINUTE:
         return None
     low, high = round(shortest / MINUTE), round(longest / MINUTE)
@@ -162,7 +163,7 @@ def _spread(shortest: float | None, longest: float | None) -> float | str | None
 
 
 def _bars(days: list[Any]) -> list[dict[str, Any]]:
-    """The days, each with its `share` of the busiest in percent."""
+    """Add to each day its `share` of the busiest, in percent."""
     sums = [(number(day, "completed") or 0) + (number(day, "failed") or 0) for day in days]
     busiest = max(sums, default=0) or 1
     return [{**day, "share": 100 * runs / busiest} for day, runs in zip(days, sums, strict=True)]
@@ -179,11 +180,7 @@ SAID = frozenset({"channel", "destination", "store"})  # whose reason is a sente
 
 
 def trouble(event: Event) -> dict[str, Any]:
-    """`rows`, one for each thing that is wrong, or over, and `single` where it is one alone. Of other events none.
-
-    A row has `kind`, `name`, and of a destination also `destination` and `address`; `since`, `until` and `lasted`;
-    `reason`, and as `said` if people can read it; `count`, `total` and `lost`; `affected`, and if there are `more`.
-    """
+    """Return a row for each thing that is wrong, or over, and `single` where it is one alone; none for other events."""
     document: Mapping[str, Any] = clean(event.document) if event.name in OPERATOR_EVENTS else {}
     listed = [_trouble_row(row) for row in rows(document.get("troubles"))]
     return {

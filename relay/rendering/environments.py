@@ -1,7 +1,9 @@
 """The Jinja environments: what templates can do, and how each kind of text escapes what events say.
 
 relay's own files are for `relay.rendering.built_in`, a user's for `relay.rendering.sandbox`; the messages are the same.
-Compiling computes nothing, so a file of any content may be compiled anywhere.
+Compiling computes nothing, so a file of any content may be compiled anywhere. Compiled code is kept in this process for
+every environment, and on disk from one start to the next: in two directories, since what was compiled without the
+sandbox's checks is never loaded by it. Writing there is running code as relay, so both are for relay's user alone.
 """
 
 import contextlib
@@ -24,57 +26,35 @@ from jinja2.tests import TESTS as JINJA_TESTS
 from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering import autoescape
-from relay.rendering.autoescape import Escaping
+from relay.rendering.autoescape import Escaping, trimmed, unquoted
 from relay.rendering.faults import fault
-from relay.rendering.filters import FILTERS, MRKDWN_FILTERS, helpers
-
-Values = Mapping[str, Any]
-Filters = dict[str, Callable[..., Any]]
-Made = TypeVar("Made", bound="TemplateEnvironment")
-
-# Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
-# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way (truncate).
-ALLOWED_FILTERS = (
-    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items",
-    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select",
-    "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "unique", "upper", "urlencode",
-    "wordcount",
-)  # fmt: skip
-
-
-# Left out are those that reach the environment or internals (filter, test, sameas, escaped, callable).
-ALLOWED_TESTS = (
-    "boolean", "defined", "divisibleby", "eq", "equalto", "==", "even", "false", "float", "ge", ">=", "gt", ">",
-    "greaterthan", "in", "integer", "iterable", "le", "<=", "lessthan", "lower", "lt", "<", "mapping", "ne", "!=",
-    "none", "number", "odd", "sequence", "string", "true", "undefined", "upper",
-)  # fmt: skip
-
+from relay.rendering.filters import ALLOWED_FILTERS, ALLOWED_TESTS, FILTERS, MRKDWN_FILTERS, helpers
 
 MAX_COMPILED = 4096  # files
 PRIVATE = 0o700
 COMPILERS = ("autoescape", "built_in", "environments", "sandbox")  # modules that decide what code a source becomes
 
+Values = Mapping[str, Any]
+Filters = dict[str, Callable[..., Any]]
+Made = TypeVar("Made", bound="TemplateEnvironment")
 Codes = tuple[CodeType, ...]
-Key = tuple[str, bool, str, tuple[str, ...]]
-COMPILED: dict[Key, Codes] = {}
+COMPILED: dict[tuple[str, bool, str, tuple[str, ...]], Codes] = {}
 
 
 @cache
 def _version() -> str:
-    """A digest of what compiles. After an update, nothing that an older relay or another Jinja compiled is loaded."""
+    """Return a digest of what compiles: after an update nothing is loaded that another relay or Jinja compiled."""
     made_by = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in COMPILERS]
     return hashlib.sha256(b"".join([jinja2.__version__.encode(), *made_by])).hexdigest()[:12]
 
 
 class DiskCache(FileSystemBytecodeCache):
-    """The directory of one kind of environment under `data_dir`. Where there is none that is relay's alone, it is done
-    without: nothing here raises."""
+    """Directory of one kind of environment under `data_dir`; unused where it is not relay's alone. Raises nothing."""
 
     def __init__(self, data_dir: Path, kind: str) -> None:
-        self._version = _version()
         self._data_dir = data_dir
         self._directory = data_dir / "compiled" / kind
-        super().__init__(str(self._directory), f"{self._version}-%s.cache")
+        super().__init__(str(self._directory), f"{_version()}-%s.cache")
 
     def load_bytecode(self, bucket: Bucket) -> None:
         with contextlib.suppress(Exception):  # a file that was cut short: it is compiled anew, and written
@@ -89,7 +69,7 @@ class DiskCache(FileSystemBytecodeCache):
             self._directory.mkdir(PRIVATE, exist_ok=True)
             if self._is_private():
                 for file in self._directory.iterdir():
-                    if not file.name.startswith(self._version):
+                    if not file.name.startswith(_version()):
                         file.unlink(missing_ok=True)
                 super().dump_bytecode(bucket)
 
@@ -101,28 +81,8 @@ class DiskCache(FileSystemBytecodeCache):
         )
 
 
-def compiled(
-    environment: Any, cache: DiskCache | None, file: str, sources: tuple[str, ...], make: Callable[[str], CodeType]
-) -> Codes:
-    """The code of these sources, which are the texts of one file; what is not known is made."""
-    key = type(environment).__name__, bool(environment.autoescape), file, sources
-    codes: Any = COMPILED.get(key)
-    if codes is None:
-        bucket = cache and cache.get_bucket(environment, f"{file}|{key[1]}", file, repr(sources))
-        codes = bucket and bucket.code  # a tuple is marshalled as its members are
-        if not isinstance(codes, tuple) or len(codes) != len(sources):
-            codes = tuple(map(make, sources))
-            if cache and bucket:
-                bucket.code = cast("CodeType", codes)
-                cache.set_bucket(bucket)
-        if len(COMPILED) >= MAX_COMPILED:
-            COMPILED.clear()
-        COMPILED[key] = codes
-    return cast("Codes", codes)
-
-
 class LineByLine(CodeGenerator):
-    """Also knows the line of each part of an expression that is written over several: Jinja knows that of its first."""
+    """Code that knows the line of each part of an expression over several; Jinja's own knows that of the first."""
 
     def visit_Getattr(self, node: nodes.Getattr, frame: Frame, **kwargs: Any) -> None:  # noqa: N802 - the name is Jinja's
         if node.lineno == self._last_line:
@@ -135,7 +95,7 @@ class LineByLine(CodeGenerator):
 
 
 class TemplateEnvironment(jinja2.Environment):
-    """What the environments have in common."""
+    """Base of both environments; `printed` makes a value harmless in this kind of text."""
 
     code_generator_class = LineByLine
     rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
@@ -145,34 +105,45 @@ class TemplateEnvironment(jinja2.Environment):
     hosts: LinkHosts = ANYWHERE
     disk: DiskCache | None = None
     printed: Callable[[Any], str]
-    """What is printed of a value: harmless in this kind of text."""
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """The code of a template; most files stay the same from reload to reload."""
+        """Return the code of a template; most files stay the same from reload to reload."""
         if not isinstance(source, str) or args or kwargs:
             return super().compile(source, name, filename, *args, **kwargs)
         return self._compiled(filename or name or "", (source,))[0]
 
     def templates(self, sources: Sequence[str], file: Path) -> list[Template]:
-        """The texts of one file, compiled together. Jinja's TemplateSyntaxError if one is no template."""
+        """Compile the texts of one file together. Jinja's TemplateSyntaxError if one is no template."""
         made = self._compiled(str(file), (*sources,))
         return [Template.from_code(self, code, self.make_globals(None)) for code in made]
 
     def _compiled(self, file: str, sources: tuple[str, ...]) -> Codes:
-        def make(source: str) -> CodeType:
-            return super(TemplateEnvironment, self).compile(source, file, file)
-
-        return compiled(self, self.disk, file, sources, make)
+        key = type(self).__name__, bool(self.autoescape), file, sources
+        if codes := COMPILED.get(key):
+            return codes
+        bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}", file, repr(sources))
+        kept: Any = bucket and bucket.code  # a tuple is marshalled as its members are
+        if isinstance(kept, tuple) and len(kept) == len(sources):
+            codes = kept
+        else:
+            compile_ = super().compile
+            codes = tuple([compile_(source, file, file) for source in sources])
+            if self.disk and bucket:
+                bucket.code = cast("CodeType", codes)
+                self.disk.set_bucket(bucket)
+        if len(COMPILED) >= MAX_COMPILED:
+            COMPILED.clear()
+        COMPILED[key] = codes
+        return codes
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         tree: nodes.Template = self.rewriter().visit(source)
         return super()._generate(tree.set_environment(self), *args, **kwargs)  # type: ignore[arg-type]
 
     def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
-        """What fills in a template, and gives the text without the white space around it. TemplateError names file and
-        line."""
+        """Return what fills in a template, without the white space around it. TemplateError names file and line."""
 
         def fill(values: Values) -> str:
             pieces: list[str] = []
@@ -185,25 +156,27 @@ class TemplateEnvironment(jinja2.Environment):
                         break
             except Exception as error:
                 raise fault(error, template) from error
-            if room < 0:
-                raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
-            return self.unquoted(trimmed("".join(pieces)))
+            return unquoted(trimmed(check_size("".join(pieces), template, limit)), self.escaping)
 
         return fill
 
     def variable(self, template: Template, name: str, values: Values) -> Any:
-        """What a template sets this name to."""
+        """Return what a template sets this name to."""
         context = template.new_context(dict(values))
         for _ in template.root_render_func(context):
             pass
         return context.vars[name]
 
     def interpolate(self, text: str, values: Values) -> str:
-        """A translation with its values, which are escaped."""
+        """Fill a translation in with its values, which are escaped."""
         return text % values
 
+    @staticmethod
+    def repeated(count: int) -> None:
+        """Count the repeats of an object that a message has."""
+
     def bounded(self, filters: Filters) -> Filters:
-        """The filters, within what this environment allows them."""
+        """Return the filters, within what this environment allows them."""
         return filters
 
     def bounded_tests(self, tests: Filters) -> Filters:
@@ -212,20 +185,21 @@ class TemplateEnvironment(jinja2.Environment):
 
     @staticmethod
     def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
-        """What is done with each value that is printed."""
+        """Return what is done with each value that is printed."""
         return finalize
 
-    def unquoted(self, text: str) -> str:
-        """Slack knows three entities only; the two for quotes can come from nothing but our own escaping."""
-        if self.escaping != "mrkdwn" or "&#3" not in text:
-            return text
-        return text.replace("&#34;", '"').replace("&#39;", "'")
+
+def check_size(text: str, template: Template, limit: int) -> str:
+    """Return the text that a template made. TemplateError if it is too long."""
+    if len(text) > limit:
+        raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
+    return text
 
 
 def environment(
     kind: type[Made], escaping: Escaping, loader: BaseLoader, hosts: LinkHosts = ANYWHERE, data_dir: Path | None = None
 ) -> Made:
-    """The environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
+    """Build the environment for one kind of text. All escape by themselves but `text`, where nothing is active."""
     made = kind(
         loader=loader,
         autoescape=escaping != "text",
@@ -248,9 +222,3 @@ def environment(
     made.newstyle_gettext = True  # type: ignore[attr-defined]
     made.policies["ext.i18n.trimmed"] = True
     return made
-
-
-def trimmed(text: str) -> str:
-    """Without white space around it, and none at the end of any line."""
-    text = text.strip()
-    return "\n".join(map(str.rstrip, text.split("\n"))) if "\n" in text else text

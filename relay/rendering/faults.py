@@ -1,4 +1,4 @@
-"""What is wrong in a template, at the place that its author can change.
+"""Faults of templates, at the place that its author can change.
 
 An author's `op.nmae` may be handed to a macro of relay's and fail where that prints it. What helps is the place where
 it was written, so each absence remembers it.
@@ -28,7 +28,7 @@ OPEN = ("op", "batch", "results", "error", "cancellation", "phase", "doc", "dige
 
 
 class Place(NamedTuple):
-    """Where in a template something was asked for, and of what."""
+    """Place in a template where something was asked for."""
 
     file: str
     line: int
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 class AbsentUsed(UndefinedError):
-    """Something that is not there was used."""
+    """Use of something that is not there."""
 
     def __init__(self, message: str | None, origin: Place | None) -> None:
         super().__init__(message)
@@ -45,10 +45,7 @@ class AbsentUsed(UndefinedError):
 
 
 class Absent(ChainableUndefined, StrictUndefined):
-    """A name or field that is not there: its fields are not there either, and using it is an error.
-
-    What the documents may leave out and relay knows of is always there, as None, which prints nothing.
-    """
+    """Absent name or field, as are its fields; using it is an error. Documented fields are there, as None."""
 
     __slots__ = ("_origin",)
 
@@ -68,7 +65,7 @@ class Absent(ChainableUndefined, StrictUndefined):
 
 
 def _origin(owner: Any) -> Place | None:
-    """The place in the nearest template that is at work. None outside of any."""
+    """Return the place in the nearest template that is at work; None outside of any."""
     frame: FrameType | None = sys._getframe(2)
     for _ in range(DEPTH):
         if frame is None:
@@ -83,7 +80,7 @@ def _origin(owner: Any) -> Place | None:
 
 
 def _name_of(owner: Any, local: Mapping[str, Any]) -> str:
-    """How the template calls this object: `op`, or `op.phase`. Jinja's names for its own are `l_0_op`."""
+    """Return the template's name of this object: `op`, or `op.phase`. Jinja's names for its own are `l_0_op`."""
     if not isinstance(owner, Mapping):
         return ""
     named = [(key.split("_", 2)[2], value) for key, value in local.items() if key.startswith("l_")]
@@ -104,8 +101,8 @@ def _names(owner: Any, local: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def fault(error: Exception, template: Template) -> TemplateError:
-    """The error at the place that its author can change: where something was asked for that is not there, else the
-    innermost of their own templates that it came from, else the innermost of all."""
+    """Return the error with its place: where something absent was asked for, else the innermost of the author's own
+    templates that it came from, else the innermost of all."""
     origin = error.origin if isinstance(error, AbsentUsed) else None
     if origin and not _built_in(origin.file):
         return TemplateError(f"{origin.file}:{origin.line}: {error}")
@@ -126,14 +123,14 @@ def _built_in(location: str) -> bool:
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = ALIKE) -> str:
-    """The most similar of these names; empty if none is. Two letters that changed places are similar enough."""
+    """Return the most similar of these names, or ''. Two letters that changed places are similar enough."""
     spellings = [*names]
     near = get_close_matches(name, spellings, 1, cutoff) or [other for other in spellings if _swapped(name, other)]
     return next(iter(near), "")
 
 
 def unknown(name: str, names: Collection[str], before: str = "") -> str:
-    """What an author is told of it."""
+    """Return the sentence about an unknown name."""
     near = nearest(name, names)
     hint = f"did you mean {before}{near}?" if near else "`relay template vars` lists what there is"
     return f"{before}{name} is unknown; {hint}"

@@ -1,4 +1,4 @@
-"""What template authors can write after a `|`, and the few things they can call. All know the reader's language."""
+"""Filters and functions of templates. All know the reader's language."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +14,21 @@ from relay.rendering.formats.slack import slack_time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.texts import bound_in_html, cut, host_of, inert, line, safe_url
 from relay.rendering.translations import Language
+
+# Left out are those that format to any width (format, center, indent, wordwrap), reach attributes or
+# internals (attr, pprint, xmlattr), switch escaping off (safe) or promise what we say in our own way (truncate).
+ALLOWED_FILTERS = (
+    "abs", "batch", "capitalize", "count", "d", "default", "dictsort", "first", "float", "groupby", "int", "items",
+    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse", "round", "select",
+    "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "trim", "unique", "upper", "urlencode",
+    "wordcount",
+)  # fmt: skip
+# Left out are those that reach the environment or internals (filter, test, sameas, escaped, callable).
+ALLOWED_TESTS = (
+    "boolean", "defined", "divisibleby", "eq", "equalto", "==", "even", "false", "float", "ge", ">=", "gt", ">",
+    "greaterthan", "in", "integer", "iterable", "le", "<=", "lessthan", "lower", "lt", "<", "mapping", "ne", "!=",
+    "none", "number", "odd", "sequence", "string", "true", "undefined", "upper",
+)  # fmt: skip
 
 # An emoji for Slack, each of another shape, and a sign that every mail program has in its font.
 SIGNS = {
@@ -31,22 +46,22 @@ SHAPES = {
 
 
 def icon(status: object) -> str:
-    """The emoji of a status."""
+    """Return the emoji of a status."""
     return SIGNS.get(str(status), OTHER_SIGNS)[0]
 
 
 def symbol(status: object) -> str:
-    """The text symbol of a status."""
+    """Return the text symbol of a status."""
     return SIGNS.get(str(status), OTHER_SIGNS)[1]
 
 
 def tone(status: object) -> str:
-    """The name of a status's colours in a mail."""
+    """Return the name of a status's colours in a mail."""
     return str(status).lower() if status in SIGNS else "other"
 
 
 def bar(percentage: object, width: int = 10) -> str:
-    """`▰▰▰▰▰▰▰▱▱▱`; full only at 100, and nothing where nothing is known."""
+    """Draw `▰▰▰▰▰▰▰▱▱▱`; full only at 100, and '' where no percentage is known."""
     if isinstance(percentage, bool) or not isinstance(percentage, int | float):
         return ""
     width = max(1, min(width, 30))
@@ -55,17 +70,17 @@ def bar(percentage: object, width: int = 10) -> str:
 
 
 def shorten(value: object, limit: int = 120) -> str:
-    """One line of at most `limit` characters."""
+    """Return one line of at most `limit` characters."""
     return "" if value is None else cut(line(str(value)), limit)
 
 
 def excerpt(value: object, limit: int = 500) -> str:
-    """The beginning, line breaks kept."""
+    """Return the beginning, line breaks kept."""
     return "" if value is None else cut(str(value).strip(), limit)
 
 
 def whole_lines(text: str, limit: int = 2500) -> str:
-    """The lines from the top that fit into the limit together, none of them cut."""
+    """Return the lines from the top that fit into the limit together, none of them cut."""
     kept: list[str] = []
     for row in text.split("\n"):
         limit -= len(row) + 1
@@ -78,13 +93,13 @@ def whole_lines(text: str, limit: int = 2500) -> str:
 
 @pass_context
 def label(context: Context, value: object) -> str:
-    """A status, type, priority or key in the reader's language."""
+    """Name a status, type, priority or key in the reader's language."""
     return _language(context).label(str(value)) if value else ""
 
 
 @pass_context
 def figures(context: Context, document: object, without: Iterable[str] = (), limit: int = 8) -> list[dict[str, str]]:
-    """The plain values of a document as `label` and `value`, told in the reader's language."""
+    """List the plain values of a document as `label` and `value`, in the reader's language."""
     if not isinstance(document, Mapping):
         return []
     formats: Localizer = context["formats"]
@@ -98,7 +113,7 @@ def figures(context: Context, document: object, without: Iterable[str] = (), lim
 
 @pass_context
 def list_and(context: Context, values: Iterable[Any]) -> str:
-    """`a, b and c`, leaving out what is empty."""
+    """Write `a, b and c`, leaving out what is empty."""
     items = [value for value in values if value]
     finalize = context.environment.finalize
     if not context.eval_ctx.autoescape or finalize is None:
@@ -109,12 +124,12 @@ def list_and(context: Context, values: Iterable[Any]) -> str:
 
 def _format(method: Callable[..., Any]) -> Callable[..., Any]:
     @pass_context
-    def told(context: Context, value: Any, *arguments: Any) -> Any:
+    def formatted(context: Context, value: Any, *arguments: Any) -> Any:
         if value is None:
             return ""
         return value if isinstance(value, Undefined) else method(context["formats"], value, *arguments)
 
-    return told
+    return formatted
 
 
 def _language(context: Context) -> Language:
@@ -131,16 +146,16 @@ _UUID = re.compile(r"(.*[0-9a-f]{8})(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORE
 
 
 def short_id(value: object) -> str:
-    """`op-ff0e8400` of `op-ff0e8400-e29b-41d4-a716-446655440000`: enough to tell one run from the next."""
+    """Shorten `op-ff0e8400-e29b-41d4-a716-446655440000` to `op-ff0e8400`."""
     text = "" if value is None else line(str(value))
     match = _UUID.fullmatch(text)
     return cut(match[1] if match else text, MAX_ID)
 
 
 def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Each phase's `name`, its `duration`, and its `usual` one where it was slow. None where there are not two to tell.
+    """List each phase's `name`, `duration`, and `usual` one where it was slow; none where fewer than two are known.
 
-    In minutes, which the last one alone names, where all of them can be told in minutes.
+    In minutes, whose unit the last one alone has, where minutes are right for all of them.
     """
     steps = [phase for phase in phases if _known(phase.get("duration"))]
     if not 1 < len(steps) <= MAX_STEPS:
@@ -162,7 +177,7 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
 
 
 def named(phases: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """The phase of this name; one of which nothing is known where there is none."""
+    """Return the phase of this name; `NO_PHASE` where there is none."""
     return next((phase for phase in phases if phase.get("name") == name), NO_PHASE)
 
 
@@ -186,7 +201,7 @@ MRKDWN_FILTERS: dict[str, Callable[..., Any]] = {"localtime": _format(slack_time
 
 
 def helpers(escaping: str, hosts: LinkHosts = ANYWHERE) -> dict[str, Callable[..., Any]]:
-    """`link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
+    """Return `link(url, text)`, `code(text)` and `pre(text)` in the markup of this kind of text."""
     shapes = SHAPES[escaping]
 
     def shaped(shape: str, **parts: str) -> str:
@@ -195,7 +210,7 @@ def helpers(escaping: str, hosts: LinkHosts = ANYWHERE) -> dict[str, Callable[..
         return Markup(shapes[shape].format(**{name: escape(text) for name, text in parts.items()}))  # noqa: S704
 
     def link(url: object, text: object) -> str:
-        """The text, leading to the address if that is a safe one, on one of the hosts where they are named."""
+        """Link the text, if the address is a safe one on an allowed host."""
         target, shown = safe_url(url, hosts), shorten(text)
         if not target:
             return shown
@@ -205,12 +220,12 @@ def helpers(escaping: str, hosts: LinkHosts = ANYWHERE) -> dict[str, Callable[..
         return linked
 
     def code(text: object) -> str:
-        """An id or a name in a fixed-width font."""
+        """Write an id or a name in a fixed-width font."""
         shown = unfenced(shorten(text, 300))
         return shaped("code", text=shown) if shown else ""
 
     def pre(text: object, limit: int = 500) -> str:
-        """Lines in a fixed-width font, for what a machine said."""
+        """Write lines in a fixed-width font."""
         shown = unfenced(excerpt(text, limit))
         return shaped("pre", text=shown) if shown else ""
 

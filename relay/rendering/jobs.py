@@ -1,4 +1,4 @@
-"""`job`: whether a run is as usual, as templates see it: every field is there, whatever is known. Pure."""
+"""`job`, and the outcome of an operation, as templates see them: every field is there, whatever is known. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -31,9 +31,9 @@ OVER = ("complete", "error")
 def job(
     event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], quick_pct: float | None = None
 ) -> dict[str, Any]:
-    """By the ends of its job's other runs, `event.past`. `op` and `merged` are those of the context.
+    """Compare the run with the other ends of its job, `event.past`. `op` and `merged` are those of the context.
 
-    All of it is as of the run's own end, or of the event where it goes on: told again later, it says the same.
+    As of the run's end, or of the event where it goes on: a later edit says the same.
     """
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
@@ -74,8 +74,7 @@ def _in_a_row(event: Event) -> dict[str, Any]:
 
 
 def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[str, Any]:
-    """By how much it will be later than nine of ten runs: by the platform's estimate, else by the median; and no run
-    ends before now."""
+    """Return by how much it will be later than nine of ten runs: by the platform's estimate, else by the median."""
     started, estimate = _seconds(op["started_at"]), _seconds(op["estimated_completion"])
     if started is None:
         return {}
@@ -90,7 +89,7 @@ def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[st
 def _phases(
     event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], medians: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """This run's, as far as its documents name them, each with its median among the successes."""
+    """List the run's phases, as far as its documents name them, each with its median among the successes."""
     now = event.occurred_at
     listed, results = rows(merged.get("phases")), rows(mapping(merged.get("results")).get("phaseResults"))
     finished = {phase_name(str(row.get("phaseName") or row.get("name") or "")): phase_seconds(row) for row in results}
@@ -115,7 +114,7 @@ def _phases(
 def _slowest(
     phases: Sequence[Mapping[str, Any]], normal: Usual, values: Mapping[str, Any], duration: float | None
 ) -> dict[str, Any] | None:
-    """The phase that explains most of the time that a run takes longer, if it explains half of it."""
+    """Return the phase that explains the most of a delay, if it explains half of it."""
     beyond = [(row["duration"] - row["usual"], row) for row in phases if None not in (row["duration"], row["usual"])]
     longer, row = max(beyond, key=lambda pair: pair[0], default=(0.0, {}))
     delay = values["late_by"] or 0
@@ -199,7 +198,7 @@ def cancellation(document: Mapping[str, Any], event: Event, base: Base) -> dict[
 
 
 def action(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of a button, and who pressed it: a Slack id becomes a mention, as nobody but Slack wrote it."""
+    """Return a button's result and its presser: a Slack id becomes a mention, as Slack alone wrote it."""
     action = {**ACTION, **mapping(clean({key: document[key] for key in ACTION if key in document}))}
     user = str(action["user"])
     mention = Markup(f"<@{user}>") if _USER.fullmatch(user) else ""  # noqa: S704 - an id and nothing else
@@ -207,7 +206,7 @@ def action(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def presser(event: Event, events: Sequence[Event]) -> dict[str, str]:
-    """Who cancelled by a button: instead of the user of relay's token, and of a reason that only repeats it."""
+    """Name the person who cancelled by a button, in place of the user of relay's token and of its reason."""
     pressed = [other.pressed for other in events if other.pressed and other.status == event.status]
     if not pressed:
         return {}

@@ -1,8 +1,7 @@
-"""`links`: where a person can look at what a message is about. Pure.
+"""`links` of a message: pages for people. Pure.
 
-Which address a person can open is known in two cases: the configuration says so (`platform.links`), or the platform
-named a page of its own (`trackingUrl`). The platform's API answers programs that have a token; its addresses are no
-links, and relay guesses none.
+They are those of the configuration (`platform.links`), else a page that the platform named (`trackingUrl`). Addresses
+of the platform's API answer programs that have a token, and are no links.
 """
 
 from collections.abc import Mapping
@@ -16,15 +15,14 @@ from relay.rendering.texts import clean, line, safe_url, text
 
 
 class Base(NamedTuple):
-    """Where the platform's relative addresses begin, and where all that documents name may lead."""
+    """Base of the platform's relative addresses, and the hosts that documents may name."""
 
     url: str = ""
     hosts: LinkHosts = ANYWHERE
 
 
 def address(path: str, event: Event, base: Base) -> str:
-    """The API names its addresses as `/api/{tenantId}/…`: made whole, or empty where that is not possible, or where it
-    leads to a host that messages may not lead to."""
+    """Complete an address such as `/api/{tenantId}/…`; '' where that is not possible, or its host is not allowed."""
     for name, value in (("{tenantId}", event.tenant), ("{projectId}", event.project)):
         if value:
             path = path.replace(name, quote(clean(value), safe=""))
@@ -34,22 +32,22 @@ def address(path: str, event: Event, base: Base) -> str:
 
 
 def for_people(url: str) -> str:
-    """The address, if a person may be sent there."""
+    """Return the address if it is no API's."""
     return "" if is_api(url) else safe_url(url)
 
 
 def run_link(templates: LinkTemplates, values: Mapping[str, str], tracking: str = "") -> str:
-    """The page of a run."""
+    """Return the page of a run, or ''."""
     return safe_url(fill(templates.operation, values)) or for_people(tracking)
 
 
 def batch_link(templates: LinkTemplates, values: Mapping[str, str], tracking: str = "") -> str:
-    """The page of a batch."""
+    """Return the page of a batch, or ''."""
     return safe_url(fill(templates.batch, values)) or for_people(tracking)
 
 
 def of_event(templates: LinkTemplates, event: Event) -> dict[str, str]:
-    """The values of the placeholders that every event has."""
+    """Return the values of the placeholders that every event has."""
     return {
         "tenantId": line(clean(event.tenant)) or templates.tenant,
         "projectId": line(clean(event.project)) or templates.project,
@@ -66,7 +64,7 @@ def links(
     *,
     alarm_of_batch: bool = False,
 ) -> dict[str, str]:
-    """`alarm_of_batch`: the watchdog tells of a batch, by the words of an operation."""
+    """Return all links. `alarm_of_batch`: of a batch, in the words of an operation."""
     origin = of_event(templates, event)
     values = origin | {
         "operationId": op["id"], "type": op["type"], "name": op["name"], "status": op["status"], "phase": op["phase"],
@@ -86,7 +84,7 @@ def links(
 
 
 def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, base: Base) -> str:
-    """The page of one run or batch of a digest, from what its entry says (relay.domain.digest_entries)."""
+    """Return the page of one run or batch of a digest, from its entry (relay.domain.digest_entries)."""
     tracking, key = address(text(entry, "path"), event, base), text(entry, "id")
     values = _of_entry(templates, entry) | {name: text(entry, name) for name in ("type", "name", "status", "phase")}
     if entry.get("batch") is True:
@@ -95,7 +93,7 @@ def row_link(templates: LinkTemplates, entry: Mapping[str, Any], event: Event, b
 
 
 def round_up_links(templates: LinkTemplates, event: Event) -> dict[str, str]:
-    """Of a message about many runs: the page that lists them, if all of them are listed on one."""
+    """Return the links of a message about many runs: the page that lists all of them, if there is one."""
     entries = [_of_entry(templates, entry) for entry in rows(event.document.get("entries"))]
     pages = {safe_url(fill(templates.runs, clean(origin))) for origin in entries or [of_event(templates, event)]}
     only = pages.pop() if len(pages) == 1 else ""

@@ -1,7 +1,7 @@
 """Numbers, times and amounts as the readers of one language and one zone expect them. Pure.
 
-The documents mostly tell amounts as English text ("15-20 minutes", "3.2 MB", "1890 records/minute", "$2.45"):
-what is understood is told anew, what is not is told as it came.
+Documents mostly have amounts as English text ("15-20 minutes", "3.2 MB", "1890 records/minute", "$2.45"). What is
+understood is written anew, what is not as it came.
 """
 
 import math
@@ -52,28 +52,28 @@ _MONEY = re.compile(rf"(US\$|[$€£¥])\s*(-?{NUMBER})|(-?{NUMBER})\s*([A-Z]{{3
 
 @dataclass(frozen=True, slots=True)
 class Localizer:
-    """How one reader reads. Each method takes what a document says, a number or a text, and gives a text."""
+    """Formats of one reader. Each method takes a document's value, a number or a text, and returns a text."""
 
     language: Language
     zone: ZoneInfo
     now: datetime
 
     def num(self, value: object, digits: int = 2) -> str:
-        """`1,284,530.5`; at most two digits after the point."""
+        """Write `1,284,530.5`, with at most two digits after the point."""
         number = _real(value)
         if number is None:
             return _text(value)
-        return self.language.patterns.decimal(round(number, max(0, min(digits, 2))))
+        return self.language.patterns.decimal(round(number, max(0, min(digits, 2))) or 0)
 
     def pct(self, value: object) -> str:
-        """A whole percentage, never rounded up: 99.9 is `99%`."""
+        """Write a whole percentage, never rounded up: 99.9 is `99%`."""
         number = _real(value)
         if number is None:
             return _text(value)
         return self.language.patterns.percent(math.floor(number))
 
     def duration(self, value: object) -> str:
-        """`1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
+        """Write `1 h 35 min` for seconds or for an English text; a range keeps its unit: `45–60 min`."""
         number = _real(value)
         if number is None:
             interval = ranged(value)
@@ -84,7 +84,7 @@ class Localizer:
         return _text(value) if number is None else _spelled_out(number)
 
     def bytes(self, value: object) -> str:
-        """`3.2 MB` for a number of bytes, in decimal units, or for an English text."""
+        """Write `3.2 MB` for a number of bytes, in decimal units, or for an English text."""
         number = _real(value)
         if number is not None:
             power = min(int(math.log(number, 1000)), len(SIZES) - 1) if number >= 1 else 0
@@ -93,7 +93,7 @@ class Localizer:
         return f"{self.num(float(match[1]))} {match[2]}" if match else _text(value)
 
     def rate(self, value: object) -> str:
-        """`1,890/min` for "1890 records/minute"; a number is per second."""
+        """Write `1,890/min` for "1890 records/minute"; a number is per second."""
         number = _real(value)
         if number is not None:
             return f"{self.num(number)}/s"
@@ -101,7 +101,7 @@ class Localizer:
         return f"{self.num(float(match[1]))}/{UNITS[match[2].lower()]}" if match else _text(value)
 
     def money(self, value: object) -> str:
-        """`$2.45` the way it is written here."""
+        """Write `$2.45` the way it is written here."""
         match = _MONEY.fullmatch(_text(value))
         if not match:
             return _text(value)
@@ -109,7 +109,7 @@ class Localizer:
         return format_currency(Decimal(amount), CURRENCIES.get(sign, sign), locale=self.language.locale)
 
     def amount(self, value: object) -> str:
-        """Whatever it is: a number, a size, a rate, money, a duration, yes or no, or a text."""
+        """Write whatever it is: a number, a size, a rate, money, a duration, yes or no, or a text."""
         if isinstance(value, bool):
             return self.language.translations.gettext("yes" if value else "no")
         if _real(value) is not None:
@@ -118,7 +118,7 @@ class Localizer:
         return next((text for localize in localizers if (text := localize(value)) != _text(value)), _text(value))
 
     def localtime(self, value: object, style: str = "short") -> str:
-        """A time of the documents in the reader's zone, 24 hours: `15:40`, `20 Jan, 15:40`, or as the style says."""
+        """Write a time in the reader's zone, 24 hours: `15:40`, `20 Jan, 15:40`, or as the style says."""
         if type(value) is not str or len(value) > LONGEST:
             return self._localtime(value, style)
         key = value, style, self.zone, self.now.astimezone(self.zone).date()
@@ -153,7 +153,7 @@ def _spelled_out(number: float) -> str:
 
 
 def _real(value: object) -> float | None:
-    """The number that can be told as one; None for no number, and for one that is larger than any amount."""
+    """Return the number; None for anything else, and for one that is larger than any amount."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
         return None
     return value

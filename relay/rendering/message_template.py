@@ -22,49 +22,28 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.bounds import step
-from relay.rendering.environments import TemplateEnvironment, Values
+from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 
+MAX_TEXT = 64 * 1024  # characters one text may grow to
 MAX_REPEATS = 100
-STEPS = 10  # of a message's bounds, for each object that is repeated
 EMPTY: Final = object()
 
-Part = Callable[[dict[str, Any]], Any]
+Values = dict[str, Any]
+Part = Callable[[Values], Any]
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
 _URL_KEYS = ("url", "image_url", "more_url")
-# Where this address leads its author says, as if it stood there whole: what is filled in comes behind the host.
+# The author says where this address leads, as if it were written whole: what is filled in comes behind the host.
 _LEADS = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?[/?#]")
-_LABELS = ("label", "title", "text")  # what may stand for the address beside it
+_LABELS = ("label", "title", "text")  # what may be shown for the address beside it
 _SCALARS: dict[str | None, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text.lower() == "true",
     "tag:yaml.org,2002:int": lambda text: int(text, 0),
     "tag:yaml.org,2002:float": float,
     "tag:yaml.org,2002:null": lambda _: None,
 }
-
-
-def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:
-    """The object with the host that its address leads to beside the words that lead there."""
-    host = host_of(rendered["url"])
-    key = next((key for key in _LABELS if key in rendered), "")
-    words = rendered.get(key)
-    if isinstance(words, str):
-        return rendered | {key: f"{words} ({host})"}
-    if isinstance(words, dict) and isinstance(words.get("text"), str):  # Slack's, of a button
-        return rendered | {key: words | {"text": f"{words['text']} ({host})"}}
-    return rendered
-
-
-@lru_cache(256)
-def _composed(source: str) -> Node | None:
-    """The nodes of a file. Nobody changes them, and most files stay the same from reload to reload."""
-    root: Node | None = YAML(typ="safe", pure=True).compose(source)
-    return root
-
-
-MAX_TEXT = 64 * 1024  # characters one text may grow to
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +57,48 @@ class Source:
 
 
 class Texts:
-    """The texts of one message's file that escape alike. They are compiled together, when the first is asked for."""
+    """Texts of one file that escape alike, collected and then compiled together."""
 
     def __init__(self, environment: TemplateEnvironment, file: Path) -> None:
-        self.hosts = environment.hosts
-        self._environment = environment
+        self.environment = environment
         self._file = file
         self._sources: list[str] = []
-        self._templates: list[Template] = []
-        self._fillers: list[Callable[[Values], str]] = []
+        self.templates: list[Template] = []
+        self.fillers: list[Callable[[Values], str]] = []
 
-    def text(self, source: str, line: int) -> Callable[[Values], str]:
-        """The text that stands `line` lines down in the file, without the white space around it."""
-        number = self._add(source, line)
-        return lambda values: self._fillers[number](values)  # noqa: PLW0108 - it is compiled later
-
-    def items(self, source: str, line: int) -> Callable[[Values], Any]:
-        """What is repeated; an unknown name raises when asked."""
-        number = self._add(f"{{% set items = {source} %}}", line)
-        return lambda values: self._environment.variable(self._templates[number], "items", values)
+    def add(self, source: str, line: int) -> int:
+        """Take a text `line` lines down in the file; return its number."""
+        # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
+        self._sources.append("\n" * line + source)
+        return len(self._sources) - 1
 
     def compile(self) -> None:
-        """TemplateError names file and line."""
+        """Compile all. TemplateError names file and line."""
         try:
-            self._templates = self._environment.templates(self._sources, self._file)
-            self._fillers = [self._environment.filler(template, MAX_TEXT) for template in self._templates]
+            self.templates = self.environment.templates(self._sources, self._file)
+            self.fillers[:] = [self.environment.filler(template, MAX_TEXT) for template in self.templates]
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
         except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
             raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
 
-    def _add(self, source: str, line: int) -> int:
-        # Empty lines before it make Jinja's line numbers those of the file; render_text strips them again.
-        self._sources.append("\n" * line + source)
-        return len(self._sources) - 1
+
+@lru_cache(256)
+def _composed(source: str) -> Node | None:
+    """Return the nodes of a file. They are only read, and most files stay the same from reload to reload."""
+    root: Node | None = YAML(typ="safe", pure=True).compose(source)
+    return root
 
 
 class MessageTemplate:
-    """One template file. `sources` are its Jinja sources, for those who look for names in them."""
+    """Template of one message. `sources` are its Jinja sources, for those who look for names in them."""
 
-    def __init__(self, file: Path, source: str, texts: TemplateEnvironment, addresses: TemplateEnvironment) -> None:
-        """`texts` is for what people read, `addresses` for what is under `url:`. TemplateError names file and line."""
+    def __init__(
+        self, file: Path, source: str, texts: TemplateEnvironment, addresses: TemplateEnvironment, format_: PlainFormat
+    ) -> None:
+        """Read the file. `texts` is for what people read, `addresses` for `url:`. TemplateError names file and line."""
         self.file = file
+        self.format = format_
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
         self._seen: dict[int, Node] = {}
@@ -146,11 +125,11 @@ class MessageTemplate:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """What the message holds, as far as it is written here."""
+        """Fields of the message, as far as they are written here."""
         return tuple(key for key, _, _ in self._root)
 
-    def render(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The message; TemplateError if a field that it needs turns out empty."""
+    def render(self, values: Values) -> dict[str, Any]:
+        """Return the message. TemplateError if a field that it needs turns out empty."""
         if not self._compiled:
             self.compile()
         rendered: dict[str, Any] = {}
@@ -190,9 +169,9 @@ class MessageTemplate:
         return fields
 
     def _mapping(self, node: MappingNode) -> Part:
-        fields = self._object(node)
+        fields, shown = self._object(node), self._addresses.environment.hosts.shown
 
-        def render(values: dict[str, Any]) -> Any:
+        def render(values: Values) -> Any:
             rendered: dict[str, Any] = {}
             for key, optional, part in fields:
                 value = part(values)
@@ -202,13 +181,12 @@ class MessageTemplate:
                     return EMPTY
             return _with_host(rendered) if shown and "url" in rendered else rendered
 
-        shown = self._addresses.hosts.shown
         return render
 
     def _list(self, node: SequenceNode) -> Part:
         items = [self._repeated(item) or self._once(item) for item in node.value]
 
-        def render(values: dict[str, Any]) -> Any:
+        def render(values: Values) -> Any:
             return [value for item in items for value in item(values) if value is not EMPTY] or EMPTY
 
         return render
@@ -218,7 +196,7 @@ class MessageTemplate:
         return lambda values: (part(values),)
 
     def _repeated(self, node: Node) -> Part | None:
-        """The part of an object with `each:`, which gives any number of values; None for any other node."""
+        """Compile an object with `each:`, which gives any number of values; None for any other node."""
         if not isinstance(node, MappingNode):
             return None
         loop = next((value for key, value in node.value if key.value == "each"), None)
@@ -227,20 +205,21 @@ class MessageTemplate:
         if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
-        items = self._texts.items(source, loop.start_mark.line)
+        texts, number = self._texts, self._texts.add(f"{{% set items = {source} %}}", loop.start_mark.line)
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
         part = self._mapping(rest)
         self._names = outer
 
-        def render(values: dict[str, Any]) -> Any:
+        def render(values: Values) -> Any:
             try:
-                repeated = list(items(values) or ())  # an unknown name raises here
+                items = texts.environment.variable(texts.templates[number], "items", values)
+                repeated = list(items or ())[:MAX_REPEATS]  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            step(STEPS * len(repeated[:MAX_REPEATS]))
-            return [part(values | {name: item}) for item in repeated[:MAX_REPEATS]]
+            texts.environment.repeated(len(repeated))
+            return [part(values | {name: item}) for item in repeated]
 
         return render
 
@@ -251,11 +230,23 @@ class MessageTemplate:
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
         texts = self._addresses if address else self._texts
-        made = texts.text(source, line)
-        hosts = ANYWHERE if _LEADS.match(source) else texts.hosts
+        number, fillers = texts.add(source, line), texts.fillers
+        hosts = ANYWHERE if _LEADS.match(source) else texts.environment.hosts
         if address:
-            return lambda values: safe_url(made(values), hosts) or EMPTY
-        return lambda values: made(values) or EMPTY
+            return lambda values: safe_url(fillers[number](values), hosts) or EMPTY
+        return lambda values: fillers[number](values) or EMPTY
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")
+
+
+def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:
+    """Write the host that an address leads to behind the words that lead there."""
+    host = host_of(rendered["url"])
+    key = next((key for key in _LABELS if key in rendered), "")
+    words = rendered.get(key)
+    if isinstance(words, str):
+        return rendered | {key: f"{words} ({host})"}
+    if isinstance(words, dict) and isinstance(words.get("text"), str):  # Slack's, of a button
+        return rendered | {key: words | {"text": f"{words['text']} ({host})"}}
+    return rendered

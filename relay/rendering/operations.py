@@ -1,4 +1,4 @@
-"""`op`: one operation as templates see it, put together from all that its events have said. Pure."""
+"""`op` and `batch`, an operation and several, as templates see them, from all that their events have said. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsPr
 def operation(
     event: Event, events: Sequence[Event], merged: Mapping[str, Any], language: Language, base: Base
 ) -> dict[str, Any]:
-    """`merged` is `merge_documents` of `events`, cleaned; `events` ends with the event."""
+    """Return the operation. `merged` is `merge_documents` of `events`, cleaned; `events` ends with the event."""
     stated = event.operation
     status = clean(stated.status if stated and event.name in BATCH_EVENTS else event.status) or text(merged, "status")
     kind = clean(stated.type if stated else "") or text(merged, "operationType")
@@ -66,7 +66,7 @@ def operation(
 
 
 def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """How far it is. Only a completed run is told to be at 100."""
+    """Return the progress. Only a completed run is at 100."""
     percentage = number(merged, "cancellation.progressAtCancellation")
     if percentage is None:
         percentage = number(merged, "progress.percentage", "progress")
@@ -94,7 +94,7 @@ def _progress(event: Event, merged: Mapping[str, Any], status: str) -> dict[str,
 
 
 def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, Any]]:
-    """The phases, and how each one stands; what a document says of one is as old as the document."""
+    """List the phases with their states; what a document says of one is as old as the document."""
     phases = [(text(row, "phaseName", "name"), row) for row in rows(merged.get("phases"))]
     names = [name for name, _ in phases]
     here = names.index(phase) if phase in names else -1
@@ -112,7 +112,7 @@ def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, 
 
 
 def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """When, since when and how long. Times are ISO 8601; spans are seconds, or the text of a range."""
+    """Return times, in ISO 8601, and spans, in seconds or the text of a range."""
     over = status in TERMINAL
     created = time(merged, "dateCreated", "retryAttemptDate")
     begun = next((other.occurred_at for other in events if other.name == "operation.started"), None)
@@ -146,24 +146,13 @@ BATCH_FIELDS = ("batchId", "batchName", "batchDescription", "operations", "total
 COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
           "Running": "running"}  # fmt: skip
 
-# As of an event that has no batch, which most are.
-NO_BATCH: Mapping[str, Any] = {
-    **dict.fromkeys(BATCH_FIELDS),
-    "id": "", "name": "", "description": "", "status": "", "status_label": "", "operations": [], "total": 0, "done": 0,
-    **dict.fromkeys(("completed", "failed", "cancelled", "running", "waiting", "not_started"), 0),
-    "failures": [], "failures_first": [], "under_way": [], "blocked": [], "percentage": None, "started_at": None,
-    "finished_at": None, "duration": None, "estimated_completion": None, "estimated_duration": None, "tracking_url": "",
-}  # fmt: skip
 CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
 
 def batch(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """The event's batch; its keys are there, and empty, for an event that has none."""
-    own = event.batch
-    if own is None:
-        return dict(NO_BATCH)
-    document: Mapping[str, Any] = clean(own.document)
+    """Return the event's batch; its keys are there, and empty, for an event that has none."""
+    document: Mapping[str, Any] = clean(event.batch.document) if event.batch else {}
     status = clean(event.status) if event.about_batch else text(document, "status")
     over = status in TERMINAL
     members = _members(event, document, language)
@@ -180,7 +169,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
     started = time(document, "batchStartTime", "startTime", "dateCreated")
     finished = time(document, "completionTime", "endTime") or event.occurred_at
     failures = [member for member in members if COUNTS.get(member["status"]) == "failed"]
-    key = shown_id(own.id)
+    key = shown_id(event.batch.id) if event.batch else ""
     return {
         **dict.fromkeys(BATCH_FIELDS),
         **document,
@@ -210,7 +199,7 @@ def batch(event: Event, language: Language, base: Base, templates: LinkTemplates
 
 
 def _members(event: Event, document: Mapping[str, Any], language: Language) -> list[dict[str, Any]]:
-    """The operations in their order. The one that this event is about has the status that the event gives it."""
+    """List the operations. The one that this event is about has the status that the event gives it."""
     operation = event.operation
     members: list[dict[str, Any]] = []
     for row in rows(document.get("operations")):
@@ -248,7 +237,7 @@ def _texts(value: object) -> list[str]:
 
 
 def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The operations that are not over and depend on this one, directly or through others."""
+    """List the operations that are not over and depend on this one, directly or through others."""
     waiting: dict[str, list[dict[str, Any]]] = {}
     for member in members:
         for name in member["waits_for"]:

@@ -18,7 +18,7 @@ from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
 from relay.rendering.built_in import BuiltIn
-from relay.rendering.context import Context, message_of, operation_type
+from relay.rendering.context import Context, Request, request_of
 from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
@@ -26,7 +26,7 @@ from relay.rendering.formats.plain import Ending
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
-from relay.rendering.template_set import TemplateSet, inline
+from relay.rendering.template_set import ESCAPING, TemplateSet
 from relay.rendering.texts import clean, line, safe_url
 from relay.rendering.translations import Catalogues
 
@@ -37,7 +37,7 @@ DARK_CARD = "#1B1F24"
 
 @dataclass(frozen=True)
 class Brand:
-    """What the configuration says of it (relay.config.brand)."""
+    """Sender of the messages, as configured (relay.config); without one mails are relay's own."""
 
     name: str = ""
     logo: str = ""
@@ -48,11 +48,11 @@ class Brand:
 
     @cached_property
     def values(self) -> Mapping[str, str]:
-        """`brand` in templates; its colours are always there."""
+        """Values of `brand` in templates; its colours are always there."""
         return {**asdict(self), **(_colours(self.color) if self.color else OWN_COLOURS)}
 
     def on_subject(self, content: dict[str, Any]) -> dict[str, Any]:
-        """The content of a mail with the prefix before its subject."""
+        """Put the prefix before the subject of a mail."""
         subject = content.get("subject")
         if not self.subject_prefix or not isinstance(subject, str):
             return content
@@ -67,17 +67,11 @@ def _colours(color: str) -> dict[str, str]:
     return {"color": color, "text_color": text_on(color), "dark_color": dark, "dark_text_color": text_on(dark)}
 
 
-Request = tuple[str, str, Form, str, str]
-"""A message: its channel, its name, its form, its destination, and its operation's type."""
-
-MOST_STYLED = 2_000_000  # rules times tags: the inliner compares each with each, in 30 ms
-
-
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """What all messages of a renderer have in common."""
+    """Options of all messages of a renderer."""
 
-    base_url: str = ""  # where the platform is; its documents name addresses without it
+    base_url: str = ""  # of the platform; its documents name addresses without it
     default_timezone: str = "UTC"
     quick_pct: float | None = 50.0  # of what its job's runs take at least: a run that took less is worth a word
     hosts: LinkHosts = ANYWHERE
@@ -89,7 +83,7 @@ DEFAULTS = RenderOptions()
 
 
 class Renderer:
-    """Compiles a user's templates when it is built, so that a fault shows then, with file and line. Holds no state."""
+    """Renderer of notifications. Compiles a user's templates when it is built, so that a fault shows then."""
 
     def __init__(
         self,
@@ -99,10 +93,11 @@ class Renderer:
         bounds: Bounds = BOUNDS,
         data_dir: Path | None = None,
     ) -> None:
-        """`directories` are searched in this order: the user's own first, the built-in one last. `bounds` are those of
-        a message that a file of the user's own has a part in; compiled templates are kept in `data_dir`.
+        """Read and compile the templates. TemplateError, with file and line, if one or a catalogue cannot be used.
 
-        TemplateError if a template or a catalogue cannot be used.
+        directories   searched in this order: the user's own first, the built-in one last
+        bounds        of a message that a file of the user's own has a part in
+        data_dir      keeps compiled templates
         """
         self.directories = tuple(directories)
         self.options = options
@@ -112,7 +107,7 @@ class Renderer:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages there are translations for, English first."""
+        """Languages that there are translations for, English first."""
         return self.catalogues.codes
 
     def render(
@@ -130,20 +125,18 @@ class Renderer:
         buttons: Sequence[Mapping[str, str]] = (),
         healed: str = "",
     ) -> dict[str, Any]:
-        """The content of one notification, as the channel's format makes it (relay.rendering.formats).
+        """Return the content of one notification, as the channel's format makes it. TemplateError names file and line.
 
-        `unsubscribe` is the address of the page where the reader ends it; `buttons` stand under a live message, each an
-        `action` and the `value` that comes back with a press; `healed` is what had gone wrong with the run that this
-        one makes good. TemplateError names file and line.
+        unsubscribe   the address of the page where the reader ends it
+        buttons       under a live message, each an `action` and the `value` that comes back with a press
+        healed        what had gone wrong with the run that this one makes good
         """
-        name = message_of(event, kind, history)
-        request = channel, name, kind, destination, operation_type(event, history)
-        zone = ZoneInfo(timezone or self.options.default_timezone)
-        localizer = Localizer(self.catalogues.language(language), zone, now)
+        request = request_of(channel, kind, event, destination, history)
         options = self.options
+        localizer = Localizer(self.catalogues.language(language), ZoneInfo(timezone or options.default_timezone), now)
         values = Context(event, history, localizer, Base(options.base_url, options.hosts), links=options.links,
                          live=kind == "live", quick_pct=options.quick_pct)  # fmt: skip
-        values["message"] = name
+        values["message"] = request.message
         values["kind"] = kind
         values["healed"] = line(clean(healed))
         values["brand"] = options.brand.values
@@ -156,7 +149,7 @@ class Renderer:
             "timezone": timezone,
             "unsubscribe": safe_url(unsubscribe),
         }
-        if self.library.environment_for(*request) is BuiltIn:
+        if self.library.environment_for(request) is BuiltIn:
             return self._made(BuiltIn, request, values)
         bounded = BUDGET.set(Budget(self._bounds))
         try:
@@ -169,31 +162,31 @@ class Renderer:
         return content
 
     def _made(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
-        """What the message's file says with these values, set in the layouts that it has."""
-        channel, library, format_ = request[0], self.library, format_of(request[0])
+        """Fill in the message's file with these values, and set it in the layouts that it has."""
+        library = self.library
         template = library.message(kind, library.message_file(*request))
+        format_ = template.format
 
         def fill_layout(ending: Ending, fields: Values) -> str:
-            values.update(library.names(kind, "html" if ending == "html" else "text", channel, values), **fields)
-            name = library.layout_file(channel, request[1], ending, *request[3:])
-            page = library.layout(kind, ending, name)(values)
-            if kind is Sandbox and page.count("{") * page.count("<") > MOST_STYLED:
-                raise TemplateError(f"{name}: there are too many elements for so many styles")
-            return inline(page) if ending == "html" else page
+            values.update(library.names(kind, ESCAPING[ending], request.channel, values), **fields)
+            name = library.layout_file(request.channel, request.message, ending, *request[3:])
+            return library.layout(kind, ending, name)(values)
 
-        values.update(library.names(kind, format_.escaping, channel, values))
-        content = format_.unlinked(template.render(values), self.options.hosts)
+        values.update(library.names(kind, format_.escaping, request.channel, values))
+        content = template.render(values)
+        if self.options.hosts.names:
+            content = format_.unlinked(content, self.options.hosts)
         for field, why in format_.required.items():
             if field not in content:
                 raise TemplateError(f"{template.file}:1: `{field}:` is missing: {why}")
         try:
             return format_.finish(self.options.brand.on_subject(content), fill_layout)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            fault = f"a field has another shape than it has in {channel}: {error!r}"
+            fault = f"a field has another shape than it has in {request.channel}: {error!r}"
             raise TemplateError(f"{template.file}: {fault}") from None
 
     def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:
-        """One plain line, made without any template, for when a template fails: the message itself never does."""
+        """Return one plain line, made without any template, for when a template fails: the message never does."""
         words = self.catalogues.language(language)
         about = event.batch if event.about_batch else event.operation
         name = (about.name or about.id) if about else event.subject
@@ -205,13 +198,11 @@ class Renderer:
         return self.options.brand.on_subject(format_of(channel).fallback(text, words.code))
 
     def file(self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> str:
-        """The file that says this message, such as `slack/operation.failed.yaml`."""
-        name, type_ = message_of(event, kind, history), operation_type(event, history)
-        return self.library.message_file(channel, name, kind, destination, type_)
+        """Return the file of this message, such as `slack/operation.failed.yaml`."""
+        return self.library.message_file(*request_of(channel, kind, event, destination, history))
 
     def overriding_file(
         self, channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()
     ) -> str:
-        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
-        name, type_ = message_of(event, kind, history), operation_type(event, history)
-        return self.library.overriding_file(channel, name, kind, destination, type_)
+        """Return the file of the user's own that has a part in this message; '' if everything in it is built in."""
+        return self.library.overriding_file(*request_of(channel, kind, event, destination, history))

@@ -185,7 +185,7 @@ def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict
 
 
 def history_of(event: Event, events: Collection[Event]) -> tuple[Event, ...]:
-    """What is known when the event arrives: what came before it and did not end the run."""
+    """Return what is known when the event arrives: what came before it and did not end the run, and itself."""
     earlier = [other for other in events if other.subject == event.subject and not other.terminal]
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)
 

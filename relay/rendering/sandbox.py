@@ -1,8 +1,7 @@
-"""The sandbox of the user's templates: a closed world, and bounds on what one message may take.
+"""Sandbox of the user's templates: Jinja's own, and every loop, call and filter within relay.rendering.bounds.
 
 Templates are their author's code, not the sender's; the sandbox keeps a slip or a borrowed template from reaching
-Python, from forgetting to escape and from growing. They run in a thread, which nobody can end: so every loop, call and
-filter is counted here, no single step works on more than `LONGEST` or `MOST_ITEMS`, and what takes more raises.
+Python, from forgetting to escape and from growing.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
@@ -32,6 +31,7 @@ from relay.rendering.translations import VALUE
 MOST_PATH, MOST_DOTS = 200, 8  # of an attribute that a filter looks for in each item
 MOST_MARKUP = 2**16  # characters that tags are looked for in
 MOST_DIGITS = 30  # after the point, or before it
+STEPS = 10  # of a message's bounds, for each object that is repeated
 
 OF_NUMBERS = ("odd", "even", "divisibleby")
 
@@ -90,7 +90,7 @@ BEFORE: dict[str, Callable[..., None]] = {
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter, which works on lists that are not too long, and whose result is counted."""
+    """Return the filter, which works on lists that are not too long, and whose result is counted."""
     before, passed = BEFORE.get(name), int(hasattr(function, "jinja_pass_arg"))
 
     @wraps(function)
@@ -138,7 +138,7 @@ def _stepped(characters: int) -> bool:
 
 
 class Counting(autoescape.Rewriter):
-    """Each loop, macro, block and file counts when it is run, with the text that it writes; so does each literal."""
+    """Count each loop, macro, block and file when it is run, with the text that it writes; and each literal."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the names are Jinja's
         if node.test:  # it is asked for what the loop passes over as well
@@ -175,7 +175,7 @@ def _filtered(value: nodes.Node, name: str, at: nodes.Node, *arguments: nodes.No
 
 
 class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
-    """A closed world: documents are data without methods of their own, operators work on numbers."""
+    """Environment in which documents are data without methods of their own, and operators work on numbers."""
 
     rewriter = Counting
     unknown = Absent
@@ -196,6 +196,10 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
             return finalize(context, charge(value))
 
         return counted
+
+    @staticmethod
+    def repeated(count: int) -> None:
+        step(STEPS * count)
 
     def interpolate(self, text: str, values: Values) -> str:
         if "%" in VALUE.sub("", text):  # a width would let it grow to any size

@@ -24,7 +24,7 @@ MOST_KEPT = 512  # messages whose file is remembered
 
 
 class Loader(FileSystemLoader):
-    """The files of these directories; that of the last one as `relay/…` too, for a file of its name that extends it."""
+    """Loader of these directories; a file of the last one is `relay/…` too, for one of its name that extends it."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         super().__init__(list(directories))
@@ -63,11 +63,11 @@ class TemplateFiles:
 
     @property
     def own(self) -> frozenset[str]:
-        """The user's own files."""
+        """Names of the user's own files."""
         return frozenset(name for name, level in self._levels.items() if level < self._built_in)
 
     def source(self, name: str) -> tuple[str, Path]:
-        """The text of a file, and where it lies; an empty text if there is no such file."""
+        """Return the text of a file and its path; '' if there is no such file."""
         if name.removeprefix(BUILT_IN) not in self._levels:
             return "", Path(name)
         try:
@@ -77,8 +77,8 @@ class TemplateFiles:
         return text, Path(file or name)
 
     def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
-        """The file for this message: the user's before the built-in one, then the one for this destination, then the
-        one for this type of operation, then the one for this kind; the one for everything unknown if there is none."""
+        """Return the file for this message: the user's before the built-in one, then the one for this destination, then
+        for this type of operation, then for this kind; the generic one if there is none."""
         stems = self.messages.get(channel, ())
         places = self._marks(destination, operation_type)
         for stem in (name, GENERIC):
@@ -92,8 +92,8 @@ class TemplateFiles:
     def _layout_file(
         self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
     ) -> str:
-        """The message's own layout, else the channel's; of each, the one for this destination first, then the one for
-        this type of operation."""
+        """Return the message's own layout, else the channel's; of each, the one for this destination first, then the
+        one for this type of operation."""
         places = self._marks(destination, operation_type)
         names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])
@@ -101,7 +101,7 @@ class TemplateFiles:
     def _overriding_file(
         self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
     ) -> str:
-        """The file of the user's own that has a part in this message; empty if everything in it is built in."""
+        """Return the user's file that has a part in this message; '' if everything in it is built in."""
         file = self.message_file(channel, name, kind, destination, operation_type)
         if self._levels[file] < self._built_in:
             return file
@@ -129,7 +129,7 @@ class FileName(NamedTuple):
 
 
 def parsed(stem: str) -> FileName:
-    """What the file is for. Of a name that is written otherwise, `written` makes another one."""
+    """Read a file's name. `written` gives another one back where the name is not written as it should be."""
     message, *marks = stem.split("@")
     kind = next((kind for kind in KINDS if message.endswith(f".{kind}")), "")
     types = [unquote(mark.removeprefix(TYPE)) for mark in marks if mark.startswith(TYPE)]
@@ -145,7 +145,7 @@ def written(name: FileName) -> str:
 
 
 def mark(destination: str, operation_type: str = "") -> str:
-    """What follows the message's name: `@analysts@type=ReportGeneration`."""
+    """Return the end of a name: `@analysts@type=ReportGeneration`."""
     at = f"@{destination}" if destination else ""
     return f"{at}@{TYPE}{_spelled(operation_type)}" if operation_type else at
 

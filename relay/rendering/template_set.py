@@ -5,9 +5,9 @@ part in is made in the sandbox throughout, so they are compiled for that as well
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, get_args
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateError as JinjaError
@@ -18,6 +18,7 @@ from relay.domain.links import ANYWHERE, LinkHosts
 from relay.errors import TemplateError
 from relay.rendering.autoescape import Escaping, marked
 from relay.rendering.built_in import BuiltIn
+from relay.rendering.context import Request
 from relay.rendering.environments import TemplateEnvironment, Values, environment
 from relay.rendering.faults import fault
 from relay.rendering.formats import format_of
@@ -28,12 +29,10 @@ from relay.rendering.template_files import NOT_UTF8, PARTS, SENTENCES, TemplateF
 from relay.rendering.texts import line
 from relay.resources import resource_dir
 
-if TYPE_CHECKING:
-    from css_inline import CSSInliner
-
 MAX_LAYOUT = 256 * 1024  # characters a layout may grow to
+MAX_STYLED = 2_000_000  # rules times tags: the inliner compares each with each, in 30 ms
+ESCAPING: Mapping[Ending, Escaping] = {"html": "html", "txt": "text"}  # of layouts
 
-Made = TypeVar("Made")
 EnvironmentType = type[TemplateEnvironment]
 Macros = dict[str, dict[str, Callable[..., Any]]]
 
@@ -48,8 +47,8 @@ class TemplateSet(TemplateFiles):
         hosts: LinkHosts = ANYWHERE,
         data_dir: Path | None = None,
     ) -> None:
-        """TemplateError at the first fault of a user's file; with a list for them, every faulty file is noted there
-        and left out. What is compiled is kept in `data_dir`."""
+        """Compile the user's files. TemplateError at the first fault; with a list of `faults`, each is noted there and
+        its file left out."""
         super().__init__(directories)
         self.hosts = hosts
         self._faults = faults
@@ -64,48 +63,37 @@ class TemplateSet(TemplateFiles):
         self._built_in_macros: dict[tuple[Escaping, str], Macros] = {}
         now = self._levels if faults is not None or not self._trusted else self.own
         for channel, stems in self.messages.items():
-            files = [(f"{channel}/{stem}.yaml", stem) for stem in stems]
-            broken = [stem for name, stem in files if name in now and not self._tried(self._compiled, Sandbox, name)]
-            self.messages[channel] = [stem for stem in stems if stem not in broken]
+            names = {stem: f"{channel}/{stem}.yaml" for stem in stems}
+            self.messages[channel] = [
+                stem for stem, name in names.items()
+                if name not in now or self._tried(partial(self._compile, name))
+            ]  # fmt: skip
         self.messages = {channel: stems for channel, stems in self.messages.items() if stems}
         for escaping, name in self._plain_templates():
             if name in now:
-                self._tried(self.template, Sandbox, escaping, name)
+                self._tried(partial(self.template, Sandbox, escaping, name))
 
-    def environment_for(self, *message: str) -> EnvironmentType:
-        """What the message is made in: `Sandbox` if a file of the user's own has a part in it. Arguments as those of
-        `message_file`."""
-        return BuiltIn if self._trusted and not self.overriding_file(*message) else Sandbox
-
-    def complete(self) -> None:
-        """Compile what is relay's own and was left for later, where no later message may be held up by it."""
-        self.complete_shared()
-        for channel, stems in self.messages.items():
-            for stem in stems:
-                self._compiled(BuiltIn, f"{channel}/{stem}.yaml")
+    def environment_for(self, request: Request) -> EnvironmentType:
+        """Return `Sandbox` if a file of the user's own has a part in the message."""
+        return BuiltIn if self._trusted and not self.overriding_file(*request) else Sandbox
 
     def complete_shared(self) -> None:
-        """Of that, what all messages share: the most of it by far."""
+        """Compile what all built-in messages share, before the first of them."""
         for escaping, name in self._plain_templates():
             self.template(BuiltIn, escaping, name)
 
     def message(self, kind: EnvironmentType, file: str) -> MessageTemplate:
-        """A message's file. TemplateError names file and line."""
+        """Return a message's file. TemplateError names file and line."""
         template = self._messages.get((kind, file))
         if template is None:
             source, path = self.source(file)
-            texts = self._environments[kind, format_of(file.partition("/")[0]).escaping]
-            template = MessageTemplate(path, source, texts, self._environments[kind, "text"])
-            self._messages[kind, file] = template
-        return template
-
-    def _compiled(self, kind: EnvironmentType, file: str) -> MessageTemplate:
-        template = self.message(kind, file)
-        template.compile()
+            format_ = format_of(file.partition("/")[0])
+            texts, addresses = self._environments[kind, format_.escaping], self._environments[kind, "text"]
+            template = self._messages[kind, file] = MessageTemplate(path, source, texts, addresses, format_)
         return template
 
     def template(self, kind: EnvironmentType, escaping: Escaping, name: str) -> Template:
-        """Any other file, compiled. TemplateError names file and line."""
+        """Return any other file, compiled. TemplateError names file and line."""
         try:
             return self._environments[kind, escaping].get_template(name)
         except TemplateSyntaxError as error:
@@ -118,17 +106,19 @@ class TemplateSet(TemplateFiles):
             raise TemplateError(f"{name}: nested too deep, or a number too long") from None
 
     def layout(self, kind: EnvironmentType, ending: Ending, name: str) -> Callable[[Values], str]:
-        """What fills in a layout. TemplateError names file and line."""
+        """Return the filler of a layout; in HTML the styles are in the elements. TemplateError names file and line."""
         layout = self._layouts.get((kind, name))
         if layout is None:
-            escaping: Escaping = "html" if ending == "html" else "text"
-            template = self.template(kind, escaping, name)
-            layout = self._layouts[kind, name] = self._environments[kind, escaping].filler(template, MAX_LAYOUT)
+            template = self.template(kind, ESCAPING[ending], name)
+            layout = self._environments[kind, ESCAPING[ending]].filler(template, MAX_LAYOUT)
+            if ending == "html":
+                layout = _styled(layout, name, bounded=kind is Sandbox)
+            self._layouts[kind, name] = layout
         return layout
 
     def names(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Mapping[str, Any]:
-        """What templates know beside the values of the message: `say`, the sentences that all channels share, `parts`,
-        the channel's own building blocks, and the functions of its markup."""
+        """Return what templates know beside the message's values: `say`, the sentences that all channels share,
+        `parts`, the channel's own building blocks, and the functions of its markup."""
         if kind is Sandbox:
             return self._macros(kind, escaping, channel, values)
         if (escaping, channel) not in self._built_in_macros:
@@ -136,11 +126,11 @@ class TemplateSet(TemplateFiles):
         return {**self._environments[kind, escaping].globals, **self._built_in_macros[escaping, channel]}
 
     def known_names(self) -> TemplateEnvironment:
-        """An environment that has every filter, test and function that templates may name."""
+        """Return an environment that has every filter, test and function that templates may name."""
         return self._environments[BuiltIn, "text"]
 
     def sources(self) -> Iterator[Source]:
-        """Every Jinja source with the place it stands at."""
+        """Yield every Jinja source with its place."""
         for channel, stems in self.messages.items():
             for stem in stems:
                 yield from self.message(Sandbox, f"{channel}/{stem}.yaml").sources
@@ -173,20 +163,24 @@ class TemplateSet(TemplateFiles):
             elif file == PARTS:
                 yield format_of(folder).escaping, name
             elif file.endswith((".html", ".txt")) and folder:
-                yield ("html" if file.endswith(".html") else "text"), name
+                yield ESCAPING["html" if file.endswith(".html") else "txt"], name
 
-    def _tried(self, make: Callable[..., Made], *arguments: Any) -> Made | None:
+    def _compile(self, name: str) -> None:
+        self.message(Sandbox, name).compile()
+
+    def _tried(self, compile_: Callable[[], object]) -> bool:
         try:
-            return make(*arguments)
+            compile_()
         except TemplateError as error:
             if self._faults is None:
                 raise
             self._faults.append(str(error))
-            return None
+            return False
+        return True
 
 
 def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[..., Any]:
-    """The macro without the white space its own layout brings; escaped text stays marked as such."""
+    """Remove the white space that a macro's own layout brings; escaped text stays marked as such."""
 
     def call(*arguments: Any, **named: Any) -> Any:
         text = macro(*arguments, **named)
@@ -196,20 +190,22 @@ def _tidied(macro: Callable[..., Any], tidy: Callable[[str], str]) -> Callable[.
 
 
 def lines(text: str) -> str:
-    """Without empty lines, and without spaces around the others."""
+    """Remove empty lines, and spaces around the others."""
     if "\n" not in text:
         return text.strip(" ")
     return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))
 
 
-def inline(page: str) -> str:
-    """The page, parsed as a browser would and written anew."""
-    return _inliner().inline(page)
+def _styled(fill: Callable[[Values], str], name: str, *, bounded: bool) -> Callable[[Values], str]:
+    """Put a page's styles into its elements' attributes, since most mail programs read them nowhere else."""
+    from css_inline import CSSInliner  # noqa: PLC0415 - relays that send no mail do without its 1.5 MB
 
+    inliner = CSSInliner(load_remote_stylesheets=False)
 
-@cache
-def _inliner() -> "CSSInliner":
-    """Imported where it is first needed: relays that send no mail do without its 1.5 MB."""
-    from css_inline import CSSInliner  # noqa: PLC0415
+    def fill_styled(values: Values) -> str:
+        page = fill(values)
+        if bounded and page.count("{") * page.count("<") > MAX_STYLED:
+            raise TemplateError(f"{name}: there are too many elements for so many styles")
+        return inliner.inline(page)
 
-    return CSSInliner(load_remote_stylesheets=False)
+    return fill_styled

@@ -1,4 +1,7 @@
-"""What any payload may hold and no message may show: controls, hidden marks, active characters, unsafe links. Pure."""
+"""Texts and other values of documents, as messages may show them. Pure.
+
+Without controls, hidden marks, active characters and unsafe links, which any payload may hold; nothing here raises.
+"""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +41,7 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z
 
 
 def clean(value: Any) -> Any:
-    """The document without what disguises it, in every text and key. Line breaks stay, as `\\n`."""
+    """Remove what disguises a document's texts and keys. Line breaks stay, as `\\n`."""
     if isinstance(value, str):
         return value if value.isascii() and value.isprintable() else _undisguised(value)
     if isinstance(value, dict):
@@ -64,35 +67,34 @@ def _undisguised(text: str) -> str:
 
 
 def shown_id(text: str) -> str:
-    """An id as people see it: one of hidden characters alone by their numbers."""
+    """Return an id as people see it: one of hidden characters alone by their numbers."""
     return line(clean(text)) or text.encode("unicode_escape", "replace").decode()
 
 
 def line(text: str) -> str:
-    """The text as one line. No-break spaces stay what they are."""
+    """Return the text as one line. No-break spaces stay."""
     if "\n" in text or "  " in text or "\t" in text:
         text = _BLANKS.sub(" ", text)
     return str.strip(text)
 
 
 def bound(text: str) -> str:
-    """Numbers stay on one line with their units."""
+    """Keep numbers on one line with their units."""
     return _UNIT.sub("\u00a0", text)
 
 
 def bound_in_html(text: str) -> str:
-    """And days with their months; for HTML, whose lines end anywhere."""
+    """Keep days on one line with their months too; for HTML, whose lines end anywhere."""
     return _DAY.sub("\u00a0", bound(text))
 
 
 def plain(text: str) -> str:
-    """For mail clients' plain text: ordinary spaces instead of no-break ones."""
+    """Write ordinary spaces instead of no-break ones, for plain text."""
     return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, ending in an ellipsis if any are left out; no character is torn apart, and no word
-    of ordinary length."""
+    """Return at most `limit` characters, ending in an ellipsis if any are left out, between words where possible."""
     if len(text) <= limit:
         return text
     end = boundary(text, limit - 1)
@@ -102,25 +104,24 @@ def cut(text: str, limit: int) -> str:
 
 
 def inert(text: str) -> str:
-    """Text in which Slack's formatting characters do nothing: a zero-width space follows each that could."""
+    """Put a zero-width space behind each character that Slack would take for formatting."""
     if not _ACTIVE.search(text):
         return text
     return _FORMAT.sub(lambda match: match[0] + ZERO_WIDTH_SPACE, text)
 
 
 def safe_url(url: object, hosts: LinkHosts = ANYWHERE) -> str:
-    """The address if a person may be sent there: http or https, a plain host, which they allow, no credentials; else
-    empty."""
+    """Return the address if it is http or https, of a plain and allowed host, without credentials; else ''."""
     return url if isinstance(url, str) and len(url) <= MAX_URL and _is_safe(url, hosts) else ""
 
 
 def host_of(url: str) -> str:
-    """Of an address that is safe."""
+    """Return the host of a safe address."""
     return (urlsplit(url).hostname or "").lower()
 
 
 def unlinked(text: str, hosts: LinkHosts) -> str:
-    """The text in which a mail program finds no address of another host that it would make a link of."""
+    """Break the addresses of other hosts, of which a mail program would make links."""
     if not _ADDRESS_IN.search(text):
         return text
     return _ADDRESS_IN.sub(lambda match: match[0] if _is_own(match[2], hosts) else _broken(match[0]), text)
@@ -150,7 +151,7 @@ def _is_safe(url: str, hosts: LinkHosts) -> bool:
 
 
 def moment(value: object) -> datetime | None:
-    """A time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
+    """Read a time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
     if not isinstance(value, str | datetime):
         return None
     try:
@@ -162,7 +163,7 @@ def moment(value: object) -> datetime | None:
 
 
 def at(document: object, path: str) -> Any:
-    """What stands at `progress.startTime`, or None."""
+    """Return the value on a path such as `progress.startTime`, or None."""
     if "." not in path and document.__class__ is dict:  # most of them
         return document.get(path)
     for key in _keys(path):
@@ -174,7 +175,7 @@ _keys = lru_cache(256)(partial(str.split, sep="."))  # relay's own paths, a hund
 
 
 def text(document: object, *paths: str) -> str:
-    """The first text or number on these paths as one line, or an empty one."""
+    """Return the first text or number on these paths as one line, or ''."""
     for path in paths:
         value = at(document, path)
         if value is None or value is True or value is False:
@@ -185,7 +186,7 @@ def text(document: object, *paths: str) -> str:
 
 
 def number(document: object, *paths: str) -> float | None:
-    """The first finite number on these paths."""
+    """Return the first finite number on these paths."""
     for path in paths:
         value = at(document, path)
         if value is not None and (value := finite(value)) is not None:
@@ -194,7 +195,7 @@ def number(document: object, *paths: str) -> float | None:
 
 
 def time(document: object, *paths: str) -> datetime | None:
-    """The first time on these paths, in UTC."""
+    """Return the first time on these paths, in UTC."""
     for path in paths:
         value = at(document, path)
         if value is not None and (when := moment(value)):
@@ -203,7 +204,7 @@ def time(document: object, *paths: str) -> datetime | None:
 
 
 def span(document: object, *paths: str) -> float | str | None:
-    """The first duration on these paths: seconds, or as it came where it is a range like "15-20 minutes"."""
+    """Return the first duration on these paths: seconds, or the text of a range like "15-20 minutes"."""
     for path in paths:
         value = number(document, path)
         if value is not None:
@@ -217,10 +218,10 @@ def span(document: object, *paths: str) -> float | str | None:
 
 
 def between(start: datetime | None, end: datetime | None) -> float | None:
-    """The seconds from one to the other; None if one is unknown or they stand in the wrong order."""
+    """Return the seconds from one to the other; None if one is unknown or they are in the wrong order."""
     return (end - start).total_seconds() if start and end and end >= start else None
 
 
 def iso(value: datetime | None) -> str | None:
-    """For templates, which get plain data only."""
+    """Write a time for templates, which get plain data only."""
     return value.isoformat() if value else None

@@ -154,26 +154,6 @@ async def test_an_operation_the_platform_has_forgotten_does_not_stop_the_round()
     assert [event.subject for event in taken] == ["op-2"]
 
 
-async def test_an_operation_that_nothing_can_be_made_of_does_not_stop_the_round() -> None:
-    good = document("op-2", "Completed")
-    root = "GET /api/t/p/async/operation"
-    answers = {f"{root}/op-1": [(200, {"status": 3})], f"{root}/op-2": [(200, good)],
-               f"{root}s": [(200, {"operations": []})]}  # fmt: skip
-    taken: list[Event] = []
-
-    async def take(event: Event) -> Accepted:
-        taken.append(event)
-        return Accepted("accepted", 1)
-
-    known = Known(["op-1", "op-2"])
-    async with scripted_platform(answers) as platform:
-        lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
-        await Reconciliation(lambda: (lookups, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
-        await lookups.aclose()
-    assert [event.subject for event in taken] == ["op-2"]
-    assert known.done == [NOW]
-
-
 async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_in_the_next_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -289,22 +269,6 @@ async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_abou
     assert known.done == [NOW, NOW + PERIOD]
 
 
-async def test_a_start_right_after_the_round_of_another_asks_at_its_next_tick() -> None:
-    known = Known(["op-1"], last=None)
-
-    async def take(event: Event) -> Accepted:
-        return Accepted("accepted", 1)
-
-    api = Api({"op-1": document("op-1", "Completed")})
-    rounds = Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take)
-    await rounds.tick(NOW)
-    known.last = NOW
-    await rounds.tick(NOW + 30)
-
-    assert known.periods == [(STARTING, -1), (STARTING, 0)]
-    assert known.done == [NOW + 30]
-
-
 async def test_a_round_that_was_cut_short_is_taken_up_by_the_next() -> None:
     api = Api({"op-1": document("op-1", "Completed"), "op-2": PlatformError("GET: 503", temporary=True)})
     known = Known([])
@@ -328,13 +292,3 @@ async def test_an_outcome_is_told_with_its_own_time_and_its_error() -> None:
     taken = await round_of(api, Known([*times]))
     assert [event.occurred_at for event in taken] == [ended, *[datetime.fromtimestamp(NOW, UTC)] * 3]
     assert all(event.error == error for event in taken)
-
-
-async def test_without_a_platform_nothing_is_asked() -> None:
-    known = Known(["op-1"])
-
-    async def take(event: Event) -> Accepted:
-        raise AssertionError
-
-    await Reconciliation(lambda: None, known, take).tick(NOW)
-    assert known.periods == []

@@ -134,20 +134,6 @@ async def test_refused_signatures_are_told_with_their_share(relay: Operating) ->
     assert relay.subjects[1:] == ["async-operations: requests are taken again"]
 
 
-@pytest.mark.slow
-async def test_of_two_processes_one_is_heard(relay: Operating) -> None:
-    relay.start()
-    relay.slack.outages["*"] = BROKEN
-    await relay.send()
-    await relay.passes(3 * HOUR, every=HOUR)
-    relay.slack.outages.clear()
-    await relay.send()
-    await relay.passes(HOUR, every=10 * MINUTE)
-
-    assert len(relay.subjects) == 2
-    assert (await relay.admin.ledger()).imbalance == 0
-
-
 @pytest.mark.parametrize("fault", [REFUSED, BROKEN])
 async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(relay: Operating, fault: Fault) -> None:
     relay.slack.outages["*"] = fault
@@ -186,16 +172,6 @@ async def test_a_notice_that_was_queued_before_its_process_died_is_told_once(rel
     assert relay.subjects == ["Redis is almost full (since 12:20)"]
 
 
-async def test_a_message_to_operators_that_dies_raises_nothing(relay: Operating) -> None:
-    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
-    relay.inbox.answer("oncall@example.com", "554 5.7.1 not this one")
-    await relay.passes(3 * HOUR, step=5 * MINUTE)
-
-    assert relay.subjects == []
-    assert len(relay.texts) == 1
-    assert [letter.event for letter in await relay.admin.dead()] == ["relay.trouble"]
-
-
 async def test_operators_hear_at_any_hour_and_whatever_they_unsubscribed_from(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
@@ -207,14 +183,6 @@ async def test_operators_hear_at_any_hour_and_whatever_they_unsubscribed_from(
 
         [mail] = relay.mails()
         assert mail.message["List-Unsubscribe"] is None
-
-
-async def test_an_address_that_bounces_is_not_written_to_all_the_same(relay: Operating) -> None:
-    await relay.suppressions.add("oncall@example.com", "*", reason="bounced")
-    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
-    await relay.look()
-
-    assert (relay.subjects, len(relay.texts)) == ([], 1)
 
 
 @pytest.mark.parametrize("operators", ["[]", "[relay-room]"])

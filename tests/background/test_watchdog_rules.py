@@ -32,18 +32,6 @@ async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(
     assert relay.told[1].status == "Running"
 
 
-async def test_a_slow_reporter_is_silent_only_after_three_of_its_usual_gaps(relay: Watched) -> None:
-    for percentage in range(10, 60, 10):
-        await relay.progress(percentage)
-        await relay.passes(14 * MINUTE)
-    assert relay.words == []
-
-    await relay.passes(27 * MINUTE)
-    assert relay.words == []
-    await relay.passes(2 * MINUTE)
-    assert relay.words == ["stalled silent"]
-
-
 async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
     await relay.progress(68)
     for _ in range(14):
@@ -59,14 +47,6 @@ async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
     await relay.progress(69)
     await relay.passes(MINUTE)
     assert relay.words == ["stalled flat", "recovered flat"]
-
-
-async def test_a_phase_that_moves_is_not_flat(relay: Watched) -> None:
-    for number in range(20):
-        await relay.progress(68, phase=f"Phase {number}")
-        await relay.passes(3 * MINUTE)
-
-    assert relay.words == []
 
 
 async def test_an_older_percentage_is_a_sign_of_life_but_no_move(relay: Watched) -> None:
@@ -153,18 +133,6 @@ async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline
     assert died.document["stalled"]["seconds"] == pytest.approx(4 * 16 * MINUTE, abs=2 * MINUTE)
 
 
-async def test_what_waited_long_in_a_queue_and_died_after_its_first_progress_is_told_in_a_quarter_of_an_hour(
-    relay: Watched,
-) -> None:
-    await relay.started()
-    await relay.passes(2 * HOUR, every=MINUTE)
-    told = len(relay.told)
-    await relay.progress(1)
-    await relay.passes(17 * MINUTE, every=MINUTE)
-
-    assert relay.words[told:] == ["recovered silent", "stalled silent"]
-
-
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
     for percentage in range(1, 3):
         await relay.progress(percentage)
@@ -218,15 +186,3 @@ async def test_a_run_is_told_to_be_slow_by_one_of_two_processes_and_after_a_rest
     await restarted.passes(10 * MINUTE)
 
     assert [*processes[0].words, *processes[1].words, *restarted.words] == ["stalled slow"]
-
-
-async def test_a_job_that_a_template_names_has_slow_runs_too(process: Callable[..., Watched]) -> None:
-    relay = process(job="{parameters.dataset}", watchdog="{silent: off, flat: off, remind: off, startup_grace: 0s}")
-    for number in range(10):
-        start = {"operationId": f"run-{number}", "startTime": iso(relay.clock() - 20 * MINUTE)}
-        await relay.ends(**start, operationName=f"Run {'abcdefghij'[number]}", parameters={"dataset": "sales"})
-    await relay.progress(1, operationId="op-1", operationName="Run x", startTime=iso(relay.clock()),
-                         parameters={"dataset": "sales"})  # fmt: skip
-    await relay.passes(30 * MINUTE, every=MINUTE)
-
-    assert relay.words == ["stalled slow"]

@@ -14,7 +14,7 @@ from tests.support.events import body
 from tests.support.stage import post, surroundings
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 @pytest.mark.soak

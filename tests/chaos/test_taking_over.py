@@ -25,7 +25,7 @@ from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, SECRET, TOKEN, post
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 SOON = 10.0  # seconds; on a quiet machine it takes less than 5
 OPERATIONS = 10  # each is told in two mails

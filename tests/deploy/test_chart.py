@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 from ruamel.yaml import YAML
 
 from tests.support.commands import ROOT, Serving, relay
@@ -232,6 +233,8 @@ async def test_relay_is_well_with_what_the_chart_gives_it(redis_server: RedisSer
     env |= {"RELAY_REDIS_URL": redis_server.url}
     env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
     asked = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
+    async with Redis.from_url(redis_server.url) as redis:
+        await redis.flushall()
 
     async with (
         Serving(config, env, *container["args"][1:]) as serving,

@@ -8,18 +8,14 @@ from relay.channels.slack.limits import text_size, validate
 from tests.support.slack_blocks import (
     JSON,
     address,
-    attached,
     beside,
     block,
     button,
-    chart,
     confirm,
     image,
-    markdown,
     message,
     metadata,
     mrkdwn,
-    pie,
     plain,
     sections,
     task,
@@ -31,7 +27,6 @@ CELL = {"type": "raw_text", "text": "x"}
 LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
     ("text", 40_000, lambda n: {"text": "x" * n}),
     ("blocks", 50, lambda n: message(*[{"type": "divider"}] * n)),
-    ("attachments", 100, lambda n: {"attachments": [{"color": "good", "text": "x"}] * n}),
     ("all text", 9_000, lambda n: sections(3_000, 3_000, 2_000, n - 8_000)),
     ("header text", 150, lambda n: block("header", text=plain(n))),
     ("section text", 3_000, sections),
@@ -45,14 +40,8 @@ LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
     ("action id", 255, lambda n: beside(button(action_id="x" * n))),
     ("image text", 2_000, lambda n: message(image(alt_text="x" * n))),
     ("image url", 3_000, lambda n: message(image(image_url=address(n)))),
-    ("all markdown", 12_000, lambda n: markdown(9_000, n - 9_000)),
     ("table rows", 100, lambda n: block("table", rows=[[CELL]] * n)),
-    ("data table text", 20_000, lambda n: block("data_table", rows=[["x"], ["x" * (n - len('[["x"], [""]]'))]])),
-    ("charts", 2, lambda n: message(*[chart()] * n)),
-    ("chart title", 50, lambda n: message(chart(title="x" * n))),
-    ("chart label", 20, lambda n: message(chart(chart=pie(label=n)))),
     ("plan tasks", 50, lambda n: block("plan", title="x", tasks=[task()] * n)),
-    ("card actions", 3, lambda n: block("card", actions=[button()] * n)),
     ("metadata", 8_000, metadata),
 ]
 
@@ -66,15 +55,12 @@ BLOCK_FAULTS: list[tuple[JSON, str]] = [
     (beside(button(url="javascript:alert(1)")), "/blocks/0/accessory/url: invalid URL"),
     (message(image(image_url="a.png")), "/blocks/0/image_url: invalid URL"),
     (block("context", elements=[]), "/blocks/0/elements: 0 items, expected 1 to 10"),
-    (block("data_table", rows=[["x"]]), "/blocks/0/rows: 1 items, expected 2 to 201"),
     (message(*[{"type": "divider", "block_id": "a"}] * 2), "/blocks: block_id 'a' is used twice"),
 ]
 
 OTHER_FAULTS: list[tuple[JSON, str]] = [
     ({}, "no_text: "),
     ({"text": "", "blocks": []}, "no_text: "),
-    (attached(blocks=[{}]), "invalid_attachments: /attachments/0/blocks/0: unsupported block None"),
-    ({"attachments": ["x"]}, "invalid_attachments: /attachments/0: expected an object"),
     ({"text": "x", "metadata": {"event_type": "e"}}, "invalid_metadata_schema: "),
 ]
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
@@ -234,13 +233,3 @@ async def test_whoever_comes_over_a_unix_socket_has_no_address_and_no_share(fron
 
     assert reply.status == 401
     assert (lines[0]["event"], lines[0]["peer"]) == ("event.refused", "unix")
-
-
-async def test_gauges_say_what_is_taken(front: Front) -> None:
-    async with connected(front, front.sender().raw(EVENT)[:-1]):
-        await until(lambda: front.guard.bodies.used)
-
-        front.guard.look(front.guard.clock(), [])
-
-        assert REGISTRY.get_sample_value("relay_connections", {"listener": "public"}) == 1
-        assert REGISTRY.get_sample_value("relay_body_bytes") == front.guard.bodies.used >= len(EVENT) - 1

@@ -7,13 +7,8 @@ import pytest
 
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import sign, verify_unread
+from relay.receiving.signatures import sign, verify
 from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_a_good_request_is_verified_and_names_its_secret(scheme: str) -> None:
-    assert Case(scheme).verify() == "current"
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -21,12 +16,12 @@ def test_headers_alone_are_refused_only_if_no_body_could_make_them_genuine(schem
     case = Case(scheme)
     rules = {"header": None, "tolerance": TOLERANCE, "now": NOW}
 
-    verify_unread(scheme, SignedRequest(b"", case.good), case.secrets, **rules)  # type: ignore[arg-type]
+    verify(scheme, SignedRequest(b"", case.good), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
     for values in ([], [b"sha256=abc"], [case.signature, case.signature]):
         headers = {**case.good, case.name: values}
         with pytest.raises(InvalidSignature):
-            verify_unread(scheme, SignedRequest(b"", headers), case.secrets, **rules)  # type: ignore[arg-type]
+            verify(scheme, SignedRequest(b"", headers), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -54,12 +49,6 @@ def test_an_empty_secret_matches_not_even_its_own_signature(scheme: str) -> None
 
     with pytest.raises(InvalidSignature):
         case.verify()
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_a_request_without_headers_is_refused(scheme: str) -> None:
-    with pytest.raises(InvalidSignature):
-        Case(scheme, headers={}).verify()
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -113,11 +102,6 @@ def test_within_the_tolerance_the_time_does_not_matter(scheme: str, skew: float)
 def test_a_captured_request_is_refused_once_it_is_older_than_the_tolerance(scheme: str, skew: float) -> None:
     with pytest.raises(InvalidSignature, match="old"):
         Case(scheme, now=NOW + skew).verify()
-
-
-@pytest.mark.parametrize("scheme", ["hmac-sha256", "github", "token"])
-def test_schemes_without_a_time_do_not_age(scheme: str) -> None:
-    assert Case(scheme, now=NOW * 2).verify() == "current"
 
 
 TIMESTAMPS = [

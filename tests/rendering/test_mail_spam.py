@@ -20,7 +20,7 @@ SENDER = Mailbox("relay@example.com", "Operations")
 SEPARATOR = b"From relay@example.com Mon Mar  9 08:30:00 2026\n"
 MOST = 0.2  # points; a mail with 5 is spam
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not SPAMASSASSIN, reason="there is no SpamAssassin here")]
+pytestmark = [pytest.mark.soak, pytest.mark.skipif(not SPAMASSASSIN, reason="there is no SpamAssassin here")]
 
 
 def sent(renderer: Renderer, name: str, language: str) -> bytes:

@@ -5,9 +5,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering.environments import COMPILED
-from relay.rendering.template_set import TemplateSet
-from tests.support.renderers import BUILT_IN, Build, only, progress, render
+from tests.support.renderers import Build, only, progress, render
 
 # The notation
 
@@ -114,21 +112,6 @@ def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str
 
     with pytest.raises(TemplateError, match=rf"{channel}/operation\.progress\.yaml: a field has another shape"):
         render(renderer, progress(), channel=channel)
-
-
-@pytest.mark.slow
-def test_what_comes_with_relay_is_compiled_when_it_is_first_needed() -> None:
-    COMPILED.clear()
-    library = TemplateSet([BUILT_IN])
-    assert not COMPILED
-
-    library.complete()
-    compiled = len(COMPILED)
-    assert compiled > 50
-
-    sources = [*library.sources()]
-    assert len(sources) > 500
-    assert len(COMPILED) == compiled
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from relay.errors import TemplateError
-from relay.rendering import Renderer, checks
+from relay.rendering import Renderer, translatable
 from relay.rendering.checks import problems
 from relay.rendering.translations import languages
 from tests.support import samples
@@ -177,7 +177,7 @@ def french(*, without: str = "") -> str:
             texts = message.id if isinstance(message.id, tuple) else (message.id,)
             told = tuple(words.get(text, text if message.context == "time" else f"fr:{text}") for text in texts)
             catalogue.add(message.id, told if len(told) > 1 else told[0], context=message.context)
-    for _, (context, text) in checks.messages(library):  # what German lacks, if anything
+    for _, (context, text) in translatable.messages(library):  # what German lacks, if anything
         if catalogue.get(text, context) is None and text != without:
             catalogue.add(text, words.get(text, f"fr:{text}"), context=context)
     written = io.BytesIO()

@@ -12,7 +12,7 @@ from tests.support import samples
 from tests.support.browser import Browser, blank, keep, needs_chromium
 from tests.support.mails import LANGUAGES, NAMES, SINGLE, mail, renderer
 
-pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.slow]
+pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.soak]
 
 CARD = "getComputedStyle(document.querySelector('.card')).backgroundColor"
 COLOURS = {"light": "rgb(255, 255, 255)", "dark": "rgb(27, 31, 36)"}

@@ -17,7 +17,7 @@ from tests.support import slacks
 from tests.support.browser import Browser, blank, keep, needs_chromium
 from tests.support.slacks import KINDS, LANGUAGES, NAMES
 
-pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.slow]
+pytestmark = [needs_chromium, pytest.mark.timeout(180), pytest.mark.soak]
 
 NOON = datetime(2026, 3, 9, 13, 5, tzinfo=UTC).timestamp()
 COLOURS = {"light": "rgb(255, 255, 255)", "dark": "rgb(26, 29, 33)"}

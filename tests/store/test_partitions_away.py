@@ -29,7 +29,7 @@ PARTITIONS = 16
 EVENTS = 64
 READERS = ("english@example.com", "german@example.com")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ Build = Callable[..., Renderer]
 
 @cache
 def compile_built_in() -> None:
-    """Once in this process."""
-    TemplateSet([BUILT_IN]).complete()
+    """Compile the shared templates once in this process."""
+    TemplateSet([BUILT_IN]).complete_shared()
 
 
 def render(

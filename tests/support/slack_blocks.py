@@ -33,18 +33,6 @@ def task(**changes: Any) -> JSON:
     return {"type": "task_card", "task_id": "t", "title": "x", "status": "complete"} | changes
 
 
-def chart(**changes: Any) -> JSON:
-    return {"type": "data_visualization", "title": "x", "chart": lines()} | changes
-
-
-def lines(series: int = 1, points: int = 1) -> JSON:
-    return {"type": "line", "series": [{"name": "x", "data": [{"label": "x", "value": 1}] * points}] * series}
-
-
-def pie(segments: int = 1, label: int = 1) -> JSON:
-    return {"type": "pie", "segments": [{"label": "x" * label, "value": 1}] * segments}
-
-
 def message(*blocks: JSON, **arguments: Any) -> JSON:
     return {"channel": "C0123ABCD", "text": "x", "blocks": list(blocks), **arguments}
 
@@ -59,14 +47,6 @@ def beside(accessory: JSON) -> JSON:
 
 def sections(*lengths: int) -> JSON:
     return message(*({"type": "section", "text": mrkdwn(length)} for length in lengths))
-
-
-def markdown(*lengths: int) -> JSON:
-    return message(*({"type": "markdown", "text": "x" * length} for length in lengths))
-
-
-def attached(**fields: Any) -> JSON:
-    return {"attachments": [{"text": "x", **fields}]}
 
 
 def metadata(length: int) -> JSON:

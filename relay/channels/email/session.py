@@ -19,6 +19,7 @@ from relay.channels.email.errors import Stage, failed, one_line, without_utf8
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
 GREETING = 220
+LOOK = 0.01  # seconds between two looks at a mail that the system has not taken at once, as large ones
 FAREWELL = 2.0  # seconds that a server has to answer QUIT
 
 
@@ -202,11 +203,13 @@ def _stuffed(mail: bytes) -> bytes:
     return mail.replace(b"\r\n.", b"\r\n..")
 
 
-LOOK = 0.01  # seconds between two looks at a mail that the system has not taken at once, which only large ones are
-
-
 class Wire(SMTPProtocol):
-    """Protocol for the library. Its `transport` is the TLS one, once there is TLS."""
+    """Protocol for the library that knows what has left. Its `transport` is the TLS one, once there is TLS.
+
+    A mail whose final dot was not handed to the system cannot have arrived. Flow control cannot tell: TLS transports of
+    asyncio and uvloop hand all that they have encrypted to the socket's transport below, so `drain()` returns while
+    megabytes wait. So the transport below is made here, kept, and asked.
+    """
 
     def __init__(self) -> None:
         super().__init__(asyncio.get_running_loop())

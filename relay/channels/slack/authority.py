@@ -1,6 +1,6 @@
 """Authorisation of presses by ids, e-mail addresses and user groups, never by names that people give themselves.
 
-Without Slack's answer no one may press, which is raised as SlackError.
+Without Slack's answer no one may press, which is raised as SlackError. Older answers count no more.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -17,8 +17,8 @@ from relay.channels.slack.client import Call
 from relay.channels.slack.directory import REMEMBERED_FOR, Cache, text
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
-from relay.domain.deliveries import Person, Presser
 from relay.domain.documents import mapping
+from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
@@ -47,6 +47,7 @@ def kind_of(name: str) -> str:
 
 _NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
 
+Value = TypeVar("Value")
 User = Mapping[str, Any]  # https://docs.slack.dev/reference/objects/user-object; empty if there is none
 
 
@@ -60,7 +61,7 @@ class Home:
 
 
 class People:
-    """Look-ups whose answers are remembered for minutes."""
+    """Look-ups of people and groups: Slack's answer, remembered for minutes, or a SlackError, for seconds."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
         self._call = call
@@ -68,40 +69,33 @@ class People:
         self.aclose = self._cache.aclose
 
     async def home(self) -> Home:
-        home: Home = await self._remembered("auth.test", self._home)
-        return home
+        return await self._remembered("auth.test", self._home)
 
     async def user(self, id_: str) -> User:
-        user: User = await self._remembered(f"users.info {id_}", partial(self._user, id_))
-        return user
+        return await self._remembered(f"users.info {id_}", partial(self._user, id_))
 
     async def owner(self, email: str) -> User:
         """Return the owner of the address, as the workspace has verified."""
         ask = partial(self._user_in, "users.lookupByEmail", {"email": email.casefold()})
-        user: User = await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
-        return user
+        return await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
 
     async def groups(self) -> Mapping[str, str]:
         """Return the ids of the user groups by their handles, in small letters."""
-        groups: Mapping[str, str] = await self._remembered("usergroups.list", self._groups)
-        return groups
+        return await self._remembered("usergroups.list", self._groups)
 
     async def members(self, group: str) -> frozenset[str]:
         """Return the ids of the group's members; none if there is no such group."""
-        members: frozenset[str] = await self._remembered(
-            f"usergroups.users.list {group}", partial(self._members, group)
-        )
-        return members
+        return await self._remembered(f"usergroups.users.list {group}", partial(self._members, group))
 
-    async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Any]]) -> Any:
-        async def for_minutes() -> tuple[Any, float]:
+    async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Value]]) -> Value:
+        async def for_minutes() -> tuple[Value, float]:
             return await look_up(), REMEMBERED_FOR
 
         answer = await self._cache.get(key, for_minutes)
         assert answer is not None  # noqa: S101 - it was waited for
         if answer.error:
             raise answer.error.with_traceback(None)
-        return answer.value
+        return cast("Value", answer.value)
 
     async def _home(self) -> Home:
         """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""

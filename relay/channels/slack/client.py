@@ -114,7 +114,11 @@ MAX_WORD = 4096  # "ok", or one word about what is wrong
 
 
 class Webhooks:
-    """Configured webhooks by conversation. `deadline` is the seconds that an attempt may take."""
+    """Incoming webhooks by conversation: secret addresses, each of which posts to one and can do nothing else.
+
+    Nothing comes back but "ok", so there is nothing to edit, and no thread to reply in. Names cannot be looked up.
+    https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+    """
 
     def __init__(self, addresses: Mapping[str, SecretStr], proxy: str = "", *, deadline: float) -> None:
         self._addresses = addresses

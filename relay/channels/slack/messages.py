@@ -20,28 +20,40 @@ MAX_LINE = 300
 MIN_TEXT = 40  # a text cut shorter than this says nothing
 NO_PREVIEWS = {"unfurl_links": False, "unfurl_media": False}  # of what links lead to
 
+# What people write in a configuration, and Slack in its answers. Ids hold a figure, and so differ from words.
+USER_ID = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
+GROUP_ID = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
+EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
+EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
+
 Message = dict[str, Any]
 Answer = TypeVar("Answer")
+
+
+def by_id(raw: str) -> str:
+    """Return the mention of an id, which needs no look-up; else ''."""
+    person, name = raw.startswith(PERSON), raw.strip().removeprefix(PERSON)
+    if USER_ID.fullmatch(name):
+        return f"<@{name}>"
+    if person:
+        return ""
+    return f"<!subteam^{name}>" if GROUP_ID.fullmatch(name) else EVERYBODY.get(name, "")
 
 
 def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise: str = "") -> list[Message]:
     """Return the message in three degrees, the fullest first: as the templates made it, its words, one plain line.
 
-    `content` has `text`, and may have `blocks` and `attachments`; all of it is mrkdwn, escaped already.
-    `mentions` go before everything else; `otherwise` is the text of a message that has none.
+    `content` has `text`, and may have `blocks`; all of it is mrkdwn, escaped already. `mentions` go before everything
+    else; `otherwise` is the text of a message that has none.
     """
-    text, blocks, attachments = (content.get(key) for key in ("text", "blocks", "attachments"))
-    words = "\n".join(_texts([blocks, attachments])) or text or otherwise
+    text, blocks = content.get("text"), content.get("blocks") or ()
+    words = "\n".join(_texts(blocks)) or text or otherwise
     line = text or words
-    fitted, room = fit_blocks(_addressed(blocks or (), mentions), TEXT_BUDGET)
-    full: Message = {"text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION), "blocks": fitted}
-    if attachments:
-        full["attachments"] = []
-        for attachment in attachments:
-            blocks, room = fit_blocks(attachment.get("blocks") or (), room)
-            full["attachments"].append({**attachment, "blocks": blocks})
     return [
-        full,
+        {
+            "text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION),
+            "blocks": fit_blocks(_addressed(blocks, mentions)),
+        },
         {"text": truncate_mrkdwn(_joined(mentions, words), MAX_SECTION), "blocks": []},
         {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), MAX_LINE), "blocks": []},
     ]
@@ -105,8 +117,8 @@ def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
     return [{"type": "section", "text": {"type": "mrkdwn", "text": mentions}}, *blocks]
 
 
-def fit_blocks(blocks: Sequence[Message], room: int) -> tuple[list[Message], int]:
-    """Return the blocks there is room for, and the room left. A long text is cut; later blocks may still fit."""
+def fit_blocks(blocks: Sequence[Message], room: int = TEXT_BUDGET) -> list[Message]:
+    """Return the blocks that there is room for. A long text is cut; later blocks may still fit."""
     fitted = []
     for block in blocks:
         text, size = block.get("text"), _text_size(block)
@@ -117,7 +129,7 @@ def fit_blocks(blocks: Sequence[Message], room: int) -> tuple[list[Message], int
         if size <= room:
             fitted.append(block)
             room -= size
-    return fitted, room
+    return fitted
 
 
 def _text_size(node: Any) -> int:
@@ -192,27 +204,6 @@ def preview(notification: Notification, profile: str) -> Preview:
 def _posted(message: Mapping[str, Any], ts: str) -> Json:
     return {
         "ts": ts, "channel": PREVIEW, "text": message.get("text") or "", "blocks": message.get("blocks") or [],
-        "attachments": message.get("attachments") or [], "thread_ts": "", "broadcast": False, "edited": False,
+        "attachments": [], "thread_ts": "", "broadcast": False, "edited": False,
         "revisions": 0, "replies": [],
     }  # fmt: skip
-
-
-EVERYBODY = {"@here": "<!here>", "@channel": "<!channel>"}
-
-
-def by_id(raw: str) -> str:
-    """Return the mention of an id, which needs no look-up; else ''."""
-    person, name = raw.startswith(PERSON), raw.strip().removeprefix(PERSON)
-    if USER_ID.fullmatch(name):
-        return f"<@{name}>"
-    if person:
-        return ""
-    return f"<!subteam^{name}>" if GROUP_ID.fullmatch(name) else EVERYBODY.get(name, "")
-
-
-# What people write in a configuration, and Slack in its answers. Ids hold a figure, and so differ from words.
-USER_ID = re.compile(r"(?=.*\d)[UW][A-Z0-9]{2,20}")
-
-GROUP_ID = re.compile(r"(?=.*\d)S[A-Z0-9]{2,20}")
-
-EMAIL = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")

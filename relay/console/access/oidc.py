@@ -179,6 +179,8 @@ def claims_of(token: object, keys: "KeySet", oidc: Oidc, *, nonce: str, now: flo
             azp={"essential": isinstance(claims.get("aud"), list) and len(claims["aud"]) > 1, "value": oidc.client_id},
             **{claim: {"essential": True} for claim in ("exp", "iat", "sub")},  # type: ignore[arg-type]
         ).validate(claims)
+        if not isinstance(claims["sub"], str):  # which the oldest joserfc takes
+            raise errors.InvalidClaimError("sub")
     except (errors.InvalidKeyIdError, errors.BadSignatureError):  # the latter also of a new key under an old name
         raise UnknownKey("the ID token is signed with a key that the provider does not publish") from None
     except errors.ClaimError as error:

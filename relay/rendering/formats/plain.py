@@ -1,4 +1,4 @@
-"""The format of a channel that brings none of its own: plain text, as its templates say it."""
+"""Formats: what rendering needs to know of a channel. This one is of a channel that brings none: plain text."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
@@ -10,29 +10,37 @@ from relay.rendering.autoescape import Escaping
 Content = dict[str, Any]
 Ending = Literal["html", "txt"]
 FillLayout = Callable[[Ending, Mapping[str, Any]], str]
-"""A channel's layout with this ending, filled in with these fields. TemplateError names file and line.
-In HTML the styles are in the elements."""
+"""Fills in a channel's layout with this ending. In HTML the styles are in the elements. TemplateError if it fails."""
 
 
 class PlainFormat:
-    """What relay.rendering.formats.Format asks for; a channel's own format overrides what is different there."""
+    """Format of plain text, as its templates write it; a channel's own overrides what is different there. No state."""
 
     escaping: ClassVar[Escaping] = "text"
     required: ClassVar[Mapping[str, str]] = {}
+    """The fields that every message needs, each with the reason that its author gets."""
     kinds: ClassVar[tuple[Kind, ...]] = ("each", "live", "reply")
+    """The kinds of messages that it has for single events."""
 
     def unlinked(self, content: Content, hosts: LinkHosts) -> Content:  # noqa: ARG002 - for those whose readers' do
+        """Break addresses in texts that its readers' program would make links of though they lead to other hosts."""
         return content
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - plain text has no layout
+        """Make what the channel sends of what the message's template says: set in its layouts, within its limits.
+
+        AttributeError, LookupError, TypeError or ValueError where a field has another shape than it has here.
+        """
         return content
 
     def fallback(self, text: str, language: str) -> Content:  # noqa: ARG002 - for those that name it
+        """Make a message without any template, of one line of plain text."""
         return {"text": text}
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
-        texts = {"text": f"{mark}: {content['text']}\n{note}"} if isinstance(content.get("text"), str) else {}
-        return content | texts
+        """Mark the finished message as something else than it looks like: by a word and by a sentence at its top."""
+        return content | ({"text": f"{mark}: {content['text']}\n{note}"} if "text" in content else {})
 
     def footnote(self, content: Content, note: str) -> Content:
-        return content | ({"text": f"{content['text']}\n{note}"} if isinstance(content.get("text"), str) else {})
+        """Put a note at the foot of the finished message."""
+        return content | ({"text": f"{content['text']}\n{note}"} if "text" in content else {})

@@ -13,7 +13,10 @@ from tests.support.clock import Clock
 
 URL = "http://localhost:8081"
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("canaille") is None, reason="canaille is not installed")
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(importlib.util.find_spec("canaille") is None, reason="canaille is not installed"),
+]
 
 
 @pytest.mark.parametrize(
