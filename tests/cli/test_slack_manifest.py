@@ -147,8 +147,6 @@ def test_no_file_of_a_secret_has_to_be_there_yet(token: str, tmp_path: Path) -> 
     assert manifest(by_file) == manifest(by_file, CREDENTIALS_DIRECTORY="/nonexistent") == manifest(by_variable)
 
 
-
-
 @pytest.mark.parametrize("address", ['""', "http://relay.example.com"])
 def test_buttons_need_an_address_that_slack_reaches(address: str, tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
