@@ -152,17 +152,6 @@ async def test_an_answer_that_nobody_could_work_with_is_an_error_like_any_other(
             await client.results("op-1")
 
 
-@pytest.mark.parametrize("document", [{"status": "Running"}, "x" * (16 * 2**20 + 1)])
-async def test_what_was_answered_but_is_no_use_is_told_from_no_answer(document: Any) -> None:
-    async with (
-        scripted_platform({f"GET {ROOT}/operation/op-1": [(200, document)]}) as platform,
-        client_of(platform.url) as client,
-    ):
-        with pytest.raises(PlatformError) as caught:
-            await client.status("op-1")
-    assert (caught.value.status, caught.value.temporary) == (200, False)
-
-
 async def test_a_token_that_no_header_can_carry_is_an_error_that_does_not_show_it() -> None:
     async with (
         scripted_platform({}) as platform,
@@ -172,19 +161,6 @@ async def test_a_token_that_no_header_can_carry_is_an_error_that_does_not_show_i
             await client.status("op-1")
     assert "s3cret" not in str(caught.value)
     assert not caught.value.temporary
-
-
-def test_what_is_no_address_is_said_at_once() -> None:
-    with pytest.raises(PlatformError, match="expected an address"):
-        client_of("http://[bad")
-
-
-async def test_ids_are_one_step_of_a_path_whatever_is_in_them() -> None:
-    answers: dict[str, list[Any]] = {"GET /api/t/p/async/operation/a/b?c%2e%2e": [(404, {})]}
-    async with scripted_platform(answers) as platform, client_of(platform.url) as client:
-        with pytest.raises(PlatformError, match=r"operation/a%2Fb%3Fc%252e%252e: 404"):
-            await client.status("a/b?c%2e%2e")
-    assert platform.asked[0].path == "/api/t/p/async/operation/a/b?c%2e%2e"
 
 
 @pytest.mark.parametrize("name", [".", "..", "../x", "x/..", "a/../b", "a\\..\\b", "./x"])
