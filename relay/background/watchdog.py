@@ -97,7 +97,6 @@ class MissingRuns:
         await self.ingest(event, Targets(config, self.channels).to(names, event) if names else None)
 
     async def _alarms(self, now: float) -> list[Missing]:
-        """Return the open ones."""
         alarms = []
         for operation, text in (await self.jobs.missing()).items():
             try:

@@ -146,7 +146,6 @@ _TROUBLES = TypeAdapter(Troubles)
 
 
 def observe(troubles: Troubles, observation: Observation, now: float) -> Troubles:
-    """Bring the troubles up to date."""
     rows = {row.cause.key: row for row in troubles.rows}
     ended = {key: row.ended for key, row in rows.items()} | {cause.key: 0.0 for cause in observation.causes}
     causes = [*observation.causes, *_unexplained(observation.deaths, ended, now)]

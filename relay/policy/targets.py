@@ -65,7 +65,6 @@ class Targets:
         return tuple(replace(made, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
 
     def requested(self, event: Event) -> RequestedRecipients:
-        """Grant or deny the operation's own requests."""
         config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 

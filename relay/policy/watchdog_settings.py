@@ -49,7 +49,6 @@ class Expectation(Section):
 
     @property
     def schedule(self) -> str:
-        """The times as a cron expression."""
         if self.by is None:
             return self.cron or ""
         return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"

@@ -188,7 +188,6 @@ class Listeners:
 
 
 def operators_guard(proxies: Proxies) -> Guard:
-    """Return the guard of the operators' listener."""
     return Guard(
         most=MAX_CONNECTIONS, share=SHARE, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators"
     )

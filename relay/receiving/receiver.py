@@ -102,7 +102,6 @@ class Receiver:
         ]
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Take one event."""
         began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")

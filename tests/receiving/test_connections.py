@@ -199,21 +199,6 @@ async def test_a_refusal_says_whom_it_is_about(trusted: list[str], peer: str) ->
     ]
 
 
-async def test_malformed_requests_and_slow_headers_are_somebodys_too() -> None:
-    with capture_logs() as lines:
-        async with receiving(guard=Guard(header_timeout=0.2)) as front:
-            await front.sender().exchange(b"\x00\r\n\r\n")
-            await front.sender().exchange(
-                b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"
-            )
-            await front.sender().exchange(b"")
-
-    assert [(line["event"], line["peer"]) for line in lines] == [
-        ("request.malformed", "127.0.0.1"),
-        ("connection.too_slow", "127.0.0.1"),
-    ]
-
-
 async def test_whoever_comes_over_a_unix_socket_has_no_address_and_no_share(front: Front, tmp_path: Path) -> None:
     path, guard = f"{tmp_path}/relay.sock", Guard(most=4, share=1, reserve=0)
     runner = await serve(make_app(front.receiver), None, 0, unix_path=path, guard=guard)
