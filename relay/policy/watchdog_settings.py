@@ -109,7 +109,7 @@ LEVELS: Mapping[object, Mapping[str, float]] = {
 
 
 class Watchdog(Section):
-    """How long a run may be silent, or late, before it raises an alarm."""
+    """Alarms of silent and late runs, with their delays in seconds."""
 
     level: Literal["normal", "strict"] = "normal"
     silent: Patience = 900.0  # no event

@@ -222,7 +222,7 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), guard=Guard(most=2)) as (front, _):
+    async with served(tls(server), guard=Guard(max_connections=2)) as (front, _):
         place = front.runner.addresses[0][:2]
         idle = [await asyncio.open_connection(*place) for _ in range(5)]
 

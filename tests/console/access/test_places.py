@@ -32,7 +32,7 @@ async def slow_forms(here: Served, guard: Guard, peer: str, count: int) -> Async
         _, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=(peer, 0))
         writer.write(SLOW_FORM.format(cookie=cookie).encode())
         writers.append(writer)
-    await until(lambda: len(guard.connections) >= min(count, guard.most // 2))
+    await until(lambda: len(guard.connections) >= min(count, guard.max_connections // 2))
     try:
         yield
     finally:
