@@ -114,10 +114,9 @@ class GuardedRunner:
 
 
 class _TlsServer:
-    """Accept connections that begin with TLS. asyncio sets no limit to those that have not shaken hands yet.
+    """Accept connections that begin with TLS, at most `max_handshakes` of which shake hands at a time.
 
-    Only `max_handshakes` shake hands at a time. Of more, the one that has been at it for longest is let go: it takes an honest
-    client two round trips.
+    asyncio sets no limit to these. Of more, the one that has been at it for longest is let go.
     """
 
     def __init__(
