@@ -93,7 +93,7 @@ async def acts(target: Target) -> list[str]:
     cursor = ""
     while not trail or cursor:
         page = json.loads((await target.command("audit", "--json", "--cursor", cursor)).out)
-        trail += page["acts"]
+        trail += page["rows"]
         cursor = page["cursor"]
     return [
         f"{act}"

@@ -7,8 +7,8 @@ from aiohttp.web import AbstractRouteDef
 
 from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
-from relay.console.desk import Desk
-from relay.console.opening import OpenConsole
+from relay.console.context import Context
+from relay.console.site import OpenConsole
 from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent
@@ -77,7 +77,7 @@ class Front:
     ) -> OpenConsole:
         """Return what operators look at, and what commands ask; it wants to be closed."""
         coordinator = self._coordinator
-        desk = Desk(
+        context = Context(
             store=store,
             admin=health.admin,
             config=coordinator.config,
@@ -93,7 +93,7 @@ class Front:
             own_url=lambda: _url(self.addresses[0], coordinator.config().server.tls),
             clock=self._clock,
         )
-        return OpenConsole(desk, coordinator.config().server.admin)
+        return OpenConsole(context, coordinator.config().server.admin)
 
     async def listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef], console: OpenConsole) -> Listeners:
         """Serve the world what the receiver takes, and these; and operators what is theirs.
@@ -126,7 +126,7 @@ class Front:
         """What strangers may take of this process."""
         server = self._coordinator.config().server
         return Guard(
-            most=affordable(server.max_connections),
+            max_connections=affordable(server.max_connections),
             bodies=Bodies(server.max_body_memory),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )

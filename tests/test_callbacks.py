@@ -12,7 +12,7 @@ import pytest
 from relay.channels import CHANNELS
 from relay.errors import NotPermitted, NotYetKnown
 from relay.ingest import Ingest
-from relay.operating.quarantine import take
+from relay.operating.sweeps import take
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply

@@ -15,7 +15,7 @@ from relay.authoring.variables import UNLISTED, Variable, variables
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
-from relay.policy.destinations import known_zone
+from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.context import context, message_of, request_of
 from relay.rendering.links import Base

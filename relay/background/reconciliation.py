@@ -1,7 +1,6 @@
-"""Reconciliation: asks the platform about the runs that go on as far as relay knows, and for those that are new.
+"""Reconciliation: asks the platform about the runs that go on as far as relay knows, and for new ones.
 
-Every difference is ingested as an ordinary event. It has the same fingerprint as the platform's own report, so if that
-arrives as well, by a retry of the platform, nobody is notified twice.
+Every difference is ingested as an event with the fingerprint of the platform's own report, which is a duplicate then.
 """
 
 import asyncio
@@ -39,15 +38,15 @@ class PlatformState(Protocol):
     """The part of the platform's lookups that is needed. Raises PlatformError."""
 
     async def document(self, operation: str) -> dict[str, Any]: ...
-    async def since(self, when: datetime, most: int) -> Sequence[str]: ...
+    async def since(self, when: datetime, limit: int) -> Sequence[str]: ...
 
 
 class RoundState(Protocol):
-    """Whose round it is, and which runs relay knows (relay/store/reconciliation.py). Raises StoreUnavailable."""
+    """Turns of the processes, and the runs that relay knows (relay.store.reconciliation). Raises StoreUnavailable."""
 
     async def turn(self, period: float) -> float | None: ...
     async def finished(self, at: float) -> None: ...
-    async def unheard(self, seconds: float, most: int, space: Space) -> Sequence[SilentRun]: ...
+    async def unheard(self, seconds: float, limit: int, space: Space) -> Sequence[SilentRun]: ...
     async def unknown(self, operations: Sequence[str], space: Space) -> Sequence[str]: ...
 
 
@@ -65,42 +64,37 @@ class EventOrigin:
         return Space(self.platform, self.tenant, self.project)
 
 
+@dataclass(eq=False)
 class Reconciliation:
-    """`platform` gives the one that is configured now, and the origin of its answers; None where there is none."""
+    """`platform` returns the configured one, and the origin of its answers; None where there is none."""
 
-    def __init__(
-        self,
-        platform: Callable[[], tuple[PlatformState, EventOrigin] | None],
-        rounds: RoundState,
-        ingest: Callable[[Event], Awaitable[Accepted]],
-    ) -> None:
-        self._platform = platform
-        self._rounds = rounds
-        self._ingest = ingest
-        self._starting = True
+    platform: Callable[[], tuple[PlatformState, EventOrigin] | None]
+    rounds: RoundState
+    ingest: Callable[[Event], Awaitable[Accepted]]
+    _starting: bool = True
 
     async def tick(self, now: float) -> None:
-        """One round, if it is due and nobody else has it. Raises StoreUnavailable; then the next round does it."""
-        configured = self._platform()
+        """Make one round, if it is due and no other process does. Raises StoreUnavailable."""
+        configured = self.platform()
         if configured is None:
             return
         platform, origin = configured
-        last = await self._rounds.turn(STARTING if self._starting else PERIOD)
+        last = await self.rounds.turn(STARTING if self._starting else PERIOD)
         if last is None:  # a start that came too soon after another's round asks at its next tick
             return
         quiet, self._starting = 0.0 if self._starting else QUIET, False
         try:
-            stale = await self._rounds.unheard(quiet, MOST, origin.space)
+            stale = await self.rounds.unheard(quiet, MOST, origin.space)
             await self._compare_all(platform, origin, {run.operation: run for run in stale}, now)
         except PlatformError as error:  # no reason not to look for new ones
             log.warning("reconciliation.stopped", looking_at="runs that go on", error=str(error))
         try:
             # A relay that has never asked before notifies nobody of what happened before it.
             new = await platform.since(datetime.fromtimestamp(last - OVERLAP, UTC), LISTED) if last else ()
-            unknown = [*reversed(await self._rounds.unknown(new, origin.space))]
+            unknown = [*reversed(await self.rounds.unknown(new, origin.space))]
             missed = await self._compare_all(platform, origin, dict.fromkeys(unknown[:MOST]), now)
             if len(unknown) <= MOST and not missed:  # else the next round goes on with what is unknown then
-                await self._rounds.finished(now)
+                await self.rounds.finished(now)
                 log.info("reconciliation.finished", new=len(unknown))
         except PlatformError as error:
             log.warning("reconciliation.stopped", looking_at="new runs", error=str(error))
@@ -139,7 +133,7 @@ class Reconciliation:
                 event = _event(document, origin, now)
             if last_seen and not _is_news(event, last_seen):
                 return  # an answer without news is no sign of life: to the watchdog the run stays silent
-            accepted = await self._ingest(event)
+            accepted = await self.ingest(event)
         except (InvalidEvent, HandlingFailed) as error:  # one bad document must not cost the others their round
             log.warning("reconciliation.skipped", operation=operation, error=str(error))
             return
@@ -149,7 +143,7 @@ class Reconciliation:
 
 
 def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, EventOrigin] | None:
-    """The platform of this configuration, and its events' origin."""
+    """Return the platform of this configuration, and its events' origin."""
     if not lookups.configured:
         return None
     space = config.platform_space
@@ -157,7 +151,7 @@ def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, E
 
 
 def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:
-    """The state as the event that was missed, an outcome dated at its own time. Raises InvalidEvent."""
+    """Return the state as the event that was missed, an outcome dated at its own time. Raises InvalidEvent."""
     fetched = datetime.fromtimestamp(now, UTC)
     body = {
         "timestamp": fetched.isoformat(),
@@ -178,7 +172,7 @@ def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Even
 
 
 def _is_news(event: Event, last_seen: SilentRun) -> bool:
-    """Whether the run has moved since relay's last event of it."""
+    """Return whether the run has moved since relay's last event of it."""
     if event.terminal:
         return True
     if event.name == "operation.started" or event.percentage is None:

@@ -1,13 +1,14 @@
-"""What is due by time alone: one loop that ticks, in every process that delivers.
+"""Schedulers: loops that tick in every process, and their wiring.
 
-The store decides what is due, atomically, so any number of processes may tick. A tick that fails or is cut off by a
-crash is made up for by the next one, of any process: nothing is remembered here.
+The store decides what is due, atomically, so any number of processes may tick. The next tick, of any process, makes up
+for one that fails or is cut off by a crash.
 """
 
 import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -37,38 +38,32 @@ LONGEST = 120.0  # seconds one tick may take; what it has not done, the next doe
 Tick = Callable[[float], Awaitable[None]]
 
 
+@dataclass(eq=False)
 class Scheduler:
-    """Runs its ticks one after the other, every `period` seconds; they get the time of `clock`."""
+    """Run ticks one after the other, every `period` seconds, with the time of `clock`."""
 
-    def __init__(
-        self,
-        ticks: Mapping[str, Tick],
-        *,
-        clock: Callable[[], float] = time.time,
-        period: float = PERIOD,
-        outage: Outage | None = None,
-        report: Callable[[str, str], Awaitable[None]] | None = None,
-    ) -> None:
-        """`report` takes what went wrong with a tick, '' if nothing did, for all processes to see."""
-        self._ticks = ticks
-        self._report = report
-        self._outage = outage or Outage(clock)
-        self._clock = clock
-        self._period = period
+    ticks: Mapping[str, Tick]
+    clock: Callable[[], float] = time.time
+    period: float = PERIOD
+    outage: Outage | None = None
+    report: Callable[[str, str], Awaitable[None]] | None = None  # gets a tick's name and its error, '' for none
+
+    def __post_init__(self) -> None:
+        self._outage = self.outage or Outage(self.clock)
 
     async def run(self) -> None:
-        """Tick until cancelled. The first tick comes at once: it says that relay is there again."""
+        """Tick until cancelled, the first time at once."""
         while True:
             await self.tick()
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(self.period)
 
     async def tick(self) -> None:
-        """Everything once. One that fails or hangs costs the others nothing but time."""
-        for name, tick in self._ticks.items():
+        """Run each tick once. One that fails or hangs costs the others nothing but time."""
+        for name, tick in self.ticks.items():
             outcome, fault = "done", ""
             try:
                 async with asyncio.timeout(LONGEST):
-                    await tick(self._clock())
+                    await tick(self.clock())
             except StoreUnavailable as error:
                 outcome, fault = "failed", str(error)
                 self._outage.failed(fault)
@@ -76,9 +71,9 @@ class Scheduler:
                 outcome, fault = "failed", f"{type(error).__name__} at {relay_line(error)}"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")
             metrics.ticks.labels(name, outcome).inc()
-            if self._report:
+            if self.report:
                 with contextlib.suppress(StoreUnavailable):  # Redis itself is what /readyz speaks of then
-                    await self._report(name, fault)
+                    await self.report(name, fault)
 
 
 def build_schedulers(

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -71,44 +72,38 @@ PERIOD = 1.0  # seconds
 IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
 
+@dataclass(eq=False)
 class SilenceWatch:
-    """Keeps `silences` as the store has them. While that is away, those hold that were known last."""
+    """Silences as the store has them; while that is away, the last known ones."""
 
-    def __init__(
-        self,
-        silences: Silences,
-        kept: SilenceList,
-        *,
-        clock: Callable[[], float] = time.time,
-        outage: Outage | None = None,
-        period: float = PERIOD,
-    ) -> None:
-        self.silences = silences
-        self._list = kept
-        self._clock = clock
-        self._outage = outage or Outage(clock)
-        self._period = period
-        self._version = ""
+    silences: Silences
+    stored: SilenceList
+    clock: Callable[[], float] = time.time
+    outage: Outage | None = None
+    _version: str = ""
+
+    def __post_init__(self) -> None:
+        self._outage = self.outage or Outage(self.clock)
 
     async def run(self) -> None:
-        """Until it is cancelled. Never raises: without it nobody could end a silence."""
+        """Read until cancelled. Never raises: without it no silence would end."""
         while True:
             await self.look()
-            await asyncio.sleep(self._period)
+            await asyncio.sleep(PERIOD)
 
     async def look(self) -> None:
-        """Once: take up what has changed, forget what is over, and tell what somebody's command left untold."""
+        """Read once what has changed, forget what is over, and release what an ended silence held."""
         try:
-            reading = await self._list.read(self._version)
+            reading = await self.stored.read(self._version)
             if reading.silences is not None:
                 self.silences.replace(reading.silences)
                 self._version = reading.version
-            await self._list.lift(reading.lifting)
+            await self.stored.lift(reading.lifting)
         except StoreUnavailable as error:
             self._outage.failed(str(error))
         except Exception as error:  # noqa: BLE001 - as `run` says
             log.error("silences.failed", error=type(error).__name__)
-        now = self._clock()
+        now = self.clock()
         if any(now >= silence.ends for silence in self.silences.current):
             self.silences.replace([silence for silence in self.silences.current if now < silence.ends])
         metrics.silences.set(len(self.silences.active(now)))
@@ -123,21 +118,18 @@ def at_hand(destination: Destination, config: Config, channels: Mapping[str, Any
         yield target, windows(now, destination.at, destination.days, zone)[0]
 
 
+@dataclass(eq=False)
 class Digests:
-    """Makes a digest with `when_empty: send` due at the end of its window, even if no event arrives.
+    """Schedule digests with `when_empty: send` while their window is open, even if no event arrives."""
 
-    Its delivery is created while the window is open, so it goes out on time, and once, however many instances tick.
-    """
-
-    def __init__(self, store: Store, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
-        self._store = store
-        self._config = config
-        self._channels = channels
+    store: Store
+    config: Callable[[], Config]
+    channels: Mapping[str, Any]
 
     async def tick(self, now: float) -> None:
-        """Raises StoreUnavailable; the next tick does what this one did not."""
-        config = self._config()
+        """Schedule what is missing. Raises StoreUnavailable."""
+        config = self.config()
         for destination in config.destinations.values():
             if destination.mode == "digest" and destination.sent_empty:
-                for target, window in at_hand(destination, config, self._channels, now):
-                    await self._store.bundles.schedule(target, window)
+                for target, window in at_hand(destination, config, self.channels, now):
+                    await self.store.bundles.schedule(target, window)

@@ -5,7 +5,7 @@ Nothing but the alarms is stored: after a restart the names of jobs are read aga
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
@@ -18,9 +18,10 @@ from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import of_runs, slow_after
 from relay.errors import StoreUnavailable, Unsealable
-from relay.policy.missing import Expectation, Missing, alarm, matches, recovery, start_of
+from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
-from relay.policy.watchdog import Watchdog, decide, event_of, next_look
+from relay.policy.watchdog import decide, event_of, next_look
+from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
 from relay.store.ends import MOST
 from relay.store.jobs import Jobs
@@ -40,22 +41,20 @@ FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's o
 Tell = Callable[[Event, Sequence[Target] | None], Awaitable[Accepted]]
 
 
+@dataclass(eq=False)
 class MissingRuns:
     """A part of the watchdog's tick."""
 
-    def __init__(
-        self, jobs: Jobs, runs: Runs, ingest: Tell, config: Callable[[], Config], channels: Mapping[str, Any]
-    ) -> None:
-        self._jobs = jobs
-        self._runs = runs
-        self._ingest = ingest
-        self._config = config
-        self._channels = channels
-        self._patterns: set[str] = set()
-        self._known: dict[Job, None] = {}  # jobs that a pattern means, the one that ended last at the end
-        self._read: dict[int, int] = {}  # by partition, up to which ms of ends the names were read
-        self._settled: dict[Expectation, float] = {}  # the last time that was judged
-        self._under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
+    jobs: Jobs
+    runs: Runs
+    ingest: Tell
+    config: Callable[[], Config]
+    channels: Mapping[str, Any]
+    _patterns: set[str] = field(default_factory=set)
+    _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
+    _read: dict[int, int] = field(default_factory=dict)  # by partition, up to which ms of ends the names were read
+    _settled: dict[Expectation, float] = field(default_factory=dict)  # the last time that was judged
+    _under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
 
     async def look(self, settings: Watchdog, now: float, grace_until: float) -> None:
         """Raise and withdraw alarms. Raises StoreUnavailable; the next tick goes on."""
@@ -75,7 +74,7 @@ class MissingRuns:
                 await self._tell(recovery(missing, start, now), missing.expectation)
         for expectation in settings.expect if now >= grace_until else ():
             due = now - (settings.missing if expectation.grace is None else expectation.grace)
-            since, after = expectation.latest(due, self._config().timezone)
+            since, after = expectation.latest(due, self.config().timezone)
             if self._settled.get(expectation) == since:
                 continue
             if now - since < STALE and since - latest.get(expectation.job, -inf) >= AGAIN:
@@ -92,25 +91,24 @@ class MissingRuns:
             await self._tell(alarm(missing, now), expectation.job)
 
     async def _tell(self, event: Event, pattern: str) -> None:
-        config = self._config()
+        config = self.config()
         expected = config.watchdog.expect if config.watchdog else ()
         names = next((expectation.notify for expectation in expected if expectation.job == pattern), ())
-        await self._ingest(event, Targets(config, self._channels).to(names, event) if names else None)
+        await self.ingest(event, Targets(config, self.channels).to(names, event) if names else None)
 
     async def _alarms(self, now: float) -> list[Missing]:
-        """Return the open ones."""
         alarms = []
-        for operation, text in (await self._jobs.missing()).items():
+        for operation, text in (await self.jobs.missing()).items():
             try:
                 missing = Missing.load(text)
             except (ValueError, KeyError, TypeError) as error:
                 log.error("missing.unreadable", operation=operation, error=type(error).__name__)
-                await self._jobs.forget_missing(operation)
+                await self.jobs.forget_missing(operation)
                 continue
             if now - missing.since < FORGOTTEN:
                 alarms.append(missing)
             else:
-                await self._jobs.forget_missing(operation)
+                await self.jobs.forget_missing(operation)
         return alarms
 
     async def _learn(self, patterns: set[str], now: float) -> None:
@@ -118,36 +116,36 @@ class MissingRuns:
         for partition, moment in self._read.items():
             if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
                 self._read[partition] = round(1000 * (now - OVERLAP))
-        if not patterns <= self._patterns or len(self._known) > 2 * MOST:  # of which the store has forgotten most
-            self._known, self._read = {}, {}
+        if not patterns <= self._patterns or len(self._job_names) > 2 * MOST:  # of which the store has forgotten most
+            self._job_names, self._read = {}, {}
         self._patterns = patterns
         whole = not patterns
         while not whole:
-            jobs, whole = await self._jobs.ended_since(self._read, JOBS_PAGE)
+            jobs, whole = await self.jobs.ended_since(self._read, JOBS_PAGE)
             for job in jobs:
                 if any(matches(pattern, job) for pattern in patterns):
-                    self._known.pop(job, None)
-                    self._known[job] = None
+                    self._job_names.pop(job, None)
+                    self._job_names[job] = None
 
     async def _jobs_of(self, pattern: str) -> list[Job]:
         """Return the jobs it means, the one that ended last before the others."""
-        jobs = dict.fromkeys([*reversed(self._known), *await self._begun()])
+        jobs = dict.fromkeys([*reversed(self._job_names), *await self._running_starts()])
         return [job for job in jobs if matches(pattern, job)]
 
     async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[float], str]:
         """Return when runs of these began, also those that go on, and the priority that the last end states."""
-        jobs, begun = [*dict.fromkeys(jobs)], await self._begun()
-        starts = [start for job in jobs for start in begun.get(job, ())]
+        jobs, starts_by_job = [*dict.fromkeys(jobs)], await self._running_starts()
+        starts = [start for job in jobs for start in starts_by_job.get(job, ())]
         priority = ""
-        for ends in await self._jobs.ends_of_each(jobs):
+        for ends in await self.jobs.ends_of_each(jobs):
             starts += [end.ended if end.started is None else end.started for end in of_runs(ends)]
             priority = priority or (ends[-1].priority if ends else "")
         # Platforms write the first day of year 1 or the last of year 9999 for no time at all.
         return [start for start in starts if 0.0 < start <= now + AHEAD], priority
 
-    async def _begun(self) -> dict[Job, list[float]]:
+    async def _running_starts(self) -> dict[Job, list[float]]:
         if self._under_way is None:
-            self._under_way = await self._runs.begun(named=bool(self._config().job))
+            self._under_way = await self.runs.begun(named=bool(self.config().job))
         return self._under_way
 
 

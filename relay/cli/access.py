@@ -119,8 +119,8 @@ def audit(**question: str | None) -> None:
     facts = get("/audit", **question)
     if printed(facts):
         return
-    if facts["acts"]:
-        show(rows_table(facts["acts"], ACTS, whole=("when",)))
+    if facts["rows"]:
+        show(rows_table(facts["rows"], ACTS, whole=("when",)))
     else:
         click.echo("No actions were recorded in this time.")
     older(facts)

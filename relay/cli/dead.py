@@ -29,7 +29,7 @@ COLUMNS = {
 }
 BODIES = {
     "id": lambda row: _short(row["id"]),
-    "since": lambda row: when(row["came"]),
+    "since": lambda row: when(row["at"]),
     "what": lambda row: f"a signed body from {row['source']}",
     "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
 }

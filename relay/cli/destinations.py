@@ -1,8 +1,5 @@
 """relay suppressed, digest and test-send: single addresses and destinations."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import click
 
 from relay.cli.client import ClientCommand, Group, get, perform, post, printed
@@ -99,7 +96,7 @@ def preview(name: str, address: str | None) -> None:
     """
     facts = get("/destination/digest", name=name, address=address)
     if not printed(facts):
-        click.echo(visible("\n\n".join([facts["text"], *_words(facts["blocks"])])))
+        click.echo(visible(facts["text"]))
     if facts["fault"]:
         click.echo(visible(f"a template failed, so this is relay's own wording: {facts['fault']}"), err=True)
 
@@ -112,14 +109,6 @@ def send_now(name: str) -> None:
     Exit status 1 if there is nothing to send.
     """
     perform("/digests/send", name=name)
-
-
-def _words(blocks: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the texts of Slack's blocks, in their order."""
-    for block in blocks:
-        for part in (block.get("text"), *block.get("fields", ()), *block.get("elements", ())):
-            if isinstance(part, dict) and isinstance(part.get("text"), str):
-                yield part["text"]
 
 
 @click.command("test-send", cls=ClientCommand)

@@ -20,8 +20,8 @@ from relay.cli.screen import console as screen
 from relay.cli.screen import show
 from relay.errors import RelayError
 from relay.operating.clocks import there
-from relay.operating.folding import Line, Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
+from relay.operating.timeline import Line, Repeated, fold
 
 SIMILAR = 8  # ids that are named
 

@@ -17,7 +17,7 @@ from relay.cli.logs import configure
 from relay.cli.options import actor, refuse
 from relay.config import load
 from relay.config.redis import RedisUrl
-from relay.console.desk import Desk
+from relay.console.context import Context
 from relay.console.views.dead import DeadQuestion, dead
 from relay.console.views.quarantine import QuarantineQuestion, quarantine
 from relay.coordinator import build_sealer
@@ -52,11 +52,11 @@ async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
     finally:
         await redis.aclose()
     store = Store.open(url, worker=f"command-{os.getpid()}", partitions=partitions)
-    desk = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
+    context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
     asked, ask = LISTS[path]
     try:
         filled = {name: text for name, text in question.items() if text}
-        facts = await ask(cast("Desk", desk), asked.model_validate(filled))
+        facts = await ask(cast("Context", context), asked.model_validate(filled))
     finally:
         await store.aclose()
     return facts.model_dump(mode="json")

@@ -81,7 +81,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "operation": lambda row: row["name"] or row["operation"],
             "at": lambda row: "" if row["percentage"] is None else f"{row['percentage']:.0f} %",
             "phase": lambda row: row["phase"],
-            "heard": lambda row: f"{_ago(row['heard'], now)} ago",
+            "heard": lambda row: f"{_ago(row['last'], now)} ago",
             "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
         }),
         ("Failed", facts["failures"], {

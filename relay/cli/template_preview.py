@@ -18,7 +18,7 @@ from relay.domain.deliveries import Form
 from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.errors import RelayError
-from relay.policy.destinations import known_zone
+from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES, history_of, sample_events
 from relay.rendering.translations import languages

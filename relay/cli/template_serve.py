@@ -17,11 +17,11 @@ from aiohttp.typedefs import Handler
 from relay.authoring.studio import Gallery
 from relay.authoring.workspace import Workspace
 from relay.console.access.browser import HEADERS, PAGES, alike
-from relay.console.desk import Desk
+from relay.console.context import Context
+from relay.console.facts import Unknown
 from relay.console.pages import Pages
 from relay.console.serving import Site
 from relay.console.site import VIEWS, page_routes
-from relay.console.view import Unknown
 
 HOST = "127.0.0.1"
 COOKIE = "relay_preview"
@@ -29,8 +29,8 @@ SHOWN = [view for view in VIEWS if view.path in ("/templates", "/template")]
 
 
 @dataclass(frozen=True)
-class PreviewDesk:
-    """A `TemplateDesk` without a relay: `read` returns the templates and their configuration as they are now."""
+class PreviewContext:
+    """The part of a `Context` that pages of templates use. `read` returns the workspace as it is now."""
 
     read: Callable[[], Workspace]
     zone: str
@@ -51,10 +51,10 @@ class PreviewDesk:
 
 async def serve(read: Callable[[], Workspace]) -> None:
     """Print a link that lets its holder in, and serve until SIGINT or SIGTERM."""
-    desk, key, stop = PreviewDesk(read, read().reader.timezone), secrets.token_urlsafe(24), asyncio.Event()
+    context, key, stop = PreviewContext(read, read().reader.timezone), secrets.token_urlsafe(24), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    runner = web.AppRunner(_app(desk, key), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(_app(context, key), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, 0).start()
@@ -64,10 +64,10 @@ async def serve(read: Callable[[], Workspace]) -> None:
         await stop.wait()
     finally:
         await runner.cleanup()
-        await desk.gallery.aclose()
+        await context.gallery.aclose()
 
 
-def _app(desk: PreviewDesk, key: str) -> web.Application:
+def _app(context: PreviewContext, key: str) -> web.Application:
     @web.middleware
     async def with_key(request: web.Request, handler: Handler) -> web.StreamResponse:
         """The cookie is of this address alone, so a name that a stranger gave it has none."""
@@ -83,7 +83,7 @@ def _app(desk: PreviewDesk, key: str) -> web.Application:
         for header, value in HEADERS.items():
             response.headers.setdefault(header, value)
 
-    site = Site(cast("Desk", desk), Pages({}), SHOWN)  # its views ask for no more than a TemplateDesk
+    site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more
     pages = web.Application(middlewares=[site.answered])
     pages.add_routes(page_routes(site, SHOWN))
     app = web.Application(middlewares=[with_key])

@@ -21,11 +21,12 @@ from relay.domain.jobs import FIELD
 from relay.domain.links import PORT
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
-from relay.policy.destinations import Destination, DestinationOptions, Hours, Language, Timezone
+from relay.policy.destinations import Destination, DestinationOptions, Hours, Language
 from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import Patience
-from relay.policy.watchdog import Watchdog, WatchdogLevel
+from relay.policy.schedules import Timezone
+from relay.policy.watchdog_settings import Watchdog, WatchdogLevel
 from relay.receiving.peers import network
 from relay.receiving.sources import Callbacks, Source
 from relay.receiving.tls import Admin, Tls

@@ -1,39 +1,40 @@
-"""Facts as pages: the templates, in the reader's language and the relay's time zone."""
+"""Facts as pages: the templates, in the reader's language and the relay's time zone; and the files that they load."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache, partial
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
 from babel import negotiate_locale
 from babel.dates import format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from relay.console.sentences import advice, why
-from relay.console.words import said
+from relay.console.facts import N_, advice, why
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
 
 HERE = Path(__file__).parent
+STATIC_FILES = HERE / "static"
+NOW = N_("just now")
 JUST_NOW = 5  # seconds around this moment
-MOST_ZONES = 256  # years of zones whose names are remembered
-_ZONES: dict[tuple[str, timedelta | None, timedelta | None, int, str], str] = {}  # Babel takes 40 µs to find one
 CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most places, whose clocks have 24 hours
 
 
 class Pages:
-    """Compiled once for each language."""
+    """Templates, compiled once for each language."""
 
     def __init__(self, extra: Mapping[str, Any]) -> None:
         """`extra` is what every template may use besides."""
-        self._catalogues = Catalogues(
-            [HERE, resource_dir("templates")]
-        )  # whose words for statuses, types and priorities these share
+        # It shares the words for statuses, types and priorities with messages.
+        self._catalogues = Catalogues([HERE, resource_dir("templates")])
         self._environments = {code: _environment(self._catalogues.language(code), extra) for code in self.languages}
 
     @property
@@ -41,7 +42,7 @@ class Pages:
         return self._catalogues.codes
 
     def language(self, chosen: str, accepted: str) -> str:
-        """The one that was chosen, else the first that the browser accepts, else English."""
+        """Return the one that was chosen, else the first that the browser accepts, else English."""
         if chosen in self.languages:
             return chosen
         preferred = [part.partition(";")[0].strip() for part in accepted.split(",")][:20]
@@ -53,13 +54,9 @@ class Pages:
         words = self._catalogues.language(language).translations.gettext(text)
         return words % values if values else words
 
-    def render(self, template: str, language: str, context: Mapping[str, Any]) -> str:
-        context = {**context, "just_now": self.translated(said("just now"), {}, language)}
-        return (
-            self._environments[language]
-            .get_template(template)
-            .render(_timed(language, context, self._catalogues.language(language).translations.gettext))
-        )
+    def render(self, template: str, language: str, values: Mapping[str, Any]) -> str:
+        translate = self._catalogues.language(language).translations.gettext
+        return self._environments[language].get_template(template).render(_timed(language, values, translate))
 
 
 def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
@@ -86,45 +83,37 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
     return environment
 
 
-def _timed(language: str, context: Mapping[str, Any], say: Say) -> dict[str, Any]:
-    """With what a template says times with: both go by when the page is made, and by the relay's zone."""
-    now, zone = context["now"], ZoneInfo(context["zone"])
+def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str, Any]:
+    """Add what a template says times with: both go by when the page is made, and by the relay's zone."""
+    now, zone = values["now"], ZoneInfo(values["zone"])
     language = CLOCKS.get(language, language)
 
     def at(moment: datetime | None, form: str = "medium") -> Markup:
-        """The time by the zone's clock."""
-        return (
-            _time(moment, zone, language, _written(moment.replace(microsecond=0), zone, form, language))
-            if moment
-            else Markup()
-        )
+        """Return the time by the zone's clock."""
+        if moment is None:
+            return Markup()
+        return _time(moment, zone, language, _written(moment.replace(microsecond=0), zone, form, language))
 
     def ago(moment: datetime | None) -> Markup:
-        """How long ago, or in how long."""
+        """Return how long ago, or in how long."""
         if moment is None:
             return Markup()
         delta = moment - now
         if abs(delta.total_seconds()) < JUST_NOW:
-            return _time(moment, zone, language, context["just_now"])
-        return _time(
-            moment, zone, language, format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
-        )
+            return _time(moment, zone, language, translate(NOW))
+        text = format_timedelta(delta, add_direction=True, locale=language, threshold=1.2)
+        return _time(moment, zone, language, text)
 
     def sentence(line: Mapping[str, Any]) -> str:
-        """A line of an operation's timeline."""
-        return sentence_of(line, context["zone"], say)
+        """Return a line of an operation's timeline in words."""
+        return sentence_of(line, values["zone"], translate)
 
-    return {**context, "at": at, "ago": ago, "sentence": sentence}
+    return {**values, "at": at, "ago": ago, "sentence": sentence}
 
 
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     local = moment.astimezone(zone)
-    key = zone.key, local.utcoffset(), local.dst(), local.year, language
-    name = _ZONES.get(key)
-    if name is None:
-        if len(_ZONES) >= MOST_ZONES:
-            _ZONES.clear()
-        name = _ZONES[key] = format_datetime(local, "zzz", locale=language)
+    name = _written(local.replace(minute=0, second=0, microsecond=0), zone, "zzz", language)
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     whole = f"{local:%Y-%m-%d %H:%M:%S} {name}"
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
@@ -136,7 +125,7 @@ def _written(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
 
 
 def _lasting(seconds: float | None) -> str:
-    """`11m 43s`: its two greatest units; below ten seconds with a tenth."""
+    """Return `11m 43s`: its two greatest units; below ten seconds with a tenth."""
     if seconds is None:
         return ""
     if 0 < seconds < 9.95:
@@ -160,3 +149,21 @@ def _number(language: Language, value: float | None) -> str:
 def _percent(language: Language, value: float | None) -> str:
     """Of 0 to 100."""
     return "" if value is None else format_percent(value / 100, locale=language.locale)
+
+
+def static_routes() -> list[web.RouteDef]:
+    """Return an address for each file: nothing beside them can be asked for.
+
+    They are served from memory: no deadline ends asyncio's `sendfile` cleanly while a client does not read.
+    """
+    files = sorted(file for file in STATIC_FILES.rglob("*") if file.is_file())
+    return [web.get(f"/static/{file.relative_to(STATIC_FILES).as_posix()}", _giving(file)) for file in files]
+
+
+def _giving(file: Path) -> Handler:
+    content, content_type = file.read_bytes(), guess_type(file.name)[0] or "application/octet-stream"
+
+    async def give(_request: web.Request) -> web.Response:
+        return web.Response(body=content, content_type=content_type)
+
+    return give

@@ -1,26 +1,24 @@
-"""The pages as aiohttp serves them: what is asked, shown; and what is posted, done."""
+"""Pages as aiohttp serves them: questions answered, and forms performed."""
 
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as AnyHandler
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from relay.console import asking, news
+from relay.console import forms
 from relay.console.access import IDENTITY, Identity
-from relay.console.access.browser import PAGES, READING, START, STATIC, leading_back
-from relay.console.access.pages import AWAY, NOT_NOW
-from relay.console.desk import Desk
-from relay.console.framed import Frame, framed
+from relay.console.access.browser import AWAY, NOT_NOW, PAGES, READING, START, STATIC, leading_back
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.view import Action, Done, Facts, Handler, Unknown, View
-from relay.console.words import said
+from relay.console.view import Action, Frame, Handler, View, framed, known, refused
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog
 
@@ -28,16 +26,14 @@ log = structlog.get_logger(__name__)
 
 CHOSEN = "relay_language"
 YEAR = 31_536_000  # seconds
-NOTHING = said("There is nothing here")
-NOWHERE = said("There is no page at this address.")
-FIRST = said("The first page")
+NOTHING = N_("There is nothing here")
 
 
 class Site:
     """One for the sub-application."""
 
-    def __init__(self, desk: Desk, pages: Pages, views: Sequence[View]) -> None:
-        self._desk = desk
+    def __init__(self, context: Context, pages: Pages, views: Sequence[View]) -> None:
+        self._context = context
         self._pages = pages
         self._lines = RateLimitedLog(time.monotonic)
         self._questions = {f"{PAGES}{view.path}": view.question for view in views}
@@ -46,121 +42,118 @@ class Site:
     def page(self, view: View) -> Handler:
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
-            question = asking.question_of(view, request)
-            facts = await view.ask(self._desk, question)
-            context = self.context(request, view, question, facts)
-            response = _html(self._pages.render(view.template, context["language"], context))
-            news.forget(request, response)
+            response = _html(await self._shown(request, view, forms.question_of(view, request), view.template))
+            forms.clear_flash(request, response)
             return response
 
         return show
 
     def framed(self, view: View) -> Handler:
-        """What is not ours, for a frame of the page."""
+        """Serve what others wrote, for a frame of the page."""
 
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
-            return framed(await view.html(self._desk, asking.question_of(view, request)) if view.html else Frame(""))
+            question = forms.question_of(view, request)
+            return framed(await known(view.html(self._context, question)) if view.html else Frame(""))
 
         return show
 
     def live(self, view: View, streams: Streams) -> Handler:
-        """The part of the page that lives, again and again."""
+        """Serve the part of the page that lives, again and again."""
 
         @self._answering
         async def follow(request: web.Request) -> web.StreamResponse:
-            question = asking.question_of(view, request)
-
-            async def look() -> str:
-                facts = await view.ask(self._desk, question)
-                context = self.context(request, view, question, facts)
-                return self._pages.render(view.live, context["language"], context)
-
+            question = forms.question_of(view, request)
             key = view.path, question, self._language(request), request[IDENTITY].role
-            return await streams.follow(request, key, look)
+            return await streams.follow(request, key, lambda: self._shown(request, view, question, view.live))
 
         return follow
 
+    async def _shown(self, request: web.Request, view: View, question: Question, template: str) -> str:
+        facts = await view.answer(self._context, question)
+        values = self.values(request, view, question, facts)
+        return self._pages.render(template, values["language"], values)
+
     @web.middleware
     async def answered(self, request: web.Request, handler: AnyHandler) -> web.StreamResponse:
-        """An address that is none is a page, too, for whoever is in; of files, which no person asks for, it is not."""
+        """Answer an address that is none with a page, for whoever is logged in; not of files, which nobody types."""
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
             if request.path.startswith(STATIC):
                 raise
-            text = self._pages.translated(NOWHERE, {}, self._language(request))
-            near = [(START, self._pages.translated(FIRST, {}, self._language(request)))]
-            response = self._plain(request, error.status, NOTHING, text, near)
+            text, first = phrase("There is no page at this address."), phrase("The first page")
+            response = self._plain(request, error.status, NOTHING, text, [(START, first)])
             response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
             return response
 
     def _answering(self, handler: Handler) -> Handler:
-        """What cannot be shown is a page, too."""
+        """Answer with a page, too, where something cannot be shown."""
 
         @wraps(handler)
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 return await handler(request)
             except ValidationError as error:
-                return self._plain(request, 400, said("That cannot be looked up"), asking.faults(error))
+                return self._plain(
+                    request, 400, N_("That cannot be looked up"), Phrase(text="", of=forms.faults(error))
+                )
             except Unknown as error:
-                return self._unknown(request, error)
+                near = [(link.page, link.text) for link in error.near]
+                return self._plain(request, 404, NOTHING, _sentence_of(error), near)
             except StoreUnavailable as error:
                 self._lines.warning(log, "console.unavailable", reason=str(error))
-                text = self._pages.translated(AWAY, {}, self._language(request))
-                return self._plain(request, 503, NOT_NOW, text)
+                return self._plain(request, 503, NOT_NOW, phrase(AWAY))
 
         return answer
 
     def form(self, action: Action) -> Handler:
-        """What a page posts. It leads back to where it came from, with what came of it."""
+        """Perform what a page posts, and lead back to where it came from, with the outcome."""
 
         @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
-            came_from, fields = await asking.fields_of(request)
+            came_from, fields = await forms.fields_of(request)
             back = leading_back(came_from)
             try:
-                done = await action.do(self._desk, asking.form_of(action, fields), request[IDENTITY])
+                done = await action.perform(self._context, forms.form_of(action, fields), request[IDENTITY])
             except ValidationError as error:
-                done = Done("Nothing was done: %(fault)s", {"fault": asking.faults(error)}, refused=True)
+                done = refused(forms.faults(error))
             except Unknown as error:
-                fault = self._pages.translated(error.text, error.values, self._language(request))
-                done = Done("Nothing was done: %(fault)s", {"fault": fault}, refused=True)
+                done = refused(self._translated(request, _sentence_of(error)))
             if done.refused and action.keeps:
-                back = asking.refilled(back, fields, self._questions)
+                back = forms.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})
-            text = self._pages.translated(done.text, done.values, self._language(request))
-            news.tell(request, response, text, refused=done.refused)
+            translate = partial(self._pages.translated, values={}, language=self._language(request))
+            forms.put_flash(request, response, done.worded(translate), refused=done.refused)
             return response
 
         return act
 
-    def context(
-        self, request: web.Request, view: View | None, question: BaseModel | None, facts: Facts | None
+    def values(
+        self, request: web.Request, view: View | None, question: Question | None, facts: Facts | None
     ) -> dict[str, Any]:
-        """What every template gets."""
-        who: Identity | None = request.get(IDENTITY)
+        """Return what every template gets."""
+        identity: Identity | None = request.get(IDENTITY)
         return {
             "facts": facts,
             "question": question,
             "view": view,
-            "who": who,
-            "may_act": bool(who and who.role == "operator"),
-            "csrf": who.csrf if who else "",
+            "identity": identity,
+            "may_act": bool(identity and identity.role == "operator"),
+            "csrf": identity.csrf if identity else "",
             "here": request.path_qs,
             "path": request.path,
             "navigation": self._navigation,
             "language": self._language(request),
             "languages": self._languages(request),
-            "news": news.heard(request),
-            "zone": self._desk.zone,
-            "copies_kept": self._desk.copies_kept,
-            "now": datetime.fromtimestamp(self._desk.clock(), UTC),
+            "flash": forms.flash_of(request),
+            "zone": self._context.zone,
+            "copies_kept": self._context.copies_kept,
+            "now": datetime.fromtimestamp(self._context.clock(), UTC),
         }
 
     def _languages(self, request: web.Request) -> Mapping[str, str]:
-        """Where the same page is in each of them; none where it answers a form, which nobody sends again by a link."""
+        """Return the same page in each of them; none where it answers a form, which nobody sends again by a link."""
         address = request.rel_url
         return {
             code: f"?{address.update_query(lang=code).raw_query_string}"
@@ -168,12 +161,12 @@ class Site:
         }
 
     def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
-        """A page of those before one is in: it has the look and the language of the others."""
-        context = {**self.context(request, None, None, None), **values}
-        return self._pages.render(template, context["language"], context)
+        """Return a page of those before a login, in the look and the language of the others."""
+        every = {**self.values(request, None, None, None), **values}
+        return self._pages.render(template, every["language"], every)
 
     async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
-        """The one that somebody chose by a link stays, also before they are in."""
+        """Keep the language that somebody chose by a link, also before they log in."""
         chosen = request.query.get("lang", "")
         if chosen in self._pages.languages and request.path.startswith(f"{PAGES}/"):
             cookie = web.Response()  # whose cookies can still be told: those of the answer are headers by now
@@ -182,23 +175,25 @@ class Site:
             )
             response.headers.add("Set-Cookie", cookie.cookies[CHOSEN].OutputString())
 
-    def _unknown(self, request: web.Request, error: Unknown) -> web.Response:
-        language = self._language(request)
-        text = self._pages.translated(error.text, error.values, language)
-        near = [(link.page, self._pages.translated(link.text, link.values, language)) for link in error.near]
-        return self._plain(request, 404, NOTHING, text, near)
-
     def _plain(
-        self, request: web.Request, status: int, title: str, text: str, near: Sequence[tuple[str, str]] = ()
+        self, request: web.Request, status: int, title: str, text: Phrase, near: Sequence[tuple[str, Phrase]] = ()
     ) -> web.Response:
-        context = {**self.context(request, None, None, None), "title": title, "text": text, "near": near}
-        page = self._pages.render("plain.html", context["language"], context)
-        return _html(page, status)
+        links = [(page, self._translated(request, name)) for page, name in near]
+        values = {"title": title, "text": self._translated(request, text), "near": links}
+        return _html(self.render(request, "plain.html", values), status)
+
+    def _translated(self, request: web.Request, text: Phrase) -> str:
+        return self._pages.translated(text.of, text.values, self._language(request))
 
     def _language(self, request: web.Request) -> str:
         chosen = request.query.get("lang", "")
         chosen = chosen if chosen in self._pages.languages else request.cookies.get(CHOSEN, "")
         return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
+
+
+def _sentence_of(error: Unknown) -> Phrase:
+    """Without values it may have a %, which stays."""
+    return Phrase(text=str(error), of=error.sentence, values=error.values)
 
 
 def _html(text: str, status: int = 200) -> web.Response:

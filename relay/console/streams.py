@@ -4,14 +4,11 @@ All who look at the same page share one look at the store (`PERIOD`), and nobody
 little from whoever sends events (`SHARE`): where relay is busy one takes longer, and the next comes later.
 
 Where nothing changes it says every `ALIVE` seconds that it is there: a page that hears nothing knows that it is old.
-
-There are few streams. When all are open, whoever has most of them loses its oldest to somebody who has fewer.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +16,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from relay.console.access import IDENTITY, STILL_ALLOWED
-from relay.console.view import Unknown
+from relay.console.facts import Unknown
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog, failed
 
@@ -27,12 +24,12 @@ PERIOD = 2.0  # seconds from one look to the next
 SHARE = 0.01  # of all time, that looks at all pages may take together
 LONGEST = 10.0  # seconds from one look to the next, however long one takes: who looks wants to see something
 ALIVE = 10.0  # seconds without a word; the page says that it may be old after three times that (console.js)
-MOST = 16  # open streams of one process: a listener for operators has few places
+MOST, MOST_EACH = 16, 8  # open streams of one process, and of one user: a listener for operators has few places
 
 
 @dataclass(slots=True)
 class _Page:
-    """One that `viewers` look at, and from when on (by the loop's clock) there may be another look."""
+    """A page that `viewers` look at, and from when on (by the loop's clock) there may be another look."""
 
     viewers: int = 0
     look: asyncio.Task[str] | None = None
@@ -41,7 +38,7 @@ class _Page:
 
 @dataclass(eq=False, slots=True)
 class _Stream:
-    """One that `owner` has open, until it is to end."""
+    """A stream that `owner` has open, until it is to end."""
 
     owner: tuple[str, str]
     task: asyncio.Task[Any] | None
@@ -55,12 +52,15 @@ class Streams:
         self._period = period
         self._alive = alive
         self._lines = RateLimitedLog(time.monotonic)
-        self._open: dict[_Stream, None] = {}  # the oldest first
+        self._open = set[_Stream]()
         self._pages: dict[object, _Page] = {}
         self._stopping = False
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
-        """`look` makes the part anew; `key` says who may share it. What the first look raises is raised."""
+        """`look` makes the part anew; `key` says who may share it. What the first look raises is raised.
+
+        Raises HTTPServiceUnavailable where too many are open.
+        """
         own = self._begin(request)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1
@@ -98,7 +98,7 @@ class Streams:
             page.viewers -= 1
             if not page.viewers:
                 self._pages.pop(key, None)
-            self._open.pop(own, None)
+            self._open.discard(own)
 
     async def aclose(self) -> None:
         self._stopping = True
@@ -110,17 +110,16 @@ class Streams:
             task.cancel()
 
     def _begin(self, request: web.Request) -> _Stream:
-        """Raises HTTPServiceUnavailable where all are open, and nobody has more of them than whoever asks would."""
-        who = request.get(IDENTITY)
-        own = _Stream((who.via, who.name) if who else ("", ""), asyncio.current_task())
-        staying = [stream for stream in self._open if not stream.ending.is_set()]
-        if self._stopping or (len(staying) >= MOST and not _make_room(staying, own.owner)):
+        identity = request.get(IDENTITY)
+        own = _Stream((identity.via, identity.name) if identity else ("", ""), asyncio.current_task())
+        owned = sum(stream.owner == own.owner for stream in self._open)
+        if self._stopping or len(self._open) >= MOST or owned >= MOST_EACH:
             raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
-        self._open[own] = None
+        self._open.add(own)
         return own
 
     async def _newest(self, page: _Page, look: Callable[[], Awaitable[str]]) -> str:
-        """What the look that is under way or just over gives, whoever began it; a new one once it is time for that."""
+        """Return what the look that is under way or just over gives, whoever began it; a new one once it is time."""
         if page.look is None or (page.look.done() and asyncio.get_running_loop().time() >= page.due):
             page.look = asyncio.create_task(self._timed(page, look))
         return await asyncio.shield(page.look)
@@ -134,7 +133,7 @@ class Streams:
         return part
 
     async def _pause(self, page: _Page, own: _Stream) -> None:
-        """Until the next look; but whether anybody is still there is asked as often as ever."""
+        """Wait until the next look; but whether anybody is still there is asked as often as ever."""
         end = min(page.due, asyncio.get_running_loop().time() + self._period)
         try:
             async with asyncio.timeout_at(end):
@@ -143,16 +142,6 @@ class Streams:
             return
 
 
-def _make_room(streams: Sequence[_Stream], newcomer: tuple[str, str]) -> bool:
-    """End one for whoever has fewer. Its page asks again soon, and is refused then."""
-    held = Counter(stream.owner for stream in streams)
-    [(greediest, most)] = held.most_common(1)
-    if held[newcomer] + 1 >= most:
-        return False
-    next(stream for stream in streams if stream.owner == greediest).ending.set()
-    return True
-
-
 def pause_after(took: float, pages: int, period: float = PERIOD) -> float:
-    """Seconds from a look that took so many seconds to the next one, where so many pages are looked at."""
+    """Return the seconds from a look that took so many seconds to the next one, with so many pages looked at."""
     return max(period, min(LONGEST, took * pages / SHARE))

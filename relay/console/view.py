@@ -1,108 +1,186 @@
-"""What a page and an action are, as `site.py` lists them."""
+"""Pages and actions, as `site.py` lists them, and frames for the HTML of others, in which it can do nothing."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
 
+from relay.authoring.drawing import scripted
+from relay.channels.slack.messages import page_of
 from relay.console.access import Identity
-from relay.console.desk import Desk
-from relay.console.framed import Frame
-from relay.errors import RelayError
+from relay.console.context import Context
+from relay.console.facts import N_, REFUSED, Facts, Form, Question, Unknown, Value
+from relay.errors import RelayError, StoreUnavailable, Unsealable
 
+Known = TypeVar("Known")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.
+POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+HEADERS = {
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """A page that somebody may have meant: a link, with its text (English, with %(name)s) and the values."""
+class Frame:
+    """The content of a frame. `nonce` is that of a script of relay's own in it, which draws it: no other one runs."""
 
-    page: str
-    text: str
-    values: Mapping[str, str | int] = field(default_factory=dict)
-
-
-class Unknown(RelayError):
-    """There is nothing of this name: 404, with the sentence and what is near. `values` are for its %(names)s."""
-
-    def __init__(self, text: str, *, near: Sequence[Near] = (), **values: str) -> None:
-        super().__init__(text % values if values else text)
-        self.text, self.near, self.values = text, near, values
+    html: str
+    nonce: str = ""
 
 
-class Facts(BaseModel):
-    """What a view answers: the page shows it, and `/api/v1` gives it as JSON."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Question(BaseModel):
-    """What a page is asked: parts of its path, and of its query. What is empty is as if it were not there."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+def scripted_frame(document: str) -> Frame:
+    """Return a page of Slack messages, drawn by its own script."""
+    nonce = secrets.token_urlsafe(16)
+    return Frame(scripted(document, nonce), nonce)
 
 
-class NoQuestion(Question):
-    """Of a page that is asked nothing."""
+def message_frame(content: Mapping[str, Any], at: float) -> Frame:
+    """A message as its reader sees it: Slack's blocks drawn, of time `at` (seconds since the epoch); a mail's HTML;
+    of any other one nothing."""
+    if "blocks" in content:
+        return scripted_frame(page_of([{"text": content.get("text", ""), "blocks": content["blocks"]}], at=at))
+    html = content.get("html")
+    return Frame(html if isinstance(html, str) else "")
 
 
-class Form(BaseModel):
-    """What an action is told. Unknown fields are refused: somebody meant something by them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+def framed(frame: Frame) -> web.Response:
+    policy = POLICY.format(allowed=" allow-scripts" if frame.nonce else "")
+    if frame.nonce:
+        policy += f"; script-src 'nonce-{frame.nonce}'"
+    headers = {"Content-Security-Policy": policy, **HEADERS}
+    return web.Response(text=frame.html, content_type="text/html", headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of an action: a sentence (English, with %(name)s) and its values. `refused`: nothing was done.
+    """The outcome of an action: a sentence (English, with %(name)s), perhaps some `more`, and their values. `refused`:
+    nothing was done.
 
     facts  what /api/v1 answers beside it
     """
 
     text: str
-    values: Mapping[str, str | int] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
     refused: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
+    more: Sequence[str] = ()
+
+    def worded(self, translate: Callable[[str], str] = str) -> str:
+        """Without values a text stays as it is: an error's words may have a %."""
+        texts = [translate(text) for text in (self.text, *self.more)]
+        return " ".join(text % self.values if self.values else text for text in texts)
+
+
+def refused(fault: str) -> Done:
+    return Done(REFUSED, {"fault": fault}, refused=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A field of a list's filter. `kind` is text, time or choice; the facts' attribute `values` has a choice's values,
+    each a text or a value with its label, which is translated. An `extra` one is there only where it is filled in.
+    """
+
+    name: str
+    label: str
+    kind: str = "text"
+    values: str = ""
+    any: str = N_("any")
+    hint: str = ""
+    extra: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its title, and the macro of cells.html that shows a row's cell. `right`: figures."""
+
+    cell: str
+    title: str
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list with filters and pages: `list.html` shows any of them. The first column names the row.
+
+    bulk       rows can be chosen, and replayed or dropped
+    wide       the first column needs much room
+    head, note macros of cells.html for what only this list says above the filters, and below them
+    empty      said where there is nothing, `unmatched` where the filters mean nothing
+    """
+
+    lead: str
+    columns: Sequence[Column]
+    empty: str
+    unmatched: str = N_("Nothing is meant by these filters.")
+    filters: Sequence[Filter] = ()
+    bulk: bool = False
+    wide: bool = False
+    head: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """path is below /console and /api/v1, and may have {parts}; `live` is the template of the part of the
-    page that is kept up to date while somebody looks. `html` is what somebody else wrote, for a frame of the page: at
-    <path>/html it is served so that it can do nothing.
+    """A page below /console, and its facts below /api/v1.
 
-    title  in the page's head, and in the navigation where `listed`
+    live   the template of the part that is kept up to date while somebody looks
+    html   what somebody else wrote, for a frame of the page: at <path>/html it is served so that it can do nothing
+    title  in the page's head, and in the navigation where it is `listed`
     """
 
     path: str
-    ask: Callable[[Desk, Any], Awaitable[Facts]]
+    ask: Callable[[Context, Any], Awaitable[Facts]]
     question: type[Question]
     facts: type[Facts]
     template: str
     title: str
     listed: bool = False
     live: str = ""
-    html: Callable[[Desk, Any], Awaitable[Frame]] | None = None
+    html: Callable[[Context, Any], Awaitable[Frame]] | None = None
+    listing: Listing | None = None
+
+    async def answer(self, context: Context, question: Question) -> Facts:
+        """Raises Unknown and StoreUnavailable."""
+        return await known(self.ask(context, question))
 
 
-def answer(
-    path: str, ask: Callable[[Desk, Any], Awaitable[Facts]], asked: type[Question], facts: type[Facts], title: str
-) -> View:
-    """Return a view without a page: /api/v1 alone has it, and its title is in its description."""
-    return View(path, ask, asked, facts, template="", title=title)
+async def known(answer: Awaitable[Known]) -> Known:
+    """Return the answer. Unknown says why there is none; StoreUnavailable goes through."""
+    try:
+        return await answer
+    except (Unknown, StoreUnavailable):
+        raise
+    except Unsealable as error:
+        raise Unknown(N_("it cannot be shown: %(fault)s"), fault=str(error)) from None
+    except RelayError as error:
+        raise Unknown(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`POST` to this path. `do` is told who does it; it writes down in the audit trail what it does.
+    """`POST` to this path. `do` writes down in the audit trail what it does.
 
     keeps  where it is refused, the page with its form is asked with what was filled in, so that nobody types it again
     """
 
     path: str
-    do: Callable[[Desk, Any, Identity], Awaitable[Done]]
+    do: Callable[[Context, Any, Identity], Awaitable[Done]]
     form: type[Form]
     summary: str
     keeps: bool = False
+
+    async def perform(self, context: Context, form: Form, identity: Identity) -> Done:
+        """Raises Unknown and StoreUnavailable."""
+        try:
+            return await self.do(context, form, identity)
+        except (Unknown, StoreUnavailable):
+            raise
+        except RelayError as error:
+            return refused(str(error))

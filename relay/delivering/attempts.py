@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -42,49 +42,40 @@ class DeliveryChannel(Protocol):
     async def send(self, notification: Notification) -> Receipt: ...
 
 
+@dataclass(eq=False)
 class Attempts:
     """Attempts with one process's channels. `config` is asked anew each time, so a reload needs no restart."""
 
-    def __init__(
-        self,
-        store: Store,
-        channels: Mapping[str, DeliveryChannel],
-        composer: Composer,
-        settlement: Settlement,
-        reporting: Reporting,
-        *,
-        config: Callable[[], Config],
-        clock: Callable[[], float],
-        jitter: Callable[[], float],
-        silences: Silences,
-    ) -> None:
-        self._store = store
-        self._channels = channels
-        self._composer = composer
-        self._stored = settlement.until_stored
-        self._reporting = reporting
-        self._config = config
-        self._clock = clock
-        self._jitter = jitter
-        self._silences = silences
-        self._brakes = Brakes(clock)
-        self.stopping = False
+    store: Store
+    channels: Mapping[str, DeliveryChannel]
+    composer: Composer
+    settlement: Settlement
+    reporting: Reporting
+    config: Callable[[], Config]
+    clock: Callable[[], float]
+    jitter: Callable[[], float]
+    silences: Silences
+    stopping: bool = False
+
+    def __post_init__(self) -> None:
+        self._stored = self.settlement.until_stored
+        self._brakes = Brakes(self.clock)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Make one attempt, from rendering to settling."""
-        claimed = self._clock()
-        hold = self._hold(delivery) if self._silences.current else None
-        if hold and await self._stored(delivery, lambda: self._store.silence(delivery, hold)):
+        claimed = self.clock()
+        hold = self._hold(delivery) if self.silences.current else None
+        if hold and await self._stored(delivery, lambda: self.store.silence(delivery, hold)):
             return
-        channel, began = self._channels[delivery.channel], time.monotonic()
+        channel, began = self.channels[delivery.channel], time.monotonic()
         try:
-            notification = await self._composer.compose(delivery, renders=getattr(channel, "renders", True))
+            notification = await self.composer.compose(delivery, renders=getattr(channel, "renders", True))
         except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
-            await self._stored(delivery, lambda: self._store.release(delivery, REDIS_PAUSE))
+            await self._stored(delivery, lambda: self.store.release(delivery, REDIS_PAUSE))
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._stored(delivery, lambda: self._store.mark_sending(delivery)):
+            if await self._stored(delivery, lambda: self.store.mark_sending(delivery)):
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
@@ -92,14 +83,14 @@ class Attempts:
         async with self._brakes.turn(_throttled_limits(delivery, channel)) as is_mine:
             wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # since it was claimed
             if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
-                await self._stored(delivery, lambda: self._store.release(delivery, wait))
+                await self._stored(delivery, lambda: self.store.release(delivery, wait))
             elif await self._is_clear(delivery, channel, notification):
                 await self._send(delivery, channel, notification)
 
     def _hold(self, delivery: Delivery) -> Hold | None:
         """Return the hold by a silence that began after the delivery was queued, or that holds a round-up."""
         try:
-            return self._silences.hold(delivery, self._clock(), self._config().job)
+            return self.silences.hold(delivery, self.clock(), self.config().job)
         except Exception as error:  # noqa: BLE001 - whatever its event holds, it is sent rather than lost
             log.error("silence.failed", delivery=delivery.id, error=type(error).__name__)
             return None
@@ -116,9 +107,9 @@ class Attempts:
         try:
             await probe(channel, delivery.address, trial)
             probed = True
-            receipt = await find(channel, notification, trial, self._clock())
+            receipt = await find(channel, notification, trial, self.clock())
         except CannotFind:
-            wait = 0.0 if delivery.edits else repeats_in(trial, self._clock())
+            wait = 0.0 if delivery.edits else repeats_in(trial, self.clock())
             if wait:
                 await self._wait(delivery, min(wait, LAST_PROBE))
             return not wait
@@ -152,10 +143,10 @@ class Attempts:
     async def _wait(self, delivery: Delivery, seconds: float) -> None:
         """Release it for so long. If it was to probe its channel, another one does."""
         probes_in = None if delivery.trial.probe is None else retry_in(delivery.trial)
-        await self._stored(delivery, lambda: self._store.release(delivery, seconds, probes_in))
+        await self._stored(delivery, lambda: self.store.release(delivery, seconds, probes_in))
 
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
-        if not await self._stored(delivery, lambda: self._store.mark_sending(delivery)):
+        if not await self._stored(delivery, lambda: self.store.mark_sending(delivery)):
             return
         started = time.monotonic()
         try:
@@ -179,8 +170,8 @@ class Attempts:
         self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
     ) -> None:
         self._brakes.works(delivery.scope)
-        await self._stored(delivery, lambda: self._store.complete(delivery, receipt, notification))
-        self._reporting.delivered(delivery, started, receipt)
+        await self._stored(delivery, lambda: self.store.complete(delivery, receipt, notification))
+        self.reporting.delivered(delivery, started, receipt)
 
     async def _failed(
         self,
@@ -196,29 +187,29 @@ class Attempts:
         if others:  # so it is the channel's failure, whatever got through before
             delivery = replace(delivery, trial=replace(delivery.trial, works=0.0))
         failure = failure_of(
-            error, delivery, policy=self._policy(delivery), give_up_after=self._config().retry.give_up_after,
-            limits=channel.limits, now=self._clock(), jitter=self._jitter,
+            error, delivery, policy=self._policy(delivery), give_up_after=self.config().retry.give_up_after,
+            limits=channel.limits, now=self.clock(), jitter=self.jitter,
         )  # fmt: skip
         self._brakes.apply(failure.pauses, witnessed=others)
         if failure.reason:
             # First, for it may be reported twice: a person who waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
-            dead = partial(self._store.dead_letter, delivery, failure.reason, str(error), bounce=error.bounce)
+            dead = partial(self.store.dead_letter, delivery, failure.reason, str(error), bounce=error.bounce)
             await self._stored(delivery, dead)
         else:
             again = partial(
-                self._store.reschedule, delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt,
+                self.store.reschedule, delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt,
                 unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent, deaf=deaf,
                 holds=failure.pauses,
             )  # fmt: skip
             await self._stored(delivery, again)
         self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew
-        self._reporting.failed(delivery, started, failure, error, unsent=unsent)
+        self.reporting.failed(delivery, started, failure, error, unsent=unsent)
 
     def _policy(self, delivery: Delivery) -> RetryPolicy:
         if delivery.options and delivery.options.retry:
             return RetryPolicy.model_validate(delivery.options.retry)
-        config = self._config()
+        config = self.config()
         destination = config.destinations.get(delivery.destination)
         return (destination and destination.retry) or config.retry
 

@@ -5,6 +5,7 @@ Nothing here leaves relay, so every attempt composes anew.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,52 +26,34 @@ log = structlog.get_logger(__name__)
 Calls = Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]]
 
 
+@dataclass(eq=False)
 class Composer:
-    """Composer of notifications. `config` and `renderer` are asked anew each time, so a reload needs no restart.
+    """Composer of notifications. `config` and `renderer` are asked anew each time, so a reload needs no restart."""
 
-    enrich       adds results to a delivery's event; it is quick, and never raises
-    job_history  adds the earlier outcomes of its job; it never raises either
-    unsubscribe  makes the link to unsubscribe for the reader of a delivery, in this language; '' for none
-    buttons      gives the buttons under its message, as templates get them
-    calls        of these names those that no other failure of the same cause has mentioned yet
-    """
-
-    def __init__(
-        self,
-        config: Callable[[], Config],
-        renderer: Callable[[], IsolatedRenderer],
-        *,
-        clock: Callable[[], float] = time.time,
-        enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None,
-        job_history: Callable[[Delivery], Awaitable[Delivery]] | None = None,
-        unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None,
-        buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None,
-        calls: Calls | None = None,
-    ) -> None:
-        self._config = config
-        self._renderer = renderer
-        self._clock = clock
-        self._enrich = enrich
-        self._job_history = job_history
-        self._unsubscribe = unsubscribe
-        self._buttons = buttons
-        self._calls = calls
+    config: Callable[[], Config]
+    renderer: Callable[[], IsolatedRenderer]
+    clock: Callable[[], float] = time.time
+    enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None  # adds results to the event; never raises
+    job_history: Callable[[Delivery], Awaitable[Delivery]] | None = None  # adds its job's earlier outcomes, likewise
+    unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None  # the link in this language; '' for none
+    buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None  # as templates get them
+    calls: Calls | None = None  # of these names those that no other failure of the same cause has mentioned yet
 
     async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
         """Compose it; without `renders` its content is the event's own document. Raises StoreUnavailable."""
-        if self._enrich:
-            delivery = await self._enrich(delivery)
+        if self.enrich:
+            delivery = await self.enrich(delivery)
         countable = False
-        if self._job_history and renders:
-            delivery, without = await self._job_history(delivery), delivery
+        if self.job_history and renders:
+            delivery, without = await self.job_history(delivery), delivery
             countable = delivery is not without  # other runs of its job are known
-        config = self._config()
+        config = self.config()
         destination = config.destinations.get(delivery.destination)
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
         language = options.language or (destination and destination.language) or config.language
         timezone = options.timezone or (destination and destination.timezone) or config.timezone
         # Notices to operators cannot be unsubscribed from.
-        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self._unsubscribe
+        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self.unsubscribe
         link = await unsubscribe(delivery, language) if unsubscribe else ""
         requested = mentions(delivery.event, config.dynamic_destinations)
         names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
@@ -99,16 +82,16 @@ class Composer:
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
         """Render the message; if a template fails, in relay's own wording: its fault never costs a message."""
-        buttons = await self._buttons(delivery) if self._buttons else ()
+        buttons = await self.buttons(delivery) if self.buttons else ()
         # Asked last: a reload closes the previous renderer as soon as it has rendered what it was asked for by then.
-        rendered = await self._renderer().message(
+        rendered = await self.renderer().message(
             delivery.channel,
             delivery.form,
             delivery.event,
             delivery.history,
             language=language,
             timezone=timezone,
-            now=datetime.fromtimestamp(self._clock(), UTC),
+            now=datetime.fromtimestamp(self.clock(), UTC),
             destination=delivery.destination,
             unsubscribe=unsubscribe,
             buttons=buttons,
@@ -132,10 +115,10 @@ class Composer:
             return (), False
         if delivery.kind == "reply" and works_again(delivery.event, alert_after):
             return (), True
-        if self._calls is None or not delivery.group or delivery.kind not in ("live", "reply"):
+        if self.calls is None or not delivery.group or delivery.kind not in ("live", "reply"):
             return names, delivery.broadcast and not below
         visible = delivery.broadcast or delivery.kind == "live"
-        first = await self._calls(delivery, (*names, EVERYBODY) if visible else names)
+        first = await self.calls(delivery, (*names, EVERYBODY) if visible else names)
         if not below:
             return names, delivery.broadcast
         return tuple(name for name in names if name in first), delivery.broadcast and EVERYBODY in first

@@ -5,7 +5,7 @@ Without an answer the message goes out with what the event holds.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -28,22 +28,20 @@ PATIENCE = 2.0  # seconds that a message waits
 REST = 60.0  # seconds without asking after the platform did not answer: its outage delays one message, not each
 
 
+@dataclass(eq=False)
 class Enrichment:
     """Results of completions, from the platform or the cache. `patience` is the seconds that a message waits."""
 
-    def __init__(
-        self, platform: Lookups, cache: ResultsCache, *, clock: Callable[[], float], patience: float = PATIENCE
-    ) -> None:
-        self._platform = platform
-        self._cache = cache
-        self._clock = clock
-        self._patience = patience
-        self._rests_until = 0.0
-        self._fetching: WeakValueDictionary[tuple[str, int, str], asyncio.Lock] = WeakValueDictionary()
+    platform: Lookups
+    cache: ResultsCache
+    clock: Callable[[], float]
+    patience: float = PATIENCE
+    _rests_until: float = 0.0
+    _fetching: WeakValueDictionary[tuple[str, int, str], asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """Add the results wherever the delivery shows a completion without them. Never raises."""
-        if not (self._platform.configured and self._platform.ours(Space.of_event(delivery.event))):
+        if not (self.platform.configured and self.platform.ours(Space.of_event(delivery.event))):
             return delivery
         lacking = next((event for event in (delivery.event, *delivery.history) if _lacks_results(event)), None)
         if lacking is None:
@@ -64,25 +62,25 @@ class Enrichment:
         run = event.subject, event.retry, event.space(event.subject)
         lock = self._fetching.setdefault(run, asyncio.Lock())
         async with lock:  # the run's messages are made side by side
-            cached = await self._cache.get(*run)
+            cached = await self.cache.get(*run)
             if cached is not None:
                 return cached
             subject, number, space = run
-            return await self._cache.keep(subject, number, await self._fetched(event), space)
+            return await self.cache.keep(subject, number, await self._fetched(event), space)
 
     async def _fetched(self, event: Event) -> dict[str, Any]:
-        if event.operation is None or self._clock() < self._rests_until:
+        if event.operation is None or self.clock() < self._rests_until:
             return {}
         try:
-            async with asyncio.timeout(self._patience):
-                return await self._platform.results(event.operation.id)
+            async with asyncio.timeout(self.patience):
+                return await self.platform.results(event.operation.id)
         except PlatformError as error:
             if error.temporary:
-                self._rests_until = self._clock() + REST
+                self._rests_until = self.clock() + REST
             log.warning("results.missing", operation=event.operation.id, error=str(error))
         except TimeoutError:
-            self._rests_until = self._clock() + REST
-            log.warning("results.missing", operation=event.operation.id, error=f"no answer in {self._patience:g} s")
+            self._rests_until = self.clock() + REST
+            log.warning("results.missing", operation=event.operation.id, error=f"no answer in {self.patience:g} s")
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the platform, the message goes out
             log.error("results.missing", operation=event.operation.id, error=type(error).__name__)
         return {}
@@ -102,14 +100,14 @@ ACCEPTING = 1.0  # seconds after an outcome came by which it is in the store
 MAX_JOBS = 500  # jobs
 
 
+@dataclass(eq=False)
 class JobHistory:
     """Job history of deliveries. `template` is the configured name of jobs; '' for the operations' own names."""
 
-    def __init__(self, jobs: Jobs, *, clock: Callable[[], float], template: Callable[[], str] = lambda: "") -> None:
-        self._jobs = jobs
-        self._clock = clock
-        self._template = template
-        self._answers: dict[Job, tuple[float, tuple[Outcome, ...]]] = {}
+    jobs: Jobs
+    clock: Callable[[], float]
+    template: Callable[[], str] = lambda: ""
+    _answers: dict[Job, tuple[float, tuple[Outcome, ...]]] = field(default_factory=dict)
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """Add the outcomes of its job's other runs, up to its own. Never raises."""
@@ -125,7 +123,7 @@ class JobHistory:
             return await self._compared(event)
         if event.operation is None or event.about_batch:
             return event
-        job = job_of(event, name=named(self._template(), *_documents(event, history)))
+        job = job_of(event, name=named(self.template(), *_documents(event, history)))
         run = run_name(event)
         over = (run, event.received_at.timestamp()) if event.terminal else None
         if job is None or not (ends := await self._ends(job, over)):
@@ -136,7 +134,7 @@ class JobHistory:
     async def _compared(self, event: Event) -> Event:
         """Add to each row of a digest what is usual for its job, in seconds; not where a template names jobs."""
         entries = event.document.get("entries")
-        if self._template() or not isinstance(entries, list):
+        if self.template() or not isinstance(entries, list):
             return event
         rows = [entry if entry.get("batch") else await self._row(entry) for entry in entries]
         return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
@@ -153,12 +151,12 @@ class JobHistory:
         `over` is the run that ended, if one did, and when its outcome came. An answer that lacks it is too old, unless
         so many runs ended since that the store has dropped it.
         """
-        now = self._clock()
+        now = self.clock()
         at, ends = self._answers.pop(job, (float("-inf"), ()))
         serves = 0 <= now - at < (ENDED_FOR if over else RUNNING_FOR)
         if not serves or (over and at < over[1] + ACCEPTING and all(end.run != over[0] for end in ends)):
             try:
-                at, ends = now, of_runs(await self._jobs.ends(job))
+                at, ends = now, of_runs(await self.jobs.ends(job))
             except StoreUnavailable as error:
                 log.warning("job.unknown", error=str(error))
                 return ()

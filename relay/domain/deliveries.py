@@ -11,16 +11,13 @@ from relay.domain.silences import Silenced
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent.
-
-    `shared`: more than one address of the channel is under it.
-    """
+    """At most one call per `period` seconds under this name, a burst of `burst` calls, `reserve` of them urgent."""
 
     name: str
     period: float
     burst: int = 1
     reserve: int = 0
-    shared: bool = False
+    shared: bool = False  # more than one address of the channel is under it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class RequestLimit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Rate limits of the messages to one address."""
+    """Rate limits of messages to one address."""
 
     new: tuple[Limit, ...] = ()  # each new message
     edit: tuple[Limit, ...] = ()  # each edit of one
@@ -47,9 +44,6 @@ class Limits:
     def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
         """Collect the limits that a channel names for an address."""
         return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
-
-
-NO_LIMITS = Limits()
 
 
 Mode = Literal["each", "live", "digest", "outcomes"]
@@ -70,10 +64,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """Settings of a destination as configured when the event came; they travel with the delivery.
-
-    The sending process may have an older configuration, or a newer one.
-    """
+    """Settings of a destination when the event came; the sending process may have another configuration."""
 
     language: str = ""
     timezone: str = ""
@@ -95,9 +86,9 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of time whose entries are sent together, from `start` until `end` (seconds since the epoch)."""
+    """Time whose entries are sent together."""
 
-    start: float
+    start: float  # seconds since the epoch
     end: float
 
 
@@ -139,7 +130,7 @@ class Target:
     channel: str
     address: str
     presentation: Presentation = Presentation()
-    limits: Limits = NO_LIMITS
+    limits: Limits = Limits()
     hold_reason: str = ""  # why it is not notified: the event is counted, and nothing else
     how: Each | Live | Digest = Each()
     options: DeliveryOptions | None = field(default=None, compare=False)  # None: those of whoever sends it
@@ -151,11 +142,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Answer of the store to accept.
-
-    fuller: nothing was done; the outcome is known, and this report states more of it (relay.domain.facts).
-    elsewhere: nothing was done; the operation it belongs to was decided meanwhile, and has to be looked up again.
-    """
+    """Answer of the store to accept. `fuller` (it states more of a known outcome), `elsewhere`: nothing was done."""
 
     status: Literal["accepted", "duplicate", "late", "elsewhere", "fuller"]
     deliveries: int = 0  # addresses this event will reach
@@ -212,11 +199,10 @@ class Delivery:
     @property
     def scope(self) -> str:
         """Return the scope of failures: its channel, or the host that it is sent to."""
-        return f"channel:{self.channel}@{self.host}" if self.host else f"channel:{self.channel}"
+        return f"channel:{self.channel}" + (f"@{self.host}" if self.host else "")
 
     @property
     def form(self) -> Form:
-        """Return the template that its message is made of."""
         return self.wording or self.kind
 
     @property
@@ -263,20 +249,3 @@ class Preview:
 
     documents: Mapping[str, str | bytes]  # by the endings of their files; one that ends with .html is the page
     scripted: bool = False  # relay's own script draws the page
-
-
-@dataclass(frozen=True, slots=True)
-class Presser:
-    """Ids of the person, the workspace and the app, as signed."""
-
-    user: str
-    teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
-    app: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Person who may press. `name` is for people to read, and decides nothing."""
-
-    id: str
-    name: str

@@ -1,7 +1,6 @@
-"""Events, operations and batches, as parsed. Knows no I/O and no clock.
+"""Events, operations and batches, as parsed. Pure.
 
-The documents are those of the Async Operations API. Only what relay decides by is typed here; every
-other field stays in `document`, where templates reach it under its own name.
+Only the fields that relay decides by are typed; all others are in `document`, where templates reach them.
 """
 
 from collections.abc import Mapping
@@ -12,22 +11,16 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The declaration of a field, in its type: `region: Annotated[str, Declared("region", condition="regions")]`.
+    """The declaration of a field, in its type: `region: Annotated[str, Declared("region", condition="regions")]`."""
 
-    A field with a key is read from the document of the operation, and what earlier events stated is filled in.
-    """
-
-    key: str = ""  # in the document; '' for a field that is read in a way of its own
+    key: str = ""  # in the operation's document, or in that of an earlier event; '': it is read in a way of its own
     limit: int = 128  # characters; longer text is refused
     words: tuple[str, ...] = ()  # the known ones, which are accepted in any case of letters
     condition: str = ""  # the key in a rule that asks for it; '' for none
 
 
 def declared(owner: type, *, keyed: bool = False) -> dict[str, Declared]:
-    """Return the declared fields of a class by name. Raises TypeError for one that is declared by halves.
-
-    `keyed`: each is read from a document, else each is a condition alone.
-    """
+    """Return the declared fields of a class by name: with a key each (`keyed`), or conditions alone. TypeError."""
     marked = {}
     for name, hint in get_type_hints(owner, include_extras=True).items():
         for mark in getattr(hint, "__metadata__", ()):
@@ -195,14 +188,12 @@ class Event:
         """Return the status: a terminal one in the document beats the event's name, so a Timeout stays one."""
         subject = self.batch if self.about_batch else self.operation
         stated = subject.status if subject else ""
-        implied = IMPLIED_STATUS.get(self.name, "")
+        implied, over = IMPLIED_STATUS.get(self.name, ""), stated in TERMINAL
         if self.name in _GOES_ON:
             return implied  # the batch, or the run, goes on; the operation's own status is in `operation`
         if implied in TERMINAL:
-            return stated if stated in TERMINAL else implied
-        if implied:
-            return implied if stated in TERMINAL or not stated else stated
-        return stated
+            return stated if over else implied
+        return implied if implied and (over or not stated) else stated
 
     @property
     def dated(self) -> bool:

@@ -66,10 +66,9 @@ MAX_FIELDS = 20  # of a part that are compared
 
 
 def facts(event: Event) -> dict[str, str]:
-    """Return the lasting facts that the event states of its operation.
+    """Return the lasting facts that the event states of its operation, which later documents may leave out.
 
-    Of a retry under a new id also the original's id and which run of it this is: they are facts of that new id.
-    Later, thinner documents of the same operation may leave them out: a results document has no priority.
+    Of a retry under a new id also the original's id and which run of it this is.
     """
     stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
     operation = event.operation
@@ -88,10 +87,7 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def states_all(event: Event) -> bool:
-    """Return whether it states all of `LASTING`, so that most likely no known fact could be filled in.
-
-    Events of two operations, or of a batch, have to be looked up in any case.
-    """
+    """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up."""
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
     return run is not None and alone and all(getattr(run, name) for name in LASTING)
@@ -146,10 +142,7 @@ def _cancelled_by(event: Event, record: str) -> Document:
 
 
 def merge_documents(history: Iterable[Event]) -> dict[str, Any]:
-    """Merge the documents of one operation's events, newer over older, as plain data for templates.
-
-    Keys are the documents' own (operationName, progress, phases, results …); an object is merged key by key.
-    """
+    """Merge the documents of one operation's events, newer over older; an object is merged key by key."""
     merged: dict[str, Any] = {}
     for event in history:
         if event.operation and not event.about_batch:

@@ -1,4 +1,4 @@
-"""Links: templates of pages about a run, hosts that links may lead to, and signed tokens. Pure.
+"""Links: templates of pages about a run, hosts that links may lead to, signed tokens, people who press buttons. Pure.
 
 A token is for one purpose and the facts that it names: `facts.seal`, both base64url, the facts as a JSON list, which
 anyone may read, and 20 bytes of HMAC-SHA256 over purpose and facts. A token for one thing never opens another.
@@ -130,3 +130,20 @@ def _seal(key: bytes, purpose: str, payload: str) -> bytes:
 
 def _encoded(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Presser:
+    """Ids of the person, the workspace and the app, as signed."""
+
+    user: str
+    teams: frozenset[str] = frozenset()  # the workspaces, or the organisation, that the press names
+    app: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Person who may press. `name` is for people to read, and decides nothing."""
+
+    id: str
+    name: str

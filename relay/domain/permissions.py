@@ -1,9 +1,7 @@
 """Permissions of a source: the events, tenants and projects that it may report, and the fields that it may set. Pure.
 
-A token is part of an address, which proxies log. A token read there must allow no more than the callback that it was
-made for: so a source with a token alone reports known operations only, and neither recipients nor links. A field is
-removed whole, so that a source which may set it still can: relay remembers it, and a second report of an outcome that
-states more completes the first.
+Proxies log addresses with their tokens. A token read there must allow no more than the callback that it was made for:
+such a source reports known operations only, and neither recipients nor links.
 """
 
 import re
@@ -42,11 +40,8 @@ def without_recipients(document: Document) -> dict[str, Any]:
 
 
 def redacted(document: Document, *, about_batch: bool) -> dict[str, Any]:
-    """Keep the state and the outcome; remove people, the operation's kind, its names and all links.
-
-    Addresses within a text become an ellipsis; a field that is an address, or holds artifacts, is removed.
-    """
-    names = PEOPLE | KIND | LINKED if about_batch else PEOPLE | KIND | LINKED | NAMES
+    """Remove people, the operation's kind, its names and all links; addresses within a text become an ellipsis."""
+    names = PEOPLE | KIND | LINKED | (frozenset() if about_batch else NAMES)
     redacted: dict[str, Any] = _without_links(document, names)
     return redacted
 
@@ -102,30 +97,24 @@ LIMIT = (
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """Permissions of one source. An empty list is no limit.
-
-    recipients  its events' notifications count
-    begins      it may report operations that are not known yet, and say what they are called and link to
-    """
+    """Permissions of one source. An empty list is no limit."""
 
     source: str
     events: frozenset[str] | None = None
     tenants: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
-    recipients: bool = True
-    begins: bool = True
+    recipients: bool = True  # its events' `notifications` count
+    begins: bool = True  # it may report operations that are not known yet, with their names and links
 
     @property
     def needs_facts(self) -> bool:
-        """Return whether facts known of an operation decide, too: a document need not name its tenant or project."""
+        """Return whether known facts of an operation decide, too: a document need not name its tenant or project."""
         return not self.begins or bool(self.tenants or self.projects)
 
     @property
     def limits(self) -> tuple[str, ...]:
         """Name in sentences what decides beside the document."""
-        if self.begins:
-            return ()
-        return (LIMIT % {"source": self.source},)
+        return () if self.begins else (LIMIT % {"source": self.source},)
 
     def read(self, document: Document, *, raw: bytes = b"", **how: Any) -> Event:
         """Parse the document without what this source may not set. Raises NotPermitted, and as `parsing.parse` does."""
@@ -135,7 +124,7 @@ class Permissions:
             return event
         plain = document if self.recipients else without_recipients(document)
         event = parse(plain if self.begins else redacted(plain, about_batch=event.about_batch), **how)
-        self._check_event(event)
+        self._check_event(event)  # redacted, it may be another event
         return event
 
     def _check_event(self, event: Event) -> None:
@@ -164,7 +153,7 @@ class Permissions:
     def check_batch(self, event: Event, batch: Facts, member: Facts, listed: Iterable[Facts]) -> None:
         """Check an event of a batch by the facts of the batch, of the member that it is about, and of listed members.
 
-        The registered webhooks of the API tell of operations alone, so a batch is known where an operation of it is.
+        The API's registered webhooks report operations alone, so a batch is known where an operation of it is.
         """
         others = [facts for facts in (member, *listed) if self._same_platform(event, facts)]
         for facts in (batch, *others):
@@ -189,10 +178,10 @@ class Permissions:
 
     @staticmethod
     def _same_platform(event: Event, facts: Facts) -> bool:
-        """Return whether the facts are of the event's own platform: one without a name could be another's."""
         return bool(facts) and facts.get("platform", "") == event.platform
 
-    def _adds_no_owner(self, event: Event, facts: Facts) -> None:
+    @staticmethod
+    def _adds_no_owner(event: Event, facts: Facts) -> None:
         """Raise NotPermitted where the document names a tenant or project that is not known: it could be another's."""
         for name, field in FIELDS.items():
             if getattr(event, name) and not facts.get(name):

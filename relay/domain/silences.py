@@ -1,10 +1,8 @@
 """Silences: matchers of events whose messages are held for a while, and what is valid in one. Pure."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
 DAY = 86_400.0
@@ -51,7 +49,6 @@ class Silence:
 
     @property
     def ends(self) -> float:
-        """Return when it ends, or did."""
         return self.until if self.ended is None else min(self.ended, self.until)
 
     @property
@@ -63,7 +60,6 @@ class Silence:
         return self.starts <= now < self.ends
 
     def state(self, now: float) -> Literal["pending", "active", "expired"]:
-        """Return the state's name."""
         return "expired" if now >= self.ends else "active" if now >= self.starts else "pending"
 
     @property
@@ -72,7 +68,6 @@ class Silence:
         return Silenced(self.id, self.starts, self.until, in_summary=self.then == "summary")
 
     def matchers(self) -> dict[str, tuple[str, ...]]:
-        """Return its matchers by name."""
         return {name: words for name in MATCHERS if (words := getattr(self, name))}
 
 
@@ -122,11 +117,6 @@ def _times(silence: Silence, now: float) -> Checks:
         f"it lasts longer than {LONGEST / DAY:.0f} days; expected at most that",
     )
     yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
-
-
-def matches_pattern(pattern: str, text: str) -> bool:
-    """Return whether `*` in the pattern can stand for parts of the text so that they are equal, whatever their case."""
-    return fnmatchcase(text.casefold(), re.sub(r"[\[?]", r"[\g<0>]", pattern.casefold()))
 
 
 def dump(silence: Silence) -> str:

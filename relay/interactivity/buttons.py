@@ -14,10 +14,11 @@ from pydantic import SecretStr
 
 from relay.config import Config
 from relay.domain import links
-from relay.domain.deliveries import Delivery, Each, Limits, Live, Person, Target
+from relay.domain.deliveries import Delivery, Each, Limits, Live, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, Event
 from relay.domain.facts import PRESSED, Space
 from relay.domain.jobs import missing_job
+from relay.domain.links import Person
 from relay.domain.parsing import parse
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within

@@ -17,9 +17,10 @@ import structlog
 from aiohttp import web
 
 from relay import metrics
-from relay.domain.deliveries import Accepted, Person, Presser
+from relay.domain.deliveries import Accepted
 from relay.domain.documents import first_text, mapping
 from relay.domain.events import Event
+from relay.domain.links import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
 from relay.outage import Outage
@@ -29,7 +30,7 @@ from relay.receiving.connection import client_of
 from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
 from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import verify, verify_unread
+from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TAKEN, TWICE
 from relay.store.audit import Act, AuditTrail, Notes
@@ -97,10 +98,10 @@ class Interactions:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
         headers = request_body.header_lines(request)
-        body = request_body.whole(request, most=MAX_BODY)
+        body = request_body.whole(request, max_size=MAX_BODY)
         if body is None:
             self._verify(request, SignedRequest(b"", headers, None), secret, unread=True)
-            body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+            body = await request_body.read(request, max_size=MAX_BODY, seconds=BODY_TIMEOUT)
         self._verify(request, SignedRequest(body, headers, None), secret)
         if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
@@ -148,9 +149,9 @@ class Interactions:
 
     def _verify(self, request: web.Request, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
         """Verify the signature; with `unread`, refuse only what no body could make genuine."""
-        check = verify_unread if unread else verify
+        secrets, now = {"signing": secret}, self._clock()
         try:
-            check("slack", signed, {"signing": secret}, header=None, tolerance=TOLERANCE, now=self._clock())
+            verify("slack", signed, secrets, header=None, tolerance=TOLERANCE, now=now, unread=unread)
         except InvalidSignature as error:
             self._lines.warning(log, "press.unsigned", reason=str(error), peer=partial(client_of, request))
             if unread:

@@ -1,1 +1,1 @@
-"""What operators do and look up, by a command or in the console: each written once, and worded by whoever shows it."""
+"""Operators' acts and questions, shared by commands and the console."""

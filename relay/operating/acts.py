@@ -1,48 +1,72 @@
-"""Replaying and dropping what is dead or quarantined: one by one, each once, and written down before it is done."""
+"""Acts in the audit trail, and the entries that they name: by an id, or by the beginning of its digest."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from relay.domain.deliveries import Accepted
-from relay.errors import HandlingFailed, InvalidEvent, NotJson
-from relay.operating.blockers import Blocker
-from relay.operating.entries import short
+from relay.errors import RelayError
 from relay.store.admin import Admin
 from relay.store.audit import Act
 from relay.store.dead_letters import DeadLetter
-from relay.store.quarantine import Quarantined
+from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
 NAMED = 10  # ids that the audit trail has of many
-GONE = "somebody else has just replayed or dropped it"
+SHORT = 8  # characters of an id's digest that people type
+ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end tells a reply from its live message
+Entry = TypeVar("Entry", DeadLetter, Quarantined)
 
 
 class OpenAct(Protocol):
-    """What is done inside is in `relay audit`, with who does it. StoreUnavailable: nothing is done."""
+    """Write down in `relay audit` what is done inside, with who does it. StoreUnavailable: nothing is done."""
 
     def __call__(self, action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]: ...
 
 
-async def replay_letter(admin: Admin, letter: DeadLetter, blocker: Blocker | None) -> str:
-    """Replay it; return why that could not be done, or ''. `blocker` is what would keep it from being sent."""
-    if blocker and blocker.refuses:
-        return blocker.sentence
-    return "" if await admin.replay([letter.id]) else GONE
-
-
-async def take_again(admin: Admin, entry: Quarantined, take: Callable[[Quarantined], Awaitable[Accepted]]) -> str:
-    """Take it as an event and release it; return why that could not be done, or ''."""
-    try:
-        await take(entry)
-    except (NotJson, InvalidEvent) as error:
-        return f"is still refused: {error}"
-    except HandlingFailed as error:
-        return f"relay itself still fails on it: {error}"
-    await admin.release([entry.id])  # after it is durable: a crash between the two repeats nothing
-    return ""
-
-
 def names_of(ids: Sequence[str]) -> str:
-    """As the audit trail says them: the first ones, short."""
+    """Return them as the audit trail says them: the first ones, short."""
     more = [f"{len(ids) - NAMED} more"] if len(ids) > NAMED else []
     return ", ".join([*map(short, ids[:NAMED]), *more])
+
+
+def short(name: str) -> str:
+    """Return the id as it may be typed: enough of its digest, and whatever else tells it from its siblings."""
+    match = ID.fullmatch(name)
+    return "".join((match[1] or "", match[2][:SHORT], match[3] or "")) if match else name
+
+
+async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
+    """Return the dead letter with this id, whole or short. RelayError if it may be any of several."""
+    letter = await admin.dead_letter(name)
+    if letter is None and _is_short(name):
+        count = (await admin.ledger()).counts.get("dead", 0)
+        letter = _one_of(await admin.dead(most=max(1, count)), name)
+    return letter
+
+
+async def quarantined_named(admin: Admin, name: str) -> Quarantined | None:
+    """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
+    entry = await admin.quarantined_body(name)
+    if entry is None and _is_short(name):
+        entry = _one_of(await admin.quarantined(most=2 * QUARANTINE_LENGTH), name)
+    return entry
+
+
+def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:
+    matches = [entry for entry in entries if _abbreviates(typed, entry.id)]
+    if len(matches) > 1:
+        raise RelayError(f"{typed} may be any of {', '.join(entry.id for entry in matches)}")
+    return matches[0] if matches else None
+
+
+def _is_short(typed: str) -> bool:
+    match = ID.fullmatch(typed)
+    return bool(match and len(match[2]) >= SHORT)
+
+
+def _abbreviates(typed: str, name: str) -> bool:
+    """True if `typed` is `name` with a shorter digest."""
+    short_id, whole = ID.fullmatch(typed), ID.fullmatch(name)
+    if not short_id or not whole:
+        return False
+    return short_id[1] == whole[1] and short_id[3] == whole[3] and whole[2].startswith(short_id[2])

@@ -1,4 +1,4 @@
-"""Digests before their time: what one would say now, to operators alone."""
+"""Previews of digests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class DigestPreview:
 
 
 def digest_named(config: Config, name: str) -> Destination:
-    """The digest destination of this name. RelayError if there is none."""
+    """Return the digest destination of this name. RelayError if there is none."""
     digests = {row.name: row for row in config.destinations.values() if row.mode == "digest"}
     if name in digests:
         return digests[name]
@@ -47,7 +47,7 @@ async def preview_of(
     renderer: IsolatedRenderer,
     now: float,
 ) -> DigestPreview:
-    """What its digest would say to this address (None: the first) at `now`, in seconds since the epoch.
+    """Return its digest for this address (None: the first) as of `now`, in seconds since the epoch.
 
     Nothing is sent, nothing changes. RelayError if it has no such address.
     """

@@ -1,9 +1,9 @@
 """A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.config import Config
@@ -23,34 +23,20 @@ from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 from relay.receiving.permissions import source_permissions
 
-
-class Hold(NamedTuple):
-    """A sentence of `HOLDS` or of relay/reasons.py, with what stands for its %(names)s."""
-
-    of: str
-    values: Mapping[str, str] = {}
-
-    def __str__(self) -> str:
-        return self.of % self.values if self.values else self.of
-
-
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
-HOLDS = (
-    DIGEST := "told together with everything else until %(time)s",
-    QUIET := "quiet hours: what would be a new message is told together at %(time)s",
-    GATES := "progress waits until %(distance)s after the last that was told here; 100 %% always passes",
-    REQUESTED := "at most %(count)s in %(time)s are sent there that operations ask for; what is above that is told "
-    "together at the end",
-    FAILURE := "a failure: nobody is notified for %(time)s, in case its run is begun again",
-    BELOW := "it is told below another run, if that failed with this error in the %(time)s before",
-    NO_STATE := "no state of the operation: told at once, beside the live message",
-    LOW := "its priority is Low: no message is begun for it, only one that stands is kept up to date",
-    IN_THREAD := "if batch %(batch)s has a message here, it is told in its thread",
-    BY_EDITS := "if batch %(batch)s has a message here, it is told by its edits alone",
-    OUTCOME := "an outcome: told at once",
-    FIRST := "the first message waits %(time)s after the operation's first event",
-    EDITS := "edits keep %(time)s apart; meanwhile a newer state replaces an older one",
-)
+DIGEST = "told together with everything else until %(time)s"
+QUIET = "quiet hours: what would be a new message is told together at %(time)s"
+GATES = "progress waits until %(distance)s after the last that was told here; 100 %% always passes"
+REQUESTED = "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end"
+FAILURE = "a failure: nobody is notified for %(time)s, in case its run is begun again"
+BELOW = "it is told below another run, if that failed with this error in the %(time)s before"
+NO_STATE = "no state of the operation: told at once, beside the live message"
+LOW = "its priority is Low: no message is begun for it, only one that stands is kept up to date"
+IN_THREAD = "if batch %(batch)s has a message here, it is told in its thread"
+BY_EDITS = "if batch %(batch)s has a message here, it is told by its edits alone"
+OUTCOME = "an outcome: told at once"
+FIRST = "the first message waits %(time)s after the operation's first event"
+EDITS = "edits keep %(time)s apart; meanwhile a newer state replaces an older one"
 
 
 def explanation_of(
@@ -60,12 +46,11 @@ def explanation_of(
     *,
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
-    say: Callable[[Hold], Any] = str,
 ) -> dict[str, Any]:
-    """The event, every rule with its conditions, and the destinations with what may hold them back, as plain data.
+    """Return the event, every rule with its conditions, and the destinations with their possible holds, as plain data.
 
     An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
-    `limits` what else holds of its source; `say` makes of what may hold it back what is shown.
+    `limits` what else holds of its source.
     """
     targets = Targets(config, channels)
     requested = targets.requested(event)
@@ -76,7 +61,7 @@ def explanation_of(
         destinations.append({
             "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
-            "holds": [say(hold) for hold in holds(event, targets.at(recipient, event)[0], zone)],
+            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [_rule(trace) for trace in targets.matcher.traces(event)]
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
@@ -106,58 +91,58 @@ def source_named(config: Config, name: str | None) -> str:
 
 
 def _rule(trace: Trace) -> dict[str, Any]:
-    """What `asdict` would make of it, which takes ten times as long: there may be many rules, and each is here."""
+    """Return it as plain data: `asdict` takes ten times as long, and there may be many rules."""
     conditions = tuple(
         [{"name": row.name, "wanted": row.wanted, "actual": row.actual, "holds": row.holds} for row in trace.conditions]
     )
     return {"rule": trace.rule, "conditions": conditions, "notify": trace.notify, "matches": trace.matches}
 
 
-def holds(event: Event, target: Target, zone: str) -> Iterator[Hold]:
-    """What may hold a message back at this address, in sentences, with the times of its zone.
+def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
+    """Yield the possible holds of a message at this address as sentences, with the times of its zone.
 
     What was sent there before is not known here.
     """
     how = target.how
     if target.hold_reason:
-        yield Hold(sentences(Held)[target.hold_reason])
+        yield sentences(Held)[target.hold_reason]
         return
     if isinstance(how, Digest):
-        yield Hold(DIGEST, {"time": _local(how.windows[0].end, zone)})
+        yield DIGEST % {"time": _local(how.windows[0].end, zone)}
         return
     if how.quiet_window and not how.bypass_quiet_hours:
-        yield Hold(QUIET, {"time": _local(how.quiet_window.end, zone)})
+        yield QUIET % {"time": _local(how.quiet_window.end, zone)}
     if event.name == "operation.progress" and how.gates:
-        yield Hold(GATES, {"distance": " or ".join(_steps(gate) for gate in how.gates)})
+        yield GATES % {"distance": " or ".join(_steps(gate) for gate in how.gates)}
     if isinstance(how, Live):
         yield from _live_holds(event, target.presentation, how)
     if limit := target.limits.requested:
-        yield Hold(REQUESTED, {"count": f"{limit.count}", "time": spoken(limit.per)})
+        yield REQUESTED % {"count": f"{limit.count}", "time": spoken(limit.per)}
     if target.hold:
-        yield Hold(FAILURE, {"time": spoken(target.hold)})
+        yield FAILURE % {"time": spoken(target.hold)}
     if target.group and signature(error_of(event)):
-        yield Hold(BELOW, {"time": spoken(target.group)})
+        yield BELOW % {"time": spoken(target.group)}
 
 
-def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[Hold]:
+def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterator[str]:
     if event.name not in KNOWN_EVENTS:
-        yield Hold(NO_STATE)
+        yield NO_STATE
         return
     if live.update_only:
-        yield Hold(sentences(Held)[Held.SHOWN_BESIDE])
+        yield sentences(Held)[Held.SHOWN_BESIDE]
         return
     if not presentation.new_message:
-        yield Hold(LOW)
+        yield LOW
         return
     if event.member_of and not event.about_batch:
-        yield Hold(IN_THREAD if presentation.batch_reply else BY_EDITS, {"batch": event.member_of})
+        yield (IN_THREAD if presentation.batch_reply else BY_EDITS) % {"batch": event.member_of}
     if event.terminal:
-        yield Hold(OUTCOME)
+        yield OUTCOME
     else:
         if live.post_after:
-            yield Hold(FIRST, {"time": spoken(live.post_after)})
+            yield FIRST % {"time": spoken(live.post_after)}
         if live.min_interval:
-            yield Hold(EDITS, {"time": spoken(live.min_interval)})
+            yield EDITS % {"time": spoken(live.min_interval)}
 
 
 def _local(seconds: float, zone: str) -> str:

@@ -1,30 +1,40 @@
-"""Destinations that operators pause and resume: what was asked is checked, and each act written down."""
+"""Pausing and resuming destinations: requests are checked, and each act written down."""
 
-from collections.abc import Collection
-
+from relay.config import Config
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
 from relay.operating.acts import OpenAct
+from relay.policy.recipients import NAME
 from relay.store.operator_pauses import OperatorPauses
 
 LONGEST_REASON = 500
 SHORTEST = 1.0  # second
 
 
+def destination_names(config: Config) -> list[str]:
+    """Return the names of all destinations, with that of whoever operations ask for."""
+    return [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
+
+
+def require_destination(name: str, config: Config) -> None:
+    """Raise RelayError, with the nearest name, if there is no such destination."""
+    if name not in (names := destination_names(config)):
+        raise RelayError(f"there is no destination {name}; {suggest(name, names)}")
+
+
 async def pause(
     pauses: OperatorPauses,
-    names: Collection[str],
+    config: Config,
     name: str,
     *,
     reason: str,
     lasts: str = "",
     by: str,
     open_act: OpenAct,
-) -> None:
-    """`names` are those of the destinations that there are. RelayError says what is wrong."""
-    if name not in names:
-        raise RelayError(f"there is no destination {name}; {suggest(name, names)}")
+) -> float | None:
+    """Return for how many seconds, None for no end. Raise RelayError that says what is wrong."""
+    require_destination(name, config)
     reason = reason.strip()
     if not 0 < len(reason) <= LONGEST_REASON:
         raise RelayError(
@@ -34,10 +44,11 @@ async def pause(
     async with open_act("destination pause", name, reason=reason, **({"lasts": lasts} if lasts else {})) as act:
         await pauses.pause(name, reason, by, seconds=seconds)
         act.outcome = "paused"
+    return seconds
 
 
 async def resume(pauses: OperatorPauses, name: str, *, open_act: OpenAct) -> bool:
-    """False: nobody had paused it. It need not be configured any more."""
+    """Return False if nobody had paused it. It need not be configured any more."""
     async with open_act("destination resume", name) as act:
         lifted = await pauses.resume(name)
         act.outcome = "resumed" if lifted else "was not paused"

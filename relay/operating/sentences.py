@@ -1,4 +1,4 @@
-"""The lines of an operation's timeline in plain words, in English or as somebody translates them."""
+"""Sentences for the lines of an operation's timeline, in English or translated."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime

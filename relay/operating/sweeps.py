@@ -1,54 +1,91 @@
-"""Replaying and dropping all that filters hold for: in steps that hold up no delivery, and as many as a request may."""
+"""Replaying and dropping dead letters and quarantined bodies: those that are named, or all that filters hold for.
+
+Steps hold up no delivery, and there are as many as a request may take.
+"""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
+from relay.config import Config
 from relay.domain.deliveries import Accepted
-from relay.operating import acts
-from relay.operating.filters import Filter
+from relay.domain.documents import decode
+from relay.domain.faults import handling
+from relay.domain.parsing import parse
+from relay.errors import HandlingFailed, InvalidEvent, NotJson
+from relay.ingest import IngestEvent
+from relay.operating.blockers import Blockers
+from relay.receiving.permissions import source_permissions
+from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
+from relay.store.dead_letters import DeadLetter
 from relay.store.dead_pages import DeadPages
 from relay.store.quarantine import Quarantined
-from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
 
-STEP = 50  # dead letters that one script replays or drops
+STEP = 50  # rows of one step
 PATIENCE = 5.0  # seconds after which whoever waits for an answer hears how far it got
 COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 
 @dataclass
 class Swept:
-    """What was done; `more`: there may be others. `faults` are the reasons of those with which it could not be; so many
-    were `gone`, since somebody else has replayed or dropped them.
+    """Outcome of a sweep: by reason, those that stay and those that wait. Somebody else has replayed or dropped the
+    `gone` ones. `more`: there may be others.
     """
 
     done: int = 0
-    faults: dict[str, str] = field(default_factory=dict)
+    stay: Counter[str] = field(default_factory=Counter)
+    wait: Counter[str] = field(default_factory=Counter)
     gone: int = 0
     more: bool = False
+
+    @property
+    def notes(self) -> str:
+        stays = [f"{count} {'stay' if count > 1 else 'stays'}: {why}" for why, count in self.stay.items()]
+        return "; ".join([*stays, *(f"{count}: {why}" for why, count in self.wait.items())])
+
+
+Step = Callable[[Sequence[str], Swept], Awaitable[None]]  # acts on these ids, and adds what came of it
+NextPage = Callable[[str], Awaitable[tuple[Sequence[str], str]]]  # from a cursor to ids and the next cursor
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The dead letters that are meant; '' for any. The time is for the page to look at."""
+
+    destination: str = ""
+    reason: str = ""
+    event: str = ""
+
+    def means(self, letter: DeadLetter) -> bool:
+        return (
+            self.destination in ("", letter.destination)
+            and self.reason in ("", letter.reason)
+            and (not self.event or fnmatchcase(letter.event, self.event))
+        )
 
 
 @dataclass
 class Meant:
-    """How many of the newest dead letters, of which so many were `looked` at, filters hold for, by destination and
-    reason; `more`: at least so many.
+    """Number of dead letters that filters match, by destination and reason, of the newest `looked`; `more`: at least
+    so many.
     """
 
     count: int = 0
     looked: int = 0
-    of: dict[tuple[str, str], int] = field(default_factory=dict)
+    by: Counter[tuple[str, str]] = field(default_factory=Counter)
     more: bool = False
 
 
 async def meant(pages: DeadPages, selection: Filter, since: float | None, until: float) -> Meant:
-    """Of those that died in this time (seconds since the epoch)."""
+    """Count those that died in this time (seconds since the epoch)."""
     answer, cursor = Meant(), ""
     while answer.looked < COUNTED:
         page = await pages.page(selection.means, since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
-        for letter in page.rows:
-            key = letter.destination, letter.reason
-            answer.of[key] = answer.of.get(key, 0) + 1
+        answer.by.update((letter.destination, letter.reason) for letter in page.rows)
         answer.count += len(page.rows)
         answer.looked += page.looked
         cursor = page.cursor
@@ -58,48 +95,85 @@ async def meant(pages: DeadPages, selection: Filter, since: float | None, until:
     return answer
 
 
-async def sweep_dead(
-    pages: DeadPages,
-    act: Callable[[list[str]], Awaitable[int]],
-    selection: Filter,
-    since: float | None,
-    until: float,
-    *,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Swept:
-    """`act` on those that died in this time, the newest first: what dies again meanwhile is not among them."""
+async def sweep(step: Step, next_page: NextPage, *, monotonic: Callable[[], float] = time.monotonic) -> Swept:
+    """Act page by page, the newest first."""
     swept, cursor, end = Swept(), "", monotonic() + PATIENCE
     while True:
-        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, most=STEP, whole=False)
-        if page.rows:
-            swept.done += await act([letter.id for letter in page.rows])
-        cursor = page.cursor
+        ids, cursor = await next_page(cursor)
+        if ids:
+            await step(ids, swept)
         swept.more = bool(cursor)
         if not cursor or monotonic() >= end:
             return swept
 
 
-async def sweep_quarantine(
-    pages: QuarantinePages,
-    admin: Admin,
-    take: Callable[[Quarantined], Awaitable[Accepted]] | None,
-    query: QuarantineQuery,
-    *,
-    monotonic: Callable[[], float] = time.monotonic,
-) -> Swept:
-    """Replay those by `take`, one by one; without it, drop them. What is still refused stays."""
-    swept, cursor, end = Swept(), "", monotonic() + PATIENCE
-    while True:
-        page = await pages.page(query, cursor=cursor, most=STEP)
-        if take is None:
-            swept.done += await admin.release([row.id for row in page.rows])
-        for row in page.rows if take else ():
-            entry = await admin.quarantined_body(row.id)
-            if entry and take and (fault := await acts.take_again(admin, entry, take)):
-                swept.faults[row.id] = fault
-            elif entry:
+def replay_dead(admin: Admin, blockers: Blockers) -> Step:
+    """Put them back into the queue, but those that would be lost there."""
+
+    async def step(ids: Sequence[str], swept: Swept) -> None:
+        for name in ids:
+            letter = await admin.dead_letter(name)
+            blocker = await blockers.of(letter) if letter else None
+            if blocker and blocker.refuses:
+                swept.stay[blocker.sentence] += 1
+            elif letter is None or not await admin.replay([name]):
+                swept.gone += 1
+            else:
                 swept.done += 1
-        cursor = page.cursor
-        swept.more = bool(cursor)
-        if not cursor or monotonic() >= end:
-            return swept
+                swept.wait.update([blocker.sentence] if blocker else [])
+
+    return step
+
+
+def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[Accepted]]) -> Step:
+    """Take them as events, by `take`, and release them. What is still refused stays."""
+
+    async def step(ids: Sequence[str], swept: Swept) -> None:
+        for name in ids:
+            entry = await admin.quarantined_body(name)
+            if entry is None:
+                swept.gone += 1
+                continue
+            try:
+                await take(entry)
+            except (NotJson, InvalidEvent) as error:
+                swept.stay[f"is still refused: {error}"] += 1
+            except HandlingFailed as error:
+                swept.stay[f"relay itself still fails on it: {error}"] += 1
+            else:
+                await admin.release([name])  # after it is durable: a crash between the two repeats nothing
+                swept.done += 1
+
+    return step
+
+
+def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
+    """Delete them by `act`, which says of how many that was true."""
+
+    async def step(ids: Sequence[str], swept: Swept) -> None:
+        count = await act(ids)
+        swept.done += count
+        swept.gone += len(ids) - count
+
+    return step
+
+
+async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
+    """Ingest it, however old it is. `now` is in seconds since the epoch.
+
+    Raises NotJson or InvalidEvent if it still is no event, NotPermitted if its source may still not say it,
+    HandlingFailed if relay still fails on it, and what `Ingest.ingest` raises.
+    """
+    source, permissions = config.sources.get(entry.source), source_permissions(config.sources).get(entry.source)
+    read = permissions.read if permissions else parse
+    with handling():
+        event = read(
+            decode(entry.body),
+            source=entry.source,
+            received_at=datetime.fromtimestamp(now, UTC),
+            default_event=source.event if source else "",
+            platform=source.platform if source else "",
+            raw=entry.body,
+            **EventIdentity.from_quarantine(entry.headers).ids(entry.body),
+        )
+    return await ingest(event, permissions=permissions)

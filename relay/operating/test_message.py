@@ -1,35 +1,37 @@
-"""A real message to each address of a destination, marked as a test, and what the other side answered."""
+"""Test messages: a real one to each address of a destination, of a sample as if it had happened just now."""
 
 import asyncio
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from relay.config import Config
+from relay.configfile.validation import suggest
+from relay.domain import documents
 from relay.domain.deliveries import Kind, Notification
 from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.errors import RelayError
-from relay.operating.example_events import example_event
 from relay.policy.destinations import Destination, zone_at
 from relay.rendering import IsolatedRenderer
+from relay.rendering.digests import ROUND_UPS
 from relay.rendering.formats import format_of
+from relay.rendering.samples import sample_bodies
 from relay.rendering.translations import TEST
+from relay.store.trials import TriedAddress
 
-
-@dataclass(frozen=True)
-class Sent:
-    """What became of the message to one address: the answer, or the error with what to do about it."""
-
-    address: str
-    answer: str = ""
-    error: str = ""
+USUAL = "operation.completed"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What was sent. `event` is what it tells of, `fault` why it is in relay's own wording, where a template failed."""
+    """A test message. `event` is what it tells of, `fault` why it is in relay's own wording."""
 
     destination: str
     channel: str
@@ -37,7 +39,7 @@ class Trial:
     kind: Kind
     language: str
     fault: str
-    sent: tuple[Sent, ...]
+    sent: tuple[TriedAddress, ...]
 
     @property
     def reached(self) -> int:
@@ -62,8 +64,8 @@ async def send_test(
 ) -> Trial:
     """Send each address one by this open channel, all at once. No rule, no pause and no quiet hours are asked.
 
-    `note` is the sentence of `relay.rendering.translations` at its top, `patience` the seconds that each may take,
-    `event` the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
+    `note` is the sentence of `relay.rendering.notices` at its top, `patience` how many seconds each may take, `event`
+    the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
     """
     language = destination.language or config.language
     moment = now.replace(microsecond=0)
@@ -103,12 +105,67 @@ def _notifications(
     ]  # fmt: skip
 
 
-async def _answered(channel: Any, notification: Notification, patience: float) -> Sent:
+async def _answered(channel: Any, notification: Notification, patience: float) -> TriedAddress:
     try:
         async with asyncio.timeout(patience):
             receipt = await channel.send(notification)
     except TimeoutError:
-        return Sent(notification.address, error=f"no answer within {patience:g} s; it may arrive all the same")
+        return TriedAddress(notification.address, "", f"no answer within {patience:g} s; it may arrive all the same")
     except RelayError as error:
-        return Sent(notification.address, error=str(error))
-    return Sent(notification.address, answer=receipt.detail)
+        return TriedAddress(notification.address, "", str(error))
+    return TriedAddress(notification.address, receipt.detail, "")
+
+
+class WrongEvent(RelayError):
+    """There is no such sample, or the destination gets no message of it."""
+
+
+def example_event(
+    name: str, destination: Destination, config: Config, directories: Sequence[Path], *, now: datetime, key: str
+) -> tuple[Kind, Event]:
+    """Return the kind of message that the destination gets of this sample, and the event. `key` is its run's, so that
+    no mail program takes one test for the continuation of another."""
+    digests = destination.mode == "digest"
+    chosen = name or ("digest" if digests else USUAL)
+    bodies = sample_bodies(directories)
+    if chosen not in bodies:
+        raise WrongEvent(f"there is no sample of {chosen}; {suggest(chosen, bodies)}")
+    if digests != (chosen == "digest"):
+        gets = "gets digests alone: leave --event out" if digests else "has no mode: digest, so it gets none"
+        raise WrongEvent(f"{destination.name} {gets}")
+    body = moved(bodies[chosen], now)
+    if chosen in ROUND_UPS:
+        return chosen, Event(id=key, name=chosen, source="relay", occurred_at=now, received_at=now, document=body)  # type: ignore[return-value]
+    origin = {"tenantId": config.platform.tenant, "projectId": config.platform.project}
+    body |= {field: value for field, value in origin.items() if value}
+    for part, field in (("operation", "operationId"), ("batch", "batchId")):
+        if part in body:
+            body[part] |= {field: f"{part}-{key}"}
+    event = parse(body, source="relay", received_at=now, default_event=chosen)
+    return ("live" if destination.mode in ("live", "outcomes") else "each"), event
+
+
+def moved(body: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the body with its own time now, and every other time as far from it; as it is if it names none."""
+    stated = documents.moment(body.get("timestamp"))
+    by = now - stated if stated else timedelta()
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: walk(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [walk(item) for item in value]
+        return _moved(value, by) if isinstance(value, str) else value
+
+    document: dict[str, Any] = walk(body)
+    return document
+
+
+def _moved(text: str, by: timedelta) -> str:
+    try:
+        if _DATE.fullmatch(text):
+            days = timedelta(days=round(by / timedelta(days=1)))
+            return (datetime.fromisoformat(text) + days).date().isoformat()
+        return (datetime.fromisoformat(text) + by).replace(microsecond=0).isoformat() if _TIME.match(text) else text
+    except (ValueError, OverflowError):  # it only looks like one
+        return text

@@ -1,7 +1,8 @@
-"""What happened to an operation, from the store of a running relay, as plain data."""
+"""The timeline of an operation as plain data, and its lines folded for reading."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +35,7 @@ UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the 
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """The operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
+    """Return the operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
 
     A line that stands for several has their `count`, `until` when they came, and with a percentage (the highest)
     the `lowest_percentage`.
@@ -53,7 +54,7 @@ def facts_of(timeline: Timeline) -> dict[str, Any]:
 
 
 def _watched(facts: Mapping[str, str]) -> dict[str, Any] | None:
-    """What the watchdog knows of the run, with its alarms; None for what it does not watch."""
+    """Return the watchdog's state of the run, with its alarms; None if it is not watched."""
     watched = {name.removeprefix("watch:"): value for name, value in facts.items() if name.startswith("watch:")}
     if not watched:
         return None
@@ -94,3 +95,53 @@ def _iso(milliseconds: str | float | None) -> str:
 def _number(text: str) -> float | None:
     """67 for `67`, 67.5 for `67.5`, None for nothing."""
     return json.loads(text) if text else None
+
+
+Line = Mapping[str, Any]
+
+ORDINARY = ("accepted", "queued", "held", "digested", "superseded", "delivered")  # whatever else happened is shown
+VARIES = ("at", "percentage", "receipt", "count", "until", "lowest_percentage")  # among lines that say the same
+FEW = 3  # as many of a kind are shown one by one
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """Lines of one kind, in their order; others happened in between. Some may stand for several themselves."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The first of them, with what the last says, how many there were, and all percentages from first to last."""
+        last = self.lines[-1]
+        ends = [(line.get("lowest_percentage", line["percentage"]), line["percentage"])
+                for line in self.lines if line.get("percentage") is not None]  # fmt: skip
+        return {
+            **last,
+            **({"lowest_percentage": ends[0][0], "percentage": ends[-1][1]} if ends else {}),
+            "at": self.lines[0]["at"],
+            "count": sum(line.get("count", 1) for line in self.lines),
+            "until": last.get("until", last["at"]),
+        }
+
+
+def fold(lines: Sequence[Line]) -> list[Line | Repeated]:
+    """The lines, with those of which there are many counted where the first of them was.
+
+    Of the events, the first and the last are kept beside the count: they say when it began and how far it came.
+    """
+    kinds: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    for number, line in enumerate(lines):
+        if line["what"] in ORDINARY:
+            kind = tuple((name, value) for name, value in line.items() if name not in VARIES)
+            kinds.setdefault(kind, []).append(number)
+    counted: dict[int, Repeated] = {}
+    left_out: set[int] = set()
+    for numbers in kinds.values():
+        if len(numbers) > FEW:
+            within = numbers[1:-1] if lines[numbers[0]]["what"] == "accepted" else numbers
+            counted[within[0]] = Repeated(tuple(lines[number] for number in within))
+            left_out.update(within)
+    return [
+        counted.get(number, line) for number, line in enumerate(lines) if number in counted or number not in left_out
+    ]

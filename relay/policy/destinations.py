@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.units import duration
@@ -28,12 +27,11 @@ from relay.configfile.validation import (
 from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.policy.retry import RetryPolicy
-from relay.policy.schedules import EVERY_DAY, Quiet, clock_of, days_of, quiet
+from relay.policy.schedules import EVERY_DAY, Clock, Days, Quiet, Timezone, quiet
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
 
-# Keys that one mode has.
 # Keys that one mode has.
 OF_MODE = {"pace": "live", "live": "live", "at": "digest", "days": "digest", "when_empty": "digest"}
 NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors")
@@ -41,23 +39,7 @@ NOT_OF_DIGESTS = ("alert_after", "hold_failure", "group_errors")
 Channels = Mapping[str, Any]  # by name, classes that follow relay.channels.Channel
 
 
-def known_zone(name: str) -> str:
-    """Accepts the name of a time zone."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        example = "expected for instance Europe/Berlin or UTC"
-        raise ValueError(f"unknown time zone; {suggest(name, available_timezones(), example)}") from None
-    return name
-
-
 Language = Annotated[str, spelled(r"[a-z]{2,3}([-_][A-Za-z]{2,4})?", "a language such as en, de or de-AT")]
-Timezone = Annotated[str, AfterValidator(known_zone)]
-Days = Annotated[frozenset[int], BeforeValidator(days_of, json_schema_input_type=str | list[str]), Field(max_length=7)]
-ClockText = Annotated[str, Field(pattern=r"^\s*\d{1,2}:\d{2}\s*$", examples=["08:30"])]
-Clock = Annotated[time, BeforeValidator(clock_of, json_schema_input_type=ClockText)]
-
-
 # Values of `live` by the word in `pace`; its defaults are those of `normal`.
 PACES: Mapping[object, Mapping[str, float]] = {
     "calm": {"post_after": 300.0, "min_step": 20.0, "min_interval": 60.0, "batch_interval": 300.0},
@@ -67,7 +49,7 @@ PACES: Mapping[object, Mapping[str, float]] = {
 
 
 class Live(Section):
-    """Limits on the edits of a message that is kept up to date."""
+    """Limits on the edits of a live message."""
 
     post_after: Annotated[Duration, Field(le=86_400)] = 60.0  # a run that is over sooner gets one message
     min_step: Annotated[float, Field(ge=0, le=100)] = 5.0  # percentage points between two edits
@@ -76,7 +58,7 @@ class Live(Section):
 
 
 class QuietHours(Section):
-    """When nobody wants a new message; what passes all the same are moments as in `mention`."""
+    """Hours without new messages, except for the moments (as in `mention`) that pass."""
 
     begin: Annotated[Clock, Field(validation_alias=AliasChoices("from"))]
     end: Annotated[Clock, Field(validation_alias=AliasChoices("to"))]
@@ -93,13 +75,9 @@ class QuietHours(Section):
             raise ValueError("from and to are the same on every day, so nothing would ever be told")
         return self
 
-    @property
-    def clock(self) -> Quiet:
-        return Quiet(self.begin, self.end, self.days)
-
     def now(self, moment: float, zone: str) -> Window | None:
-        """The quiet hours that this moment (seconds since the epoch) is in."""
-        return quiet(moment, self.clock, zone)
+        """Return the quiet hours that this moment (seconds since the epoch) is in."""
+        return quiet(moment, Quiet(self.begin, self.end, self.days), zone)
 
     def lets_pass(self, event: Event) -> bool:
         member = event.name == "batch.operation.completed" and event.operation
@@ -112,7 +90,7 @@ NEVER = QuietHours.model_validate({"from": time(), "to": time(), "days": frozens
 
 
 def _hours(raw: object) -> object:
-    """`off` says that there are none here; left out, those at the top hold."""
+    """Accept `off` for none here; without a value those at the top hold."""
     if is_off(raw):
         return NEVER
     return raw if raw is None else keyed('{from: "22:00", to: "07:00"}, or off')(raw)
@@ -152,7 +130,7 @@ class DestinationOptions(Section):
     @model_validator(mode="before")
     @classmethod
     def _paced(cls, raw: Any) -> Any:
-        """Take from `pace` what `live` does not say."""
+        """Take from `pace` what `live` leaves out."""
         if not isinstance(raw, Mapping) or not isinstance(raw.get("pace"), str):
             return raw
         live = raw.get("live", {})
@@ -168,15 +146,12 @@ class Destination(DestinationOptions):
 
     @property
     def sent_empty(self) -> bool:
-        """digest: whether it is sent even if nothing happened."""
+        """Return whether a digest is sent even if nothing happened."""
         return self.when_empty == "send" if self.when_empty else len(self.days) == 1
 
 
 def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOptions, now: float) -> dict[str, Window]:
-    """Where it is quiet at this moment, and the hours; `*` stands for every destination that is not named.
-
-    Empty if it is quiet nowhere.
-    """
+    """Return the quiet hours at hand by destination, `*` for all others; empty if it is quiet nowhere."""
     windows = {"*": quiet_at(defaults, defaults, now)} | {
         name: quiet_at(destination, defaults, now) for name, destination in destinations.items()
     }
@@ -184,33 +159,30 @@ def quiet_now(destinations: Mapping[str, Destination], defaults: DestinationOpti
 
 
 def quiet_at(destination: DestinationOptions, defaults: DestinationOptions, now: float) -> Window | None:
-    """The quiet hours that this moment is in at a destination."""
+    """Return the quiet hours that this moment is in at a destination."""
     hours = destination.quiet_hours or defaults.quiet_hours
     return hours.now(now, zone_at(destination, defaults)) if hours else None
 
 
 def zone_at(destination: DestinationOptions, defaults: DestinationOptions) -> str:
-    """The time zone in which a destination's clocks are read."""
+    """Return the time zone of a destination's clocks."""
     return destination.timezone or defaults.timezone or "UTC"
 
 
 def read_destinations(document: Document, channels: Channels) -> dict[str, Destination]:
-    """The destinations that are right; what is wrong with the others is reported to the document."""
-    destinations = {}
-    for name, raw in document.section("destinations").items():
-        if destination := _destination(name, raw, document, channels):
-            destinations[name] = destination
-    return destinations
+    """Return the valid destinations; faults of the others are reported to the document."""
+    read = {name: _destination(name, raw, document, channels) for name, raw in document.section("destinations").items()}
+    return {name: destination for name, destination in read.items() if destination}
 
 
 def modes_at(kind: Any, settings: Any, address: str) -> tuple[str, ...]:
-    """What is possible at an address, the default first: not every one can do all that its channel can."""
+    """Return the modes that are possible at an address, the default first."""
     by_address = getattr(settings, "modes_at", None)
     return tuple(by_address(address) if by_address else kind.modes)
 
 
 def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[KeyPath, str]]:
-    """Addresses that would get the same message twice, and through which destinations."""
+    """Warn of addresses that would get the same message twice, through two destinations."""
     names: dict[tuple[str, str, str], str] = {}
     for name, destination in destinations.items():
         for address in destination.addresses:
@@ -224,23 +196,23 @@ def warnings(destinations: Mapping[str, Destination]) -> Iterator[tuple[KeyPath,
 
 def _destination(name: str, raw: object, document: Document, channels: Channels) -> Destination | None:
     path: KeyPath = ("destinations", name)
-    named = [key for key in raw if key in channels] if isinstance(raw, Mapping) else []
-    if not isinstance(raw, Mapping) or len(named) != 1:
-        unknown = () if named or not isinstance(raw, Mapping) else raw.keys() - DestinationOptions.model_fields.keys()
+    entries: Mapping[str, object] = raw if isinstance(raw, Mapping) else {}
+    named = [key for key in entries if key in channels]
+    if len(named) != 1:
+        unknown = () if named else entries.keys() - DestinationOptions.model_fields.keys()
         if misspelt := sorted(key for key in unknown if nearest(key, channels)):
             document.report((*path, misspelt[0]), f"unknown key; {suggest(misspelt[0], channels)}")
-            return None
-        document.report(path, f"expected {' or '.join(channels)} with an address")
+        else:
+            document.report(path, f"expected {' or '.join(channels)} with an address")
         return None
     channel = named[0]
-    addresses = _addresses(raw[channel], channels[channel], document, (*path, channel))
-    mode = _mode(raw, channels[channel], document, path)
-    for key in ("mention", "alert_after"):
-        if key in raw and not getattr(channels[channel], "calls", True):
-            document.report(
-                (*path, key), f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
-            )
-    rest = {key: value for key, value in raw.items() if key != channel}
+    addresses = _addresses(entries[channel], channels[channel], document, (*path, channel))
+    mode = _mode(entries, channels[channel], document, path)
+    for key in () if getattr(channels[channel], "calls", True) else ("mention", "alert_after"):
+        if key in entries:
+            text = f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
+            document.report((*path, key), text)
+    rest = {key: value for key, value in entries.items() if key != channel}
     options = validate(DestinationOptions, rest, document, path)
     if options is None or not addresses or not mode:
         return None
@@ -262,16 +234,13 @@ def _addresses(raw: object, kind: Any, document: Document, path: KeyPath) -> tup
 def _mode(raw: Mapping[str, object], kind: Any, document: Document, path: KeyPath) -> object:
     mode = raw.get("mode", kind.modes[0])
     if mode not in kind.modes:
-        document.report(
-            (*path, "mode"),
-            suggest(mode if isinstance(mode, str) else "", kind.modes, f"expected {' or '.join(kind.modes)}"),
-        )
+        word = mode if isinstance(mode, str) else ""
+        document.report((*path, "mode"), suggest(word, kind.modes, f"expected {' or '.join(kind.modes)}"))
         return None
     for key in NOT_OF_DIGESTS if mode == "digest" else ():
         if key in raw:
-            document.report(
-                (*path, key), "is for failures that are told at once, and this is a digest, so leave it out"
-            )
+            text = "is for failures that are told at once, and this is a digest, so leave it out"
+            document.report((*path, key), text)
     for key, required in OF_MODE.items():
         if mode != required and key in raw:
             document.report((*path, key), f"goes with mode: {required}, and this one is {mode}")

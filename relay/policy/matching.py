@@ -59,9 +59,9 @@ else:
 
 
 class Rule(_Conditions):
-    """Conditions on an event, all of which must hold, and the destinations that then hear of it.
+    """Conditions on an event, all of which must hold, and the destinations to notify.
 
-    What is left out is no condition. The API's own spellings (`operationTypes`) are accepted too.
+    The API's own spellings (`operationTypes`) are accepted too.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
@@ -74,10 +74,9 @@ class Rule(_Conditions):
 
     @property
     def gate(self) -> Gate | None:
-        """What progress must do to pass; None if all of it passes."""
-        if not (self.min_progress_increment or self.min_interval):
-            return None
-        return Gate(self.min_progress_increment, self.min_interval)
+        """Return the gate for progress; None if all of it passes."""
+        gate = Gate(self.min_progress_increment, self.min_interval)
+        return gate if gate != Gate() else None
 
 
 OTHER_KEYS = frozenset({"name", "events", "min_progress_increment", "min_interval", "notify"})
@@ -171,7 +170,7 @@ def _stated(event: Event) -> dict[str, str]:
 
 
 def _accepted(rule: Rule) -> Iterator[tuple[str, frozenset[str]]]:
-    """The conditions that the rule has, and the values that fulfil each."""
+    """Return the conditions that the rule has, and the values that fulfil each."""
     # A pattern reaches known events alone; an unknown event only where a rule names it.
     yield EVENTS, frozenset({*rule.events}.union(*map(known_events, rule.events)))
     for name in CONDITIONS:

@@ -9,75 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
-from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import from_json, to_json
 
-from relay.configfile.validation import Duration, Section, Texts
 from relay.domain.events import Document, Event
 from relay.domain.jobs import Alarm, Alarms, Job, fold
 from relay.domain.outcomes import iso
 from relay.domain.parsing import parse
-from relay.policy.destinations import Clock, Days, Timezone
-from relay.policy.schedules import DAYS, EVERY_DAY
 
 SOURCE = "relay"
 RULE = "missing"
-EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
-FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
-
-
-def _cron(text: str) -> str:
-    try:
-        if len(text.split()) == FIELDS:
-            next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))
-            return text
-    except (CronSimError, StopIteration):
-        pass
-    raise ValueError(
-        'expected a cron expression that some time fits: minute, hour, day, month and weekday, as in "0 2 * * mon-fri"'
-    )
-
-
-class Expectation(Section):
-    """A job and the times at which its runs begin: a cron expression, or a time of the day and days."""
-
-    job: Annotated[str, Field(min_length=1, max_length=200)]  # its runs' name; * stands for anything
-    cron: Annotated[str, Field(max_length=100), AfterValidator(_cron)] | None = None
-    by: Clock | None = None
-    days: Annotated[Days, Field(min_length=1)] = EVERY_DAY
-    grace: Duration | None = None  # watchdog.missing, where it is not written
-    timezone: Timezone | None = None  # that of the configuration
-    notify: Texts = ()  # instead of whom the rules name
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.cron is None) == (self.by is None):
-            raise ValueError('expected either cron, as in "0 2 * * mon-fri", or by, as in "02:00"')
-        if self.cron and self.days != EVERY_DAY:
-            raise ValueError("days goes with by; the days of cron are its fifth field")
-        return self
-
-    @property
-    def schedule(self) -> str:
-        """The times as a cron expression."""
-        if self.by is None:
-            return self.cron or ""
-        return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
-
-    def latest(self, now: float, zone: str) -> tuple[float, float]:
-        """Return the last time up to now, and the moment after which a start counts for it.
-
-        That is half of the time since the one before, at most a day: a run that was late is not the next one. A time
-        that the clocks skip is the next minute that there is; one that comes twice counts once unless every hour does.
-        """
-        minute = datetime.fromtimestamp(now // 60 * 60 + 60, ZoneInfo(self.timezone or zone))
-        times = CronSim(self.schedule, minute, reverse=True)
-        last, before = next(times).timestamp(), next(times).timestamp()
-        return last, last - min((last - before) / 2, EARLY)
 
 
 def matches(pattern: str, job: Job) -> bool:

@@ -1,8 +1,8 @@
-"""Notices to operators that something is wrong with relay itself, and that it is over. Pure; all times are passed in.
+"""Notices to operators that something is wrong with relay itself, and that it is over. Pure.
 
 All processes share one value, `Troubles`. An observation makes the next one of it, and at most one notice, which stays
-in it until it is queued: a process that dies in between loses and doubles nothing. A trouble has one notice when it
-begins and one when it ends; one that comes back within an hour of its notice has the next after that hour.
+in it until it is queued: a crash in between loses and doubles nothing. A trouble has one notice when it begins and one
+when it ends; one that comes back within an hour of its notice has the next after that hour.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -65,21 +65,17 @@ class Death:
 
     @property
     def keys(self) -> tuple[str, str]:
-        """The troubles that would account for it."""
+        """Return the troubles that would account for it."""
         return f"{CHANNEL}:{self.channel}", f"{DESTINATION}:{self.destination}/{self.address}"
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """All that is wrong at a moment.
-
-    deaths  dead letters of the last day, but notices: these raise no other
-    states  of all channels and destinations
-    """
+    """All that is wrong at a moment."""
 
     causes: tuple[Cause, ...] = ()
-    deaths: tuple[Death, ...] = ()
-    states: States = field(default_factory=dict)
+    deaths: tuple[Death, ...] = ()  # dead letters of the last day, but notices: these raise no other
+    states: States = field(default_factory=dict)  # of all channels and destinations
 
     def lost(self, cause: Cause) -> int:
         """Return how many dead letters the channel or destination has had since this cause began."""
@@ -124,22 +120,24 @@ class Troubles:
 
     @property
     def blocked(self) -> frozenset[str]:
-        """The scopes through which no notice gets now."""
+        """Return the scopes through which no notice gets now."""
         return frozenset(scope for row in self.open for scope in row.cause.blocks)
 
     def due(self, now: float) -> list[Trouble]:
         """Return those whose beginning is to be notified. A channel that failed no more is about to be over."""
-        return [
-            row for row in self.open if not row.announced and not 0 <= now - row.told_at < WINDOW
-            and (now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF)
-        ]  # fmt: skip
+
+        def is_due(row: Trouble) -> bool:
+            certain = now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF
+            return certain and not row.announced and not 0 <= now - row.told_at < WINDOW
+
+        return [row for row in self.open if is_due(row)]
 
     def dump(self) -> str:
         return _TROUBLES.dump_json(self).decode()
 
     @classmethod
     def load(cls, text: str) -> "Troubles":
-        """ValueError for what is none. Kinds of another release are left out."""
+        """Read what `dump` wrote, without kinds of another release. Raises ValueError."""
         troubles = _TROUBLES.validate_json(text) if text else cls()
         return replace(troubles, rows=tuple(row for row in troubles.rows if row.cause.kind in KINDS))
 
@@ -148,15 +146,14 @@ _TROUBLES = TypeAdapter(Troubles)
 
 
 def observe(troubles: Troubles, observation: Observation, now: float) -> Troubles:
-    """Bring the troubles up to date."""
     rows = {row.cause.key: row for row in troubles.rows}
     ended = {key: row.ended for key, row in rows.items()} | {cause.key: 0.0 for cause in observation.causes}
     causes = [*observation.causes, *_unexplained(observation.deaths, ended, now)]
     observed = {cause.key: _observed(rows.get(cause.key), cause, observation, now) for cause in causes}
     others = [_unobserved(row, observation, now) for key, row in rows.items() if key not in observed]
-    kept = [row for row in (*observed.values(), *others) if row]
-    kept.sort(key=lambda row: (bool(row.ended), KINDS.index(row.cause.kind), -row.ended))
-    return replace(troubles, rows=tuple(kept[:MOST]))
+    rows_left = [row for row in (*observed.values(), *others) if row]
+    rows_left.sort(key=lambda row: (bool(row.ended), KINDS.index(row.cause.kind), -row.ended))
+    return replace(troubles, rows=tuple(rows_left[:MOST]))
 
 
 def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], bool]) -> Troubles:
@@ -168,13 +165,8 @@ def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[s
     changes: dict[str, Any] = {"owed": False} if over else {"told_at": now, "announced": True}
     rows = tuple(replace(row, **changes) if row in chosen else row for row in troubles.rows)
     number = troubles.number + 1
-    notice = Notice(
-        name,
-        f"{name.replace('.', '-')}-{now:.0f}-{number}",
-        now,
-        tuple(map(_as_document, chosen)),
-        sum(row not in chosen for row in troubles.open),
-    )
+    id_, others = f"{name.replace('.', '-')}-{now:.0f}-{number}", sum(row not in chosen for row in troubles.open)
+    notice = Notice(name, id_, now, tuple(map(_as_document, chosen)), others)
     return replace(troubles, rows=rows, number=number, pending=notice)
 
 
@@ -202,7 +194,7 @@ def causes_of_states(
 ) -> Iterator[Cause]:
     """Return a cause for each channel and destination that is down.
 
-    `waiting` deliveries by channel, and the `names` of the destinations that each scope of a channel reaches.
+    `waiting` counts deliveries by channel; `names` are the destinations that each scope of a channel reaches.
     """
     for scope, state in states.items():
         kind, _, name = scope.partition(":")
@@ -221,16 +213,17 @@ def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float
 
     `ended`: when each trouble was over that is or was there, 0 where it is not.
     """
-    left = [
-        death for death in deaths if SETTLED <= now - death.at < RECENT
-        and not any(key in ended and (not ended[key] or death.at <= ended[key] + LATE) for key in death.keys)
-    ]  # fmt: skip
+
+    def is_explained(death: Death) -> bool:
+        return any(key in ended and (not ended[key] or death.at <= ended[key] + LATE) for key in death.keys)
+
+    left = [death for death in deaths if SETTLED <= now - death.at < RECENT and not is_explained(death)]
     if not left:
         return []
-    blocks = {death.keys[1] for death in left}
-    affected = tuple(dict.fromkeys(death.destination for death in left))
-    return [Cause(DEAD, "", min(death.at for death in left), left[0].reason, len(left),
-                  affected=affected[: MOST_NAMED + 1], blocks=tuple(sorted(blocks)[:MOST_BLOCKED]))]  # fmt: skip
+    blocks = tuple(sorted({death.keys[1] for death in left})[:MOST_BLOCKED])
+    affected = tuple(dict.fromkeys(death.destination for death in left))[: MOST_NAMED + 1]
+    since = min(death.at for death in left)
+    return [Cause(DEAD, "", since, left[0].reason, len(left), affected=affected, blocks=blocks)]
 
 
 def _observed(row: Trouble | None, cause: Cause, observation: Observation, now: float) -> Trouble:

@@ -1,8 +1,7 @@
-"""What an event does at a destination, and whom it calls: status × priority as one table. Pure.
+"""Presentation of an event at a destination, and its mentions: status × priority as one table. Pure.
 
 An edit notifies nobody in Slack (https://docs.slack.dev/reference/methods/chat.update), a reply those who follow its
-thread, and nobody follows a bot's by itself. So what somebody should look at is a new message, or a reply that is
-broadcast; and whom a cell calls rides on that.
+thread. So what people should look at is a new message or a broadcast reply, and mentions are part of that.
 """
 
 import re
@@ -22,13 +21,13 @@ Called = Literal["", "owner", "group"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one status does at one priority."""
+    """Presentation and mentions of one status at one priority."""
 
     presentation: Presentation
     call: Called = ""
 
-    def calling(self, whom: Called) -> "Cell":
-        return replace(self, call=whom)
+    def calling(self, people: Called) -> "Cell":
+        return replace(self, call=people)
 
 
 DIGEST = Cell(Presentation(new_message=False))  # no message of its own; one that stands is kept true
@@ -65,7 +64,7 @@ _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}") 
 
 
 def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
-    """What this event does at a destination. `low_wanted`: a rule names the priority Low, which is then as Normal."""
+    """Return the presentation of this event. `low_wanted`: a rule names the priority Low, which is then as Normal."""
     cell = _cell(event, low_wanted=low_wanted)
     presentation = cell.presentation
     if presentation.broadcast and not cell.call and event.name != "batch.completed":
@@ -77,7 +76,7 @@ def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:
 
 
 def variant_of(event: Event) -> str:
-    """What an event's name, priority and status do not say of how it is told: `reminder`, `failures`, or nothing."""
+    """Return `reminder` of a stall, `failures` of a batch, or ''."""
     if event.name == "operation.stalled" and mapping(event.document.get("stalled")).get("reminder"):
         return "reminder"
     if event.name == "batch.completed" and event.batch:
@@ -87,12 +86,12 @@ def variant_of(event: Event) -> str:
 
 
 def reply_in_batch_thread(event: Event) -> bool:
-    """Whether this event of a member is a reply in the thread of its batch: what failed or hangs, nothing else."""
+    """Return whether this event of a member, which failed or hangs, is a reply in the thread of its batch."""
     return event.status in FAILED or (event.status == "Stalled" and _cell(event).presentation.thread_reply)
 
 
 def is_failing_member(event: Event) -> bool:
-    """Whether a batch reports here that one of its operations failed."""
+    """Return whether a batch reports here that one of its operations failed."""
     member = _unsuccessful_member(event)
     return member is not None and member.status in FAILED
 
@@ -100,11 +99,11 @@ def is_failing_member(event: Event) -> bool:
 def mentions_for(
     event: Event, history: Iterable[Event], mention: Mapping[str, Sequence[str]], requested: Sequence[str] = ()
 ) -> tuple[str, ...]:
-    """Whom a new message about this event calls, as the configuration writes names.
+    """Return the mentions of a new message about this event, as the configuration writes names.
 
-    `mention` decides, `critical_failed` before `failed`, an empty list for nobody; where it is silent, the matrix's
-    call goes to the operation's owner. Whom the operation `requested` to call joins them where the matrix calls
-    anybody, and hears of a failure where `mention` is silent. Nobody is called for what they did themselves: a cancel.
+    `mention` decides, `critical_failed` before `failed`, an empty list for none; without an entry the matrix mentions
+    the operation's owner. `requested` names join them where the matrix mentions anyone, and on a failure without an
+    entry. People are not mentioned for their own cancellation.
     """
     status = _status(event).lower()
     priority = event.operation.priority.lower() if event.operation else ""
@@ -126,7 +125,7 @@ def mentions_for(
 
 
 def callable_names(mention: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """Every name that a new message may call under this `mention`; OWNER among them if it may be the owner's."""
+    """Return every name that this `mention` may call, with OWNER where it may be the owner's."""
     names = frozenset(name for names in mention.values() for name in names)
     silent = (
         cell.call and mention.get(f"{priority}_{status}".lower(), mention.get(status.lower())) is None
@@ -150,13 +149,12 @@ def _cell(event: Event, *, low_wanted: bool = False) -> Cell:
 
 
 def _status(event: Event) -> str:
-    """The status that counts: of a batch one of whose members was unsuccessful, the member's."""
     member = _unsuccessful_member(event)
     return member.status if member else event.status
 
 
 def _unsuccessful_member(event: Event) -> Operation | None:
-    """The member that a batch reports to have ended without success."""
+    """Return the member that a batch reports to have ended without success."""
     member = event.operation if event.name == "batch.operation.completed" else None
     return member if member and member.status in UNSUCCESSFUL else None
 
@@ -169,7 +167,7 @@ def _document(event: Event, history: Iterable[Event]) -> Mapping[str, Any]:
 
 
 def _owner(document: Mapping[str, Any]) -> list[str]:
-    """The owner, if there is a way to call them: a name alone may be somebody else's."""
+    """Return the owner's address or Slack id; a name alone may be another person's."""
     for field in OWNER_FIELDS:
         owner = document.get(field)
         contacts = [owner.get(key) for key in ("email", "slackId", "id")] if isinstance(owner, Mapping) else [owner]
@@ -180,7 +178,7 @@ def _owner(document: Mapping[str, Any]) -> list[str]:
 
 
 def _names(person: object) -> set[str]:
-    """What somebody goes by: `J.Mueller`, `@j.mueller` and `j.mueller@example.com` may be one person."""
+    """Return all names of a person: `J.Mueller`, `@j.mueller` and `j.mueller@example.com` may be one."""
     keys = ("email", "slackId", "id", "name")
     parts = [person.get(key) for key in keys] if isinstance(person, Mapping) else [person]
     whole = {part.strip().removeprefix("@").casefold() for part in parts if isinstance(part, str) and part.strip()}
@@ -188,33 +186,23 @@ def _names(person: object) -> set[str]:
 
 
 def alerts(event: Event, after: int, *, countable: bool) -> bool:
-    """Whether it may call people and be shown to the conversation: anything but a failure that too few came before.
+    """Return whether it may mention people and be broadcast (`alert_after`): not a failure with too few before it.
 
-    `countable`: earlier runs of its job are known. What cannot be counted is not held back.
+    `countable`: earlier runs of its job are known (`Event.past`). What cannot be counted is not held back.
     """
-    if (
-        after <= 1
-        or event.about_batch
-        or event.name != "operation.failed"
-        or event.status not in FAILED
-        or not countable
-    ):
-        return True
-    return len(streaks(event.past).failures) + 1 >= after
+    counted = event.name == "operation.failed" and event.status in FAILED and countable and not event.about_batch
+    return not counted or len(streaks(event.past).failures) + 1 >= after
 
 
 def works_again(event: Event, after: int) -> bool:
-    """Whether the failure right before it called people: then the conversation hears that it is over.
-
-    Only where `alert_after` is written (0: it is not): a job that fails now and then would be told twice each time.
-    """
+    """Return whether the failure right before it mentioned people, so that its end is broadcast (0: never)."""
     if not after or event.name != "operation.completed" or event.status != "Completed":
         return False
     return len(streaks(event.past).failures) >= after
 
 
 def as_failure(event: Event) -> Event:
-    """Return the failure that this completion follows, for whom it is meant."""
+    """Return the failure that this completion corrects: the run had failed and then completed without a start."""
     status = event.compared.completes if event.compared else ""
     operation = event.operation and replace(event.operation, status=status)
     return replace(event, name="operation.failed", operation=operation)

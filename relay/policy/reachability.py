@@ -34,7 +34,7 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Service:
-    """How one destination is served."""
+    """Addresses, limits and options of a destination, whatever the event: only a reload changes them."""
 
     destination: Destination
     addresses: tuple[tuple[str, Limits], ...]
@@ -44,7 +44,7 @@ class Service:
 
 
 class Serving:
-    """How the destinations of one configuration are served."""
+    """Services of the destinations of one configuration, each made when it is first reached."""
 
     def __init__(self, config: Configuration, channels: Channels) -> None:
         self._config = config
@@ -52,46 +52,36 @@ class Serving:
         self._services: dict[str, Service] = {}
 
     def of(self, destination: Destination) -> Service:
-        """It is kept for a destination of the configuration, not for one that an operation asked for."""
-        kept = self._services.get(destination.name)
-        if kept is not None and kept.destination is destination:
-            return kept
+        """Return its service; that of a destination of the configuration is cached."""
+        cached = self._services.get(destination.name)
+        if cached is not None and cached.destination is destination:
+            return cached
         service = self._service(destination)
         if self._config.destinations.get(destination.name) is destination:
             self._services[destination.name] = service
         return service
 
     def limits(self, channel: str, address: str) -> Limits:
-        """What the messages to an address run under, but for the cap on live ones."""
+        """Return the limits of messages to an address, without the cap on live ones."""
         settings = self._config.channels.get(channel)
-        own = getattr(settings, "own_host", None)
         new, edit = self._channels[channel].limits(address, settings)
-        return Limits.of(new, edit, own_host=own(address) if own else "")
+        return Limits.of(new, edit, own_host=own_host(settings, address))
 
     def _service(self, destination: Destination) -> Service:
         defaults = self._config.destination_defaults
         hours, zone = destination.quiet_hours or defaults.quiet_hours, zone_at(destination, defaults)
-        cap = self._new_message_cap(destination.channel) if destination.mode == "live" else None
+        channel = destination.channel
+        limit = getattr(self._config.channels.get(channel), "new_message_limit", None)
+        cap = (limit.count, limit.per) if limit and destination.mode == "live" else None
+        retry = (destination.retry or self._config.retry).model_dump(include=set(RetryPolicy.model_fields))
+        language = destination.language or defaults.language or ""
         return Service(
             destination,
-            tuple(
-                (address, replace(self.limits(destination.channel, address), new_message_cap=cap))
-                for address in destination.addresses
-            ),
-            DeliveryOptions(
-                destination.language or defaults.language or "",
-                zone,
-                destination.mention,
-                (destination.retry or self._config.retry).model_dump(include=set(RetryPolicy.model_fields)),
-                destination.alert_after or 0,
-            ),
+            tuple((its, replace(self.limits(channel, its), new_message_cap=cap)) for its in destination.addresses),
+            DeliveryOptions(language, zone, destination.mention, retry, destination.alert_after or 0),
             hours,
             zone,
         )
-
-    def _new_message_cap(self, channel: str) -> tuple[int, float] | None:
-        cap = getattr(self._config.channels.get(channel), "new_message_limit", None)
-        return (cap.count, cap.per) if cap else None
 
 
 CHANNEL, DESTINATION, OPERATOR = "channel:", "destination:", "operator:"  # how a scope begins
@@ -100,7 +90,7 @@ DOWN = 45.0  # seconds of failing after which a channel counts as down: with a l
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one partition recorded of a scope. Times are seconds since the epoch, 0 where there is none."""
+    """Record of a scope in one partition. Times are seconds since the epoch, 0 where there is none."""
 
     works: float = 0.0
     since: float = 0.0
@@ -133,12 +123,12 @@ class State:
         return self.name == "failing"
 
     def is_down(self, now: float) -> bool:
-        """Return whether it has failed for so long, or in such a way, that somebody has to act."""
+        """Return whether it has failed for so long, or in such a way, that an operator has to act."""
         return self.fails and (self.refused or now - self.since >= DOWN)
 
     @property
     def sentence(self) -> str:
-        """The state in words, as `/readyz?verbose` says it."""
+        """Return the state in words, for `/readyz?verbose`."""
         wait = f" ({self.parked} {'waits' if self.parked == 1 else 'wait'})" if self.parked else ""
         if self.fails:
             return f"failing since {_clock(self.since)}: {self.cause}{wait}"
@@ -163,20 +153,22 @@ def state_of(records: Iterable[Record]) -> State:
     return State("works" if worked else "never_tried")
 
 
+def own_host(settings: Any, address: str) -> str:
+    """Return the host of an address that has credentials of its own; '' for the channel's."""
+    host_of = getattr(settings, "own_host", None)
+    return host_of(address) if host_of else ""
+
+
 def channel_scope(config: Configuration, channel: str, address: str) -> str:
     """Return the scope of the channel at this address: its own host's where it has credentials of its own."""
-    host = getattr(config.channels.get(channel), "own_host", lambda _: "")(address)
+    host = own_host(config.channels.get(channel), address)
     return f"{CHANNEL}{channel}@{host}" if host else f"{CHANNEL}{channel}"
 
 
 def scopes_at(config: Configuration, destination: str, channel: str, address: str) -> list[str]:
     """Return the scopes whose pauses hold back what is for this address, in the order in which it meets them."""
-    return [
-        f"{OPERATOR}{destination}",
-        channel_scope(config, channel, address),
-        f"{DESTINATION}{destination}/{address}",
-        f"limit:{channel}:post:{address}",
-    ]
+    its = channel_scope(config, channel, address)
+    return [f"{OPERATOR}{destination}", its, f"{DESTINATION}{destination}/{address}", f"limit:{channel}:post:{address}"]
 
 
 def scopes(config: Configuration) -> list[str]:

@@ -1,7 +1,6 @@
-"""Whom an operation itself asks to notify, as far as the configuration allows. Pure.
+"""Recipients and mentions that an operation requests itself (`operation.notifications`), as configured. Pure.
 
-A sender may name people and conversations in `operation.notifications`. The event is signed, and still this is only
-data: nobody is notified or called whom `dynamic_destinations` does not allow, and what is denied is explained.
+Only those are granted that `dynamic_destinations` allows; the others are explained.
 """
 
 import re
@@ -17,7 +16,7 @@ from relay.domain.deliveries import PERSON, RequestLimit
 from relay.domain.events import Audience, Event
 from relay.domain.parsing import is_whole
 
-NAME = "dynamic"  # what such a destination is called; its address tells the rest
+NAME = "dynamic"  # of such a destination
 MAX_MENTIONS = 5
 BY = "notifications of the operation"  # stands where a rule's name would
 
@@ -25,7 +24,7 @@ Domain = Annotated[str, spelled(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 
 
 class MessageLimit(Section):
-    """How many messages somebody gets; what is above that is told together at the end of the time."""
+    """Most messages to a reader in a time; the others are in one message at its end."""
 
     count: Annotated[int, Field(ge=1, le=1_000)] = 20
     per: Annotated[Duration, Field(ge=60, le=86_400)] = 3600.0
@@ -36,7 +35,7 @@ def _limit_or_off(raw: object) -> object:
 
 
 class DynamicDestinations(Section):
-    """`dynamic_destinations` in the configuration. What is not listed is not told."""
+    """`dynamic_destinations` in the configuration."""
 
     email_domains: Annotated[tuple[Domain, ...], one_or_more] = ()  # exactly these, no domains below them
     slack: Texts = ()  # conversations, as destinations write them
@@ -47,7 +46,7 @@ class DynamicDestinations(Section):
 
     @property
     def by_channel(self) -> dict[str, tuple[str, ...]]:
-        """What is listed for each channel that an operation may name."""
+        """Return the allowed addresses of each channel that an operation may name."""
         return {channel: getattr(self, key) for channel, key in KEYS.items()}
 
 
@@ -56,7 +55,7 @@ KEYS = {"email": "email_domains", "slack": "slack"}  # channel → its key; one 
 
 @dataclass(frozen=True, slots=True)
 class DeniedRecipient:
-    """Somebody whom the operation asks for and who is not notified."""
+    """Requested recipient that is not notified."""
 
     channel: str
     address: str
@@ -65,7 +64,7 @@ class DeniedRecipient:
 
 @dataclass(frozen=True, slots=True)
 class RequestedRecipients:
-    """What becomes of the operation's requests: the granted addresses by channel, and the others."""
+    """Requested recipients: the granted addresses by channel, and the denied ones."""
 
     addresses: Mapping[str, tuple[str, ...]]
     denied: tuple[DeniedRecipient, ...]
@@ -74,7 +73,7 @@ class RequestedRecipients:
 def requested_recipients(
     event: Event, allowed: DynamicDestinations | None, channels: Mapping[str, Any], settings: Mapping[str, BaseModel]
 ) -> RequestedRecipients:
-    """Whom this event's operation asks for. A batch asks for nobody: its operations do.
+    """Grant or deny the requests of this event's operation; a batch has none.
 
     `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
     """
@@ -82,9 +81,9 @@ def requested_recipients(
     denied = []
     for channel, request in _requests(_audience(event)):
         address, why = _granted(channel, request, allowed, channels, settings)
-        most, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
-        if address and len(granted[channel]) >= most and same not in granted[channel]:
-            why = f"only {most} are told for an operation"
+        allowed_count, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
+        if address and len(granted[channel]) >= allowed_count and same not in granted[channel]:
+            why = f"only {allowed_count} are told for an operation"
         if why:
             denied.append(DeniedRecipient(channel, request, why))
         else:
@@ -95,14 +94,14 @@ def requested_recipients(
 
 
 def unheard(event: Event, why: str) -> tuple[DeniedRecipient, ...]:
-    """All whom this event's operation asks for, where its source may ask for nobody."""
+    """Deny all requests of this event's operation, whose source may make none."""
     return tuple(DeniedRecipient(channel, request, why) for channel, request in _requests(_audience(event)))
 
 
 def limit_of(
     channel: str, address: str, allowed: DynamicDestinations | None, channels: Mapping[str, Any]
 ) -> RequestLimit | None:
-    """How many messages this address gets that operations ask for themselves."""
+    """Return the limit on the messages to this address that operations request themselves."""
     limit = allowed and allowed.message_limit
     if not limit:
         return None
@@ -111,7 +110,7 @@ def limit_of(
 
 
 def mentions(event: Event, allowed: DynamicDestinations | None) -> tuple[str, ...]:
-    """Whom the operation asks to call and may: people alone, which PERSON tells the channel."""
+    """Return the granted mentions of the operation: people alone, marked by PERSON."""
     if allowed is None:
         return ()
     listed = None if allowed.mention is None else {_bare(name) for name in allowed.mention}
@@ -126,7 +125,6 @@ def _audience(event: Event) -> Audience:
 
 
 def _requests(audience: Audience) -> Iterator[tuple[str, str]]:
-    """Channel and address, as the sender writes it."""
     yield from ((channel, request) for channel in KEYS for request in getattr(audience, channel))
 
 
@@ -137,7 +135,7 @@ def _granted(
     channels: Mapping[str, Any],
     settings: Mapping[str, BaseModel],
 ) -> tuple[str, str]:
-    """The address and '', or '' and why not."""
+    """Return the address and '', or '' and why it is denied."""
     if allowed is None:
         return "", "dynamic_destinations is not configured"
     if channel not in channels or channel not in settings:
@@ -153,7 +151,7 @@ def _granted(
 
 
 def _bare(name: str) -> str:
-    """As it is compared: `＠Ｈｅｒｅ` is `here`."""
+    """Normalise a name for comparison: `＠Ｈｅｒｅ` is `here`."""
     return unicodedata.normalize("NFKC", name).strip("@! ").casefold()
 
 

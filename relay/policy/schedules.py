@@ -1,7 +1,7 @@
-"""Wall-clock times in any time zone: the window a digest covers, and the quiet hours around a moment. Pure.
+"""Wall-clock times in any time zone: the windows of digests, and quiet hours. Pure.
 
 A local time that a zone skips (summer time begins) is the next one that there is; one that it repeats (summer time
-ends) is the first of the two. So windows always meet: no moment is in two of them, and none in no one's.
+ends) is the first of the two. So windows always meet: each moment is in one of them.
 """
 
 from bisect import bisect_right
@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from relay.configfile.validation import suggest
 from relay.domain.deliveries import Window
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -29,7 +33,7 @@ class Quiet:
 
 
 def at(day: date, clock: time, zone: str) -> float:
-    """When the clocks of a zone show this time on this day, in seconds since the epoch."""
+    """Return when the clocks of a zone show this time on this day, in seconds since the epoch."""
     here = ZoneInfo(zone)
     local = datetime.combine(day, clock, here)
     first, second = local.timestamp(), local.replace(fold=1).timestamp()
@@ -44,13 +48,8 @@ def at(day: date, clock: time, zone: str) -> float:
     return float(high)
 
 
-def window(now: float, clock: time, days: frozenset[int], zone: str) -> Window:
-    """The window [start, end) that a moment is in; each ends when the clock shows this time on one of the days."""
-    return windows(now, clock, days, zone)[0]
-
-
 def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[Window, Window]:
-    """The window that a moment is in, and the next."""
+    """Return the window [start, end) that a moment is in, and the next; each ends at this time on one of the days."""
     ends = _moments(_day(now, zone), clock, days, zone)
     following = bisect_right(ends, now)
     start, end, next_end = ends[following - 1 : following + 2]
@@ -58,7 +57,7 @@ def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[W
 
 
 def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
-    """The quiet hours that this moment is in; those that follow without a break are part of them."""
+    """Return the quiet hours that this moment is in, with those that follow without a break."""
     begin = end = None
     for start, stop in _quiet_hours(_day(now, zone), hours, zone):
         if begin is None or end is None:
@@ -70,7 +69,7 @@ def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
 
 
 def days_of(raw: object) -> frozenset[int]:
-    """The days that `daily`, `mon-fri`, `mon, thu` or a list of these name; ValueError says what was expected."""
+    """Read `daily`, `mon-fri`, `mon, thu` or a list of these. Raises ValueError."""
     if isinstance(raw, frozenset):
         return raw
     texts = raw if isinstance(raw, list | tuple) else [raw]
@@ -89,7 +88,7 @@ def days_of(raw: object) -> frozenset[int]:
 
 
 def clock_of(raw: object) -> time:
-    """The time that `08:30` says; ValueError says what was expected."""
+    """Read a time such as `08:30`. Raises ValueError."""
     if isinstance(raw, time):
         return raw
     if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 24 * 60:
@@ -102,7 +101,7 @@ def clock_of(raw: object) -> time:
 
 
 def spoken(days: Iterable[int]) -> str:
-    """Days as the configuration writes them: `daily`, `mon-fri`, `mon, thu`."""
+    """Write days as in the configuration: `daily`, `mon-fri`, `mon, thu`."""
     listed = sorted(days)
     if len(listed) == 7:
         return "daily"
@@ -117,7 +116,7 @@ def _day(now: float, zone: str) -> int:
 
 @lru_cache(maxsize=512)
 def _moments(day: int, clock: time, days: frozenset[int], zone: str) -> tuple[float, ...]:
-    """When the windows around this day end, in order. Two that a zone's change makes one are one."""
+    """Return the ends of the windows around this day, in order."""
     around = (date.fromordinal(day + step) for step in range(-_AROUND, 2 * _AROUND))
     return tuple(sorted({at(last, clock, zone) for last in around if last.weekday() in days}))
 
@@ -131,3 +130,18 @@ def _quiet_hours(day: int, hours: Quiet, zone: str) -> tuple[tuple[float, float]
         for first in around
         if first.weekday() in hours.days
     )
+
+
+def known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        example = "expected for instance Europe/Berlin or UTC"
+        raise ValueError(f"unknown time zone; {suggest(name, available_timezones(), example)}") from None
+    return name
+
+
+Timezone = Annotated[str, AfterValidator(known_zone)]
+Days = Annotated[frozenset[int], BeforeValidator(days_of, json_schema_input_type=str | list[str]), Field(max_length=7)]
+ClockText = Annotated[str, Field(pattern=r"^\s*\d{1,2}:\d{2}\s*$", examples=["08:30"])]
+Clock = Annotated[time, BeforeValidator(clock_of, json_schema_input_type=ClockText)]

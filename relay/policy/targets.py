@@ -59,22 +59,12 @@ class Targets:
         return tuple(target for recipient in recipients for target in self.at(recipient, event))
 
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
-        """The addresses of a digest, without an event that would reach them."""
+        """Return the targets of a digest, without an event that would reach them."""
         service = self._serving.of(destination)
-        return tuple(
-            Target(
-                destination.name,
-                destination.channel,
-                address,
-                limits=replace(limits, edit=()),
-                how=Digest(service.zone),
-                options=service.options,
-            )
-            for address, limits in service.addresses
-        )
+        target = Target(destination.name, destination.channel, "", how=Digest(service.zone), options=service.options)
+        return tuple(replace(target, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
 
     def requested(self, event: Event) -> RequestedRecipients:
-        """What becomes of the operation's own requests."""
         config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 
@@ -85,7 +75,7 @@ class Targets:
         return (*by_rule, *self._by_request(by_rule, requested))
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
-        """A target for each address of the recipient."""
+        """Return a target for each address of the recipient."""
         destination = recipient.destination
         service = self._serving.of(destination)
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
@@ -115,9 +105,9 @@ class Targets:
         return replace(limits, requested=limit_of(channel, address, allowed, self._channels))
 
     def _is_left_to_batch(self, event: Event, recipient: Recipient) -> bool:
-        """Whether the mail about the end of its batch, which is sure to come here, tells how this member ended.
+        """Return whether the mail about the end of its batch, which is sure to come here, covers this member's end.
 
-        What is Critical does not wait for that, nor what a rule names.
+        A Critical failure does not wait for that, nor what a rule names.
         """
         destination = recipient.destination
         mailed = getattr(self._channels[destination.channel], "default_events", None) is not None
@@ -131,7 +121,7 @@ class Targets:
         return any(reached.destination == destination.name for reached in self.matcher.reached(end))
 
     def _by_request(self, by_rule: Iterable[Recipient], requested: RequestedRecipients) -> Iterator[Recipient]:
-        """What a rule reaches is not reached twice; its live message alone is updated by a request as well."""
+        """Return the recipients that no rule reaches; of those that one does, a live message alone is updated."""
         modes = {
             (destination.channel, address.casefold()): destination.mode
             for destination in (recipient.destination for recipient in by_rule)
@@ -147,7 +137,7 @@ class Targets:
                     yield Recipient(destination, reached, update_only=mode is not None)
 
     def _requested_destination(self, channel: str, address: str) -> Destination:
-        """A live conversation that has a name keeps it: else one operation would have two messages there."""
+        """Return the live destination at this address, so that an operation has one message there, or a new one."""
         if self._live is None:
             self._live = {}
             for destination in self.config.destinations.values():
@@ -172,9 +162,9 @@ def _presentation(event: Event, recipient: Recipient) -> Presentation:
 
 
 def _failure(event: Event, destination: Destination) -> tuple[float, float]:
-    """For how long this is held, in case it heals, and for how long others of its cause are told below it: seconds.
+    """Return the seconds that a failure is held in case it heals, and in which others of its cause are replies to it.
 
-    What is told in the thread of a batch is not held: there the first failure alone is more than a row.
+    A reply in the thread of a batch is not held.
     """
     failing = event.name == "operation.failed" and event.status in FAILED
     if destination.mode == "digest" or not (failing or is_failing_member(event)):
@@ -210,7 +200,7 @@ def _widened(gates: tuple[Gate, ...], min_step: float) -> tuple[Gate, ...]:
 
 
 def _hold_reason(event: Event, recipient: Recipient, channel: Any) -> str:
-    """Why nobody there is notified, where that is certain before the store is asked."""
+    """Return why there is no notification, where that is certain before the store is asked."""
     destination = recipient.destination
     if destination.mode == "outcomes" and event.name not in OUTCOME_EVENTS:
         return Held.NO_OUTCOME

@@ -15,23 +15,22 @@ from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
 from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem
 from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import verify, verify_unread
+from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit, Source
 
 
 class RateLimiter:
-    """A token bucket per source and process: a burst of `count`, refilled evenly within `period`.
+    """Token buckets per source and process, each as the time when it is full again (generic cell rate algorithm).
 
-    Kept as one time per source, when its bucket will be full again: the generic cell rate algorithm. Of more than
-    `most` those that are full again are forgotten, which changes nothing; if that does not help, all are.
+    Of more than `max_buckets` the full ones are forgotten, which changes nothing; if that does not help, all are.
     """
 
-    def __init__(self, most: int = 10_000) -> None:
-        self._most = most
+    def __init__(self, max_buckets: int = 10_000) -> None:
+        self._max_buckets = max_buckets
         self._full_at: dict[str, float] = {}
 
     def wait(self, source: str, limit: RateLimit, now: float) -> float:
-        """Seconds until the source may send again; 0.0 lets this request pass, and counts it."""
+        """Return the seconds until the source may send again; 0.0 lets this request pass, and counts it."""
         token = limit.period / limit.count  # seconds that refill one
         full_at = max(self._full_at.get(source, now), now)
         if full_at > now + limit.period:  # the clock was set back, or the limit changed: begin anew
@@ -39,9 +38,9 @@ class RateLimiter:
         wait = full_at + token - limit.period - now
         if wait > token * 1e-6:  # more than rounding
             return wait
-        if source not in self._full_at and len(self._full_at) >= self._most:
+        if source not in self._full_at and len(self._full_at) >= self._max_buckets:
             emptied = {name: until for name, until in self._full_at.items() if until > now}
-            self._full_at = emptied if len(emptied) < self._most else {}
+            self._full_at = emptied if len(emptied) < self._max_buckets else {}
         self._full_at[source] = full_at + token
         return 0.0
 
@@ -51,25 +50,24 @@ MOST = 32  # that wait at a time; others are asked to come again, so whoever has
 
 
 class Early:
-    """Tries again, for a second, what is not yet known. Nothing is kept of it: a crash here costs a sender its answer.
+    """Retries of events that overtake the webhook of their operation by milliseconds, for a second.
 
-    A 503 would cost the sender a try each time, and its next one is far away: by that time the next progress is here.
+    A 503 would cost the sender a try, and its next one is far away. A crash here costs a sender its answer.
     """
 
-    def __init__(self, pauses: Sequence[float] = PAUSES, most: int = MOST) -> None:
+    def __init__(self, pauses: Sequence[float] = PAUSES, max_waiting: int = MOST) -> None:
         self._pauses = pauses
-        self._most = most
+        self._max_waiting = max_waiting
         self._waiting = 0
 
     async def patiently(self, ingest: Callable[[], Awaitable[Accepted]]) -> Accepted:
-        """What `ingest` answers. Raises NotYetKnown where the operation is still not known at the end, and NoRoom
-        where too many wait to find that out: of these nobody can say that nobody knows them."""
+        """Return the answer of `ingest`. Raises NotYetKnown at the end, and NoRoom where too many wait already."""
         try:
             return await ingest()
         except NotYetKnown as error:
             refusal = error
-        if self._waiting >= self._most:
-            raise NoRoom(f"{refusal}; {self._most} others wait for theirs to become known") from refusal
+        if self._waiting >= self._max_waiting:
+            raise NoRoom(f"{refusal}; {self._max_waiting} others wait for theirs to become known") from refusal
         self._waiting += 1
         try:
             for pause in self._pauses:
@@ -89,7 +87,7 @@ AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a capt
 
 
 class Configured:
-    """One source, with the bytes of its secrets."""
+    """One source as it is configured now."""
 
     def __init__(self, name: str, source: Source, permissions: Permissions | None) -> None:
         self.name, self.source, self.permissions = name, source, permissions
@@ -109,34 +107,25 @@ class Configured:
         """Raise HttpProblem unless it is genuine. With `unread`, only refuse what no body could make genuine."""
         signature = self.source.signature
         try:
-            key = (verify_unread if unread else verify)(
-                signature.scheme,
-                signed,
-                self.secrets,
-                header=signature.header or None,
-                tolerance=signature.tolerance,
-                now=now,
-            )
+            key = verify(
+                signature.scheme, signed, self.secrets, header=signature.header or None,
+                tolerance=signature.tolerance, now=now, unread=unread,
+            )  # fmt: skip
         except InvalidSignature as error:
             metrics.signatures_refused.labels(self.name).inc()
             if unread:
                 count_refused("unsigned")
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
             raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
-        if key is not None:
+        if not unread:
             self.verified(key)
 
 
 def check_age(event: Event, oldest: timedelta) -> None:
-    """Raises OutOfTime. An event without a time passes, and so does one that writes the first or last year for none."""
+    """Raise OutOfTime for an event of another time. One without a time passes."""
     age = event.received_at - event.occurred_at
-    if age > oldest or age < -AHEAD:
-        _refuse(event, oldest, age)
-
-
-def _refuse(event: Event, oldest: timedelta, age: timedelta) -> None:
-    if not is_stated(event.occurred_at):
+    if -AHEAD <= age <= oldest or not is_stated(event.occurred_at):
         return
-    most = f"{spoken(oldest.total_seconds())} before" if age > oldest else f"{spoken(AHEAD.total_seconds())} after"
+    limit = f"{spoken(oldest.total_seconds())} before" if age > oldest else f"{spoken(AHEAD.total_seconds())} after"
     times = f"it says {event.occurred_at.isoformat()} and came at {event.received_at.isoformat()}"
-    raise OutOfTime("timestamp", f"expected at most {most} its receipt (sources.{event.source}.max_age); {times}")
+    raise OutOfTime("timestamp", f"expected at most {limit} its receipt (sources.{event.source}.max_age); {times}")

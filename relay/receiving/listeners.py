@@ -33,10 +33,7 @@ GOES_ON = "the one that was loaded before goes on"
 
 
 class Certificates:
-    """Those that relay serves with, by the section of the configuration that names them. ConfigError was before.
-
-    New connections get what was last taken up; those that are open keep theirs.
-    """
+    """Certificates by the section of the configuration that names them; new connections get the newest."""
 
     def __init__(self, sections: Mapping[str, Tls | None], clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -47,7 +44,7 @@ class Certificates:
             self._note(section)
 
     def context(self, section: str) -> ssl.SSLContext | None:
-        """None where no TLS is spoken."""
+        """Return None for a listener without TLS."""
         return self._contexts.get(section)
 
     def renew(self) -> None:
@@ -67,7 +64,7 @@ class Certificates:
                 log.info("certificate.loaded", key=f"{section}.tls.certificate", ends=self._until(section))
 
     def notices(self) -> dict[str, str]:
-        """Those that end soon, for those who watch over relay."""
+        """Return the certificates that end soon, each with a sentence."""
         now = self._clock()
         return {f"certificate:{section}": fault for section, end in self._ends.items() if (fault := ending(end, now))}
 
@@ -86,12 +83,12 @@ URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places ar
 FREE = "/healthz"  # says nothing but that relay lives
 CHALLENGE = 'Bearer realm="relay"'
 HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)
-UNTOLD = "Show the token of server.admin: Authorization: Bearer …"
-ELSEWHERE = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
+UNAUTHENTICATED = "Show the token of server.admin: Authorization: Bearer …"
+WRONG_NAME = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
 
 
 class OwnAuth(Protocol):
-    """What authenticates the requests to its own addresses on this listener."""
+    """Authentication of requests to the addresses that it owns on this listener."""
 
     def owns(self, path: str) -> bool:
         """Return whether this address is its own. All others want the listener's token."""
@@ -105,7 +102,7 @@ class OwnAuth(Protocol):
 def make_admin_app(
     probes: Probes, admin: Admin, beside: web.Application, auth: OwnAuth | None = None
 ) -> web.Application:
-    """The application for `relay.receiving.server.serve`; `beside` is the one of the other listener."""
+    """Return the application for `serve`; `beside` is that of the other listener."""
     app = web.Application(middlewares=[answering(), _admitting(admin, auth)])
     app.add_routes(probes.operators_routes(beside))
     app.on_response_prepare.append(label)
@@ -113,36 +110,35 @@ def make_admin_app(
 
 
 def _admitting(admin: Admin, auth: OwnAuth | None) -> Middleware:
-    """A middleware that lets through who may ask. It costs a stranger nothing to try, so it costs one line a second."""
+    """Return a middleware that authenticates. Refusals cost at most one line of the log a second."""
     token = admin.token.get_secret_value().encode()
     lines = RateLimitedLog(time.monotonic)
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        own = auth is not None and auth.owns(request.path)
-        if token and request.path != FREE and not own and not _shows(request, token):
+        owned = auth is not None and auth.owns(request.path)
+        if token and request.path != FREE and not owned and not _shows(request, token):
             lines.warning(log, "operator.refused", status=401, peer=request.remote)
-            raise HttpProblem(401, UNTOLD, headers={"WWW-Authenticate": CHALLENGE})
-        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(auth, request)):
+            raise HttpProblem(401, UNAUTHENTICATED, headers={"WWW-Authenticate": CHALLENGE})
+        if not admin.closed and not _by_own_name(request, admin.host) and not (owned and _by_name_of(auth, request)):
             lines.warning(log, "operator.refused", status=421, peer=request.remote)
-            raise HttpProblem(421, ELSEWHERE)
+            raise HttpProblem(421, WRONG_NAME)
         return await handler(request)
 
     return admit
 
 
 def _shows(request: web.Request, token: bytes) -> bool:
-    """Compared in a time that says nothing of how much of it is right."""
     shown = request.headers.getall(hdrs.AUTHORIZATION, [])
     scheme, _, credentials = shown[0].strip().partition(" ") if len(shown) == 1 else ("", "", "")
     offered = credentials.strip().encode("utf-8", "surrogateescape")
     return hmac.compare_digest(offered, token) and scheme.casefold() == "bearer"
 
 
-def _by_own_name(request: web.Request, own: str) -> bool:
+def _by_own_name(request: web.Request, host_name: str) -> bool:
     hosts = [HOST.fullmatch(host.strip()) for host in request.headers.getall(hdrs.HOST, [])]
     return bool(hosts) and all(
-        host and (is_loopback(host[1]) or host[1].casefold() == own.casefold()) for host in hosts
+        host and (is_loopback(host[1]) or host[1].casefold() == host_name.casefold()) for host in hosts
     )
 
 
@@ -156,7 +152,7 @@ WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
 
 @dataclass(frozen=True)
 class Listeners:
-    """Both of them, listening."""
+    """Both listeners, which serve."""
 
     world: GuardedRunner
     operators: GuardedRunner
@@ -171,10 +167,9 @@ class Listeners:
         guard: Guard,
         reuse_port: bool = False,
     ) -> Self:
-        """Listen with these applications on these hosts and ports (0: any free one); `guard` and `reuse_port` are
-        the world's. Proxies are trusted on both.
+        """Listen on these hosts and ports (0: any free one); `guard` and `reuse_port` are the world's.
 
-        CannotListen if one address is not to be had; then there is neither.
+        Raises CannotListen if one address is not available; then neither listens.
         """
 
         async def listen(section: str, app: web.Application, host: str, port: int, **options: Any) -> GuardedRunner:
@@ -193,12 +188,16 @@ class Listeners:
 
 
 def operators_guard(proxies: Proxies) -> Guard:
-    """That of the operators' listener."""
     return Guard(
-        most=MAX_CONNECTIONS, share=SHARE, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators"
+        max_connections=MAX_CONNECTIONS,
+        share=SHARE,
+        proxies=proxies,
+        unshared=OWN_MACHINE,
+        probes=URGENT,
+        listener="operators",
     )
 
 
 def addresses(runner: GuardedRunner) -> list[tuple[str, int]]:
-    """Hosts and ports, as they are at last."""
+    """Return the hosts and ports that it listens on."""
     return [(str(address[0]), int(address[1])) for address in runner.addresses]

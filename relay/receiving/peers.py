@@ -1,8 +1,4 @@
-"""Who is at the other end of a connection, and for whom a trusted proxy speaks. Pure, and no input makes it fail.
-
-`X-Forwarded-For` is written by whoever sends it, and added to by each proxy on the way. So it is read from its end, as
-far as those who wrote it are trusted.
-"""
+"""Addresses of peers, and of the clients that trusted proxies name in `X-Forwarded-For`. Pure, and never fails."""
 
 import ipaddress
 from collections.abc import Iterable, Sequence
@@ -16,7 +12,7 @@ OWN = 64  # bits: whoever has an IPv6 address has all that begin like it
 
 
 def network(text: str) -> Network:
-    """An address or a network in its usual spelling. ValueError says what was expected."""
+    """Read an address or a network. Raises ValueError."""
     try:
         networks = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
@@ -31,7 +27,7 @@ def network(text: str) -> Network:
 
 
 def address_of(text: object) -> str:
-    """The address in `text` as everybody writes it, without port, brackets or zone; '' if there is none."""
+    """Return the address in its usual spelling, without port, brackets or zone; '' if it is none."""
     if not isinstance(text, str) or len(text) > LONGEST:
         return ""
     text = text.strip(' \t"')
@@ -48,17 +44,17 @@ def address_of(text: object) -> str:
 
 
 def peer_in(name: object) -> str:
-    """The address in a socket's `peername`; UNIX where it has none."""
+    """Return the address in a socket's `peername`; UNIX where it has none."""
     return (address_of(name[0]) if isinstance(name, tuple) and name else "") or UNIX
 
 
 def owner_of(peer: str) -> str:
-    """What stands for everything that one stranger has: an IPv4 address, or the network of an IPv6 address."""
+    """Return the IPv4 address, or the network of the IPv6 address: one stranger may have all of it."""
     return str(ipaddress.ip_network((peer, OWN), strict=False)) if ":" in peer else peer
 
 
 class Proxies:
-    """Those who are believed when they say whom a request is from."""
+    """Networks of trusted proxies."""
 
     def __init__(self, networks: Iterable[Network] = ()) -> None:
         self._networks = tuple(networks)
@@ -70,7 +66,7 @@ class Proxies:
         return any(address in trusted for trusted in self._networks)
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
-        """The last address in `X-Forwarded-For`, all lines of it, that no trusted proxy has; else the peer's own."""
+        """Return the last address in `X-Forwarded-For` that no trusted proxy has; else the peer's own."""
         client, hops = peer, ",".join(forwarded[-MOST_HOPS:]).rsplit(",", MOST_HOPS)[-MOST_HOPS:]
         while client in self and hops:
             if not (hop := address_of(hops.pop())):

@@ -1,4 +1,4 @@
-"""What each source of a configuration may say, by its own settings and by who else sends. Pure."""
+"""Permissions of each configured source, by its settings and by the other sources. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -26,7 +26,7 @@ UNNAMED = (
 
 
 def source_permissions(sources: Mapping[str, Source]) -> dict[str, Permissions | None]:
-    """By source; None for one that may say everything."""
+    """Return the permissions by source; None for one that may report everything."""
     signed = {source.platform for source in sources.values() if _begins_by_itself(source)}
     return {name: _permissions(name, source, signed=source.platform in signed) for name, source in sources.items()}
 
@@ -56,7 +56,7 @@ def _events(source: Source, *, token: bool) -> frozenset[str] | None:
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
-    """What a reach leaves open, or makes impossible, and what has no effect."""
+    """Warn of permissions that leave too much open or make something impossible, and of settings without effect."""
     signed = {source.platform for source in sources.values() if _begins_by_itself(source)}
     beginning = {
         sources[name].platform

@@ -1,7 +1,4 @@
-"""What probes and people ask a relay: whether it lives, whether it is ready, what it counts, what it takes.
-
-The world hears no more than yes or no. Why, and all the rest, is for operators, who have a listener of their own.
-"""
+"""Probes, metrics and the OpenAPI document. Details are for the operators' listener alone."""
 
 import asyncio
 import time
@@ -26,7 +23,7 @@ This is relay, the webhook target for long-running operations: it tells people w
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether events can be accepted and delivered; `checks` says of each part what is the matter, or "ok"."""
+    """Readiness to accept and deliver events, with a sentence for each part, or "ok"."""
 
     ready: bool
     checks: Mapping[str, str]
@@ -36,7 +33,7 @@ STOPPING = Readiness(ready=False, checks={"server": "stopping"})
 
 
 class Remembered(Generic[Answer]):
-    """Ask a question once a period, however many ask it. Whoever comes meanwhile waits; errors are not remembered."""
+    """An answer that is asked for once a period, however many want it. Errors are not remembered."""
 
     def __init__(
         self,
@@ -60,7 +57,7 @@ class Remembered(Generic[Answer]):
 
 
 class Probes:
-    """Set `stopping` to be asked no more. However many ask, what costs something is worked out now and then."""
+    """Answers of both listeners. Set `stopping` to be not ready any more."""
 
     def __init__(
         self, readiness: Callable[[], Awaitable[Readiness]], registry: metrics.CollectorRegistry, public_url: str
@@ -72,11 +69,10 @@ class Probes:
         self._public_url = public_url
 
     def routes(self) -> list[web.RouteDef]:
-        """For the world."""
         return [web.get("/", self.root), web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
 
     def operators_routes(self, beside: web.Application) -> list[web.RouteDef]:
-        """For operators. `beside` is what the world is served."""
+        """Return the operators' routes. `beside` is the public application."""
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
@@ -103,7 +99,7 @@ class Probes:
         return _answer(await self.readiness(), verbose="verbose" in request.query)
 
     async def readiness(self) -> Readiness:
-        """Return what is known now; a relay that stops is not ready."""
+        """Return the readiness; a relay that stops has none."""
         readiness = STOPPING if self.stopping else await self._readiness()
         return STOPPING if self.stopping else readiness  # it may have begun to while the question was under way
 

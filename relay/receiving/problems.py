@@ -23,11 +23,9 @@ log = structlog.get_logger(__name__)
 
 
 class HttpProblem(RelayError):
-    """The request is answered with a problem: raised wherever that is found out.
+    """Refusal of a request: `detail` for the sender's programmer, `members` such as `field`.
 
-    detail   one sentence for the sender's programmer
-    close    the connection cannot go on, for instance because half a body is still on its way
-    members  further members of the problem document, for instance `field`
+    `close`: the connection cannot go on, for instance because half a body is still on its way.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ def problem(
     close: bool = False,
     **members: str,
 ) -> web.Response:
-    """A problem document of https://www.rfc-editor.org/rfc/rfc9457 as an answer. A 503 says when to come back."""
+    """Return a problem document (RFC 9457). A 503 has `Retry-After`."""
     document: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     if detail:
         document["detail"] = detail
@@ -69,10 +67,9 @@ def problem(
 
 
 def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
-    """A middleware that turns every error into a problem document: our own, aiohttp's, and what nobody expected.
+    """Return a middleware that turns every error into a problem document.
 
-    The last becomes a 503: an event may be at stake, and the sender of a 500 might not send it again. It is counted
-    each time, and logged at a limited rate: whoever finds out how to cause it does not write the log at will.
+    An unexpected one becomes a 503, for the sender of a 500 might not send its event again.
     """
     lines = RateLimitedLog(clock)
 
@@ -110,16 +107,16 @@ def failed(lines: "RateLimitedLog", error: Exception) -> None:
 
 
 def location_of(error: BaseException) -> str:
-    """File and line that raised the error: what a log may know of it. Its text might quote a payload."""
+    """Return the file and line that raised the error; its text might quote a payload."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 class RateLimitedLog:
-    """Lines that a stranger can cause: at most one a `period` (seconds) per event and key.
+    """Lines that a stranger can cause: at most one a `period` (seconds) per event and key, with the others counted.
 
-    The next line says how many were left out. Keys must come from the configuration or the code, for they are
-    remembered. A field that is a function is called for a line that is written, and not for those that are left out.
+    Keys must come from the configuration or the code, for they are remembered. A field may be a function, which is
+    called for written lines alone.
     """
 
     def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
@@ -140,8 +137,8 @@ class RateLimitedLog:
             self._left_out[line] = self._left_out.get(line, 0) + 1
             return
         self._written_at[line] = now
-        made = {name: field() if callable(field) else field for name, field in fields.items()}
-        write(event, left_out=self._left_out.pop(line, 0), **made)
+        values = {name: field() if callable(field) else field for name, field in fields.items()}
+        write(event, left_out=self._left_out.pop(line, 0), **values)
 
 
 answer_problems = answering()

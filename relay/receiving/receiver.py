@@ -1,7 +1,6 @@
 """HTTP in: bytes → verified → parsed → ingested → answered.
 
-Nothing in a body is read, logged or counted before its signature is found genuine, and 2xx is said only after the
-event and its deliveries are durable. Every other answer is a problem document (`relay.receiving.problems`).
+Nothing in a body is read, logged or counted before its signature is verified; 2xx means that the event is durable.
 """
 
 import json
@@ -50,16 +49,11 @@ log = structlog.get_logger(__name__)
 
 
 class Receiver:
-    """The addresses that senders and probes see. Set `sources` to reload them, `probes.stopping` to be asked no more.
+    """The addresses of senders and probes. Set `sources` to reload them.
 
-    ingest      makes an event durable with its deliveries, as far as its source's `reach` goes, where it has one;
-                raises StoreUnavailable, HandlingFailed and InvalidEvent
-    quarantine  keeps (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
+    ingest      makes an event durable with its deliveries; raises StoreUnavailable, HandlingFailed and InvalidEvent
+    quarantine  stores (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
                 that relay failed on, and returns its id; raises StoreUnavailable
-    clock       epoch seconds
-    limits      `max_body` in bytes, `body_timeout` in seconds for a body that comes slowly
-    registry    what `GET /metrics` shows
-    tracing     makes spans, where somebody takes them
     """
 
     def __init__(
@@ -108,7 +102,6 @@ class Receiver:
         ]
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Take one event. The order of the steps is part of the promise: see the module's docstring."""
         began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
@@ -141,7 +134,7 @@ class Receiver:
         )
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
-        """Count it and say it; what it is counted as."""
+        """Count and log a refusal; return the outcome that it is counted as."""
         reason = str(refusal.__cause__ or "") or str(refusal)
         fault = isinstance(refusal.__cause__, HandlingFailed)
         outcome = "fault" if fault else OUTCOMES[refusal.status]
@@ -157,17 +150,17 @@ class Receiver:
         return outcome
 
     async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
-        """The request, once it is known to be genuine and may be read, and what it came by."""
+        """Return the verified request and its source."""
         if configured is None:
             raise HttpProblem(404, "No source has this name.")
         if request.method != hdrs.METH_POST:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         request_body.expect_plain_json(request, typed=configured.typed)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
-        body = request_body.whole(request, most=self._max_body)
+        body = request_body.whole(request, max_size=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
             configured.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
-            body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
+            body = await request_body.read(request, max_size=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, headers, token)
         configured.verify(signed, self._clock())
         if configured.source.rate_limit:
@@ -232,7 +225,7 @@ class Receiver:
 
 
 def make_app(receiver: Receiver) -> web.Application:
-    """The application for `relay.receiving.server.serve`; other parts may add their routes before it is served."""
+    """Return the application for `serve`; other rooms add their routes before it is served."""
     app = web.Application(middlewares=[answering()])
     app.add_routes(receiver.routes())
     app.on_response_prepare.append(label)

@@ -1,10 +1,7 @@
-"""The kinds of signature, one small scheme each, and the table that knows them all. Pure.
+"""Signature schemes in one table. Pure.
 
-A scheme says three things: what a request brings forward, which texts would be right, and how a sender makes them.
-The comparison itself is in `relay.receiving.signatures`. Right texts are built and compared as text, so nothing that a
-stranger sends is ever decoded, and only the documented spellings of a signature pass.
-
-Adding a scheme is a `Scheme` and a line in `SCHEMES`.
+A scheme reads the signatures of a request, builds the valid ones, and signs. `relay.receiving.signatures` compares them
+as text, so nothing that a stranger sends is decoded, and only the documented spellings pass.
 """
 
 import binascii
@@ -24,14 +21,14 @@ _HEX_OR_BASE64 = re.compile(b"%b|%b" % (_HEX.pattern, _BASE64.pattern))
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What a signature can be about: the bytes as they came, not what they mean."""
+    """Request as the bytes that a signature can cover."""
 
     body: bytes
     headers: Mapping[str, Sequence[bytes]]  # by lower-case name, every value that came under it
     query_token: str | None = None  # the value of ?token=, if there is exactly one
 
     def only(self, header: str) -> bytes:
-        """The header's only value. A second one is refused: two readers could each believe another."""
+        """Return the header's only value. A second one is refused: two readers could each believe another."""
         values = self.headers.get(header, ())
         if len(values) != 1 or not values[0]:
             raise InvalidSignature(f"expected one {header} header, got {len(values)}")
@@ -40,7 +37,7 @@ class SignedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a request brings forward: the bytes it says are signed, and its signatures."""
+    """Signatures of a request, and the bytes that they sign."""
 
     signed: bytes
     signatures: Sequence[bytes]
@@ -59,26 +56,17 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One kind of signature.
+    """One kind of signature."""
 
-    read        (request, header) → what the request brings forward; raises InvalidSignature
-    proofs      (secret, signed) → every text that would be right
-    shape       what each of these looks like: what does not is refused before the body is read. None: they are not
-                about the body, so that nothing of it is needed to judge
-    sign        (draft, secret) → the headers of a signed request
-    dated       whether what is signed holds a time, which `verify` looks at
-    message_id  (verified request) → the id that the signature covers; None: it covers the body alone
-    """
-
-    header: str  # where the signature stands unless the source names another; empty where that is fixed
-    read: Callable[[SignedRequest, str], Offer]
-    proofs: Callable[[bytes, bytes], tuple[bytes, ...]]
-    sign: Callable[[Draft, bytes], dict[str, str]]
-    shape: re.Pattern[bytes] | None = None
+    header: str  # of the signature, unless the source names another; empty where that is fixed
+    read: Callable[[SignedRequest, str], Offer]  # (request, header) → its signatures; raises InvalidSignature
+    proofs: Callable[[bytes, bytes], tuple[bytes, ...]]  # (secret, signed) → every valid signature
+    sign: Callable[[Draft, bytes], dict[str, str]]  # (draft, secret) → the headers of a signed request
+    shape: re.Pattern[bytes] | None = None  # of valid ones; others are refused unread. None: they need no body
     needs_secret: bool = True
     challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
-    dated: bool = False
-    message_id: Callable[[SignedRequest], bytes] | None = None
+    dated: bool = False  # it signs a time, which `verify` checks
+    message_id: Callable[[SignedRequest], bytes] | None = None  # the signed id; None: the body alone is signed
 
 
 def _digest(secret: bytes, signed: bytes) -> bytes:
@@ -119,7 +107,7 @@ _STANDARD = "webhook-signature"
 
 
 def _spelling(request: SignedRequest) -> str:
-    """Which of the two spellings a request is in: all of its headers count in this one, or it is refused."""
+    """Return the one spelling that all headers of the request are in."""
     headers = request.headers
     spelled = "webhook-id" in headers or "webhook-timestamp" in headers or _STANDARD in headers
     return "webhook" if spelled else "svix"
@@ -145,7 +133,7 @@ def _prove_standard(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
 
 
 def _standard_key(secret: bytes) -> bytes:
-    """The key in a `whsec_…` secret; any other secret is the key itself."""
+    """Return the key in a `whsec_…` secret; any other secret is the key itself."""
     if not secret.startswith(b"whsec_"):
         return secret
     encoded = secret.removeprefix(b"whsec_").rstrip(b"=")

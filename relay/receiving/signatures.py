@@ -22,12 +22,12 @@ def verify(
     header: str | None,
     tolerance: float,
     now: float,
+    unread: bool = False,
 ) -> str:
-    """The name of the secret that made the request's signature; empty for a scheme without secrets.
+    """Return the name of the secret that made the signature, '' for a scheme without secrets; or InvalidSignature.
 
-    `now` (epoch seconds) and `tolerance` (seconds) bound the age of signatures that carry a time.
-    Whatever the request holds, the only error is InvalidSignature. All secrets are tried, whichever fits:
-    the time it takes tells nothing about which one, or how much of a signature, was right.
+    `now` (epoch seconds) and `tolerance` (seconds) bound the age of a signed time. All secrets are tried in constant
+    time, whichever fits. `unread`: the body is not there yet, so only what no body could make genuine is refused.
     """
     rules = SCHEMES[scheme]
     if not rules.needs_secret:
@@ -35,6 +35,10 @@ def verify(
     offer = rules.read(request, (header or rules.header).lower())
     if offer.timestamp is not None:
         _check_age(offer.timestamp, tolerance, now)
+    if unread and rules.shape:
+        if not any(rules.shape.fullmatch(signature) for signature in offer.signatures):
+            raise InvalidSignature("no signature has the form of one")
+        return ""
     matched = []
     for name, secret in secrets.items():
         proofs = rules.proofs(secret, offer.signed)
@@ -46,38 +50,8 @@ def verify(
     return matched[0]
 
 
-def verify_unread(
-    scheme: str,
-    headers: SignedRequest,
-    secrets: Mapping[str, bytes],
-    *,
-    header: str | None,
-    tolerance: float,
-    now: float,
-) -> None:
-    """Refuse, as `verify` would, whatever the body is: for a request of which nothing but the headers is here.
-
-    InvalidSignature is certain then; that there is none says nothing yet.
-    """
-    rules = SCHEMES[scheme]
-    if not rules.needs_secret:
-        return
-    if rules.shape is None:
-        verify(scheme, headers, secrets, header=header, tolerance=tolerance, now=now)
-        return
-    offer = rules.read(headers, (header or rules.header).lower())
-    if offer.timestamp is not None:
-        _check_age(offer.timestamp, tolerance, now)
-    if not any(rules.shape.fullmatch(signature) for signature in offer.signatures):
-        raise InvalidSignature("no signature has the form of one")
-
-
 def signed_id(scheme: str, request: SignedRequest) -> bytes:
-    """The id of a request that `verify` has passed, as far as its signature covers one; else empty.
-
-    A header that is not signed says nothing: whoever is on the way could give an event the id of a later one, which
-    then would count as its repetition.
-    """
+    """Return the id of a verified request that its signature covers; else empty."""
     read = SCHEMES[scheme].message_id
     return read(request) if read else b""
 
@@ -85,7 +59,7 @@ def signed_id(scheme: str, request: SignedRequest) -> bytes:
 def sign(
     scheme: str, body: bytes, secret: bytes, *, header: str | None = None, message_id: str = "", timestamp: float = 0
 ) -> dict[str, str]:
-    """The headers that make a request with this body pass `verify`."""
+    """Return the headers that make a request with this body pass `verify`."""
     rules = SCHEMES[scheme]
     return rules.sign(Draft(body, header or rules.header, message_id, int(timestamp)), secret)
 
@@ -102,14 +76,14 @@ SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
 
 @dataclass(frozen=True, slots=True)
 class EventIdentity:
-    """What the headers say: the signed id (webhook-id or svix-id), and the ce-id; each may be empty."""
+    """Ids in the headers: the signed one (webhook-id or svix-id), and the ce-id; each may be empty."""
 
     signed: str = ""
     unsigned: str = ""
 
     @classmethod
     def of(cls, scheme: str, request: SignedRequest) -> "EventIdentity":
-        """Of a verified request. ValueError if its signed id is none that could be shown or kept."""
+        """Read a verified request. ValueError if its signed id cannot be shown."""
         signed = _text([signed_id(scheme, request)])
         if signed is None:
             raise ValueError(f"Expected a webhook-id of up to {MAX_ID} printable characters.")
@@ -117,7 +91,7 @@ class EventIdentity:
 
     @classmethod
     def from_quarantine(cls, headers: Mapping[str, str]) -> "EventIdentity":
-        """From the `headers` that were kept with its body."""
+        """Read the headers that the quarantine has."""
         return cls(headers.get("webhook-id", ""), headers.get("ce-id", ""))
 
     @property
@@ -125,7 +99,10 @@ class EventIdentity:
         return {name: text for name, text in (("webhook-id", self.signed), ("ce-id", self.unsigned)) if text}
 
     def ids(self, body: bytes) -> dict[str, str]:
-        """The arguments for `relay.domain.parsing.parse`, given the request's body."""
+        """Return the arguments for `parse`.
+
+        CloudEvents' `ce-id` is not signed, so it counts only together with the body that it came with.
+        """
         return {"delivery_id": self.signed, "unsigned_id": _bound(self.unsigned, body) if self.unsigned else ""}
 
 
@@ -135,7 +112,7 @@ def _bound(ce_id: str, body: bytes) -> str:
 
 
 def _text(values: Sequence[bytes]) -> str | None:
-    """A header's one value; None for one that is too long, or has what cannot be shown, or for two."""
+    """Return a header's one value; None for two, or one that is too long or not printable."""
     text = values[0].decode(errors="replace") if values else ""
     return None if len(values) > 1 or len(text) > MAX_ID or not text.isprintable() or "\ufffd" in text else text
 
@@ -148,7 +125,11 @@ _EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "
 
 
 def challenge_of(request: SignedRequest) -> str:
-    """What a verified request wants to hear again; '' for all that is no challenge."""
+    """Return the challenge that a verified request wants back (Standard Webhooks and others); '' for an event.
+
+    The header is not signed, so it counts only with an empty body; a body that names an operation or a batch is an
+    event.
+    """
     if len(request.body) > MAX_QUESTION or not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
         return ""  # an event, as nearly everything is: nothing is decoded twice
     try:
@@ -161,7 +142,7 @@ def challenge_of(request: SignedRequest) -> str:
 
 
 def origin_permission(origin: str, limit: RateLimit | None) -> Mapping[str, str]:
-    """The headers that permit this origin to send, at the source's rate (requests a minute); none for no origin."""
+    """Return the answer to OPTIONS (CloudEvents' HTTP 1.1 Web Hooks 1.0.2, section 4): the permitted rate a minute."""
     if not _ORIGIN.fullmatch(origin):
         return {}
     rate = max(1, int(limit.count * 60 / limit.period)) if limit else "*"

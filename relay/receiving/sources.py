@@ -3,7 +3,6 @@
 import contextlib
 import re
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Self
@@ -75,7 +74,7 @@ EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's nam
 
 
 def refuse_weak(secret: SecretStr) -> SecretStr:
-    """A secret that could be guessed, or that nobody has filled in yet, is as good as none."""
+    """Validate a secret: one that could be guessed, or that is still a placeholder, is refused."""
     text = secret.get_secret_value()
     if not text.strip():
         raise ValueError("the secret is empty")
@@ -97,29 +96,28 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
 
 
 def strength(secret: SecretStr) -> int:
-    """Bytes in the key; a `whsec_` secret is base64 of it."""
     return len(_key(secret.get_secret_value()))
 
 
 def guessable(key: bytes) -> bool:
-    """Whether it has hardly any different bytes, is a short pattern again and again, or half a row: 0123…, 001122…"""
-    row = key[::2] if key[::2] == key[1::2] else key
-    steps = Counter(after - before for before, after in pairwise(row))
+    """Return whether it has hardly any different bytes, repeats a short pattern, or counts up or down."""
+    row = key[::2] if key[::2] == key[1::2] else key  # 001122…
+    steps = [after - before for before, after in pairwise(row)]
     return (
         len(set(key)) < FEWEST_BYTES
         or any(key[period:] == key[:-period] for period in range(1, min(SHORTEST_SECRET, len(key) // 2 + 1)))
-        or max(steps[1], steps[-1]) * 2 >= len(row) - 1
+        or max(steps.count(1), steps.count(-1)) * 2 >= len(steps)
     )
 
 
 def obvious(text: str) -> bool:
-    """Whether nothing but digits and punctuation is left of it without words such as `secret` and `test`."""
+    """Return whether nothing but digits and punctuation is left of it without words such as `secret` and `test`."""
     rest, words = OBVIOUS.subn("", text.casefold())
     return words > 0 and not any(letter.isalpha() for letter in rest)
 
 
 def _key(secret: str) -> bytes:
-    """What a secret signs with: a `whsec_` one is base64 of it."""
+    """Return the key of a secret; a `whsec_` one is base64 of it."""
     encoded = secret.removeprefix("whsec_").rstrip("=")
     if secret.startswith("whsec_"):
         with contextlib.suppress(ValueError):  # no base64: then it is the key itself
@@ -149,7 +147,7 @@ class RateLimit(BaseModel):
 
 
 class Signature(Section):
-    """How requests are signed, and the secrets that may have signed them: several at once while one is replaced."""
+    """The scheme of a source's signatures, and its secrets: several at once while one is replaced."""
 
     scheme: Annotated[str, known_name(SCHEMES, "scheme")] = "hmac-sha256"
     header: Header = ""
@@ -173,15 +171,12 @@ class Signature(Section):
 
 
 class Source(Section):
-    """One sender. `event` is what its requests mean when their body names no event.
+    """One sender."""
 
-    Sources of one `platform` tell of the same operations; ids of another platform are others.
-    """
-
-    event: EventName = ""
-    platform: Annotated[str, Field(max_length=64)] = ""
+    event: EventName = ""  # of a body that names none
+    platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     signature: Signature
-    # What it may say, where that is not everything: relay.receiving.permissions.
+    # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
     tenants: Some = ()
     projects: Some = ()
@@ -192,7 +187,7 @@ class Source(Section):
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
-    """What works but should not stay so, and why."""
+    """Warn of what works but should not stay so."""
     for name, source in sources.items():
         path: KeyPath = ("sources", name, "signature")
         if source.signature.allow_unsigned:

@@ -1,4 +1,4 @@
-"""TLS: the files that a listener needs for it, and what may be wrong with them."""
+"""TLS of the listeners, the faults of its files, and the settings of the operators' listener."""
 
 import re
 import ssl
@@ -34,28 +34,25 @@ class Tls(Section):
 
 
 def faults(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
-    """What is wrong, each with the key at fault. Never what a file holds."""
-    unusable = {}
-    for key, look in (("certificate", _certificate), ("key", _key), ("client_ca", _certificate)):
-        if path := getattr(tls, key):
-            unusable[key] = _unreadable(path, look)
-    wrong = [(key, fault) for key, fault in unusable.items() if fault]
-    yield from wrong or _not_usable(tls, now)
+    """Return what is wrong, each with the key at fault. Never what a file holds."""
+    checks = (("certificate", _certificate), ("key", _key), ("client_ca", _certificate))
+    unusable = [(key, _unreadable(path, look)) for key, look in checks if (path := getattr(tls, key))]
+    yield from [(key, fault) for key, fault in unusable if fault] or _not_usable(tls, now)
 
 
 def warnings(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
-    """What will be wrong soon. OSError and ValueError as `ends` raises them."""
+    """Warn of a certificate that ends soon. OSError and ValueError as `ends` raises them."""
     if fault := ending(ends(tls), now):
         yield "certificate", fault
 
 
 def ends(tls: Tls) -> float:
-    """Epoch seconds until which it is valid, and all that are in its file. OSError and ValueError if it is none."""
+    """Return until when all certificates of its file are valid (epoch seconds). Raises OSError and ValueError."""
     return validity(_text(tls.certificate))[1].timestamp()
 
 
 def ending(end: float, now: float) -> str:
-    """That it ends soon, or has ended; '' if neither."""
+    """Return a sentence if it ends soon, or has ended; '' if neither."""
     if end - now > SOON:
         return ""
     when = datetime.fromtimestamp(end, UTC).strftime(MOMENT)
@@ -66,16 +63,16 @@ def ending(end: float, now: float) -> str:
 
 
 def context(tls: Tls) -> ssl.SSLContext:
-    """What a listener speaks. OSError, ssl.SSLError among them, if these files do not serve."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.options |= ssl.OP_NO_RENEGOTIATION
-    made.set_alpn_protocols(["http/1.1"])
-    load(made, tls)
+    """Return a listener's context. OSError, ssl.SSLError among them, if these files do not serve."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    load(context, tls)
     if tls.client_ca:
-        made.load_verify_locations(tls.client_ca)
-        made.verify_mode = ssl.CERT_REQUIRED
-    return made
+        context.load_verify_locations(tls.client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def load(into: ssl.SSLContext, tls: Tls) -> None:
@@ -128,7 +125,7 @@ def _words(error: ssl.SSLError) -> str:
 
 
 def validity(pem: str) -> tuple[datetime, datetime]:
-    """From when and until when all certificates in this text are valid. ValueError if it holds none."""
+    """Return from when and until when all certificates in this text are valid. ValueError if it holds none."""
     periods = [_period(block) for block in BLOCK.findall(pem)]
     if not periods:
         raise ValueError("no certificate")
@@ -136,23 +133,19 @@ def validity(pem: str) -> tuple[datetime, datetime]:
 
 
 def _period(block: str) -> tuple[datetime, datetime]:
-    """https://www.rfc-editor.org/rfc/rfc5280#section-4.1"""
+    """Read the validity of one certificate (https://www.rfc-editor.org/rfc/rfc5280#section-4.1)."""
     try:
-        begin, end = (_time(tag, content) for tag, content in _elements(_validity(ssl.PEM_cert_to_DER_cert(block))))
+        [(_, certificate)] = _elements(ssl.PEM_cert_to_DER_cert(block))
+        _, signed = next(_elements(certificate))
+        fields = [content for tag, content in _elements(signed) if tag != VERSION]
+        begin, end = (_time(tag, content) for tag, content in _elements(fields[BEFORE_VALIDITY]))
     except (IndexError, StopIteration, ValueError):
         raise ValueError("no certificate") from None
     return begin, end
 
 
-def _validity(der: bytes) -> bytes:
-    [(_, certificate)] = _elements(der)
-    _, signed = next(_elements(certificate))
-    fields = [(tag, content) for tag, content in _elements(signed) if tag != VERSION]
-    return fields[BEFORE_VALIDITY][1]
-
-
 def _elements(der: bytes) -> Iterator[tuple[int, bytes]]:
-    """What stands one after the other: tags and contents."""
+    """Return the tags and contents of DER, in their order."""
     at = 0
     while at < len(der):
         tag, length, at = der[at], der[at + 1], at + 2
@@ -175,21 +168,21 @@ def _none_or_strong(token: SecretStr) -> SecretStr:
 
 
 class Admin(Section):
-    """Where operators ask. Without a `port`: the one above that of senders."""
+    """The operators' listener."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    port: Annotated[int, Field(ge=0, le=65535)] | None = None  # None: the one above that of senders
     token: Annotated[SecretStr, AfterValidator(_none_or_strong)] = SecretStr("")
     tls: Tls | None = None
 
     @property
     def closed(self) -> bool:
-        """Whether only those are answered who show that they may ask."""
+        """Return whether it asks for a token or a client certificate."""
         return bool(self.token.get_secret_value() or (self.tls and self.tls.client_ca))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether nobody but this machine reaches it."""
+    """Return whether this machine alone reaches it."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -128,7 +128,7 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
 
 
 def _usual(entry: Mapping[str, Any]) -> Usual | None:
-    """Return what was usual for its job when the digest was made (relay/delivering/job_history.py)."""
+    """Return what was usual for its job when the digest was made (relay/delivering/enrichment.py)."""
     stated = entry.get("usual")
     return Usual(*map(float, stated)) if isinstance(stated, list) and len(stated) == len(fields(Usual)) else None
 

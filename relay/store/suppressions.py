@@ -5,7 +5,7 @@ nothing is sent after a reader has unsubscribed, except what is being sent at th
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,7 +17,6 @@ from relay.store.queue import Store
 from relay.store.sealing import ANSWER, Sealer, text_to_show
 
 EVERYWHERE = "*"
-PAGE, STEP, MOST_LOOKED = 100, 500, 2000  # entries of a page, of one look, and how many are looked at for a page
 UNSUBSCRIBED, BOUNCED, ADDED = Held.UNSUBSCRIBED.value, Held.BOUNCED.value, Held.SUPPRESSED.value
 
 
@@ -83,45 +82,6 @@ class Suppressions:
             rows = {field.encode(): value for field, value in zip(fields, values, strict=True) if value} | rows
         entries = {_folded(entry.address): entry for entry in _entries(rows.items(), self._store.sealer)}
         return {address: entries[_folded(address)] for address in addresses if _folded(address) in entries}
-
-    async def page(self, destination: str, after: str = "", *, everywhere: bool = True) -> tuple[list[Suppressed], str]:
-        """Some of the entries that hold at this destination, in no order, and where to go on; '' is the end.
-
-        `everywhere`: also those that hold at all of them.
-
-        The list has no order by destination: what is looked at for one page is bounded. An entry that comes or goes
-        meanwhile may be left out or come twice.
-        """
-        number, cursor = (int(part) for part in (after or "0.0").split("."))
-        rows, looked = dict[bytes, bytes](), 0
-        scopes = tuple(f"{scope} ".encode() for scope in [destination, *([EVERYWHERE] if everywhere else [])])
-        for partition in self._store.partitions.present:
-            if partition.number < number:
-                continue
-            if partition.number > number:
-                number, cursor = partition.number, 0
-            while looked < MOST_LOOKED and len(rows) < PAGE:
-                some: Mapping[bytes, bytes]
-                cursor, some = await call(self._store.redis.hscan(partition.key(keys.SUPPRESSED), cursor, count=STEP))
-                looked += len(some)
-                rows |= await self._new(number, {name: row for name, row in some.items() if name.startswith(scopes)})
-                if not cursor:
-                    break
-            else:
-                return self._page(rows), f"{number}.{cursor}"
-        return self._page(rows), ""
-
-    def _page(self, rows: Mapping[bytes, bytes]) -> list[Suppressed]:
-        return sorted(_entries(rows.items(), self._store.sealer), key=lambda entry: entry.at, reverse=True)
-
-    async def _new(self, number: int, rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
-        """Those that no earlier partition has as well."""
-        for partition in self._store.partitions.present:
-            if partition.number < number and rows:
-                names = [*rows]
-                there = await call(self._store.redis.hmget(partition.key(keys.SUPPRESSED), names))
-                rows = {name: rows[name] for name, row in zip(names, there, strict=True) if row is None}
-        return rows
 
     async def all(self) -> list[Suppressed]:
         """The whole list, oldest first; read piece by piece, for a long one must not hold up a delivery."""

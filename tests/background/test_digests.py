@@ -9,8 +9,6 @@ import pytest
 
 from relay.background.upkeep import Digests, at_hand
 from relay.channels import CHANNELS
-from relay.channels.slack.channel import Slack
-from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
@@ -20,11 +18,7 @@ from relay.domain.parsing import parse
 from relay.errors import DeliveryError
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
-from relay.rendering.renderer import Renderer
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.bundles import event_of
-from relay_sandbox.standins.slack import SlackStandin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.workers import worker_of
@@ -98,11 +92,6 @@ class TestEntries:
         assert said == ["overdue", ""]
         assert (summarize(events.progress(40)).get("rule"), summarize(events.completed())["rule"]) == (None, "")
 
-    def test_half_a_surrogate_pair_and_long_texts_do_no_harm(self) -> None:
-        said = summarize(events.failed(operationName="\ud83d" + "x" * 900))
-
-        assert len(said["name"].encode()) == len(said["name"]) == 200
-
 
 class TestFigures:
     def test_the_worst_comes_first(self) -> None:
@@ -151,19 +140,6 @@ class TestFigures:
         facts = {name: told["Sales"][name] for name in ("runs", "shortest", "longest", "anomalies", "id")}
         assert facts == {"runs": 2, "shortest": 60, "longest": 120, "anomalies": 3, "id": "op-2"}
 
-    def test_of_a_job_whose_runs_are_all_called_the_same_the_name_is_kept(self) -> None:
-        rows = [row(number, name="Region 7 report") for number in range(40)] + [row(50, name="Other")]
-
-        told = document(rows)
-
-        assert [(one["name"], one.get("runs")) for one in told["entries"]] == [("Other", None), ("Region 7 report", 40)]
-        assert told["totals"]["done"] == 41
-
-    def test_the_median_is_that_of_what_completed(self) -> None:
-        rows = [row(1, duration=60), row(2, duration=180), row(3), row(4, "Failed", duration=1)]
-
-        assert document(rows)["totals"]["median"] == 180
-
     def test_a_day_is_the_readers(self) -> None:
         late = [row(1) | {"at": "2026-03-08T23:30:00+00:00"}]  # the ninth in Berlin
         late += [row(2, "Failed") | {"at": "2026-03-07T12:00:00+00:00"}]
@@ -179,95 +155,6 @@ class TestFigures:
 
         assert document([row(1)], before=last)["before"]["completed"] == 2
         assert document([row(1)], before=last | {"daily": False})["before"] is None
-
-
-class TestWording:
-    def told(self, told: dict[str, Any], channel: str = "email", language: str = "en") -> dict[str, Any]:
-        event = Event("box", told["event"], "relay", MONDAY, MONDAY, document=told)
-        kind = told["event"]
-        return Renderer([TEMPLATES]).render(
-            channel, kind, event, (), language=language, timezone="Europe/Berlin", now=MONDAY, destination="daily"
-        )
-
-    @pytest.mark.parametrize(
-        ("start", "end", "language", "heading"),
-        [
-            ("2026-03-02T08:30", "2026-03-09T08:30", "de", "KW 10 (2.–8. März): kein Handlungsbedarf"),
-            ("2026-02-27T18:00", "2026-03-06T18:00", "de", "KW 10 (27. Februar – 6. März): kein Handlungsbedarf"),
-            ("2026-02-25T08:30", "2026-03-04T08:30", "en", "Week 10 (25 February – 3 March): nothing needs attention"),
-            (
-                "2025-12-29T08:30",
-                "2026-01-05T08:30",
-                "en",
-                "Week 1 (29 December 2025 – 4 January): nothing needs attention",
-            ),
-            ("2026-03-06T08:30", "2026-03-09T08:30", "en", "Monday, 9 March: nothing needs attention"),
-        ],
-    )
-    def test_a_day_and_a_week_are_called_by_their_dates(
-        self, start: str, end: str, language: str, heading: str
-    ) -> None:
-        moments = [datetime.fromisoformat(f"{moment}+01:00").timestamp() for moment in (start, end)]
-
-        said = self.told(build_digest("digest", *moments, [row(1)], zone="Europe/Berlin"), language=language)
-
-        assert f"\n{heading}\n" in said["text"]
-
-    @pytest.mark.parametrize(
-        ("rows", "sentence"),
-        [
-            ([row(1)], "The only run finished as planned; it took 10 min."),
-            ([row(1), row(2)], "Both runs finished as planned; the median took 10 min."),
-            ([row(1), row(2), row(3)], "All 3 runs finished as planned; the median took 10 min."),
-            ([row(1), row(2, "Failed")], "1 of 2 runs finished as planned; it took 10 min."),
-            ([row(1, "Failed")], "The only run did not finish as planned."),
-            ([row(1, "Running"), row(2, "Running", rule="flat")], "1 overdue, 1 running."),
-        ],
-    )
-    def test_one_sentence_says_it_all(self, rows: list[dict[str, Any]], sentence: str) -> None:
-        assert f"\n{sentence}\n" in self.told(document(rows))["text"]
-
-    @pytest.mark.parametrize(
-        ("median", "compared"), [(300, "5 min more than"), (1200, "10 min less than"), (600, "as")]
-    )
-    def test_the_median_is_compared_with_the_one_before(self, median: int, compared: str) -> None:
-        before = digest_baseline(document([row(1)]))["last"] | {"median": median, "to": FRIDAY.isoformat()}
-
-        assert f"took 10 min, {compared} on Friday." in self.told(document([row(1), row(2)], before=before))["text"]
-
-    def test_what_is_left_out_is_counted_in_runs_and_linked(self) -> None:
-        rows = [row(n, name=name) for n, name in enumerate("abcdefghijkl" * 3)]
-
-        said = self.told(document(rows), "slack")
-
-        texts = [block["text"]["text"] for block in said["blocks"] if "text" in block]
-        assert any("✅ l · 3 × · 10" in text for text in texts)
-        assert any(text.endswith("+ 21 more") for text in texts)
-
-    def test_the_subject_has_the_figures(self) -> None:
-        rows = [row(1, name="Order-to-Cash"), row(2, "Failed", name="Claims", error="No answer.")]
-
-        said = self.told(document(rows, before=digest_baseline(document([row(1)]))["last"]))
-
-        assert said["subject"].endswith("1 completed, 1 failed")
-        assert said["text"].index("Claims") < said["text"].index("Order-to-Cash")
-
-    @pytest.mark.parametrize("language", ["en", "de"])
-    @pytest.mark.parametrize("channel", ["slack", "email"])
-    @pytest.mark.parametrize("kind", ["digest", "quiet", "overflow"])
-    def test_every_kind_is_told_in_every_channel_and_language(self, channel: str, kind: str, language: str) -> None:
-        said = self.told(document([row(1, name="Claims <Q1>"), row(2, "Failed")], kind), channel, language)
-
-        assert "Claims" in str(said)
-        assert "<Q1>" not in str(said.get("html", "")) + str(said.get("blocks", ""))
-
-    def test_without_a_template_it_says_the_counts(self) -> None:
-        told = document([row(1), row(2, "Failed"), row(3, "Running", rule="silent"), row(4, "Running")])
-        event = Event("box", "digest", "relay", MONDAY, MONDAY, document=told)
-
-        said = Renderer([TEMPLATES]).fallback("slack", event, "en")["text"]
-
-        assert [part in said for part in ("Completed: 1", "Failed: 1", "Running: 1")] == [True] * 3
 
 
 class Post:
@@ -355,19 +242,6 @@ class TestDelivery:
         assert "4 ×" in mails[0].content["text"]
         assert mails[0].language == "de"
 
-    async def test_in_summer_and_winter_it_is_half_past_eight(self, world: World) -> None:
-        arrived = []
-        for before, moment in [("2026-03-28T12:00", "2026-03-29T06:30"), ("2026-10-24T12:00", "2026-10-25T07:30")]:
-            world.at(before)
-            await world.take(events.completed, before)
-            world.at(moment)
-            world.clock.advance(-1)
-            early = [one for one in await world.run() if one.destination == "daily"]
-            world.clock.advance(1)
-            arrived.append([len(early), len([one for one in await world.run() if one.destination == "daily"])])
-
-        assert arrived == [[0, 2], [0, 2]]
-
     async def test_downtime_makes_it_late_and_then_it_is_told_once(self, world: World) -> None:
         world.at("2026-03-09T12:00")
         await world.take(events.completed, "run-1")
@@ -429,49 +303,6 @@ class TestDelivery:
         assert ["first run" in str(morning[0].content), "second run" in str(morning[0].content)] == [True, True]
         assert "third run" in str(world.post.arrived[0].content)
 
-    async def test_the_ledger_of_it_all_adds_up(self, world: World, open_store: Callable[..., Store]) -> None:
-        world.at("2026-03-09T22:00")
-        await world.take(events.failed, "x")
-        await world.run()
-        ledger = await Admin(open_store()).ledger()
-
-        assert ledger.imbalance == 0
-        assert {name: ledger.counts[name] for name in ("accepted", "digested", "held:quiet_hours", "pending")} == {
-            "accepted": 8, "digested": 3, "held:quiet_hours": 1, "pending": 4,
-        }  # fmt: skip
-
-
-class TestRollingMessage:
-    async def test_slack_shows_twenty_messages_and_one_that_is_edited(
-        self, open_store: Callable[..., Store], renderer: IsolatedRenderer, clock: Clock
-    ) -> None:
-        live = TEXT.replace(
-            'mode: each, quiet_hours: {from: "20:00", to: "07:00"}', "mode: live, live: {post_after: 0s}"
-        )
-        config = parse_config(live.replace("events: [operation.failed]", "events: ['*']"), env={}, channels=CHANNELS)
-        world = World([open_store()], config, renderer, clock)
-        async with SlackStandin() as slack:
-            channel = Slack(SlackSettings.model_validate({"token": "xoxb-2048-abcdef", "base_url": slack.base_url}))
-            worker = worker_of(open_store(), {"slack": channel}, config, renderer, clock=clock)
-            world.at("2026-03-09T12:00")
-            for number in range(30):
-                await world.take(events.started, f"run-{number:02}", status="Initiated")
-            for _ in range(40):
-                await worker.run_once("slack")
-                clock.advance(1)
-            first = list(slack.messages("#team"))
-            rolling = next(one for one in first if "10 more runs" in one.text)
-            shown = next(f"run-{number:02}" for number in range(30) if f"run-{number:02}" in str(rolling.blocks))
-            await world.take(events.failed, shown, priority="Low")  # any other would be a message of its own
-            for _ in range(40):
-                await worker.run_once("slack")
-                clock.advance(1)
-            await channel.aclose()
-
-            assert len(first) == len(slack.messages("#team")) == 21
-            assert "1 failed" in rolling.text
-            assert len(rolling.revisions) >= 1
-
 
 def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
     ((target, window),) = at_hand(config.destinations["weekly"], config, CHANNELS, NOON.timestamp())
@@ -479,10 +310,6 @@ def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
     assert isinstance(target, Target)
     assert (target.address, target.how.zone) == ("#ops", "Europe/Berlin")
     assert datetime.fromtimestamp(window.end, UTC) == datetime(2026, 3, 9, 8, tzinfo=UTC)
-
-
-def test_a_box_that_is_gone_tells_of_nothing() -> None:
-    assert event_of("box", {}, []).document["totals"]["total"] == 0
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Pacific/Kiritimati"])

@@ -62,20 +62,6 @@ async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, c
     assert shown("relay_ledger_imbalance") == 0.0
 
 
-async def test_what_is_dear_is_asked_every_fifth_time(store: Store, clock: Clock, figures: Figures) -> None:
-    await figures.measure(partial=False)
-    event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
-    await store.accept(event, [mail("a@example.com", how=Each())])
-    clock.advance(60.0)
-    ages = []
-    for _ in range(SELDOM):
-        await figures.measure(partial=False)
-        ages.append(shown("relay_due_age_seconds", channel="email"))
-
-    assert ages == [0.0] * (SELDOM - 1) + [60.0]
-    assert (shown("relay_redis_memory_bytes") or 0) > 500_000
-
-
 async def test_of_a_channel_that_was_taken_out_nothing_is_shown(store: Store, clock: Clock) -> None:
     """Else its age would keep an alert going for ever."""
     with_mail = parse_config(CONFIG, env={}, channels=CHANNELS)

@@ -7,13 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.background import watchdog
-from relay.domain.jobs import Job
-from relay.policy.missing import Missing, alarm
-from relay.store import Store
-from relay.store.keys import operation
-from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
 from tests.support.runs import HOUR, MINUTE, Watched, iso
 
 DAY = 24 * HOUR
@@ -143,24 +137,6 @@ async def test_of_several_processes_one_tells_and_another_withdraws_also_after_a
     assert (words[-1], words.count("recovered missing")) == ("recovered missing", 1)
 
 
-async def test_over_several_partitions_it_is_the_same(open_store: Callable[..., Store], clock: Clock) -> None:
-    stores = [open_store(partitions=PARTITIONS) for _ in range(2)]
-    await stores[0].prepare()
-    names = ("Invoices", "Purchases", "Sales", "Stock")
-    expected = ", ".join(f'{{job: "{name} *", {DAILY}}}' for name in names)
-    one, other = (Watched(store, clock, watchdog=f"{{{OFF}, expect: [{expected}]}}") for store in stores)
-    for name in names:
-        await runs(one, "2024-01-24 06:00", 1, name)
-        await carried(stores[0])
-    await until(one, "2024-01-25 07:00", other)
-
-    told = [*one.told, *other.told]
-    assert sorted(event.operation.name for event in told if event.operation) == [*names]
-    await other.progress(1, operationId="late", operationName="Stock 7", startTime=iso(clock()))
-    await until(one, "2024-01-25 07:30", other)
-    assert [*one.words, *other.words].count("recovered missing") == 1
-
-
 async def test_what_was_missed_while_relay_was_away_is_told_after_its_grace_and_once(
     process: Callable[..., Watched], daily: Watched
 ) -> None:
@@ -206,16 +182,6 @@ async def test_an_expectation_that_a_reload_adds_knows_earlier_jobs_and_tells_no
     ]
 
 
-async def test_a_time_of_the_day_and_days_in_a_zone_are_a_schedule_too(process: Callable[..., Watched]) -> None:
-    relay = process(watchdog=expecting('by: "07:30", days: sat, timezone: America/New_York'))
-    await runs(relay, "2024-01-24 06:00", 1)
-    await until(relay, "2024-01-27 13:55")
-    assert relay.words == []
-
-    await until(relay, "2024-01-27 14:05")
-    assert relay.words == ["stalled missing"]
-
-
 async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: Callable[..., Watched]) -> None:
     relay = process(watchdog=expecting(f"{DAILY}, notify: analysts"))
     await runs(relay, "2024-01-24 06:00", 1)
@@ -235,22 +201,6 @@ async def queued(relay: Watched) -> dict[str, int]:
     return {name: channels.count(name) for name in ("slack", "email")}
 
 
-async def test_what_ended_after_the_clock_was_set_back_is_not_missed(
-    process: Callable[..., Watched], clock: Clock
-) -> None:
-    relay = process(watchdog='{silent: off, flat: off, remind: off, expect: [{job: "Stock*", by: "13:00"}]}')
-    clock.now = at("2024-01-25 09:00")
-    await relay.passes(3 * HOUR, every=MINUTE)
-    await run(relay, "Sales 1", minutes=1)
-    await relay.tick()
-    clock.now = at("2024-01-25 10:00")
-    await run(relay, "Stock 1", minutes=1)
-
-    await relay.passes(4 * HOUR, every=MINUTE)
-
-    assert relay.words == []
-
-
 async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(process: Callable[..., Watched]) -> None:
     relay = process(watchdog=expecting('by: "07:30"'))
     relay.clock.now = at("2024-01-24 09:00")
@@ -261,30 +211,6 @@ async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(pr
     assert relay.told[0].operation
     assert relay.told[0].operation.name == "Sales*"
     assert relay.told[0].document["stalled"]["since"] == "2024-01-25T06:30:00+00:00"
-
-
-async def test_what_is_kept_of_other_releases_is_withdrawn_or_forgotten(process: Callable[..., Watched]) -> None:
-    relay = process(watchdog=f"{{{OFF}}}")
-    await runs(relay, "2024-01-24 06:00", 1)
-    guessed = Missing(Job("", "tenant-1", "project-1", "ProcessMiningAnalysis", "Sales #"), at("2024-01-24 06:00"),
-                      at("2024-01-23 06:00"))  # fmt: skip
-    await relay.intake.ingest(alarm(guessed, relay.clock()))
-    await relay.store.redis.hset("{relay}:missing", operation("x"), "{")
-    await relay.tick()
-
-    assert relay.words == ["recovered missing"]
-    assert await relay.store.redis.hlen("{relay}:missing") == 0
-
-
-async def test_it_costs_two_questions_a_tick_while_nothing_is_due(daily: Watched) -> None:
-    await daily.happens(events.progress(1, operationName="Sales"))
-    await daily.tick()
-    await daily.store.redis.config_resetstat()
-    await daily.tick()
-    stats = await daily.store.redis.info("commandstats")
-
-    asked = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
-    assert (asked["hgetall"], asked["zrangebyscore"] - 3) == (1, 1)
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

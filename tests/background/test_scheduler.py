@@ -1,13 +1,7 @@
 """What ticks beside the worker: a tick that fails, and what people see of an alarm."""
 
 import asyncio
-import json
 import re
-from pathlib import Path
-from typing import Any
-
-import pytest
-from aiohttp import ClientSession
 
 from relay.background.scheduler import LONGEST, Scheduler
 from relay.config import parse_config
@@ -18,10 +12,7 @@ from relay.store.keys import PREFIX, TICKS
 from relay.store.runs import Runs
 from tests.support.clock import Clock, loop_ahead
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
-from tests.support.events import body
 from tests.support.patience import patience
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, running, surroundings
 
 
 async def test_a_tick_that_fails_costs_the_others_nothing_and_is_tried_again(clock: Clock) -> None:
@@ -91,35 +82,3 @@ async def test_readyz_says_which_tick_failed_last_until_it_is_done_again(store: 
 async def fault_of(store: Store) -> str:
     ((_, fault),) = (await Runs(store).failed_ticks()).values()
     return fault
-
-
-@pytest.mark.slow
-async def test_a_silent_run_has_a_warning_in_slack_until_it_moves_again(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    config = tmp_path / "relay.yaml"
-    config.write_text(CONFIG.read_text("utf-8") + "\nwatchdog: {silent: 1s, startup_grace: 0s}\n", "utf-8")
-
-    def event(percentage: float) -> dict[str, Any]:
-        return body("operation.progress", percentage, timeoutAt=None) | {"tenantId": "live", "timestamp": None}
-
-    async with surroundings(redis_server.url) as around, running(around, config, period=0.1) as relay:
-        stage = Stage(around, relay)
-        sent = event(40)
-        del sent["operation"]["progress"]["estimatedCompletion"]  # of 2024, so it would be overdue as well
-        await stage.post(sent)
-        messages = await around.messages("#team", lambda found: len(found) == 2)
-        assert "▶️" in json.dumps(messages[0].revisions[0], ensure_ascii=False)
-        await around.messages("#team", lambda found: "⚠️" in str(found[0].blocks))
-        assert messages[1].thread_ts == messages[0].ts
-
-        again = event(41)
-        del again["operation"]["progress"]["estimatedCompletion"]
-        await stage.post(again)
-        messages = await around.messages("#team", lambda found: "▶️" in str(found[0].blocks))
-
-        assert "41" in str(messages[0].blocks)
-        messages = await around.messages("#team", lambda found: len(found) == 3)  # and it is told where the alarm was
-        assert [message.thread_ts for message in messages] == ["", messages[0].ts, messages[0].ts]
-        async with ClientSession() as session, session.get(f"{stage.admin_url}/readyz?verbose") as response:
-            assert "scheduler" not in (await response.json())["checks"]

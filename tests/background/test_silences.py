@@ -47,15 +47,6 @@ async def test_what_another_process_silenced_is_known_at_the_next_look(
     assert REGISTRY.get_sample_value("relay_silences") == 0
 
 
-async def test_one_look_after_another_finds_nothing_new(store: Store, clock: Clock) -> None:
-    here = watch(await added(store, silence(clock())), clock)
-    await here.look()
-    known = here.silences.current
-    await here.look()
-
-    assert here.silences.current is known
-
-
 async def test_what_is_over_is_forgotten_without_being_told_so(store: Store, clock: Clock) -> None:
     here = watch(await added(store, silence(clock())), clock)
     await here.look()

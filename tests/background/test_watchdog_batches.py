@@ -1,6 +1,5 @@
 """A batch that goes silent: told below its message, once, and withdrawn when it or a member of it is heard of again."""
 
-import json
 from typing import Any
 
 from relay.config import parse_config
@@ -59,25 +58,6 @@ async def test_its_members_events_are_its_life(relay: Watched) -> None:
     ]
 
 
-async def test_a_member_that_is_heard_of_withdraws_its_alarm(relay: Watched) -> None:
-    await relay.happens(batch(relay, "batch.started"))
-    await relay.passes(16 * MINUTE)
-    await relay.progress(10, operationId="op-3", batchId="b-1")
-    await relay.passes(6 * MINUTE)
-
-    assert relay.words == ["stalled silent", "recovered silent"]
-
-
-async def test_reminders_and_the_end(relay: Watched) -> None:
-    await relay.happens(batch(relay, "batch.started"))
-    await relay.passes(HOUR)
-    await relay.happens(batch(relay, "batch.completed", status="Completed"))
-    await relay.passes(3 * HOUR, every=MINUTE)
-
-    assert relay.words == ["stalled silent", "stalled silent 1"]
-    assert await relay.store.redis.exists("{relay}:watch", "{relay}:stalled") == 0
-
-
 async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_what_is_done(relay: Watched) -> None:
     told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
     relay.config = parse_config(told + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
@@ -122,13 +102,6 @@ async def test_one_whose_members_are_all_over_hangs_no_more_though_its_end_is_no
     assert relay.words == []
 
 
-async def test_one_that_reports_the_ends_of_its_members_alone_is_not_watched(relay: Watched) -> None:
-    await relay.happens(member_done(relay, "op-1"))
-    await relay.passes(HOUR)
-
-    assert relay.words == []
-
-
 async def test_a_batch_is_no_operation_that_the_platform_could_be_asked_about(relay: Watched) -> None:
     await relay.happens(batch(relay, "batch.started"))
     await relay.progress(10, operationId="op-9")
@@ -137,25 +110,3 @@ async def test_a_batch_is_no_operation_that_the_platform_could_be_asked_about(re
     silent = await ReconciliationState(relay.store).unheard(600.0, 10, Space("", "tenant-1", "project-1"))
 
     assert [run.operation for run in silent] == ["op-9"]
-
-
-async def test_the_digest_shows_it_as_stalled_and_then_as_it_goes_on(relay: Watched) -> None:
-    told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
-    daily = told.replace(
-        "    email: [analyst@example.com, lead@example.com]\n", "    email: [a@example.com]\n    mode: digest\n"
-    )
-    daily = daily.replace("notify: [team]\n", "notify: [analysts]\n")
-    relay.config = parse_config(daily + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)
-    await relay.happens(batch(relay, "batch.started"))
-    await relay.passes(16 * MINUTE)
-    stalled = await entries(relay)
-    await relay.progress(10, operationId="op-3", batchId="b-1")
-    await relay.passes(6 * MINUTE)
-
-    assert [(entry["name"], entry["status"], entry["total"]) for entry in stalled] == [("Month end", "Stalled", 3)]
-    assert ("Month end", "Running") in [(entry["name"], entry["status"]) for entry in await entries(relay)]
-
-
-async def entries(relay: Watched) -> list[dict[str, Any]]:
-    (box,) = await relay.store.redis.keys("{relay}:entries:*")
-    return [json.loads(entry) for entry in await relay.store.redis.hvals(box)]

@@ -9,7 +9,6 @@ from structlog.testing import capture_logs
 
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.runs import Runs
 from tests.support import records
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -24,48 +23,6 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
 
     await relay.passes(16 * MINUTE)
 
-    assert relay.words == ["stalled silent"]
-
-
-async def test_nor_does_it_put_off_what_is_said_of_an_alarm_again(relay: Watched) -> None:
-    await relay.progress(40)
-    await relay.passes(16 * MINUTE)
-    await relay.store.pulse()
-    relay.clock.advance(-6 * HOUR)
-    await relay.store.pulse()
-
-    await relay.passes(31 * MINUTE)
-    await relay.progress(41)
-    await relay.passes(MINUTE)
-
-    assert relay.words == ["stalled silent", "stalled silent 1", "recovered silent"]
-
-
-async def test_nor_does_the_grace_that_began_by_the_wrong_time(process: Callable[..., Watched], clock: Clock) -> None:
-    relay = process()
-    await relay.tick()  # its grace begins
-    await relay.progress(40)
-    await relay.store.pulse()
-    clock.advance(-6 * HOUR)
-    await relay.store.pulse()
-
-    await relay.passes(27 * MINUTE, every=MINUTE)
-
-    assert relay.words == ["stalled silent"]
-
-
-async def test_nor_is_what_came_in_before_and_after_it_no_rhythm(relay: Watched) -> None:
-    """relay was back from its last absence by the wrong time."""
-    await relay.store.pulse()
-    relay.clock.advance(-6 * HOUR)
-    await relay.store.pulse()
-    for percentage in range(10, 50, 10):
-        await relay.progress(percentage)
-        await relay.passes(10 * MINUTE, every=MINUTE)
-
-    await relay.passes(10 * MINUTE, every=MINUTE)
-    assert relay.words == []
-    await relay.passes(12 * MINUTE, every=MINUTE)
     assert relay.words == ["stalled silent"]
 
 
@@ -123,17 +80,6 @@ async def test_what_relay_was_away_for_is_told_a_last_time_once_it_is_back(proce
     assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(40 * 24 * HOUR, abs=HOUR)
 
 
-async def test_a_run_with_an_alarm_is_known_until_its_last_word(relay: Watched) -> None:
-    """Its record was last renewed up to a day before its last event."""
-    await relay.progress(40)
-    (record,) = await relay.store.redis.keys("{relay}:operation:*")
-    await relay.store.redis.pexpire(record, 29 * 86_400_000)
-
-    await relay.passes(16 * MINUTE)
-
-    assert await relay.store.redis.pttl(record) > 29.9 * 86_400_000
-
-
 async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:
     await relay.progress(40)
     await relay.passes(16 * MINUTE)
@@ -187,24 +133,6 @@ async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Wa
 
     assert len(relay.told + other.told) == 2
     assert (await Admin(relay.store).ledger()).counts["events"] == 3
-
-
-@pytest.mark.slow
-async def test_a_thousand_runs_are_watched_in_pages(relay: Watched) -> None:
-    await asyncio.gather(*(relay.progress(40, operationId=f"op-{number}") for number in range(1000)))
-    await relay.passes(16 * MINUTE, every=MINUTE)
-
-    assert len(relay.words) == 1000
-    assert (await Runs(relay.store).tick(0)).stalled == 1000
-
-
-async def test_off_is_off_but_the_pulse_goes_on(process: Callable[..., Watched], clock: Clock) -> None:
-    relay = process(watchdog="off")
-    await relay.progress(40)
-    await relay.passes(2 * HOUR, every=MINUTE)
-
-    assert relay.words == []
-    assert await Runs(relay.store).last_tick() == clock()
 
 
 @pytest.mark.slow

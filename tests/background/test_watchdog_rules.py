@@ -32,18 +32,6 @@ async def test_a_silent_run_is_told_once_and_its_recovery_with_the_time_it_took(
     assert relay.told[1].status == "Running"
 
 
-async def test_a_slow_reporter_is_silent_only_after_three_of_its_usual_gaps(relay: Watched) -> None:
-    for percentage in range(10, 60, 10):
-        await relay.progress(percentage)
-        await relay.passes(14 * MINUTE)
-    assert relay.words == []
-
-    await relay.passes(27 * MINUTE)
-    assert relay.words == []
-    await relay.passes(2 * MINUTE)
-    assert relay.words == ["stalled silent"]
-
-
 async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
     await relay.progress(68)
     for _ in range(14):
@@ -61,23 +49,6 @@ async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
     assert relay.words == ["stalled flat", "recovered flat"]
 
 
-async def test_a_phase_that_moves_is_not_flat(relay: Watched) -> None:
-    for number in range(20):
-        await relay.progress(68, phase=f"Phase {number}")
-        await relay.passes(3 * MINUTE)
-
-    assert relay.words == []
-
-
-async def test_an_older_percentage_is_a_sign_of_life_but_no_move(relay: Watched) -> None:
-    await relay.progress(68)
-    for percentage in range(50, 61):
-        await relay.passes(3 * MINUTE)
-        assert (await relay.progress(percentage)).status == "late"
-
-    assert relay.words == ["stalled flat"]
-
-
 async def test_an_estimate_that_slides_along_does_not_hide_that_the_run_is_overdue(relay: Watched) -> None:
     begun = relay.clock()
     for minute in range(0, 78, 6):  # planned for an hour, and always about to be done in another one
@@ -89,18 +60,6 @@ async def test_an_estimate_that_slides_along_does_not_hide_that_the_run_is_overd
     assert part["firstEstimate"] == iso(begun + HOUR)
     assert part["estimateMoved"] == 11
     assert 12 * MINUTE <= part["seconds"] <= 13 * MINUTE
-
-
-async def test_a_run_past_its_deadline_without_a_timeout_is_told_and_a_new_deadline_recovers_it(relay: Watched) -> None:
-    begun = relay.clock()
-    for minute in range(0, 45, 3):
-        await relay.progress(minute, timeoutAt=iso(begun + 40 * MINUTE))
-        await relay.passes(3 * MINUTE)
-    assert relay.words == ["stalled deadline"]
-
-    await relay.progress(60, timeoutAt=iso(begun + 2 * HOUR))
-    await relay.passes(MINUTE)
-    assert relay.words == ["stalled deadline", "recovered deadline"]
 
 
 @pytest.mark.parametrize("end", ["operation.completed", "operation.failed", "operation.cancelled"])
@@ -129,40 +88,6 @@ async def test_a_retry_starts_afresh(relay: Watched) -> None:
     await relay.passes(2 * MINUTE)
     assert relay.words == ["stalled silent", "stalled silent"]
     assert [event.retry for event in relay.told] == [0, 1]
-
-
-async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline_and_after_a_much_longer_silence(
-    relay: Watched,
-) -> None:
-    deadline = iso(relay.clock() + 4 * HOUR)
-    for percentage in range(1, 19):  # its usual gap is a minute
-        await relay.progress(percentage, timeoutAt=deadline)
-        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
-    await relay.progress(20, timeoutAt=deadline)  # the last sign of life
-    await relay.passes(MINUTE)
-    flapping = len(relay.told)
-    assert relay.words[-1] == "recovered silent flapping"
-
-    await relay.passes(3 * HOUR, every=MINUTE)
-
-    assert [word for word in relay.words[flapping:] if word != "stalled silent 1"] == [
-        "stalled silent",
-        "stalled deadline",
-    ]
-    died = next(event for event in relay.told[flapping:] if event.document["stalled"]["rule"] == "silent")
-    assert died.document["stalled"]["seconds"] == pytest.approx(4 * 16 * MINUTE, abs=2 * MINUTE)
-
-
-async def test_what_waited_long_in_a_queue_and_died_after_its_first_progress_is_told_in_a_quarter_of_an_hour(
-    relay: Watched,
-) -> None:
-    await relay.started()
-    await relay.passes(2 * HOUR, every=MINUTE)
-    told = len(relay.told)
-    await relay.progress(1)
-    await relay.passes(17 * MINUTE, every=MINUTE)
-
-    assert relay.words[told:] == ["recovered silent", "stalled silent"]
 
 
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
@@ -218,15 +143,3 @@ async def test_a_run_is_told_to_be_slow_by_one_of_two_processes_and_after_a_rest
     await restarted.passes(10 * MINUTE)
 
     assert [*processes[0].words, *processes[1].words, *restarted.words] == ["stalled slow"]
-
-
-async def test_a_job_that_a_template_names_has_slow_runs_too(process: Callable[..., Watched]) -> None:
-    relay = process(job="{parameters.dataset}", watchdog="{silent: off, flat: off, remind: off, startup_grace: 0s}")
-    for number in range(10):
-        start = {"operationId": f"run-{number}", "startTime": iso(relay.clock() - 20 * MINUTE)}
-        await relay.ends(**start, operationName=f"Run {'abcdefghij'[number]}", parameters={"dataset": "sales"})
-    await relay.progress(1, operationId="op-1", operationName="Run x", startTime=iso(relay.clock()),
-                         parameters={"dataset": "sales"})  # fmt: skip
-    await relay.passes(30 * MINUTE, every=MINUTE)
-
-    assert relay.words == ["stalled slow"]

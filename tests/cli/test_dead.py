@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from relay.operating.entries import short
+from relay.operating.acts import short
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.stage import CONFIG, Stage
@@ -132,11 +132,11 @@ async def test_a_replay_delivers_once_and_what_still_makes_no_sense_stays(runnin
 
     assert everything.exit_code == 1
     assert "1 put back into the queue, with fresh attempts." in everything.output
-    assert "1 taken as events; 1 stay, because they are still refused." in everything.output
+    assert "1 taken as events. 1 stays: is still refused: " in everything.output
     assert again.exit_code == 1
     assert len(mails) == 4
     assert [one.id for one in await running_stage.around.admin.quarantined()] == [kept] != [good]
-    assert {act["detail"]["by"] for act in json.loads(audit.output)["acts"]} == {"command"}
+    assert {act["detail"]["by"] for act in json.loads(audit.output)["rows"]} == {"command"}
 
 
 async def test_where_no_relay_can_start_redis_itself_is_read(running_stage: Stage, letter: str) -> None:

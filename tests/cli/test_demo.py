@@ -54,7 +54,7 @@ async def test_its_link_into_the_console_is_audited_as_that_of_a_command_is() ->
         assert (await browser.post(demo.console)).status == 303
         audit = await (await session.get(f"{demo.admin_url}/api/v1/audit")).json()
 
-    used, made = audit["acts"]
+    used, made = audit["rows"]
     assert (made["actor"], made["action"], made["subject"], made["outcome"]) == (
         "the demo", "console link", "operator", "done",
     )  # fmt: skip

@@ -9,9 +9,8 @@ import pytest
 from relay.cli.explain import page
 from relay.cli.screen import show
 from relay.domain.jobs import Alarm, Alarms
-from relay.operating.folding import Repeated, fold
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import NOTED, facts_of
+from relay.operating.timeline import NOTED, Repeated, facts_of, fold
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done, relay_on_terminal

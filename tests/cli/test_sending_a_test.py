@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from relay.operating.example_events import moved
+from relay.operating.test_message import moved
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack_records import Fault
 from tests.support.events import body

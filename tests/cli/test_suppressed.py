@@ -47,7 +47,7 @@ async def test_an_address_is_written_to_no_more_and_again(running_stage: Stage) 
     assert "everywhere  unsubscribed by its reader" in listed.output
     assert (one.exit_code, "still on the one for every destination" in one.output) == (0, True)
     assert (other.exit_code, none.exit_code) == (0, 1)
-    acts = (await facts(running_stage, "audit"))["acts"][::-1]
+    acts = (await facts(running_stage, "audit"))["rows"][::-1]
     assert [(act["action"], act["subject"], act["outcome"]) for act in acts] == [
         ("suppressed add", "at pair", "added"),
         ("suppressed add", "at pair", "there already"),
@@ -92,7 +92,7 @@ async def test_the_audit_trail_is_filtered_and_paged(running_stage: Stage) -> No
     assert "press cancel op-1 (at team)" in second
     assert "\x1b" not in newest.output
     assert "There are more: --cursor " in newest.output
-    assert (len(page["acts"]), len(rest["acts"]), rest["cursor"]) == (50, 10, "")
+    assert (len(page["rows"]), len(rest["rows"]), rest["cursor"]) == (50, 10, "")
     assert jana.output.count("press cancel") == 1
     assert old.output == nothing.output
     assert (wrong.exit_code, "Error: since: expected for instance 2h" in wrong.output) == (2, True)

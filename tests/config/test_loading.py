@@ -12,7 +12,7 @@ from relay.platform.settings import Platform
 from relay.policy.destinations import DestinationOptions, Live
 from relay.policy.matching import Rule
 from relay.policy.retry import RetryPolicy
-from relay.policy.watchdog import Watchdog
+from relay.policy.watchdog_settings import Watchdog
 from relay.receiving.sources import Signature, Source
 from relay.receiving.tls import Admin, Tls
 from tests.support.configuration import CHANNELS, SECRETS, problems

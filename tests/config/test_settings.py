@@ -8,7 +8,7 @@ import pytest
 
 from relay.errors import ConfigError
 from relay.policy.retry import Patience, RetryPolicy
-from relay.policy.watchdog import Watchdog
+from relay.policy.watchdog_settings import Watchdog
 from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
 # Meaning

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from itertools import cycle
 from typing import Any
@@ -20,7 +21,6 @@ from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import TroubleMemory
-from tests.console.hostile_words import WORDS, spoilt
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import event_of
@@ -29,10 +29,48 @@ from tests.support.samples import bodies
 from tests.support.silences import silence
 from tests.support.stage import SECRET
 
+# Each says `planted` in what it would bring into a page.
+WORDS: Mapping[str, str] = {
+    "script": "<script planted>x</script>",
+    "cell": "</td></tr></table></dl></pre></main><script planted>x</script>",
+    "drawing": "</title></svg><svg planted onload=x>",
+    "quote": '" planted autofocus tabindex=0 onfocus="x" x="',
+    "apostrophe": "' planted autofocus tabindex=0 onfocus='x' x='",
+    "bare": "x planted autofocus onfocus=x ",
+    "field": "</textarea></select></option></title><input planted autofocus onfocus=x>",
+    "frame": "<iframe planted srcdoc='x'></iframe>",
+    "address": "javascript:planted",
+    "elsewhere": 'https://planted.example/"><script planted></script>',
+    "htmx": "<b planted hx-get=/planted hx-trigger=load hx-swap=outerHTML hx-target=body></b>",
+    "template": "{{ planted }}{% planted %}${planted}",
+    "format": "%(planted)s %s %d %% {planted}",
+    "stream": "x\r\nevent: planted\r\ndata: <script planted></script>\r\n\r\ndata: x",
+    "nul": "<\x00script planted>x</script>",
+}
 SOURCE = "async-operations"
 MAIL = '<h1 style="color: red">Failed</h1><link rel="stylesheet" href="/planted"><form action="/planted">'
 TOLD = ["team", "room", "english", "daily"]
 Settle = Callable[[Store, Delivery, str], Any]
+
+
+# What says which event it is, and when: with anything else there, it is none.
+IDENTITY = {"event", "timestamp", "status", "startTime", "endTime", "dateCreated", "timeoutAt"}
+
+
+def spoilt(document: Mapping[str, Any], word: str, **known: Any) -> dict[str, Any]:
+    """Return the document with this word in every text, in names of its own, and `known` as they are."""
+
+    def walk(value: Any, key: str) -> Any:
+        if isinstance(value, dict):
+            return {name: walk(inner, name) for name, inner in value.items()} | {word: word}
+        if isinstance(value, list):
+            return [walk(inner, key) for inner in value]
+        if not isinstance(value, str) or key in IDENTITY:
+            return value
+        return word[:60] if key in ("operationType", "priority") else word
+
+    whole: dict[str, Any] = walk(deepcopy(dict(document)), "") | known
+    return whole
 
 
 def hostile_config() -> Config:

@@ -8,10 +8,9 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from relay.config import Role
-from relay.console.access.browser_sessions import NAME
-from relay.console.access.identity import LINK
-from relay.console.desk import Desk
-from relay.console.opening import OpenConsole
+from relay.console.access.identity import LINK, NAME
+from relay.console.context import Context
+from relay.console.site import OpenConsole
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
@@ -32,23 +31,23 @@ class Answered:
 class Listening:
     """`answers` are those to whoever asked, in their order."""
 
-    desk: Desk
+    context: Context
     url: str = ""
     answers: list[Answered] = field(default_factory=list)
 
     async def session(self, id_: str, *, role: Role = "operator", name: str = "ana") -> dict[str, str]:
         """Let in a browser that has this id; its cookie."""
-        await Sessions(self.desk.store).keep(id_, Session(name, LINK, self.desk.clock(), role=role), 3600)
+        await Sessions(self.context.store).keep(id_, Session(name, LINK, self.context.clock(), role=role), 3600)
         return {NAME: id_}
 
 
 @asynccontextmanager
-async def listening(desk: Desk, admin: Admin | None = None) -> AsyncIterator[Listening]:
+async def listening(context: Context, admin: Admin | None = None) -> AsyncIterator[Listening]:
     """As relay serves it, on any free port."""
     admin = admin or Admin()
-    here = Listening(desk)
-    console = OpenConsole(desk, admin)
-    app = make_admin_app(Probes(desk.readiness, REGISTRY, ""), admin, web.Application(), console.auth)
+    here = Listening(context)
+    console = OpenConsole(context, admin)
+    app = make_admin_app(Probes(context.readiness, REGISTRY, ""), admin, web.Application(), console.auth)
     console.add_to(app)
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:

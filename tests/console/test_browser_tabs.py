@@ -83,21 +83,3 @@ async def test_a_page_to_which_nothing_comes_says_that_it_may_be_old_and_tries_a
         await until(lambda: len(begun) == 2)
         await stale.wait_for(state="hidden")
         assert len(asked) == 2
-
-
-async def test_a_page_whose_stream_does_not_even_begin_says_that_it_may_be_old_and_tries_anew(
-    browser: "Browser", operator: Showing
-) -> None:
-    async with on_a_clock(browser, operator) as shown:
-        page = shown.page
-        asked = streams(page)
-        await page.route("**/console/live/**", lambda route: route.abort("connectionrefused"), times=1)
-        await shown.open("/now")
-        await page.clock.run_for(1_000)
-        stale = page.get_by_text("This page is not kept up to date")
-        await stale.wait_for(state="visible")
-        assert len(asked) == 1
-
-        await page.clock.run_for(31_000)
-        await stale.wait_for(state="hidden")
-        assert len(asked) == 2

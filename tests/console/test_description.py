@@ -2,10 +2,11 @@
 
 from pydantic import BaseModel, Field
 
-from relay.console.access.browser_sessions import NAME
-from relay.console.description import described
+from relay.console.access.identity import NAME
+from relay.console.api import described
+from relay.console.facts import Facts, Form, Question
 from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS
-from relay.console.view import Action, Facts, Form, Question, View
+from relay.console.view import Action, View
 from relay.receiving import openapi
 from tests.support.schemas import check_openapi
 
@@ -56,4 +57,4 @@ def test_says_what_is_asked_and_answered() -> None:
     ]
     content = get["responses"]["200"]["content"], post["requestBody"]["content"]
     assert [each["application/json"]["schema"]["$ref"].rpartition("/")[2] for each in content] == ["Answered", "Told"]
-    assert {"Answered", "Part", "Told", "Done"} <= whole["components"]["schemas"].keys()
+    assert {"Answered", "Part", "Told", "Outcome"} <= whole["components"]["schemas"].keys()

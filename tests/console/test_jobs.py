@@ -1,19 +1,12 @@
 """Jobs: how long their runs take, and how they end."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from relay.console.chart import chart
-from relay.domain.events import Outcome
-from relay.domain.jobs import Job
-from relay.domain.outcomes import usual
-from relay.policy.missing import Missing
 from relay.store import Store
-from relay.store.jobs import Jobs
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config
 from tests.support.events import body, event_of
@@ -55,7 +48,6 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert 'href="/console/operation?id=op-Nightly-7&amp;tenant=room&amp;project=project-1"' in html
         assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)
         assert len(facts["ends"]) == 12
-        assert "<svg" in html
         assert "style=" not in html
 
 
@@ -69,20 +61,6 @@ async def test_jobs_come_in_pages_the_one_that_ended_last_first(store: Store, cl
         assert len(first["rows"]) == 25
         assert len(titles) == len({*titles}) == 30
         assert second["cursor"] == ""
-
-
-async def test_jobs_that_ended_in_one_moment_are_all_listed_once(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        for number in range(10):
-            await run(page, clock, 1, 0, name=f"Job {chr(65 + number)}")
-        names, cursor = list[str](), ""
-        for _ in range(5):
-            listed = await Jobs(store).page(cursor=cursor, most=3)
-            names += [row.job.name for row in listed.rows]
-            cursor = listed.cursor
-            if not cursor:
-                break
-        assert sorted(names) == [f"Job {chr(65 + number)} #" for number in range(10)]
 
 
 async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:
@@ -118,32 +96,3 @@ async def test_where_a_template_names_jobs_the_operations_are_found_by_their_typ
         html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
     assert row["name"] == "Sales of EMEA"
     assert f'href="/console/operations?text={row["type"]}"' in html
-
-
-async def test_a_run_that_is_missing_is_said_in_the_readers_language(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        await run(page, clock, 1, 600)
-        (row,) = (await page.api("/jobs"))["rows"]
-        job = Job(*(row[name] for name in Job._fields))
-        missing = Missing(job, clock() - 2 * HOUR, 0.0, clock())
-        await store.redis.hset(store.partitions[0].key("missing"), "op-Nightly-2", missing.dump())
-        query = urlencode(job._asdict())
-        english, german = [await page.page(f"/job?{query}&lang={code}") for code in ("en", "de")]
-    assert re.search(r"A run is missing:</b> it was to begin <time [^>]+>2 hours ago</time>\.", english)
-    assert re.search(r"Ein Lauf fehlt:</b> er hätte <time [^>]+>vor 2 Stunden</time> beginnen sollen\.", german)
-
-
-def test_a_chart_has_a_column_for_each_run_within_its_frame() -> None:
-    ends = [Outcome(f"{n}", "Failed" if n == 3 else "Completed", n * HOUR, duration=None if n == 7 else 600.0 + n)
-            for n in range(20)]  # fmt: skip
-    drawn = chart(ends, usual(ends))
-    assert drawn
-    assert drawn.band
-    assert len(drawn.columns) == 20
-    assert [column.tone for column in drawn.columns].count("bad") == 1
-    assert all(column.y >= 0 and column.y + column.height <= drawn.ground + 0.2 for column in drawn.columns)
-    assert drawn.columns[-1].x + drawn.columns[-1].width <= drawn.width
-
-
-def test_there_is_no_chart_of_runs_whose_durations_nobody_knows() -> None:
-    assert chart([Outcome("1", "Completed", 1.0)], None) is None

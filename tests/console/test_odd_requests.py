@@ -1,11 +1,9 @@
 """What browsers and programs send that is not as our pages have it: it is answered, and no fault of relay's."""
 
-import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pytest
 from aiohttp import ClientSession, DummyCookieJar
@@ -15,13 +13,12 @@ from relay import metrics
 from relay.console.access.browser import csrf_of
 from relay.store import Store
 from tests.console.operators import Listening
-from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, VIEWER, guarded, token
+from tests.console.test_stolen_forms import OPERATOR, OTHER, SAME, guarded, token
 from tests.support.auth import TOKEN
 from tests.support.clock import Clock
 from tests.support.every_case import every_case
 
 COOKIE = {"Cookie": f"relay-console={OPERATOR}"}
-FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -46,18 +43,6 @@ PROGRAMS = (
     ("application/json; charset=none", b"{}", 409), ("application/json", b"[" * 90_000, 400),
     ("application/json", b"\xff", 400), ("application/json", b"1" * 6000, 400), ("application/json", b"null", 422),
     ("application/json", b'{"id": ["\\ud800"]}', 422), ("application/json", b" " * 2**20 + b"{}", 413),
-)  # fmt: skip
-FORMS = (
-    (f"{FORM}; charset=none", b"id=1", 303), (FORM, b"id=%ff&%00=%00&back=//evil.example", 303),
-    (FORM, b"a=1&" * 5000, 413), (FORM, b"x" * 2**20 + b"x", 413), ("multipart/form-data", b"x", 303),
-    ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nx\r\n--x--", 303),
-)  # fmt: skip
-FRAGMENT = b"HX-Request: true\r\n"
-HEADERS = (
-    *(FRAGMENT + b"HX-Current-URL: " + page for page in (b"http://127.0.0.1/console/\xff", b"//\xff/", b"\xff")),
-    *(b"Origin: " + origin for origin in (b"http://[", "http://℀.example".encode(), b"http://\xff", b"://", b"\xff")),
-    *(b"Cookie: %s=\xff" % name for name in (b"relay-console", b"relay_done", b"relay_language")),
-    *(name + b": \xff" for name in (b"Authorization", b"X-CSRF-Token", b"Sec-Fetch-Site", b"Accept-Language", b"Host")),
 )  # fmt: skip
 PLANTED = (json.dumps({"text": "Log in again at evil.example", "refused": True}), "[" * 4000, "", "é")
 
@@ -92,16 +77,6 @@ async def test_an_address_that_is_none_is_a_page_for_people(here: Listening, cli
         assert (response.status, response.headers["Location"]) == (302, "/console/now")
 
 
-async def test_a_page_that_answers_a_form_offers_no_other_language(here: Listening, client: ClientSession) -> None:
-    viewer = {"Cookie": f"relay-console={VIEWER}", "Accept-Language": "de"}
-    async with client.get(f"{here.url}/console/now", headers=viewer) as response:
-        assert 'href="?lang=en"' in await response.text()
-    async with client.post(f"{here.url}/console/dead/replay", headers=viewer | SAME) as response:
-        text = await response.text()
-    assert "Das verlangt die Rolle Operator, und Ihre Rolle ist Leser." in text
-    assert "?lang=" not in text
-
-
 async def test_what_a_program_posts_is_read_within_bounds(here: Listening, client: ClientSession) -> None:
     with every_case() as case:
         for kind, body, status in PROGRAMS:
@@ -109,38 +84,6 @@ async def test_what_a_program_posts_is_read_within_bounds(here: Listening, clien
             with case(kind, body[:20]):
                 async with client.post(f"{here.url}/api/v1/dead/drop", data=_pieces(body), headers=headers) as response:
                     assert response.status == status, await response.text()
-
-
-async def test_a_form_is_read_within_bounds(here: Listening, client: ClientSession) -> None:
-    address = f"{here.url}/console/dead/drop"
-    with every_case() as case:
-        for kind, body, status in FORMS:
-            headers = {**COOKIE, **SAME, "X-CSRF-Token": csrf_of(OPERATOR), "Content-Type": kind}
-            with case(kind, body[:20]):
-                async with client.post(address, data=_pieces(body), headers=headers, allow_redirects=False) as response:
-                    assert response.status == status
-                    assert response.headers.get("Location", "/console") == "/console"
-
-
-async def test_headers_that_are_no_text_or_no_address_are_answered(here: Listening) -> None:
-    server, session = URL(here.url), COOKIE["Cookie"].encode()
-    with every_case() as case:
-        for header in HEADERS:
-            for request in (
-                b"GET /console/now",
-                b"POST /console/login",
-                b"POST /console/dead/drop",
-                b"GET /api/v1/now",
-            ):
-                for cookie in (b"", b"Cookie: " + session + b"\r\n"):
-                    host = b"" if header.startswith(b"Host") else b"Host: 127.0.0.1\r\n"
-                    head = b"%s HTTP/1.1\r\n%s%s%s\r\nConnection: close\r\n\r\n" % (request, host, cookie, header)
-                    with case(head):
-                        reader, writer = await asyncio.open_connection(server.host, server.port)
-                        writer.write(head)
-                        status = (await reader.read()).split()[1]
-                        writer.close()
-                        assert status < b"500"
 
 
 async def test_what_came_of_an_action_is_said_to_who_did_it(here: Listening, client: ClientSession) -> None:
@@ -160,13 +103,6 @@ async def test_what_another_host_has_put_there_is_not_said(here: Listening, clie
                 kept = base64.urlsafe_b64encode(text.encode()).decode()
                 with case(signature, text[:20]):
                     assert "evil.example" not in await _page(here, client, OPERATOR, f"{signature}{kept}")
-
-
-async def test_what_is_not_there_is_not_kept_up_to_date(here: Listening, client: ClientSession) -> None:
-    for query in ({}, {"id": "x" * 600}, {"id": "nobody"}):
-        url = f"{here.url}/console/live/operation?{urlencode(query)}"
-        async with client.get(url, headers=COOKIE) as response:
-            assert response.status in (400, 404)
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

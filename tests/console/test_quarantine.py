@@ -3,11 +3,12 @@
 import json
 import re
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
 
-from relay.console.actions.quarantine import dropped, taken
+from relay.console.actions.bulk import outcome
 from relay.operating.sweeps import Swept
 from relay.store import Store
 from relay.store.admin import Admin
@@ -62,33 +63,14 @@ async def test_what_is_no_text_is_shown_all_the_same(store: Store, clock: Clock)
         assert (facts["cut"], facts["size"]) == (True, 70_010)
 
 
-async def test_trying_it_says_whom_it_would_reach_and_does_nothing(store: Store, clock: Clock) -> None:
-    name, bad = await keep(store, good()), await keep(store, {"no": "event"})
-    async with console(store, clock) as open_console:
-        facts = await open_console.api(f"/quarantined/trial?id={name}")
-        assert (facts["refused"], facts["event"]["event"]) == ("", "operation.completed")
-        assert facts["destinations"]
-        page = await open_console.page(f"/quarantined/trial?id={name}")
-        assert "It would be taken, and reach:" in page
-        assert facts["destinations"][0]["destination"] in page
-        holds = [hold["text"] for to in facts["destinations"] for hold in to["holds"]]
-        assert "an outcome: told at once" in holds
-        assert "It would still be refused" in await open_console.page(f"/quarantined/trial?id={bad}")
-        assert await accepted(store) == 0
-        assert len(await listed(open_console)) == 2
-        german = await open_console.page(f"/quarantined/trial?id={name}&lang=de")
-        assert "ein Ausgang: wird sofort gemeldet" in german
-        assert "<dt>Ereignis</dt><dd>operation.completed</dd>" in german
-
-
 async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store, clock: Clock) -> None:
     fine, bad = await keep(store, good()), await keep(store, {"no": "event"})
     async with console(store, clock) as open_console:
         answer = await open_console.act("/quarantine/replay", id=[fine, bad])
-        assert "1 taken as events; 1 stay" in answer
+        assert "1 taken as events. 1 stays: is still refused: " in answer
         assert await listed(open_console) == [bad]
         assert await accepted(store) == 1
-        assert "Nothing could be taken: is still refused" in await open_console.act("/quarantine/replay", id=bad)
+        assert "Nothing was done: 1 stays: is still refused" in await open_console.act("/quarantine/replay", id=bad)
         assert "1 dropped from the quarantine" in await open_console.act("/quarantine/drop", id=bad)
         assert await listed(open_console) == []
         assert "somebody else has just" in await open_console.act("/quarantine/replay", id=bad)
@@ -108,7 +90,8 @@ async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: S
     clock = Clock(time.time() + 1)
     async with console(store, clock) as open_console:
         page = await open_console.page("/quarantine/all?kind=fault&since=1h")
-        assert "Replay 3 quarantined bodies?" in page
+        assert "Replay all quarantined bodies that match?" in page
+        assert "<dd>3</dd>" in page
         fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
         del fields["csrf"]
         assert "3 taken as events" in await open_console.act("/quarantine/replay", **fields)
@@ -116,40 +99,24 @@ async def test_all_that_match_are_taken_once_somebody_has_seen_how_many(store: S
     assert await accepted(store) == 3
 
 
-async def test_any_time_may_be_the_first(store: Store) -> None:
-    await keep(store, good())
-    async with console(store, Clock(time.time() + 1)) as open_console:
-        page = await open_console.page("/quarantine/all?verb=drop&since=1970-01-01T00:00Z")
-        assert 'name="since" value="1970-01-01T00:00Z"' in page
-
-
 async def test_what_somebody_else_took_is_not_said_to_be_refused(store: Store, clock: Clock) -> None:
     fine, gone, bad = [await keep(store, good()), await keep(store, good("op-2")), await keep(store, {"no": "event"})]
     async with console(store, clock) as open_console:
         await open_console.act("/quarantine/drop", id=gone)
         answer = await open_console.act("/quarantine/replay", id=[fine, gone, bad])
-        assert "1 taken as events; 1 stay, because they are still refused; 1 somebody else has just" in answer
+        assert "1 taken as events. 1 somebody else has just replayed or dropped. 1 stays: is still refused" in answer
         answer = await open_console.act("/quarantine/drop", id=[gone, bad])
-        assert "1 dropped from the quarantine for good; 1 somebody else has just" in answer
-        assert "Nothing was dropped from the quarantine" in await open_console.act("/quarantine/drop", id=[gone])
+        assert "1 dropped from the quarantine for good. 1 somebody else has just" in answer
+        assert "somebody else has just" in await open_console.act("/quarantine/drop", id=[gone])
 
 
 def test_whoever_did_it_to_many_hears_of_faults_and_of_more() -> None:
-    faults = {"q-1": "is still refused: operation: missing"}
-    assert taken(Swept(done=2, faults=faults, more=True)).text.endswith("there are more: do it again to go on.")
-    assert "stay, because they are still refused" in taken(Swept(done=2, faults=faults, more=True)).text
-    assert taken(Swept(faults=faults, more=True)).text.startswith("Nothing could be taken so far")
-    assert taken(Swept(more=True)).refused
-    assert "there are more" in dropped(Swept(done=50, more=True)).text
-
-
-async def test_german_buttons_say_that_nothing_is_sent_again(store: Store, clock: Clock) -> None:
-    name = await keep(store, good())
-    async with console(store, clock) as open_console:
-        for path in ("/quarantine", f"/quarantined?id={name}", f"/quarantined/trial?id={name}"):
-            page = await open_console.page(f"{path}{'&' if '?' in path else '?'}lang=de")
-            assert "erneut zustellen" not in page.lower()
-            assert "erneut einspielen" in page.lower()
+    stay = Counter({"is still refused: operation: missing": 1})
+    text = "2 taken as events. 1 stays: is still refused: operation: missing. There are more: do it again to go on."
+    assert outcome("quarantine replay", Swept(done=2, stay=stay, more=True)).worded() == text
+    assert outcome("quarantine replay", Swept(stay=stay, more=True)).refused
+    assert outcome("quarantine replay", Swept(more=True)).refused
+    assert "There are more" in outcome("quarantine drop", Swept(done=50, more=True)).worded()
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": ["q-1"], "every": "true"}, {"every": "true", "kind": "any"}])
@@ -163,7 +130,7 @@ async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[st
 
 async def test_what_is_not_there_is_said_to_be_gone(store: Store, clock: Clock) -> None:
     async with console(store, clock) as open_console:
-        for path in ("/quarantined?id=q-00", "/quarantined/trial?id=q-00", "/quarantine?cursor=x"):
+        for path in ("/quarantined?id=q-00", "/quarantine?cursor=x"):
             async with open_console.client.get(open_console.server.make_url(f"/console{path}")) as response:
                 assert response.status == 404
         url = open_console.server.make_url("/console/quarantined?id=q-00&lang=de")

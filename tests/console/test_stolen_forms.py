@@ -21,14 +21,13 @@ from relay.store.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening
 from tests.support import events
-from tests.support.auth import LOOKER, TOKEN, TOKENS, Browser
+from tests.support.auth import LOOKER, TOKEN, TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, open_channels, stage_config
 from tests.support.every_case import every_case
 from tests.support.queue import accept, claim
-from tests.support.redis_server import RedisServer
 from tests.support.silences import added, silence
-from tests.support.stage import CONFIG, running, surroundings
+from tests.support.stage import CONFIG
 from tests.support.targets import room
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
@@ -102,7 +101,7 @@ async def guarded(store: Store, clock: Clock, folder: Path) -> AsyncIterator[Lis
         SlackStandin() as slack,
         open_channels(stage_config(written(folder), STAGE_SLACK=slack.base_url)) as (config, channels),
         console(store, clock, config=config, channels=channels) as page,
-        listening(page.desk) as here,
+        listening(page.context) as here,
     ):
         for id_, role in ((OPERATOR, "operator"), (OTHER, "operator"), (ENDED, "operator"), (VIEWER, "viewer")):
             await here.session(id_, role=role, name=role)  # type: ignore[arg-type]
@@ -208,24 +207,3 @@ async def test_whoever_may_does_each_of_them(here: Listening, store: Store, cloc
                     assert await everything(store) != before
     done = [act for act in await AuditTrail(store.redis).entries() if act.actor == "operator"]
     assert len([act for act in done if act.detail["by"] == "console (link)"]) == len(ACTIONS)
-
-
-async def test_a_whole_relay_lets_nobody_act_who_may_not(redis_server: RedisServer, tmp_path: Path) -> None:
-    async with surroundings(redis_server.url) as around, running(around, written(tmp_path)) as relay:
-        url = "http://{}:{}".format(*relay.admin_addresses[0])
-        fields = {"name": "room", "reason": "x", "lasts": "2h"}
-        async with ClientSession(cookie_jar=DummyCookieJar()) as client:
-            browser = Browser(url, client, around.store)
-            login = await browser.log_in("viktor", "viewer")
-            id_ = next(line for name, line in login.cookies.items() if name == "relay-console").partition("=")[2][:43]
-            viewer = Attempt(403, 403, id_, id_, id_, SAME)
-            statuses = [
-                await ask(client, f"{url}/{base}/destinations/pause", attempt, fields, api=base == "api/v1")
-                for base in ("console", "api/v1")
-                for attempt in (viewer, Attempt(0, 0, headers=SAME), Attempt(0, 0, headers=token(LOOKER)))
-            ]
-            assert statuses == [403, 303, 303, 403, 401, 403]
-            assert await OperatorPauses(around.store).all(0.0) == []
-            allowed = Attempt(0, 0, headers=token(TOKEN))
-            assert await ask(client, f"{url}/api/v1/destinations/pause", allowed, fields, api=True) == 200
-            assert [pause.by for pause in await OperatorPauses(around.store).all(0.0)] == ["deploy"]

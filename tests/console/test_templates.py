@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from relay.config import Config
-from relay.rendering.samples import FIXTURES
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console, stage_config
@@ -59,22 +58,6 @@ class TestTheGallery:
         assert not any(row["own"] or row["overridden"] or row["findings"] for row in facts["rows"])
         assert (facts["checking"], facts["findings"]) == (False, [])  # what comes with relay is tested with it
 
-    async def test_is_of_one_channel_and_language_and_as_a_destination_gets_it(
-        self, store: Store, clock: Clock, directory: Path, config: Config
-    ) -> None:
-        write(directory, "email/operation.completed@german.yaml", "subject: x\nheading: y\nstatus: Completed\n")
-        async with console(store, clock, config=config) as page:
-            mails = await page.api("/templates?channel=email&language=de")
-            german = await page.api("/templates?destination=german")
-
-        assert {row["channel"] for row in mails["rows"]} == {"email"}
-        assert mails["language"] == german["language"] == "de"
-        rows = {row["name"]: row for row in german["rows"]}
-        assert {row["channel"] for row in rows.values()} == {"email"}
-        assert rows["operation.completed"]["file"] == "email/operation.completed@german.yaml"
-        assert rows["operation.completed"]["own"]
-        assert not rows["operation.failed"]["own"]
-
     async def test_marks_what_is_the_operators_own(
         self, store: Store, clock: Clock, directory: Path, config: Config
     ) -> None:
@@ -102,7 +85,7 @@ class TestTheGallery:
         file = write(directory, FAILED, f"text: |\n  {SCRIPT}\n  {{% if 0 %}}{{{{ opp }}}}{{% endif %}}\n")
         async with console(store, clock, config=config) as page:
             await page.page("/templates")
-            await page.desk.gallery.checked()
+            await page.context.gallery.checked()
             facts, text = await page.api("/templates"), await page.page("/templates")
 
         assert facts["findings"] == [{"file": str(file), "line": 3, "message": "opp is unknown; did you mean op?"}]
@@ -126,27 +109,9 @@ class TestTheGallery:
         assert message["drawn"][0]["fault"] == facts["fault"]
         assert mended["fault"] == ""
 
-    async def test_goes_on_beside_a_catalogue_that_is_none_and_a_sample_of_another_shape(
-        self, store: Store, clock: Clock, directory: Path, config: Config
-    ) -> None:
-        page_of_one = "/template?name=operation.failed&channel=slack"
-        async with console(store, clock, config=config) as page:
-            write(directory, "locales/de/messages.po", 'msgid "%(job)s failed"\nmsgstr "100 % von %(job)s"\n')
-            message, text = await page.api(page_of_one), await page.page(page_of_one)
-            (directory / "locales/de/messages.po").unlink()
-            write(
-                directory, "samples/operation.completed.flat.json", '{"operationId": "op-flat", "status": "Completed"}'
-            )
-            mended = [await page.api(f"{page_of_one}&fixture={name}") for name in FIXTURES]
-
-        assert "messages.po" in message["drawn"][0]["fault"]
-        assert message["variables"] == []
-        assert "It cannot be made" in text
-        assert all(shown["variables"] for shown in mended)
-
     async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
         async with console(store, clock, config=config) as page:
-            page.desk.renderer().faults[FAILED] = "it took more than 200,000 steps"
+            page.context.renderer().faults[FAILED] = "it took more than 200,000 steps"
             text = await page.page("/templates")
 
         assert f"<code>{FAILED}</code> it took more than 200,000 steps" in text
@@ -221,46 +186,16 @@ class TestTheAuthorsPage:
         assert german["language"] == "de"
         assert german["labels"]["status"] == "Failed"
 
-    async def test_is_of_the_type_that_is_asked_for(
-        self, store: Store, clock: Clock, config: Config, directory: Path
-    ) -> None:
-        write(directory, "slack/operation.failed@type=Data%20load.yaml", "text: 'typed {{ op.type }}'\n")
-        async with console(store, clock, config=config) as page:
-            address = "/template?name=operation.failed&channel=slack&type=Data+load"
-            facts, text = await page.api(address), await page.page(address)
-            listed = await page.page("/templates")
-
-        assert facts["drawn"][0]["text"] == "typed Data load"
-        assert facts["files"][0]["name"] == "slack/operation.failed@type=Data%20load.yaml"
-        assert '<option value="Data load" selected>' in text
-        assert "/console/template?name=operation.failed&amp;type=Data+load" in listed
-
     async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
         async with console(store, clock) as page:
             facts = await page.api("/template?name=operation.failed")
-            closed = await page.page("/template?name=operation.failed")
-            text = await page.page("/template?name=operation.failed&group=error")
+            text = await page.page("/template?name=operation.failed")
 
-        groups = {group["name"]: group for group in facts["variables"]}
-        rows = {row["path"]: row for group in groups.values() for row in group["rows"]}
+        rows = {row["path"]: row for row in facts["variables"]}
         assert rows["error.code"] == {
-            "path": "error.code", "type": "text", "optional": True, "value": "WORKER_TIMEOUT",
+            "group": "error", "path": "error.code", "type": "text", "optional": True, "value": "WORKER_TIMEOUT",
         }  # fmt: skip
-        assert groups["error"]["meaning"]["text"] == "Why it failed."
         assert "WORKER_TIMEOUT</td>" in text
-        assert "WORKER_TIMEOUT</td>" not in closed
-        assert 'hx-get="/console/template?name=operation.failed&amp;group=error"' in closed
-
-    async def test_says_how_many_and_yes_or_no_in_the_readers_language(self, store: Store, clock: Clock) -> None:
-        asked = "/template?name=operation.completed&group="
-        async with console(store, clock) as page:
-            facts = await page.api("/template?name=operation.completed")
-            german = "".join([await page.page(f"{asked}{group['name']}&lang=de") for group in facts["variables"]])
-
-        values = {row["value"] for group in facts["variables"] for row in group["rows"]}
-        assert {"True", "False", "1 of them"} <= values  # as `relay template variables` prints them
-        assert {"ja", "nein", "1 Stück"} <= (said := {*re.findall(r'<td data-label="Wert">([^<]*)</td>', german)})
-        assert not {value for value in said if value in ("True", "False") or "of them" in value}
 
     async def test_shows_a_file_that_several_messages_share_when_it_is_asked_for(
         self, store: Store, clock: Clock
@@ -272,19 +207,6 @@ class TestTheAuthorsPage:
         assert "macro" in texts["sentences.j2"]
         assert texts["slack/parts.j2"] == ""
         assert texts[FAILED]
-
-    async def test_shows_what_is_wrong_in_the_place_of_the_message(
-        self, store: Store, clock: Clock, config: Config, directory: Path
-    ) -> None:
-        file = write(directory, FAILED, "text: |\n  {{ op.nmae }}\n")
-        async with console(store, clock, config=config) as page:
-            text = await page.page("/template?name=operation.failed&channel=slack")
-            shown, _ = await frame(page, "name=operation.failed&channel=slack")
-
-        fault = f"{file}:2: op.nmae is unknown; did you mean op.name?"
-        assert f"<code>{fault}</code>" in text
-        assert "<iframe" not in text
-        assert fault in shown
 
     @pytest.mark.parametrize(
         ("asked", "near"),
@@ -304,10 +226,3 @@ class TestTheAuthorsPage:
 
         assert (status, framed) == (404, 404)
         assert f'href="{near}"' in text
-
-    @pytest.mark.parametrize("asked", ["fixture=none", "kind=none", "zone=Europe/Berlim", "scheme=green"])
-    async def test_refuses_what_is_no_choice(self, store: Store, clock: Clock, asked: str) -> None:
-        async with console(store, clock) as page:
-            status, _ = await refusal(page, f"/template?name=operation.failed&{asked}")
-
-        assert status == 400

@@ -8,11 +8,9 @@ from relay.config import Config
 from relay.delivering.composer import Composer
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
-from relay.errors import DeliveryError
 from relay.policy.presentation import presentation_for
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import room, team
@@ -20,31 +18,6 @@ from tests.support.wire import Wire
 from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
-
-
-async def test_a_delivery_is_rendered_in_the_destinations_language_and_completed(
-    store: Store, worker: Worker, wire: Wire
-) -> None:
-    await store.accept(events.completed(), [room()])
-
-    await worker.run_once("slack")
-
-    (notification,) = wire.arrived
-    assert "Abgeschlossen" in notification.content["text"]
-    assert (await Admin(store).ledger()).counts["delivered"] == 1
-
-
-async def test_every_attempt_of_a_delivery_is_the_same_notification(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("503")]
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-    clock.advance(60)
-    await worker.run_once("slack")
-
-    first, second = wire.arrived
-    assert (first.delivery, first.created_at) == (second.delivery, second.created_at)
 
 
 @pytest.mark.slow
@@ -85,16 +58,6 @@ async def test_the_thread_of_a_live_message_is_handed_on(
     ]
     first, edit, _ = wire.arrived
     assert first.lane == edit.lane != ""
-
-
-@pytest.mark.parametrize(("priority", "called"), [("High", ("@analyst",)), ("Critical", ("@data-team",))])
-async def test_who_is_called_depends_on_status_and_priority(
-    store: Store, worker: Worker, wire: Wire, priority: str, called: tuple[str, ...]
-) -> None:
-    await store.accept(events.failed(priority=priority), [room()])
-    await worker.run_once("slack")
-
-    assert wire.arrived[0].mentions == called
 
 
 async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(

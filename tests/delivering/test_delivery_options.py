@@ -6,17 +6,15 @@ from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.errors import DeliveryError
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.settling import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
 from tests.support.flow import RENDERER
-from tests.support.queue import claim, counts
+from tests.support.queue import claim
 from tests.support.targets import room
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
@@ -49,9 +47,6 @@ def config_of(text: str) -> Config:
     return parse_config(text, env={}, channels=CHANNELS)
 
 
-KEPT = config_of(OLDER)
-
-
 async def accepted(store: Store, config: Config) -> Accepted:
     return await Ingest(store, lambda: config, CHANNELS).ingest(events.failed())
 
@@ -70,16 +65,6 @@ async def test_a_relay_with_an_older_file_tells_a_new_destination_as_the_newer_o
     (notification,) = wire.arrived
     assert (notification.language, notification.mentions) == ("de", ("U0123ABCD",))
     assert "Fehlgeschlagen" in notification.content["text"]
-
-
-async def test_its_retries_are_those_of_the_newer_one_too(store: Store, wire: Wire, clock: Clock) -> None:
-    wire.answers = [DeliveryError("503")]
-    await accepted(store, config_of(NEWER))
-
-    await older(store, wire, clock).run_once("slack")
-
-    (letter,) = await Admin(store).dead()
-    assert letter.reason == "retries_exhausted"
 
 
 async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
@@ -108,15 +93,6 @@ async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
     assert await admin.removed(clock() + 180) == []
 
 
-async def test_an_address_taken_out_of_a_destination_is_told_no_more_either(
-    store: Store, wire: Wire, clock: Clock
-) -> None:
-    await accepted(store, config_of(NEWER))
-    await Admin(store).announce({"ops": ("#other",)})
-
-    assert await older(store, wire, clock).run_once("slack") == 0
-
-
 async def test_after_three_days_it_is_a_dead_letter_with_that_reason(store: Store, wire: Wire, clock: Clock) -> None:
     await accepted(store, config_of(NEWER))
     await Admin(store).announce(known_addresses(config_of(OLDER)))
@@ -140,16 +116,6 @@ async def hold_back(store: Store, clock: Clock, *accepted: Event) -> None:
         assert await claim(store) == []
 
 
-async def test_what_is_held_back_leaves_the_queue_to_the_others(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
-    clock.advance(60)
-    await store.accept(events.started(operationId="op-well"), [room()])
-
-    assert [delivery.destination for delivery in await claim(store)] == ["room"]
-    assert await store.redis.zcard("{relay}:due:slack") == 0
-    assert await Admin(store).removed(clock()) == [("ops", "#ops")]
-
-
 async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Store, clock: Clock) -> None:
     await hold_back(store, clock, *(events.progress(number % 100, operationId=f"op-{number}") for number in range(300)))
     await Admin(store).announce({**known_addresses(config_of(NEWER)), "ops": ("#other",)})
@@ -160,43 +126,6 @@ async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Sto
     received = [delivery.id for _ in range(40) for delivery in await claim(store)]
     assert len(received) == 300
     assert await Admin(store).removed(clock()) == []
-
-
-async def test_what_stands_behind_it_in_the_same_queue_is_given_up_with_it(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, *(events.progress(number) for number in range(5)))
-    clock.advance(3 * DAY + 60)
-    for _ in range(6):  # one claim brings the next to the front
-        await claim(store)
-        await Admin(store).expire_parked(MAX_PAUSED)
-
-    assert [letter.reason for letter in await Admin(store).dead()] == ["destination_removed"] * 5
-    assert await store.redis.keys("{relay}:parked:*") == []
-
-
-async def test_the_three_days_begin_anew_when_it_was_back(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, events.started())
-    clock.advance(2 * DAY)
-    await Admin(store).announce(known_addresses(config_of(NEWER)))
-    (delivery,) = await claim(store)
-    await store.reschedule(delivery, 60, "503")
-    await Admin(store).announce(known_addresses(config_of(OLDER)))
-    clock.advance(2 * DAY)
-    await claim(store)
-    await Admin(store).expire_parked(MAX_PAUSED)
-
-    assert (await counts(store))["pending"] == 1
-
-
-async def test_a_replayed_one_is_not_given_up_at_once(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, events.started())
-    clock.advance(3 * DAY + 60)
-    await claim(store)
-    await Admin(store).expire_parked(MAX_PAUSED)
-    (letter,) = await Admin(store).dead()
-    await Admin(store).replay([letter.id])
-    await claim(store)
-
-    assert (await counts(store))["pending"] == 1
 
 
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
@@ -219,20 +148,6 @@ async def test_each_relay_announces_its_file_once_and_again_after_a_reload(
     assert {*await store.redis.hkeys("{relay}:destinations")} == {*first}
 
 
-async def test_a_reload_announces_before_anything_is_tried_again(store: Store, clock: Clock) -> None:
-    files = [config_of(NEWER)]
-    health = Health(store, lambda: files[-1], clock=clock)
-    await health.prepare()
-    await health.look()
-    before = await store.redis.hkeys("{relay}:destinations")
-    files.append(config_of(OLDER))
-
-    await health._resume()
-
-    assert b"ops\0#ops" in before
-    assert b"ops\0#ops" not in await store.redis.hkeys("{relay}:destinations")
-
-
 async def test_what_was_claimed_between_a_reload_and_its_announcement_waits_for_no_more_than_that(
     store: Store, wire: Wire, clock: Clock
 ) -> None:
@@ -248,14 +163,3 @@ async def test_what_was_claimed_between_a_reload_and_its_announcement_waits_for_
 
     assert await worker.run_once("slack") == 1
     assert wire.arrived
-
-
-async def test_it_is_announced_again_when_somebody_has_deleted_everything(store: Store, clock: Clock) -> None:
-    health = Health(store, lambda: KEPT, clock=clock)
-    await health.prepare()
-    await health.look()
-    await store.redis.flushall()
-
-    await health.look()
-
-    assert b"room\0#room" in await store.redis.hkeys("{relay}:destinations")

@@ -11,7 +11,7 @@ from relay.domain.deliveries import Receipt
 from relay.domain.facts import Space
 from relay.errors import PlatformError
 from relay.store import Store
-from relay.store.results import LARGEST, ResultsCache
+from relay.store.results import ResultsCache
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail, room
@@ -68,17 +68,6 @@ async def test_every_destination_is_told_the_same_results_and_the_platform_is_as
     assert platform.asked == [event.operation.id]
 
 
-async def test_results_that_came_are_left_as_they_are(store: Store, clock: Clock) -> None:
-    platform = Platform()
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
-    with_results = events.event_of(events.body("operation.completed", 100, status="Completed") | {"results": RESULTS})
-    for event in (with_results, events.failed(operationId="op-2")):
-        await store.accept(event, [mail()])
-        delivery = await claimed(store, "email")
-        assert await enrichment.complete(delivery) == delivery
-    assert platform.asked == []
-
-
 @pytest.mark.parametrize(
     "answer",
     [PlatformError("GET: 503", temporary=True), PlatformError("GET: 404", status=404), ValueError("what it is"), None],
@@ -108,17 +97,6 @@ async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: 
     assert platform.asked == ["op-1"]
     clock.advance(REST)
     assert await told("op-3") == RESULTS
-
-
-async def test_what_is_kept_of_a_run_is_bounded(store: Store) -> None:
-    large = "x" * LARGEST
-    findings = ResultsCache(store)
-
-    brief = await findings.keep("op-1", 0, RESULTS | {"phaseResults": [large]})
-    nothing = await findings.keep("op-2", 0, RESULTS | {"summary": large})
-
-    assert brief == RESULTS == await findings.get("op-1", 0)
-    assert nothing == {} == await findings.get("op-2", 0)
 
 
 async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.config import Config
-from relay.delivering.enrichment import ACCEPTING, ENDED_FOR, RUNNING_FOR, JobHistory
+from relay.delivering.enrichment import ENDED_FOR, RUNNING_FOR, JobHistory
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery
 from relay.domain.digest_entries import summarize
@@ -91,28 +91,6 @@ async def test_a_later_attempt_says_the_same(store: Store, past: JobHistory, clo
     assert await past.complete(delivery) == first
 
 
-async def test_runs_of_a_job_that_fail_at_once_count_each_other(store: Store, past: JobHistory) -> None:
-    await store.accept(run(0), [])
-    failures = []
-    for number in range(1, 5):
-        delivery = await delivery_of(store, run(number, "Failed"))
-        failures.append(len((await past.complete(delivery)).event.past) - 1)
-
-    assert failures == [0, 1, 2, 3]
-
-
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-async def test_a_time_that_stands_for_none_is_not_when_a_run_ended(store: Store, past: JobHistory, moment: str) -> None:
-    unknown = {"startTime": moment, "completionTime": moment}
-    for number, stated in enumerate(({}, unknown, unknown)):
-        delivery = await delivery_of(store, run(number, "Failed", **stated))
-
-    ends = (await past.complete(delivery)).event.past
-
-    assert [end.failed for end in ends] == [True, True]
-    assert ends[1].duration is None
-
-
 async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     store: Store, past: JobHistory, history: Counted, clock: Clock
 ) -> None:
@@ -130,19 +108,6 @@ async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     clock.advance(ENDED_FOR)
     await past.complete(ended)
     assert history.questions == 3
-
-
-async def test_runs_of_a_job_of_which_many_ended_since_ask_once(
-    store: Store, past: JobHistory, history: Counted, clock: Clock
-) -> None:
-    for number in range(70):
-        await store.accept(run(number, "Failed", at="2024-01-20T12:00:00Z"), [])
-    clock.now = max(clock.now, run(0).received_at.timestamp()) + ACCEPTING
-
-    for number in range(5):
-        await past.of(run(number, "Failed", at="2024-01-20T12:00:00Z"), ())
-
-    assert history.questions == 1
 
 
 async def test_what_is_of_no_job_asks_nothing(store: Store, past: JobHistory, history: Counted) -> None:
@@ -178,15 +143,6 @@ async def test_rows_of_a_digest_say_what_is_usual_for_their_job(store: Store, pa
     assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, False)
     [row] = await digest_of(past, usual, slow)
     assert (row["runs"], row["usual"], row["unusual"]) == (2, 1800, True)
-
-
-async def test_a_run_without_an_estimate_is_expected_when_its_job_usually_ends(store: Store, past: JobHistory) -> None:
-    for number in range(6):
-        await store.accept(run(number, took="30 minutes"), [])
-
-    [row] = await digest_of(past, run(7, "Running", progress={"startTime": "2024-01-08T11:50:00Z"}))
-
-    assert row["expected_at"] == "2024-01-08T12:20:00+00:00"
 
 
 async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) -> None:

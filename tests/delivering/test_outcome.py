@@ -1,7 +1,6 @@
 """What every kind of error means for its delivery: when it is tried again, what waits with it, when it is given up."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -188,12 +187,6 @@ def test_what_waits_for_something_broken_is_given_up_in_the_end(pause: str) -> N
 
 def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:
     assert failure(UNREACHABLE, FIRST, now=NOW + 2 * GIVE_UP).reason is None
-
-
-def test_a_delivery_without_a_pause_has_the_policy_however_old_it_is() -> None:
-    old = replace(FIRST, created_at=FIRST.created_at - timedelta(days=30))
-
-    assert failure(DeliveryError("why"), old) == Failure("failed", retry_in=60)
 
 
 def test_jitter_only_adds() -> None:

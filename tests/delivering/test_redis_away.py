@@ -143,21 +143,6 @@ async def test_all_leases_are_renewed_in_one_step(
     assert {score for _, score in after} == {(clock() + own_store.lease) * 1000 // 1}
 
 
-async def test_a_stop_while_redis_is_away_ends_in_time(
-    server: RedisServer, own_store: Store, wire: Wire, outage: Outage, *, running: Worker
-) -> None:
-    arrived = await _sending(own_store, wire, running)
-    server.kill()
-    arrived.set()
-    await until(lambda: outage.failures > 5)
-
-    async with asyncio.timeout(10):
-        await running.stop(0.5)
-    server.start()
-
-    assert len(wire.arrived) == 1
-
-
 async def _delivered(store: Store, count: int) -> bool:
     return (await counts(store)).get("delivered", 0) == count
 

@@ -217,20 +217,6 @@ async def test_a_message_that_breaks_its_channel_holds_up_no_other(
     assert len(wire.arrived) == 5
 
 
-async def test_a_probe_that_is_refused_for_good_makes_way_at_once(
-    store: Store, worker: Worker, wire: Askable, clock: Clock
-) -> None:
-    await fail(store, worker, wire, clock, UNREACHABLE)
-    for number in range(2):
-        await store.accept(events.completed(operationId=f"op-{number}"), [room()])
-    wire.answers = [DeliveryError("550 no such user", permanent=True)]
-    for _ in range(4):
-        await worker.run_once("slack")
-        clock.advance(1)
-
-    assert (await Admin(store).ledger()).counts["delivered"] == 2
-
-
 async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
     store: Store, worker: Worker, wire: Askable, clock: Clock
 ) -> None:

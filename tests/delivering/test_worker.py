@@ -3,40 +3,22 @@
 import asyncio
 from collections.abc import Callable
 
-import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.email.channel import Email
 from relay.config import Config
 from relay.delivering.worker import Worker
 from relay.domain.deliveries import Delivery, Limit, Receipt
 from relay.errors import DeliveryError
-from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
-from relay_sandbox.standins.inbox import Inbox
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room
-from tests.support.waiting import until
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
-
-
-async def test_a_failure_is_tried_again_when_the_policy_says(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("503")]
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-    clock.advance(59.9)
-    early = await worker.run_once("slack")
-    clock.advance(0.1)
-
-    assert (early, await worker.run_once("slack")) == (0, 1)
 
 
 async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
@@ -56,55 +38,12 @@ async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
     ]  # fmt: skip
 
 
-@pytest.mark.slow
-async def test_while_redis_is_away_all_channels_together_say_so_once(
-    redis_server: RedisServer, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
-) -> None:
-    with RedisServer() as server:
-        store, outage = Store.open(server.url, worker="w"), Outage(clock)
-        worker = worker_of(store, {"slack": wire, "email": wire}, config, renderer,
-                        clock=clock, outage=outage)  # fmt: skip
-        server.kill()
-        with capture_logs() as lines:
-            running = asyncio.create_task(worker.run())
-            await until(lambda: lines)
-            for _ in range(4):  # each time a claim of some channel fails again
-                met = outage.failures
-                await until(lambda met=met: outage.failures > met)
-            await worker.stop(5)
-            running.cancel()
-            await asyncio.wait([running])
-        await store.aclose()
-
-    assert [line["event"] for line in lines] == ["redis.unavailable"]
-
-
-async def test_a_used_up_policy_makes_a_dead_letter_with_the_last_error(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError(f"try {number}") for number in (1, 2, 3)]
-    await store.accept(events.completed(), [room()])
-    for _ in range(3):
-        await worker.run_once("slack")
-        clock.advance(3600)
-
-    assert await letters(store) == [("retries_exhausted", "try 3")]
-
-
 async def test_a_destinations_own_policy_counts(store: Store, worker: Worker, wire: Wire) -> None:
     wire.answers = [DeliveryError("451")]
     await store.accept(events.completed(), [mail()])
     await worker.run_once("email")
 
     assert await letters(store) == [("retries_exhausted", "451")]
-
-
-async def test_a_permanent_error_is_buried_at_once(store: Store, worker: Worker, wire: Wire) -> None:
-    wire.answers = [DeliveryError("550 5.1.1 no such user", permanent=True)]
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-
-    assert await letters(store) == [("rejected", "550 5.1.1 no such user")]
 
 
 async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_letter(
@@ -157,18 +96,6 @@ async def test_a_broken_destination_holds_its_deliveries_and_loses_none(
     assert await letters(store) == []
 
 
-async def test_a_paused_delivery_is_given_up_after_three_days(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("is_archived", pause="destination")] * 2
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-    clock.advance(3 * 86_400 + 61)
-    await worker.run_once("slack")
-
-    assert await letters(store) == [("paused_too_long", "is_archived")]
-
-
 async def test_an_unknown_outcome_is_repeated_until_it_is_known(
     store: Store, worker: Worker, wire: Wire, clock: Clock
 ) -> None:
@@ -180,27 +107,6 @@ async def test_an_unknown_outcome_is_repeated_until_it_is_known(
 
     assert len(wire.arrived) == 10
     assert await letters(store) == []
-
-
-async def test_a_greylisted_mail_is_sent_again_after_a_minute_and_arrives_once(
-    store: Store, config: Config, renderer: IsolatedRenderer, clock: Clock
-) -> None:
-    async with Inbox() as inbox:
-        inbox.answer("analyst@example.com", "451 4.7.1 try again later")
-        settings = {"host": "127.0.0.1", "port": inbox.smtp_port, "tls": "none", "from": "relay@example.com"}
-        channel = Email(Email.Settings.model_validate(settings))
-        worker = worker_of(store, {"email": channel}, config, renderer, clock=clock)
-        await store.accept(events.completed(), [mail(destination="others")])
-        await worker.run_once("email")
-        clock.advance(59)
-        early = await worker.run_once("email")
-        clock.advance(20)  # the policy's minute, and its jitter
-        await worker.run_once("email")
-        await channel.aclose()
-
-        assert early == 0
-        assert [one.recipient for one in inbox.mails] == ["analyst@example.com"]
-        assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Worker, wire: Wire) -> None:

@@ -1,7 +1,6 @@
 """How much of a run a conversation in Slack sees: one message, few edits, one reply."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -71,22 +70,3 @@ async def test_what_comes_after_the_end_changes_nothing(brisk: Flow, status: str
 
     assert answer.status == "late"
     assert len(brisk.slack.calls) == calls
-
-
-async def test_an_estimate_that_moved_by_a_tenth_of_the_time_left_is_shown_and_a_flutter_is_not(flow: Flow) -> None:
-    def expecting(percentage: float, seconds: float) -> dict[str, Any]:
-        document = event_of("operation.progress", percentage, phase="Load")
-        due = datetime.fromtimestamp(started + seconds, UTC).isoformat()
-        document["operation"]["progress"]["estimatedCompletion"] = due
-        return document
-
-    started = flow.clock()
-    await flow.send(expecting(10, 3600))
-    await flow.wait(61)
-    flutter = await flow.send(expecting(11, 3600 + 300))
-    moved = await flow.send(expecting(12, 3600 + 400))
-    await flow.wait(20)
-
-    assert flutter.held == (("team", "increment"),)
-    assert moved.deliveries == 1
-    assert len(flow.calls(UPDATE)) == 1

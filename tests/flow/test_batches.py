@@ -42,17 +42,6 @@ async def test_the_first_failure_of_a_batch_and_its_end_with_failures_are_shown_
     assert not any(mentions_in(arguments) for _, arguments in brisk.calls(POST))
 
 
-async def test_a_batch_that_is_over_before_its_first_message_is_one_message(flow: Flow) -> None:
-    await flow.send(batch_event("batch.started"))
-    for number in range(3):
-        await flow.send(member_event("Completed", number))
-    await flow.send(batch_event("batch.completed", batch={"status": "Completed"}))
-    await flow.deliver()
-
-    assert [root.text.partition(":")[0] for root in flow.roots()] == ["Completed"]
-    assert flow.replies() == []
-
-
 async def test_the_edits_of_a_batch_are_a_minute_apart_but_for_its_end(flow: Flow) -> None:
     await flow.send(batch_event("batch.started"))
     await flow.wait(70)
@@ -96,16 +85,6 @@ async def test_a_failed_member_is_reported_once_whichever_event_comes_first(bris
     assert (await brisk.ledger()).imbalance == 0
 
 
-async def test_a_failure_in_a_batch_that_is_still_held_brings_its_message_and_the_reply_below_it(flow: Flow) -> None:
-    await flow.send(batch_event("batch.started"))
-    await flow.send(outcome_of("Failed", operationId="op-7", priority="High", batchId="batch-1"))
-    await flow.wait(5)
-
-    (root,) = flow.roots()
-    (reply,) = flow.replies()
-    assert reply.thread_ts == root.ts
-
-
 async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> None:
     await brisk.send(event_of("operation.progress", 40, operationId="op-7", batchId="batch-1"))
     await brisk.wait(3)
@@ -120,13 +99,3 @@ async def test_a_member_whose_message_stands_already_keeps_it(brisk: Flow) -> No
     assert "Failed" in own.text
     assert [reply.thread_ts for reply in brisk.replies()] == [own.ts]
     assert group.text
-
-
-async def test_a_member_that_waited_for_its_first_message_leaves_it_to_the_batch(flow: Flow) -> None:
-    await flow.send(event_of("operation.started", operationId="op-7", batchId="batch-1"))
-    await flow.send(batch_event("batch.started"))
-    await flow.send(event_of("operation.progress", 40, operationId="op-7"))
-    await flow.wait(120, step=10)
-
-    assert len(flow.messages()) == 1
-    assert (await flow.ledger()).imbalance == 0

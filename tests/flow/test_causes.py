@@ -52,17 +52,6 @@ async def test_five_failures_of_one_cause_are_one_message_and_rows_below_it(bris
     assert (await brisk.ledger()).imbalance == 0
 
 
-async def test_a_run_without_a_message_of_its_own_needs_none_to_be_a_row(flow: Flow) -> None:
-    for number in range(3):
-        await flow.send(failing(number))
-    await flow.wait(30)
-
-    (root,) = flow.roots()
-    assert [reply.thread_ts for reply in flow.replies()] == [root.ts, root.ts]
-    assert not any(reply.broadcast for reply in flow.replies())
-    assert (await flow.ledger()).imbalance == 0
-
-
 async def test_whoever_was_not_called_yet_is_called_by_the_row(brisk: Flow) -> None:
     await brisk.send(failing(1, priority="High"))
     await brisk.wait(5)
@@ -134,17 +123,3 @@ async def test_it_can_be_switched_off(ungrouped: Flow) -> None:
 
     assert [reply.broadcast for reply in ungrouped.replies()] == [True, True, True]
     assert len({reply.thread_ts for reply in ungrouped.replies()}) == 3
-
-
-async def test_two_workers_make_one_message_of_it(brisk: Flow) -> None:
-    brisk.start()
-    for number in range(6):
-        await brisk.send(event_of("operation.started", operationId=f"op-{number}"))
-    await brisk.wait(10)
-    for number in range(6):
-        await brisk.send(failing(number))
-    await brisk.wait(30)
-
-    assert [reply.broadcast for reply in brisk.replies()].count(True) == 1
-    assert len(brisk.replies()) == 6
-    assert (await brisk.ledger()).imbalance == 0

@@ -101,18 +101,6 @@ async def test_a_held_failure_whose_run_completes_without_a_start_is_told_as_com
     assert (await patient.ledger()).imbalance == 0
 
 
-async def test_a_try_after_the_hold_heals_nothing(patient: Flow) -> None:
-    await begin_again(patient)
-    await fail(patient)
-    await patient.wait(310, step=10)
-    await begin_again(patient, retryNumber=1)
-    await patient.send(outcome_of("Completed", priority="High", retryNumber=1))
-    await patient.wait(30)
-
-    assert outcomes(patient) == ["Failed", "Completed"]
-    assert "recovered" not in str(patient.calls(POST)[-1][1]["blocks"])
-
-
 async def test_where_no_message_stands_it_is_the_message_that_waits(patient: Flow) -> None:
     await fail(patient)
     await patient.wait(280, step=10)
@@ -123,17 +111,6 @@ async def test_where_no_message_stands_it_is_the_message_that_waits(patient: Flo
 
     (root,) = patient.roots()
     assert (status_of(root), calls(patient), patient.replies()) == ("Failed", 1, [])
-
-
-async def test_where_no_message_stood_the_next_try_has_the_first(patient: Flow) -> None:
-    await fail(patient)
-    await begin_again(patient, retryNumber=1)
-    await patient.wait(400, step=10)
-
-    (root,) = patient.roots()
-    assert not root.text.startswith("Failed")
-    assert (calls(patient), await patient.held()) == (0, {"healed": 1})
-    assert (await patient.ledger()).imbalance == 0
 
 
 async def test_failures_that_are_held_are_rows_of_the_first_that_is_told(patient: Flow) -> None:

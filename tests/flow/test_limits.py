@@ -42,19 +42,6 @@ async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(capped: Flo
     assert capped.roots()[1].text.startswith("2 more runs")
 
 
-async def test_a_rolling_message_that_every_run_has_left_says_so(capped: Flow) -> None:
-    for number in range(2):
-        await capped.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
-        await capped.deliver()  # the first gets the message of its own
-    await capped.wait(610, step=10)
-    await capped.send(event_of("operation.progress", 20, operationId="op-1"))
-    await capped.wait(20)
-
-    rolling = next(root for root in capped.roots() if "more runs" in root.text)
-    assert rolling.text == "No more runs: each has a message of its own by now"
-    assert len(capped.roots()) == 3
-
-
 async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_newest(brisk: Flow) -> None:
     await brisk.send(event_of("operation.progress", 10))
     await brisk.wait(5)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.domain.events import PRIORITIES
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow, flowing
@@ -53,25 +52,3 @@ async def test_nobody_is_mentioned_for_a_cancel_of_his_own(
         mentions = [mark for _, arguments in flow.calls(POST) for mark in mentions_in(arguments)]
         assert mentions == ["<!subteam^S0DATATEAM>"]
         assert not any("<@" in str(arguments["blocks"]) for _, arguments in flow.calls(POST))
-
-
-async def test_an_outcome_that_is_the_first_message_mentions_there_and_is_sent_once(flow: Flow) -> None:
-    await flow.send(outcome_of("Failed", priority="Critical"))
-    await flow.wait(120, step=10)
-
-    ((_, arguments),) = flow.calls(POST)
-    assert mentions_in(arguments) == ["<!subteam^S0DATATEAM>"]
-
-
-async def test_a_low_priority_that_a_rule_names_is_sent_like_any_other(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    async with flowing(open_store, clock, live=AT_ONCE) as flow:
-        rule = flow.config.rules[0].model_copy(update={"priorities": PRIORITIES})
-        flow.config = flow.config.model_copy(update={"rules": (rule,)})
-        await flow.send(event_of("operation.progress", 40, priority="Low"))
-        await flow.wait(5)
-        await flow.send(outcome_of("Completed", priority="Low"))
-        await flow.wait(10)
-
-        assert (len(flow.roots()), len(flow.replies())) == (1, 1)

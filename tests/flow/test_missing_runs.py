@@ -2,12 +2,9 @@
 
 import pytest
 
-from relay.domain.deliveries import Digest, Window
 from relay.domain.jobs import Job
 from relay.policy.missing import Missing, alarm, recovery
 from tests.support.flow import Flow
-from tests.support.queue import claim
-from tests.support.targets import mail
 
 JOB = Job("", "tenant-1", "project-1", "ReportGeneration", "Sales #")
 DAY = 86_400.0
@@ -36,36 +33,8 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     assert (await flow.ledger()).imbalance == 0
 
 
-async def test_the_next_one_has_another_message(flow: Flow) -> None:
-    first = missing(flow, "High")
-    await flow.intake.ingest(alarm(first, flow.clock()))
-    await flow.wait(90)
-    await flow.intake.ingest(recovery(first, flow.clock(), flow.clock()))
-    await flow.wait(90)
-    await flow.intake.ingest(alarm(missing(flow, "High", days=1), flow.clock() + DAY))
-    await flow.wait(90)
-
-    assert [message.text.partition(":")[0] for message in flow.roots()] == ["Running", "Not begun"]
-
-
 async def test_one_of_low_priority_is_for_the_digest(flow: Flow) -> None:
     await flow.intake.ingest(alarm(missing(flow, "Low"), flow.clock()))
     await flow.wait(300)
 
     assert flow.messages() == []
-
-
-async def test_a_digest_names_it_until_it_has_begun(flow: Flow) -> None:
-    late = missing(flow, "Low")
-    windows = (Window(flow.clock() - 60, flow.clock() + 60), Window(flow.clock() + 60, flow.clock() + DAY))
-    await flow.store.accept(alarm(late, flow.clock()), [mail(how=Digest(windows=windows))])
-    flow.clock.advance(61)
-    (delivery,) = await claim(flow.store, "email")
-
-    (entry,) = delivery.event.document["entries"]
-    assert (entry["id"], entry["name"], entry["rule"], entry["type"]) == (
-        late.id,
-        "Sales",
-        "missing",
-        "ReportGeneration",
-    )

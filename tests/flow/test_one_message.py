@@ -34,17 +34,6 @@ async def test_a_live_message_that_the_operation_asked_for_is_kept_true_beside_t
         assert (await flow.held()) == {"told_beside": 1}
 
 
-async def test_a_reload_decides_anew_what_was_decided_before(brisk: Flow) -> None:
-    before = brisk.config
-    reached = [(await brisk.send(event_of("operation.audited", operationId="op-1"))).deliveries]
-    brisk.config = before.model_copy(update={"rules": before.rules[:1]})
-    reached.append((await brisk.send(event_of("operation.audited", operationId="op-2"))).deliveries)
-    brisk.config = before
-    reached.append((await brisk.send(event_of("operation.audited", operationId="op-3"))).deliveries)
-
-    assert reached == [1, 0, 1]
-
-
 async def test_a_restart_in_the_middle_keeps_the_message(brisk: Flow) -> None:
     await brisk.send(event_of("operation.progress", 20))
     await brisk.wait(2)

@@ -56,16 +56,6 @@ async def test_the_same_percentage_of_a_retry_is_a_fact_of_its_own_and_the_old_r
     assert [answer.status for answer in (again, twice, old)] == ["accepted", "duplicate", "late"]
 
 
-async def test_a_retry_whose_original_nobody_knows_begins_the_thread(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1", retryNumber=1))
-    await brisk.wait(5)
-    await brisk.send(outcome_of("Completed", operationId="op-2"))
-    await brisk.wait(10)
-
-    assert (len(brisk.roots()), len(brisk.replies())) == (1, 1)
-    assert await brisk.admin.timeline("op-2") == await brisk.admin.timeline("op-1")
-
-
 @pytest.mark.parametrize("together", [False, True])
 async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_own_message(
     brisk: Flow, *, together: bool

@@ -62,19 +62,6 @@ async def test_nor_for_the_throttle_of_another_runs_edit(brisk: Flow, fault: Fau
     assert brisk.slack.violations == []
 
 
-async def test_nor_for_the_back_off_of_its_own_progress(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.started", priority="Critical"))
-    await brisk.wait(2)
-    brisk.slack.outages[UPDATE] = Fault(error="update_failed")
-    await brisk.send(event_of("operation.progress", 50))
-    await brisk.wait(600, step=10)
-    await fail_critically(brisk)
-
-    await brisk.wait(SOON)
-
-    assert len(await mentions(brisk)) == 1
-
-
 async def test_the_edit_follows_when_slack_is_well_and_the_reply_is_told_once(brisk: Flow) -> None:
     await brisk.send(event_of("operation.started", priority="Critical"))
     await brisk.wait(2)
@@ -88,17 +75,6 @@ async def test_the_edit_follows_when_slack_is_well_and_the_reply_is_told_once(br
     assert brisk.replies()[0].thread_ts == brisk.roots()[0].ts
     assert "failed" in str(shown(brisk.roots()[0])).lower()
     assert (await brisk.ledger()).counts["pending"] == 0
-
-
-async def test_a_reply_waits_for_the_first_message_that_it_stands_under(brisk: Flow) -> None:
-    brisk.slack.script(POST, Fault(error="internal_error", status=500))
-    await brisk.send(event_of("operation.started", priority="Critical"))
-    await brisk.wait(1)
-    await fail_critically(brisk)
-    await brisk.wait(HOUR, step=20)
-
-    assert len(await mentions(brisk)) == 1
-    assert all(reply.thread_ts == brisk.roots()[0].ts for reply in brisk.replies())
 
 
 async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its_next_try(

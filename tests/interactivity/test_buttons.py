@@ -6,14 +6,12 @@ import re
 import pytest
 
 from relay.channels.slack.limits import validate
-from relay.interactivity.endpoint import PATH
 from relay.operating.timeline import facts_of
 from relay.rendering.samples import FIXTURES
-from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TWICE
+from relay.rendering.translations import SLOW, TWICE
 from relay_sandbox.standins.slack import Fault
-from tests.interactivity.pressing import ANALYST, CANCEL, LEAD, RETRY, buttons, scene, threaded
+from tests.interactivity.pressing import ANALYST, LEAD, RETRY, buttons, scene, threaded
 from tests.support import slacks
-from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 
 # What is shown
@@ -93,16 +91,6 @@ def test_slack_takes_every_message_with_buttons(name: str, actions: list[str], f
 # Who may
 
 
-async def test_whoever_is_not_named_is_told_so_and_nothing_happens(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.failed", error={"message": "It broke."})
-        await one.root()
-        assert await one.press("retry", LEAD) == 200
-        assert await one.whispers(1) == [(LEAD, FORBIDDEN)]
-        await one.around.settled()
-        assert one.asked(RETRY) == []
-
-
 @pytest.mark.parametrize("method", ["auth.test", "users.info", "users.lookupByEmail"])
 @pytest.mark.slow
 async def test_a_slack_that_does_not_say_who_it_is_costs_nobody_three_seconds(
@@ -117,27 +105,6 @@ async def test_a_slack_that_does_not_say_who_it_is_costs_nobody_three_seconds(
         assert asyncio.get_running_loop().time() - begun < 3
         assert await one.whispers(1) == [(ANALYST, SLOW)]
         assert one.asked(RETRY) == []
-
-
-async def test_what_slack_did_not_sign_is_refused_with_a_problem_document(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        one.around.slack.interact(f"{one.url}{PATH}", "another-secret")
-        assert await one.press("mute") == 401
-        assert one.around.slack.workspace.whispers == []
-
-
-async def test_the_button_of_an_earlier_run_does_nothing_to_the_present_one(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        old = buttons(await one.root())["cancel"]["value"]
-        await one.tell("operation.started", about={"retryNumber": 1})
-        message = await one.root(text="Started")
-        await one.around.slack.wait_for(lambda: buttons(message)["cancel"]["value"] != old, patience())
-        assert await one.press("cancel", value=old) == 200
-        assert await one.whispers(1) == [(ANALYST, STALE)]
-        assert one.asked(CANCEL) == []
 
 
 # Mute
@@ -161,17 +128,3 @@ async def test_a_muted_run_is_edited_and_replied_to_no_more_until_it_ends(redis_
         story = await one.around.admin.timeline("op-1")
         assert story
         assert [line for line in facts_of(story)["timeline"] if line.get("reason") == "muted"]
-
-
-async def test_a_run_that_is_run_again_is_heard_again(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("mute")
-        await one.replies(1)
-        await one.tell("operation.failed", error={"message": "It broke."})
-        await one.root(text="Failed")
-        await one.tell("operation.started", about={"retryNumber": 1})
-        await one.root(text="Started")
-        await one.tell("operation.failed", error={"message": "Again."}, about={"retryNumber": 1})
-        assert len(await one.replies(2)) == 2

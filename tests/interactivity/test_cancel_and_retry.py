@@ -1,7 +1,5 @@
 """Cancel and retry, pressed: what reaches the platform, what is told, and that it happens once."""
 
-import asyncio
-
 import pytest
 
 from relay.rendering.translations import TAKEN, TWICE
@@ -38,15 +36,6 @@ async def test_a_retry_is_told_with_the_new_run(redis_server: RedisServer) -> No
         replies = await one.replies(before + 1)
         assert replies[-1] == "Retry asked for by @analyst: op-2 started."
         assert len(one.asked(RETRY)) == 1
-
-
-async def test_two_presses_at_the_same_time_are_one_call(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        assert set(await asyncio.gather(*(one.press("cancel") for _ in range(8)))) == {200}
-        assert len(await one.replies(1)) == 1
-        assert len(one.asked(CANCEL)) == 1
 
 
 async def test_a_refusal_is_told_and_may_be_asked_for_again(redis_server: RedisServer) -> None:
@@ -145,36 +134,3 @@ async def test_a_run_that_was_cancelled_by_a_button_names_who_pressed(
         reason = ": Too expensive" if says == "user123" else "."
         assert f" – By {says}{reason}" in message.text
         assert shown.endswith(f" was cancelled by {says}{reason}")
-
-
-async def test_whoever_pressed_in_vain_is_not_named(redis_server: RedisServer) -> None:
-    async with scene(redis_server, {CANCEL: [(409, {"detail": "it is being finished"})]}) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        await one.replies(1)
-        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
-        assert " – By user123" in (await one.root(text="Cancelled")).text
-
-
-async def test_whoever_cancelled_an_earlier_run_is_not_named_for_the_next(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        await one.replies(1)
-        await one.tell("operation.cancelled", cancellation={"cancelledBy": "user123"})
-        assert "Jana Müller" in (await one.root(text="Cancelled")).text
-        await one.tell("operation.started", about={"retryNumber": 1})
-        await one.tell("operation.cancelled", about={"retryNumber": 1}, cancellation={"cancelledBy": "user456"})
-        assert " – By user456" in (await one.root(text="user456")).text
-
-
-async def test_nobody_can_say_of_himself_that_he_pressed(redis_server: RedisServer) -> None:
-    pressed = {"user": LEAD, "userName": "lead", "realName": "Tom Becker", "reason": ""}
-    async with scene(redis_server) as one:
-        await one.tell("operation.started", pressed=pressed)
-        await one.tell(
-            "operation.cancelled", pressed=pressed, cancellation={"cancelledBy": "user123", "pressed": pressed}
-        )
-        assert " – By user123" in (await one.root(text="Cancelled")).text

@@ -12,15 +12,15 @@ from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 from structlog.testing import capture_logs
 
-from relay.domain.deliveries import Accepted, Person, Presser
+from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.domain.links import redeem
+from relay.domain.links import Person, Presser, redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
 from relay.receiving.problems import answer_problems
 from relay.receiving.signatures import sign
-from relay.rendering.translations import FORBIDDEN, STALE, TAKEN, TWICE
+from relay.rendering.translations import FORBIDDEN, STALE, TAKEN
 from relay.store import Store, keys
 from relay.store.audit import AuditTrail
 from tests.support.clock import Clock
@@ -117,23 +117,6 @@ async def test_a_press_becomes_a_request_that_names_who_and_what(scene: Scene) -
     assert scene.whispered == [("C0TEAM0001", "U0ANALYST1", TAKEN)]
 
 
-@pytest.mark.parametrize(
-    ("changes", "teams", "app"),
-    [
-        ({}, set(), ""),
-        ({"team": {"id": "T1"}, "user": {"id": "U0ANALYST1", "team_id": "T2"}, "api_app_id": "A1"}, {"T1", "T2"}, "A1"),
-        ({"team": None, "user": {"id": "U0ANALYST1", "team_id": 7}, "api_app_id": []}, set(), ""),
-    ],
-)
-async def test_who_is_asked_about_is_known_by_ids_alone(
-    scene: Scene, changes: dict[str, Any], teams: set[str], app: str
-) -> None:
-    given = {"type": "block_actions", "user": {"id": "U0ANALYST1"}, "channel": {"id": "C0TEAM0001"},
-             "actions": [{"action_id": "retry", "value": BUTTON.token(KEY)}]}  # fmt: skip
-    assert await scene.post(form(given | changes)) == 200
-    assert scene.pressers == [Presser("U0ANALYST1", frozenset(teams), app)]
-
-
 async def test_the_audit_trail_has_who_pressed_what_and_who_might_not(scene: Scene, store: Store) -> None:
     await scene.press(BUTTON.token(KEY))
     await scene.press(BUTTON.token(KEY), user="U0STRANGER")
@@ -152,13 +135,6 @@ async def test_whoever_is_refused_again_and_again_does_not_fill_the_audit_trail(
 
     assert await store.redis.xlen(keys.AUDIT_STRANGERS) == REFUSED.count
     assert await store.redis.xlen(keys.AUDIT) == 0
-
-
-async def test_a_press_that_was_not_durable_is_no_act_with_an_outcome(scene: Scene, store: Store) -> None:
-    scene.fault = StoreUnavailable("gone")
-
-    assert await scene.press(BUTTON.token(KEY)) == 503
-    assert [entry.outcome for entry in await AuditTrail(store.redis).entries()] == [""]
 
 
 async def test_pressing_twice_is_one_request(scene: Scene, store: Store) -> None:
@@ -221,12 +197,6 @@ async def test_whatever_else_slack_sends_is_answered_and_nothing_done(scene: Sce
     assert await scene.post(body) == 200
     assert not scene.taken
     assert not scene.whispered
-
-
-async def test_whoever_presses_again_hears_that_it_was_asked_for(scene: Scene, store: Store) -> None:
-    scene.status = "duplicate"
-    assert await scene.press(BUTTON.token(KEY)) == 200
-    assert [said[2] for said in scene.whispered] == [TWICE]
 
 
 @pytest.mark.parametrize("fault", [StoreUnavailable("away"), TimeoutError()])

@@ -135,8 +135,3 @@ async def test_what_was_done_is_told_although_the_store_was_away_meanwhile() -> 
     with pytest.raises(DeliveryError) as caught:
         await sent("retry", api, away=1000)
     assert caught.value.outcome_unknown
-
-
-def test_no_destination_can_have_this_channel() -> None:
-    with pytest.raises(ValueError, match="expected another channel"):
-        Executor.addresses("retry")

@@ -1,6 +1,5 @@
 """Interactivity as it is set up: what `relay check` says, what is refused, and the stand-in's page in a browser."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from relay.channels.slack.settings import SlackSettings
-from tests.interactivity.pressing import CONFIG, SIGNING_SECRET, scene
-from tests.support.browser import Browser, needs_chromium
+from tests.interactivity.pressing import CONFIG, SIGNING_SECRET
 from tests.support.inprocess import relay
-from tests.support.redis_server import RedisServer
 
 # How it is set up
 
@@ -36,15 +33,6 @@ def test_relay_check_tells_who_may_press_what_and_what_slack_needs(tmp_path: Pat
         "in Slack, Interactivity & Shortcuts, Request URL: https://relay.example.com/slack/interactions",
     ]
     assert not [one for one in facts["warnings"] if one["path"].startswith(("platform", "channels"))]
-
-
-@pytest.mark.slow
-def test_relay_check_tells_that_presses_come_by_a_socket_and_asks_for_no_address(tmp_path: Path) -> None:
-    file = tmp_path / "relay.yaml"
-    file.write_text(CONFIG.read_text("utf-8"))
-    env = {**NEEDED, "STAGE_BUTTONS": "socket", "STAGE_APP_TOKEN": "xapp-1-a"}
-    facts = json.loads(relay("check", "-c", file, "--json", env=env).output)
-    assert facts["summary"]["buttons"][-1] == "presses come by a connection that relay opens to Slack (Socket Mode)"
 
 
 @pytest.mark.slow
@@ -79,51 +67,3 @@ def test_what_cannot_work_is_refused(settings: dict[str, Any], says: str) -> Non
     given = {key: value for key, value in whole.items() if value is not None}
     with pytest.raises(ValidationError, match=says):
         SlackSettings.model_validate(given)
-
-
-def test_a_socket_needs_no_signing_secret() -> None:
-    settings = SlackSettings.model_validate({"token": "xoxb-1-a", "interactivity": "socket", "app_token": "xapp-1-a"})
-    assert (settings.interactivity, settings.signing_secret.get_secret_value()) == ("socket", "")
-
-
-def test_relay_check_says_where_the_token_of_a_socket_is_missing(tmp_path: Path) -> None:
-    file = tmp_path / "relay.yaml"
-    file.write_text(CONFIG.read_text("utf-8").replace('"${STAGE_BUTTONS:-http}"', "socket"))
-    output = relay("check", "-c", file, env=NEEDED).output
-    line = file.read_text("utf-8").splitlines().index("  slack:") + 1
-    assert f"{file}:{line}: channels.slack: interactivity: socket needs app_token, xapp-… with the scope" in output
-
-
-def test_buttons_are_off_unless_they_are_asked_for() -> None:
-    settings = SlackSettings.model_validate({"token": "xoxb-1-a"})
-    assert settings.interactivity == "off"
-    assert SlackSettings.model_validate({"token": "xoxb-1-a", "interactivity": False}) == settings
-    assert (settings.actions.retry, settings.actions.cancel, settings.actions.mute) == ((), (), ("everyone",))
-
-
-# In a browser
-
-
-@pytest.mark.slow
-@needs_chromium
-async def test_the_stand_ins_page_presses_what_it_shows(redis_server: RedisServer) -> None:
-    async with scene(redis_server) as one:
-        await one.tell("operation.started")
-        await one.root()
-
-        def press(address: str) -> None:
-            with Browser() as browser:
-                browser.show(address, width=1000)
-                browser.ask(WAIT)
-                browser.ask("document.querySelector('[data-action=mute]').click()")
-                browser.ask(PRESSED)
-
-        await asyncio.to_thread(press, one.around.slack.url)
-        [reply] = await one.replies(1)
-        assert reply.startswith("Muted by @analyst")
-
-
-WAIT = """new Promise((done) => { const look = () => document.querySelector("[data-action=mute]") ? done(1)
-  : setTimeout(look, 50); look(); })"""
-PRESSED = """new Promise((done) => { const look = () => document.body.innerText.includes("Muted by") ? done(1)
-  : setTimeout(look, 50); look(); })"""

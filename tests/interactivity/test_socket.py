@@ -75,15 +75,6 @@ async def test_a_press_reaches_the_platform_with_the_checks_and_the_trail_of_one
     assert metrics.slack_socket_connected._value.get() == 0
 
 
-async def test_nothing_listens_for_presses(redis_server: RedisServer) -> None:
-    async with (
-        scene(redis_server) as (stage, _),
-        aiohttp.ClientSession() as session,
-        session.post(f"{stage.url}/slack/interactions", data=b"payload=%7B%7D") as answer,
-    ):
-        assert answer.status == 404
-
-
 @pytest.mark.slow
 async def test_a_press_that_cannot_be_made_durable_is_not_acknowledged_and_comes_again(
     own_redis: RedisServer,
@@ -103,14 +94,6 @@ async def test_a_press_that_cannot_be_made_durable_is_not_acknowledged_and_comes
         await until(acknowledged)
         assert len(await stage.replies(1)) == 1
         assert len(stage.asked(CANCEL)) == 1
-
-
-async def test_a_relay_that_only_delivers_opens_none(redis_server: RedisServer) -> None:
-    async with scene(redis_server, role="deliver") as (stage, sockets):
-        assert stage.relay
-        assert CHECK not in await checks(stage.relay)
-        assert not stage.around.slack.called("apps.connections.open")
-        assert sockets.opened == 0
 
 
 async def test_readyz_says_why_there_is_no_connection_and_relay_is_ready_all_the_same(

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from relay.domain.jobs import Job
-from relay.policy.missing import Expectation, Missing, alarm
+from relay.policy.missing import Missing, alarm
+from relay.policy.watchdog_settings import Expectation
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

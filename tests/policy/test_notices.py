@@ -95,13 +95,6 @@ def test_a_channel_is_over_once_something_got_through_and_not_while_its_state_is
     assert relay.words == ["trouble: channel slack", "resolved: channel slack"]
 
 
-def test_a_channel_that_the_configuration_has_no_more_is_over(relay: Operators) -> None:
-    relay.passes(10, slack(scope="channel:chat"))
-    relay.passes(10)
-
-    assert relay.words == ["trouble: channel chat", "resolved: channel chat"]
-
-
 def test_what_begins_together_is_one_notice_the_gravest_first_with_how_many_go_on(relay: Operators) -> None:
     relay.passes(1, FULL)
     relay.passes(5, FULL, Cause(REFUSED, "a", NOW), slack(scope=TEAM))
@@ -201,14 +194,3 @@ def test_however_much_is_wrong_what_is_kept_is_bounded(relay: Operators) -> None
         relay.passes(2, *(Cause(REFUSED, f"source-{hour}-{n}", NOW, "unsigned" * 100) for n in range(200)))
 
     assert len(relay.troubles.rows) == 50
-
-
-def test_what_another_release_wrote_is_read_as_far_as_its_kinds_are_known() -> None:
-    """A relay of the release before shares the value while it is being replaced."""
-    cause = '{"name":"x","since":1.0,"ripe":true,"blocks":["channel:x"],"kind":'
-    rows = ",".join(f'{{"cause":{cause}"{kind}"}},"shown":2.0,"missed":false}}' for kind in ("channel", "template"))
-    read = Troubles.load(f'{{"rows":[{rows}],"number":3,"noticed":1.0,"pending":null}}')
-
-    assert [row.cause.kind for row in read.rows] == ["channel"]
-    with pytest.raises(ValueError, match="rows"):
-        Troubles.load('{"rows": 7}')

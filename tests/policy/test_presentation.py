@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relay.domain.deliveries import Presentation
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, Event
+from relay.domain.events import PRIORITIES, Event
 from relay.policy.destinations import QuietHours
 from relay.policy.presentation import MATRIX, callable_names, mentions_for, presentation_for, reply_in_batch_thread
 from relay.policy.presentation import OWNER as OWNERS
@@ -95,13 +95,6 @@ def test_an_event_that_relay_does_not_know_is_in_no_cell() -> None:
     assert mentions_for(audited, (), {}) == ()
 
 
-def test_every_event_that_relay_knows_has_a_row() -> None:
-    known = [event_of(body(name, batch=seed("submit-batch.response"))) for name in OPERATION_EVENTS]
-    known += [event_of({"event": name, "batch": seed("submit-batch.response")}) for name in BATCH_EVENTS]
-
-    assert all(presentation_for(event).new_message for event in known)
-
-
 def test_a_reminder_goes_to_the_conversation_where_the_alarm_itself_was_an_edit() -> None:
     cells = {(status, priority): cell for status, priority, cell in CELLS}
 
@@ -173,14 +166,6 @@ def test_the_destinations_own_words_decide_before_the_matrix(
     mention: dict[str, tuple[str, ...]], expected: tuple[str, ...]
 ) -> None:
     assert mentions_for(told_as("Failed", "High"), (), mention) == expected
-
-
-def test_what_the_matrix_calls_nobody_for_may_be_configured() -> None:
-    assert mentions_for(told_as("Running", "Normal"), (), {"running": ("@analyst",)}) == ("@analyst",)
-
-
-def test_a_critical_failure_without_a_group_calls_the_owner() -> None:
-    assert mentions_for(told_as("Failed", "Critical"), (), {}) == ("j.mueller@example.com",)
 
 
 @pytest.mark.parametrize(

@@ -76,16 +76,6 @@ def test_each_destination_is_quiet_by_its_own_clock(at: str, expected: set[str])
     assert quiet(event(at)) == expected
 
 
-@pytest.mark.parametrize(
-    ("night", "morning"), [("2026-03-28T23:00", "2026-03-29T07:00"), ("2026-10-24T23:00", "2026-10-25T07:00")]
-)
-def test_the_night_in_which_the_clocks_change_ends_at_seven(night: str, morning: str) -> None:
-    hours = found(event(night))["team"].how.quiet_window
-
-    assert hours
-    assert hours.end == berlin(morning).timestamp()
-
-
 def test_critical_failures_pass_and_others_wait() -> None:
     night = "2026-03-09T23:00"
 
@@ -96,10 +86,6 @@ def test_critical_failures_pass_and_others_wait() -> None:
 
     assert passing == {"Normal": False, "High": False, "Critical": True}
     assert not found(event(night, priority="Critical"))["team"].how.bypass_quiet_hours
-
-
-def test_a_destination_says_itself_what_passes() -> None:
-    assert found(event("2026-03-09T12:30", "operation.failed", priority="Low"))["own"].how.bypass_quiet_hours
 
 
 def test_the_claim_knows_where_it_is_quiet_now() -> None:

@@ -1,6 +1,5 @@
 """Whom an operation itself asks to be told: as far as the configuration allows, once, and never a whole room."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -19,9 +18,7 @@ from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for
 from relay.policy.recipients import MAX_MENTIONS, mentions
 from relay.policy.targets import Targets
-from relay.store.suppressions import Suppressions
 from tests.support import events
-from tests.support.commands import relay
 from tests.support.redis_server import RedisServer
 from tests.support.stage import SECRET, Stage, running, surroundings
 from tests.support.waiting import until
@@ -105,19 +102,6 @@ class TestReading:
         assert event.operation
         assert event.operation.audience == audience
 
-    def test_it_may_stand_beside_the_operation(self) -> None:
-        event = events.event_of(events.body() | {"notifications": {"email": "a@example.com"}})
-
-        assert event.operation
-        assert event.operation.audience == Audience(email=("a@example.com",))
-
-    def test_however_many_are_listed_only_some_are_read(self) -> None:
-        event = asking(email=[f"a{number}@example.com" for number in range(5_000)])
-
-        assert event.operation
-        assert event.operation.audience
-        assert len(event.operation.audience.email) == 30
-
     def test_it_is_a_lasting_fact_that_later_events_are_filled_with(self) -> None:
         first = asking(email="a@example.com", slack={"channel": "#ops", "mentionUsers": ["@a"]})
         later = fill(events.completed(), facts(first))
@@ -136,14 +120,6 @@ class TestGranting:
             ("dynamic", "analyst@example.com", "each"),
             ("dynamic", "#process-mining", "live"),
         ]
-
-    @pytest.mark.parametrize("written", ["#process-mining", "process-mining", "#Process-Mining"])
-    def test_a_conversation_is_one_however_it_is_spelled(self, written: str) -> None:
-        assert told(asking(slack={"channel": written}), configured())[0][1] == "#process-mining"
-
-    @pytest.mark.parametrize("written", ["Analyst@EXAMPLE.com", "analyst@example.COM"])
-    def test_a_domain_is_one_in_any_case_of_letters(self, written: str) -> None:
-        assert told(asking(email=written), configured())[0][1].endswith("@example.com")
 
     @pytest.mark.parametrize(
         "notifications",
@@ -185,34 +161,12 @@ class TestGranting:
         assert len(told(event, configured())) == Email.max_requested == 10
         assert refused(event, configured()) == ["only 10 are told for an operation"] * 2
 
-    def test_at_most_one_conversation_is(self) -> None:
-        event = asking(slack={"channel": ["#process-mining", "C0123ABCD"]})
-
-        assert [address for _, address, _ in told(event, configured())] == ["#process-mining"]
-        assert refused(event, configured()) == ["only 1 are told for an operation"]
-
     @pytest.mark.parametrize(
         "address",
         ["o'brien@example.com", "a.b+c@example.com", "a_b-c=d@example.com", "müller@example.com", "a&b@example.com"],
     )
     def test_an_ordinary_address_is(self, address: str) -> None:
         assert [found for _, found, _ in told(asking(email=address), configured())] == [address]
-
-    def test_the_others_are_told_and_each_refusal_is_explained(self) -> None:
-        event = asking(email=["x%evil.test@example.com", "-x@example.com", "a" * 300, "analyst@example.com"])
-
-        assert [address for _, address, _ in told(event, configured())] == ["analyst@example.com"]
-        assert refused(event, configured()) == [
-            "with % in it a mail server may take it for more than a mailbox",
-            "an address that begins with - may be taken for an option",
-            "it is too long, or has signs that cannot be shown",
-        ]
-
-    @pytest.mark.parametrize("event", ["operation.progress", "operation.started"])
-    def test_mails_tell_what_is_worth_one(self, event: str) -> None:
-        status = {"operation.progress": "Running", "operation.started": "Initiated"}[event]
-
-        assert told(asking(event, status, email="analyst@example.com"), configured()) == []
 
     def test_a_refusal_is_not_repeated_with_all_progress(self) -> None:
         assert held(asking("operation.progress", "Running", email="a@evil.com"), configured()) == []
@@ -240,14 +194,6 @@ class TestLimit:
         rules = "[{events: ['operation.*'], notify: [analysts]}]"
 
         assert self.limits("analyst@example.com", destinations=TestTellingOnce.named, rules=rules) == [None]
-
-    @pytest.mark.parametrize(
-        ("limit", "says"),
-        [("20", "count: 20, per: 1h"), ("{count: 0}", r"message_limit\.count"), ("{per: 1s}", r"message_limit\.per")],
-    )
-    def test_a_wrong_one_is_refused(self, limit: str, says: str) -> None:
-        with pytest.raises(ConfigError, match=says):
-            configured(f"{{email_domains: [example.com], message_limit: {limit}}}")
 
 
 class TestTellingOnce:
@@ -323,9 +269,6 @@ class TestMentions:
         allowed = "{slack: ['#process-mining'], mention: ['@analyst']}"
 
         assert self.called_by(["@Analyst", "@lead", "analyst"], allowed) == ["analyst"]
-
-    def test_an_empty_list_means_nobody(self) -> None:
-        assert self.called_by(["@analyst"], "{slack: ['#process-mining'], mention: []}") == []
 
     @pytest.mark.parametrize(
         ("status", "priority", "mention", "expected"),
@@ -407,44 +350,6 @@ async def test_what_the_start_asks_for_is_remembered_until_the_end(run: Run) -> 
     assert "<@U0ANALYST1>" in said
     assert "subteam" not in said
     assert "<!" not in said.replace("<!date^", "")
-
-
-async def test_who_unsubscribed_is_not_told_by_the_next_operation_either(run: Run) -> None:
-    await Suppressions(run.stage.around.store).add("analyst@example.com", "dynamic", reason="unsubscribed")
-    await run.post("operation.completed", "Completed", notifications={"email": "analyst@example.com"})
-
-    ledger = await run.stage.around.settled()
-
-    assert (ledger.counts["held:unsubscribed"], len(run.stage.around.inbox.mails)) == (1, 0)
-
-
-@pytest.mark.slow
-async def test_the_refusal_is_explained_before_and_after(run: Run, tmp_path: Path) -> None:
-    event = tmp_path / "event.json"
-    event.write_text(
-        json.dumps(events.body("operation.completed", 100, status="Completed", notifications=NOTIFICATIONS))
-    )
-    await run.post("operation.completed", "Completed", notifications=NOTIFICATIONS)
-    await run.stage.around.settled()
-    env = run.stage.around.env
-    subject = events.completed().subject
-
-    before, facts_before, after = await asyncio.gather(
-        relay("explain", event, "-c", run.config, env=env),
-        relay("explain", event, "-c", run.config, "--json", env=env),
-        relay("explain", subject, "-c", run.config, env=env),
-    )
-
-    assert "The operation asks for email spy@evil.com: not told," in before.out
-    assert [(one["destination"], one["addresses"]) for one in facts_before.facts["destinations"]] == [
-        ("dynamic", ["analyst@example.com"]),
-        ("dynamic", ["#process-mining"]),
-    ]
-    assert facts_before.facts["refused"] == [
-        {"channel": "email", "address": "spy@evil.com",
-         "why": "dynamic_destinations.email_domains does not list its domain"}
-    ]  # fmt: skip
-    assert "the operation asks for spy@evil.com, and dynamic_destinations does not allow it" in after.out
 
 
 async def test_above_the_limit_the_rest_waits_for_the_round_up(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -31,10 +31,6 @@ def test_retry_after_overrides_a_shorter_delay() -> None:
     assert delay(1, RetryPolicy(), none, retry_after=600) == 600
 
 
-def test_retry_after_does_not_shorten_a_longer_delay() -> None:
-    assert delay(1, RetryPolicy(), none, retry_after=1) == 60
-
-
 @pytest.mark.parametrize(
     "field", [{"max_retries": -1}, {"retry_delay": 0}, {"backoff_multiplier": 0.5}, {"maxdelay": 1}]
 )

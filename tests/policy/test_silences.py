@@ -1,7 +1,6 @@
 """Which silence means an event at a target, and a delivery that is about to be sent."""
 
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from relay.policy.silences import Silences
 from tests.support import events
 from tests.support.bundles import digest
 from tests.support.silences import HOUR, silence
-from tests.support.targets import room, team
+from tests.support.targets import room
 
 NOW = events.RECEIVED.timestamp()
 EVERYTHING = silence(NOW, destinations=())
@@ -86,9 +85,6 @@ class TestEvents:
     @pytest.mark.parametrize(("starts", "until"), [(NOW + 1, NOW + HOUR), (NOW - HOUR, NOW)])
     def test_none_holds_before_it_begins_or_after_its_end(self, starts: float, until: float) -> None:
         assert held([silence(NOW, starts=starts, until=until)], events.failed(), room()) is None
-
-    def test_one_that_was_ended_holds_nothing(self) -> None:
-        assert held([silence(NOW, ended=NOW - 1)], events.failed(), room()) is None
 
     def test_what_nobody_is_told_anyway_stays_so(self) -> None:
         target = room(hold_reason="not_mailed")
@@ -205,21 +201,27 @@ class TestDeliveries:
         assert Silences([never, silence(NOW)]).hold(told, NOW) == (silence(NOW).hold, "bundled")
 
 
-@pytest.mark.parametrize("pattern", ["Nightly {} *", "Nightly {}"])
-def test_what_a_new_run_costs_does_not_grow_with_them(pattern: str) -> None:
-    def seconds(count: int) -> float:
-        jobs = [tuple(pattern.format(f"{number} {word}") for word in range(5)) for number in range(count)]
-        its = Silences([silence(NOW, id=f"s-{number}", jobs=its) for number, its in enumerate(jobs)])
-        runs = [events.started(operationId=f"{run}", operationName=f"Sync {run}") for run in range(50)]
-        began = time.process_time()
-        for run in runs:
-            its.meaning(run, NOW)
-        return time.process_time() - began
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("Sales", "sales", True),
+        ("Sales", "Sales EMEA", False),
+        ("Sales *", "Sales EMEA", True),
+        ("*a*e*", "Sales", True),
+        ("S*s*s", "Sales", False),  # a letter counts once
+        ("Größe *", "GRÖSSE 1", True),
+        ("[S]ales", "Sales", False),
+        ("*", "", False),
+        ("*a" * 99, "a" * 98 + "b" * 900, False),  # at once
+    ],
+)
+def test_a_star_stands_for_any_part_whatever_the_case(pattern: str, name: str, *, matches: bool) -> None:
+    event = events.completed(operationName=name)
 
-    assert min(seconds(200) for _ in range(5)) < 30 * min(seconds(1) for _ in range(5))
+    assert bool(Silences([silence(NOW, jobs=(pattern,))]).matching(event, NOW)) is matches
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(3))
 def test_many_together_say_what_each_would_say_alone(seed: int) -> None:
     pick = Random(seed)
 
@@ -229,10 +231,10 @@ def test_many_together_say_what_each_would_say_alone(seed: int) -> None:
     its = [silence(NOW, id=f"s-{number}", jobs=words(), types=words()) for number in range(30)]
     event = events.started(operationName=pick.choice(("ab", "ABBA", "b", "")), operationType=pick.choice(("A", "baab")))
 
-    alone = [one.id for one in its if Silences([one]).meaning(event, NOW)]
+    alone = [one.id for one in its if Silences([one]).matching(event, NOW)]
     by_hand = [one.id for one in its if meant_by_hand(one, event)]
 
-    assert [one.id for one in Silences(its).meaning(event, NOW)] == alone == by_hand
+    assert [one.id for one in Silences(its).matching(event, NOW)] == alone == by_hand
 
 
 def meant_by_hand(one: Silence, event: Event) -> bool:
@@ -249,7 +251,3 @@ def meant_by_hand(one: Silence, event: Event) -> bool:
         )
 
     return any_of(one.jobs, names) and any_of(one.types, types)
-
-
-def test_a_live_target_is_held_as_any_other() -> None:
-    assert held([EVERYTHING], events.started(), team()) == EVERYTHING

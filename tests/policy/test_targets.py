@@ -1,12 +1,11 @@
 """How an event's targets depend on the moment at which it comes, and on the batch that it belongs to."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
-from relay.domain.deliveries import Digest, Target
+from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.policy.matching import Rule
 from relay.policy.targets import Targets
@@ -35,23 +34,6 @@ ALL = Rule(name="all", notify=("people",))
 
 def targets_of(event: Event, *rules: Rule) -> tuple[Target, ...]:
     return Targets(CONFIG.model_copy(update={"rules": rules}), CHANNELS).of(event)
-
-
-def test_quiet_hours_and_windows_begin_and_end_at_their_minute() -> None:
-    everyone = Rule(name="everyone", notify=("team", "daily"))
-    moments = ["2026-03-28T18:59:59", "2026-03-28T19:00:00", "2026-03-29T04:59:59", "2026-03-29T05:00:00",
-               "2026-03-29T06:29:59", "2026-03-29T06:30:00"]  # fmt: skip
-    failed = event_of(body("operation.failed", status="Failed"))
-
-    found = {
-        moment: targets_of(replace(failed, received_at=datetime.fromisoformat(f"{moment}+00:00")), everyone)
-        for moment in moments
-    }
-
-    quiet = {at for at, [team, _] in found.items() if not isinstance(team.how, Digest) and team.how.quiet_window}
-    assert quiet == {"2026-03-28T19:00:00", "2026-03-29T04:59:59"}  # in summer time the night ends at five
-    ends = [digest.how.windows[0].end for _, digest in found.values() if isinstance(digest.how, Digest)]
-    assert [end == ends[0] for end in ends] == [True] * 5 + [False]  # half past eight, in summer time
 
 
 def member_at(name: str = "operation.failed", *, batch_open: bool = True, **operation: Any) -> Event:

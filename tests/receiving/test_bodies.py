@@ -53,13 +53,6 @@ async def test_small_events_are_taken_while_slow_large_ones_fill_the_memory() ->
         await until(lambda: front.guard.bodies.used == 0)
 
 
-async def test_what_is_handled_counts_until_it_is_answered(front: Front) -> None:
-    await front.sender().post(EVENT)
-    await front.sender().post(EVENT, signed=False)
-
-    assert front.guard.bodies.used == 0
-
-
 @pytest.mark.parametrize("source", ["ops", "standard", "github", "stripe", "progress"])
 @pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}], ids=["body comes", "asks first"])
 async def test_a_body_that_no_signature_speaks_for_is_not_read(source: str, headers: dict[str, str]) -> None:

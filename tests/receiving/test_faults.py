@@ -53,17 +53,6 @@ async def test_a_fault_that_cannot_be_kept_must_be_sent_again() -> None:
     assert_problem(reply, 503)
 
 
-async def test_what_fails_because_of_something_else_must_be_sent_again() -> None:
-    async def ingest(_event: Event) -> Accepted:
-        raise RuntimeError("the loop is closed")
-
-    async with receiving(ingest=ingest) as front:
-        reply = await front.sender().post(body())
-
-    assert_problem(reply, 503)
-    assert front.quarantined == []
-
-
 async def test_a_fault_of_relay_s_own_becomes_a_503_and_one_line_without_its_text() -> None:
     async def ingest(event: Event) -> Accepted:
         raise LookupError(f"a text that quotes {event.document}")

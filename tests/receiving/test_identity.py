@@ -45,12 +45,6 @@ async def test_a_webhook_id_that_cannot_be_shown_is_refused(front: Front, webhoo
     assert front.events == []
 
 
-async def test_two_webhook_ids_are_refused(front: Front) -> None:
-    reply = await front.sender("standard").post(body(), delivery_id="msg-1", headers=[("webhook-id", "msg-2")])
-
-    assert_problem(reply, 401)
-
-
 CLOUD_EVENT = {"specversion": "1.0", "id": "ce-1", "source": "/platform", "type": "com.example.operation.progress",
                "time": "2024-01-20T11:39:00Z", "data": body()["operation"]}  # fmt: skip
 

@@ -13,7 +13,7 @@ from tests.support.running import RunningRelay
 from tests.support.stage import CONFIG, surroundings
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 
 UPLOADS, SIZE = 300, 2**20
 HEAD = (

@@ -36,19 +36,6 @@ async def test_nothing_that_proves_identity_is_kept(front: Front) -> None:
     assert TOKEN not in kept
 
 
-async def test_what_an_unsigned_source_sends_is_kept_as_well(front: Front) -> None:
-    reply = await front.sender("open").post({})
-
-    assert_problem(reply, 422)
-    assert len(front.quarantined) == 1
-
-
-async def test_without_a_genuine_signature_nothing_is_kept(front: Front) -> None:
-    await front.sender().post({}, signed=False)
-
-    assert front.quarantined == []
-
-
 async def test_what_cannot_be_kept_must_be_sent_again() -> None:
     async def quarantine(*_request: object) -> str:
         raise StoreUnavailable("Redis did not answer in 2 s")

@@ -1,6 +1,5 @@
 """Only the documented spellings of each scheme pass."""
 
-import base64
 import hashlib
 import hmac
 
@@ -38,78 +37,46 @@ REFUSED_SPELLINGS = {
     "empty item": ("hmac-sha256", b","),
     "prefix alone": ("hmac-sha256", b"sha256="),
     "truncated": ("hmac-sha256", b"sha256=" + hexed()[:-1]),
-    "half": ("hmac-sha256", b"sha256=" + hexed()[:32]),
-    "one digit more": ("hmac-sha256", b"sha256=" + hexed() + b"0"),
     "twice in a row": ("hmac-sha256", b"sha256=" + hexed() * 2),
     "sha1 prefix": ("hmac-sha256", b"sha1=" + hexed()),
     "sha512 prefix": ("hmac-sha256", b"sha512=" + hexed()),
-    "md5 prefix": ("hmac-sha256", b"md5=" + hexed()),
-    "none prefix": ("hmac-sha256", b"none=" + hexed()),
-    "empty prefix": ("hmac-sha256", b"=" + hexed()),
-    "prefix in capitals": ("hmac-sha256", b"SHA256=" + hexed()),
     "prefix twice": ("hmac-sha256", b"sha256=sha256=" + hexed()),
     "space after prefix": ("hmac-sha256", b"sha256= " + hexed()),
     "space inside": ("hmac-sha256", hexed()[:32] + b" " + hexed()[32:]),
-    "list by semicolon": ("hmac-sha256", b"sha256=" + hexed() + b";sha256=" + hexed()),
-    "real sha1": ("hmac-sha256", b"sha1=" + hmac.new(SECRET, BODY, hashlib.sha1).hexdigest().encode()),
     "real sha512": ("hmac-sha256", hmac.new(SECRET, BODY, hashlib.sha512).hexdigest().encode()),
     "hash without key": ("hmac-sha256", hashlib.sha256(BODY).hexdigest().encode()),
-    "hash of key and body": ("hmac-sha256", hashlib.sha256(SECRET + BODY).hexdigest().encode()),
     "raw digest": ("hmac-sha256", hmac.new(SECRET, BODY, hashlib.sha256).digest()),
     "base64 without padding": ("hmac-sha256", based().rstrip(b"=")),
     "base64 for addresses": ("hmac-sha256", based(BODY + b"?").translate(bytes.maketrans(b"+/", b"-_"))),
-    "base64 in capitals": ("hmac-sha256", based().upper()),
-    "base64 of the hexadecimal": ("hmac-sha256", base64.b64encode(hexed())),
-    "escaped": ("hmac-sha256", b"%" + hexed().hex().encode()),
     "with 0x": ("hmac-sha256", b"0x" + hexed()),
-    "with dashes": ("hmac-sha256", b"-".join(hexed()[i : i + 2] for i in range(0, 64, 2))),
-    "quoted": ("hmac-sha256", b'"' + hexed() + b'"'),
     "full-width digits": ("hmac-sha256", hexed().decode().translate({48 + i: 0xFF10 + i for i in range(10)}).encode()),
     "not ASCII": ("hmac-sha256", "sha256=é".encode()),
     "not UTF-8": ("hmac-sha256", b"sha256=\xff\xfe"),
     "NUL": ("hmac-sha256", b"\0"),
-    "NUL after": ("hmac-sha256", hexed() + b"\0"),
-    "true": ("hmac-sha256", b"true"),
-    "star": ("hmac-sha256", b"*"),
     "8 kB": ("hmac-sha256", b"a" * 8192),
     "8 kB of commas": ("hmac-sha256", b"," * 8192),
     "the secret itself": ("hmac-sha256", SECRET),
     "github without prefix": ("github", hexed()),
     "github in capitals": ("github", b"sha256=" + hexed().upper()),
     "github in base64": ("github", b"sha256=" + based()),
-    "github as list": ("github", b"sha256=" + hexed() + b",sha256=" + hexed()),
-    "github sha1": ("github", b"sha1=" + hexed()),
-    "github garbage": ("github", b"\xff=\xff=\xff"),
     "standard garbage": ("standard-webhooks", b"garbage"),
     "standard without version": ("standard-webhooks", based()),
-    "standard v1 alone": ("standard-webhooks", b"v1"),
     "standard v1 and comma": ("standard-webhooks", b"v1,"),
-    "standard three parts": ("standard-webhooks", b"v1,a,b"),
-    "standard not ASCII": ("standard-webhooks", "v1,é".encode()),
     "standard body alone": ("standard-webhooks", b"v1," + based()),
     "standard hexadecimal": ("standard-webhooks", b"v1," + hexed(b"msg-1.1705750800." + BODY)),
     "standard without padding": ("standard-webhooks", b"v1," + based(b"msg-1.1705750800." + BODY).rstrip(b"=")),
     "standard v2": ("standard-webhooks", b"v2," + based(b"msg-1.1705750800." + BODY)),
-    "standard V1": ("standard-webhooks", b"V1," + based(b"msg-1.1705750800." + BODY)),
     "standard asymmetric": ("standard-webhooks", b"v1a," + based(b"msg-1.1705750800." + BODY)),
-    "standard by comma": ("standard-webhooks", b"v1," + based(b"msg-1.1705750800." + BODY) + b",v1,x"),
     "stripe without time": ("stripe", b"v1=" + hexed(b"1705750800." + BODY)),
     "stripe without signature": ("stripe", b"t=1705750800"),
-    "stripe v0": ("stripe", b"t=1705750800,v0=" + hexed(b"1705750800." + BODY)),
     "stripe two times": ("stripe", b"t=1705750800,t=1705750800,v1=" + hexed(b"1705750800." + BODY)),
     "stripe body alone": ("stripe", b"t=1705750800,v1=" + hexed()),
-    "stripe empty pairs": ("stripe", b"=,=,="),
     "stripe garbage": ("stripe", b"\xff,t,v1,==="),
     "token without Bearer": ("token", SECRET),
     "token with Basic": ("token", b"Basic " + SECRET),
-    "token in base64": ("token", b"Basic " + base64.b64encode(b"relay:" + SECRET)),
-    "Bearer alone": ("token", b"Bearer"),
     "Bearer and a space": ("token", b"Bearer "),
     "token truncated": ("token", b"Bearer " + SECRET[:-1]),
-    "token with NUL": ("token", b"Bearer " + SECRET + b"\0"),
-    "token in capitals": ("token", b"Bearer " + SECRET.upper()),
     "two tokens": ("token", b"Bearer " + SECRET + b" " + SECRET),
-    "two tokens by comma": ("token", b"Bearer x, Bearer " + SECRET),
     "token with a tab": ("token", b"Bearer\t" + SECRET),
 }  # fmt: skip
 
@@ -190,27 +157,6 @@ def test_a_mixture_of_the_two_spellings_is_refused(parts: tuple[str, ...]) -> No
         Case("standard-webhooks", headers=in_svix(*parts)).verify()
 
 
-@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_one_header_of_the_other_spelling_spoils_a_good_request_of_svix(name: str) -> None:
-    with pytest.raises(InvalidSignature):
-        Case("standard-webhooks", headers={**in_svix(*STANDARD), name: [b"msg-2"]}).verify()
-
-
-def test_of_both_spellings_in_full_the_standard_one_counts() -> None:
-    other = {"svix-id": [b"msg-2"], "svix-timestamp": [b"1"], "svix-signature": [b"v1,x"]}
-    case = Case("standard-webhooks", headers={**in_svix(), **other})
-
-    assert case.verify() == "current"
-    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
-
-
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "standard-webhooks"])
-def test_no_other_scheme_signs_an_id(scheme: str) -> None:
-    headers = {"webhook-id": [b"msg-1"], "svix-id": [b"msg-1"], "ce-id": [b"msg-1"]}
-
-    assert signed_id(scheme, SignedRequest(BODY, headers)) == b""
-
-
 def test_stripe_takes_several_signatures_in_any_order() -> None:
     case = Case("stripe")
     time, _, signature = case.signature.partition(b",")
@@ -246,10 +192,6 @@ def test_a_full_stop_in_the_webhook_id_cannot_move_the_boundary_of_what_is_signe
 
     with pytest.raises(InvalidSignature, match="full stop"):
         moved.verify()
-
-
-def test_a_token_may_stand_in_the_address() -> None:
-    assert Case("token", headers={}, query_token=SECRET.decode()).verify() == "current"
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", "é", "\ud800", "\0", "a-secret-of-the-platform\0", "x" * 8192])

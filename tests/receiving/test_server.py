@@ -68,13 +68,6 @@ async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
     assert (first.status, second.status) == (202, 0)
 
 
-async def test_an_idle_connection_is_closed() -> None:
-    async with receiving(guard=Guard(idle_timeout=0.2)) as front:
-        reply = await front.sender().exchange(front.sender().raw(json.dumps(body()).encode()), whole=True)
-
-    assert reply.status == 202
-
-
 async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
     with capture_logs() as lines:
         async with receiving() as front:
@@ -143,19 +136,6 @@ async def test_no_answer_tells_the_versions_of_the_software(front: Front) -> Non
     assert {reply.headers["server"] for reply in (good, bad, worse)} == {"relay"}
     assert {reply.headers["x-content-type-options"] for reply in (good, bad, worse)} == {"nosniff"}
     assert {reply.headers["cache-control"] for reply in (good, bad, worse)} == {"no-store"}
-
-
-async def test_relay_also_listens_on_a_unix_socket(front: Front, tmp_path: Path) -> None:
-    path = f"{tmp_path}/relay.sock"
-    runner = await serve(make_app(front.receiver), None, 0, unix_path=path)
-
-    reader, writer = await asyncio.open_unix_connection(path)
-    writer.write(front.sender().raw(json.dumps(body()).encode()))
-    reply = await read_reply(reader)
-    writer.close()
-    await runner.cleanup()
-
-    assert reply.status == 202
 
 
 async def test_an_address_in_use_stops_the_start(front: Front) -> None:

@@ -1,5 +1,6 @@
 """A genuine signature passes, in time, and nothing else ever raises anything else."""
 
+import contextlib
 import json
 from dataclasses import replace
 
@@ -7,13 +8,8 @@ import pytest
 
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import sign, verify_unread
+from relay.receiving.signatures import sign, verify
 from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_a_good_request_is_verified_and_names_its_secret(scheme: str) -> None:
-    assert Case(scheme).verify() == "current"
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -21,12 +17,12 @@ def test_headers_alone_are_refused_only_if_no_body_could_make_them_genuine(schem
     case = Case(scheme)
     rules = {"header": None, "tolerance": TOLERANCE, "now": NOW}
 
-    verify_unread(scheme, SignedRequest(b"", case.good), case.secrets, **rules)  # type: ignore[arg-type]
+    verify(scheme, SignedRequest(b"", case.good), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
     for values in ([], [b"sha256=abc"], [case.signature, case.signature]):
         headers = {**case.good, case.name: values}
         with pytest.raises(InvalidSignature):
-            verify_unread(scheme, SignedRequest(b"", headers), case.secrets, **rules)  # type: ignore[arg-type]
+            verify(scheme, SignedRequest(b"", headers), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -54,12 +50,6 @@ def test_an_empty_secret_matches_not_even_its_own_signature(scheme: str) -> None
 
     with pytest.raises(InvalidSignature):
         case.verify()
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_a_request_without_headers_is_refused(scheme: str) -> None:
-    with pytest.raises(InvalidSignature):
-        Case(scheme, headers={}).verify()
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -115,11 +105,6 @@ def test_a_captured_request_is_refused_once_it_is_older_than_the_tolerance(schem
         Case(scheme, now=NOW + skew).verify()
 
 
-@pytest.mark.parametrize("scheme", ["hmac-sha256", "github", "token"])
-def test_schemes_without_a_time_do_not_age(scheme: str) -> None:
-    assert Case(scheme, now=NOW * 2).verify() == "current"
-
-
 TIMESTAMPS = [
     b"abc", b"", b"nan", b"inf", b"-inf", b"1e9", b"1_705_750_800", b"+1705750800", b"-1705750800", b"1705750800.0",
     b"01705750800" * 2, b"1" * 5000, b"0x65abb850", b"1705750800000", b"1705750800\n", b"\xff", b"\0",
@@ -144,3 +129,23 @@ def test_nor_does_stripe_s_time_pass_unless_it_is_a_number_of_seconds(timestamp:
 
     with pytest.raises(InvalidSignature):
         Case("stripe").with_signature(value).verify()
+
+
+@pytest.mark.parametrize("scheme", SIGNING)
+def test_no_single_bit_may_differ(scheme: str) -> None:
+    case = Case(scheme)
+    parts = {name: values[0] for name, values in case.good.items()} | ({} if scheme == "token" else {"body": BODY})
+    accepted = set()
+
+    for name, good in parts.items():
+        for place in range(len(good) * 8):
+            value = bytearray(good)
+            value[place // 8] ^= 1 << place % 8
+            change = {"body": bytes(value)} if name == "body" else {"headers": {**case.good, name: [bytes(value)]}}
+            with contextlib.suppress(InvalidSignature):
+                replace(case, **change).verify()
+                accepted.add(bytes(value))
+
+    # The case of hexadecimal digits, and that of "Bearer", is no difference.
+    assert {value.lower() for value in accepted} <= {case.signature.lower()}
+    assert not accepted or scheme in ("hmac-sha256", "token")

@@ -16,7 +16,7 @@ import pytest
 
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import Certificates
-from relay.receiving.tls import Tls, context, ending, ends, faults, validity, warnings
+from relay.receiving.tls import Tls, ending, ends, faults, validity, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.events import body
 from tests.support.front import Front, receiving
@@ -59,22 +59,6 @@ def test_of_a_chain_the_first_to_end_counts(server: Certificate, directory: Path
     texts = [longer.authority.read_text(), server.authority.read_text()]
 
     assert validity("\n".join(["a comment", *texts]))[1] == validity(texts[1])[1]
-
-
-def test_years_after_2049_are_spelled_in_another_way(directory: Path) -> None:
-    distant = make_certificate(directory / "distant", days=365 * 40)
-
-    assert validity(distant.authority.read_text())[1].year >= 2060
-
-
-@pytest.mark.parametrize("broken", ["", "MA==", "MIIB", "////"])
-def test_what_is_no_certificate_has_no_end(broken: str) -> None:
-    with pytest.raises(ValueError, match="no certificate"):
-        validity(f"-----BEGIN CERTIFICATE-----\n{broken}\n-----END CERTIFICATE-----\n")
-
-
-def test_files_that_serve_have_no_fault(server: Certificate, other: Certificate) -> None:
-    assert list(faults(tls(server, client_ca=other), time.time())) == []
 
 
 def test_each_fault_names_its_key_and_what_was_expected(
@@ -238,7 +222,7 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), guard=Guard(most=2)) as (front, _):
+    async with served(tls(server), guard=Guard(max_connections=2)) as (front, _):
         place = front.runner.addresses[0][:2]
         idle = [await asyncio.open_connection(*place) for _ in range(5)]
 
@@ -249,23 +233,3 @@ async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
 
     assert status == 200
     assert ends == [b""] * 3
-
-
-async def test_after_it_is_closed_nobody_connects(server: Certificate) -> None:
-    async with served(tls(server)) as (front, _):
-        place = front.runner.addresses[0][:2]
-        reader, writer = await asyncio.open_connection(*place)  # and shakes no hands
-
-        await asyncio.wait_for(front.runner.cleanup(3600), patience())
-
-        assert await asyncio.wait_for(reader.read(), patience()) == b""
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*place)
-        writer.close()
-
-
-def test_a_context_is_made_for_servers_alone(server: Certificate) -> None:
-    made = context(tls(server))
-
-    assert made.minimum_version == ssl.TLSVersion.TLSv1_2
-    assert made.verify_mode == ssl.CERT_NONE

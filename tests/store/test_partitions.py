@@ -9,7 +9,8 @@ from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.errors import ConfigError
 from relay.ingest import Ingest
-from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.policy.watchdog import decide, event_of
+from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation

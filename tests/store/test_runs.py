@@ -7,7 +7,8 @@ import pytest
 
 from relay.domain.events import Event
 from relay.domain.jobs import Run
-from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.policy.watchdog import decide, event_of
+from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.runs import DueRun, Runs
 from tests.support import events

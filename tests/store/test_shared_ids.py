@@ -10,14 +10,16 @@ import pytest
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain import links
-from relay.domain.deliveries import Accepted, Delivery, Person
+from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.events import Event
 from relay.domain.facts import Space, audience_of
 from relay.domain.jobs import job_of
+from relay.domain.links import Person
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
 from relay.interactivity.buttons import PURPOSE, Button, action_requested, action_targets, buttons_for
-from relay.policy.watchdog import Watchdog, decide, event_of
+from relay.policy.watchdog import decide, event_of
+from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.bundles import Bundles

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from relay.channels import CHANNELS
 from relay.config import Config, Role, load
 from relay.console.access import IDENTITY, Identity
-from relay.console.desk import Desk
+from relay.console.context import Context
 from relay.console.site import Console
 from relay.coordinator import Reload, build_channels, build_renderer
 from relay.health import Health
@@ -33,7 +33,7 @@ class Open:
 
     server: TestServer
     client: ClientSession
-    desk: Desk
+    context: Context
     ingest: Ingest
 
     async def page(self, path: str, **headers: str) -> str:
@@ -59,7 +59,7 @@ class Open:
 async def console(
     store: Store, clock: Callable[[], float], *, config: Config | None = None, role: Role = "operator", **parts: Any
 ) -> AsyncIterator[Open]:
-    """`parts` take the place of the desk's own. Rules and destinations are the stage's unless `config` has others."""
+    """`parts` take the place of the context's own. Rules and destinations are the stage's, unless `config` is given."""
     settings = config or stage_config()
     renderer = build_renderer(settings)
     health = Health(store, lambda: settings, clock=clock)
@@ -81,17 +81,17 @@ async def console(
         "own_url": lambda: "http://127.0.0.1:9",
         "clock": clock,
     }
-    desk = Desk(**(own | parts))
+    context = Context(**(own | parts))
     letting_in = _as(role)
-    built = Console(desk, auth=[letting_in], api_auth=[letting_in])
+    built = Console(context, auth=[letting_in], api_auth=[letting_in])
     app = web.Application(middlewares=[answering()])
     app.on_response_prepare.append(built.keep_language)
     app.add_subapp("/console", built.pages)
     app.add_subapp("/api/v1", built.api)
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
     async with TestServer(app) as server, ClientSession(cookie_jar=jar) as client:
-        yield Open(server, client, desk, ingest)
-    await desk.gallery.aclose()
+        yield Open(server, client, context, ingest)
+    await context.gallery.aclose()
     await renderer.aclose()
 
 

@@ -17,8 +17,8 @@ from relay.channels.slack.client import Call
 from relay.channels.slack.directory import REMEMBERED_FOR, Cache, text
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
-from relay.domain.deliveries import Person, Presser
 from relay.domain.documents import mapping
+from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)

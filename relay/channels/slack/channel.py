@@ -24,8 +24,9 @@ from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_version
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
-from relay.domain.deliveries import Limit, Notification, Person, Presser, Receipt
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
+from relay.domain.links import Person, Presser
 
 if TYPE_CHECKING:
     from relay.channels.slack.socket import Socket

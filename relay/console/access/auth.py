@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from relay.config import OPERATOR, Config
-from relay.console.access import pages
+from relay.console.access import browser
 from relay.console.access.browser import (
     API,
     API_HEADERS,
@@ -23,8 +23,7 @@ from relay.console.access.browser import (
     route_of,
     to_login,
 )
-from relay.console.access.browser_sessions import BrowserSessions
-from relay.console.access.identity import IDENTITY, STILL_ALLOWED, Identity, token_identity
+from relay.console.access.identity import IDENTITY, STILL_ALLOWED, BrowserSessions, Identity, token_identity
 from relay.console.access.login_flow import LoginFlow
 from relay.console.access.single_sign_on import SingleSignOn
 from relay.errors import StoreUnavailable
@@ -46,7 +45,7 @@ class ConsoleAuth:
         store: Store,
         *,
         audit: AuditTrail,
-        render: pages.Render,
+        render: browser.Render,
         loopback: bool,
         secure: bool = False,
         clock: Callable[[], float] = time.time,
@@ -111,11 +110,11 @@ class ConsoleAuth:
         request[IDENTITY], request[STILL_ALLOWED] = identity, still_allowed
         if request.method not in READING:
             if identity.role != OPERATOR:
-                return flow.refused(request, pages.REFUSED, pages.OPERATORS, role=identity.role)
+                return flow.refused(request, browser.REFUSED, browser.OPERATORS, role=identity.role)
             if not flow.from_here(request):
                 return flow.forged(request, "page")
             if not await has_csrf(request, identity.csrf):
-                return flow.refused(request, pages.REFUSED, pages.STALE)
+                return flow.refused(request, browser.REFUSED, browser.STALE)
         return await handler(request)
 
     @web.middleware

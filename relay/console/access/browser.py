@@ -1,13 +1,16 @@
-"""What browsers must keep to, which forms of theirs count, and where a login leads back to."""
+"""Headers for browsers, checks of their forms, the pages of refusals, and where a login leads back to."""
 
 import hmac
 import re
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from aiohttp import web
 from multidict import MultiDict
 
+from relay.console.facts import N_
 from relay.receiving import request_body
 from relay.receiving.problems import HttpProblem
 
@@ -85,7 +88,7 @@ async def read_fields(request: web.Request) -> MultiDict[str]:
     if request.content_type != FORM:
         return MultiDict()
     if FIELDS not in request:
-        body = await request_body.read(request, most=MAX_FORM, seconds=FORM_TIMEOUT)
+        body = await request_body.read(request, max_size=MAX_FORM, seconds=FORM_TIMEOUT)
         try:
             pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError:
@@ -111,3 +114,27 @@ async def has_csrf(request: web.Request, csrf: str) -> bool:
 def alike(shown: str, right: str) -> bool:
     """Compare in a time that tells nothing of how much is right."""
     return bool(right) and hmac.compare_digest(shown.encode("utf-8", "replace"), right.encode())
+
+
+# A template's HTML, for whoever sent the request.
+Render = Callable[[web.Request, str, Mapping[str, Any]], str]
+
+REFUSED = N_("You may not do this")
+NOT_LET_IN = N_("You were not let in")
+NOT_NOW = N_("Not just now")
+ELSEWHERE = N_("This form did not come from a page of this relay. Open the page again, and send it from there.")
+STALE = N_("This page is older than your login. Open it again, and send the form from there.")
+OPERATORS = N_("This needs the role operator, and your role is %(role)s.")
+USED = N_(
+    "This link has been used, or is older than 10 minutes. On relay's machine this makes another: relay console link"
+)
+AWAY = N_("relay's store does not answer at the moment. Try again in a minute.")
+UNCERTAIN = N_(
+    "The login at the provider cannot be trusted. Begin again; if it stays so, relay's log says what is wrong."
+)
+UNREACHED = N_("The provider of logins does not answer, or not as it should. relay's log says what is wrong.")
+NO_GROUP = N_("%(name)s is of no group that may see this console.")
+
+
+def html_page(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.Response(text=html, status=status, headers=headers, content_type="text/html", charset="utf-8")

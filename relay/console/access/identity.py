@@ -1,17 +1,19 @@
-"""Who asks, and in which role, by the configuration as it is now: whoever is taken out of it is out at once."""
+"""Identities and their roles by the current configuration, and browser sessions: the cookie and its user."""
 
 import hmac
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 
 from aiohttp import hdrs, web
 
-from relay.config import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
-from relay.config.console import EVERYBODY
+from relay.config import OPERATOR, ROLES, VIEWER, Config, Console, Oidc, Role
+from relay.config.console import EVERYBODY, LONGEST_SESSION
+from relay.console.access.browser import csrf_of
 from relay.receiving.connection import by_trusted_proxy
-from relay.store.sessions import Session
+from relay.store.sessions import Session, Sessions
 
 LINK, OIDC, HEADER, TOKEN = "link", "oidc", "header", "token"
 LONGEST_NAME = 100
@@ -39,7 +41,7 @@ STILL_ALLOWED: web.RequestKey[Callable[[], Awaitable[bool]]] = web.RequestKey("s
 
 @dataclass(frozen=True, slots=True)
 class Proxied:
-    """What an authenticating proxy states of a request's user."""
+    """User of a request, as stated by an authenticating proxy."""
 
     name: str
     groups: Collection[str] = ()
@@ -108,3 +110,66 @@ def token_identity(request: web.Request, console: Console) -> Identity | None:
 
 def _hash(token: str) -> bytes:
     return sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+NAME = "relay-console"
+ID_BYTES = 32
+LONGEST_ID = 64  # characters: what is longer is no id of ours
+
+
+class BrowserSessions:
+    """A session ends when nothing was asked for `console.session`, and after a week in any case.
+
+    `tls`: the listener speaks it. Raises StoreUnavailable.
+    """
+
+    def __init__(
+        self, sessions: Sessions, config: Callable[[], Config], clock: Callable[[], float], *, tls: bool
+    ) -> None:
+        self._sessions = sessions
+        self._config = config
+        self._clock = clock
+        self._tls = tls
+
+    @property
+    def secure(self) -> bool:
+        """Return whether browsers come by TLS, to us or to the proxy before us."""
+        return self._tls or self._config().console.url.startswith("https:")
+
+    @property
+    def cookie(self) -> str:
+        """Its name. With this prefix no other host and no page without TLS can set it."""
+        return f"__Host-{NAME}" if self.secure else NAME
+
+    async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
+        """Return who asks; None if the cookie is missing, too old, or of a user without a role.
+
+        Without `extend` it was a page that is open by itself, which keeps no session alive.
+        """
+        id_ = request.cookies.get(self.cookie, "")
+        if not id_ or len(id_) > LONGEST_ID:
+            return None
+        console = self._config().console
+        session = await self._sessions.find(id_, console.session if extend else None)
+        if session is None:
+            return None
+        role = role_of(console, session, proxied_user(request, console))
+        if role is None or not 0 <= self._clock() - session.began + 60 < LONGEST_SESSION:
+            await self._sessions.forget(id_)
+            return None
+        return Identity(session.name, role, session.via, csrf_of(id_))
+
+    async def begin(self, request: web.Request, response: web.StreamResponse, session: Session) -> None:
+        """Begin a session by a new id: one that was planted or seen before is worth nothing."""
+        if before := request.cookies.get(self.cookie, ""):
+            await self._sessions.forget(before[: LONGEST_ID + 1])
+        id_ = secrets.token_urlsafe(ID_BYTES)
+        await self._sessions.keep(id_, session, self._config().console.session)
+        # Lax: a link from Slack, and the way back from a provider, come from elsewhere and find the login. What a page
+        # elsewhere posts comes without it.
+        response.set_cookie(self.cookie, id_, path="/", httponly=True, secure=self.secure, samesite="Lax")
+
+    async def end(self, request: web.Request, response: web.StreamResponse) -> None:
+        if id_ := request.cookies.get(self.cookie, ""):
+            await self._sessions.forget(id_[: LONGEST_ID + 1])
+        response.del_cookie(self.cookie, path="/", httponly=True, secure=self.secure, samesite="Lax")

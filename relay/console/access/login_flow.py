@@ -12,10 +12,9 @@ import structlog
 from aiohttp import web
 
 from relay.config import Config, Console, Role
-from relay.console.access import pages
+from relay.console.access import browser
 from relay.console.access.browser import LOGIN, PAGES, START, has_csrf, leading_back, route_of, same_origin
-from relay.console.access.browser_sessions import BrowserSessions
-from relay.console.access.identity import HEADER, LINK, proxied_user, role_of
+from relay.console.access.identity import HEADER, LINK, BrowserSessions, proxied_user, role_of
 from relay.errors import StoreUnavailable
 from relay.receiving import request_body
 from relay.receiving.connection import client_of
@@ -41,7 +40,7 @@ class LoginFlow:
     sessions: BrowserSessions
     audit: AuditTrail
     clock: Callable[[], float]
-    render: pages.Render
+    render: browser.Render
     is_open: Callable[[], bool]
     lines: RateLimitedLog = field(default_factory=lambda: RateLimitedLog(time.monotonic))
     _recorded: dict[str, float] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class LoginFlow:
             return await self.let_in(request, Session(user.name, HEADER, self.clock()), back)
         provider = console.oidc.name if console.oidc else ""
         values = {"next": back, "provider": provider, "proxy": console.trusted_header is not None}
-        return pages.answer(self.render(request, "login.html", values))
+        return browser.html_page(self.render(request, "login.html", values))
 
     async def logout(self, request: web.Request) -> web.StreamResponse:
         response = web.Response(status=303, headers={"Location": LOGIN})
@@ -84,7 +83,7 @@ class LoginFlow:
 
     async def show_link(self, request: web.Request) -> web.StreamResponse:
         """Ask first: whatever previews links opens them, too."""
-        return pages.answer(self.render(request, "enter.html", {}))
+        return browser.html_page(self.render(request, "enter.html", {}))
 
     async def take_link(self, request: web.Request) -> web.StreamResponse:
         if not self.from_here(request):
@@ -92,7 +91,7 @@ class LoginFlow:
         link = await self.store.take(request.match_info["token"][:LONGEST_TOKEN])
         if link is None:
             await self.record_refusal(request, "", LINK, "used, too old, or none")
-            return self.refused(request, pages.NOT_LET_IN, pages.USED)
+            return self.refused(request, browser.NOT_LET_IN, browser.USED)
         session = Session(f"guest of {link.maker}", LINK, self.clock(), role=link.role)
         return await self.let_in(request, session, START)
 
@@ -139,12 +138,12 @@ class LoginFlow:
     def unavailable(self, request: web.Request, error: StoreUnavailable) -> web.Response:
         self.lines.warning(log, "console.unavailable", reason=str(error))
         headers = {"Retry-After": f"{RETRY_AFTER}"}
-        return self.refused(request, pages.NOT_NOW, pages.AWAY, status=503, headers=headers)
+        return self.refused(request, browser.NOT_NOW, browser.AWAY, status=503, headers=headers)
 
     def forged(self, request: web.Request, why: str) -> web.Response:
         """Refuse what another site's page has sent in the name of whoever looks at it."""
         self.lines.warning(log, "console.forged", why, peer=client_of(request), reason=why, path=route_of(request))
-        return self.refused(request, pages.REFUSED, pages.ELSEWHERE)
+        return self.refused(request, browser.REFUSED, browser.ELSEWHERE)
 
     def refused(
         self,
@@ -157,7 +156,7 @@ class LoginFlow:
         **facts: object,
     ) -> web.Response:
         values = {"heading": heading, "text": text, "facts": facts}
-        return pages.answer(self.render(request, "refused.html", values), status, headers)
+        return browser.html_page(self.render(request, "refused.html", values), status, headers)
 
 
 async def make_link(sessions: Sessions, base: str, role: Role, maker: str) -> str:

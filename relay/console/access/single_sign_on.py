@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 
 from relay.config import Oidc
-from relay.console.access import pages
+from relay.console.access import browser
 from relay.console.access.browser import PAGES, alike, leading_back, route_of
 from relay.console.access.identity import OIDC, groups_to_keep, mark_of, role_of_groups
 from relay.console.access.login_flow import LoginFlow
@@ -91,18 +91,18 @@ class SingleSignOn:
             why = "this browser has begun no login, or more than ten minutes ago"
             caller = {"peer": client_of(request), "path": route_of(request), "reason": why}
             self._flow.lines.warning(log, "console.refused", OIDC, **caller)
-            return self._flow.refused(request, pages.NOT_LET_IN, pages.UNCERTAIN)
+            return self._flow.refused(request, browser.NOT_LET_IN, browser.UNCERTAIN)
         try:
             session, detail = await self._session(request, provider, login)
         except Untrusted as error:
             await self._flow.record_refusal(request, "", OIDC, str(error))
-            response = self._flow.refused(request, pages.NOT_LET_IN, pages.UNCERTAIN)
+            response = self._flow.refused(request, browser.NOT_LET_IN, browser.UNCERTAIN)
         except ProviderUnavailable as error:  # the cookie stays: the page may be asked again
             return self._unavailable(request, provider, error)
         else:
             if role_of_groups(provider.settings, session.groups) is None:
                 await self._flow.record_refusal(request, session.name, OIDC, "of no group that may", **detail)
-                response = self._flow.refused(request, pages.NOT_LET_IN, pages.NO_GROUP, name=session.name)
+                response = self._flow.refused(request, browser.NOT_LET_IN, browser.NO_GROUP, name=session.name)
             else:
                 response = await self._flow.let_in(request, session, login.back, **detail)
         response.del_cookie(self._cookie, **self._cookie_options)
@@ -128,7 +128,7 @@ class SingleSignOn:
 
     def _unavailable(self, request: web.Request, provider: Provider, error: ProviderUnavailable) -> web.Response:
         self._flow.lines.error(log, "console.provider_away", issuer=provider.settings.issuer, reason=str(error))
-        return self._flow.refused(request, pages.NOT_NOW, pages.UNREACHED, status=503)
+        return self._flow.refused(request, browser.NOT_NOW, browser.UNREACHED, status=503)
 
     def _current(self) -> Provider:
         """Return the provider of the current settings. Raises HTTPNotFound where there are none."""

@@ -1,36 +1,55 @@
-"""Pausing a destination, resuming it, and sending it a test message."""
+"""Pause and resume a destination, send it a test message, suppress an address and write to it again."""
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial, wraps
+from typing import Any
 
 from pydantic import Field
 
 from relay.configfile.validation import suggest
 from relay.console.access import Identity
-from relay.console.actions.acting import Acting, for_each_of_a_team
-from relay.console.actions.suppressed import destinations_of
-from relay.console.desk import Desk
-from relay.console.questions import Name
-from relay.console.view import Done, Form
-from relay.console.words import said
-from relay.errors import RelayError, StoreUnavailable
+from relay.console.context import Context
+from relay.console.facts import N_, Form, Name, Value
+from relay.console.view import Done, refused
+from relay.errors import StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
-from relay.operating.example_events import WrongEvent
-from relay.operating.test_message import send_test
+from relay.operating.clocks import local
+from relay.operating.pauses import destination_names
+from relay.operating.test_message import WrongEvent, send_test
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import Suppressions
-from relay.store.trials import LastTrial, Trials, TriedAddress
+from relay.store.suppressions import ADDED, EVERYWHERE, Suppressions
+from relay.store.trials import LastTrial, Trials
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
 PATIENCE_OF_COMMANDS = 60.0
 TRIED = {  # by whether all addresses were reached
-    True: said("The test message to %(name)s was taken; below is the answer."),
-    False: said("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
+    True: N_("The test message to %(name)s was taken; below is the answer."),
+    False: N_("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
 }
+
+
+Perform = Callable[[Context, Any, Identity], Awaitable[Done]]
+
+
+def for_each_of_a_team(act: Perform) -> Perform:
+    """Act at each destination of the team that the form names, and answer with all outcomes."""
+
+    @wraps(act)
+    async def acts(context: Context, form: Any, identity: Identity) -> Done:
+        names = context.config().destinations_of(form.name)
+        done = [await act(context, form.model_copy(update={"name": name}), identity) for name in names]
+        if len(done) == 1:
+            return done[0]
+        text = " ".join(one.worded() for one in done)
+        sent = [row for one in done for row in one.facts.get("sent", ())]
+        return Done(text, refused=all(one.refused for one in done), facts={**done[0].facts, "sent": sent})
+
+    return acts
 
 
 class PauseForm(Form):
@@ -55,87 +74,143 @@ class TrialForm(Form):
 
 
 @for_each_of_a_team
-async def pause(desk: Desk, form: PauseForm, who: Identity) -> Done:
-    try:
-        await pauses.pause(
-            OperatorPauses(desk.store),
-            destinations_of(desk.config()),
-            form.name,
-            reason=form.reason,
-            lasts=form.lasts,
-            by=who.name,
-            open_act=Acting(desk, who),
-        )
-    except StoreUnavailable:
-        raise
-    except RelayError as error:
-        return Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
-    return Done(said("%(name)s is paused: what is for it waits."), {"name": form.name})
-
-
-@for_each_of_a_team
-async def resume(desk: Desk, form: ResumeForm, who: Identity) -> Done:
-    if await pauses.resume(OperatorPauses(desk.store), form.name, open_act=Acting(desk, who)):
-        left = await Blockers(desk.store, desk.admin, desk.config(), desk.clock()).remaining(form.name)
-        if left:
-            return Done(said("%(name)s goes on. %(notes)s"), {"name": form.name, "notes": "; ".join(left)})
-        return Done(said("%(name)s goes on: what waited for it goes out."), {"name": form.name})
-    if form.name not in (names := destinations_of(desk.config())):
-        return _unknown(form.name, names)
-    return Done(said("Nothing was resumed: nobody has paused %(name)s."), {"name": form.name}, refused=True)
-
-
-@for_each_of_a_team
-async def send_trial(desk: Desk, form: TrialForm, who: Identity) -> Done:
-    """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
-    config, trials = desk.config(), Trials(desk.store)
-    if form.name not in (names := destinations_of(config)):
-        return _unknown(form.name, names)
-    destination = config.destinations.get(form.name)
-    channel = desk.channels.get(destination.channel) if destination else None
-    if destination is None or channel is None:
-        text = said("Nothing was sent: the configuration has no addresses of %(name)s.")
-        return Done(text, {"name": form.name}, refused=True)
-    off = await Suppressions(desk.store).among(destination.name, destination.addresses)
-    if len(off) == len(destination.addresses):
-        text = said("Nothing was sent: none of its addresses is written to any more.")
-        return Done(text, refused=True)
-    if wait := await trials.begin(destination.name, desk.clock()):
-        text = said("Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s.")
-        return Done(text, {"name": form.name, "seconds": round(wait) or 1}, refused=True)
-    reached = destination.model_copy(
-        update={"addresses": tuple(address for address in destination.addresses if address not in off)}
+async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
+    config, open_act = context.config(), partial(context.act, identity)
+    seconds = await pauses.pause(
+        OperatorPauses(context.store),
+        config,
+        form.name,
+        reason=form.reason,
+        lasts=form.lasts,
+        by=identity.name,
+        open_act=open_act,
     )
-    async with Acting(desk, who)("test-send", destination.name) as act:
-        command = who.via == COMMAND
+    if seconds is None:
+        return Done(N_("%(name)s is paused until somebody resumes it: its messages wait."), {"name": form.name})
+    until = local(datetime.fromtimestamp(context.clock() + seconds, UTC), config.timezone)
+    return Done(N_("%(name)s is paused until %(until)s: its messages wait."), {"name": form.name, "until": until})
+
+
+@for_each_of_a_team
+async def resume(context: Context, form: ResumeForm, identity: Identity) -> Done:
+    values: dict[str, Value] = {"name": form.name}
+    if not await pauses.resume(OperatorPauses(context.store), form.name, open_act=partial(context.act, identity)):
+        pauses.require_destination(form.name, context.config())
+        return Done(N_("Nothing was resumed: nobody has paused %(name)s."), values, refused=True)
+    blockers = Blockers(context.store, context.admin, context.config(), context.clock())
+    if left := await blockers.remaining(form.name):
+        return Done(N_("%(name)s goes on. %(notes)s"), {**values, "notes": "; ".join(left)})
+    return Done(N_("%(name)s goes on: what waited for it goes out."), values)
+
+
+@for_each_of_a_team
+async def send_trial(context: Context, form: TrialForm, identity: Identity) -> Done:
+    """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
+    config, trials = context.config(), Trials(context.store)
+    pauses.require_destination(form.name, config)
+    destination = config.destinations.get(form.name)
+    channel = context.channels.get(destination.channel) if destination else None
+    values: dict[str, Value] = {"name": form.name}
+    if destination is None or channel is None:
+        return Done(N_("Nothing was sent: the configuration has no addresses of %(name)s."), values, refused=True)
+    off = await Suppressions(context.store).among(destination.name, destination.addresses)
+    written_to = tuple(address for address in destination.addresses if address not in off)
+    if not written_to:
+        return Done(N_("Nothing was sent: none of its addresses is written to any more."), refused=True)
+    if wait := await trials.begin(destination.name, context.clock()):
+        text = N_("Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s.")
+        return Done(text, {**values, "seconds": round(wait) or 1}, refused=True)
+    command = identity.via == COMMAND
+    async with context.act(identity, "test-send", destination.name) as act:
         try:
             trial = await send_test(
-                reached,
+                destination.model_copy(update={"addresses": written_to}),
                 config,
                 channel,
-                desk.renderer(),
+                context.renderer(),
                 note=TEST_NOTE if command else CONSOLE_TEST_NOTE,
-                now=datetime.fromtimestamp(desk.clock(), UTC),
+                now=datetime.fromtimestamp(context.clock(), UTC),
                 patience=PATIENCE_OF_COMMANDS if command else PATIENCE,
                 event=form.event,
             )
-        except WrongEvent as error:
+        except WrongEvent:
             act.outcome = "refused"
-            return Done("Nothing was done: %(fault)s", {"fault": str(error)}, refused=True)
+            raise
         act.outcome = trial.outcome
-    rows = [TriedAddress(row.address, row.answer, row.error) for row in trial.sent]
-    values: dict[str, str | int] = {"reached": trial.reached, "all": len(rows), "name": form.name}
+    values |= {"reached": trial.reached, "all": len(trial.sent)}
     try:
-        await trials.keep(destination.name, LastTrial(desk.clock(), who.name, rows))
+        await trials.keep(destination.name, LastTrial(context.clock(), identity.name, trial.sent))
     except StoreUnavailable:  # what was sent stays sent: nobody shall be told to try again
-        text = said("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
-        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
+        text = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
+        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in trial.sent)
     else:
-        text = TRIED[trial.reached == len(rows)]
+        text = TRIED[trial.reached == len(trial.sent)]
     facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
     return Done(text, values, refused=not trial.reached, facts=facts)
 
 
-def _unknown(name: str, names: Collection[str]) -> Done:
-    fault = f"there is no destination {name}; {suggest(name, names)}"
-    return Done("Nothing was done: %(fault)s", {"fault": fault}, refused=True)
+class AddressForm(Form):
+    """`destination` may be `*` for all of them. To write again, it may be empty: every entry of the address goes."""
+
+    destination: Name = ""
+    address: Name
+
+
+async def suppress(context: Context, form: AddressForm, identity: Identity) -> Done:
+    names = destination_names(context.config())
+    if form.destination not in (EVERYWHERE, *names):
+        return refused(f"there is no destination {form.destination}; {suggest(form.destination, names)}")
+    try:
+        address = _spelled(context, form.address)
+    except ValueError as error:
+        return refused(str(error))
+    scope = _scope(form.destination)
+    async with context.act(identity, "suppressed add", scope, address=address) as act:
+        added = await Suppressions(context.store).add(address, form.destination, reason=ADDED)
+        act.outcome = "added" if added else "there already"
+    state = "is not written to any more" if added else "was there already"
+    return Done(f"%(address)s, %(scope)s, {state}.", {"address": address, "scope": scope})
+
+
+async def allow(context: Context, form: AddressForm, identity: Identity) -> Done:
+    """Take it off the list of those who are not written to any more, where another entry of it may stay."""
+    suppressions = Suppressions(context.store)
+    entries = [row for row in await suppressions.find(form.address) if form.destination in ("", row.destination)]
+    removed = False
+    for entry in entries:
+        scope = _scope(entry.destination)
+        async with context.act(identity, "suppressed remove", scope, address=entry.address) as act:
+            gone = await suppressions.remove(entry.address, entry.destination)
+            act.outcome = f"removed, was {entry.reason}" if gone else "was not on the list"
+            removed = removed or gone
+    if not removed:
+        return Done(N_("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
+    left = await suppressions.scopes(form.address, destination_names(context.config()))
+    if EVERYWHERE in left:
+        text = N_("%(address)s is off the list of %(name)s, and still on the one for every destination.")
+        return Done(text, {"address": form.address, "name": form.destination})
+    if left and form.destination == EVERYWHERE:
+        text = N_("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
+        return Done(text, {"address": form.address, "names": ", ".join(left)})
+    if form.destination in ("", EVERYWHERE):
+        return Done(N_("%(address)s is written to again at every destination."), {"address": form.address})
+    text = N_("%(address)s is written to again at %(name)s.")
+    return Done(text, {"address": form.address, "name": form.destination})
+
+
+def _spelled(context: Context, text: str) -> str:
+    """Return it as a destination would spell it. ValueError if it is no address that can be suppressed."""
+    faults = []
+    for channel in context.kinds.values():
+        if getattr(channel, "unsubscribes", False):
+            try:
+                [address] = channel.addresses(text)
+            except ValueError as error:
+                faults.append(str(error))
+            else:
+                return str(address)
+    raise ValueError(faults[0])
+
+
+def _scope(destination: str) -> str:
+    return "everywhere" if destination == EVERYWHERE else f"at {destination}"

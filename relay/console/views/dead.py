@@ -1,29 +1,60 @@
 """The dead letters: which there are, why, and what can be done about each."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import json
+from contextlib import suppress
+from typing import Any
 
 from pydantic import Field
 
-from relay.console.desk import Desk
-from relay.console.payloads import document_of, laid_out
-from relay.console.questions import Name, When, seconds_of
-from relay.console.sentences import ADVICE, why
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.words import NO_PAGE, said
-from relay.errors import RelayError, StoreUnavailable
-from relay.operating.entries import letter_named
-from relay.operating.filters import Filter
-from relay.operating.sweeps import meant
+from relay.console.context import Context, seconds_of
+from relay.console.facts import (
+    ADVICE,
+    N_,
+    Facts,
+    Filters,
+    Name,
+    OfOperation,
+    Question,
+    Time,
+    Unknown,
+    When,
+    existing,
+    why,
+)
+from relay.console.view import Column, Filter, Listing
+from relay.operating import sweeps
+from relay.operating.acts import letter_named
 from relay.reasons import Dead, sentences
 from relay.store.dead_letters import DeadLetter
 from relay.store.dead_pages import DeadPages
 from relay.store.history import History
 
+SHOWN = 64_000  # characters of a body
+READ = 1_000_000  # of a longer one only the beginning is shown, as it came
 
-class DeadFilter(Question):
-    """All must hold; '' for any. `event` may have a `*`; `since` is `2h` (ago), or a time."""
+LISTING = Listing(
+    lead=N_("Deliveries that relay does not try again by itself. Replaying one starts its attempts afresh."),
+    columns=(
+        Column("dead_letter", N_("What and for whom")),
+        Column("dead_why", N_("Why")),
+        Column("attempts", N_("Attempts")),
+        Column("died", N_("Since")),
+    ),
+    filters=(
+        Filter("destination", N_("Destination"), "choice", "destinations"),
+        Filter("reason", N_("Reason"), "choice", "reasons"),
+        Filter("event", N_("Event"), hint="operation.*"),
+        Filter("since", N_("Since"), "time"),
+    ),
+    empty=N_("Nothing is dead: every message was delivered, or still is."),
+    unmatched=N_("No dead letter is meant by these filters."),
+    bulk=True,
+    wide=True,
+)
+
+
+class DeadFilters(Filters):
+    """`event` may have a `*`; `since` is `2h` (ago), or a time."""
 
     destination: Name = ""
     reason: Name = ""
@@ -31,46 +62,31 @@ class DeadFilter(Question):
     since: When = ""
 
     @property
-    def selection(self) -> Filter:
-        return Filter(self.destination or None, self.reason or None, self.event or None)
-
-    @property
-    def given(self) -> dict[str, str]:
-        return {name: text for name in DeadFilter.model_fields if (text := getattr(self, name))}
+    def selection(self) -> sweeps.Filter:
+        return sweeps.Filter(self.destination, self.reason, self.event)
 
 
-class DeadQuestion(DeadFilter):
-    """`cursor`: of the page before."""
+class DeadQuestion(DeadFilters):
+    """`cursor`: of the page before. `verb`: what shall be done with all of them."""
 
     cursor: Name = ""
-
-
-class DeadAllQuestion(DeadFilter):
-    """`verb` is what shall be done with all of them."""
-
     verb: str = Field("replay", pattern="^(replay|drop)$")
 
 
-class DeadLetterQuestion(Question):
+class IdQuestion(Question):
     """The id of one."""
 
     id: Name
 
 
-class DeadFacts(Facts):
+class DeadFacts(OfOperation):
     """A delivery that is not tried again by itself; `why` is its reason as a sentence, `advice` what to do about it.
 
-    operation  the id that people know, with `name` and whose it is; '' for a digest, which is of many
+    operation  '' for a digest, which is of many
     error      what the other side answered last
-    died       in UTC
     """
 
     id: str
-    operation: str
-    name: str
-    tenant: str
-    project: str
-    platform: str
     event: str
     destination: str
     channel: str
@@ -81,7 +97,7 @@ class DeadFacts(Facts):
     why: str
     advice: str
     error: str
-    died: datetime
+    died: Time
 
 
 class DeadListFacts(Facts):
@@ -93,13 +109,13 @@ class DeadListFacts(Facts):
     total: int
     rows: list[DeadFacts]
     cursor: str
-    looked_to: datetime | None
+    looked_to: Time
     destinations: list[str]
-    reasons: list[str]
+    reasons: dict[str, str] = Field(exclude=True)  # with their sentences
 
 
 class MeantFacts(Facts):
-    """How many of a destination died for a reason."""
+    """Number of dead letters of a destination and reason."""
 
     destination: str
     reason: str
@@ -107,16 +123,16 @@ class MeantFacts(Facts):
     count: int
 
 
-class DeadAllFacts(Facts):
-    """What all that match would be, among the newest, of which so many were `looked` at. `more`: at least so many.
-    `since` and `before` (seconds since the epoch) go with the act: what dies later is not meant.
+class AllFacts(Facts):
+    """Number of all that match, of the newest `looked` dead letters; `more`: at least so many. `since` and `before`
+    (seconds since the epoch) go with the act: later ones are not meant.
     """
 
-    since: datetime | None
+    since: Time
     count: int
-    looked: int
-    more: bool
-    of: list[MeantFacts]
+    looked: int = 0
+    more: bool = False
+    of: list[MeantFacts] = Field(default_factory=list)
     before: float
 
 
@@ -129,73 +145,56 @@ class DeadLetterFacts(DeadFacts):
     cut: bool
 
 
-async def dead(desk: Desk, question: DeadQuestion) -> DeadListFacts:
-    pages = DeadPages(desk.store, partial=True)
-    try:
-        page = await pages.page(
-            question.selection.means, since=seconds_of(desk, question.since), cursor=question.cursor
-        )
-    except ValueError:
-        raise Unknown(NO_PAGE) from None
-    named = {*desk.config().destinations, *await History(desk.store, partial=True).destinations()}
-    return DeadListFacts(
-        total=await pages.count(),
-        rows=[DeadFacts(**_facts(letter)) for letter in page.rows],
-        cursor=page.cursor,
-        looked_to=moment(page.looked_to),
-        destinations=sorted(named),
-        reasons=[*sentences(Dead)],
+async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
+    pages, since = DeadPages(context.store, partial=True), seconds_of(context, question.since)
+    page = await existing(pages.page(question.selection.means, since=since, cursor=question.cursor))
+    named = {*context.config().destinations, *await History(context.store, partial=True).destinations()}
+    rows = [_facts(letter) for letter in page.rows]
+    return DeadListFacts.merged(
+        page, total=await pages.count(), rows=rows, destinations=sorted(named), reasons=sentences(Dead)
     )
 
 
-async def every(desk: Desk, question: DeadAllQuestion) -> DeadAllFacts:
-    since, before = seconds_of(desk, question.since), desk.clock()
-    answer = await meant(DeadPages(desk.store, partial=True), question.selection, since, before)
+async def every(context: Context, question: DeadQuestion) -> AllFacts:
+    since, before = seconds_of(context, question.since), context.clock()
+    answer = await sweeps.meant(DeadPages(context.store, partial=True), question.selection, since, before)
     of = [
         MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
-        for (destination, reason), count in sorted(answer.of.items(), key=lambda item: -item[1])
+        for (destination, reason), count in answer.by.most_common()
     ]
-    return DeadAllFacts(
-        since=moment(since), count=answer.count, looked=answer.looked, more=answer.more, of=of, before=before
-    )
+    return AllFacts.merged(answer, since=since, of=of, before=before)
 
 
-async def letter(desk: Desk, question: DeadLetterQuestion) -> DeadLetterFacts:
-    dead_letter = await named_letter(desk, question.id)
-    body, cut = laid_out(document_of(dead_letter.body))
-    return DeadLetterFacts(**_facts(dead_letter), body=body, cut=cut)
-
-
-async def named_letter(desk: Desk, name: str) -> DeadLetter:
-    """With its body; the id may be short. Unknown if it is dead no more."""
-    try:
-        dead_letter = await letter_named(desk.admin, name)
-    except StoreUnavailable:
-        raise
-    except RelayError as error:
-        raise Unknown(str(error)) from None
+async def letter(context: Context, question: IdQuestion) -> DeadLetterFacts:
+    """The id may be short."""
+    dead_letter = await letter_named(context.admin, question.id)
     if dead_letter is None:
-        raise Unknown(said("%(name)s is no dead letter: it was replayed or dropped, or never was one"), name=name)
-    return await desk.admin.with_body(dead_letter)
+        text = N_("%(name)s is no dead letter: it was replayed or dropped, or never was one")
+        raise Unknown(text, name=question.id)
+    whole = await context.admin.with_body(dead_letter)
+    body, cut = laid_out(_document_of(whole.body))
+    return DeadLetterFacts.merged(_facts(whole), body=body, cut=cut)
 
 
-def _facts(letter: DeadLetter) -> Mapping[str, object]:
-    return {
-        "id": letter.id,
-        "operation": letter.operation,
-        "name": letter.title,
-        "tenant": letter.tenant,
-        "project": letter.project,
-        "platform": letter.platform,
-        "event": letter.event,
-        "destination": letter.destination,
-        "channel": letter.channel,
-        "address": letter.address,
-        "kind": letter.kind,
-        "attempts": letter.attempts,
-        "reason": letter.reason,
-        "why": why(letter.reason, "dead"),
-        "advice": ADVICE.get(letter.reason, ""),
-        "error": letter.error,
-        "died": letter.died_at,
-    }
+def _facts(letter: DeadLetter) -> DeadFacts:
+    sentence, advice = why(letter.reason, "dead"), ADVICE.get(letter.reason, "")
+    return DeadFacts.merged(letter, name=letter.title, died=letter.died_at, why=sentence, advice=advice)
+
+
+def _document_of(body: str) -> Any:
+    """Return what the sender said, of an event as relay keeps it; the text itself if it is none, or too long."""
+    try:
+        return json.loads(body)["document"] if body and len(body) <= READ else body
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return body
+
+
+def laid_out(body: object) -> tuple[str, bool]:
+    """Return JSON indented, everything else as it is; and whether the end was left out."""
+    text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
+    if isinstance(text, str) and len(text) <= READ:
+        with suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    elif not isinstance(text, str):
+        text = json.dumps(text, ensure_ascii=False, indent=2)
+    return text[:SHOWN], len(text) > SHOWN

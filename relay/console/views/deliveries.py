@@ -1,37 +1,133 @@
-"""Deliveries: those that ended, newest first, and those that wait; of everything or as far as filters say."""
+"""Deliveries: those that ended, newest first, and those that wait."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
-from typing import Literal
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
+from typing import Any
 
-from relay.console.desk import Desk
-from relay.console.questions import Name, When, seconds_of
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.views.delivery_facts import DeliveryFacts, ended_facts, waiting_facts
-from relay.console.views.lanes import waiting_of
-from relay.console.words import NO_PAGE, said
+from pydantic import Field
+
+from relay.console.context import Context, seconds_of
+from relay.console.facts import N_, Facts, Filters, Name, OfOperation, Time, When, existing, why
+from relay.console.view import Column, Filter, Listing
 from relay.domain.facts import Space
-from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of
-from relay.store import waiting
-from relay.store.copies import is_name
+from relay.reasons import Waiting as Reasons
+from relay.store import keys
 from relay.store.history import History
-from relay.store.history_rows import OUTCOMES
+from relay.store.history_rows import OUTCOMES, Ended
+from relay.store.lanes import Lanes, Place
+from relay.store.waiting import Waiting, WaitingRow
 
-State = Literal[
-    "", "delivered", "dead", "superseded", "dropped", "held",
-    "waiting", "due", "leased", "retrying", "parked", "later",
-]  # fmt: skip
+ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)
+REMOVED = "removed:"  # how the scope begins of what the newest configuration does not have
+STATES = {
+    "delivered": N_("delivered"), "dead": N_("dead"), "superseded": N_("superseded"), "dropped": N_("dropped"),
+    "held": N_("held"), "waiting": N_("waiting"), "due": N_("due"), "leased": N_("being sent"),
+    "retrying": N_("tried again"), "parked": N_("paused"), "later": N_("later"), "behind": N_("behind another"),
+}  # fmt: skip
+
+
+class DeliveryFacts(OfOperation):
+    """One delivery; `operation` is '' for a digest, which is of many.
+
+    state   how it ended, or what it waits for: due, leased (a process sends it), retrying, parked, later, behind
+    reason  the code of why it was not sent, or is paused; `why` as a sentence, `pause` the scope, `paused` since when
+    answer  what the other side said; a permalink is in `link`
+    at      when it ended; of one that waits when it is due. `took`: seconds until it ended
+    edits   of a live message; `copied`: the name of its copy as it was sent (`/message`)
+    behind  how many others of its operation wait behind it; `entries`: of a bundle, how much it tells so far
+    """
+
+    id: str
+    state: str
+    destination: str
+    channel: str
+    address: str
+    kind: str
+    event: str
+    reason: str = ""
+    why: str = ""
+    answer: str = ""
+    link: str = ""
+    pause: str = ""
+    paused: Time = None
+    attempts: int
+    created: Time
+    at: Time
+    took: float | None = None
+    edits: int = 0
+    edited: Time = None
+    copied: str = ""
+    behind: int = 0
+    entries: int = 0
+
+
+def ended_facts(row: Ended) -> DeliveryFacts:
+    link = permalink(row)
+    return DeliveryFacts.merged(
+        row, state=row.outcome, operation=row.subject, why=why(row.reason, row.outcome, row.address),
+        answer="" if link else row.detail, link=link, created=row.at - row.took, edited=row.edited_at,
+        copied=row.copy if row.outcome == "delivered" else "",
+    )  # fmt: skip
+
+
+async def waiting_facts(context: Context, rows: Sequence[WaitingRow]) -> list[DeliveryFacts]:
+    """Return them with the reasons of the pauses for which they wait."""
+    paused = await context.admin.paused(sorted({row.pause for row in rows if row.pause}))
+    facts = []
+    for row in rows:
+        since, pause = paused.get(row.pause, (None, ""))
+        reason = Reasons.DESTINATION_REMOVED if row.pause.startswith(REMOVED) else ""
+        stated = {"reason": reason, "why": why(reason, row.state, row.address) or pause, "answer": row.error}
+        facts.append(DeliveryFacts.merged(row, **stated, operation=row.subject, paused=since, at=row.due))
+    return facts
+
+
+def permalink(row: Ended) -> str:
+    """Return '' where there is none: why others refused leads nowhere, whatever it looks like."""
+    return link_of(row.detail) if row.outcome == "delivered" else ""
+
+
+def link_of(answer: str) -> str:
+    """Return the answer of a message that arrived, where that is its address; else ''."""
+    return answer if ADDRESS.fullmatch(answer) else ""
+
+
+ASKED = [state for state in STATES if state != "behind"]  # which pages of what waits do not tell from others
 SHOWN = 50
 LOOKED = 200  # of one operation, each of which is asked for by itself
 
+LISTING = Listing(
+    lead=N_("What people were told, and what they were not told, newest first; or what waits to be sent."),
+    head="waiting",
+    columns=(
+        Column("delivery", N_("What and for whom")),
+        Column("delivery_state", N_("State")),
+        Column("delivery_answer", N_("Answer")),
+        Column("attempts", N_("Attempts")),
+        Column("delivery_at", N_("When")),
+    ),
+    filters=(
+        Filter("operation", N_("Operation"), hint=N_("Operation id")),
+        *(Filter(name, label, extra=True) for name, label in (
+            ("tenant", N_("Tenant")), ("project", N_("Project")), ("platform", N_("Platform")),
+        )),
+        Filter("destination", N_("Destination"), "choice", "destinations"),
+        Filter("state", N_("State"), "choice", "states", any=N_("ended in any way")),
+        Filter("since", N_("Since"), "time"),
+        Filter("until", N_("Until"), "time"),
+    ),
+    note="untimed",
+    wide=True,
+    empty=N_("Nothing was sent yet."),
+    unmatched=N_("No delivery is meant by these filters."),
+)  # fmt: skip
 
-class DeliveriesQuestion(Question):
-    """All must hold; '' for any. `operation` is its id, with whose it is where several have it. `state` is how it ended
-    ('' for any end), or what it waits for; `waiting` for anything. `since` and `until` are `2h` (ago), or times: of
-    those that ended.
+
+class DeliveriesQuestion(Filters):
+    """`operation` is its id, with whose it is where several have it. `state` is how it ended ('' for any end), or what
+    it waits for; `waiting` for anything. `since` and `until` are `2h` (ago), or times: of those that ended.
     """
 
     operation: Name = ""
@@ -39,19 +135,22 @@ class DeliveriesQuestion(Question):
     project: Name = ""
     platform: Name = ""
     destination: Name = ""
-    state: State = ""
+    state: str = Field("", pattern=f"^({'|'.join(ASKED)})?$")
     since: When = ""
     until: When = ""
     cursor: Name = ""
 
     @property
-    def given(self) -> dict[str, str]:
-        names = ("operation", "tenant", "project", "platform", "destination", "state", "since", "until")
-        return {name: text for name in names if (text := getattr(self, name))}
-
-    @property
     def waits(self) -> bool:
         return bool(self.state) and self.state not in OUTCOMES
+
+    @property
+    def by_time(self) -> bool:
+        return not self.waits
+
+    @property
+    def space(self) -> Space:
+        return Space(tenant=self.tenant, project=self.project, platform=self.platform)
 
 
 class DeliveriesFacts(Facts):
@@ -61,98 +160,91 @@ class DeliveriesFacts(Facts):
 
     rows: list[DeliveryFacts]
     cursor: str
-    looked_to: datetime | None
+    looked_to: Time
     waiting: dict[str, int]
     destinations: list[str]
-
-
-async def deliveries(desk: Desk, question: DeliveriesQuestion) -> DeliveriesFacts:
-    history = History(desk.store, partial=True)
-    channels = [*desk.config().channels]
-    try:
-        rows, cursor, looked_to = await (_waiting if question.waits else _ended)(desk, question)
-    except ValueError:
-        raise Unknown(NO_PAGE) from None
-    named = {*desk.config().destinations, *await history.destinations()}
-    return DeliveriesFacts(
-        rows=rows,
-        cursor=cursor,
-        looked_to=moment(looked_to),
-        waiting=await desk.admin.queued(channels),
-        destinations=sorted(named),
-    )
+    states: dict[str, str] = Field({state: STATES[state] for state in ASKED}, exclude=True)
 
 
 Found = tuple[list[DeliveryFacts], str, float | None]
 
 
-async def _ended(desk: Desk, question: DeliveriesQuestion) -> Found:
-    history = History(desk.store, partial=True)
-    since, until = seconds_of(desk, question.since), seconds_of(desk, question.until)
-    if not question.operation:
-        page = await history.page(
-            destination=question.destination, outcome=question.state, since=since, until=until,
-            cursor=question.cursor, most=SHOWN,
-        )  # fmt: skip
-        return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
-    with one_operation(question.operation):
-        every = await history.of_operation(question.operation, space_of(question))
-    rows = [
+async def deliveries(context: Context, question: DeliveriesQuestion) -> DeliveriesFacts:
+    history, config = History(context.store, partial=True), context.config()
+    ask = _of_operation if question.operation else _waiting if question.waits else _ended
+    rows, cursor, looked_to = await existing(ask(context, question))
+    return DeliveriesFacts(
+        rows=rows,
+        cursor=cursor,
+        looked_to=looked_to,
+        waiting=await context.admin.queued([*config.channels]),
+        destinations=sorted({*config.destinations, *await history.destinations()}),
+    )
+
+
+async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
+    page = await History(context.store, partial=True).page(
+        destination=question.destination,
+        outcome=question.state,
+        since=seconds_of(context, question.since),
+        until=seconds_of(context, question.until),
+        cursor=question.cursor,
+        most=SHOWN,
+    )
+    return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
+
+
+async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
+    page = await Waiting(context.store, partial=True).page(
+        [*context.config().channels],
+        context.clock(),
+        state="" if question.state == "waiting" else question.state,
+        destination=question.destination,
+        cursor=question.cursor,
+        most=SHOWN,
+    )
+    return await waiting_facts(context, page.rows), page.cursor, None
+
+
+async def _of_operation(context: Context, question: DeliveriesQuestion) -> Found:
+    """Return all of one operation, of those that wait the first `LOOKED`."""
+    if question.waits:
+        rows = await _waiting_of(context, question)
+    else:
+        ended = await History(context.store, partial=True).of_operation(question.operation, question.space)
+        rows = [ended_facts(row) for row in ended]
+    since, until = seconds_of(context, question.since), seconds_of(context, question.until)
+    matching = [
         row
-        for row in every
+        for row in rows
         if question.destination in ("", row.destination)
-        and question.state in ("", row.outcome)
-        and (since is None or row.at >= since)
-        and (until is None or row.at < until)
+        and question.state in ("", "waiting", row.state)
+        and (question.waits or (row.at and (since or 0.0) <= row.at.timestamp() < (until or inf)))
     ]
-    return [ended_facts(row) for row in rows], "", None
+    return matching, "", None
 
 
-async def _waiting(desk: Desk, question: DeliveriesQuestion) -> Found:
-    if question.operation:
-        return await _waiting_of(desk, question)
-    state = "" if question.state == "waiting" else question.state
-    page = await waiting.Waiting(desk.store, partial=True).page(
-        [*desk.config().channels], desk.clock(), state=state, destination=question.destination,
-        cursor=question.cursor, most=SHOWN,
-    )  # fmt: skip
-    return await waiting_facts(desk, page.rows), page.cursor, None
+async def _waiting_of(context: Context, question: DeliveriesQuestion) -> list[DeliveryFacts]:
+    timeline = await context.admin.timeline(question.operation, question.space)
+    lines = facts_of(timeline)["timeline"] if timeline else []
+    waits = await waiting_of(context, question.operation, question.space, lines)
+    store, ids = Waiting(context.store, partial=True), [id_ for some in waits.values() for id_ in some]
+    rows = [await store.named(id_, context.clock()) for id_ in ids[:LOOKED]]
+    return await waiting_facts(context, [row for row in rows if row])
 
 
-async def _waiting_of(desk: Desk, question: DeliveriesQuestion) -> Found:
-    """What waits of one operation, however much else does. `cursor` is the delivery that was looked at last: where it
-    has left meanwhile, they are shown from the first on.
-    """
-    if question.cursor and not is_name(question.cursor):
-        raise ValueError("expected the cursor of an earlier page")
-    space = space_of(question)
-    with one_operation(question.operation):
-        timeline = await desk.admin.timeline(question.operation, space)
-        lines = facts_of(timeline)["timeline"] if timeline else []
-        waits = await waiting_of(desk, question.operation, space, lines)
-    store = waiting.Waiting(desk.store, partial=True)
-    ids = [id_ for name, some in waits.items() if question.destination in ("", name) for id_ in some]
-    left = ids[ids.index(question.cursor) + 1 :] if question.cursor in ids else ids
-    rows: list[waiting.WaitingRow] = []
-    for looked, id_ in enumerate(left, start=1):
-        row = await store.named(id_, desk.clock())
-        if row and question.state in ("waiting", row.state):
-            rows.append(row)
-        if looked < len(left) and (len(rows) == SHOWN or looked == LOOKED):
-            return await waiting_facts(desk, rows), id_, None
-    return await waiting_facts(desk, rows), "", None
+async def waiting_of(
+    context: Context, id_: str, space: Space, timeline: Iterable[Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """Return the ids of its deliveries that wait, by destination. `timeline` says to which addresses there were any."""
+    queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
+    return await Lanes(context.store, partial=True).waiting(id_, space, {*_places(context, queued)})
 
 
-@contextmanager
-def one_operation(id_: str) -> Iterator[None]:
-    """Whose it is has to be said where several have the id."""
-    try:
-        yield
-    except AmbiguousId as error:
-        spaces = "; ".join(str(space) for space in error.spaces)
-        text = said("several operations have the id %(id)s; say whose is meant: %(spaces)s")
-        raise Unknown(text, id=id_, spaces=spaces) from None
-
-
-def space_of(question: DeliveriesQuestion) -> Space:
-    return Space(tenant=question.tenant, project=question.project, platform=question.platform)
+def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
+    """Yield each with all its possible homes: channels and limits may have been others (relay/store/target_plan.py)."""
+    for channel in context.config().channels:
+        reader_of = getattr(context.kinds.get(channel), "reader_of", str)
+        for name, address in queued:
+            for home in {keys.home(channel, text) for text in (address, "", reader_of(address))}:
+                yield home, name, address

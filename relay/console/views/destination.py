@@ -1,88 +1,59 @@
-"""One destination: its addresses with what stands in the way of each, its limits, who wants no more, its digests."""
+"""One destination: its addresses and their states, who wants no more, its digests."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from pydantic import Field
-
-from relay.background.upkeep import at_hand
-from relay.console.desk import Desk
-from relay.console.permalinks import link_of
-from relay.console.questions import Name, Typed
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.views import parts
-from relay.console.views.addresses import AddressFacts, addresses, looked_up, places
-from relay.console.views.destinations import dynamic_health
-from relay.console.views.parts import DestinationHealth
-from relay.console.words import said
-from relay.policy.destinations import Destination, quiet_at, zone_at
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
+from relay.console.views import health
+from relay.console.views.health import DestinationHealth
+from relay.console.views.messages import ScheduledDigest, scheduled
+from relay.policy.destinations import quiet_at, zone_at
 from relay.policy.recipients import NAME
 from relay.store.history import History
 from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
-from relay.store.trials import Trials
+from relay.store.trials import Trials, TriedAddress
 
 MOST_ADDRESSES = 100  # that are shown of one destination
 
 
 class DestinationQuestion(Question):
-    """The name of one; `address` is looked up there, be it configured or not, and `off` goes on in the list of those
-    who want no more. `reason` and `lasts` fill the form of a pause.
-    """
+    """The name of one. `reason` and `lasts` fill the form of a pause."""
 
     name: Name
-    address: Name = ""
     reason: Typed = ""
     lasts: Typed = ""
-    off: str = Field("", pattern=r"^(\d{1,3}\.\d{1,15})?$")
 
 
-class DigestFacts(Facts):
-    """The digest at hand of one address: when it is sent, and how many entries it has so far."""
-
-    address: str
-    at: datetime | None
-    entries: int
-
-
-class SuppressedFacts(Facts):
-    """An address that is not written to: `reason` is that of `relay suppressed`, `everywhere` if at no destination."""
+class AddressFacts(Facts):
+    """One address: its `state` (never_tried, works or failing), and why it is not written to any more."""
 
     address: str
-    reason: str
-    detail: str
-    at: datetime | None
+    channel: str
+    state: str
+    since: Time
+    why: str
+    suppressed: str
+    suppressed_at: Time
     everywhere: bool
 
 
-class TriedFacts(Facts):
-    """One address of a test message: what the other side answered, or what went wrong; `link` leads to it in Slack."""
+class LastTestFacts(Facts):
+    """The last test message of the last week, with the answer or the error of each address."""
 
-    address: str
-    answer: str
-    error: str
-    link: str
-
-
-class TrialFacts(Facts):
-    """The last test message of the last week from the console."""
-
-    at: datetime | None
+    at: Time
     by: str
-    rows: list[TriedFacts]
+    rows: list[TriedAddress]
 
 
 class DestinationFacts(Facts):
-    """`quiet_until` is the end of the quiet hours that it is in, null outside of them; `channel_fault` why its channel
-    does not work, '' if it does.
+    """`quiet_until` is the end of the quiet hours that it is in, null outside of them.
 
     domains     whose addresses operations may ask for, of the destination that is whoever they ask for; else empty
-    suppressed  those who are not written to and are none of `addresses`; `more_suppressed` is where the list goes on
+    suppressed  those who are not written to and are none of `addresses`, newest first; `more_suppressed` are left out
     """
 
     name: str
-    channel: str
     mode: str
     language: str
     timezone: str
@@ -92,93 +63,75 @@ class DestinationFacts(Facts):
     mentions: dict[str, list[str]]
     rules: list[str]
     health: DestinationHealth
-    channel_fault: str
-    quiet_until: datetime | None
-    digests: list[DigestFacts]
-    suppressed: list[SuppressedFacts]
-    more_suppressed: str
-    tested: TrialFacts | None
-    parked: int
-    last_delivered: datetime | None
+    quiet_until: Time
+    digests: list[ScheduledDigest]
+    suppressed: list[Suppressed]
+    more_suppressed: int
+    tested: LastTestFacts | None
 
 
-async def destination(desk: Desk, question: DestinationQuestion) -> DestinationFacts:
-    config, now, name = desk.config(), desk.clock(), question.name
-    its = config.destinations.get(name)
-    if its is None and not (name == NAME and config.dynamic_destinations):
-        raise Unknown(said("The configuration has no destination of this name."))
+async def destination(context: Context, question: DestinationQuestion) -> DestinationFacts:
+    config, now, name = context.config(), context.clock(), question.name
+    its, dynamic = config.destinations.get(name), config.dynamic_destinations
+    if its is None and not (name == NAME and dynamic):
+        raise Unknown(N_("The configuration has no destination of this name."))
     options, defaults = its or config.destination_defaults, config.destination_defaults
-    states = await Reachability(desk.store, partial=True).states(config, desk.clock())
-    last = (await History(desk.store, partial=True).last_delivered([name])).get(name)
-    own = (
-        parts.destination_health(name, its.channel, parts.places_of(config, its), states, last)
+    states = await Reachability(context.store, partial=True).states(config, now)
+    last = (await History(context.store, partial=True).last_delivered([name])).get(name)
+    its_health = (
+        health.configured_health(config, its, states, last)
         if its
-        else await dynamic_health(desk, config, states)
+        else await health.dynamic_health(context, config, states)
     )
-    every = [*places(desk, config, its)]
+    every = [(its.channel, address) for address in its.addresses] if its else health.dynamic_addresses(config)
     shown = every[:MOST_ADDRESSES]
-    if question.address and question.address not in [address for _, address, _ in shown]:
-        shown = [*looked_up(desk, config, its, question.address), *shown]
-    off, more = await Suppressions(desk.store).page(name, question.off, everywhere=_unsubscribes(desk, own.channel))
+    # The list for all destinations means those with addresses of mails alone.
+    mails = any(getattr(context.kinds.get(one), "unsubscribes", False) for one in its_health.channel.split(", "))
+    lists, spelled = (name, EVERYWHERE) if mails else (name,), {address.lower() for _, address in shown}
+    suppressed = [
+        row
+        for row in reversed(await Suppressions(context.store).all())
+        if row.destination in lists and row.address.lower() not in spelled
+    ]
+    last_test = await Trials(context.store).last(name)
     quiet = quiet_at(options, defaults, now)
     return DestinationFacts(
         name=name,
-        channel=own.channel,
         mode=its.mode if its else "",
         language=options.language or config.language,
         timezone=zone_at(options, defaults),
-        addresses=await addresses(desk, name, shown),
+        addresses=await _addresses(context, name, shown),
         more_addresses=max(len(every) - MOST_ADDRESSES, 0),
-        domains=[*config.dynamic_destinations.email_domains] if not its and config.dynamic_destinations else [],
-        mentions={when: [*whom] for when, whom in options.mention.items()},
+        domains=dynamic.email_domains if dynamic and not its else [],
+        mentions=options.mention,
         rules=[rule.name for rule in config.rules if name in rule.notify],
-        health=own,
-        channel_fault=own.channel_fault,
-        quiet_until=moment(quiet.end) if quiet else None,
-        digests=await _digests(desk, its) if its and its.mode == "digest" else [],
-        suppressed=_suppressed(off, {address.lower() for _, address, _ in shown}),
-        more_suppressed=more,
-        tested=await _tested(desk, name),
-        parked=own.parked,
-        last_delivered=own.last_delivered,
+        health=its_health,
+        quiet_until=quiet.end if quiet else None,
+        digests=await scheduled(context, [its], MOST_ADDRESSES) if its else [],
+        suppressed=suppressed[:MOST_ADDRESSES],
+        more_suppressed=max(len(suppressed) - MOST_ADDRESSES, 0),
+        tested=LastTestFacts.merged(last_test) if last_test else None,
     )
 
 
-def _unsubscribes(desk: Desk, channels: str) -> bool:
-    """Whether the list for all destinations means one of these channels: it has addresses of mails."""
-    return any(getattr(desk.kinds.get(channel), "unsubscribes", False) for channel in channels.split(", "))
-
-
-def _suppressed(entries: Sequence[Suppressed], shown: set[str]) -> list[SuppressedFacts]:
-    return [
-        SuppressedFacts(
-            address=row.address,
-            reason=row.reason,
-            detail=row.detail,
-            at=row.at,
-            everywhere=row.destination == EVERYWHERE,
+async def _addresses(context: Context, name: str, places: Sequence[tuple[str, str]]) -> list[AddressFacts]:
+    addresses = [address for _, address in places]
+    scopes = [f"destination:{name}/{address}" for address in addresses]
+    states = await Reachability(context.store, partial=True).of(scopes, [*context.config().channels])
+    suppressed = await Suppressions(context.store).among(name, addresses)
+    rows = []
+    for (channel, address), scope in zip(places, scopes, strict=True):
+        state, off = states[scope], suppressed.get(address)
+        rows.append(
+            AddressFacts(
+                address=address,
+                channel=channel,
+                state=state.name,
+                since=state.since,
+                why=state.cause,
+                suppressed=off.reason if off else "",
+                suppressed_at=off.at if off else None,
+                everywhere=bool(off and off.destination == EVERYWHERE),
+            )
         )
-        for row in entries
-        if row.address.lower() not in shown
-    ]
-
-
-async def _digests(desk: Desk, its: Destination) -> list[DigestFacts]:
-    rows = list[DigestFacts]()
-    for target, window in at_hand(its, desk.config(), desk.kinds, desk.clock()):
-        if len(rows) == MOST_ADDRESSES:
-            break
-        bundle = await desk.store.bundles.describe(target, window)
-        rows.append(DigestFacts(address=target.address, at=moment(window.end), entries=bundle.entries))
     return rows
-
-
-async def _tested(desk: Desk, name: str) -> TrialFacts | None:
-    last = await Trials(desk.store).last(name)
-    if last is None:
-        return None
-    rows = [
-        TriedFacts(address=row.address, answer=row.answer, error=row.error, link=link_of(row.answer))
-        for row in last.rows
-    ]
-    return TrialFacts(at=moment(last.at), by=last.by, rows=rows)

@@ -1,25 +1,40 @@
-"""The history of a job: how long its runs take, how they end, and what fails them."""
+"""Jobs: how the runs of each fare, how long they take, and what fails them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from pydantic import Field
 
-from relay.console.chart import Chart, chart
-from relay.console.desk import Desk
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.words import said
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
+from relay.console.view import Column, Listing
 from relay.domain.events import Outcome
 from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
-from relay.domain.outcomes import Usual, of_runs, streaks, usual, usual_phases
-from relay.policy.missing import Missing
-from relay.store.jobs import Jobs
+from relay.domain.outcomes import Usual, of_runs, streaks, usual
+from relay.store.jobs import JobEnd, Jobs
 from relay.store.run_names import RunName, RunNames
 
-MOST_CAUSES = 10
+MOST, MOST_CAUSES = 25, 10
+LISTING = Listing(
+    lead=N_("A job is what runs of one name, type, project and tenant have in common, whatever numbers their names "
+            "have. The one that ended last comes first."),
+    columns=(
+        Column("job", N_("Job")),
+        Column("job_ended", N_("Last end")),
+        Column("median", N_("Usually takes")),
+        Column("job_runs", N_("Runs"), right=True),
+        Column("job_failed", N_("Failed"), right=True),
+        Column("job_outcomes", N_("Last runs")),
+    ),
+    empty=N_("No run of any job has ended yet."),
+)  # fmt: skip
+
+
+class JobsQuestion(Filters):
+    """`cursor` is that of the page before."""
+
+    cursor: str = Field(default="", max_length=100)
 
 
 class JobQuestion(Question):
@@ -32,25 +47,55 @@ class JobQuestion(Question):
     name: str = Field(default="", max_length=1000)
 
 
-class RunEnd(Facts):
-    """One run that ended; `duration` in seconds. `verdict` is quick, usual or slow beside the others, '' if unknown.
+class OfJob(Facts):
+    """Facts about a job: how its last runs, up to 50, ended, and what its successes usually take (`median`, seconds).
 
-    `error` is the signature of what failed it: equal ones are of one cause. `operation` is its id, with whose that is;
-    '' where relay does not know it any more.
+    `failing`: so many failed in a row up to now.
     """
 
+    platform: str
+    tenant: str
+    project: str
+    type: str
+    name: str
+    title: str
+    succeeded: int
+    failed: int
+    failing: int
+    median: float | None
+
+
+class JobListed(OfJob):
+    """`outcomes` are those of the newest runs, the newest last."""
+
+    ended: Time
     status: str
-    ended: datetime | None
-    started: datetime | None
+    runs: int
+    outcomes: list[str]
+
+
+class JobsFacts(Facts):
+    """The one that ended last comes first. `cursor` asks for more, '' if there are none."""
+
+    rows: list[JobListed]
+    cursor: str
+
+
+class RunEnd(OfOperation):
+    """One run that ended; `duration` in seconds. `verdict` is quick, usual or slow beside the others, '' if unknown.
+
+    `error` is the signature of what failed it: equal ones are of one cause. `operation` is '' where relay does not know
+    it any more.
+    """
+
+    name: str = Field(default="", exclude=True)  # as links to operations want it
+    status: str
+    ended: Time
+    started: Time
     duration: float | None
     verdict: str
     priority: str
     error: str
-    operation: str
-    tenant: str
-    project: str
-    platform: str
-    name: str = Field(default="", exclude=True)  # as links to operations want it
 
 
 class CauseFacts(Facts):
@@ -63,115 +108,81 @@ class CauseFacts(Facts):
     words: str
     operation: str
     count: int
-    first: datetime | None
-    last: datetime | None
+    first: Time
+    last: Time
 
 
-class PhaseFacts(Facts):
-    """What a phase usually takes (seconds)."""
-
-    name: str
-    median: float
-
-
-class JobFacts(Facts):
+class JobFacts(OfJob):
     """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
 
-    failing   so many failed in a row up to now
-    missing   since when a run is missing of which people were told
-    ends      the newest first
+    ends  the newest first
     """
 
-    platform: str
-    tenant: str
-    project: str
-    type: str
-    name: str
-    title: str
     low: float | None
-    median: float | None
     high: float | None
-    succeeded: int
-    failed: int
     others: int
-    failing: int
-    missing: datetime | None
-    phases: list[PhaseFacts]
     causes: list[CauseFacts]
     ends: list[RunEnd]
-    drawn: Chart | None = Field(exclude=True)
     part: str = Field(exclude=True)  # of its operations' names, or their type: the list of operations finds them by it
 
 
-async def job(desk: Desk, question: JobQuestion) -> JobFacts:
+async def jobs(context: Context, question: JobsQuestion) -> JobsFacts:
+    history = Jobs(context.store)
+    page = await existing(history.page(cursor=question.cursor, most=MOST))
+    ends = await history.ends_of_each([row.job for row in page.rows])
+    return JobsFacts.merged(page, rows=[_listed(row, of_runs(some)) for row, some in zip(page.rows, ends, strict=True)])
+
+
+def _listed(row: JobEnd, runs: tuple[Outcome, ...]) -> JobListed:
+    return JobListed.merged(
+        row.job, **_counted(runs), ended=row.ended, status=runs[-1].status if runs else "", runs=len(runs),
+        outcomes=[end.status for end in runs[-20:]],
+    )  # fmt: skip
+
+
+def _counted(runs: Sequence[Outcome]) -> dict[str, float | None]:
+    lasts = usual(runs)
+    return {
+        "succeeded": sum(end.succeeded for end in runs),
+        "failed": sum(end.failed for end in runs),
+        "failing": len(streaks(runs).failures),
+        "median": lasts.median if lasts else None,
+    }
+
+
+async def job(context: Context, question: JobQuestion) -> JobFacts:
     meant = Job(question.platform, question.tenant, question.project, question.type, question.name)
-    history = Jobs(desk.store)
+    history = Jobs(context.store)
     ends = of_runs(await history.ends(meant))
     if not ends:
-        raise Unknown(
-            said("No run of the job %(name)s is known to have ended. Jobs are known for 90 days."), name=meant.name
-        )
-    lasts = usual(ends)
-    names = await RunNames(desk.store).of(ends)
-    return JobFacts(
-        **meant._asdict(),
-        title=meant.title,
-        low=lasts.low if lasts else None,
-        median=lasts.median if lasts else None,
-        high=lasts.high if lasts else None,
-        succeeded=sum(end.succeeded for end in ends),
-        failed=sum(end.failed for end in ends),
+        text = N_("No run of the job %(name)s is known to have ended. Jobs are known for 90 days.")
+        raise Unknown(text, name=meant.name)
+    lasts, names = usual(ends), await RunNames(context.store).of(ends)
+    return JobFacts.merged(
+        meant, **_counted(ends),
+        low=lasts.low if lasts else None, high=lasts.high if lasts else None,
         others=sum(not end.succeeded and not end.failed for end in ends),
-        failing=len(streaks(ends).failures),
-        missing=await _missing(history, meant),
-        phases=[PhaseFacts(name=name, median=seconds) for name, seconds in usual_phases(ends).items()],
-        causes=await _causes(desk, ends, names),
+        causes=await _causes(context, ends, names),
         ends=[_end(end, lasts, names.get(end.run)) for end in reversed(ends)],
-        drawn=chart(ends, lasts),
-        part=meant.type if desk.config().job else meant.part or meant.type,
-    )
-
-
-async def _missing(history: Jobs, meant: Job) -> datetime | None:
-    for text in (await history.missing()).values():
-        try:
-            missing = Missing.load(text)
-        except (ValueError, KeyError, TypeError):
-            continue
-        if missing.job == meant:
-            return moment(missing.since)
-    return None
+        part=meant.type if context.config().job else meant.part or meant.type,
+    )  # fmt: skip
 
 
 def _end(end: Outcome, lasts: Usual | None, named: RunName | None) -> RunEnd:
-    return RunEnd(
-        status=end.status,
-        ended=moment(end.ended),
-        started=moment(end.started),
-        duration=end.duration,
-        verdict=lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else "",
-        priority=end.priority,
-        error=end.error,
-        operation=named.subject if named else "",
-        **(named.space if named else NOWHERE)._asdict(),
-    )
+    verdict = lasts.verdict(end.duration) if lasts and end.succeeded and end.duration is not None else ""
+    space, subject = (named.space, named.subject) if named else (NOWHERE, "")
+    return RunEnd.merged(space, end, operation=subject, verdict=verdict)
 
 
-async def _causes(desk: Desk, ends: Sequence[Outcome], names: Mapping[str, RunName]) -> list[CauseFacts]:
-    """The most frequent first."""
-    failures = [end for end in ends if end.failed]
-    rows = []
+async def _causes(context: Context, ends: Sequence[Outcome], names: Mapping[str, RunName]) -> list[CauseFacts]:
+    """Return the most frequent first."""
+    failures, rows = [end for end in ends if end.failed], list[CauseFacts]()
     for error, count in Counter(end.error for end in failures).most_common(MOST_CAUSES):
         alike = [end for end in failures if end.error == error]
         newest = next((names[end.run] for end in reversed(alike) if end.run in names), None)
-        rows.append(
-            CauseFacts(
-                error=error,
-                words=await RunNames(desk.store).error(newest.operation) if newest else "",
-                operation=newest.subject if newest else "",
-                count=count,
-                first=moment(min(end.ended for end in alike)),
-                last=moment(max(end.ended for end in alike)),
-            )
-        )
+        rows.append(CauseFacts.merged(
+            error=error, count=count, operation=newest.subject if newest else "",
+            words=await RunNames(context.store).error(newest.operation) if newest else "",
+            first=min(end.ended for end in alike), last=max(end.ended for end in alike),
+        ))  # fmt: skip
     return rows

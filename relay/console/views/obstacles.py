@@ -1,14 +1,13 @@
-"""What stands in the way, in words: what it is, what to do about it, and the page where that is done."""
+"""Obstacles in words: what stands in the way, what to do about it, and the page where that is done."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from urllib.parse import urlencode
 
-from relay.console.phrases import Phrase, phrase
-from relay.console.times import moment
-from relay.console.view import Facts
-from relay.console.views.parts import REFUSED as REFUSED_FOR
-from relay.console.words import said
+from pydantic import Field
+
+from relay.background.self_monitor import request_counts
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Near, Phrase, Question, Time, Unknown, phrase
 from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
 from relay.policy.reachability import States
 from relay.reasons import Dead, sentences
@@ -25,63 +24,67 @@ class Obstacle(Facts):
     part: Phrase
     sentence: Phrase
     why: Phrase | None = None
-    since: datetime | None
+    since: Time = None
     advice: Phrase | None
     page: str  # where it is explained or mended, '' for none
 
 
 # By the first word of a check's name: what to do, and the page for it.
 CHECKS: Mapping[str, tuple[str, str]] = {
-    "redis": (said("Senders are answered 503 and try again. See that Redis runs and can be reached."), ""),
-    "durability": (said("Mend Redis's persistence or replicas, or ask for less with redis.durability."), ""),
-    "memory": (said("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
-    "partitions": (said("Bring the nodes back; what lives there waits meanwhile."), ""),
-    "data": (said("Find out who deleted it; a reload of the configuration ends this notice."), "/audit"),
-    "scheduler": (said("Start a process that delivers: without it nobody hears of stalled runs or digests."), ""),
-    "tick": (said("The log says more; it is tried again with the next tick."), ""),
-    "quarantine": (said("Look at what failed; replay it once relay is mended."), "/quarantine"),
-    "letters": (said("The log names each (letter.unreadable)."), ""),
-    "channel": (said("What is for it waits and goes out once it works again."), "/destinations"),
-    "destination": (said("What is for it waits and goes out once it works again."), "/destination"),
-    "limit": (said("What is for it waits and goes out once the limit has room again."), "/destinations"),
-    "template": (said("Mend the template; until then relay's own wording is sent."), "/templates"),
+    "redis": (N_("Senders are answered 503 and try again. See that Redis runs and can be reached."), ""),
+    "durability": (N_("Mend Redis's persistence or replicas, or ask for less with redis.durability."), ""),
+    "memory": (N_("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
+    "partitions": (N_("Bring the nodes back; what lives there waits meanwhile."), ""),
+    "data": (N_("Find out who deleted it; a reload of the configuration ends this notice."), "/audit"),
+    "scheduler": (N_("Start a process that delivers: without it nobody hears of stalled runs or digests."), ""),
+    "tick": (N_("The log says more; it is tried again with the next tick."), ""),
+    "quarantine": (N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
+    "letters": (N_("The log names each (letter.unreadable)."), ""),
+    "channel": (N_("What is for it waits and goes out once it works again."), "/destinations"),
+    "destination": (N_("What is for it waits and goes out once it works again."), "/destination"),
+    "limit": (N_("What is for it waits and goes out once the limit has room again."), "/destinations"),
+    "template": (N_("Mend the template; until then relay's own wording is sent."), "/templates"),
 }  # fmt: skip
-
 # By the same word: the part of relay that it is about, where its name does not say it.
 PARTS: Mapping[str, str] = {
-    "channel": said("channel %(name)s"),
-    "destination": said("destination %(name)s"),
-    "limit": said("limit of %(name)s"),
-    "tick": said("task %(name)s"),
-    "data": said("relay's data"),
-    "letters": said("letters between nodes"),
-    "ledger": said("ledger"),
+    "channel": N_("channel %(name)s"),
+    "destination": N_("destination %(name)s"),
+    "limit": N_("limit of %(name)s"),
+    "tick": N_("task %(name)s"),
+    "data": N_("relay's data"),
+    "letters": N_("letters between nodes"),
+    "ledger": N_("ledger"),
     "redis": "Redis",
-    DEAD: said("dead letters"),
-    REFUSED: said("source %(name)s"),
-    "template": said("template %(name)s"),
+    DEAD: N_("dead letters"),
+    REFUSED: N_("source %(name)s"),
+    "template": N_("template %(name)s"),
     STORE: "Redis",
 }
-RESUMED = said("What is for it waits until somebody resumes it, or the pause ends.")
-
+RESUMED = N_("What is for it waits until somebody resumes it, or the pause ends.")
 TROUBLES: Mapping[str, tuple[str, str, str]] = {
     DEAD: (
-        said("%(count)s messages became dead letters"),
-        said("Look at them; replay them once the cause is mended."),
+        N_("%(count)s messages became dead letters"),
+        N_("Look at them; replay them once the cause is mended."),
         "/dead",
     ),
     REFUSED: (
-        said("%(count)s of %(total)s requests of source %(name)s were refused, mostly"),
-        said("See why, and what the sender has to change."),
+        N_("%(count)s of %(total)s requests of source %(name)s were refused, mostly"),
+        N_("See why, and what the sender has to change."),
         "/source",
     ),
-    STORE: (said("The store"), said("See what Redis says, and its log."), ""),
+    STORE: (N_("The store"), N_("See what Redis says, and its log."), ""),
 }
-OF_ONE: Mapping[str, str] = {DEAD: said("1 message became a dead letter")}
-CODES: Mapping[str, Mapping[str, str]] = {
-    DEAD: sentences(Dead),
-    REFUSED: REFUSED_FOR,
-}  # else the reason is a text itself
+OF_ONE: Mapping[str, str] = {DEAD: N_("1 message became a dead letter")}
+# By the outcome under which requests that were refused are counted (relay_events_total).
+REFUSALS: Mapping[str, str] = {
+    "malformed": N_("body is not JSON"), "unsigned": N_("signature missing, wrong or too old"),
+    "too_slow": N_("body too slow"), "too_large": N_("body larger than server.max_body"),
+    "unsupported": N_("content type or encoding that relay does not read"),
+    "invalid": N_("no event that relay takes from it"), "rate_limited": N_("more than the source may send"),
+    "unavailable": N_("could not be made durable"), "fault": N_("relay itself failed"),
+    "wrong_method": N_("no POST"),
+}  # fmt: skip
+CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSALS}  # else the reason is a text
 
 
 def obstacles(checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
@@ -91,11 +94,9 @@ def obstacles(checks: Mapping[str, str], states: States, remembered: str = "", i
     shown += [_of_check(name, text, None) for name, text in checks.items() if name not in failing]
     shown += [_of_trouble(row) for row in _open(remembered) if row.cause.kind in TROUBLES]
     if imbalance:
-        sentence = phrase(said("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
-        advice = phrase(said("That is a fault of relay: please report it with the log."))
-        shown.append(
-            Obstacle(name="ledger", part=_part("ledger"), sentence=sentence, since=None, advice=advice, page="")
-        )
+        sentence = phrase(N_("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
+        advice = phrase(N_("That is a fault of relay: please report it with the log."))
+        shown.append(Obstacle(name="ledger", part=_part("ledger"), sentence=sentence, advice=advice, page=""))
     return shown
 
 
@@ -113,14 +114,11 @@ def _of_check(name: str, text: str, since: float | None) -> Obstacle:
         destination, _, address = rest.partition("/")
         page += f"?{urlencode({'name': destination})}"
         advice = advice if address else RESUMED  # relay itself pauses single addresses
-    return Obstacle(
-        name=name,
-        part=_part(kind, rest.replace("/", ", ", 1).replace(":", " ")),
-        sentence=phrase("%(text)s", text=text),
-        since=moment(since),
-        advice=phrase(advice) if advice else None,
+    return Obstacle.merged(
+        name=name, part=_part(kind, rest.replace("/", ", ", 1).replace(":", " ")),
+        sentence=phrase("%(text)s", text=text), since=since, advice=phrase(advice) if advice else None,
         page=f"{CONSOLE}{page}" if page else "",
-    )
+    )  # fmt: skip
 
 
 def _of_trouble(row: Trouble) -> Obstacle:
@@ -130,18 +128,77 @@ def _of_trouble(row: Trouble) -> Obstacle:
     if cause.kind == REFUSED:
         page += f"?{urlencode({'name': cause.name})}"
     why = CODES.get(cause.kind, {}).get(cause.reason)
-    return Obstacle(
-        name=cause.key.rstrip(":"),
-        part=_part(cause.kind, cause.name),
+    return Obstacle.merged(
+        name=cause.key.rstrip(":"), part=_part(cause.kind, cause.name),
         sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name),
         why=phrase(why) if why else phrase("%(text)s", text=cause.reason) if cause.reason else None,
-        since=moment(cause.since),
-        advice=phrase(advice),
-        page=f"{CONSOLE}{page}" if page else "",
-    )
+        since=cause.since, advice=phrase(advice), page=f"{CONSOLE}{page}" if page else "",
+    )  # fmt: skip
 
 
 def _part(kind: str, name: str = "") -> Phrase:
     if kind not in PARTS:
         return phrase("%(name)s", name=f"{kind} {name}".strip())
     return phrase(PARTS[kind], name=name)
+
+
+class SourceQuestion(Question):
+    """The name of a source."""
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+class SourceHealth(Facts):
+    """Requests of a source since this process began; those that were `refused` by outcome."""
+
+    name: str
+    accepted: int = 0
+    duplicates: int = 0
+    late: int = 0
+    refused: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Return the outcomes in words."""
+        return [(REFUSALS.get(outcome, outcome), count) for outcome, count in self.refused.items()]
+
+
+class SourceFacts(SourceHealth):
+    """With how it signs, and what its events are."""
+
+    scheme: str
+    platform: str
+    event: str
+
+
+async def source(context: Context, question: SourceQuestion) -> SourceFacts:
+    name, configured = question.name, context.config().sources
+    if name not in configured:
+        near = [source_link(other, "%(name)s") for other in configured]
+        raise Unknown(N_("There is no source %(name)s."), near=near, name=name)
+    its = configured[name]
+    requests = next(row for row in sources(context) if row.name == name)
+    return SourceFacts.merged(its, requests, scheme=its.signature.scheme)
+
+
+def source_link(name: str, sentence: str) -> Near:
+    return Near(page=f"/console/source?{urlencode({'name': name})}", text=phrase(sentence, name=name))
+
+
+def sources(context: Context) -> list[SourceHealth]:
+    """Return the configured sources, those of which most was refused first."""
+    counts: dict[str, dict[str, int]] = {name: {} for name in context.config().sources}
+    for (source, outcome), count in request_counts().items():
+        if count and source in counts:
+            counts[source][outcome] = int(count)
+    rows = [
+        SourceHealth(
+            name=name,
+            accepted=row.get("accepted", 0),
+            duplicates=row.get("duplicate", 0),
+            late=row.get("late", 0),
+            refused={outcome: row[outcome] for outcome in REFUSALS if outcome in row},
+        )
+        for name, row in counts.items()
+    ]
+    return sorted(rows, key=lambda row: -sum(row.refused.values()))

@@ -1,4 +1,4 @@
-"""Why did (or didn't) this message arrive? The whole story of an operation or batch."""
+"""One operation or batch: why its messages did, or did not, arrive."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,26 +6,22 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+from pydantic import Field
+
 from relay.config import Config
-from relay.console.desk import Desk
-from relay.console.permalinks import permalink
-from relay.console.times import moment
-from relay.console.view import Unknown
-from relay.console.views import nearby
-from relay.console.views.explained import explained
-from relay.console.views.lanes import waiting_of
-from relay.console.views.operation_facts import Delivered, OperationFacts, OperationQuestion, SilenceFacts
-from relay.console.views.related import named, related
-from relay.console.views.unreached import unreached
-from relay.console.views.verdicts import Around, verdicts
+from relay.console.context import Context
+from relay.console.facts import Facts, Question, Time
+from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_of
+from relay.console.views.records import SilenceFacts, silence_facts
+from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, unreached
+from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.fingerprints import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
 from relay.errors import AmbiguousId
-from relay.operating.folding import Repeated, fold
-from relay.operating.timeline import facts_of
+from relay.operating.timeline import Repeated, facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
@@ -33,116 +29,151 @@ from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.jobs import Jobs
 from relay.store.silences import SilenceList
-from relay.store.timelines import Timeline
 
 MOST_UNREACHED = 50  # destinations that are named because an event does not reach them
-APART = ("at", "edited_at", "copy_name", "link")  # which the store has otherwise
 
 
-async def operation(desk: Desk, question: OperationQuestion) -> OperationFacts:
-    space = Space(question.platform, question.tenant, question.project)
+class OperationQuestion(Question):
+    """`id` is the operation's or batch's; the rest says whose, where several use the id."""
+
+    id: str = Field(min_length=1, max_length=500)
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
+
+
+class OperationFacts(Facts):
+    """`several` has those that use the id, where more than one does: nothing else is filled in then.
+
+    error     what its newest event says that went wrong
+    silences  those that mean the newest event now
+    ends      when runs of its job usually end; late: it should have
+    timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
+    """
+
+    id: str
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
+    several: list[Named] = Field(default_factory=list)
+    name: str = ""
+    type: str = ""
+    priority: str = ""
+    status: str = ""
+    percentage: float | None = None
+    phase: str = ""
+    retry: float | None = None
+    error: str = ""
+    over: bool = False
+    first: Time = None
+    last: Time = None
+    ends: Time = None
+    late: bool = False
+    watchdog: dict[str, Any] | None = None
+    verdicts: list[Verdict] = Field(default_factory=list)
+    unreached: list[Verdict] = Field(default_factory=list)
+    late_events: int = 0
+    silences: list[SilenceFacts] = Field(default_factory=list)
+    deliveries: list[DeliveryFacts] = Field(default_factory=list)
+    timeline: list[dict[str, Any]] = Field(default_factory=list)
+    lines: list[dict[str, Any]] = Field(default_factory=list, exclude=True)
+    events: list[Explained] = Field(default_factory=list)
+    related: list[Named] = Field(default_factory=list)
+
+
+async def operation(context: Context, question: OperationQuestion) -> OperationFacts:
+    space, id_ = Space(question.platform, question.tenant, question.project), question.id
     try:
-        timeline = await desk.admin.timeline(question.id, space)
+        timeline = await context.admin.timeline(id_, space)
         if timeline is None:
-            raise Unknown(nearby.UNKNOWN, near=await nearby.near(desk, question.id), id=question.id)
-        history = History(desk.store, partial=True)
-        events, ended = await asyncio.gather(
-            desk.admin.events(question.id, space),
-            history.of_operation(question.id, space),
-        )
+            raise await unknown(context, id_)
+        history = History(context.store, partial=True)
+        events, ended = await asyncio.gather(context.admin.events(id_, space), history.of_operation(id_, space))
     except AmbiguousId as error:
-        return OperationFacts(
-            id=question.id, several=[named(question.id, use) for use in error.spaces if isinstance(use, Space)]
-        )
+        several = [one_of_several(id_, use) for use in error.spaces if isinstance(use, Space)]
+        return OperationFacts(id=id_, several=several)
     facts = facts_of(timeline)
-    waits = await waiting_of(desk, question.id, space, facts["timeline"])
-    return OperationFacts(
-        **_stated(timeline, facts),
+    lines = facts["timeline"]
+    waits = await waiting_of(context, id_, space, lines)
+    return OperationFacts.merged(
+        **{name: value for name, value in facts.items() if name in OperationFacts.model_fields},
+        id=timeline.subject,
+        phase=timeline.facts.get("watch:phase", ""),
+        over=facts["status"] in TERMINAL,
+        first=facts["first_event_at"],
+        last=facts["last_event_at"],
         error=error_words(events[-1]) if events else "",
-        **await _expected(desk, events),
-        **await _judged(desk, facts["timeline"], events, ended, waits),
-        late_events=sum(line.get("count", 1) for line in facts["timeline"] if line["what"] == "late"),
-        deliveries=[_delivered(row) for row in ended],
-        timeline=facts["timeline"],
-        lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(facts["timeline"])],
-        related=related(question.id, timeline, events),
+        **await _expected(context, events),
+        **await _judged(context, lines, events, ended, waits),
+        late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
+        deliveries=[ended_facts(row) for row in ended],
+        lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(lines)],
+        related=[*related(id_, timeline, events)],
     )
 
 
-def _stated(timeline: Timeline, facts: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("name", "type", "priority", "status", "tenant", "project", "platform", "percentage", "retry", "watchdog")
-    return {
-        "id": timeline.subject,
-        **{name: facts[name] for name in kept},
-        "phase": timeline.facts.get("watch:phase", ""),
-        "over": facts["status"] in TERMINAL,
-        "first": datetime.fromisoformat(facts["first_event_at"]) if facts["first_event_at"] else None,
-        "last": datetime.fromisoformat(facts["last_event_at"]) if facts["last_event_at"] else None,
-    }
-
-
-async def _expected(desk: Desk, events: Sequence[Event]) -> dict[str, Any]:
-    """When runs of its job usually end, of one that goes on."""
+async def _expected(context: Context, events: Sequence[Event]) -> dict[str, Any]:
+    """Return when runs of its job usually end, of one that goes on."""
     newest = events[-1] if events else None
     job = job_of(newest, name=newest.job) if newest and not newest.terminal else None
     starts = [event.operation.started for event in events if event.operation and event.operation.started]
     if not job or not starts:
         return {}
-    (ends,) = await Jobs(desk.store).ends_of_each([job])
-    lasts, start = usual(before([*ends], "", desk.clock())), min(starts).timestamp()
+    (ends,) = await Jobs(context.store).ends_of_each([job])
+    lasts, start = usual(before([*ends], "", context.clock())), min(starts).timestamp()
     if lasts is None:
         return {}
-    return {"ends": moment(start + lasts.median), "late": desk.clock() > start + lasts.high + lasts.tolerance}
+    return {"ends": start + lasts.median, "late": context.clock() > start + lasts.high + lasts.tolerance}
 
 
 async def _judged(
-    desk: Desk,
+    context: Context,
     timeline: Sequence[Mapping[str, Any]],
     events: Sequence[Event],
     ended: Sequence[Ended],
     waits: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
-    config = desk.config()
-    scopes = _scopes(config, timeline)
+    config, scopes = context.config(), _scopes(context.config(), timeline)
     newest = events[-1] if events else None
     reached = Matcher(config.rules).reached(newest) if newest else ()
+    paused = await context.admin.paused([*chain.from_iterable(scopes.values())])
+    arrived = {row.destination: (permalink(row), row.copy) for row in reversed(ended) if row.outcome == "delivered"}
     around = Around(
-        paused=await _paused(desk, scopes),
+        paused={scope: why for scope, (_, why) in paused.items()},
         gates={row.destination: row.gates for row in reached},
-        sent=_sent(ended),
+        sent=arrived,
         dead=_dead(ended),
         waiting={name: len(ids) for name, ids in waits.items()},
         scopes=scopes,
-        first={} if newest is None or newest.terminal else _first_messages(desk, timeline),
+        first={} if newest is None or newest.terminal else _first_messages(context, timeline),
     )
     rows = verdicts(timeline, around)
-    current = Silences((await SilenceList(desk.store).read("")).silences or ())
-    silences = current.meaning(newest, desk.clock()) if newest else ()
-    kept, rules = await explained(desk, events)
+    current = Silences((await SilenceList(context.store).read("")).silences or ())
+    silences = current.matching(newest, context.clock()) if newest else ()
+    events_explained, rules = await explained(context, events)
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
-    aside = listed if _reaches_back(timeline) else listed | meant
-    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if kept else []
-    silent = [
-        SilenceFacts(id=silence.id, author=silence.author, reason=silence.reason, until=moment(silence.ends),
-                     destinations=[*silence.destinations])
-        for silence in silences
-        if not silence.destinations or (listed | meant).intersection(silence.destinations)
-    ]  # fmt: skip
-    return {"verdicts": rows, "silences": silent, "events": kept, "unreached": [*unreached(rules, names, aside)]}
+    # Of what is over for days the last lines alone are left, and they do not reach back to the newest event.
+    whole = any(line["what"] == "accepted" for line in timeline)
+    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if events else []
+    return {
+        "verdicts": rows,
+        "unreached": [*unreached(rules, names, listed if whole else listed | meant)],
+        "events": events_explained,
+        "silences": [
+            silence_facts(silence, context.clock())
+            for silence in silences
+            if not silence.destinations or (listed | meant).intersection(silence.destinations)
+        ],
+    }
 
 
-def _first_messages(desk: Desk, timeline: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def _first_messages(context: Context, timeline: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Return by destination the seconds that the first message of this operation waits, where it does now."""
     if not timeline:
         return {}
-    lasted = desk.clock() - datetime.fromisoformat(timeline[0]["at"]).timestamp()
-    live = {name: its.live.post_after for name, its in desk.config().destinations.items() if its.mode == "live"}
+    lasted = context.clock() - datetime.fromisoformat(timeline[0]["at"]).timestamp()
+    live = {name: its.live.post_after for name, its in context.config().destinations.items() if its.mode == "live"}
     return {name: seconds for name, seconds in live.items() if lasted < seconds}
-
-
-def _reaches_back(timeline: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether it has all that became of the newest event: of what is over for days the last lines alone are left."""
-    return any(line["what"] == "accepted" for line in timeline)
 
 
 def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -155,13 +186,9 @@ def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, 
     return scopes
 
 
-async def _paused(desk: Desk, scopes: Mapping[str, Sequence[str]]) -> dict[str, tuple[datetime | None, str]]:
-    paused = await desk.admin.paused([*chain.from_iterable(scopes.values())])
-    return {scope: (moment(since), why) for scope, (since, why) in paused.items()}
-
-
 def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
-    """Of each destination the newest that died, where nothing arrived at that address since; `ended` newest first.
+    """Return of each destination the newest that died, where nothing arrived at that address since; `ended` newest
+    first.
 
     Edits that arrive, replayed ones too, are no rows: the message that they changed says when it was edited last.
     """
@@ -173,19 +200,3 @@ def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
         if row.outcome in ("delivered", "dropped") or (row.outcome == "dead" and not made_good):
             last.setdefault(reader, row)
     return {row.destination: row for row in reversed(last.values()) if row.outcome == "dead"}
-
-
-def _sent(ended: Iterable[Ended]) -> dict[str, tuple[str, str]]:
-    """Of each destination the newest that arrived, which comes first."""
-    sent: dict[str, tuple[str, str]] = {}
-    for row in ended:
-        if row.outcome == "delivered":
-            sent.setdefault(row.destination, (permalink(row), row.copy))
-    return sent
-
-
-def _delivered(row: Ended) -> Delivered:
-    values = {name: getattr(row, name) for name in Delivered.model_fields if name not in APART}
-    return Delivered(
-        **values, at=moment(row.at), edited_at=moment(row.edited_at), copy_name=row.copy, link=permalink(row)
-    )

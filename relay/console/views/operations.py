@@ -1,21 +1,50 @@
-"""The newest operations and batches: what goes on, what ended, and what is found by a part of its id, name or type."""
+"""Operations and batches: the newest, those that are found by a part of their id, name or type, and those that run."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from relay.console.desk import Desk
-from relay.console.times import moment
-from relay.console.view import Facts, Question, Unknown
-from relay.console.words import NO_PAGE
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
+from relay.console.view import Column, Filter, Listing
+from relay.domain.events import Outcome
+from relay.domain.outcomes import usual
+from relay.store.jobs import Jobs
 from relay.store.operations import OperationRow, Operations
 from relay.store.running import Goes, Running
 
 MOST = 50
+STATES = {"running": N_("running"), "stalled": N_("stalled"), "over": N_("over")}
+LISTING = Listing(
+    lead=N_("What goes on, and what ended; the newest first."),
+    columns=(
+        Column("operation", N_("Operation")),
+        Column("operation_status", N_("Status")),
+        Column("operation_progress", N_("Progress")),
+        Column("tenant", N_("Tenant")),
+        Column("first", N_("First event")),
+        Column("last", N_("Last event")),
+    ),
+    filters=(
+        Filter("state", N_("State"), "choice", "states"),
+        Filter("text", N_("Part of id, name or type")),
+    ),
+    empty=N_("No operation is like that."),
+    unmatched=N_("No operation is like that."),
+)
+# What the watchdog's rules have found, each followed by since when.
+STALLED = {
+    "silent": N_("nothing was heard of it since"),
+    "flat": N_("it has not moved since"),
+    "overdue": N_("by its own estimate it should have ended"),
+    "deadline": N_("its deadline was"),
+    "slow": N_("by its other runs it should have ended"),
+    "missing": N_("it should have begun"),
+}
 
 
-class OperationsQuestion(Question):
+class OperationsQuestion(Filters):
     """`text` is a part of the id, the name or the type; `cursor` that of the page before."""
 
     state: Literal["", "running", "stalled", "over"] = ""
@@ -23,24 +52,19 @@ class OperationsQuestion(Question):
     cursor: str = Field(default="", max_length=200)
 
 
-class OperationListed(Facts):
+class OperationListed(OfOperation):
     """`state` is running, stalled or over. `first`: when relay first heard of it; of what goes on, when that began."""
 
-    operation: str
-    name: str
     type: str
     priority: str
-    tenant: str
-    project: str
-    platform: str
-    batch: str
+    batch: str = ""
     is_batch: bool
     status: str
     state: str
     percentage: float | None
     phase: str
-    first: datetime | None
-    last: datetime | None
+    first: Time
+    last: Time
 
 
 class OperationsFacts(Facts):
@@ -50,53 +74,63 @@ class OperationsFacts(Facts):
     """
 
     rows: list[OperationListed]
-    cursor: str
+    cursor: str = ""
     looked: int
-    looked_to: datetime | None
+    looked_to: Time = None
+    states: dict[str, str] = Field(STATES, exclude=True)
 
 
-async def operations(desk: Desk, question: OperationsQuestion) -> OperationsFacts:
+class RunFacts(OperationListed):
+    """A run that goes on; `ends` is when runs of its job usually end.
+
+    stalled  the rule whose alarm is open, '' for none; `trouble` what it has found
+    """
+
+    ends: Time
+    late: bool
+    stalled: str
+    stalled_since: Time
+    trouble: Phrase | None
+
+
+async def operations(context: Context, question: OperationsQuestion) -> OperationsFacts:
     if question.state in ("running", "stalled") and not question.text and not question.cursor:
-        going = await Running(desk.store).some(MOST)  # however long ago they began
+        going = await Running(context.store).some(MOST)  # however long ago they began
         others = [row for row in going if not row.stalled]  # which come last
         if len(going) < MOST or (question.state == "stalled" and others):
             rows = [_going(row) for row in going if row.stalled or question.state == "running"]
-            return OperationsFacts(rows=rows, cursor="", looked=len(going), looked_to=None)
-    try:
-        page = await Operations(desk.store, partial=True).page(
-            state=question.state, text=question.text, cursor=question.cursor, most=MOST
-        )
-    except ValueError:
-        raise Unknown(NO_PAGE) from None
-    return OperationsFacts(
-        rows=[listed(row) for row in page.rows],
-        cursor=page.cursor,
-        looked=page.looked,
-        looked_to=moment(page.looked_to),
-    )
+            return OperationsFacts(rows=rows, looked=len(going))
+    pages = Operations(context.store, partial=True)
+    page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, most=MOST))
+    return OperationsFacts.merged(page, rows=[listed(row) for row in page.rows])
 
 
 def _going(row: Goes) -> OperationListed:
-    return OperationListed(
-        operation=row.subject,
-        name=row.title,
-        type=row.type,
-        priority=row.priority,
-        tenant=row.space.tenant,
-        project=row.space.project,
-        platform=row.space.platform,
-        batch="",
-        is_batch=row.run.batch,
-        status=row.status,
-        state="stalled" if row.stalled else "running",
-        percentage=row.percentage,
-        phase=row.phase,
-        first=moment(row.run.started),
-        last=moment(row.heard),
-    )
+    return OperationListed.merged(
+        row.space, row, operation=row.subject, name=row.title, is_batch=row.run.batch,
+        state="stalled" if row.stalled else "running", first=row.run.started, last=row.heard,
+    )  # fmt: skip
 
 
 def listed(row: OperationRow) -> OperationListed:
-    same = [name for name in OperationListed.model_fields if name not in ("operation", "first", "last")]
-    values = {name: getattr(row, name) for name in same}
-    return OperationListed(**values, operation=row.subject, first=moment(row.first), last=moment(row.last))
+    return OperationListed.merged(row, operation=row.subject)
+
+
+async def runs(context: Context, rows: Sequence[Goes]) -> list[RunFacts]:
+    """Return facts about these, in their order."""
+    jobs = [*dict.fromkeys(row.run.job for row in rows if row.run.job)]
+    ends = dict(zip(jobs, await Jobs(context.store).ends_of_each(jobs), strict=True)) if jobs else {}
+    return [_run(context.clock(), row, ends[row.run.job] if row.run.job else ()) for row in rows]
+
+
+def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:
+    began = row.run.started
+    lasts = usual(before) if began is not None else None
+    rule = row.run.alarms.shown if row.stalled else ""
+    alarm = row.run.alarms.open.get(rule)
+    return RunFacts.merged(
+        _going(row), stalled=rule, stalled_since=alarm.since if alarm else None,
+        ends=began + lasts.median if lasts and began is not None else None,
+        late=bool(lasts and began is not None and now > began + lasts.high + lasts.tolerance),
+        trouble=phrase(STALLED[rule]) if rule in STALLED else None,
+    )  # fmt: skip

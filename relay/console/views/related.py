@@ -1,20 +1,29 @@
-"""What an operation has to do with: its batch and members, its job, the run that it retries. Pure."""
+"""Links around an operation: batch and members, job, the run that it retries; near ids; and the rules of its events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from relay.console.view import Facts
-from relay.console.words import said
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Near, Phrase, Unknown, phrase
+from relay.console.views.obstacles import source_link, sources
+from relay.console.views.verdicts import Verdict
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.jobs import Job, job_of
+from relay.domain.jobs import job_of
+from relay.errors import StoreUnavailable
+from relay.operating.explanation import explanation_of
+from relay.store.operations import OperationRow, Operations
 from relay.store.timelines import Timeline
 
-MOST = 50  # members of a batch that are named
-BATCH, MEMBER, JOB, ORIGINAL, RETRY = (
-    said("batch"), said("member"), said("job"), said("first run"), said("retried as")
-)  # fmt: skip
+MOST, MOST_NEAR = 50, 8  # members of a batch that are named; operations, and sources, that may be meant
+BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")
+UNKNOWN = N_(
+    "relay has not heard of %(id)s, or no more: operations are known for 30 days after their last event. Their ids "
+    "are case-sensitive. Where its events were refused, the source's page says why."
+)
 
 
 class Named(Facts):
@@ -26,45 +35,40 @@ class Named(Facts):
     detail: str = ""
 
 
-def address(id_: str, space: Space, page: str = "operation") -> str:
-    stated = {"id": id_, "tenant": space.tenant, "project": space.project, "platform": space.platform}
-    return f"/console/{page}?{urlencode({name: value for name, value in stated.items() if value})}"
+def address(page: str, **query: str) -> str:
+    return f"/console/{page}?{urlencode({name: value for name, value in query.items() if value})}"
 
 
-def job_address(job: Job) -> str:
-    return f"/console/job?{urlencode({name: value for name, value in job._asdict().items() if value})}"
+def _operation(kind: str, id_: str, space: Space, name: str = "", detail: str = "") -> Named:
+    stated = {"tenant": space.tenant, "project": space.project, "platform": space.platform}
+    return Named(kind=kind, name=name or id_, page=address("operation", id=id_, **stated), detail=detail)
 
 
-def named(id_: str, space: Space) -> Named:
-    """One of those that use an id."""
+def one_of_several(id_: str, space: Space) -> Named:
+    """Return one of those that use an id."""
     parts = (f"{name} {value}" for name, value in space._asdict().items() if value)
-    return Named(kind="", name=id_, page=address(id_, space), detail=", ".join(parts))
+    return _operation("", id_, space, detail=", ".join(parts))
 
 
-def related(looked_up: str, timeline: Timeline, events: Sequence[Event]) -> list[Named]:
-    """`looked_up` is the id by which it was asked for: of a retry under a new id the story is the original's."""
+def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator[Named]:
+    """`asked` is the id by which it was asked for: of a retry under a new id the story is the original's."""
     space = Space(*(timeline.facts.get(f"fact:{name}", "") for name in ("platform", "tenant", "project")))
-    return [*_related(looked_up, timeline, events, space)]
-
-
-def _related(looked_up: str, timeline: Timeline, events: Sequence[Event], space: Space) -> Iterator[Named]:
     newest = events[-1] if events else None
-    if looked_up != timeline.subject:
-        yield Named(kind=ORIGINAL, name=timeline.subject, page=address(timeline.subject, space))
+    if asked != timeline.subject:
+        yield _operation(ORIGINAL, timeline.subject, space)
     for retry in dict.fromkeys(event.own_id for event in events if event.original and event.own_id):
-        yield Named(kind=RETRY, name=retry, page=address(retry, space))
+        yield _operation(RETRY, retry, space)
     if batch := timeline.facts.get("fact:batch", ""):
-        yield Named(kind=BATCH, name=batch, page=address(batch, space))
+        yield _operation(BATCH, batch, space)
     if newest and (job := job_of(newest, name=newest.job)):
-        yield Named(kind=JOB, name=job.title, page=job_address(job))
-    members: dict[str, Named] = {}
-    for event in events:
-        for row in _rows(event.batch.document if event.batch else {}):
-            id_ = row.get("operationId")
-            if isinstance(id_, str) and id_:
-                members[id_] = Named(kind=MEMBER, name=_text(row, "operationName") or id_, page=address(id_, space),
-                                     detail=_text(row, "status"))  # fmt: skip
+        yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))
     if newest and newest.about_batch:
+        rows = [row for event in events for row in _rows(event.batch.document if event.batch else {})]
+        members = {
+            id_: _operation(MEMBER, id_, space, _text(row, "operationName"), _text(row, "status"))
+            for row in rows
+            if (id_ := _text(row, "operationId"))
+        }
         yield from [*members.values()][:MOST]
 
 
@@ -76,3 +80,89 @@ def _rows(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def _text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     return value if isinstance(value, str) else ""
+
+
+async def unknown(context: Context, id_: str) -> Unknown:
+    """Offer other spellings, newer operations, and sources that were refused something. Bounded: the newest 500
+    operations are looked at.
+    """
+    try:
+        spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
+        operations = Operations(context.store, partial=True)
+        rows = [row for name in sorted(spelled) if name for row in await operations.named(name)]
+        rows += (await operations.page(text=id_, most=MOST_NEAR)).rows
+    except StoreUnavailable:
+        return Unknown(UNKNOWN, id=id_)
+    near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]
+    refusing = [row.name for row in sources(context) if row.refused][:MOST_NEAR]
+    links = [source_link(name, N_("What source %(name)s was refused")) for name in refusing]
+    return Unknown(UNKNOWN, near=near + links, id=id_)
+
+
+def _near(row: OperationRow) -> Near:
+    page = address("operation", id=row.subject, tenant=row.tenant, project=row.project, platform=row.platform)
+    return Near(page=page, text=phrase("%(name)s", name=f"{row.name} {row.subject}".strip()))
+
+
+MOST_RULES = 50  # that are shown of one event
+Rule = Mapping[str, Any]  # as `relay.operating.explanation` gives it
+
+
+class Explained(Facts):
+    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`).
+
+    `more_rules` are left out: others miss fewer of its conditions.
+    """
+
+    name: str
+    at: datetime
+    explanation: dict[str, Any]
+    more_rules: int = 0
+
+
+async def explained(context: Context, events: Sequence[Event]) -> tuple[list[Explained], Sequence[Rule]]:
+    """Return the newest first, and every rule as it is of that one. Between two of them others have their turn."""
+    rows, newest = list[Explained](), list[Rule]()
+    for event in reversed(events):
+        explanation = explanation_of(event, context.config(), context.kinds)
+        newest = newest or explanation["rules"]
+        shown, more = nearest(explanation["rules"])
+        explanation |= {"rules": shown}
+        rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
+        await asyncio.sleep(0)
+    return rows, newest
+
+
+def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
+    """Return those that hold and those that miss least, in the configuration's order; and how many others there are."""
+    order = sorted(range(len(rules)), key=lambda number: _misses(rules[number]))[:MOST_RULES]
+    return [rules[number] for number in sorted(order)], max(0, len(rules) - MOST_RULES)
+
+
+def unreached(rules: Iterable[Rule], destinations: Iterable[str], reached: frozenset[str]) -> Iterator[Verdict]:
+    """Yield the destinations that an event does not reach, each with what its rules miss."""
+    notifying = dict[str, list[Rule]]()
+    for rule in rules:
+        for name in rule["notify"]:
+            notifying.setdefault(name, []).append(rule)
+    for name in destinations:
+        if name not in reached:
+            own = notifying.get(name)
+            why = _missed(min(own, key=_misses)) if own else phrase(N_("no rule notifies it"))
+            yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
+
+
+def _misses(rule: Rule) -> int:
+    """Return how many of its conditions do not hold."""
+    return sum(not condition["holds"] for condition in rule["conditions"])
+
+
+def _missed(rule: Rule) -> Phrase:
+    missed = next((condition for condition in rule["conditions"] if not condition["holds"]), None)
+    if missed is None:
+        return phrase(N_("rule %(rule)s means it now, and did not when it came"), rule=rule["rule"])
+    values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
+    if not missed["actual"]:
+        return phrase(N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)
+    text = N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event has %(actual)s")
+    return phrase(text, **values, actual=missed["actual"])

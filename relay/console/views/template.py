@@ -1,4 +1,4 @@
-"""The author's page of one message: as Slack and as a mail show it, with its variables, its files and what lint finds.
+"""One message for its author: as Slack and as a mail show it, with its variables, its files and what lint finds.
 
 Nothing can be changed from here: templates are code, and their place is the operator's directory.
 """
@@ -10,17 +10,17 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from relay.authoring.drawing import FORMS, Drawing, in_scheme, kind_of
+from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio, places_for, sources_of
+from relay.authoring.variables import DEPTH, paths, shown, type_of
 from relay.channels import CHANNELS
-from relay.console.desk import TemplateDesk
-from relay.console.framed import Frame, scripted_frame
-from relay.console.questions import Name
-from relay.console.view import Facts, Question, Unknown
-from relay.console.views.authors import FindingFacts, channel_of, channels_of, chosen, findings_in, renderer_of
-from relay.console.views.variables import VariableGroup, groups_of
+from relay.console.context import Context
+from relay.console.facts import Facts, Name, Question
+from relay.console.view import Frame, scripted_frame
+from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
 from relay.errors import TemplateError
-from relay.policy.destinations import known_zone
 from relay.policy.presentation import mentions_for
+from relay.policy.schedules import known_zone
 from relay.rendering.samples import FIXTURES
 
 MOST = 200_000  # characters of what is shown
@@ -35,8 +35,7 @@ def _zone(name: str) -> str:
 
 class TemplateQuestion(Question):
     """`name` is the message's; `fixture` how much its sample says, `kind` its form in Slack. What is left out is as the
-    destination reads it, or as relay's readers do. `source` names a file to show besides, and
-    `group` the variables whose values its page shows.
+    destination reads it, or as relay's readers do. `source` names a file to show besides.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -49,7 +48,6 @@ class TemplateQuestion(Question):
     scheme: Literal["", "light", "dark"] = ""
     type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
-    group: Annotated[str, Field(max_length=200)] = ""
 
 
 class DrawnFacts(Facts):
@@ -84,6 +82,16 @@ class TemplateFile(Facts):
     text: str
 
 
+class VariableFacts(Facts):
+    """`optional`: an event may leave it out, and it is empty then. `value` is what it has here, as text."""
+
+    group: str
+    path: str
+    type: str
+    optional: bool
+    value: str
+
+
 class TemplateFacts(Facts):
     """`labels` are what filters of mails may ask for; `checking`: lint still looks, and `findings` are none yet."""
 
@@ -93,10 +101,10 @@ class TemplateFacts(Facts):
     zone: str
     drawn: list[DrawnFacts]
     labels: dict[str, str]
-    variables: list[VariableGroup]
+    variables: list[VariableFacts]
     files: list[TemplateFile]
     checking: bool
-    findings: list[FindingFacts]
+    findings: list[Finding]
     messages: list[str]
     channels: list[str]
     languages: list[str]
@@ -106,12 +114,12 @@ class TemplateFacts(Facts):
     types: list[str]
 
 
-async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFacts:
-    studio, choice, channel = await _chosen(desk, question)
+async def template(context: Context, question: TemplateQuestion) -> TemplateFacts:
+    studio, choice, channel = await _chosen(context, question)
     event, _ = studio.sample(choice)
     drawn, files = list[DrawnFacts](), dict[str, TemplateFile]()
     for name in [channel] if channel else channels_of(studio):
-        drawing = await desk.gallery.drawing(studio, name, choice)
+        drawing = await context.gallery.drawing(studio, name, choice)
         parts = _files(studio, name, choice, question.source)
         drawn.append(_drawn(studio, choice, (name, drawing), next(iter(parts), None)))
         files |= {part.name: part for part in parts}
@@ -122,7 +130,7 @@ async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFa
         zone=choice.view.timezone,
         drawn=drawn,
         labels=event.labels,
-        variables=await asyncio.to_thread(groups_of, studio, choice),
+        variables=await asyncio.to_thread(_variables, studio, choice),
         files=list(files.values()),
         checking=studio.findings is None,
         findings=findings_in(studio, [part.path for part in files.values()]),
@@ -136,11 +144,11 @@ async def template(desk: TemplateDesk, question: TemplateQuestion) -> TemplateFa
     )
 
 
-async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
+async def html(context: Context, question: TemplateQuestion) -> Frame:
     """Return what a frame shows: Slack's page, drawn by its own script alone, or the mail, which can do nothing."""
-    studio, choice, channel = await _chosen(desk, question)
+    studio, choice, channel = await _chosen(context, question)
     channel = channel or channels_of(studio)[0]
-    drawing = await desk.gallery.drawing(studio, channel, choice)
+    drawing = await context.gallery.drawing(studio, channel, choice)
     if isinstance(drawing, str):
         return Frame(f"<!doctype html><pre>{escape(drawing)}</pre>")
     document = str(drawing.preview.documents[drawing.page])
@@ -149,16 +157,13 @@ async def html(desk: TemplateDesk, question: TemplateQuestion) -> Frame:
     return scripted_frame(document) if drawing.preview.scripted else Frame(document)
 
 
-async def _chosen(desk: TemplateDesk, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
-    studio = await desk.gallery.studio()
+async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio, Choice, str]:
+    studio = await context.gallery.studio()
     channel = channel_of(studio, question.channel, "")
-    try:
-        choice = await chosen(
-            studio, question.name, fixture=question.fixture, language=question.language,
-            destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
-        )  # fmt: skip
-    except TemplateError as error:  # a sample is none
-        raise Unknown(str(error)) from None
+    choice = await chosen(
+        studio, question.name, fixture=question.fixture, language=question.language,
+        destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
+    )  # fmt: skip
     return studio, choice, channel or channel_of(studio, "", question.destination)
 
 
@@ -201,6 +206,23 @@ def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[Te
         )
         for number, (name, path) in enumerate(parts)
     ]
+
+
+def _variables(studio: Studio, choice: Choice) -> list[VariableFacts]:
+    """Return every name that is always there, and those that this event brings along; none while the files have a
+    fault.
+    """
+    if studio.renderer is None:
+        return []
+    here = dict(paths(studio.values(choice), "", DEPTH))
+    listed = {variable.path: variable for variable in studio.variables()}
+    rows = []
+    for path in sorted({*here, *listed}):
+        variable, value = listed.get(path), here.get(path)
+        type_, optional = (variable.type, variable.optional) if variable else (type_of(value), True)
+        group = path.partition(".")[0].removesuffix("[]")
+        rows.append(VariableFacts(group=group, path=path, type=type_, optional=optional, value=shown(value)))
+    return rows
 
 
 def _text(value: object) -> str:

@@ -1,44 +1,54 @@
 """Why a message did, or did not, arrive at each destination: one line of what is known, in words. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from pydantic import Field
 
 from relay.configfile.units import spoken
-from relay.console.phrases import Phrase, phrase
-from relay.console.times import moment
-from relay.console.view import Facts
-from relay.console.views.tracks import WAITING, Line, Track, newest, tracks_of
-from relay.console.words import said
+from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
 from relay.reasons import Held
 from relay.store.history_rows import Ended
 
+Line = Mapping[str, Any]
+
+WAITING = frozenset({"queued", "failed", "lease lapsed", "waits", "replayed", "repair"})
+OF_THE_ADDRESS = frozenset({"suppressed"})  # says something of the address, and nothing of this message
+ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # holds it there, and at no other
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
+ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
 
 # What to do about it, and the page where that is done; {} stands for the destination.
+LIST = N_("The list of who is not written to is on the destination's page.")
 ADVICE: Mapping[str, tuple[str, str]] = {
-    Held.NO_RULE: (said("A rule below all of whose conditions held would tell it."), "#rules"),
-    Held.INCREMENT: (said("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
-    Held.INTERVAL: (said("A shorter min_interval in its rule would let more pass."), "#rules"),
-    Held.QUIET_HOURS: (said("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
-    "silenced": (said("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
-    Held.MUTED: (said("Somebody pressed Mute below its message; Unmute is there as well."), ""),
-    Held.UNSUBSCRIBED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
-    Held.BOUNCED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
-    Held.SUPPRESSED: (said("The list of who is not written to is on the destination's page."), "/destination?{}"),
-    Held.NOT_ALLOWED: (said("dynamic_destinations says whom operations may ask for."), ""),
-    Held.LOW_PRIORITY: (said("A rule that names the priority Low begins a message for it."), "#rules"),
-    Held.NO_OUTCOME: (said("Mode each or live of the destination tells more."), "/destination?{}"),
-    Held.NOT_MAILED: (said("A rule that names the event mails it."), "#rules"),
-    "paused": (said("It goes out by itself once that works again."), "/destination?{}"),
-    "operator": (said("It goes out once somebody resumes it, or the pause ends."), "/destination?{}"),
-    "dead": (said("See the error, and replay it once the cause is mended."), "/dead"),
-}  # fmt: skip
+    Held.NO_RULE: (N_("A rule below all of whose conditions held would tell it."), "#rules"),
+    Held.INCREMENT: (N_("A smaller min_progress_increment in its rule would let more pass."), "#rules"),
+    Held.INTERVAL: (N_("A shorter min_interval in its rule would let more pass."), "#rules"),
+    Held.QUIET_HOURS: (N_("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
+    "silenced": (N_("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
+    Held.MUTED: (N_("Somebody pressed Mute below its message; Unmute is there as well."), ""),
+    Held.UNSUBSCRIBED: (LIST, "/destination?{}"),
+    Held.BOUNCED: (LIST, "/destination?{}"),
+    Held.SUPPRESSED: (LIST, "/destination?{}"),
+    Held.NOT_ALLOWED: (N_("dynamic_destinations says whom operations may ask for."), ""),
+    Held.LOW_PRIORITY: (N_("A rule that names the priority Low begins a message for it."), "#rules"),
+    Held.NO_OUTCOME: (N_("Mode each or live of the destination tells more."), "/destination?{}"),
+    Held.NOT_MAILED: (N_("A rule that names the event mails it."), "#rules"),
+    "paused": (N_("It goes out by itself once that works again."), "/destination?{}"),
+    "operator": (N_("It goes out once somebody resumes it, or the pause ends."), "/destination?{}"),
+    "dead": (N_("See the error, and replay it once the cause is mended."), "/dead"),
+}
+PAUSED = {
+    "operator": N_("somebody has paused its destination: %(reason)s"),
+    "channel": N_("its channel is paused: %(reason)s"),
+    "destination": N_("its destination is paused: %(reason)s"),
+    "limit": N_("the other side takes no more for now: %(reason)s"),
+}
 
 
 class Verdict(Facts):
@@ -54,8 +64,8 @@ class Verdict(Facts):
 
     destination: str
     state: str
-    at: datetime | None = None
-    told_at: datetime | None = None
+    at: Time = None
+    told_at: Time = None
     why: Phrase | None = None
     more: Phrase | None = None
     event: str = ""
@@ -69,18 +79,18 @@ class Verdict(Facts):
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What is known beside the operation's own lines.
+    """Facts beside the operation's own lines, by destination.
 
-    paused  scopes, each with the time since which, and why
-    gates   of each destination: what progress must do to pass
-    sent    of each destination the newest that arrived: its link and the name of its copy
-    dead    of each destination the newest of its messages that died, where its address got none since
-    waiting of each destination how many messages wait for it
-    scopes  of each destination those whose pauses hold back its messages
-    first   of each destination how long its first message waits by live.post_after, where it does now
+    paused  by scope, the reasons
+    gates   what progress must do to pass
+    sent    the newest that arrived: its link and the name of its copy
+    dead    the newest message that died, where its address got none since
+    waiting how many messages wait
+    scopes  those whose pauses hold back its messages
+    first   seconds that its first message waits by live.post_after, where it does now
     """
 
-    paused: Mapping[str, tuple[datetime | None, str]]
+    paused: Mapping[str, str]
     gates: Mapping[str, Sequence[Gate]]
     sent: Mapping[str, tuple[str, str]]
     dead: Mapping[str, Ended]
@@ -89,17 +99,59 @@ class Around:
     first: Mapping[str, float]
 
 
+@dataclass(slots=True)
+class _Track:
+    """The lines of one destination, as far as they count."""
+
+    last: Line = field(default_factory=dict)
+    delivered: Line | None = None
+    held: Line | None = None  # an event since what was queued last
+    left_out: dict[str, Line] = field(default_factory=dict)  # by address
+    percentage: float | None = None  # of what was last on its way there
+    stated: float | None = None  # of the event that the last line is about
+    event: str = ""
+
+    @property
+    def newest(self) -> Line:
+        """Return what became of the newest event. Where that was held, the message before it may have arrived only
+        afterwards; a live message then shows the newest state all the same.
+        """
+        later = self.held and self.last["what"] == "delivered" and self.last.get("kind") != "live"
+        return self.held if self.held and later else self.last
+
+
 def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
-    """One for each destination that the lines name, and one for events that nobody is told of."""
-    rows = [_verdict(name, track, around) for name, track in tracks_of(timeline).items() if track.last]
+    """Return one for each destination that the lines name, and one for events that nobody is told of."""
+    rows = [_verdict(name, track, around) for name, track in _tracks_of(timeline).items()]
     return sorted(rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
 
 
-ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
+def _tracks_of(timeline: Iterable[Line]) -> dict[str, _Track]:
+    tracks: dict[str, _Track] = {}
+    percentage: float | None = None
+    event = ""
+    for line in timeline:
+        what, address = line["what"], line.get("address", "")
+        if what in ("accepted", "late", "completed"):
+            percentage, event = line.get("percentage"), line.get("event", "")
+        if "destination" not in line or what in OF_THE_ADDRESS:
+            continue
+        track = tracks.setdefault(line["destination"], _Track())
+        track.last, track.stated, track.event = line, percentage, event
+        if what == "held" and address and line.get("reason") in ONE_ADDRESS:
+            track.left_out[address] = line
+        elif what == "held":
+            track.held = line
+        elif what == "queued":
+            track.percentage, track.held = percentage, None
+            track.left_out.pop(address, None)
+        elif what == "delivered":
+            track.delivered = line
+    return tracks
 
 
-def _verdict(name: str, track: Track, around: Around) -> Verdict:
-    last = newest(track)
+def _verdict(name: str, track: _Track, around: Around) -> Verdict:
+    last = track.newest
     kind, delivered = last["what"], track.delivered
     dead = around.dead.get(name) if kind not in WAITING else None
     if dead or kind == "dead":
@@ -110,39 +162,34 @@ def _verdict(name: str, track: Track, around: Around) -> Verdict:
         state = "told" if delivered else STATES.get(kind, "held") if name else "nobody"
     why, more, code = _why(name, track, around) if kind != "delivered" else (None, None, "")
     if dead and kind != "dead":  # at another address, or before what was held
-        why, more, code = _died(dead)
-    link, copy = around.sent.get(name, ("", ""))
+        sentence = WHY["dead"].get(dead.reason)
+        why = phrase(sentence, address=dead.address) if sentence else None
+        more = phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail)
+    link, copy = around.sent.get(name, ("", "")) if delivered else ("", "")
     advice, page = ADVICE.get("dead" if state == "dead" else code, ("", ""))
     if dead:
         page = f"/dead-letter?{urlencode({'id': dead.id})}"
-    return Verdict(
+    return Verdict.merged(
         destination=name,
         state=state,
-        at=moment(dead.at) if dead else _at(last),
+        at=dead.at if dead else _at(last),
         told_at=_at(delivered) if delivered else None,
         why=why,
         more=more,
         event=dead.event if dead else track.event if kind in ("held", "digested") else "",
         others=max(0, around.waiting.get(name, 0) - (state == "waiting")),
-        link=link if delivered else "",
-        copy_name=copy if delivered else "",
+        link=link,
+        copy_name=copy,
         advice=phrase(advice) if advice else None,
-        page=_page(page, name),
+        page=page if not page or page.startswith("#") else f"/console{page.replace('{}', urlencode({'name': name}))}",
         left_out=[phrase(WHY["held"][line["reason"]], address=address)
                   for address, line in track.left_out.items() if line is not last],
     )  # fmt: skip
 
 
-def _died(dead: Ended) -> tuple[Phrase | None, Phrase | None, str]:
-    """As `_why`, with the address: others of the destination may have got it."""
-    sentence = WHY["dead"].get(dead.reason)
-    why = phrase(sentence, address=dead.address) if sentence else None
-    return why, phrase("%(place)s: %(error)s", place=dead.address, error=dead.detail), dead.reason
-
-
-def _why(name: str, track: Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
-    """The sentence, one with figures beside it, and the code by which there is advice."""
-    last = newest(track)
+def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phrase | None, str]:
+    """Return the sentence, one with figures beside it, and the code by which there is advice."""
+    last = track.newest
     kind, code = last["what"], str(last.get("reason", ""))
     if kind in WAITING and kind != "waits":
         return _waits(name, track, around)
@@ -153,52 +200,37 @@ def _why(name: str, track: Track, around: Around) -> tuple[Phrase | None, Phrase
     if code in (Held.INCREMENT, Held.INTERVAL):
         return why, _distance(code, track, around.gates.get(name, ())), code
     if kind == "digested":
-        return phrase(said("it is told together with everything else of its time")), None, code
+        return phrase(N_("it is told together with everything else of its time")), None, code
     return why, None, code
 
 
-def _waits(name: str, track: Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
-    last: Line = track.last or {}
+def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | None, str]:
     for scope in around.scopes.get(name, ()):
         if scope in around.paused:
-            _, reason = around.paused[scope]
             kind = scope.partition(":")[0]
             code = "operator" if kind == "operator" else "paused"
-            return phrase(PAUSED[kind], address="", reason=reason), None, code
-    if last["what"] == "failed":
-        text = said("attempt %(attempt)s failed, and it is tried again")
-        return phrase(text, attempt=f"{last['attempt']:g}"), phrase("%(error)s", error=str(last["error"])), ""
+            return phrase(PAUSED[kind], reason=around.paused[scope]), None, code
+    if track.last["what"] == "failed":
+        text = N_("attempt %(attempt)s failed, and it is tried again")
+        error = phrase("%(error)s", error=str(track.last["error"]))
+        return phrase(text, attempt=f"{track.last['attempt']:g}"), error, ""
     if not track.delivered and name in around.first:
-        text = said("live.post_after: the first message waits %(time)s after the operation's first event")
+        text = N_("live.post_after: the first message waits %(time)s after the operation's first event")
         return phrase(text, time=spoken(around.first[name])), None, ""
-    return phrase(said("it is in the queue")), None, ""
+    return phrase(N_("it is in the queue")), None, ""
 
 
-PAUSED = {
-    "operator": said("somebody has paused its destination: %(reason)s"),
-    "channel": said("its channel is paused: %(reason)s"),
-    "destination": said("its destination is paused: %(reason)s"),
-    "limit": said("the other side takes no more for now: %(reason)s"),
-}
-
-
-def _distance(code: str, track: Track, gates: Sequence[Gate]) -> Phrase | None:
-    """By how much it is short of the gate that held it, where that can be said."""
+def _distance(code: str, track: _Track, gates: Sequence[Gate]) -> Phrase | None:
+    """Return by how much it is short of the gate that held it, where that can be said."""
     steps = [gate.increment for gate in gates if gate.increment]
     if code == Held.INCREMENT and steps and track.stated is not None and track.percentage is not None:
-        text = said("%(now)s %% is less than %(step)s points above the %(before)s %% that were told last")
+        text = N_("%(now)s %% is less than %(step)s points above the %(before)s %% that were told last")
         return phrase(text, now=f"{track.stated:g}", step=f"{min(steps):g}", before=f"{track.percentage:g}")
     intervals = [gate.interval for gate in gates if gate.interval]
     if code == Held.INTERVAL and intervals:
-        return phrase(said("between two lie at least %(interval)s"), interval=spoken(min(intervals)))
+        return phrase(N_("between two lie at least %(interval)s"), interval=spoken(min(intervals)))
     return None
 
 
 def _at(line: Line) -> datetime:
     return datetime.fromisoformat(line["at"])
-
-
-def _page(page: str, name: str) -> str:
-    if not page or page.startswith("#"):
-        return page
-    return f"/console{page.replace('{}', urlencode({'name': name}))}"

@@ -13,7 +13,7 @@ from relay.channels.slack.channel import Slack
 from relay.channels.slack.directory import AGAIN_AFTER, REMEMBERED_FOR
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.settings import SlackSettings
-from relay.domain.deliveries import Person, Presser
+from relay.domain.links import Person, Presser
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
 from tests.support.patience import patience

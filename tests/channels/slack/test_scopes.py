@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from relay.channels.slack.scopes import LOSSES, METHODS, UNINVITED, WRITE, Demands, lacking, methods_for, scopes_for
-from relay.domain.deliveries import PERSON, Presser
+from relay.domain.deliveries import PERSON
+from relay.domain.links import Presser
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, SlackStandin
 from tests.support.slack_channel import Connect, notification

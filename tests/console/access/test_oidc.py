@@ -5,15 +5,12 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from joserfc.jwk import KeySet
-from structlog.testing import capture_logs
 
 from relay.console.access.browser import PAGES
 from relay.console.access.oidc import (
     LEEWAY,
     LOOK,
     UnknownKey,
-    claims_of,
     display_name,
     groups_of,
     http_session,
@@ -32,7 +29,6 @@ from tests.support.oidc_provider import (
     by_a_stranger,
     by_an_unknown_key,
     by_the_clients_secret,
-    by_the_public_key,
     oidc_provider,
     unsigned,
 )
@@ -101,35 +97,11 @@ class TestTheWay:
         (entry,) = await here.audit()
         assert (entry.actor, entry.outcome, entry.detail["account"]) == ("jana", "in", "u-17")
 
-    @pytest.mark.parametrize("algorithm", KEYS)
-    async def test_any_key_of_the_providers_will_do(self, browser: Browser, provider: Provider, algorithm: str) -> None:
-        provider.algorithm = algorithm
-
-        assert (await log_in(browser)).status == 303
-
     async def test_the_secret_goes_as_the_provider_wants_it(self, browser: Browser, provider: Provider) -> None:
         provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
 
         assert (await log_in(browser)).status == 303
         assert provider.refusals == []
-
-    async def test_what_it_says_of_itself_is_asked_once(self, browser: Browser, provider: Provider) -> None:
-        for _ in range(3):
-            assert (await log_in(browser)).status == 303
-
-        assert [provider.asked.count(path) for path in ("/.well-known/openid-configuration", "/keys")] == [1, 1]
-
-    async def test_a_new_key_is_looked_for_once(self, browser: Browser, provider: Provider, here: Served) -> None:
-        assert (await log_in(browser)).status == 303
-        provider.sign = by_an_unknown_key
-
-        assert [(await log_in(browser)).status for _ in range(3)] == [403] * 3
-        assert provider.asked.count("/keys") == 1  # it was just read
-
-    async def test_a_login_leads_nowhere_else(self, browser: Browser) -> None:
-        back = await sent_back(browser, back="//evil.example/")
-
-        assert (await browser.get(back)).location == "/console"
 
     async def test_its_cookie_is_for_this_login_alone(self, browser: Browser) -> None:
         begun = await browser.get("/console/oidc/start")
@@ -234,24 +206,12 @@ class TestAttacks:
         "the nonce of another login": (lambda claims: {**claims, "nonce": "x" * 43}, "nonce, InvalidClaimError"),
         "no nonce": (lambda claims: {k: v for k, v in claims.items() if k != "nonce"}, "nonce, MissingClaimError"),
         "another issuer": (lambda claims: {**claims, "iss": "https://evil.example"}, "iss, InvalidClaimError"),
-        "an issuer that is nearly it": (
-            lambda claims: {**claims, "iss": claims["iss"] + "/"},
-            "iss, InvalidClaimError",
-        ),
-        "no issuer": (lambda claims: {**claims, "iss": None}, "iss, MissingClaimError"),
         "another client": (lambda claims: {**claims, "aud": "another"}, "aud, InvalidClaimError"),
-        "a client that is nearly it": (lambda claims: {**claims, "aud": "relay-2"}, "aud, InvalidClaimError"),
-        "no client": (lambda claims: {**claims, "aud": None}, "aud, MissingClaimError"),
         "several clients": (lambda claims: {**claims, "aud": [CLIENT, "another"]}, "azp, MissingClaimError"),
         "another one's": (lambda claims: {**claims, "aud": [CLIENT], "azp": "another"}, "azp, InvalidClaimError"),
         "its end is over": (lambda claims: {**claims, "exp": claims["iat"] - LEEWAY - 1}, "ExpiredTokenError"),
-        "no end": (lambda claims: {**claims, "exp": None}, "exp, "),
-        "an end that is no time": (lambda claims: {**claims, "exp": "tomorrow"}, "InvalidClaimError"),
-        "it is of tomorrow": (lambda claims: {**claims, "iat": claims["iat"] + 86_400}, "InvalidClaimError"),
-        "not yet": (lambda claims: {**claims, "nbf": claims["iat"] + 3600}, "InvalidClaimError"),
         "it is of yesterday": (lambda claims: {**claims, "iat": claims["iat"] - 86_400}, "too old"),
         "nobody": (lambda claims: {**claims, "sub": ""}, "sub, InvalidClaimError"),
-        "a list of people": (lambda claims: {**claims, "sub": ["u-17"]}, "sub, InvalidClaimError"),
     }
 
     @pytest.mark.parametrize("name", SPOILED)
@@ -266,15 +226,13 @@ class TestAttacks:
         ("sign", "why"),
         [
             (unsigned, "UnsupportedAlgorithmError"),
-            (by_the_public_key, "UnsupportedAlgorithmError"),
             (by_the_clients_secret, "UnsupportedAlgorithmError"),
             (by_a_stranger, "does not publish"),
             (by_an_unknown_key, "does not publish"),
             (lambda _: "", "DecodeError"),
-            (lambda _: "a.b.c", "the ID token does not hold"),
             (lambda _: "x" * 200_000, "there is no ID token"),
         ],
-        ids=["none", "public-key", "client-secret", "stranger", "stranger-kid", "empty", "garbage", "huge"],
+        ids=["none", "client-secret", "stranger", "stranger-kid", "empty", "huge"],
     )
     async def test_an_id_token_that_is_not_the_providers(
         self, here: Served, browser: Browser, provider: Provider, sign: Any, why: str
@@ -282,16 +240,6 @@ class TestAttacks:
         provider.sign = sign
 
         await refused(here, browser, why)
-
-    async def test_a_signature_that_was_changed(self, here: Served, browser: Browser, provider: Provider) -> None:
-        own = provider.id_token
-
-        def changed(nonce: str) -> str:
-            head, body, seal = own(nonce).split(".")
-            return f"{head}.{body}.{seal[:-8]}{'A' * 8}"
-
-        provider.id_token = changed  # type: ignore[method-assign]
-        await refused(here, browser, "does not publish")
 
     @pytest.mark.parametrize(
         ("answer", "why"),
@@ -340,33 +288,6 @@ class TestAttacks:
         assert provider.refusals == ["verifier"]
         assert "<script>" not in page.text
 
-    async def test_codes_that_are_guessed_are_the_providers_to_refuse(
-        self, here: Served, browser: Browser, provider: Provider
-    ) -> None:
-        provider.answer = {"code": "guessed"}
-        assert [(await log_in(browser)).status for _ in range(3)] == [503] * 3
-        provider.answer = {}
-
-        assert (await log_in(browser)).status == 303
-
-    async def test_refusals_are_recorded_once_a_second(self, here: Served, browser: Browser, clock: Clock) -> None:
-        for _ in range(2):
-            for _ in range(3):
-                await browser.get("/console/oidc/start")
-                assert (await browser.get(f"{RETURN}?code=x&state=y")).status == 403
-            clock.advance(1.0)
-
-        assert len(await here.audit()) == 2
-
-    async def test_who_is_led_here_by_a_page_elsewhere_locks_out_nobody(self, here: Served, browser: Browser) -> None:
-        with capture_logs() as lines:
-            statuses = [(await browser.get(f"{RETURN}?code=x&state=y")).status for _ in range(40)]
-
-        assert statuses == [403] * 40
-        assert [line["event"] for line in lines if line["log_level"] == "warning"][:1] == ["console.refused"]
-        assert await here.audit() == []
-        assert (await log_in(browser)).status == 303
-
 
 @pytest.mark.parametrize("cookie", ["", ".", ".eA", "\udcff", "\udcff.eA", "ä.eA", "x" * 65])
 def test_a_cookie_that_is_none_of_ours_has_begun_nothing(cookie: str) -> None:
@@ -390,14 +311,6 @@ async def test_a_key_that_is_new_is_found_and_not_looked_for_at_will(provider: P
     await http.close()
 
 
-async def test_a_key_that_is_new_may_have_the_name_of_the_old_one(provider: Provider) -> None:
-    """So that it is looked for, and not refused until the old one is read again by itself."""
-    oidc, token = settings(provider).console.oidc, by_a_stranger({"sub": "u-17"})
-
-    with pytest.raises(UnknownKey):
-        claims_of(token, KeySet([*KEYS.values()]), oidc, nonce="", now=provider.clock())
-
-
 class TestAProviderThatFails:
     @pytest.mark.parametrize(
         "metadata",
@@ -418,21 +331,6 @@ class TestAProviderThatFails:
 
         assert provider.asked == ["/.well-known/openid-configuration"]  # strangers do not have it asked at will
 
-    async def test_while_it_is_away_nobody_is_locked_out(
-        self, here: Served, browser: Browser, provider: Provider
-    ) -> None:
-        known, backs = here.config, [await sent_back(browser)]
-        here.config = settings(Provider(here.clock, issuer="http://127.0.0.1:9"))
-        assert [(await browser.get(backs[0])).status for _ in range(8)] == [503] * 8
-
-        here.config, provider.metadata = known, {"token_endpoint": "http://127.0.0.1:9/token"}
-        for _ in range(8):
-            assert (await log_in(browser)).status == 503
-        here.config = settings(provider, "viewers: '*'")  # another one, which is asked anew
-        provider.metadata = {}
-
-        assert (await log_in(browser)).status == 303
-
     async def test_a_key_of_a_kind_that_nobody_knows_here_says_nothing_of_the_others(
         self, browser: Browser, provider: Provider
     ) -> None:
@@ -446,12 +344,6 @@ class TestAProviderThatFails:
         provider.keys_beside = [*odd, {"kty": "OKP", "crv": "Ed999", "x": "AA"}, {"kty": []}]
 
         assert (await log_in(browser)).status == 303
-
-    async def test_keys_that_are_none(self, browser: Browser, provider: Provider) -> None:
-        back = await sent_back(browser)
-        provider.published = []
-
-        assert (await browser.get(back)).status == 503
 
     async def test_it_is_gone(self, here: Served, browser: Browser, provider: Provider) -> None:
         here.config = settings(Provider(here.clock, issuer="http://127.0.0.1:9"))

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from relay.channels import CHANNELS
-from relay.domain.deliveries import Person
+from relay.domain.links import Person
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, Button, action_requested, action_targets
 from relay.store.admin import Admin

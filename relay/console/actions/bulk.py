@@ -1,0 +1,132 @@
+"""Replaying and dropping dead letters and quarantined bodies: those that are named, or all that filters hold for."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+from pydantic import Field, model_validator
+
+from relay.console.access import Identity
+from relay.console.context import Context, seconds_of
+from relay.console.facts import N_, Filters, Form, Name, Value
+from relay.console.view import Done
+from relay.console.views.dead import DeadFilters
+from relay.console.views.quarantine import QuarantineFilters, query_of
+from relay.operating.acts import names_of
+from relay.operating.blockers import Blockers
+from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep, take
+from relay.store.audit import Act
+from relay.store.dead_pages import DeadPages
+from relay.store.quarantine_pages import QuarantinePages
+
+EVERY = "all that match"  # as the audit trail says it
+NONE_CHOSEN = N_("Nothing was done: choose at least one first.")
+SENTENCES = {
+    "dead replay": N_("%(count)s put back into the queue, with fresh attempts."),
+    "quarantine replay": N_("%(count)s taken as events."),
+    "dead drop": N_("%(count)s dropped for good."),
+    "quarantine drop": N_("%(count)s dropped from the quarantine for good."),
+}
+NOTES, MORE = "%(notes)s.", N_("There are more: do it again to go on.")
+GONE = N_("%(gone)s somebody else has just replayed or dropped.")
+NOTHING = N_("Nothing was done: %(notes)s.")
+UNFOUND = N_("Nothing was done: none of the newest is meant, and there are more than could be looked at.")
+ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it.")
+
+
+class BulkForm(Filters, Form):  # the last one says that unknown fields are refused
+    """`id` names some; `every` means all that the filters hold for and that came before `before` (seconds since the
+    epoch).
+    """
+
+    id: list[Name] = Field([], max_length=500)
+    every: bool = False
+    before: float | None = Field(None, gt=0, lt=1e11)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "BulkForm":
+        if self.id and self.every:
+            raise ValueError("expected either ids, or every with filters")
+        return self
+
+
+class DeadForm(DeadFilters, BulkForm):
+    """Dead letters."""
+
+
+class QuarantineForm(QuarantineFilters, BulkForm):
+    """Quarantined bodies."""
+
+
+async def replay_letters(context: Context, form: DeadForm, identity: Identity) -> Done:
+    blockers = Blockers(context.store, context.admin, context.config(), context.clock())
+    return await _dead(context, form, identity, "dead replay", replay_dead(context.admin, blockers))
+
+
+async def drop_letters(context: Context, form: DeadForm, identity: Identity) -> Done:
+    return await _dead(context, form, identity, "dead drop", drop(context.admin.drop))
+
+
+async def replay_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
+    """They are read again by today's rules, and ingested."""
+    taking = partial(take, config=context.config(), ingest=context.ingest, now=context.clock())
+    return await _quarantined(context, form, identity, "quarantine replay", replay_quarantined(context.admin, taking))
+
+
+async def drop_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
+    return await _quarantined(context, form, identity, "quarantine drop", drop(context.admin.release))
+
+
+async def _dead(context: Context, form: DeadForm, identity: Identity, action: str, step: Step) -> Done:
+    pages, means = DeadPages(context.store, partial=True), form.selection.means
+    since, before = seconds_of(context, form.since), form.before or context.clock()
+
+    async def next_page(cursor: str) -> tuple[Sequence[str], str]:
+        page = await pages.page(means, since=since, until=before, cursor=cursor, most=STEP, whole=False)
+        return [row.id for row in page.rows], page.cursor
+
+    return await _act(partial(context.act, identity, action), form, step, next_page, action)
+
+
+async def _quarantined(context: Context, form: QuarantineForm, identity: Identity, action: str, step: Step) -> Done:
+    query = query_of(context, form, form.before or context.clock())
+
+    async def next_page(cursor: str) -> tuple[Sequence[str], str]:
+        page = await QuarantinePages(context.store).page(query, cursor=cursor, most=STEP)
+        return [row.id for row in page.rows], page.cursor
+
+    return await _act(partial(context.act, identity, action), form, step, next_page, action)
+
+
+async def _act(
+    open_act: Callable[..., AbstractAsyncContextManager[Act]], form: BulkForm, step: Step, pages: NextPage, action: str
+) -> Done:
+    if form.id:
+        swept = Swept()
+        async with open_act(names_of(form.id)) as act:
+            await step(form.id, swept)
+            act.outcome = f"{swept.done} of {len(form.id)}"
+    elif form.every:
+        async with open_act(EVERY, **form.given) as act:
+            swept = await sweep(step, pages)
+            more = ", and there are more" if swept.more else ""
+            act.outcome = f"{swept.done}{f', {swept.stay.total()} stay' if swept.stay else ''}{more}"
+    else:
+        return Done(NONE_CHOSEN, refused=True)
+    return outcome(action, swept)
+
+
+def outcome(action: str, swept: Swept) -> Done:
+    values: dict[str, Value] = {
+        "count": swept.done,
+        "failed": swept.stay.total(),
+        "gone": swept.gone,
+        "notes": swept.notes,
+    }
+    more = [MORE] if swept.more else []
+    if swept.done:
+        rest = [*([GONE] if swept.gone else []), *([NOTES] if swept.notes else []), *more]
+        return Done(SENTENCES[action], values, more=rest)
+    if swept.notes:
+        return Done(NOTHING, values, refused=True, more=more)
+    return Done(UNFOUND if swept.more else ALL_GONE, values, refused=True)

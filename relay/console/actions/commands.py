@@ -1,0 +1,197 @@
+"""Acts that commands and programs ask for: events, digests before their time, keys, login links, reloading."""
+
+import contextlib
+import json
+import secrets
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+from pydantic import ConfigDict, Field
+
+from relay.background.upkeep import at_hand
+from relay.config import VIEWER, Config, Role
+from relay.configfile.units import duration
+from relay.console.access import Identity
+from relay.console.access.login_flow import MINUTES, make_link
+from relay.console.context import Context, way_of
+from relay.console.facts import Form, Name
+from relay.console.view import Done, refused
+from relay.domain import documents
+from relay.domain.documents import decode
+from relay.errors import RelayError
+from relay.operating.clocks import local
+from relay.operating.digests import digest_named
+from relay.operating.explanation import explained, source_named
+from relay.operating.test_message import moved
+from relay.receiving.problems import HttpProblem
+from relay.receiving.signatures import sign
+from relay.receiving.tls import is_loopback
+from relay.store.sessions import Sessions
+from relay.store.signing_keys import MOST, SigningKeys, name_of
+
+KEEP = "366d"
+DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."
+
+
+class DigestForm(Form):
+    """The name of a destination with `mode: digest`."""
+
+    name: Name
+
+
+class RotateForm(Form):
+    """`keep`: for how long the present key stays valid; 0 ends it and all earlier ones. `force`: also if the oldest of
+    too many keys has to go early.
+    """
+
+    keep: Name = KEEP
+    force: bool = False
+
+
+class LinkForm(Form):
+    """The role of whoever opens it."""
+
+    role: Role = VIEWER
+
+
+class ReloadForm(Form):
+    """Nothing has to be said."""
+
+
+async def send_digest(context: Context, form: DigestForm, identity: Identity) -> Done:
+    config, sent = context.config(), list[str]()
+    destination = digest_named(config, form.name)
+    async with context.act(identity, "digest send", form.name) as act:
+        for target, window in at_hand(destination, config, context.kinds, context.clock()):
+            if await context.store.bundles.send_now(target, window):
+                sent.append(target.address)
+        act.outcome = f"queued for {len(sent)}" if sent else "nothing to send"
+    if not sent:
+        return refused(f"nothing has come in for {form.name} since its last digest.")
+    text = "Queued for %(addresses)s."
+    return Done(text, {"name": form.name, "addresses": ", ".join(sent)})
+
+
+async def rotate_key(context: Context, form: RotateForm, identity: Identity) -> Done:
+    try:
+        seconds = 0.0 if form.keep == "0" else duration(form.keep)
+    except ValueError as error:
+        return refused(f"keep: {error}")
+    signing, now = SigningKeys(context.store), await context.store.time()
+    before = name_of(await signing.current())
+    working = [key for key in await signing.retired() if key.until.timestamp() > now]
+    if seconds and len(working) >= MOST and not form.force:
+        until = local(working[-1].until, context.config().timezone)
+        fault = f"{MOST} earlier keys still work, and {working[-1].name} would have to go before {until}."
+        return refused(f"{fault} {DEAD} --force does it all the same")
+    async with context.act(identity, "keys rotate", before, keep=form.keep) as act:
+        new, forgotten = await signing.rotate(now, seconds)
+        act.outcome = f"now {name_of(new)}"
+    gone = [key.name for key in forgotten if key.until.timestamp() > now] + ([] if seconds else [before])
+    text = "The new key is %(present)s, in place of %(before)s."
+    values = {"present": name_of(new), "before": before, "forgotten": ", ".join(gone)}
+    return Done(f"{text} Forgotten: %(forgotten)s. {DEAD}" if gone else text, values)
+
+
+async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
+    """Make a link that lets one person into the console, once."""
+    config = context.config()
+    host = config.server.admin.host
+    if not is_loopback(host) and not config.console.enabled:
+        where = f"server.admin listens on {host or 'every address'}"
+        return refused(f"the console is off: {where}, and nothing is configured under console")
+    base = config.console.url or context.operators_url()
+    async with context.act(identity, "console link", form.role, minutes=f"{MINUTES}"):
+        address = await make_link(Sessions(context.store), base, form.role, identity.name)
+    text = "It lets one %(role)s in, once, within %(minutes)s minutes."
+    return Done(text, {"link": address, "role": form.role, "minutes": MINUTES})
+
+
+async def reload(context: Context, _form: ReloadForm, identity: Identity) -> Done:
+    """As SIGHUP does, in this process alone. The audit trail has it with who asked."""
+    done = context.reload(actor=identity.name, **way_of(identity))
+    if done.refusal:
+        return refused(done.refusal)
+    values = {"config": done.after, "before": done.before, "keys": ", ".join(done.needs_restart)}
+    text = "The configuration was read again and is in use: %(config)s, before %(before)s."
+    return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
+
+
+POST_TIMEOUT = aiohttp.ClientTimeout(30.0)
+ANSWERED = "%(answered)s"
+SHOWN = 4000  # characters of the answer
+
+
+class EventForm(Form):
+    """`event` is the body, byte for byte; `now` moves its times so that it happens now. `source`: else the first that
+    fixes no event.
+    """
+
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    event: str = Field(max_length=1 << 20)
+    source: Name = ""
+    now: bool = False
+
+
+async def send_event(context: Context, form: EventForm, identity: Identity) -> Done:
+    config, now = context.config(), datetime.fromtimestamp(context.clock(), UTC)
+    try:
+        source = source_named(config, form.source or None)
+    except RelayError as error:
+        raise HttpProblem(422, str(error), field="source") from None
+    body = _body(form, now)
+    async with context.act(identity, "send", source) as act:
+        url, headers = f"{context.own_url()}/webhooks/{source}", _signed(config, source, body, now)
+        status, answer = await _post(url, body, headers)
+        act.outcome = f"{status}"
+    document = _read(answer)
+    facts: dict[str, Any] = {"status": status, "answer": document}
+    if isinstance(document, dict) and document.get("status") == "accepted":
+        with contextlib.suppress(RelayError):  # it was accepted all the same
+            facts["explanation"] = explained(body, config, context.kinds, source, now)
+    shown = f"{status} {_phrase(status)}\n{answer.decode(errors='replace')[:SHOWN]}"
+    return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
+
+
+def _body(form: EventForm, now: datetime) -> bytes:
+    if not form.now:
+        return form.event.encode()
+    document = decode(form.event.encode())
+    if not documents.moment(document.get("timestamp")):
+        raise RelayError("the event states no timestamp that its times could be moved by")
+    return json.dumps(moved(document, now), ensure_ascii=False).encode()
+
+
+def _signed(config: Config, source: str, body: bytes, now: datetime) -> dict[str, str]:
+    """Return the headers by which this source proves that it sent the body, with the first of its secrets."""
+    signature = config.sources[source].signature
+    secret = next((key.get_secret_value().encode() for key in signature.secrets.values()), b"")
+    name = f"msg_{secrets.token_hex(12)}" if signature.scheme == "standard-webhooks" else ""
+    signed = sign(signature.scheme, body, secret, header=signature.header, message_id=name, timestamp=now.timestamp())
+    return {"Content-Type": "application/json", **signed}
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    """Nothing leaves this machine, so the certificate is not checked: it names what others call relay."""
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=POST_TIMEOUT) as client,
+            client.post(url, data=body, headers=headers, allow_redirects=False, ssl=False) as response,
+        ):
+            return response.status, await response.read()
+    except (aiohttp.ClientError, OSError) as error:
+        raise RelayError(f"relay does not reach its own address {url}: {error or type(error).__name__}") from None
+
+
+def _read(answer: bytes) -> object:
+    try:
+        return json.loads(answer)
+    except ValueError:
+        return answer.decode(errors="replace")
+
+
+def _phrase(status: int) -> str:
+    return next((answer.phrase for answer in HTTPStatus if answer == status), "")

@@ -1,0 +1,88 @@
+"""The parts that views and actions use: built once, and the same for every request."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from relay.authoring.studio import Gallery
+from relay.authoring.workspace import workspace_of
+from relay.config import Config
+from relay.console.access import Identity
+from relay.coordinator import Reload
+from relay.ingest import IngestEvent
+from relay.operating.clocks import moment
+from relay.receiving.probes import Readiness
+from relay.rendering import IsolatedRenderer
+from relay.store import Store
+from relay.store.admin import Admin
+from relay.store.audit import COMMAND, Act, AuditTrail
+
+
+@dataclass(frozen=True)
+class Context:
+    """`config`, `renderer` and `channels` are the current ones: ask each time.
+
+    readiness  what `/readyz?verbose` says
+    clock      seconds since the epoch
+    ingest     the way of an event from the quarantine into relay
+    kinds      the channels there are, by name; `channels` are those that are open
+    refresh_silences  makes this process go by the silences that Redis has now
+    reload     reads the configuration again, with who asks for it
+    own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
+    faults     the operator's templates that failed when a message was made with them, and why
+    copies_kept  messages can be shown as they were sent
+
+    The pages of templates use gallery, faults, zone, clock and copies_kept alone (relay/cli/template_serve.py).
+    """
+
+    store: Store
+    admin: Admin
+    config: Callable[[], Config]
+    readiness: Callable[[], Awaitable[Readiness]]
+    clock: Callable[[], float]
+    renderer: Callable[[], IsolatedRenderer]
+    ingest: IngestEvent
+    audit: AuditTrail
+    kinds: Mapping[str, Any]
+    channels: Mapping[str, Any]
+    refresh_silences: Callable[[], Awaitable[None]]
+    reload: Callable[..., Reload]
+    own_url: Callable[[], str]
+    operators_url: Callable[[], str]
+
+    @cached_property
+    def gallery(self) -> Gallery:
+        """It has a process of its own, so it has to be closed."""
+        return Gallery(lambda: workspace_of(self.config()))
+
+    @property
+    def faults(self) -> Mapping[str, str]:
+        return self.renderer().faults
+
+    @property
+    def zone(self) -> str:
+        return self.config().timezone
+
+    @property
+    def copies_kept(self) -> bool:
+        return self.config().console.configured
+
+    def act(
+        self, identity: Identity, action: str, subject: str, *, address: str = "", **detail: str
+    ) -> AbstractAsyncContextManager[Act]:
+        """Write down in the audit trail what is done inside, and who does it. StoreUnavailable: nothing is done."""
+        return self.audit.act(Act(identity.name, action, subject, {**detail, **way_of(identity)}, address=address))
+
+
+def way_of(identity: Identity) -> dict[str, str]:
+    """Return what the audit trail has of the way by which somebody acts."""
+    if identity.via != COMMAND:
+        return {"by": f"console ({identity.via})"}
+    return {"by": COMMAND, **({"run_as": identity.run_as} if identity.run_as else {})}
+
+
+def seconds_of(context: Context, when: str) -> float | None:
+    """Return the time that it means by the relay's zone, in seconds since the epoch; None for ''."""
+    return moment(when, context.config().timezone, context.clock()).timestamp() if when else None

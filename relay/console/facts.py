@@ -1,0 +1,179 @@
+"""Models of questions, forms and answers of pages and /api/v1, and their texts in the reader's language."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from relay.errors import RelayError
+from relay.operating.clocks import moment
+from relay.reasons import Dead, Held, Lapsed, Reason, Superseded, Waiting, sentences
+
+LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
+Value = str | int | float
+Page = TypeVar("Page")
+BESIDES = ("cursor", "verb", "id", "every", "before")  # fields that are no filters
+
+
+def time_of(at: object) -> object:
+    """Return a time of the store (seconds since the epoch) in UTC; None for none, and for what no calendar has."""
+    if not at:
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC) if isinstance(at, int | float) else at
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _checked(text: str) -> str:
+    if text:
+        moment(text, "UTC", 0)  # ValueError says what was expected
+    return text
+
+
+def _lines(value: object) -> object:
+    """Return each line of each text as a name; what is no text is left to be refused."""
+    entries = value if isinstance(value, list) else [value]
+    texts = [text for text in entries if isinstance(text, str)]
+    if len(texts) < len(entries):
+        return value
+    return [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+
+
+Time = Annotated[datetime | None, BeforeValidator(time_of)]
+When = Annotated[str, AfterValidator(_checked), Field(max_length=40)]  # `2h` (ago), or a time: 2024-01-20T12:40
+Name = Annotated[str, Field(max_length=500)]
+# Typed into a form: the page shows it again also where it was refused.
+Typed = Annotated[str, Field(max_length=LONGEST_ADDRESS)]
+# Several lines, or fields. How many there may be, and how long each, is for the silence to say.
+Names = Annotated[list[Typed], BeforeValidator(_lines), Field(max_length=LONGEST_ADDRESS)]
+
+
+class Facts(BaseModel):
+    """Facts that a page shows, and that `/api/v1` gives as JSON. Times are in UTC."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def merged(cls, *parts: object, **more: Any) -> Self:
+        """Return facts with what these objects have under the same names; `more` goes before that."""
+        same = {name: getattr(part, name) for part in parts for name in cls.model_fields if hasattr(part, name)}
+        return cls(**(same | more))
+
+
+class OfOperation(Facts):
+    """Facts about an operation: the id that people know, its name, and whose it is."""
+
+    operation: str
+    name: str = ""
+    tenant: str = ""
+    project: str = ""
+    platform: str = ""
+
+
+class Phrase(Facts):
+    """A sentence: `text` is in English. Pages translate `of`, which has %(names)s and perhaps {address}.
+
+    `phrase` of macros.html does that.
+    """
+
+    text: str
+    of: str = Field(exclude=True)
+    values: dict[str, Value] = Field(default_factory=dict, exclude=True)
+    address: str = Field(default="", exclude=True)
+
+
+def phrase(sentence: str, address: str = "", **values: Value) -> Phrase:
+    """`sentence` is literal, marked with `N_`, or one of relay/reasons.py: catalogues have it."""
+    text = (sentence % values).replace("{address}", address)
+    return Phrase(text=text, of=sentence, values=values, address=address)
+
+
+class Question(BaseModel):
+    """Parts of an address's path and query. What is empty is as if it were not there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+
+
+class NoQuestion(Question):
+    """Nothing is asked."""
+
+
+class Filters(Question):
+    """The filters of a list: all must hold; '' for any."""
+
+    @property
+    def given(self) -> dict[str, str]:
+        """Return those that are filled in."""
+        names = [name for name in type(self).model_fields if name not in BESIDES]
+        return {name: text for name in names if (text := getattr(self, name))}
+
+    @property
+    def by_time(self) -> bool:
+        """True if the newest rows come first."""
+        return True
+
+
+class Form(BaseModel):
+    """Input of an action. Unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Near(Facts):
+    """A link to a page that somebody may have meant."""
+
+    page: str
+    text: Phrase
+
+
+class Unknown(RelayError):
+    """There is nothing of this name: 404, with the sentence and what is near."""
+
+    def __init__(self, sentence: str, *, near: list[Near] | None = None, **values: str) -> None:
+        super().__init__(sentence % values if values else sentence)
+        self.sentence, self.near, self.values = sentence, near or [], values
+
+
+async def existing(page: Awaitable[Page]) -> Page:
+    """Return this page of a list. Unknown if its cursor is of no page."""
+    try:
+        return await page
+    except ValueError:
+        raise Unknown(NO_PAGE) from None
+
+
+def N_(text: str) -> str:  # noqa: N802 - as gettext's tools know it
+    """Mark a text that is translated where it is shown: the catalogues have to have it."""
+    return text
+
+
+NO_PAGE = N_("This page of the list is not there; begin with its first page.")
+REFUSED = N_("Nothing was done: %(fault)s")
+
+KINDS: Mapping[str, type[Reason]] = {
+    "dead": Dead, "held": Held, "superseded": Superseded, "lapsed": Lapsed, "waiting": Waiting, "parked": Waiting,
+}  # fmt: skip
+ADVICE: Mapping[str, str] = {
+    Dead.REJECTED: N_("Mend what the answer names, such as the address or the rights of the bot, then replay it."),
+    Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
+    Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
+    Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
+    Dead.OUTCOME_UNKNOWN: N_("Look there whether it has arrived: drop it if it has, replay it if it has not."),
+    Dead.WORKER_CRASHED: N_("Report it to whoever maintains relay; replay it after an update, or drop it."),
+    Dead.UNREADABLE: N_("Replay it once relay is updated."),
+    Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),
+    Dead.EXPIRED: N_("There is nothing left that it could tell: drop it."),
+}
+
+
+def why(code: str, kind: str, address: str = "", *, translate: Callable[[str], str] = str) -> str:
+    """Return the sentence of a reason of this kind; the code itself where it is another release's."""
+    sentence = sentences(KINDS[kind]).get(code) if kind in KINDS else None
+    return translate(sentence).replace("{address}", address) if sentence else code
+
+
+def advice(code: str, *, translate: Callable[[str], str] = str) -> str:
+    """Return what to do with a dead letter of this reason."""
+    return translate(ADVICE[code]) if code in ADVICE else ""

@@ -1,0 +1,184 @@
+"""Messages as their readers see them: as one was sent (kept for three days), and the next digest. Nothing is sent."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from pydantic import Field
+
+from relay.background.upkeep import at_hand
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Time, Unknown
+from relay.console.view import Frame, message_frame
+from relay.operating.digests import DigestPreview, digest_named, preview_of
+from relay.policy.destinations import Destination, zone_at
+from relay.policy.schedules import spoken
+from relay.store.copies import Copies, Copy
+
+MOST = 200_000  # characters of what is shown
+MARKED = (
+    (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
+    (re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>"), r"\2 (\1)"),
+)
+ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+class MessageQuestion(Question):
+    """`copy` is the name of the copy, as deliveries give it."""
+
+    name: str = Field(min_length=1, max_length=100, alias="copy")
+
+
+class DigestQuestion(Question):
+    """A destination with `mode: digest`, and one of its addresses; else the first."""
+
+    name: Name
+    address: Name = ""
+
+
+class MessageFacts(Facts):
+    """`subject` and `html` of a mail, `blocks` of Slack; below the page's address, /html shows either. `text` is what
+    its reader sees, without its look.
+
+    at       when it was sent, or will be
+    entries  of a digest, the runs that it tells of
+    fault    why it is in relay's own wording, where a template failed
+    """
+
+    channel: str
+    destination: str
+    address: str
+    kind: str = ""
+    event: str = ""
+    operation: str = ""
+    language: str
+    mentions: list[str] = Field(default_factory=list)
+    at: Time = None
+    entries: int = 0
+    subject: str
+    text: str
+    html: str
+    blocks: list[dict[str, Any]]
+    fault: str = ""
+
+
+class ScheduledDigest(Facts):
+    """The digest at hand of one address: its schedule by the clocks of its zone, when it is sent next, and how many
+    entries it has so far.
+    """
+
+    destination: str
+    address: str
+    at: str
+    days: str
+    timezone: str
+    next: Time
+    entries: int
+
+
+class DigestListFacts(Facts):
+    """Digests of all destinations with `mode: digest`."""
+
+    rows: list[ScheduledDigest]
+
+
+def _facts(content: Mapping[str, Any], *parts: object, **more: Any) -> MessageFacts:
+    return MessageFacts.merged(
+        *parts, subject=_shown(content.get("subject")), text=words_of(content)[:MOST],
+        html=_shown(content.get("html")), blocks=[*(content.get("blocks") or ())], **more,
+    )  # fmt: skip
+
+
+async def message(context: Context, question: MessageQuestion) -> MessageFacts:
+    copy = await _copy(context, question.name)
+    return _facts(copy.content, copy, operation=copy.subject)
+
+
+async def message_html(context: Context, question: MessageQuestion) -> Frame:
+    copy = await _copy(context, question.name)
+    return message_frame(copy.content, copy.at)
+
+
+async def _copy(context: Context, name: str) -> Copy:
+    copy = await Copies(context.store, partial=True).of(name)
+    if copy is None:
+        text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
+        raise Unknown(text)
+    return copy
+
+
+async def digests(context: Context, _question: NoQuestion) -> DigestListFacts:
+    return DigestListFacts(rows=await scheduled(context, context.config().destinations.values()))
+
+
+async def scheduled(
+    context: Context, destinations: Iterable[Destination], most: int | None = None
+) -> list[ScheduledDigest]:
+    """Return the digests at hand of those that have mode: digest; of each of at most so many addresses."""
+    config, rows = context.config(), list[ScheduledDigest]()
+    for its in destinations:
+        if its.mode == "digest":
+            for target, window in islice(at_hand(its, config, context.kinds, context.clock()), most):
+                rows.append(ScheduledDigest.merged(
+                    await context.store.bundles.describe(target, window), at=f"{its.at:%H:%M}", days=spoken(its.days),
+                    timezone=zone_at(its, config.destination_defaults), next=window.end,
+                ))  # fmt: skip
+    return rows
+
+
+async def digest(context: Context, question: DigestQuestion) -> MessageFacts:
+    made = await _digest(context, question)
+    bundle = await context.store.bundles.describe(made.target, made.window)
+    at, entries = made.window.end, bundle.entries
+    return _facts(made.content, made.target, made, event=made.event.name, kind="digest", at=at, entries=entries)
+
+
+async def digest_html(context: Context, question: DigestQuestion) -> Frame:
+    return message_frame((await _digest(context, question)).content, context.clock())
+
+
+async def _digest(context: Context, question: DigestQuestion) -> DigestPreview:
+    return await preview_of(
+        digest_named(context.config(), question.name),
+        question.address or None,
+        config=context.config(),
+        channels=context.kinds,
+        store=context.store,
+        renderer=context.renderer(),
+        now=context.clock(),
+    )
+
+
+def words_of(content: Mapping[str, Any]) -> str:
+    """Return the words of a message in their order: of a mail its text, of Slack's those of its blocks."""
+    if "blocks" in content:
+        return "\n\n".join(map(_read, [str(content.get("text", "")), *_texts(content["blocks"])]))
+    return str(content["text"]) if "text" in content else json.dumps(content, ensure_ascii=False, indent=2)
+
+
+def _texts(part: Any) -> Iterator[str]:
+    if isinstance(part, Mapping):
+        text = part.get("text")
+        if isinstance(text, str):
+            yield text
+        for value in part.values():
+            if isinstance(value, (Mapping, list)):
+                yield from _texts(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from _texts(item)
+
+
+def _read(text: str) -> str:
+    """Return Slack's text as its reader sees it: dates in words, links with their address behind them."""
+    for pattern, shown in MARKED:
+        text = pattern.sub(shown, text)
+    for entity, letter in ENTITIES:
+        text = text.replace(entity, letter)
+    return text
+
+
+def _shown(value: object) -> str:
+    return value[:MOST] if isinstance(value, str) else ""

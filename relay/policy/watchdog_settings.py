@@ -1,0 +1,138 @@
+"""Settings of the watchdog, and the times at which runs of a job are expected to begin."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from relay.configfile.units import duration
+from relay.configfile.validation import Duration, DurationText, Off, Section, Texts, off_as_none
+from relay.policy.schedules import DAYS, EVERY_DAY, Clock, Days, Timezone
+
+EARLY = 86_400.0  # seconds by which a run may begin before its time, at most
+FIELDS = 5  # of a cron expression: minute, hour, day, month, weekday
+
+
+def _cron(text: str) -> str:
+    try:
+        if len(text.split()) == FIELDS:
+            next(CronSim(text, datetime(2024, 1, 1, tzinfo=UTC)))
+            return text
+    except (CronSimError, StopIteration):
+        pass
+    raise ValueError(
+        'expected a cron expression that some time fits: minute, hour, day, month and weekday, as in "0 2 * * mon-fri"'
+    )
+
+
+class Expectation(Section):
+    """A job and the times at which its runs begin: a cron expression, or a time of the day and days."""
+
+    job: Annotated[str, Field(min_length=1, max_length=200)]  # its runs' name; * stands for anything
+    cron: Annotated[str, Field(max_length=100), AfterValidator(_cron)] | None = None
+    by: Clock | None = None
+    days: Annotated[Days, Field(min_length=1)] = EVERY_DAY
+    grace: Duration | None = None  # watchdog.missing, where it is not written
+    timezone: Timezone | None = None  # that of the configuration
+    notify: Texts = ()  # instead of whom the rules name
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.cron is None) == (self.by is None):
+            raise ValueError('expected either cron, as in "0 2 * * mon-fri", or by, as in "02:00"')
+        if self.cron and self.days != EVERY_DAY:
+            raise ValueError("days goes with by; the days of cron are its fifth field")
+        return self
+
+    @property
+    def schedule(self) -> str:
+        if self.by is None:
+            return self.cron or ""
+        return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
+
+    def latest(self, now: float, zone: str) -> tuple[float, float]:
+        """Return the last time up to now, and the moment after which a start counts for it.
+
+        That is half of the time since the one before, at most a day: a run that was late is not the next one. A time
+        that the clocks skip is the next minute that there is; one that comes twice counts once unless every hour does.
+        """
+        minute = datetime.fromtimestamp(now // 60 * 60 + 60, ZoneInfo(self.timezone or zone))
+        times = CronSim(self.schedule, minute, reverse=True)
+        last, before = next(times).timestamp(), next(times).timestamp()
+        return last, last - min((last - before) / 2, EARLY)
+
+
+def _patience(raw: object) -> object:
+    if off_as_none(raw) is None:
+        return None
+    seconds = duration(raw)
+    if not seconds:
+        raise ValueError("expected more than 0; write off to go without this rule")
+    return seconds
+
+
+def _reminders(raw: object) -> object:
+    """`off` is no reminder, and a lone one a list of one."""
+    if off_as_none(raw) is None:
+        return ()
+    return [raw] if isinstance(raw, str | int | float) else raw
+
+
+def _word(raw: object) -> object:
+    """`off` is none; another word is a level."""
+    if off_as_none(raw) is None:
+        return None
+    if isinstance(raw, str) and raw not in LEVELS:
+        raise ValueError("expected off, normal, strict, or keys and values")
+    return {"level": raw} if isinstance(raw, str) else raw
+
+
+Patience = Annotated[float | None, BeforeValidator(_patience, json_schema_input_type=DurationText | Off | None)]
+Percentage = Annotated[float, Field(ge=0, le=1000)]
+Share = Annotated[Percentage | None, BeforeValidator(off_as_none, json_schema_input_type=Percentage | Off | None)]
+Times = Annotated[
+    tuple[Duration, ...],
+    BeforeValidator(_reminders, json_schema_input_type=list[Duration] | DurationText | Off | None),
+    Field(max_length=10),
+]
+# Settings by the word in `level`; their defaults are those of `normal`.
+LEVELS: Mapping[object, Mapping[str, float]] = {
+    "normal": {},
+    "strict": {
+        "silent": 300.0, "flat": 600.0, "overdue_pct": 10.0, "deadline_grace": 30.0, "slow_pct": 10.0,
+        "quick_pct": 75.0, "missing": 600.0,
+    },
+}  # fmt: skip
+
+
+class Watchdog(Section):
+    """Alarms of silent and late runs, with their delays in seconds."""
+
+    level: Literal["normal", "strict"] = "normal"
+    silent: Patience = 900.0  # no event
+    flat: Patience = 1800.0  # events, but neither percentage nor phase moves
+    overdue_pct: Share = 20.0  # of the planned time, after the first estimate
+    deadline_grace: Patience = 120.0  # after timeoutAt
+    slow_pct: Share = 20.0  # beyond what 95 of 100 successes of its job take
+    quick_pct: Share = 50.0  # of what 95 of 100 take at least; it is told with the outcome
+    missing: Patience = 1800.0  # after a run should have begun that `expect` names
+    expect: tuple[Expectation, ...] = ()
+    remind: Times = (1800.0, 7200.0, 43_200.0)
+    startup_grace: Duration = 600.0  # after relay itself was away
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_level(cls, raw: Any) -> Any:
+        """Take from `level` what is left out."""
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("level"), str):
+            return raw
+        return {**LEVELS.get(raw["level"], {}), **raw}
+
+
+WatchdogLevel = Annotated[
+    Watchdog | None,
+    BeforeValidator(_word, json_schema_input_type=Watchdog | Off | Literal["normal", "strict"] | None),
+]

@@ -1,0 +1,146 @@
+"""A relay with something to show on each page of its console: a job, dead letters, a quarantine, and one operation for
+each reason for which a message may stay away."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from relay.config import OPERATOR, Role
+from relay.console.access.login_flow import make_link
+from relay.store.operator_pauses import OperatorPauses
+from relay.store.sessions import Sessions
+from relay.store.suppressions import Suppressions
+from tests.support.auth import TOKEN
+from tests.support.redis_server import RedisServer
+from tests.support.silences import added, silence
+from tests.support.stage import Stage, running, surroundings
+from tests.support.waiting import until
+
+CONFIG = f"""\
+server: {{host: 127.0.0.1, port: 0, drain: 0s, public_url: "https://relay.example.com"}}
+data_dir: /nonexistent
+timezone: Europe/Berlin
+retry: {{max_retries: 3, retry_delay: 0.2, backoff_multiplier: 1, max_delay: 60}}
+console: {{tokens: {{deploy: {{token: {TOKEN}, role: operator}}}}}}
+sources:
+  async-operations: {{signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
+channels:
+  slack: {{token: xoxb-the-token-of-the-stage, base_url: "${{STAGE_SLACK}}"}}
+  email: {{host: 127.0.0.1, port: "${{STAGE_SMTP}}", tls: none, from: "Operations <relay@example.com>"}}
+destinations:
+  process-mining: {{slack: "#process-mining", mode: live, live: {{post_after: 0s, min_interval: 0s}}}}
+  analysts: {{email: [analyst@example.com, lead@example.com]}}
+  analysts-daily: {{email: [analyst@example.com], language: de, mode: digest, at: "08:30"}}
+  data-team: {{slack: "#data-team", mode: each}}
+  month-end: {{slack: "#month-end", mode: each}}
+  customers: {{email: [reader@example.com, second@example.com]}}
+  vendor: {{email: [vendor@example.com]}}
+  compliance: {{email: [archive@example.com]}}
+rules:
+  - {{events: ["operation.*", "batch.*"], projects: [finance], notify: [process-mining, analysts-daily]}}
+  - {{events: [operation.failed], projects: [finance], notify: [analysts]}}
+  - {{events: [operation.progress], projects: [steps], min_progress_increment: 10, notify: [data-team]}}
+  - {{events: ["operation.*"], projects: [closing], notify: [month-end]}}
+  - {{events: ["operation.*"], projects: [customers], notify: [customers]}}
+  - {{events: ["operation.*"], projects: [vendor], notify: [vendor]}}
+  - {{events: ["operation.*"], projects: [archive], notify: [compliance]}}
+"""
+REFUSED = "554 5.7.1 Message refused by policy"
+DEAD, ODD = 4, 3  # messages that the archive refuses, and bodies that are no event
+# By reason: the operation that met it, the link that is followed once its id was looked up, and the sentence there.
+REASONS: Mapping[str, tuple[str, str, str]] = {
+    "bad signature": (
+        "op-fraud-scan",
+        "What source async-operations was refused",
+        "signature missing, wrong or too old",
+    ),
+    "no rule": ("op-ad-hoc-extract", "", "no rule matches, so nobody is told"),
+    "increment": ("op-profiles", "", "67 % is less than 10 points above the 60 % that were told last"),
+    "silenced": ("op-accruals", "", "silence s-closing held it"),
+    "unsubscribed": ("op-churn-report", "", "the reader of reader@example.com has unsubscribed"),
+    "paused": ("op-vendor-scores", "", "somebody has paused its destination: Their server moves"),
+    "dead": ("op-audit-file-0", "", REFUSED),
+}
+
+
+@dataclass
+class Lived(Stage):
+    """`admin_url` leads to its console."""
+
+    sent: int = 0
+
+    async def link(self, name: str = "jana", role: Role = OPERATOR) -> str:
+        """Return a link into it that somebody of this name has made."""
+        return await make_link(Sessions(self.around.store), self.admin_url, role, name)
+
+    async def tell(self, name: str, operation: str, project: str, *, minutes: float = 0.0, **stated: Any) -> int:
+        """Send an event of so many minutes ago; return the status. `secret`: signed with another one."""
+        self.sent += 1
+        knobs = {"secret": stated.pop("secret")} if "secret" in stated else {}
+        parts = {key: stated.pop(key) for key in ("error", "batch") if key in stated}
+        about = {"operationName": operation.removeprefix("op-"), "operationType": "DataEnrichment", **stated}
+        at = datetime.fromtimestamp(time.time() - 60 * minutes + self.sent / 1000, UTC).isoformat()
+        body = {"eventId": f"evt-{self.sent}", "event": name, "timestamp": at, "tenantId": "acme",
+                "projectId": project, "operation": {"operationId": operation, **about}, **parts}  # fmt: skip
+        return (await self.post(body, **knobs)).status
+
+
+@asynccontextmanager
+async def lived() -> AsyncIterator[Lived]:
+    with RedisServer() as redis, TemporaryDirectory(prefix="lived-") as folder:
+        path = Path(folder) / "relay.yaml"
+        path.write_text(CONFIG, "utf-8")
+        async with surroundings(redis.url) as around:
+            around.slack.workspace.url = "https://acme.slack.com/"
+            around.inbox.answer("archive@example.com", *[REFUSED] * DEAD)
+            await Suppressions(around.store).add("reader@example.com", "customers", reason="unsubscribed")
+            await OperatorPauses(around.store).pause("vendor", "Their server moves", "ada")
+            closing = {"id": "s-closing", "author": "ada", "reason": "The books are closed"}
+            await added(around.store, silence(time.time(), destinations=("month-end",), **closing))
+            async with running(around, path, period=1.0) as relay:
+                world = Lived(around, relay)
+                await live(world)
+                yield world
+
+
+async def live(world: Lived) -> None:
+    """Send all of it, and return once nothing is due."""
+    for number in range(7):
+        run = {"operationName": f"Invoices {number}", "startTime": None, "duration": 300 + number}
+        failed = {"error": {"code": "SOURCE_TIMEOUT", "message": "SAP did not answer."}} if number == 4 else {}
+        name, status = ("operation.failed", "Failed") if failed else ("operation.completed", "Completed")
+        await world.tell(name, f"op-inv-{number}", "finance", minutes=60 - number, status=status, **run, **failed)
+    batch = {"batchId": "batch-1", "batchName": "Month", "status": "Running", "totalOperations": 2,
+             "operations": [{"operationId": "op-inv-7", "status": "Running"}]}  # fmt: skip
+    await world.tell("batch.started", "", "finance", batch=batch)
+    going = {"status": "Running", "progress": {"percentage": 64, "currentPhase": "Process Discovery"}}
+    await world.tell("operation.progress", "op-inv-7", "finance", operationName="Invoices 7", **going)
+    for reason, project in (("silenced", "closing"), ("unsubscribed", "customers"), ("paused", "vendor"),
+                            ("no rule", "nobody")):  # fmt: skip
+        await world.tell("operation.completed", REASONS[reason][0], project, status="Completed")
+    for number in range(DEAD):
+        await world.tell("operation.completed", f"op-audit-file-{number}", "archive", status="Completed")
+    for percentage in (60, 67):
+        stated = {"status": "Running", "progress": {"percentage": percentage}}
+        await world.tell("operation.progress", REASONS["increment"][0], "steps", **stated)
+        await calm(world)
+    unknown = {"status": "Completed", "secret": "the-secret-of-another-platform"}
+    assert await world.tell("operation.completed", REASONS["bad signature"][0], "finance", **unknown) == 401
+    for number in range(ODD):
+        assert (await world.post({"hello": number, "tenantId": "acme"})).status == 422
+    await calm(world)
+
+
+async def calm(world: Lived) -> None:
+    """Wait until nothing is due: what still waits, waits for something."""
+
+    async def is_calm() -> bool:
+        oldest = await world.around.admin.oldest_due(["slack", "email"])
+        return not any(due <= time.time() for due in oldest.values())
+
+    await until(is_calm)

@@ -1,0 +1,185 @@
+"""The console in a browser: every page fits, is accessible and complains of nothing; reasons are found, acts are done.
+
+RELAY_SCREENSHOTS=FOLDER keeps the pictures.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from relay.console.site import VIEWS
+from tests.console.lived import DEAD, REASONS, Lived, lived
+from tests.console.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
+from tests.support.browser import blank, keep
+from tests.support.patience import patience
+
+pytestmark = shown_in_a_browser
+
+MOST_TABS = 80
+# Each view by its path, with its addresses; `^` is the page with the first link to one.
+TOUR: Mapping[str, Sequence[str]] = {
+    "/now": ["/now"],
+    "/operation": [f"/operation?id={id_}" for id_ in ("op-inv-7", "op-inv-4", "op-profiles", "batch-1")],
+    "/operations": ["/operations", "/operations?state=running"],
+    "/jobs": ["/jobs"],
+    "/job": ["^/operation?id=op-inv-7"],
+    "/source": ["/source?name=async-operations"],
+    "/message": ["^/deliveries?destination=analysts", "^/deliveries?destination=process-mining"],
+    "/deliveries": ["/deliveries", "/deliveries?state=waiting", "/deliveries?operation=op-none"],
+    "/dead": ["/dead", "/dead?reason=expired"],
+    "/dead/all": ["/dead/all?verb=drop", "/dead/all?verb=replay&destination=compliance"],
+    "/dead-letter": ["^/dead"],
+    "/quarantine": ["/quarantine"],
+    "/quarantine/all": ["/quarantine/all?verb=drop"],
+    "/quarantined": ["^/quarantine"],
+    "/destinations": ["/destinations"],
+    "/destination": [
+        f"/destination?name={name}" for name in ("process-mining", "analysts-daily", "vendor", "customers")
+    ],
+    "/destination/digest": ["^/destination?name=analysts-daily"],
+    "/silences": ["/silences"],
+    "/templates": ["/templates", "/templates?channel=email&language=de"],
+    "/template": ["^/templates", "/template?name=operation.completed&channel=slack&kind=reply"],
+    "/audit": ["/audit", "/audit?action=nothing"],
+}
+NO_PAGE = ("/operation?id=op-fraud-scan", "/dead?since=yesterday")
+# axe's rules: contrast takes longest, and has to be looked at once for each scheme.
+JUDGED = {(1440, "light"): "{}", (1440, "dark"): "{runOnly: ['color-contrast']}",
+          (360, "light"): "{rules: {'color-contrast': {enabled: false}}}"}  # fmt: skip
+# The focus of the keyboard: what it is on, whether that is seen, and how.
+FOCUS = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one);
+  return {name: (one.innerText || "").trim(), main: !!one.closest("main") && one.id !== "main",
+          aim: one === (document.querySelector("main button.main") || document.querySelector(CAN)),
+          outlined: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+          seen: box.width > 0 && box.right > 0 && box.left < innerWidth && box.bottom > 0 && box.top < innerHeight};
+}""".replace("CAN", "'main :is(a[href], button, input:not([type=hidden]), select, summary, [tabindex=\"0\"])'")
+# Whether each press would be sent; none is.
+PRESSED_TWICE = """(button) => {
+  const sent = [];
+  addEventListener("submit", (event) => { sent.push(!event.defaultPrevented); event.preventDefault(); });
+  button.click();
+  button.click();
+  return sent;
+}"""
+
+
+async def address(operator: Showing, view: str, stop: str) -> str:
+    if not stop.startswith("^"):
+        return stop
+    page = await operator.open(stop[1:])
+    href = await page.locator(f'main a[href^="/console{view}?"]').first.get_attribute("href")
+    assert href, f"no link to {view} on {stop}"
+    return href.removeprefix("/console")
+
+
+async def looked_at(shown: Showing, name: str) -> None:
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            png = await shown.look(width=width, dark=scheme == "dark")
+            keep(f"{name}.{width}.{scheme}.png", png)
+            assert not blank(png)
+            assert await shown.sideways() == [], (width, scheme)
+            if rules := JUDGED.get((width, scheme)):
+                assert await shown.kept_out(rules) == [], (width, scheme)
+
+
+@pytest.mark.parametrize("view", [view.path for view in VIEWS])
+async def test_each_page_fits_is_accessible_and_is_there_in_german(
+    operator: Showing, german: Showing, view: str
+) -> None:
+    for number, stop in enumerate(TOUR[view], start=1):
+        where = await address(operator, view, stop)
+        operator.faults.clear()
+        page = await operator.open(where)
+        await looked_at(operator, f"console{view.replace('/', '-')}-{number}")
+        assert operator.faults == [], where
+    await reached_by_keyboard(page)
+    page = await german.open(where, width=360)
+    assert await page.locator("html").get_attribute("lang") == "de"
+    assert await german.sideways() == []
+
+
+async def reached_by_keyboard(page: Any) -> None:
+    """The keyboard leads to what can be done there."""
+    await page.reload()
+    await page.keyboard.press("Tab")
+    skip = await page.evaluate(FOCUS)
+    assert (skip["name"], skip["seen"]) == ("Skip to the page", True)
+    await page.keyboard.press("Enter")
+    for _ in range(MOST_TABS):
+        await page.keyboard.press("Tab")
+        focus = await page.evaluate(FOCUS)
+        assert focus["main"], f"{focus} comes before what can be done"
+        assert focus["outlined"], focus
+        assert focus["seen"], focus
+        if focus["aim"]:
+            return
+    pytest.fail("the keyboard does not get there")
+
+
+async def test_so_do_pages_of_what_is_not_there_and_the_way_in(browser: Any, operator: Showing, world: Lived) -> None:
+    for number, where in enumerate(NO_PAGE):
+        await operator.open(where)
+        await looked_at(operator, f"console-none-{number}")
+    async with showing(browser, world.admin_url) as stranger:
+        await stranger.open("/login")
+        await looked_at(stranger, "console-login")
+        await stranger.page.goto(await world.link())
+        await looked_at(stranger, "console-link")
+        await stranger.page.goto(f"{world.admin_url}/console/enter/none")
+        await stranger.page.get_by_role("button", name="Come in").click()
+        await looked_at(stranger, "console-login-refused")
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_a_reason_is_found_by_the_operations_id(operator: Showing, reason: str) -> None:
+    operation, link, sentence = REASONS[reason]
+    page = await operator.open("/now")
+    await page.get_by_role("searchbox", name="Find an operation by its id").fill(operation)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/console/operation?*")
+    if link:
+        await page.get_by_role("link", name=link, exact=True).click()
+        await page.wait_for_load_state()
+    assert sentence in re.sub(r"\s+", " ", await page.locator("main").inner_text())
+
+
+async def press(page: Any, button: str, outcome: str, *, role: str = "status") -> None:
+    """Press the button of this name; the page that follows says this of it."""
+    await page.get_by_role("button", name=button, exact=True).first.click()
+    await page.locator(f"main [role={role}]").filter(has_text=outcome).first.wait_for()
+
+
+async def test_dead_letters_are_replayed_and_a_destination_paused(browser: Any) -> None:
+    async with lived() as world, showing(browser, world.admin_url) as shown:
+        await shown.enter(await world.link())
+        shown.page.on("dialog", lambda dialog: dialog.accept())
+        page = await shown.open("/dead")
+        await page.get_by_role("link", name="operation.completed").first.click()
+        await press(page, "Drop", "1 dropped for good")
+        await page.get_by_role("checkbox", name="All on this page").check()
+        boxes = page.get_by_role("checkbox", name=re.compile("^Choose"))
+        assert [await box.is_checked() for box in await boxes.all()] == [True] * (DEAD - 1)
+        await page.get_by_role("link", name="Replay all that match…").click()
+        await press(page, "Replay all of them", f"{DEAD - 1} put back into the queue")
+        inbox = world.around.inbox
+        await inbox.wait_for(
+            lambda: sum(mail.recipient == "archive@example.com" for mail in inbox.mails) == DEAD - 1, patience()
+        )
+
+        page = await shown.open("/destination?name=analysts")
+        await page.get_by_label("Reason").fill("Their server moves")
+        await page.get_by_label("It lasts").fill("soon")
+        await press(page, "Pause: let what is for it wait", "Nothing was done", role="alert")
+        assert await page.get_by_label("Reason").input_value() == "Their server moves"
+        await page.get_by_label("It lasts").fill("2h")
+        await press(page, "Pause: let what is for it wait", "analysts is paused until")
+        await press(page, "Resume", "analysts goes on")
+
+        page = await shown.open("/silences")
+        await page.get_by_label("Reason").fill("Pressed twice")
+        assert await page.get_by_role("button", name="Begin this silence").evaluate(PRESSED_TWICE) == [True, False]
+        assert [fault for fault in shown.faults if "404" not in fault] == []
