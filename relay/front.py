@@ -121,7 +121,7 @@ class Front:
         """Return the limits of what strangers may take of this process."""
         server = self._coordinator.config().server
         return Guard(
-            most=affordable(server.max_connections),
+            max_connections=affordable(server.max_connections),
             bodies=Bodies(server.max_body_memory),
             proxies=Proxies(network(text) for text in server.trusted_proxies),
         )

@@ -5,6 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay import __version__, metrics
@@ -27,26 +28,21 @@ NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "dige
 SCOPES = ("channel", "destination")
 
 
+@dataclass(eq=False)
 class Figures:
     """Figures of what all processes share. Things are due by `redis_time`."""
 
-    def __init__(
-        self,
-        store: Store,
-        admin: Admin,
-        config: Callable[[], Config],
-        clock: Callable[[], float],
-        *,
-        redis_time: Callable[[], Awaitable[float]] | None = None,
-    ) -> None:
-        self._store = store
-        self._admin = admin
-        self._config = config
-        self._clock = clock
-        self._time = redis_time or store.time
-        self._reachability = Reachability(store, partial=True)
-        self._channels: set[str] = set()  # those that are shown
-        self._looks = 0
+    store: Store
+    admin: Admin
+    config: Callable[[], Config]
+    clock: Callable[[], float]
+    redis_time: Callable[[], Awaitable[float]] | None = None
+    _channels: set[str] = field(default_factory=set)  # those that are shown
+    _looks: int = 0
+
+    def __post_init__(self) -> None:
+        self._time = self.redis_time or self.store.time
+        self._reachability = Reachability(self.store, partial=True)
 
     def promise(self, trouble: str, lacks: Mapping[str, str], *, takes: bool) -> None:
         """Show whether Redis serves, whether events are taken, and what a 2xx is worth, as `/readyz` says it."""
@@ -54,7 +50,7 @@ class Figures:
         metrics.ready.set(takes and not trouble)
         metrics.durability_short.set("durability" in lacks)
         for name in PROMISES:
-            metrics.durability.labels(name).set(not trouble and name == self._store.promise.durability)
+            metrics.durability.labels(name).set(not trouble and name == self.store.promise.durability)
 
     async def measure(self, *, partial: bool) -> None:
         """Ask Redis. Raises StoreUnavailable.
@@ -62,28 +58,28 @@ class Figures:
         `partial`: a part of the store is away; sums over the others would look as if much had been delivered.
         """
         now = await self._time()
-        metrics.clock_skew.set(now - self._clock())
+        metrics.clock_skew.set(now - self.clock())
         seldom, self._looks = self._looks % SELDOM == 0, self._looks + 1
         if seldom:
             await self._server()
         if partial:
             return
-        channels = list(self._config().channels)
+        channels = list(self.config().channels)
         for channel in self._channels.difference(channels):  # else an alert on it would never end
             metrics.queued.remove(channel)
             metrics.due_age.remove(channel)
         self._channels = {*channels}
-        ledger = await self._admin.ledger()
+        ledger = await self.admin.ledger()
         for name, count in {**NOTHING, **ledger.counts}.items():
             metrics.ledger.labels(name).set(count)
         metrics.imbalance.set(ledger.imbalance)
-        for channel, queued in (await self._admin.queued(channels)).items():
+        for channel, queued in (await self.admin.queued(channels)).items():
             metrics.queued.labels(channel).set(queued)
         if seldom:
             await self._waiting(channels, now)
 
     async def _server(self) -> None:
-        signs = await self._store.signs()
+        signs = await self.store.signs()
         metrics.redis_memory.set(signs.memory)
         metrics.redis_fullness.set(signs.fullness)
         metrics.replicas.set(signs.replicas)
@@ -93,19 +89,19 @@ class Figures:
         metrics.fsyncs_delayed.set(signs.fsyncs_delayed)
 
     async def _waiting(self, channels: Sequence[str], now: float) -> None:
-        due = await self._admin.oldest_due(channels)
+        due = await self.admin.oldest_due(channels)
         for channel in channels:
             metrics.due_age.labels(channel).set(max(0.0, now - due.get(channel, now)))
-        states = await self._reachability.states(self._config(), self._clock())
+        states = await self._reachability.states(self.config(), self.clock())
         metrics.operator_pauses.set(sum(state.name == "paused" for state in states.values()))
         for kind in SCOPES:
             metrics.pauses.labels(kind).set(
                 sum(state.fails and scope.startswith(f"{kind}:") for scope, state in states.items())
             )
-        metrics.pauses.labels("limit").set(len(await self._admin.throttled()))
-        faults = await self._admin.faults()
+        metrics.pauses.labels("limit").set(len(await self.admin.throttled()))
+        faults = await self.admin.faults()
         metrics.quarantine_bodies.labels("fault").set(faults)
-        metrics.quarantine_bodies.labels("other").set(await self._admin.quarantine_size() - faults)
+        metrics.quarantine_bodies.labels("other").set(await self.admin.quarantine_size() - faults)
 
 
 class ProcessFigures:

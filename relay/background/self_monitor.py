@@ -6,7 +6,7 @@ notice, and a restart forgets nothing. A notice goes the ordinary way, as an eve
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -53,39 +53,31 @@ REFUSALS = frozenset({
 AT_ONCE = Each(bypass_quiet_hours=True, essential=True)
 
 
+@dataclass(eq=False)
 class SelfMonitor:
-    """`send` must not depend on what may be accepted from outside: a store that takes no events may still take this.
+    """Observations of relay itself. `send` must not depend on what may be accepted from outside."""
 
-    lacks  what the store lacks, by name, and why
-    parts  of the work that this process does (relay/store/troubles.py)
-    """
+    store: Store
+    config: Callable[[], Config]
+    channels: Channels
+    send: Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
+    lacks: Callable[[], Mapping[str, str]]  # of the store, by name, and why
+    clock: Callable[[], float]
+    parts: Collection[str] = ()  # of the work that this process does (relay/store/troubles.py)
+    remembered: Remembered | None = None
+    _requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = field(
+        default_factory=deque
+    )  # at each observation
 
-    def __init__(
-        self,
-        store: Store,
-        config: Callable[[], Config],
-        channels: Channels,
-        send: Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]],
-        *,
-        lacks: Callable[[], Mapping[str, str]],
-        clock: Callable[[], float],
-        parts: Collection[str] = (),
-    ) -> None:
-        self._admin = Admin(store, partial=True)
-        self._memory = TroubleMemory(store)
-        self._reachability = Reachability(store, partial=True)
-        self._config = config
-        self._channels = channels
-        self._send = send
-        self._lacks = lacks
-        self._parts = parts
-        self._requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = deque()  # counts at each observation
-        self._lines = RateLimitedLog(clock, REMINDER)
-        self.remembered: Remembered | None = None
+    def __post_init__(self) -> None:
+        self._admin = Admin(self.store, partial=True)
+        self._memory = TroubleMemory(self.store)
+        self._reachability = Reachability(self.store, partial=True)
+        self._lines = RateLimitedLog(self.clock, REMINDER)
 
     async def tick(self, _now: float) -> None:
         """Observe once. Raises StoreUnavailable; what is not notified then is with the next tick."""
-        self.remembered = await self._memory.look(self._parts)
+        self.remembered = await self._memory.look(self.parts)
         observation = await self._observation(self.remembered.now)
         troubles = await self._changed(
             lambda was, now: plan_notice(observe(was, observation, now), now, self._reachable)
@@ -95,18 +87,18 @@ class SelfMonitor:
         if troubles.pending:
             await self._queue(troubles.pending, troubles.blocked)
             return
-        why = "all operators' destinations are part of it" if self._config().operators else "there are no operators"
+        why = "all operators' destinations are part of it" if self.config().operators else "there are no operators"
         for cause in [row.cause for row in troubles.due(self.remembered.now)]:
             self._lines.error(log, "operators.unheard", cause.kind, trouble=f"{cause.kind} {cause.name}".strip(),
                               reason=cause.reason, why=why)  # fmt: skip
 
     async def _observation(self, now: float) -> Observation:
-        config = self._config()
+        config = self.config()
         states = await self._reachability.states(config, now)
         waiting = await self._admin.waiting([*config.channels], now)
         causes = [
             *causes_of_states(states, waiting, destinations_of(config), now),
-            *(Cause(STORE, name, now, why) for name, why in self._lacks().items()),
+            *(Cause(STORE, name, now, why) for name, why in self.lacks().items()),
             *self._refusing(now),
         ]
         deaths = await self._admin.deaths(now - DAY, MOST_DEATHS)
@@ -142,10 +134,10 @@ class SelfMonitor:
 
     async def _queue(self, notice: Notice, blocked: frozenset[str]) -> None:
         """Queue the notice, however often: it is one fact, and told once."""
-        targets = operator_targets(self._config(), self._channels, blocked)
+        targets = operator_targets(self.config(), self.channels, blocked)
         if not targets:  # what they could be told through broke meanwhile
             return
-        accepted = await self._send(event_of(notice), targets)
+        accepted = await self.send(event_of(notice), targets)
         if accepted.status == "accepted":
             metrics.operators_told.labels(notice.name).inc()
             log.warning(
@@ -157,7 +149,7 @@ class SelfMonitor:
         await self._changed(lambda was, _now: mark_sent(was, notice.id))
 
     def _reachable(self, avoids: frozenset[str]) -> bool:
-        return bool(operator_targets(self._config(), self._channels, avoids))
+        return bool(operator_targets(self.config(), self.channels, avoids))
 
 
 def request_counts() -> dict[tuple[str, str], float]:

@@ -51,7 +51,7 @@ class MissingRuns:
     config: Callable[[], Config]
     channels: Mapping[str, Any]
     _patterns: set[str] = field(default_factory=set)
-    _known: dict[Job, None] = field(default_factory=dict)  # jobs that a pattern matches, the one that ended last last
+    _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
     _read: dict[int, int] = field(default_factory=dict)  # by partition, up to which ms of ends the names were read
     _settled: dict[Expectation, float] = field(default_factory=dict)  # the last time that was judged
     _under_way: dict[Job, list[float]] | None = None  # of this tick: when the runs that go on began
@@ -97,7 +97,6 @@ class MissingRuns:
         await self.ingest(event, Targets(config, self.channels).to(names, event) if names else None)
 
     async def _alarms(self, now: float) -> list[Missing]:
-        """Return the open ones."""
         alarms = []
         for operation, text in (await self.jobs.missing()).items():
             try:
@@ -117,26 +116,26 @@ class MissingRuns:
         for partition, moment in self._read.items():
             if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
                 self._read[partition] = round(1000 * (now - OVERLAP))
-        if not patterns <= self._patterns or len(self._known) > 2 * MOST:  # of which the store has forgotten most
-            self._known, self._read = {}, {}
+        if not patterns <= self._patterns or len(self._job_names) > 2 * MOST:  # of which the store has forgotten most
+            self._job_names, self._read = {}, {}
         self._patterns = patterns
         whole = not patterns
         while not whole:
             jobs, whole = await self.jobs.ended_since(self._read, JOBS_PAGE)
             for job in jobs:
                 if any(matches(pattern, job) for pattern in patterns):
-                    self._known.pop(job, None)
-                    self._known[job] = None
+                    self._job_names.pop(job, None)
+                    self._job_names[job] = None
 
     async def _jobs_of(self, pattern: str) -> list[Job]:
         """Return the jobs it means, the one that ended last before the others."""
-        jobs = dict.fromkeys([*reversed(self._known), *await self._begun()])
+        jobs = dict.fromkeys([*reversed(self._job_names), *await self._running_starts()])
         return [job for job in jobs if matches(pattern, job)]
 
     async def _starts(self, jobs: Iterable[Job], now: float) -> tuple[list[float], str]:
         """Return when runs of these began, also those that go on, and the priority that the last end states."""
-        jobs, begun = [*dict.fromkeys(jobs)], await self._begun()
-        starts = [start for job in jobs for start in begun.get(job, ())]
+        jobs, starts_by_job = [*dict.fromkeys(jobs)], await self._running_starts()
+        starts = [start for job in jobs for start in starts_by_job.get(job, ())]
         priority = ""
         for ends in await self.jobs.ends_of_each(jobs):
             starts += [end.ended if end.started is None else end.started for end in of_runs(ends)]
@@ -144,7 +143,7 @@ class MissingRuns:
         # Platforms write the first day of year 1 or the last of year 9999 for no time at all.
         return [start for start in starts if 0.0 < start <= now + AHEAD], priority
 
-    async def _begun(self) -> dict[Job, list[float]]:
+    async def _running_starts(self) -> dict[Job, list[float]]:
         if self._under_way is None:
             self._under_way = await self.runs.begun(named=bool(self.config().job))
         return self._under_way

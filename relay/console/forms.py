@@ -44,7 +44,7 @@ def form_of(action: Action, fields: Mapping[str, Any]) -> Form:
 
 async def called_with(action: Action, request: web.Request) -> Form:
     """Return the JSON that a program posts. Raises HttpProblem and ValidationError."""
-    body = await request_body.read(request, most=LARGEST, seconds=BODY_TIMEOUT)
+    body = await request_body.read(request, max_size=LARGEST, seconds=BODY_TIMEOUT)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -124,17 +124,17 @@ log = structlog.get_logger(__name__)
 LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
+@dataclass(eq=False)
 class Reporting:
-    """`started` is a time of `time.monotonic`."""
+    """Reports of attempts; `started` is a time of `time.monotonic`."""
 
-    def __init__(self, clock: Callable[[], float], lines: RateLimitedLog, tracing: Tracing | None) -> None:
-        self._clock = clock
-        self._lines = lines
-        self._tracing = tracing
+    clock: Callable[[], float]
+    lines: RateLimitedLog
+    tracing: Tracing | None
 
     def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
         metrics.latency.labels(delivery.channel).observe(
-            max(0.0, self._clock() - delivery.event.received_at.timestamp())
+            max(0.0, self.clock() - delivery.event.received_at.timestamp())
         )
         self._attempted(delivery, "delivered", started, receipt.detail)
 
@@ -148,7 +148,7 @@ class Reporting:
             metrics.retries.labels(delivery.channel, why).inc()
         if unsent and not failure.reason:
             fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
-            self._lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
+            self.lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
             return
         consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
         self._attempted(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
@@ -157,8 +157,8 @@ class Reporting:
         self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
     ) -> None:
         seconds, trace = time.monotonic() - started, delivery.event.trace
-        if self._tracing is not None:
-            self._tracing.attempted(
+        if self.tracing is not None:
+            self.tracing.attempted(
                 trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
                 outcome=outcome, error=fault,
             )  # fmt: skip

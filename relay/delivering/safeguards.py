@@ -61,7 +61,6 @@ class Brakes:
         self._held[scope] = max(self._held.get(scope, (0.0, 0.0))[0], now + seconds), now
 
     def works(self, scope: str) -> None:
-        """Take note of a success."""
         self._held.pop(scope, None)
         self._failed.pop(scope, None)
 

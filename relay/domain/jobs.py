@@ -162,11 +162,11 @@ class Alarms:
 
 def _fields_of(kind: type[Any], stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return the stored fields of this kind: a newer relay may keep more. Raises TypeError for what is no number."""
-    known = {field.name: stored[field.name] for field in fields(kind) if field.name in stored}
-    for name, value in known.items():
+    values = {field.name: stored[field.name] for field in fields(kind) if field.name in stored}
+    for name, value in values.items():
         if not isinstance(value, int | float | Mapping):
             raise TypeError(name)
-    return known
+    return values
 
 
 @dataclass(frozen=True, slots=True)

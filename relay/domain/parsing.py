@@ -216,7 +216,6 @@ def _batch(envelope: Document) -> Batch | None:
 
 
 def _original(envelope: Document, operation: Operation | None) -> str:
-    """Return the operation that this one retries."""
     if operation is None:
         return ""
     original = documents.id_or_none(operation.document.get("originalOperationId", envelope.get("originalOperationId")))

@@ -49,7 +49,6 @@ class Silence:
 
     @property
     def ends(self) -> float:
-        """Return when it ends, or did."""
         return self.until if self.ended is None else min(self.ended, self.until)
 
     @property
@@ -61,7 +60,6 @@ class Silence:
         return self.starts <= now < self.ends
 
     def state(self, now: float) -> Literal["pending", "active", "expired"]:
-        """Return the state's name."""
         return "expired" if now >= self.ends else "active" if now >= self.starts else "pending"
 
     @property
@@ -70,7 +68,6 @@ class Silence:
         return Silenced(self.id, self.starts, self.until, in_summary=self.then == "summary")
 
     def matchers(self) -> dict[str, tuple[str, ...]]:
-        """Return its matchers by name."""
         return {name: words for name in MATCHERS if (words := getattr(self, name))}
 
 

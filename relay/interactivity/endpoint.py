@@ -98,10 +98,10 @@ class Interactions:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
         headers = request_body.header_lines(request)
-        body = request_body.whole(request, most=MAX_BODY)
+        body = request_body.whole(request, max_size=MAX_BODY)
         if body is None:
             self._verify(request, SignedRequest(b"", headers, None), secret, unread=True)
-            body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+            body = await request_body.read(request, max_size=MAX_BODY, seconds=BODY_TIMEOUT)
         self._verify(request, SignedRequest(body, headers, None), secret)
         if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})

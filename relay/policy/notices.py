@@ -146,15 +146,14 @@ _TROUBLES = TypeAdapter(Troubles)
 
 
 def observe(troubles: Troubles, observation: Observation, now: float) -> Troubles:
-    """Bring the troubles up to date."""
     rows = {row.cause.key: row for row in troubles.rows}
     ended = {key: row.ended for key, row in rows.items()} | {cause.key: 0.0 for cause in observation.causes}
     causes = [*observation.causes, *_unexplained(observation.deaths, ended, now)]
     observed = {cause.key: _observed(rows.get(cause.key), cause, observation, now) for cause in causes}
     others = [_unobserved(row, observation, now) for key, row in rows.items() if key not in observed]
-    kept = [row for row in (*observed.values(), *others) if row]
-    kept.sort(key=lambda row: (bool(row.ended), KINDS.index(row.cause.kind), -row.ended))
-    return replace(troubles, rows=tuple(kept[:MOST]))
+    rows_left = [row for row in (*observed.values(), *others) if row]
+    rows_left.sort(key=lambda row: (bool(row.ended), KINDS.index(row.cause.kind), -row.ended))
+    return replace(troubles, rows=tuple(rows_left[:MOST]))
 
 
 def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], bool]) -> Troubles:

@@ -155,8 +155,8 @@ def state_of(records: Iterable[Record]) -> State:
 
 def own_host(settings: Any, address: str) -> str:
     """Return the host of an address that has credentials of its own; '' for the channel's."""
-    own = getattr(settings, "own_host", None)
-    return own(address) if own else ""
+    host_of = getattr(settings, "own_host", None)
+    return host_of(address) if host_of else ""
 
 
 def channel_scope(config: Configuration, channel: str, address: str) -> str:

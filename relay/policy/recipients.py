@@ -81,9 +81,9 @@ def requested_recipients(
     denied = []
     for channel, request in _requests(_audience(event)):
         address, why = _granted(channel, request, allowed, channels, settings)
-        most, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
-        if address and len(granted[channel]) >= most and same not in granted[channel]:
-            why = f"only {most} are told for an operation"
+        allowed_count, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
+        if address and len(granted[channel]) >= allowed_count and same not in granted[channel]:
+            why = f"only {allowed_count} are told for an operation"
         if why:
             denied.append(DeniedRecipient(channel, request, why))
         else:

@@ -133,7 +133,6 @@ def _quiet_hours(day: int, hours: Quiet, zone: str) -> tuple[tuple[float, float]
 
 
 def known_zone(name: str) -> str:
-    """Validate the name of a time zone."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -61,11 +61,10 @@ class Targets:
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
         """Return the targets of a digest, without an event that would reach them."""
         service = self._serving.of(destination)
-        made = Target(destination.name, destination.channel, "", how=Digest(service.zone), options=service.options)
-        return tuple(replace(made, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
+        target = Target(destination.name, destination.channel, "", how=Digest(service.zone), options=service.options)
+        return tuple(replace(target, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
 
     def requested(self, event: Event) -> RequestedRecipients:
-        """Grant or deny the operation's own requests."""
         config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 

@@ -127,15 +127,15 @@ def event_of(alert: Alert, run: Run, history: Sequence[Event], now: float) -> Ev
     """Return the alert as an event with all that the run's history states. Raises InvalidEvent where that is none."""
     stated = merge_documents(history)
     merged = {name: value for name, value in stated.items() if name not in LEFT_OUT}
-    own = next((event.own_id for event in reversed(history) if event.own_id), run.subject)
+    own_id = next((event.own_id for event in reversed(history) if event.own_id), run.subject)
     if run.batch:
         batch = stated.get("batch", {})  # a batch in the fields of an operation: its name, and its address
         named = {"operationName": batch.get("batchName"), "trackingUrl": batch.get("trackingUrl")}
-        merged, own = {key: value for key, value in named.items() if value}, run.subject
-    elif own != run.subject:
+        merged, own_id = {key: value for key, value in named.items() if value}, run.subject
+    elif own_id != run.subject:
         merged["originalOperationId"] = run.subject
     status = "Stalled" if alert.name == "operation.stalled" else "Running"
-    operation = {**merged, "operationId": own, "status": status, "retryNumber": run.retry}
+    operation = {**merged, "operationId": own_id, "status": status, "retryNumber": run.retry}
     when = datetime.fromtimestamp(now, UTC)
     document = {"event": alert.name, "timestamp": when.isoformat(), "operation": operation, **alert.parts}
     for event in history:

@@ -49,7 +49,6 @@ class Expectation(Section):
 
     @property
     def schedule(self) -> str:
-        """The times as a cron expression."""
         if self.by is None:
             return self.cron or ""
         return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
@@ -110,7 +109,7 @@ LEVELS: Mapping[object, Mapping[str, float]] = {
 
 
 class Watchdog(Section):
-    """How long a run may be silent, or late, before it raises an alarm."""
+    """Alarms of silent and late runs, with their delays in seconds."""
 
     level: Literal["normal", "strict"] = "normal"
     silent: Patience = 900.0  # no event

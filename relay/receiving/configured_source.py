@@ -22,11 +22,11 @@ from relay.receiving.sources import RateLimit, Source
 class RateLimiter:
     """Token buckets per source and process, each as the time when it is full again (generic cell rate algorithm).
 
-    Of more than `most` the full ones are forgotten, which changes nothing; if that does not help, all are.
+    Of more than `max_buckets` the full ones are forgotten, which changes nothing; if that does not help, all are.
     """
 
-    def __init__(self, most: int = 10_000) -> None:
-        self._most = most
+    def __init__(self, max_buckets: int = 10_000) -> None:
+        self._max_buckets = max_buckets
         self._full_at: dict[str, float] = {}
 
     def wait(self, source: str, limit: RateLimit, now: float) -> float:
@@ -38,9 +38,9 @@ class RateLimiter:
         wait = full_at + token - limit.period - now
         if wait > token * 1e-6:  # more than rounding
             return wait
-        if source not in self._full_at and len(self._full_at) >= self._most:
+        if source not in self._full_at and len(self._full_at) >= self._max_buckets:
             emptied = {name: until for name, until in self._full_at.items() if until > now}
-            self._full_at = emptied if len(emptied) < self._most else {}
+            self._full_at = emptied if len(emptied) < self._max_buckets else {}
         self._full_at[source] = full_at + token
         return 0.0
 
@@ -55,9 +55,9 @@ class Early:
     A 503 would cost the sender a try, and its next one is far away. A crash here costs a sender its answer.
     """
 
-    def __init__(self, pauses: Sequence[float] = PAUSES, most: int = MOST) -> None:
+    def __init__(self, pauses: Sequence[float] = PAUSES, max_waiting: int = MOST) -> None:
         self._pauses = pauses
-        self._most = most
+        self._max_waiting = max_waiting
         self._waiting = 0
 
     async def patiently(self, ingest: Callable[[], Awaitable[Accepted]]) -> Accepted:
@@ -66,8 +66,8 @@ class Early:
             return await ingest()
         except NotYetKnown as error:
             refusal = error
-        if self._waiting >= self._most:
-            raise NoRoom(f"{refusal}; {self._most} others wait for theirs to become known") from refusal
+        if self._waiting >= self._max_waiting:
+            raise NoRoom(f"{refusal}; {self._max_waiting} others wait for theirs to become known") from refusal
         self._waiting += 1
         try:
             for pause in self._pauses:
@@ -126,6 +126,6 @@ def check_age(event: Event, oldest: timedelta) -> None:
     age = event.received_at - event.occurred_at
     if -AHEAD <= age <= oldest or not is_stated(event.occurred_at):
         return
-    most = f"{spoken(oldest.total_seconds())} before" if age > oldest else f"{spoken(AHEAD.total_seconds())} after"
+    limit = f"{spoken(oldest.total_seconds())} before" if age > oldest else f"{spoken(AHEAD.total_seconds())} after"
     times = f"it says {event.occurred_at.isoformat()} and came at {event.received_at.isoformat()}"
-    raise OutOfTime("timestamp", f"expected at most {most} its receipt (sources.{event.source}.max_age); {times}")
+    raise OutOfTime("timestamp", f"expected at most {limit} its receipt (sources.{event.source}.max_age); {times}")

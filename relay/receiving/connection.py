@@ -139,7 +139,7 @@ class GuardedConnection(web.RequestHandler):
     def evict(self) -> None:
         self.guard.evicted.inc()
         idle = round(self.guard.clock() - self.idle_since, 1)
-        self.guard.lines.warning(log, "connection.evicted", peer=self.peer, idle=idle, limit=self.guard.most)
+        self.guard.lines.warning(log, "connection.evicted", peer=self.peer, idle=idle, limit=self.guard.max_connections)
         self._wire.abort()  # nothing is on its way, and TLS would wait for an answer to its farewell
 
     def give_up_if_late(self, now: float) -> None:
@@ -160,7 +160,7 @@ class GuardedConnection(web.RequestHandler):
         return problem(503, CROWDED, close=True)
 
     def _count_refusal(self, reason: str) -> None:
-        limit = self.guard.share if reason == PEER else self.guard.most
+        limit = self.guard.share if reason == PEER else self.guard.max_connections
         self.guard.refused(reason)
         self.guard.lines.warning(log, "connection.refused", reason, peer=self.peer, reason=reason, limit=limit)
 

@@ -1,7 +1,7 @@
 """Limits that the connections of a listener share: places, deadlines, memory for bodies, lines in the log.
 
 When all places are taken, the connection that has been idle longest is closed for a new one. A few places beyond
-`most` keep a busy relay from looking dead: whoever comes then is answered a probe, or 503.
+`max_connections` keep a busy relay from looking dead: whoever comes then is answered a probe, or 503.
 """
 
 import asyncio
@@ -38,16 +38,16 @@ class Coming:
 
 
 class Bodies:
-    """A budget of `most` bytes. `used` is what is taken of it, `peak` the most since a sweep."""
+    """Bytes that bodies may take: `used` of the `budget` now, `peak` at most since a sweep."""
 
-    def __init__(self, most: int = MAX_BODY_BYTES) -> None:
-        self.most = most
+    def __init__(self, budget: int = MAX_BODY_BYTES) -> None:
+        self.budget = budget
         self.used = self.peak = 0
         self.coming: set[Coming] = set()
 
     def take(self, size: int, whole: int = 0) -> None:
         """Take so many bytes more, for a body of which `whole` are here then. HttpProblem if there is no room."""
-        while self.used + size > self.most:
+        while self.used + size > self.budget:
             largest = max(self.coming, key=lambda body: body.size, default=None)
             if largest is None or largest.size <= (whole or size):
                 raise no_memory()
@@ -114,7 +114,7 @@ class Connection(Protocol):
 class Guard:
     """The limits of one listener; `listener` is its name in the metrics. Times are seconds."""
 
-    most: int = MAX_CONNECTIONS
+    max_connections: int = MAX_CONNECTIONS
     share: int = SHARE  # connections of one address, once half of all places are taken
     reserve: int = RESERVE
     header_timeout: float = 10.0
@@ -152,8 +152,8 @@ class Guard:
     def enter(self, connection: Connection) -> str:
         """Give it a place, if need be that of an idle one. Return the reason where it gets none."""
         owner, count = connection.owner, len(self.connections)
-        over = bool(owner) and count >= self.most // 2 and self._owned[owner] >= self.share
-        full = count >= self.most + self.reserve
+        over = bool(owner) and count >= self.max_connections // 2 and self._owned[owner] >= self.share
+        full = count >= self.max_connections + self.reserve
         if over or full:
             victim = next((idle for idle in self.idle if not over or idle.owner == owner), None)
             if victim:
@@ -179,7 +179,7 @@ class Guard:
         """Count a request of it. Return the reason where it may only be a probe."""
         self.idle.pop(connection, None)
         self.answering += 1
-        return connection.obstacle or (FULL if self.answering > self.most else "")
+        return connection.obstacle or (FULL if self.answering > self.max_connections else "")
 
     def end(self, connection: Connection) -> None:
         self.answering -= 1

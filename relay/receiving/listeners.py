@@ -116,11 +116,11 @@ def _admitting(admin: Admin, auth: OwnAuth | None) -> Middleware:
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        own = auth is not None and auth.owns(request.path)
-        if token and request.path != FREE and not own and not _shows(request, token):
+        owned = auth is not None and auth.owns(request.path)
+        if token and request.path != FREE and not owned and not _shows(request, token):
             lines.warning(log, "operator.refused", status=401, peer=request.remote)
             raise HttpProblem(401, UNAUTHENTICATED, headers={"WWW-Authenticate": CHALLENGE})
-        if not admin.closed and not _by_own_name(request, admin.host) and not (own and _by_name_of(auth, request)):
+        if not admin.closed and not _by_own_name(request, admin.host) and not (owned and _by_name_of(auth, request)):
             lines.warning(log, "operator.refused", status=421, peer=request.remote)
             raise HttpProblem(421, WRONG_NAME)
         return await handler(request)
@@ -135,10 +135,10 @@ def _shows(request: web.Request, token: bytes) -> bool:
     return hmac.compare_digest(offered, token) and scheme.casefold() == "bearer"
 
 
-def _by_own_name(request: web.Request, own: str) -> bool:
+def _by_own_name(request: web.Request, host_name: str) -> bool:
     hosts = [HOST.fullmatch(host.strip()) for host in request.headers.getall(hdrs.HOST, [])]
     return bool(hosts) and all(
-        host and (is_loopback(host[1]) or host[1].casefold() == own.casefold()) for host in hosts
+        host and (is_loopback(host[1]) or host[1].casefold() == host_name.casefold()) for host in hosts
     )
 
 
@@ -188,9 +188,13 @@ class Listeners:
 
 
 def operators_guard(proxies: Proxies) -> Guard:
-    """Return the guard of the operators' listener."""
     return Guard(
-        most=MAX_CONNECTIONS, share=SHARE, proxies=proxies, unshared=OWN_MACHINE, probes=URGENT, listener="operators"
+        max_connections=MAX_CONNECTIONS,
+        share=SHARE,
+        proxies=proxies,
+        unshared=OWN_MACHINE,
+        probes=URGENT,
+        listener="operators",
     )
 
 

@@ -97,7 +97,7 @@ def document(
     paths: dict[str, Schema] = {}
     for address in addresses:
         path = paths.setdefault(address.path, {})
-        path[address.method] = _described(address, places, schemas["$defs"], own=address.path in operators)
+        path[address.method] = _described(address, places, schemas["$defs"], operators=address.path in operators)
         if address.path not in public:  # the operators' listener is where they got this document from
             path["servers"] = [{"url": "/", "description": "server.admin, for operators"}]
     return {
@@ -109,7 +109,7 @@ def document(
     }
 
 
-def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, own: bool) -> Schema:
+def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, operators: bool) -> Schema:
     def content(model: Content, media: str) -> Schema:
         if isinstance(model, str):
             return {model: {"schema": {"type": "object" if model == JSON else "string"}}}
@@ -124,7 +124,7 @@ def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, 
     where = dict.fromkeys(fields, "path") | dict.fromkeys(address.headers, "header")
     if address.question:
         fields |= schemas[places[address.question, "serialization"]["$ref"].rpartition("/")[2]].get("properties", {})
-    security = ("operator", "") if own else address.security
+    security = ("operator", "") if operators else address.security
     return {
         "summary": address.summary,
         "operationId": address.method + "".join(word.capitalize() for word in re.findall("[a-z]+", address.path)),
@@ -132,7 +132,9 @@ def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, 
             {"name": name, "in": kind, "required": kind == "path", "schema": fields.get(name, {"type": "string"})}
             for name, kind in (dict.fromkeys(fields, "query") | where).items()
         ],
-        "responses": {f"{status}": response(status) for status in (*address.statuses, *((401, 421) if own else ()))},
+        "responses": {
+            f"{status}": response(status) for status in (*address.statuses, *((401, 421) if operators else ()))
+        },
         **(
             {"requestBody": {"required": True, "content": content(address.body, address.media)}} if address.body else {}
         ),

@@ -69,7 +69,6 @@ class Probes:
         self._public_url = public_url
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the public routes."""
         return [web.get("/", self.root), web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
 
     def operators_routes(self, beside: web.Application) -> list[web.RouteDef]:

@@ -137,8 +137,8 @@ class RateLimitedLog:
             self._left_out[line] = self._left_out.get(line, 0) + 1
             return
         self._written_at[line] = now
-        made = {name: field() if callable(field) else field for name, field in fields.items()}
-        write(event, left_out=self._left_out.pop(line, 0), **made)
+        values = {name: field() if callable(field) else field for name, field in fields.items()}
+        write(event, left_out=self._left_out.pop(line, 0), **values)
 
 
 answer_problems = answering()

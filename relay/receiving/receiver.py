@@ -102,7 +102,6 @@ class Receiver:
         ]
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        """Take one event."""
         began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
@@ -158,10 +157,10 @@ class Receiver:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         request_body.expect_plain_json(request, typed=configured.typed)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
-        body = request_body.whole(request, most=self._max_body)
+        body = request_body.whole(request, max_size=self._max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
             configured.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
-            body = await request_body.read(request, most=self._max_body, seconds=self._body_timeout)
+            body = await request_body.read(request, max_size=self._max_body, seconds=self._body_timeout)
         signed = SignedRequest(body, headers, token)
         configured.verify(signed, self._clock())
         if configured.source.rate_limit:

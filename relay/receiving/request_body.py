@@ -13,30 +13,30 @@ from relay.receiving.problems import HttpProblem
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
 
-def whole(request: web.BaseRequest, *, most: int) -> bytes | None:
+def whole(request: web.BaseRequest, *, max_size: int) -> bytes | None:
     """Return the body if it came with its headers, as nearly all do; None: it has to be waited for. HttpProblem."""
     content, connection = request.content, request.protocol
     if not content.is_eof() or content.exception() is not None:
         return None
     body = content.read_nowait(-1)
-    _check_size(len(body), most)
+    _check_size(len(body), max_size)
     if isinstance(connection, GuardedConnection):
         connection.hold(len(body))
     return body
 
 
-async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: int = SLOWEST) -> bytes:
+async def read(request: web.BaseRequest, *, max_size: int, seconds: float, slowest: int = SLOWEST) -> bytes:
     """Return the whole body, counted as it comes: its length may be left out, and is never believed. HttpProblem.
 
-    `most` is in bytes, `slowest` in bytes a second: a body has `seconds`, and as many more as what has come of it takes
-    at that rate. A sender that waits to be asked for it (Expect: 100-continue) is asked here.
+    A body has `seconds`, and as many more as what has come of it takes at `slowest` bytes a second. A sender that waits
+    to be asked for it (Expect: 100-continue) is asked here.
     """
-    if (body := whole(request, most=most)) is not None:
+    if (body := whole(request, max_size=max_size)) is not None:
         return body
-    _check_size(request.content_length or 0, most)
+    _check_size(request.content_length or 0, max_size)
     try:
         await _send_for_body(request)
-        return await _pieces(request, most, seconds, slowest)
+        return await _pieces(request, max_size, seconds, slowest)
     except TimeoutError as error:
         count_refused("slow")
         detail = f"The body must be complete within {seconds:g} s, or come with {slowest // 1024} KiB a second."
@@ -49,7 +49,7 @@ async def read(request: web.BaseRequest, *, most: int, seconds: float, slowest: 
         raise HttpProblem(400, "The body ended early, or is chunked wrongly.", close=True) from cause
 
 
-async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: int) -> bytes:
+async def _pieces(request: web.BaseRequest, max_size: int, seconds: float, slowest: int) -> bytes:
     connection = request.protocol
     guarded = connection if isinstance(connection, GuardedConnection) else None
     bodies = guarded.guard.bodies if guarded else Bodies(sys.maxsize)
@@ -60,7 +60,7 @@ async def _pieces(request: web.BaseRequest, most: int, seconds: float, slowest: 
         async with coming.deadline as deadline:
             async for piece in request.content.iter_any():
                 size += len(piece)
-                _check_size(size, most)
+                _check_size(size, max_size)
                 bodies.add(coming, piece)
                 deadline.reschedule(began + seconds + size / slowest)
         body = b"".join(coming.pieces)
@@ -114,10 +114,10 @@ def query_token(request: web.BaseRequest) -> str | None:
     return tokens[0] if len(tokens) == 1 else None
 
 
-def _check_size(size: int, most: int) -> None:
-    if size > most:
+def _check_size(size: int, max_size: int) -> None:
+    if size > max_size:
         count_refused("large")
-        raise HttpProblem(413, f"The body may have up to {most} bytes.", close=True)
+        raise HttpProblem(413, f"The body may have up to {max_size} bytes.", close=True)
 
 
 async def _send_for_body(request: web.BaseRequest) -> None:

@@ -67,7 +67,7 @@ async def serve(
                 connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
             )
         if context:
-            listening = _TlsServer(listening, shake, min(MAX_HANDSHAKES, guard.most))
+            listening = _TlsServer(listening, shake, min(MAX_HANDSHAKES, guard.max_connections))
     except BaseException:
         await runner.cleanup()
         raise
@@ -114,18 +114,19 @@ class GuardedRunner:
 
 
 class _TlsServer:
-    """Accept connections that begin with TLS. asyncio sets no limit to those that have not shaken hands yet.
+    """Accept connections that begin with TLS, at most `max_handshakes` of which shake hands at a time.
 
-    Only `most` shake hands at a time. Of more, the one that has been at it for longest is let go: it takes an honest
-    client two round trips.
+    asyncio sets no limit to these. Of more, the one that has been at it for longest is let go.
     """
 
-    def __init__(self, bound: asyncio.Server, shake: Callable[[socket.socket], Awaitable[None]], most: int) -> None:
+    def __init__(
+        self, bound: asyncio.Server, shake: Callable[[socket.socket], Awaitable[None]], max_handshakes: int
+    ) -> None:
         """`bound` does not serve, and is closed: only its addresses are taken over."""
         self.sockets = [socket.socket(fileno=os.dup(address.fileno())) for address in bound.sockets]
         bound.close()
         self._shake = shake
-        self._most = most
+        self._max_handshakes = max_handshakes
         self._shaking: dict[asyncio.Task[None], None] = {}  # in the order in which they came
         for listening in self.sockets:
             listening.setblocking(False)
@@ -146,7 +147,7 @@ class _TlsServer:
             except OSError:
                 await asyncio.sleep(PAUSE)
                 continue
-            if len(self._shaking) >= self._most:
+            if len(self._shaking) >= self._max_handshakes:
                 longest = next(iter(self._shaking))
                 del self._shaking[longest]
                 longest.cancel()

@@ -96,7 +96,6 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
 
 
 def strength(secret: SecretStr) -> int:
-    """Return the bytes in the key."""
     return len(_key(secret.get_secret_value()))
 
 

@@ -130,7 +130,7 @@ class Unsubscribe:
 
 async def _form(request: web.Request) -> list[tuple[str, str]]:
     """Read the fields of a small form; other bodies have none (RFC 8058 allows multipart too)."""
-    body = await request_body.read(request, most=MAX_BODY, seconds=BODY_TIMEOUT)
+    body = await request_body.read(request, max_size=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != "application/x-www-form-urlencoded":
         return []
     return parse_qsl(body.decode("utf-8", "replace"))

@@ -9,8 +9,6 @@ import pytest
 
 from relay.background.upkeep import Digests, at_hand
 from relay.channels import CHANNELS
-from relay.channels.slack.channel import Slack
-from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
@@ -21,7 +19,6 @@ from relay.errors import DeliveryError
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay_sandbox.standins.slack import SlackStandin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.workers import worker_of
@@ -305,38 +302,6 @@ class TestDelivery:
         assert (night, [one.kind for one in morning]) == (["third run"], ["roundup"])
         assert ["first run" in str(morning[0].content), "second run" in str(morning[0].content)] == [True, True]
         assert "third run" in str(world.post.arrived[0].content)
-
-
-class TestRollingMessage:
-    async def test_slack_shows_twenty_messages_and_one_that_is_edited(
-        self, open_store: Callable[..., Store], renderer: IsolatedRenderer, clock: Clock
-    ) -> None:
-        live = TEXT.replace(
-            'mode: each, quiet_hours: {from: "20:00", to: "07:00"}', "mode: live, live: {post_after: 0s}"
-        )
-        config = parse_config(live.replace("events: [operation.failed]", "events: ['*']"), env={}, channels=CHANNELS)
-        world = World([open_store()], config, renderer, clock)
-        async with SlackStandin() as slack:
-            channel = Slack(SlackSettings.model_validate({"token": "xoxb-2048-abcdef", "base_url": slack.base_url}))
-            worker = worker_of(open_store(), {"slack": channel}, config, renderer, clock=clock)
-            world.at("2026-03-09T12:00")
-            for number in range(30):
-                await world.take(events.started, f"run-{number:02}", status="Initiated")
-            for _ in range(40):
-                await worker.run_once("slack")
-                clock.advance(1)
-            first = list(slack.messages("#team"))
-            rolling = next(one for one in first if "10 more runs" in one.text)
-            shown = next(f"run-{number:02}" for number in range(30) if f"run-{number:02}" in str(rolling.blocks))
-            await world.take(events.failed, shown, priority="Low")  # any other would be a message of its own
-            for _ in range(40):
-                await worker.run_once("slack")
-                clock.advance(1)
-            await channel.aclose()
-
-            assert len(first) == len(slack.messages("#team")) == 21
-            assert "1 failed" in rolling.text
-            assert len(rolling.revisions) >= 1
 
 
 def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:

@@ -201,22 +201,6 @@ async def queued(relay: Watched) -> dict[str, int]:
     return {name: channels.count(name) for name in ("slack", "email")}
 
 
-async def test_what_ended_after_the_clock_was_set_back_is_not_missed(
-    process: Callable[..., Watched], clock: Clock
-) -> None:
-    relay = process(watchdog='{silent: off, flat: off, remind: off, expect: [{job: "Stock*", by: "13:00"}]}')
-    clock.now = at("2024-01-25 09:00")
-    await relay.passes(3 * HOUR, every=MINUTE)
-    await run(relay, "Sales 1", minutes=1)
-    await relay.tick()
-    clock.now = at("2024-01-25 10:00")
-    await run(relay, "Stock 1", minutes=1)
-
-    await relay.passes(4 * HOUR, every=MINUTE)
-
-    assert relay.words == []
-
-
 async def test_a_job_that_nobody_has_heard_of_is_missed_where_relay_was_there(process: Callable[..., Watched]) -> None:
     relay = process(watchdog=expecting('by: "07:30"'))
     relay.clock.now = at("2024-01-24 09:00")

@@ -89,30 +89,32 @@ def document(operation: str, status: str, percentage: float = 67, **more: Any) -
     return {"operationId": operation, "operationName": "A run", "status": status, "progress": progress} | more
 
 
-async def round_of(api: Api, known: Known) -> list[Event]:
+def rounds_of(platform: Any, known: Known, poison: str = "") -> tuple[Reconciliation, list[Event]]:
+    """Rounds, and the events that they ingest; relay fails on the poisonous one."""
     taken: list[Event] = []
 
     async def take(event: Event) -> Accepted:
+        if event.subject == poison:
+            raise HandlingFailed("KeyError", "relay/policy/matching.py:1")
         taken.append(event)
         return Accepted("accepted", 1)
 
-    await Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
+    return Reconciliation(lambda: (platform, EventOrigin("async-operations", "t", "p")), known, take), taken
+
+
+async def round_of(api: Api, known: Known, poison: str = "") -> list[Event]:
+    rounds, taken = rounds_of(api, known, poison)
+    await rounds.tick(NOW)
     return taken
 
 
 async def test_a_run_that_relay_fails_on_does_not_cost_the_others_their_round() -> None:
-    api = Api({name: document(name, "Completed") for name in ("poison", "op-1", "op-2")})
-    known, taken = Known(["poison", "op-1"]), []
+    known = Known(["poison", "op-1"])
+    taken = await round_of(
+        Api({name: document(name, "Completed") for name in ("poison", "op-1", "op-2")}), known, "poison"
+    )
 
-    async def take(event: Event) -> Accepted:
-        if event.subject == "poison":
-            raise HandlingFailed("KeyError", "relay/policy/matching.py:1")
-        taken.append(event.subject)
-        return Accepted("accepted", 1)
-
-    await Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take).tick(NOW)
-
-    assert taken == ["op-1", "op-2"]
+    assert [event.subject for event in taken] == ["op-1", "op-2"]
     assert known.done == [NOW]
 
 
@@ -164,16 +166,9 @@ async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_
         f"{scope}/op-1/results": [(503, {})],
         f"{scope}s": [(200, {"operations": [], "hasNextPage": False})],
     }
-    taken: list[Event] = []
-
-    async def take(event: Event) -> Accepted:
-        taken.append(event)
-        return Accepted("accepted", 1)
-
     async with scripted_platform(answers) as platform:
         lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
-        place = EventOrigin("async-operations", "t", "p")
-        reconciliation = Reconciliation(lambda: (lookups, place), Known(["op-1"]), take)
+        reconciliation, taken = rounds_of(lookups, Known(["op-1"]))
         await reconciliation.tick(NOW)
         early = [*taken]
         answers[f"{scope}/op-1/results"] = [(200, {"operationId": "op-1", "error": {"code": "SOURCE_TIMEOUT"}})]
@@ -257,12 +252,7 @@ async def test_what_is_known_is_no_sign_of_life(now: dict[str, Any], known: Sile
 
 async def test_a_process_that_starts_asks_about_every_run_at_once_and_later_about_the_silent_ones() -> None:
     known = Known(["op-1"])
-
-    async def take(event: Event) -> Accepted:
-        return Accepted("accepted", 1)
-
-    api = Api({"op-1": document("op-1", "Completed")})
-    rounds = Reconciliation(lambda: (api, EventOrigin("async-operations", "t", "p")), known, take)
+    rounds, _ = rounds_of(Api({"op-1": document("op-1", "Completed")}), known)
     await rounds.tick(NOW)
     await rounds.tick(NOW + PERIOD)
     assert known.periods == [(STARTING, 0), (PERIOD, QUIET)]

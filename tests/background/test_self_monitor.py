@@ -1,6 +1,5 @@
 """Notices to operators: by mail of Slack, in Slack of mail, once when a trouble begins and once when it ends."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 
 from relay import metrics
 from relay.store import Store
-from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.background.operating import HOUR, MINUTE, Operating, operating
 from tests.support.clock import Clock
@@ -59,26 +57,6 @@ async def test_of_a_day_without_slack_operators_hear_by_mail_once_and_of_its_ret
     assert told[0].startswith("Slack: messages do not get through (since ")
     assert relay.subjects[1:] == ["Slack: messages get through again"]
     assert relay.texts == ["relay: Slack: messages get through again"]  # and never a word about the trouble itself
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-async def test_of_mail_that_is_dead_operators_hear_in_slack_once_and_of_its_return_once(relay: Operating) -> None:
-    port = relay.inbox.smtp_port
-    await relay.inbox.stop()
-    await relay.send()
-    await relay.passes(DAY, step=5 * MINUTE, every=4 * HOUR)
-    told = relay.texts
-    relay.inbox = Inbox()
-    await relay.inbox.start(smtp_port=port)
-    await relay.send()
-    await relay.passes(HOUR)
-    await relay.inbox.stop()
-
-    assert len(told) == 1
-    assert told[0].startswith("relay: E-mail: messages do not get through (since ")
-    assert relay.texts[1:] == ["relay: E-mail: messages get through again"]
-    assert relay.subjects == ["E-mail: messages get through again"]
 
 
 @pytest.mark.parametrize("fault", [BROKEN, None], ids=["503", "unreachable"])
@@ -157,13 +135,13 @@ async def test_a_notice_that_was_queued_before_its_process_died_is_told_once(rel
     """It dies between the queue and its note that it is there."""
     relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
     [process] = relay.processes
-    told = process.monitor._send
+    told = process.monitor.send
 
     async def tell_and_die(*arguments: Any) -> Any:
         await told(*arguments)
         raise RuntimeError("killed")
 
-    process.monitor._send = tell_and_die
+    process.monitor.send = tell_and_die
     with pytest.raises(RuntimeError):
         await relay.look()
     relay.restart()
@@ -201,17 +179,3 @@ async def test_where_nobody_can_be_told_the_log_says_so_and_the_end_is_told(
         assert "channel slack" in lines[0]
         assert relay.subjects == []
         assert relay.texts == (["relay: Slack: messages get through again"] if operators != "[]" else [])
-
-
-async def test_what_is_told_is_found_again_and_counted(relay: Operating) -> None:
-    told = metrics.operators_told.labels("relay.trouble")._value.get()
-    relay.lacks["memory"] = "Redis uses 84% of its maxmemory"
-    await relay.look()
-    [mail] = relay.mails()
-    [name] = re.findall(r"relay-trouble-\d+-\d+", mail.text)
-    timeline = await relay.admin.timeline(name)
-
-    assert timeline is not None
-    assert sorted(line[2] for line in timeline.log if line[1] == "delivered") == ["on-call", "relay-room"]
-    assert metrics.operators_told.labels("relay.trouble")._value.get() == told + 1
-    assert metrics.troubles.labels("store")._value.get() == 1

@@ -58,15 +58,6 @@ async def test_its_members_events_are_its_life(relay: Watched) -> None:
     ]
 
 
-async def test_a_member_that_is_heard_of_withdraws_its_alarm(relay: Watched) -> None:
-    await relay.happens(batch(relay, "batch.started"))
-    await relay.passes(16 * MINUTE)
-    await relay.progress(10, operationId="op-3", batchId="b-1")
-    await relay.passes(6 * MINUTE)
-
-    assert relay.words == ["stalled silent", "recovered silent"]
-
-
 async def test_it_stands_below_the_message_of_the_batch_which_goes_on_to_show_what_is_done(relay: Watched) -> None:
     told = GOOD.replace("[operation.*]\n    priorities: [High, Critical]", '["operation.*", "batch.*"]')
     relay.config = parse_config(told + "watchdog: {}\n", env=SECRETS, channels=CHANNELS)

@@ -26,19 +26,6 @@ async def test_a_clock_that_was_set_back_puts_no_alarm_off(relay: Watched) -> No
     assert relay.words == ["stalled silent"]
 
 
-async def test_nor_does_the_grace_that_began_by_the_wrong_time(process: Callable[..., Watched], clock: Clock) -> None:
-    relay = process()
-    await relay.tick()  # its grace begins
-    await relay.progress(40)
-    await relay.store.pulse()
-    clock.advance(-6 * HOUR)
-    await relay.store.pulse()
-
-    await relay.passes(27 * MINUTE, every=MINUTE)
-
-    assert relay.words == ["stalled silent"]
-
-
 @pytest.mark.parametrize(
     "damage",
     [

@@ -49,15 +49,6 @@ async def test_a_flat_run_says_the_same_over_and_over(relay: Watched) -> None:
     assert relay.words == ["stalled flat", "recovered flat"]
 
 
-async def test_an_older_percentage_is_a_sign_of_life_but_no_move(relay: Watched) -> None:
-    await relay.progress(68)
-    for percentage in range(50, 61):
-        await relay.passes(3 * MINUTE)
-        assert (await relay.progress(percentage)).status == "late"
-
-    assert relay.words == ["stalled flat"]
-
-
 async def test_an_estimate_that_slides_along_does_not_hide_that_the_run_is_overdue(relay: Watched) -> None:
     begun = relay.clock()
     for minute in range(0, 78, 6):  # planned for an hour, and always about to be done in another one
@@ -69,18 +60,6 @@ async def test_an_estimate_that_slides_along_does_not_hide_that_the_run_is_overd
     assert part["firstEstimate"] == iso(begun + HOUR)
     assert part["estimateMoved"] == 11
     assert 12 * MINUTE <= part["seconds"] <= 13 * MINUTE
-
-
-async def test_a_run_past_its_deadline_without_a_timeout_is_told_and_a_new_deadline_recovers_it(relay: Watched) -> None:
-    begun = relay.clock()
-    for minute in range(0, 45, 3):
-        await relay.progress(minute, timeoutAt=iso(begun + 40 * MINUTE))
-        await relay.passes(3 * MINUTE)
-    assert relay.words == ["stalled deadline"]
-
-    await relay.progress(60, timeoutAt=iso(begun + 2 * HOUR))
-    await relay.passes(MINUTE)
-    assert relay.words == ["stalled deadline", "recovered deadline"]
 
 
 @pytest.mark.parametrize("end", ["operation.completed", "operation.failed", "operation.cancelled"])
@@ -109,28 +88,6 @@ async def test_a_retry_starts_afresh(relay: Watched) -> None:
     await relay.passes(2 * MINUTE)
     assert relay.words == ["stalled silent", "stalled silent"]
     assert [event.retry for event in relay.told] == [0, 1]
-
-
-async def test_a_run_that_comes_and_goes_and_then_dies_is_told_past_its_deadline_and_after_a_much_longer_silence(
-    relay: Watched,
-) -> None:
-    deadline = iso(relay.clock() + 4 * HOUR)
-    for percentage in range(1, 19):  # its usual gap is a minute
-        await relay.progress(percentage, timeoutAt=deadline)
-        await relay.passes(16 * MINUTE if percentage > 14 else MINUTE)
-    await relay.progress(20, timeoutAt=deadline)  # the last sign of life
-    await relay.passes(MINUTE)
-    flapping = len(relay.told)
-    assert relay.words[-1] == "recovered silent flapping"
-
-    await relay.passes(3 * HOUR, every=MINUTE)
-
-    assert [word for word in relay.words[flapping:] if word != "stalled silent 1"] == [
-        "stalled silent",
-        "stalled deadline",
-    ]
-    died = next(event for event in relay.told[flapping:] if event.document["stalled"]["rule"] == "silent")
-    assert died.document["stalled"]["seconds"] == pytest.approx(4 * 16 * MINUTE, abs=2 * MINUTE)
 
 
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:

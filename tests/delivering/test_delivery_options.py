@@ -10,12 +10,11 @@ from relay.health import Health, known_addresses
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.settling import MAX_PAUSED
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
 from tests.support.flow import RENDERER
-from tests.support.queue import claim, counts
+from tests.support.queue import claim
 from tests.support.targets import room
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
@@ -127,32 +126,6 @@ async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Sto
     received = [delivery.id for _ in range(40) for delivery in await claim(store)]
     assert len(received) == 300
     assert await Admin(store).removed(clock()) == []
-
-
-async def test_the_three_days_begin_anew_when_it_was_back(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, events.started())
-    clock.advance(2 * DAY)
-    await Admin(store).announce(known_addresses(config_of(NEWER)))
-    (delivery,) = await claim(store)
-    await store.reschedule(delivery, 60, "503")
-    await Admin(store).announce(known_addresses(config_of(OLDER)))
-    clock.advance(2 * DAY)
-    await claim(store)
-    await Admin(store).expire_parked(MAX_PAUSED)
-
-    assert (await counts(store))["pending"] == 1
-
-
-async def test_a_replayed_one_is_not_given_up_at_once(store: Store, clock: Clock) -> None:
-    await hold_back(store, clock, events.started())
-    clock.advance(3 * DAY + 60)
-    await claim(store)
-    await Admin(store).expire_parked(MAX_PAUSED)
-    (letter,) = await Admin(store).dead()
-    await Admin(store).replay([letter.id])
-    await claim(store)
-
-    assert (await counts(store))["pending"] == 1
 
 
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(

@@ -111,36 +111,6 @@ async def test_an_event_that_relay_fails_on_is_kept_shown_and_replayed_once_it_i
     assert "quarantine" not in await checks(running_stage)
 
 
-async def test_a_member_that_retries_another_run_and_statuses_that_are_none_are_told(running_stage: Stage) -> None:
-    batch = events.seed("submit-batch.response")
-    member = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Failed", "retryNumber": 1}
-    odd = batch | {"operations": [{"status": {}}, {"status": []}, {"status": 7}, 7]}
-
-    replies = [
-        await running_stage.post(tenant({"event": name, "batch": said, "operation": member}))
-        for name, said in (("batch.operation.completed", batch), ("batch.completed", odd))
-    ]
-
-    assert [reply.status for reply in replies] == [202, 202]
-    assert len(await running_stage.around.mails(4)) == 4
-
-
-@pytest.mark.parametrize("name", ["webhook-id", "svix-id", "ce-id"])
-async def test_no_header_on_the_way_can_use_up_the_id_of_a_later_event(running_stage: Stage, name: str) -> None:
-    event = tenant(body("operation.progress", 10, operationId="op-c")) | {"eventId": "evt-C"}
-    if name == "ce-id":
-        del event["eventId"]  # the header comes after what the body says
-    later = tenant(body("operation.failed", 10, operationId="op-d", status="Failed"))
-    genuine = later | {"eventId": "evt-D"}
-
-    first = await running_stage.post(event, headers=[(name, "evt-D")])
-    named = await running_stage.post(genuine)
-    second = await running_stage.post(later | {"operation": later["operation"] | {"operationId": "op-e"}},
-                                      headers=[(name, "evt-D")])  # fmt: skip
-
-    assert [reply.document["status"] for reply in (first, named, second)] == ["accepted"] * 3
-
-
 @pytest.mark.slow
 async def test_a_replay_counts_under_the_id_that_was_signed_and_no_other(running_stage: Stage) -> None:
     around = running_stage.around
@@ -164,14 +134,3 @@ async def test_what_relay_failed_on_outlives_what_makes_no_sense_and_is_never_pu
     await store.redis.sadd(keys.FAULTS, *(f"q-{number}" for number in range(QUARANTINE_LENGTH)))
     with pytest.raises(StoreUnavailable, match="quarantine is full"):
         await records.quarantine("s", b"{1}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
-
-
-async def test_what_makes_no_sense_after_the_mend_is_no_fault_of_relay_any_more(store: Store) -> None:
-    records = Admin(store)
-    await records.quarantine("s", b"{}", {}, "KeyError at relay/policy/matching.py:1", fault=True)
-
-    name = await records.quarantine("s", b"{}", {}, "no event")
-
-    assert await records.faults() == 0
-    assert (kept := await records.quarantined_body(name))
-    assert not kept.fault

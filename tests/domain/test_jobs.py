@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import Event, Outcome
+from relay.domain.events import Outcome
 from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import (
     Usual,
@@ -20,7 +20,7 @@ from relay.domain.outcomes import (
     usual_phases,
 )
 from tests.support import events
-from tests.support.events import completed, event_of, failed, progress
+from tests.support.events import completed, event_of, failed
 
 MINUTE, HOUR = 60.0, 3600.0
 NAMES = [
@@ -189,10 +189,6 @@ def test_what_is_clearly_beyond_the_usual_is_slow_or_quick(minutes: float, verdi
     assert Usual(80 * MINUTE, 88 * MINUTE, 100 * MINUTE).verdict(minutes * MINUTE) == verdict
 
 
-def test_of_a_short_job_a_few_seconds_are_not_worth_a_word() -> None:
-    assert Usual(2, 3, 4).verdict(13) == "usual"
-
-
 def test_a_phase_has_a_median_where_five_successes_tell_of_it() -> None:
     ends = [end(f"{n}", n, phases=(("Load", n), ("Rare", 1.0))[: 2 if n < 4 else 1]) for n in range(5)]
 
@@ -218,12 +214,6 @@ def test_failures_and_successes_in_a_row_pass_over_cancelled_runs(statuses: str,
 
     assert (len(row.failures), row.successes) == (failures, successes)
     assert [*row.failures] == sorted(row.failures, key=lambda failure: failure.ended)
-
-
-def test_progress_ends_nothing_but_may_be_of_a_job() -> None:
-    event: Event = progress(10, operationName="Sales 7")
-
-    assert job_of(event) == job_of(completed(operationName="Sales 8"))
 
 
 @pytest.mark.parametrize(
@@ -259,11 +249,3 @@ def test_a_run_is_too_quick_below_half_of_what_ten_successes_take(
 
 def test_of_a_job_of_seconds_none_is_too_quick() -> None:
     assert not too_quick([end(f"{n}", n, duration=20) for n in range(10)], 1, 50)
-
-
-def test_a_template_reads_no_more_of_a_field_than_a_name_may_have() -> None:
-    """Folding takes time with the square of what joins numbers."""
-    name = named("{dataset}", {"dataset": "1_" * 50_000 + "1x"})
-
-    assert name is not None
-    assert name == "1_" * 500

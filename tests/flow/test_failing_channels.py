@@ -136,25 +136,6 @@ class TestRecovery:
         assert (counts["dead"], counts["pending"]) == (0, 0)
         assert (account.missing, account.stale, account.doubled) == ([], [], {})
 
-    async def test_that_is_broken_off_by_the_next_outage_loses_nothing(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        async with world(open_store, clock, posts=4) as outpost:
-            flow, runs, outage = outpost.flow, busy(80, 140), answered(AWAY)
-            await passes(outpost, outage, runs, "slack", seconds=140)
-            posted = len(flow.messages())
-            while len(flow.messages()) < posted + 20:
-                await flow.wait(1)
-            waiting = (await flow.ledger()).counts["pending"]
-            async with outage(outpost):
-                await flow.wait(140)
-            await flow.wait(PROMPTLY + len(runs) / 4)  # and what the limit takes
-
-            account, counts = Account(outpost, "slack", runs), (await flow.ledger()).counts
-            assert waiting > 30
-            assert (counts["dead"], counts["pending"]) == (0, 0)
-            assert (account.missing, account.stale, account.doubled) == ([], [], {})
-
     async def test_tells_outcomes_before_starts(self, open_store: Callable[..., Store], clock: Clock) -> None:
         async with world(open_store, clock, posts=1) as outpost:
             flow = outpost.flow

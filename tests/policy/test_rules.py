@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config import Config
-from relay.domain.deliveries import Each, Gate, Limit, Target
+from relay.domain.deliveries import Gate, Limit, Target
 from relay.domain.event_names import KNOWN_EVENTS, matches_event
 from relay.domain.events import Event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
@@ -238,14 +238,6 @@ def test_a_live_message_moves_by_the_wider_of_its_own_step_and_the_rules(
     assert found.how.gates == gates
 
 
-def test_a_destination_that_is_not_live_has_the_rules_gates_alone() -> None:
-    config = configured(GOOD, ("mode: live", "mode: each"))
-
-    [found] = Targets(config, CHANNELS).of(progress(40))
-
-    assert (mode_of(found), found.how) == ("each", Each(gates=(Gate(increment=10),)))
-
-
 @pytest.mark.parametrize(
     ("event", "held"),
     [
@@ -279,14 +271,6 @@ def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: 
     found = targets(progress(40, priority="Low"), rule(priorities=priorities))
 
     assert found[0].presentation.new_message == root
-
-
-def test_the_message_of_a_batch_is_calmer() -> None:
-    config = configured(GOOD, ("mode: live", "live: {min_interval: 30s, batch_interval: 90s}"))
-
-    [found] = targets(batch("batch.started"), rule(notify=("team",)), config=config)
-
-    assert found.how.min_interval == 90
 
 
 # What holds for all rules

@@ -31,7 +31,7 @@ def callers(guard: Guard, *owners: str, busy: bool = False) -> list[Caller]:
 
 
 def test_when_all_places_are_taken_whoever_was_idle_longest_goes() -> None:
-    guard = Guard(most=4, reserve=0)
+    guard = Guard(max_connections=4, reserve=0)
     [busy] = callers(guard, "a", busy=True)
     first, second, third = callers(guard, "b", "c", "d")
     guard.begin(first)
@@ -44,7 +44,7 @@ def test_when_all_places_are_taken_whoever_was_idle_longest_goes() -> None:
 
 
 def test_from_half_of_the_places_on_nobody_has_more_than_a_share_and_its_own_idle_ones_go_first() -> None:
-    guard = Guard(most=8, share=2, reserve=0)
+    guard = Guard(max_connections=8, share=2, reserve=0)
     greedy = callers(guard, *["greedy"] * 4)
     other = callers(guard, "other")
     for caller in greedy[1:]:
@@ -61,14 +61,14 @@ def test_from_half_of_the_places_on_nobody_has_more_than_a_share_and_its_own_idl
 
 
 def test_whoever_has_no_owner_has_no_share() -> None:
-    guard = Guard(most=4, share=1, reserve=0)
+    guard = Guard(max_connections=4, share=1, reserve=0)
 
     assert [caller.obstacle for caller in callers(guard, *[""] * 4, busy=True)] == [""] * 4
     assert guard.enter(Caller("")) == FULL
 
 
 def test_when_all_are_busy_a_few_more_may_ask_for_a_probe() -> None:
-    guard = Guard(most=2, share=9, reserve=1)
+    guard = Guard(max_connections=2, share=9, reserve=1)
     callers(guard, "a", "b", busy=True)
     first, second = callers(guard, "c", "d")
 
@@ -77,7 +77,7 @@ def test_when_all_are_busy_a_few_more_may_ask_for_a_probe() -> None:
 
 
 def test_whoever_leaves_is_forgotten() -> None:
-    guard = Guard(most=4, share=1)
+    guard = Guard(max_connections=4, share=1)
     entered = callers(guard, "a", "b", "", busy=True)
 
     for caller in (*entered, entered[0], Caller("never here")):

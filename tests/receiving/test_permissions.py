@@ -207,7 +207,7 @@ class TestEarly:
             tried += 1
             raise NotYetKnown("operation.operationId", "x")
 
-        early = Early((0, 0), most=2)
+        early = Early((0, 0), max_waiting=2)
         answers = await asyncio.gather(*(early.patiently(ingest) for _ in range(5)), return_exceptions=True)
 
         assert [type(answer) for answer in answers] == [NotYetKnown] * 2 + [NoRoom] * 3

@@ -85,14 +85,6 @@ async def test_the_openapi_document_is_valid_and_describes_what_is_served(front:
         "/metrics", "/openapi.json"}  # fmt: skip
 
 
-def test_the_openapi_document_is_valid_with_every_address() -> None:
-    everything = openapi.document(ADDRESSES - OPERATORS, OPERATORS, "https://relay.example.com")
-
-    check_openapi(everything)
-    assert everything["paths"].keys() == ADDRESSES
-    assert everything["servers"] == [{"url": "https://relay.example.com"}]
-
-
 async def test_the_openapi_document_knows_what_senders_send_and_are_answered(front: Front) -> None:
     described = openapi.document(ADDRESSES)
     post = described["paths"]["/webhooks/{source}"]["post"]

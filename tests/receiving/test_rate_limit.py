@@ -15,7 +15,7 @@ def test_each_has_a_burst_and_what_is_refilled() -> None:
 
 
 def test_buckets_that_are_full_again_are_forgotten_and_the_others_not() -> None:
-    throttle = RateLimiter(most=3)
+    throttle = RateLimiter(max_buckets=3)
     for name in ("a", "b", "c"):
         throttle.wait(name, LIMIT, 100.0)
     throttle.wait("a", LIMIT, 104.0)  # two are gone now
@@ -27,7 +27,7 @@ def test_buckets_that_are_full_again_are_forgotten_and_the_others_not() -> None:
 
 
 def test_there_are_never_more_than_so_many() -> None:
-    throttle = RateLimiter(most=100)
+    throttle = RateLimiter(max_buckets=100)
     for number in range(1_000):
         assert throttle.wait(f"{number}", LIMIT, 100.0) == 0.0
 

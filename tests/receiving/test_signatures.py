@@ -1,5 +1,6 @@
 """A genuine signature passes, in time, and nothing else ever raises anything else."""
 
+import contextlib
 import json
 from dataclasses import replace
 
@@ -128,3 +129,23 @@ def test_nor_does_stripe_s_time_pass_unless_it_is_a_number_of_seconds(timestamp:
 
     with pytest.raises(InvalidSignature):
         Case("stripe").with_signature(value).verify()
+
+
+@pytest.mark.parametrize("scheme", SIGNING)
+def test_no_single_bit_may_differ(scheme: str) -> None:
+    case = Case(scheme)
+    parts = {name: values[0] for name, values in case.good.items()} | ({} if scheme == "token" else {"body": BODY})
+    accepted = set()
+
+    for name, good in parts.items():
+        for place in range(len(good) * 8):
+            value = bytearray(good)
+            value[place // 8] ^= 1 << place % 8
+            change = {"body": bytes(value)} if name == "body" else {"headers": {**case.good, name: [bytes(value)]}}
+            with contextlib.suppress(InvalidSignature):
+                replace(case, **change).verify()
+                accepted.add(bytes(value))
+
+    # The case of hexadecimal digits, and that of "Bearer", is no difference.
+    assert {value.lower() for value in accepted} <= {case.signature.lower()}
+    assert not accepted or scheme in ("hmac-sha256", "token")

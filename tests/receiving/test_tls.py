@@ -222,7 +222,7 @@ async def test_a_handshake_that_does_not_come_is_given_up(server: Certificate) -
 
 
 async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
-    async with served(tls(server), guard=Guard(most=2)) as (front, _):
+    async with served(tls(server), guard=Guard(max_connections=2)) as (front, _):
         place = front.runner.addresses[0][:2]
         idle = [await asyncio.open_connection(*place) for _ in range(5)]
 
@@ -233,16 +233,3 @@ async def test_who_only_connects_keeps_nobody_out(server: Certificate) -> None:
 
     assert status == 200
     assert ends == [b""] * 3
-
-
-async def test_after_it_is_closed_nobody_connects(server: Certificate) -> None:
-    async with served(tls(server)) as (front, _):
-        place = front.runner.addresses[0][:2]
-        reader, writer = await asyncio.open_connection(*place)  # and shakes no hands
-
-        await asyncio.wait_for(front.runner.cleanup(3600), patience())
-
-        assert await asyncio.wait_for(reader.read(), patience()) == b""
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*place)
-        writer.close()

@@ -232,6 +232,7 @@ class TestMovingTheSlot:
 
         assert (await accept).status == "accepted"
 
+    @pytest.mark.soak
     @pytest.mark.timeout(60)
     async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(self, group: Clustered, store: Store) -> None:
         for number in range(10):
@@ -257,6 +258,7 @@ class TestMovingTheSlot:
         assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
         assert len(await claim(store)) == 11
 
+    @pytest.mark.soak
     async def test_half_way_plain_reads_find_what_has_moved_and_what_has_not(
         self, group: Clustered, store: Store
     ) -> None:
@@ -310,6 +312,7 @@ def slot_of_first(store: Store) -> int:
 
 @pytest.mark.slow
 class TestLosingAPrimary:
+    @pytest.mark.soak
     @pytest.mark.timeout(120)
     @divided
     async def test_one_that_is_killed_takes_nothing_along(self, partitions: int) -> None:

@@ -88,7 +88,7 @@ async def read_fields(request: web.Request) -> MultiDict[str]:
     if request.content_type != FORM:
         return MultiDict()
     if FIELDS not in request:
-        body = await request_body.read(request, most=MAX_FORM, seconds=FORM_TIMEOUT)
+        body = await request_body.read(request, max_size=MAX_FORM, seconds=FORM_TIMEOUT)
         try:
             pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError:
