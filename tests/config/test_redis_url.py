@@ -12,8 +12,6 @@ FAULT = (
 )
 
 
-
-
 def with_url(url: str, durability: str = "replicated") -> tuple[str, str]:
     return ("timezone: Europe/Berlin", f'redis: {{url: "{url}", durability: {durability}}}')
 
