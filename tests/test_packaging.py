@@ -92,14 +92,6 @@ def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     }, "renew it: make lock"
 
 
-def test_of_the_configuration_the_image_gets_what_is_shipped_and_nothing_beside_it() -> None:
-    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)
-
-    assert {word for line in copies for word in line.split() if word.startswith("config")} == SHIPPED_CONFIG
-    assert {line[1:] for line in ignored if line.startswith("!config")} == SHIPPED_CONFIG
-
-
 def test_the_same_sources_make_the_same_wheel_wherever_and_whenever_they_lie(tmp_path: Path) -> None:
     """Byte by byte: from files with other times and rights, in another folder, by a Python with another hash seed."""
     sources = ("pyproject.toml", "README.md", "LICENSE", "relay", "relay_sandbox", "templates", *sorted(SHIPPED_CONFIG))

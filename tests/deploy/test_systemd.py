@@ -3,12 +3,10 @@
 import re
 import time
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
 from tests.deploy.systemd import Machine, machine
-from tests.support.certificates import make_certificate
 from tests.support.commands import ROOT
 from tests.support.waiting import until
 
@@ -24,9 +22,6 @@ TYPED = {
 }
 RELAY = "RELAY_DATA_DIR=/var/lib/relay /opt/relay/bin/relay"
 SENDS = f"{RELAY} send /opt/relay/source/tests/data/event.json --now"
-HOOK = re.search(r"^(#!/bin/sh -e\n.*?)^```$", (ROOT / "docs/deployment.md").read_text("utf-8"), re.M | re.S)
-LIVE = "/etc/letsencrypt/live/relay.example.com"
-TLS = "server:\n  tls: {certificate: /var/lib/relay/tls/fullchain.pem, key: /var/lib/relay/tls/privkey.pem}"
 STOPS = 35.0  # seconds: TimeoutStopSec, at which systemd would kill it
 
 
@@ -90,34 +85,3 @@ async def test_relay_lives_as_its_unit_says() -> None:
     assert ended == {"Result": "success", "ExecMainStatus": "0", "ActiveState": "inactive"}
     assert took < STOPS
     assert len(backups) == 1
-
-
-async def test_a_certificate_that_only_root_reads_is_taken_up_when_it_is_renewed(tmp_path: Path) -> None:
-    assert HOOK
-
-    def renewed(there: Machine, name: str) -> None:
-        made = make_certificate(tmp_path / name)
-        live = there.path(LIVE)
-        live.mkdir(parents=True, exist_ok=True)
-        for file, source in (("fullchain.pem", made.authority), ("privkey.pem", made.key)):
-            (live / file).unlink(missing_ok=True)
-            (live / file).touch(mode=0o600)
-            (live / file).write_bytes(source.read_bytes())
-        there.path("/hook").write_text(HOOK[1], "utf-8")
-        there.path("/hook").chmod(0o755)
-        types(there, f"RENEWED_LINEAGE={LIVE} exec /hook")
-
-    async with machine() as there:
-        installed(there)
-        there.systemctl("start", "relay")
-        await until(lambda: logged(there, "relay.started"))
-        renewed(there, "first")
-        there.path("/etc/relay/relay.yaml").write_text(CONFIG + TLS, "utf-8")
-        there.systemctl("restart", "relay")
-        await until(lambda: logged(there, "relay.started") == 2)
-
-        renewed(there, "second")
-        await until(lambda: logged(there, "certificate.loaded") or logged(there, "certificate.refused"))
-
-        assert (logged(there, "certificate.loaded"), logged(there, "certificate.refused")) == (1, 0)
-        assert there.shows("relay", "NRestarts") == {"NRestarts": "0"}
