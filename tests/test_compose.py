@@ -151,18 +151,6 @@ async def test_what_compose_starts_passes_check_live_and_takes_events(directory:
     assert well.status == 0, well.err
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_container_may_do_nothing_but_its_work(name: str) -> None:
-    service = SERVICES[name]
-
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["read_only"] is True
-    assert service["tmpfs"] == ["/tmp"]
-    assert service["mem_limit"]
-    assert service["healthcheck"]["test"]
-
-
 def test_compose_itself_finds_the_file_right(tmp_path: Path) -> None:
     """Its schema, what it merges, and every variable in it: all but starting it, which needs Docker."""
     program = needs("docker-compose", "docker-compose")

@@ -1,6 +1,5 @@
 """A signed POST in, Slack and mail out: what people see, for every document and address of the API."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
@@ -88,16 +87,6 @@ async def test_a_webhook_and_its_callback_and_a_latecomer_are_one_message(runnin
 
     assert [answer.document["status"] for answer in answers] == ["accepted", "duplicate", "duplicate", "late"]
     assert len(await running_stage.around.mails(2)) == 2
-
-
-async def test_the_same_event_64_times_at_once_is_one_202_and_63_duplicates(running_stage: Stage) -> None:
-    event = tenant(body("operation.completed", 100, status="Completed"), "mail", eventId="evt-1")
-
-    replies = await asyncio.gather(*(running_stage.post(event) for _ in range(64)))
-    await running_stage.around.settled()
-
-    assert sorted(reply.status for reply in replies) == [200] * 63 + [202]
-    assert len(running_stage.around.inbox.mails) == 2
 
 
 async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(running_stage: Stage) -> None:

@@ -22,7 +22,6 @@ LOCKS = {
 }
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -56,24 +55,6 @@ def test_what_builds_relay_is_locked_and_is_what_the_tests_are_installed_with() 
 
     assert needed <= pinned("build").keys()
     assert pinned("build").items() <= pinned("dev").items()
-
-
-def test_what_makes_the_site_is_locked_as_the_tests_have_it_and_no_part_of_relay() -> None:
-    needed = {named(one) for one in PROJECT["dependency-groups"]["docs"]}
-
-    assert needed <= pinned("docs").keys()
-    assert pinned("docs").items() <= pinned("dev").items()
-    assert not needed & {*pinned("run"), *pinned("lowest")}
-    assert "docs" not in DOCKERFILE
-
-
-@pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
-def test_relay_is_never_built_with_what_no_lock_names(file: str) -> None:
-    text = (ROOT / file).read_text("utf-8").replace("\\\n", " ")
-    builds = [line for line in re.split(r"\n|&&", text) if re.search(INSTALL, line)]
-
-    assert builds
-    assert all("--no-build-isolation" in line and "--no-deps" in line for line in builds)
 
 
 def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
