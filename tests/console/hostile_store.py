@@ -1,7 +1,7 @@
 """A store in which everything that others may word is hostile: senders, people, the other sides, the configuration."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -29,6 +29,8 @@ from tests.support.samples import bodies
 from tests.support.silences import silence
 from tests.support.stage import SECRET
 
+SOURCE = "async-operations"
+LINK = "https://acme.slack.com/archives/C1/p1705749600"
 # Each says `planted` in what it would bring into a page.
 WORDS: Mapping[str, str] = {
     "script": "<script planted>x</script>",
@@ -47,14 +49,13 @@ WORDS: Mapping[str, str] = {
     "stream": "x\r\nevent: planted\r\ndata: <script planted></script>\r\n\r\ndata: x",
     "nul": "<\x00script planted>x</script>",
 }
-SOURCE = "async-operations"
-MAIL = '<h1 style="color: red">Failed</h1><link rel="stylesheet" href="/planted"><form action="/planted">'
-TOLD = ["team", "room", "english", "daily"]
-Settle = Callable[[Store, Delivery, str], Any]
-
-
 # What says which event it is, and when: with anything else there, it is none.
 IDENTITY = {"event", "timestamp", "status", "startTime", "endTime", "dateCreated", "timeoutAt"}
+RUNS = {
+    "failed": ("operation.started", "operation.failed"), "batch": ("batch.started", "batch.operation.completed"),
+    "goes on": ("operation.started", "operation.phase.completed", "operation.progress"),
+    "over": ("operation.completed",),
+}  # fmt: skip
 
 
 def spoilt(document: Mapping[str, Any], word: str, **known: Any) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def spoilt(document: Mapping[str, Any], word: str, **known: Any) -> dict[str, An
 
 def hostile_config() -> Config:
     """Its names are what a configuration allows; whatever else it words is hostile."""
+    told = ["team", "room", "english", "daily"]
     document = {
         "timezone": "Europe/Berlin",
         "console": {"tokens": {"program": {"token": SECRET, "role": "viewer"}}},  # so that pages lead to copies
@@ -89,10 +91,9 @@ def hostile_config() -> Config:
             "room": {"slack": "#room", "mode": "each", "group_errors": "off"},
             "english": {"email": "english@example.com", "group_errors": "off"},
             "daily": {"email": "daily@example.com", "mode": "digest", "at": "08:30"},
-            "paused": {"slack": "#paused", "mode": "each"},
         },
-        "rules": [{"name": "all", "notify": TOLD}, *(
-            {"name": word[:100], "tenants": [word], "events": ["operation.*"], "notify": TOLD}
+        "rules": [{"name": "all", "notify": told}, *(
+            {"name": word[:100], "tenants": [word], "events": ["operation.*"], "notify": told}
             for word in WORDS.values() if "\0" not in word  # which no configuration may hold
         )],
     }  # fmt: skip
@@ -110,113 +111,76 @@ async def hostile_console(store: Store, clock: Clock) -> AsyncIterator[Open]:
     async with console(store, clock, config=hostile_config(), readiness=readiness) as page:
         for name, word in WORDS.items():
             await said_by_people(store, clock, name, word)
-        for word in WORDS.values():
             await said_by_senders(page, store, clock, word)
         await answered_by_others(store, clock)
-        await paused_by_others(page, store, clock, WORDS["cell"])
+        last = spoilt(bodies()["operation.failed"], WORDS["cell"], eventId="the last", tenantId="any")
+        await page.ingest.ingest(event_of(last, at=datetime.fromtimestamp(clock(), UTC)))
+        clock.advance(2)
+        for channel in ("slack", "email"):
+            for delivery in await claim(store, channel):
+                scopes = f"destination:{delivery.destination}/{delivery.address}", f"channel:{channel}"
+                await park(store, delivery, WORDS["cell"], *scopes)
         yield page
+
+
+async def park(store: Store, delivery: Delivery, word: str, *scopes: str) -> None:
+    await store.reschedule(delivery, 86_400.0, word, holds=[Pause(scope, 86_400.0, word) for scope in scopes])
 
 
 async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> None:
     """A run that ends, one that goes on, one that fails, a batch, and what is no event."""
     documents = bodies()
-    for run, names in (
-        ("failed", ("operation.started", "operation.failed")),
-        ("goes on", ("operation.started", "operation.phase.completed", "operation.progress")),
-        ("over", ("operation.completed",)),
-        ("batch", ("batch.started", "batch.operation.completed")),
-    ):
+    for run, names in RUNS.items():
         for name in names:
             clock.advance(0.01)
             document = spoilt(documents[name], word, eventId=f"{word} {run} {name}"[:256])
             for part, key in (("operation", "operationId"), ("batch", "batchId")):
                 if part in document:
                     document[part] |= {key: f"{word} {run}"}
-            event = event_of(document, at=datetime.fromtimestamp(clock(), UTC))
-            await page.ingest.ingest(event)
-    admin = Admin(store)
+            await page.ingest.ingest(event_of(document, at=datetime.fromtimestamp(clock(), UTC)))
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
-        await admin.quarantine(SOURCE, body, {"content-type": word, "user-agent": word}, word, fault=fault)
+        await Admin(store).quarantine(SOURCE, body, {"content-type": word}, word, fault=fault)
 
 
 async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> None:
-    now = clock()
-    words = {
-        "author": word,
-        "reason": word,
-        "jobs": (word,),
-        "types": (word,),
-        "priorities": (word,),
-        "projects": (word,),
-    }
+    now, texts = clock(), dict.fromkeys(("jobs", "types", "priorities", "projects", "tenants"), (word,))
     for state, more in (("holds", {}), ("begins", {"starts": now + 600}), ("over", {"ended": now})):
-        its = silence(now, id=f"{name} {state} {word}"[:100], tenants=(word,), **(words | more))
-        await SilenceList(store).add(its)
-    await OperatorPauses(store).pause("paused", word, word)
+        its: dict[str, Any] = {"id": f"{name} {state} {word}"[:100], "author": word, "reason": word, **texts, **more}
+        await SilenceList(store).add(silence(now, **its))
     await OperatorPauses(store).pause(word, word, word)  # a destination that is configured no more
     await Suppressions(store).add(f"{word}@example.com"[:200], "english", detail=word)
-    trail = AuditTrail(store.redis, store.sealer)
-    act = Act(word, word, word, {word: word}, word, word)
-    await trail.note(act)
-    await trail.note(act, stranger=True)
+    await AuditTrail(store.redis, store.sealer).note(Act(word, word, word, {word: word}, word, word))
     causes = [Cause(kind, word, now, word, count=2, total=3) for kind in (DEAD, REFUSED, STORE)]
-    memory = TroubleMemory(store)
-    was = (await memory.look()).text
-    troubles = Troubles.load(was) if was else Troubles()
-    rows = (*troubles.rows, *(Trouble(cause, shown=now) for cause in causes))
-    await memory.keep(was, Troubles(rows=rows).dump())
+    was = (await TroubleMemory(store).look()).text
+    before = Troubles.load(was).rows if was else ()
+    rows = (*before, *(Trouble(cause, shown=now) for cause in causes))
+    await TroubleMemory(store).keep(was, Troubles(rows=rows).dump())
 
 
 async def answered_by_others(store: Store, clock: Clock) -> None:
-    """Slack, a mail server and Redis's own messages: one of each kind of end for each word and channel."""
-    words = cycle(WORDS.values())
-    settle = cycle((_arrives, _dies, _fails, _waits, _links))
+    """Slack and a mail server: one of each kind of end for each word and channel."""
+    words, ends = cycle(WORDS.values()), cycle(("arrives", "links", "dies", "fails", "waits"))
     for channel in ("slack", "email"):
         for _ in range(200):
-            while deliveries := await claim(store, channel):
-                for delivery in deliveries:
-                    await next(settle)(store, delivery, next(words))
+            for delivery in await claim(store, channel):
+                word, end = next(words), next(ends)
+                if end in ("arrives", "links"):
+                    content: dict[str, Any] = {"subject": word, "text": word, "html": f"<h1>Failed</h1>{word}"}
+                    if channel == "slack":
+                        content = {
+                            "text": word,
+                            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": word}}],
+                        }
+                    await store.mark_sending(delivery)
+                    thread = {"channel": "C1", "ts": delivery.id} if channel == "slack" else {}
+                    sent = message(delivery, content=content, mentions=(word,), address=delivery.address)
+                    await store.complete(delivery, Receipt(LINK if end == "links" else word, thread), sent)
+                elif end == "dies":
+                    await store.mark_sending(delivery)
+                    await store.dead_letter(delivery, "rejected", word)
+                elif end == "fails":
+                    await store.reschedule(delivery, 86_400.0, word)
+                else:
+                    await park(store, delivery, word, f"limit:{channel}:{word}")
             clock.advance(1)
-
-
-async def paused_by_others(page: Open, store: Store, clock: Clock, word: str) -> None:
-    """A channel, a destination and a limit that do not work, each for a reason that the other side has worded."""
-    event = spoilt(bodies()["operation.failed"], word, eventId="the last", tenantId="any")
-    await page.ingest.ingest(event_of(event, at=datetime.fromtimestamp(clock(), UTC)))
-    clock.advance(2)
-    for channel in ("slack", "email"):
-        for delivery in await claim(store, channel):
-            place = f"{delivery.destination}/{delivery.address}"
-            scopes = f"destination:{place}", f"limit:{channel}:post:{delivery.address}", f"channel:{channel}"
-            holds = [Pause(scope, 86_400.0, word) for scope in scopes]
-            await store.reschedule(delivery, 86_400.0, word, holds=holds)
-
-
-async def _arrives(store: Store, delivery: Delivery, word: str, answer: str = "") -> None:
-    await store.mark_sending(delivery)
-    content: Mapping[str, Any] = {
-        "slack": {"text": word, "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": word}}]},
-        "email": {"subject": word, "text": word, "html": f"{MAIL}{word}"},
-    }[delivery.channel]
-    thread = {"channel": "C1", "ts": delivery.id} if delivery.channel == "slack" else {}
-    sent = message(delivery, content=content, mentions=(word,), address=delivery.address)
-    await store.complete(delivery, Receipt(answer or word, thread), sent)
-
-
-async def _links(store: Store, delivery: Delivery, word: str) -> None:
-    await _arrives(store, delivery, word, "https://acme.slack.com/archives/C1/p1705749600")
-
-
-async def _dies(store: Store, delivery: Delivery, word: str) -> None:
-    await store.mark_sending(delivery)
-    await store.dead_letter(delivery, "rejected", word)
-
-
-async def _fails(store: Store, delivery: Delivery, word: str) -> None:
-    await store.mark_sending(delivery)
-    await store.reschedule(delivery, 86_400.0, word)
-
-
-async def _waits(store: Store, delivery: Delivery, word: str) -> None:
-    await store.reschedule(delivery, 86_400.0, word, holds=[Pause(f"limit:{delivery.channel}:{word}", 86_400.0, word)])

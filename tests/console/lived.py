@@ -85,8 +85,10 @@ class Lived(Stage):
         parts = {key: stated.pop(key) for key in ("error", "batch") if key in stated}
         about = {"operationName": operation.removeprefix("op-"), "operationType": "DataEnrichment", **stated}
         at = datetime.fromtimestamp(time.time() - 60 * minutes + self.sent / 1000, UTC).isoformat()
-        body = {"eventId": f"evt-{self.sent}", "event": name, "timestamp": at, "tenantId": "acme",
-                "projectId": project, "operation": {"operationId": operation, **about}, **parts}  # fmt: skip
+        body: dict[str, Any] = {"eventId": f"evt-{self.sent}", "event": name, "timestamp": at, "tenantId": "acme",
+                "projectId": project, **parts}  # fmt: skip
+        if operation:
+            body["operation"] = {"operationId": operation, **about}
         return (await self.post(body, **knobs)).status
 
 

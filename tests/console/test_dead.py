@@ -195,21 +195,3 @@ def confirmed(page: str) -> dict[str, str]:
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
     del fields["csrf"]
     return fields
-
-
-@pytest.mark.parametrize("fields", [{}, {"id": ["00aa"], "every": "true"}, {"every": "true", "since": "soon"}])
-async def test_nonsense_does_nothing(store: Store, clock: Clock, fields: dict[str, Any]) -> None:
-    await bury(store, "op-1")
-    async with console(store, clock) as open_console:
-        assert "Nothing was done" in await open_console.act("/dead/drop", **fields)
-    assert await left(store) == {"op-1"}
-    assert await AuditTrail(store.redis).entries() == []
-
-
-async def test_a_viewer_sees_no_button(store: Store, clock: Clock) -> None:
-    [name] = await bury(store, "op-1")
-    async with console(store, clock, role="viewer") as open_console:
-        for path in ("/dead", f"/dead-letter?id={name}", "/dead/all?verb=drop"):
-            page = await open_console.page(path)
-            assert 'name="csrf"' not in page.split("<main")[1].split("</main")[0]
-            assert "danger" not in page

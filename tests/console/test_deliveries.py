@@ -103,18 +103,6 @@ async def test_an_id_that_several_have_asks_whose(store: Store, clock: Clock) ->
         assert [row["tenant"] for row in rows] == ["both"]
 
 
-async def test_what_waits_leads_to_its_operation_where_several_have_the_id(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        for tenant in ("room", "both"):
-            document = events.body("operation.completed", 100, operationId="op-1", operationName=f"Run of {tenant}")
-            await open_console.ingest.ingest(events.event_of(document | {"tenantId": tenant}))
-        rows = (await open_console.api("/deliveries?state=waiting&destination=room"))["rows"]
-        assert {(row["tenant"], row["name"]) for row in rows} == {("room", "Run of room"), ("both", "Run of both")}
-        assert "operation?id=op-1&amp;tenant=both&amp;project=project-1" in await open_console.page(
-            "/deliveries?state=due"
-        )
-
-
 async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(operationId="again"), to=mail())
     delivery = await claim_one(store, "email")

@@ -8,7 +8,7 @@ import pytest
 
 from relay.store import Store
 from tests.support.clock import Clock
-from tests.support.console import Open, console, stage_config
+from tests.support.console import Open, console
 from tests.support.events import body, event_of
 
 HOUR = 3600.0
@@ -85,14 +85,3 @@ async def test_its_operations_are_found_by_what_their_names_have_in_common(
         query = html.partition('href="/console/operations?')[2].partition('"')[0]
         listed = (await page.api(f"/operations?{query}"))["rows"]
     assert sorted(row["operation"] for row in listed) == ["op-20", "op-21"]
-
-
-async def test_where_a_template_names_jobs_the_operations_are_found_by_their_type(store: Store, clock: Clock) -> None:
-    config = stage_config().model_copy(update={"job": "Sales of {parameters.dataset}"})
-    async with console(store, clock, config=config) as page:
-        document = body("operation.completed", 100, operationName="Nightly", parameters={"dataset": "EMEA"})
-        await page.ingest.ingest(event_of(document))
-        (row,) = (await page.api("/jobs"))["rows"]
-        html = await page.page(f"/job?{urlencode({key: row[key] for key in ('tenant', 'project', 'type', 'name')})}")
-    assert row["name"] == "Sales of EMEA"
-    assert f'href="/console/operations?text={row["type"]}"' in html

@@ -5,10 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from relay.domain.jobs import Alarm, Alarms
-from relay.policy.notices import DEAD, REFUSED, Cause, Trouble, Troubles
+from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.settling import Pause
@@ -17,17 +15,6 @@ from tests.support.clock import Clock
 from tests.support.console import console, more_destinations
 from tests.support.events import body, event_of
 from tests.support.queue import POSTED, claim_one, send
-
-
-async def test_shows_what_runs_with_how_far_it_is(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        await open_console.ingest.ingest(event_of(body("operation.progress", 67)))
-        page = await open_console.page("/now")
-        assert "operation?id=op-" in page
-        assert 'value="67.0"' in page
-        facts = await open_console.api("/now")
-        assert facts["running"] == 1
-        assert facts["runs"][0]["percentage"] == 67
 
 
 async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(store: Store, clock: Clock) -> None:
@@ -85,23 +72,6 @@ async def test_tells_in_words_what_operators_were_told(store: Store, clock: Cloc
         assert "/console/source?name=async-operations" in await open_console.page("/now")
         german = await open_console.page("/now?lang=de")
         assert "wurden abgewiesen, meist: Signatur fehlt, ist falsch oder zu alt" in german
-
-
-@pytest.mark.parametrize(
-    ("count", "english", "german"),
-    [
-        (1, "1 message became a dead letter: refused for good", "1 Nachricht ist unzustellbar: endgültig abgelehnt"),
-        (2, "2 messages became dead letters: refused for good", "2 Nachrichten sind unzustellbar: endgültig abgelehnt"),
-    ],
-)
-async def test_dead_letters_are_counted_and_explained_in_the_readers_language(
-    store: Store, clock: Clock, count: int, english: str, german: str
-) -> None:
-    cause = Cause(DEAD, "", clock() - 60, "rejected", count=count)
-    await TroubleMemory(store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())
-    async with console(store, clock) as open_console:
-        assert english in await open_console.page("/now?lang=en")
-        assert german in await open_console.page("/now?lang=de")
 
 
 async def test_says_that_redis_is_away_where_it_is(store: Store, clock: Clock) -> None:

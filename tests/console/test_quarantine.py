@@ -55,14 +55,6 @@ async def test_faults_of_relay_stand_first_with_their_place(store: Store, clock:
         assert "has to change what it sends" in one
 
 
-async def test_what_is_no_text_is_shown_all_the_same(store: Store, clock: Clock) -> None:
-    name = await keep(store, b"\xff\x00 no JSON" + b"x" * 70_000)
-    async with console(store, clock) as open_console:
-        facts = await open_console.api(f"/quarantined?id={name}")
-        assert facts["body"].startswith("\ufffd\x00 no JSON")
-        assert (facts["cut"], facts["size"]) == (True, 70_010)
-
-
 async def test_what_is_taken_leaves_and_what_is_still_refused_stays(store: Store, clock: Clock) -> None:
     fine, bad = await keep(store, good()), await keep(store, {"no": "event"})
     async with console(store, clock) as open_console:

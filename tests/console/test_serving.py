@@ -2,7 +2,6 @@
 
 import pytest
 
-from relay.console.pages import Pages
 from relay.errors import StoreUnavailable
 from relay.receiving.probes import Readiness
 from relay.store import Store
@@ -66,9 +65,3 @@ async def test_what_there_is_not_is_said_in_the_readers_language(
             assert (response.status, says in await response.text()) == (404, True)
         async with page.client.get(page.server.make_url(f"/api/v1{path}")) as response:
             assert (await response.json())["detail"].isascii()
-
-
-def test_an_errors_words_stay_as_they_are_and_a_sentence_is_filled_in() -> None:
-    pages = Pages({})
-    assert pages.translated("100 % of %(job)s", {}, "de") == "100 % of %(job)s"
-    assert pages.translated("There is no source %(name)s.", {"name": "50 %"}, "de") == "Es gibt keine Quelle 50 %."

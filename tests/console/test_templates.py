@@ -109,13 +109,6 @@ class TestTheGallery:
         assert message["drawn"][0]["fault"] == facts["fault"]
         assert mended["fault"] == ""
 
-    async def test_says_which_file_failed_when_it_was_used(self, store: Store, clock: Clock, config: Config) -> None:
-        async with console(store, clock, config=config) as page:
-            page.context.renderer().faults[FAILED] = "it took more than 200,000 steps"
-            text = await page.page("/templates")
-
-        assert f"<code>{FAILED}</code> it took more than 200,000 steps" in text
-
 
 class TestTheAuthorsPage:
     async def test_draws_both_channels_with_their_files(self, store: Store, clock: Clock, config: Config) -> None:
@@ -172,19 +165,6 @@ class TestTheAuthorsPage:
         assert 'name="type"' not in text  # no file is for a type
         assert reply["drawn"][0]["file"] == "slack/operation.completed.reply.yaml"
         assert reply["drawn"][0]["places"][-1] == "slack/operation.completed.reply.yaml"
-
-    async def test_is_as_its_destination_gets_it(self, store: Store, clock: Clock, config: Config) -> None:
-        room = config.destinations["room"].model_copy(update={"mention": {"failed": ("@data-team",)}})
-        config = config.model_copy(update={"destinations": {**config.destinations, "room": room}})
-        async with console(store, clock, config=config) as page:
-            slack = await page.api("/template?name=operation.failed&destination=room")
-            german = await page.api("/template?name=operation.failed&destination=german")
-
-        assert [row["channel"] for row in slack["drawn"]] == ["slack"]
-        assert slack["drawn"][0]["mentions"] == ["@data-team"]
-        assert "slack/operation.failed@room.yaml" in slack["drawn"][0]["places"]
-        assert german["language"] == "de"
-        assert german["labels"]["status"] == "Failed"
 
     async def test_has_the_variables_with_their_values(self, store: Store, clock: Clock) -> None:
         async with console(store, clock) as page:

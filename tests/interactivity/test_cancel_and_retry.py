@@ -51,17 +51,6 @@ async def test_a_refusal_is_told_and_may_be_asked_for_again(redis_server: RedisS
 
 
 @pytest.mark.slow
-async def test_a_platform_that_is_down_is_asked_again_until_it_is_up(redis_server: RedisServer) -> None:
-    async with scene(redis_server, {CANCEL: [BUSY, BUSY, CANCELLED]}) as one:
-        await one.tell("operation.started")
-        await one.root()
-        await one.press("cancel")
-        [reply] = await one.replies(1)
-        assert reply.startswith("Cancel asked for by @analyst: the platform")
-        assert len(one.asked(CANCEL)) == 3
-
-
-@pytest.mark.slow
 async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_pressed_is_told(
     redis_server: RedisServer,
 ) -> None:

@@ -101,12 +101,6 @@ async def test_a_button_asks_the_project_that_it_was_made_for_or_none(name: str)
     assert (done["ok"], len(api.calls)) == (True, 1)
 
 
-@pytest.mark.parametrize("name", ["retry", "cancel"])
-async def test_a_refusal_is_told_and_not_tried_again(name: str) -> None:
-    _, told = await sent(name, Api(REFUSED))
-    assert told == [{"ok": False, "detail": "409 Conflict: it has ended", "unknown": False}]
-
-
 async def test_a_retry_whose_answer_was_lost_is_told_as_unknown_and_never_repeated() -> None:
     _, told = await sent("retry", Api(BUSY))
     assert told == [{"ok": False, "detail": "no answer within 10 s", "unknown": True}]

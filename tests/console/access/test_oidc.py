@@ -16,7 +16,6 @@ from relay.console.access.oidc import (
     http_session,
 )
 from relay.console.access.oidc import Provider as Asking
-from relay.console.access.single_sign_on import OidcState
 from relay.store import Store
 from tests.support.auth import Browser, Page, Served, console, served
 from tests.support.clock import Clock
@@ -140,15 +139,6 @@ class TestRoles:
 
         assert (await log_in(browser)).status == 303
         assert (await browser.get("/console/now")).text.startswith(f"jana {role} oidc")
-
-    @pytest.mark.parametrize("before", [200, 600])
-    async def test_of_very_many_groups_those_of_the_configuration_count(
-        self, browser: Browser, provider: Provider, before: int
-    ) -> None:
-        provider.person = {**JANA, "groups": [*(f"g-{number}" for number in range(before)), "data"]}
-
-        assert (await log_in(browser)).status == 303
-        assert (await browser.get("/console/now")).text.startswith("jana operator oidc")
 
     @pytest.mark.parametrize("groups", [["everybody else"], [], ["DATA"], ["*"], "dat", None])
     async def test_who_is_of_none_is_not_let_in_and_reads_that(
@@ -289,11 +279,6 @@ class TestAttacks:
         assert "<script>" not in page.text
 
 
-@pytest.mark.parametrize("cookie", ["", ".", ".eA", "\udcff", "\udcff.eA", "ä.eA", "x" * 65])
-def test_a_cookie_that_is_none_of_ours_has_begun_nothing(cookie: str) -> None:
-    assert OidcState.read(cookie) is None
-
-
 async def test_a_key_that_is_new_is_found_and_not_looked_for_at_will(provider: Provider) -> None:
     clock, oidc = Clock(0), settings(provider).console.oidc
     assert oidc
@@ -330,27 +315,6 @@ class TestAProviderThatFails:
             assert (page.status, page.location) == (503, "")
 
         assert provider.asked == ["/.well-known/openid-configuration"]  # strangers do not have it asked at will
-
-    async def test_a_key_of_a_kind_that_nobody_knows_here_says_nothing_of_the_others(
-        self, browser: Browser, provider: Provider
-    ) -> None:
-        odd = [
-            {"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA", "kid": "odd"},
-            {"kty": "RSA"},
-            {"kty": "AKP"},
-            1,
-            None,
-        ]
-        provider.keys_beside = [*odd, {"kty": "OKP", "crv": "Ed999", "x": "AA"}, {"kty": []}]
-
-        assert (await log_in(browser)).status == 303
-
-    async def test_it_is_gone(self, here: Served, browser: Browser, provider: Provider) -> None:
-        here.config = settings(Provider(here.clock, issuer="http://127.0.0.1:9"))
-
-        page = await browser.get("/console/oidc/start")
-        assert page.status == 503
-        assert "127.0.0.1:9" not in page.text
 
 
 @pytest.mark.parametrize(

@@ -77,21 +77,6 @@ async def test_the_proxy_states_a_user_and_groups_in_one_header_each(
         assert entries == ([(who.split(maxsplit=1)[0], "header", "in")] if who else [])
 
 
-async def test_a_name_that_is_no_utf_8_is_none(here: Served) -> None:
-    """aiohttp's client sends none such."""
-    import asyncio
-    from urllib.parse import urlsplit
-
-    address = urlsplit(here.url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=(PROXY, 0))
-    writer.write(f"GET /console/login HTTP/1.0\r\nHost: localhost\r\n{USER}: ".encode() + b"jan\xe4\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
-
-    assert answer.startswith(b"HTTP/1.0 200")
-    assert b"Set-Cookie" not in answer
-
-
 async def test_from_anybody_else_the_headers_are_ignored(here: Served) -> None:
     """Also where the proxy's address is stated, and beside a session that the proxy's user has begun."""
     async with browser(here, STRANGER) as stranger, browser(here) as one:
