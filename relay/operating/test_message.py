@@ -62,10 +62,9 @@ async def send_test(
     patience: float,
     event: str = "",
 ) -> Trial:
-    """Send each address one by this open channel, all at once. No rule, no pause and no quiet hours are asked.
+    """Send one test message to each address by this open channel, ignoring rules, pauses and quiet hours.
 
-    `note` is the sentence of `relay.rendering.notices` at its top, `patience` how many seconds each may take, `event`
-    the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
+    `note`: the sentence at its top; `patience`: seconds for each. WrongEvent for an unknown sample `event`.
     """
     language = destination.language or config.language
     moment = now.replace(microsecond=0)

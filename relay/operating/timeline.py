@@ -35,10 +35,9 @@ UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the 
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
+    """Return the operation and its timeline as plain data; times are ISO 8601 in UTC, '' is not stated.
 
-    A line that stands for several has their `count`, `until` when they came, and with a percentage (the highest)
-    the `lowest_percentage`.
+    A line for several has `count`, `until`, and with a percentage (the highest) the `lowest_percentage`.
     """
     stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
     return {
@@ -126,10 +125,7 @@ class Repeated:
 
 
 def fold(lines: Sequence[Line]) -> list[Line | Repeated]:
-    """The lines, with those of which there are many counted where the first of them was.
-
-    Of the events, the first and the last are kept beside the count: they say when it began and how far it came.
-    """
+    """Fold lines of one kind into the first of them, with a count; the first and last event stay."""
     kinds: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for number, line in enumerate(lines):
         if line["what"] in ORDINARY:

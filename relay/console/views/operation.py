@@ -43,12 +43,12 @@ class OperationQuestion(Question):
 
 
 class OperationFacts(Facts):
-    """`several` has those that use the id, where more than one does: nothing else is filled in then.
+    """`several`: the operations with this id, if there is more than one; all else is empty then.
 
-    error     what its newest event says that went wrong
-    silences  those that mean the newest event now
-    ends      when runs of its job usually end; late: it should have
-    timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
+    error     of its newest event
+    silences  that match the newest event now
+    ends      when runs of its job usually end; `late`: overdue
+    timeline  as `relay explain ID --json` prints it; `lines`: folded
     """
 
     id: str
@@ -187,10 +187,9 @@ def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 
 def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
-    """Return of each destination the newest that died, where nothing arrived at that address since; `ended` newest
-    first.
+    """Return by destination the newest dead letter whose address got nothing since; `ended` is newest first.
 
-    Edits that arrive, replayed ones too, are no rows: the message that they changed says when it was edited last.
+    Edits are no rows: their message has the time of its last edit.
     """
     edited = {(row.destination, row.address): row.edited_at for row in reversed(ended) if row.edited_at}
     last: dict[tuple[str, str], Ended] = {}

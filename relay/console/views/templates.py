@@ -31,9 +31,8 @@ class TemplatesQuestion(Question):
 
 
 class MessageRow(Facts):
-    """One message in one channel: `file` says it, and is one of the operator's `own` or comes with relay.
-
-    `overridden`: the operator's file that has a part in it, such as a layout; '' if all of it comes with relay.
+    """One message in one channel: its `file`, `own` if the operator's, and the operator's file that `overridden` a
+    part.
     """
 
     name: str
@@ -64,10 +63,7 @@ class FailingFacts(Facts):
 
 
 class TemplatesFacts(Facts):
-    """`directory` is the operator's own, '' without one; `fault` why its files cannot be used as they are now.
-
-    `checking`: lint still looks, and `findings` are none yet. `failing` are of the messages that were sent.
-    """
+    """The operator's `directory` and its `fault`; `checking`: lint is running. `failing` templates of sent messages."""
 
     directory: str
     fault: str
