@@ -14,7 +14,7 @@ from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
 from relay.console.view import Frame, scripted_frame
-from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
+from relay.console.views.templates import channel_of, channels_of, chosen, findings_in
 from relay.errors import TemplateError
 from relay.policy.presentation import mentions_for
 from relay.policy.schedules import known_zone
@@ -185,7 +185,7 @@ def _drawn(studio: Studio, choice: Choice, drawn: tuple[str, Drawing | str], fil
 
 
 def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[TemplateFile]:
-    renderer = renderer_of(studio)
+    renderer = studio.renderer
     if renderer is None:
         return []
     last = studio.sample(choice)
