@@ -33,11 +33,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 class Trial:
     """A test message. `event` is what it tells of, `fault` why it is in relay's own wording."""
 
-    destination: str
-    channel: str
     event: str
-    kind: Kind
-    language: str
     fault: str
     sent: tuple[TriedAddress, ...]
 
@@ -88,7 +84,7 @@ async def send_test(
         content = {**sample.document, "test": sentence}
     notifications = _notifications(destination, kind, sample, content, language)
     sent = await asyncio.gather(*(_answered(channel, notification, patience) for notification in notifications))
-    return Trial(destination.name, destination.channel, sample.name, kind, language, rendered.fault, tuple(sent))
+    return Trial(sample.name, rendered.fault, tuple(sent))
 
 
 def _notifications(

@@ -10,7 +10,7 @@ from relay.cli.explain import page
 from relay.cli.screen import show
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import NOTED, Repeated, facts_of, fold
+from relay.operating.timeline import NOTED, facts_of, fold
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done, relay_on_terminal
@@ -242,13 +242,14 @@ def test_few_of_a_kind_are_shown_one_by_one() -> None:
 def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
     first, *between, last = lines(*(("accepted", number) for number in range(6)))
 
-    assert fold([first, *between, last]) == [first, Repeated(tuple(between)), last]
+    folded = {**between[-1], "lowest_percentage": 1, "at": between[0]["at"], "count": 4, "until": between[-1]["at"]}
+    assert fold([first, *between, last]) == [first, folded, last]
 
 
 def test_what_is_unusual_stands_alone_where_it_was() -> None:
     shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
 
-    assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]
+    assert [line.get("count", line["what"]) for line in shown] == [6, *["failed"] * 5]
 
 
 COUNT = {"count": 4, "until": "2024-01-20T11:21:30.000Z"}
@@ -292,6 +293,5 @@ def test_lines_that_stand_for_several_are_counted_as_so_many() -> None:
 
     (repeated,) = fold([*several, *lines(("held", 10))])
 
-    assert isinstance(repeated, Repeated)
-    assert (repeated.line["count"], repeated.line["lowest_percentage"], repeated.line["percentage"]) == (16, 2, 10)
-    assert repeated.line["until"] == repeated.lines[-1]["at"]
+    assert (repeated["count"], repeated["lowest_percentage"], repeated["percentage"]) == (16, 2, 10)
+    assert repeated["until"] == lines(("held", 10))[0]["at"]

@@ -21,7 +21,7 @@ from relay.domain.fingerprints import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
 from relay.errors import AmbiguousId
-from relay.operating.timeline import Repeated, facts_of, fold
+from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
@@ -107,7 +107,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         **await _judged(context, lines, events, ended, waits),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
         deliveries=[ended_facts(row) for row in ended],
-        lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(lines)],
+        lines=fold(lines),
         related=[*related(id_, timeline, events)],
     )
 
