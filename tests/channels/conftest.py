@@ -15,7 +15,7 @@ from tests.support.scripted_smtp import ScriptedSmtp, scripted
 
 MODES = ("none", "starttls", "tls")
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
-TALKING = {"smtp", "connect", "server"}  # fixtures
+TALKING = {"smtp", "server"}  # fixtures
 
 
 def pytest_asyncio_loop_factories(item: pytest.Function) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

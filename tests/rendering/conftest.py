@@ -10,7 +10,7 @@ from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def renderer() -> Renderer:
     return Renderer([BUILT_IN], samples.OPTIONS)
 

@@ -1,16 +1,13 @@
 """What is wrong in an author's file is told with that file, that line and what was probably meant."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering import IsolatedRenderer, Renderer
-from relay.rendering.checks import problems
+from relay.rendering import Renderer
 from relay.rendering.faults import nearest
-from tests.support import samples
-from tests.support.renderers import AS_A_USERS, BUILT_IN, NOW, Build, progress, render
+from tests.support.renderers import Build, progress, render
 
 FILE = "slack/operation.progress.yaml"
 MINE = "{% macro mine(name) %}\n  {{ parts.title('', '', name) }}\n  {% endmacro %}"
@@ -43,13 +40,6 @@ def test_a_misspelt_field_is_told_where_it_was_written(own: Build, text: str, li
     assert fault(own({FILE: text})) == f"operation.progress.yaml:{line}: {MEANT}"
 
 
-def test_so_it_is_in_building_blocks_of_ones_own(own: Build) -> None:
-    parts = "{% macro shown() %}\n{{ title(op.nmae) }}\n{% endmacro %}\n{% macro title(name) %}{{ name }}{% endmacro %}"
-    renderer = own({FILE: "text: '{{ parts.shown() }}'\n", "slack/parts.j2": parts})
-
-    assert fault(renderer) == f"parts.j2:2: {MEANT}"
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -75,23 +65,6 @@ def test_what_fails_inside_of_a_built_in_part_is_told_where_it_was_called(own: B
     assert "(in parts.j2:" in said
 
 
-@pytest.mark.slow
-async def test_it_is_the_same_in_the_log_and_from_the_process_that_tries_it_out(tmp_path: Path) -> None:
-    file = tmp_path / FILE
-    file.parent.mkdir()
-    file.write_text("text: '{{ parts.title(op.status, \"\", op.nmae) }}'\n", "utf-8")
-    isolated = IsolatedRenderer([tmp_path, BUILT_IN])
-
-    try:
-        with pytest.raises(TemplateError, match=f"{file}:1: {MEANT.rstrip('?')}"):
-            isolated.render("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
-        rendered = await isolated.message("slack", "each", progress(), (), language="en", timezone="UTC", now=NOW)
-        assert rendered.fault == f"{file}:1: {MEANT}"  # which relay logs as template.failed
-        assert [said.partition(" (told of")[0] for said in problems(isolated.renderer)] == [f"{file}:1: {MEANT}"]
-    finally:
-        isolated.close()
-
-
 def test_a_field_that_is_asked_for_carefully_is_no_fault(own: Build) -> None:
     text = "{{ op.nmae|default('-') }}{% if op.nmae is defined %}x{% endif %}{% if not op.other|default %}y{% endif %}"
 
@@ -104,10 +77,3 @@ def test_a_field_that_is_asked_for_carefully_is_no_fault(own: Build) -> None:
 )
 def test_the_nearest_name_is_found_where_hardly_another_can_be_meant(wrong: str, meant: str) -> None:
     assert nearest(wrong, ("name", "status", "type"), 0.8) == meant
-
-
-def test_the_built_in_wording_asks_for_nothing_that_is_absent() -> None:
-    renderer = Renderer([AS_A_USERS])
-
-    for event in samples.messages().values():
-        assert render(renderer, event)["text"]

@@ -120,15 +120,6 @@ def test_a_catalogue_in_another_encoding_is_refused_with_its_name(tmp_path: Path
         merged(file, SAID, folders=[])
 
 
-def test_a_text_that_has_come_to_be_counted_is_asked_for_anew(tmp_path: Path) -> None:
-    file = catalogue(tmp_path, 'msgid "%(n)s file"\nmsgstr "%(n)s fichier"\n')
-
-    text, _ = merged(file, SAID, folders=[])
-
-    assert "Plural-Forms" in text
-    assert Catalogues([tmp_path]).codes == ("en", "fr")
-
-
 @pytest.mark.parametrize(("language", "text", "fault"), [
     ("xx-nothing", "", "xx-nothing is no language; expected its code"),
     ("fr", "no catalogue\n", "messages.po:1: "),

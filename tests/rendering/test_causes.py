@@ -44,25 +44,14 @@ def test_slack_takes_it_and_both_ways_make_the_same(
         assert [*Slack.refusals(content)] == []
 
 
-@pytest.mark.parametrize(
-    ("language", "row", "end"),
-    [
-        ("en", "Also: *AP invoices DE* failed in Conformance.", "failed and recovered.\nIt had failed: no answer"),
-        (
-            "de",
-            "Auch *AP invoices DE* ist in Conformance fehlgeschlagen.",
-            "ist nun doch abgeschlossen.\nDer Fehler war: no answer",
-        ),
-    ],
-)
-def test_it_says_what_it_is(direct: Renderer, language: str, row: str, end: str) -> None:
-    options = {"language": language, "timezone": "", "now": slacks.NOW, "healed": "no answer"}
+def test_it_says_what_it_is(direct: Renderer) -> None:
+    options = {"language": "en", "timezone": "", "now": slacks.NOW, "healed": "no answer"}
 
     below = direct.render("slack", "also", *slacks.event_and_history("batch.operation.failed"), **options)
     healed = direct.render("slack", "healed", *slacks.event_and_history("operation.completed"), **options)
 
-    assert row in shown(below)
-    assert end in shown(healed)
+    assert "Also: *AP invoices DE* failed in Conformance." in shown(below)
+    assert "failed and recovered.\nIt had failed: no answer" in shown(healed)
 
 
 def test_where_a_channel_has_no_file_for_it_it_is_told_as_ever(direct: Renderer) -> None:

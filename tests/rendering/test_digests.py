@@ -12,7 +12,7 @@ from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
 from tests.support import digests, samples
 from tests.support.golden import agreed
-from tests.support.mails import LANGUAGES, document, mail
+from tests.support.mails import LANGUAGES, mail
 from tests.support.slack_reading import DATE
 
 
@@ -22,19 +22,6 @@ def test_sixty_rows_of_a_digest_find_room(renderer: Renderer) -> None:
     assert content["text"].count("\n- ") == 60
     assert re.findall(r"^\+ (\d+) more$", content["text"], re.MULTILINE) == ["12", "15", "12"]
     assert len(re.findall(r'/runs"[^>]*>\+ ', content["html"])) == 3
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_digest_tells_what_needs_attention_first(renderer: Renderer, language: str) -> None:
-    text = mail(renderer, "digest.daily", language=language)["text"].replace("\xa0", " ")
-
-    order = {
-        "en": ["4 need attention", "40 of 43 runs finished", "Open all runs", "Needs attention", "\nCompleted\n",
-               "Still running", "Runs per day", "12 progress updates were held back"],
-        "de": ["4 × Handlungsbedarf", "40 von 43 Läufen planmäßig", "Alle Läufe öffnen", "\nHandlungsbedarf\n",
-               "\nAbgeschlossen\n", "Läuft noch", "Läufe pro Tag", "12 Fortschrittsmeldungen wurden zurückgehalten"],
-    }[language]  # fmt: skip
-    assert sorted(order, key=text.index) == order
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "2 h (usually 45 min)"), ("de", "2 h (üblich 45 min)")])
@@ -66,18 +53,6 @@ def test_what_was_asked_for_too_often_is_told_as_such(
     assert words in content[field]
 
 
-def test_the_bars_of_a_digest_are_told_to_those_who_do_not_see_them(renderer: Renderer) -> None:
-    html = document(mail(renderer, "digest.daily")["html"])
-
-    chart = next(table for table in html.iter("table") if table.get("role") == "img")
-    assert chart.get("aria-label", "").startswith("Tue 3: 44 completed; Wed 4: 36 completed, 5 failed; ")
-    rows = [[cell.get("width") for cell in row.iter("td") if "bar" in cell.get("class", "").split()]
-            for row in chart.findall("tbody/tr")]  # fmt: skip
-    assert rows[2] == ["92%", "3%", "5%"]  # the busiest day
-    assert rows[4] == ["100%"]  # no bar for no run
-    assert all(sum(int(str(width).rstrip("%")) for width in row) == 100 for row in rows)
-
-
 @pytest.mark.parametrize(("language", "words"), [
     ("en", ["The only run finished as planned; it took 45 min.", "The only run did not finish as planned.",
             "Both runs finished as planned; the median took 1 h 10 min.",
@@ -107,56 +82,6 @@ def test_a_single_run_has_no_median(renderer: Renderer, language: str, words: li
             said[-1] = said[-1].partition(". ")[2] if said[-1].startswith("März") else said[-1]
 
     assert said == words
-
-
-def test_a_digest_of_what_only_runs_does_not_count_what_is_done(renderer: Renderer) -> None:
-    event = digests.told("digest", digests.FRIDAY, digests.RUNNING)
-
-    mail = renderer.render("email", "digest", event, (), language="en", timezone="UTC", now=digests.NOW)
-
-    assert mail["subject"] == "Daily digest for 9 March: 1 running"
-
-
-def test_days_are_shown_from_the_second_on_which_something_ran() -> None:
-    done, failed = digests.DONE[1], digests.ATTENTION[0]
-
-    assert digests.told("digest", digests.FRIDAY, [done]).document["days"] == []
-    assert len(digests.told("digest", digests.FRIDAY, [done, failed]).document["days"]) == 7
-
-
-def test_the_days_of_a_week_are_those_of_its_heading_and_the_day_it_is_told_on() -> None:
-    days = [day["date"] for day in digests.weekly().document["days"]]
-
-    assert (days[0], days[-1], len(days)) == ("2026-03-02", "2026-03-09", 8)
-
-
-@pytest.mark.parametrize(("language", "line"), [("en", "Wed 4 · 41 · ✕ 5"), ("de", "Mi. 4. · 41 · ✕ 5")])
-def test_a_day_is_one_short_line_in_slack(renderer: Renderer, language: str, line: str) -> None:
-    content = digests.render(renderer, "slack", "digest.daily", language)
-
-    bars = next(block["text"]["text"] for block in content["blocks"] if "▱" in str(block)).replace("\xa0", " ")
-    assert f"▰▰▰▰▰▰▰▰▱▱ {line}\n" in bars
-    assert max(map(len, bars.split("\n"))) < 30
-
-
-@pytest.mark.parametrize(
-    ("language", "words"),
-    [("en", "Monday, 9 March, 08:20 to 08:30"), ("de", "Montag, 9. März, 08:20 bis 08:30 Uhr")],
-)
-def test_a_round_up_of_some_minutes_names_its_day_once(renderer: Renderer, language: str, words: str) -> None:
-    assert f"\n{words}\n" in mail(renderer, "roundup.overflow", language=language)["text"]
-
-
-def test_a_round_up_tells_runs_of_one_job_in_one_row(renderer: Renderer) -> None:
-    assert mail(renderer, "roundup.overflow")["text"].count("- Nightly report\n  7 × · 1 h 35 min\n") == 1
-
-
-def test_an_empty_digest_is_one_line(renderer: Renderer) -> None:
-    text = mail(renderer, "digest.empty")["text"]
-
-    assert "\nNo runs last week; relay is receiving events.\n" in text
-    assert "Completed" not in text
-    assert "Needs attention" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -110,13 +110,6 @@ def test_a_failure_says_how_many_there_were(before: str, streak: int, since: int
     assert said["last_success"] == (days_ago(len(before) - before.rindex("C")) if "C" in before else "")
 
 
-def test_another_error_is_not_the_same() -> None:
-    event = run("operation.failed", "Failed", error={"code": "OTHER"})
-    event = replace(event, error={"code": "OTHER"})
-
-    assert job(event, ends("FF"))["same_error"] == 0
-
-
 @pytest.mark.parametrize(("before", "recovered"), [("CC", 0), ("CF", 1), ("CFF", 2), ("CFFx", 2), ("", 0)])
 def test_a_success_says_how_many_failures_it_ends(before: str, recovered: int) -> None:
     said = job(run(), ends(before))

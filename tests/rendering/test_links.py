@@ -39,24 +39,6 @@ def links_of(alone: Build, event: Any, template: str, history: tuple[Any, ...] =
     return text_of(renderer, event, channel="chat", history=history)
 
 
-def test_a_run_is_linked_as_the_configuration_says_whatever_the_platform_names(alone: Build) -> None:
-    event = progress(trackingUrl="https://elsewhere.example.com/op-1")
-
-    told = links_of(alone, event, "{{ links.operation }}")
-
-    assert told == f"{APP}/tenant-1/project-1/runs/{event.subject}"
-
-
-@pytest.mark.parametrize("document", ["operation-status.response", "start-operation.response"])
-def test_the_platforms_own_documents_have_a_link(alone: Build, document: str) -> None:
-    body = {"event": "operation.progress", "timestamp": "2024-01-20T11:41:15Z", "operation": seed(document)}
-    event = samples.event_of(body)
-
-    told = links_of(alone, event, "{{ links.operation }}")
-
-    assert told == f"{APP}/acme/o2c/runs/{event.subject}"
-
-
 def test_a_batch_of_the_platforms_own_and_its_members_have_links(alone: Build) -> None:
     body = {"event": "batch.started", "timestamp": "2024-01-20T12:05:00Z", "batch": seed("submit-batch.response")}
     event = samples.event_of(body)

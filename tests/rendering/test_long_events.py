@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import Event
 from relay.rendering import IsolatedRenderer, is_long
 from relay.rendering.samples import maximal, sample_events
 from tests.support import samples
@@ -23,8 +22,11 @@ async def renderer() -> AsyncIterator[IsolatedRenderer]:
     await renderer.aclose()
 
 
-async def threads(renderer: IsolatedRenderer, event: Event, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """For each attempt to make the message: whether the event loop's own thread made it."""
+@pytest.mark.parametrize(("change", "in_loop"), [(dict, [False, True]), (maximal, [False, False])])
+async def test_a_first_message_of_a_file_and_a_long_one_are_made_beside_the_loop(
+    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch, change: Any, in_loop: list[bool]
+) -> None:
+    event = samples.messages(change)["operation.failed"]
     here, made = threading.get_ident(), []
     render = renderer.renderer.render
 
@@ -35,7 +37,8 @@ async def threads(renderer: IsolatedRenderer, event: Event, monkeypatch: pytest.
     monkeypatch.setattr(renderer.renderer, "render", watched)
     for _ in range(2):
         await renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
-    return made
+
+    assert made == in_loop
 
 
 def test_only_what_lists_much_is_long() -> None:
@@ -43,22 +46,6 @@ def test_only_what_lists_much_is_long() -> None:
 
     assert not [name for name, event in usual.items() if is_long(event, (event,))]
     assert [name for name in LISTING if is_long(most[name], (most[name],))] == list(LISTING)
-
-
-async def test_the_first_message_of_a_file_is_made_beside_the_loop(
-    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    event = samples.messages()["operation.failed"]
-
-    assert await threads(renderer, event, monkeypatch) == [False, True]
-
-
-async def test_a_long_message_is_always_made_beside_the_loop(
-    renderer: IsolatedRenderer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    event = samples.messages(maximal)["operation.failed"]
-
-    assert await threads(renderer, event, monkeypatch) == [False, False]
 
 
 async def test_messages_under_way_at_a_time_are_each_their_own(renderer: IsolatedRenderer) -> None:

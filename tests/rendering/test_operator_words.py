@@ -138,13 +138,6 @@ def test_more_destinations_than_a_message_names_are_no_sentence_of_two_ands(rend
     assert "team-0, team-1, team-2, team-3, team-4 and others. " in text
 
 
-def test_what_is_too_large_is_called_so(renderer: Renderer) -> None:
-    text = rendered(renderer, "email", event(TROUBLE, row("refused", "crm", "too_large")), "en")["text"]
-
-    assert "They are larger than relay takes (413)." in text
-    assert "or raise server.max_body" in text
-
-
 def test_of_many_a_message_shows_some_and_says_how_many_more(renderer: Renderer) -> None:
     content = rendered(renderer, "slack", event(TROUBLE, *ROWS), "en")
 

@@ -1,7 +1,6 @@
 """Files and languages of a user's own: which is taken, and what they may leave out."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,26 +10,10 @@ from babel.messages.pofile import read_po, write_po
 from relay.errors import TemplateError
 from relay.rendering import Renderer, translatable
 from relay.rendering.checks import problems
-from relay.rendering.translations import languages
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 
 # A user's own files
-
-
-def test_a_users_file_replaces_that_file_alone(own: Build) -> None:
-    renderer = own(only("mine: {{ op.name }}"))
-    started = samples.messages()["operation.started"]
-
-    assert text_of(renderer, progress()) == "mine: Comprehensive Customer Journey Analysis"
-    assert text_of(renderer, started).startswith("Started: Comprehensive Customer Journey Analysis")
-
-
-def test_a_template_may_be_for_one_kind_of_message(own: Build) -> None:
-    renderer = own({"slack/operation.progress.live.yaml": "text: live"})
-
-    assert text_of(renderer, progress(), kind="live") == "live"
-    assert text_of(renderer, progress(), kind="each") != "live"
 
 
 def test_an_event_relay_does_not_know_can_have_a_template(alone: Build) -> None:
@@ -92,12 +75,6 @@ def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Buil
     assert told.endswith("voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig, wie üblich")
 
 
-def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:
-    renderer = own(only("{{ op.status_label }} {{ op.records_total|num }}"))
-
-    assert text_of(renderer, progress(), language="de-CH") == "Läuft 187’250"
-
-
 @pytest.mark.parametrize("language", ["", "tlh", "xx-YY"])
 def test_a_language_nobody_translated_is_english(renderer: Renderer, language: str) -> None:
     assert text_of(renderer, progress(), language=language).startswith("Running: ")
@@ -150,12 +127,6 @@ def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:
     assert "analysts: " not in render(renderer, events["operation.completed"], "email", destination="team")["text"]
 
 
-def test_agreed_files_beside_the_templates_are_no_templates(own: Build) -> None:
-    renderer = own({"golden/email/operation.failed.typical.en.txt": "{{ what a mail says", "golden/x.yaml": "{{"})
-
-    assert "golden" not in renderer.library.channels
-
-
 # A language of the user's own
 
 
@@ -199,23 +170,6 @@ def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> Non
     assert "20 janvier 2024" in mail["text"]
     assert "Fichiers" in mail["text"]
     assert not [fault for fault in problems(renderer) if "translation to fr" in fault]
-
-
-def test_a_language_of_the_users_own_may_be_configured(tmp_path: Path) -> None:
-    catalogue = tmp_path / "locales" / "fr" / "messages.po"
-    catalogue.parent.mkdir(parents=True)
-    catalogue.write_text(french(), "utf-8")
-
-    assert languages([tmp_path, BUILT_IN]) == ("en", "fr", "de")
-
-
-@pytest.mark.slow
-def test_what_a_third_language_lacks_is_told(own: Build) -> None:
-    renderer = own({"locales/fr/messages.po": french(without="Files")})
-
-    lacking = {fault.partition(": ")[2] for fault in problems(renderer) if "translation to fr" in fault}
-
-    assert lacking == {"no translation to fr of 'Files'"}
 
 
 @pytest.mark.parametrize("told", ["100 % of it", "%(name)9s", "%(name)d", "%s", "%(name)999999999s"])

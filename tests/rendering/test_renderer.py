@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import problems
 from relay.rendering.context import message_of
@@ -38,16 +37,6 @@ def test_a_field_nobody_documented_needs_a_default_where_it_may_be_absent(alone:
     renderer = alone(only("{{ op.costCentre.of.nobody|default('none') }}"))
 
     assert text_of(renderer, progress()) == "none"
-
-
-@pytest.mark.parametrize(
-    "expression", ["opp", "op.costCentre", "op.costCentre.deeper", "nothing.at.all", "op|unknown_name"]
-)
-def test_an_unknown_name_is_an_error_with_file_and_line(alone: Build, expression: str) -> None:
-    with pytest.raises(TemplateError) as caught:
-        text_of(alone({"slack/operation.progress.yaml": f"# first line\ntext: x {{{{ {expression} }}}}"}), progress())
-
-    assert "slack/operation.progress.yaml:2: " in str(caught.value)
 
 
 def test_a_documents_own_field_beats_a_method_of_that_name(alone: Build) -> None:
@@ -86,13 +75,6 @@ def test_only_a_completed_run_is_at_a_hundred_percent(alone: Build, percentage: 
     assert text_of(renderer, progress(progress={"percentage": percentage})) == f"[{told}]"
 
 
-def test_links_are_built_from_the_tracking_address(alone: Build) -> None:
-    renderer = alone(only("{{ links.operation }}"), base_url="https://mining.example.com/")
-    event = progress(trackingUrl="/{tenantId}/{projectId}/runs/op-1")
-
-    assert text_of(renderer, event) == "https://mining.example.com/tenant-1/project-1/runs/op-1"
-
-
 @pytest.mark.parametrize(
     ("address", "base_url"),
     [
@@ -122,18 +104,6 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
     told = render(renderer, samples.event_of(document), "teams")
 
     assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0")]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("odd", [5, 0.5, True, "a", {"a": 1}, [None, 7]])
-def test_dependencies_that_are_no_list_of_names_cost_a_batch_nothing(renderer: Renderer, odd: object) -> None:
-    batch = samples.bodies()["batch.completed"]
-    batch["batch"]["operations"][0]["dependencies"] = odd
-
-    rendered = render(renderer, samples.event_of(batch), kind="live")
-
-    batch["batch"]["operations"][0]["dependencies"] = []
-    assert rendered == render(renderer, samples.event_of(batch), kind="live")
 
 
 def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
@@ -196,16 +166,6 @@ def test_a_message_can_be_made_without_any_template(renderer: Renderer, name: st
     assert "<script" not in mail["html"]
 
 
-def test_the_plain_message_says_what_happened_to_what_and_why(renderer: Renderer) -> None:
-    event = samples.messages()["operation.failed"]
-
-    told = renderer.fallback("email", event, "de")
-
-    assert told["text"] == (
-        "Fehlgeschlagen: Comprehensive Customer Journey Analysis – The SAP extractor did not answer for 300 s.\n"
-    )
-
-
 # Trying it all out
 
 
@@ -222,15 +182,6 @@ def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
 
     assert faults
     assert "workerNode" in faults[0] or "None" in faults[0]
-
-
-@pytest.mark.slow
-def test_a_check_finds_what_is_not_translated(own: Build) -> None:
-    renderer = own(only("{% trans %}A sentence of my own.{% endtrans %}"))
-
-    assert [fault.split(": ", 1)[1] for fault in problems(renderer)] == [
-        "no translation to de of 'A sentence of my own.'"
-    ]
 
 
 @pytest.mark.slow
@@ -312,12 +263,6 @@ def test_a_live_message_shows_an_alarm_for_as_long_as_it_stands(
 
     said = json.dumps(told["blocks"], ensure_ascii=False)
     assert {sign: said.count(sign) for sign in ("⚠️", "▶️", "✅") if sign in said} == {shown: 1}
-
-
-def test_progress_told_by_itself_says_that_the_run_goes_on(renderer: Renderer) -> None:
-    told = renderer.render("slack", "each", PROGRESS, (STALLED, PROGRESS), language="en", timezone="UTC", now=NOW)
-
-    assert "▶️" in json.dumps(told["blocks"], ensure_ascii=False)
 
 
 def test_an_alarm_that_stands_is_shown_with_the_run_as_it_is_by_now(renderer: Renderer) -> None:

@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from markupsafe import Markup
 
-from relay.rendering import Renderer
 from relay.rendering.formats.slack import plain_dates, slack_time
 from relay.rendering.localized_values import Localizer
-from relay.rendering.translations import MAX_DATES, Catalogues
-from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
+from relay.rendering.translations import Catalogues
+from tests.support.renderers import BUILT_IN, Build, progress, render
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
 MOMENT = "2024-01-20T11:52:00Z"
@@ -38,26 +37,12 @@ def test_a_time_is_written_for_each_reader_and_for_those_to_whom_slack_writes_no
     assert slack_time(formats, datetime.fromisoformat(MOMENT), style) == date
 
 
-def test_what_is_shown_alike_is_alike() -> None:
-    assert slack_time(reader(), "2024-01-20T11:52:59.9Z") == slack_time(reader(), MOMENT)
-    assert slack_time(reader(), "2024-01-20T11:53:00Z") != slack_time(reader(), MOMENT)
-
-
 @pytest.mark.parametrize("value", ["tomorrow", "<!channel>", "2024-01-20", "1969-07-20T20:17:00Z", "", "9" * 900])
 def test_what_is_no_moment_for_slack_is_text(value: str) -> None:
     text = slack_time(reader(), value)
 
     assert "<!date" not in text
     assert not isinstance(text, Markup)  # so it is escaped wherever it is printed
-
-
-def test_no_more_dates_are_remembered_than_a_message_may_need() -> None:
-    formats = reader()
-    for day in range(1, 29):
-        for minute in range(60):
-            slack_time(formats, f"2024-02-{day:02}T10:{minute:02}:00Z")
-
-    assert 0 < len(formats.language.patterns.dates) <= MAX_DATES
 
 
 def test_a_date_is_plain_where_slack_writes_none(alone: Build) -> None:
@@ -81,19 +66,6 @@ blocks:
     assert content["text"] == "since 20 Jan, 12:18 CET"
     assert section["text"]["text"] == table["rows"][0][0]["text"] == plan["title"] == "20 Jan, 12:18 CET"
     assert context["elements"][0]["text"] == f"<!date^1705749480^{SHORT}|20 Jan, 12:18 CET>"
-
-
-def test_an_event_cannot_write_a_date(alone: Build) -> None:
-    name = "<!date^1^{time}|x> 2024-01-20T11:52:00Z"
-
-    assert text_of(alone(only("{{ op.name }}")), progress(operationName=name)).startswith("&lt;!date^1^{time}|x&gt;")
-
-
-def test_other_channels_have_the_destinations_time(renderer: Renderer, own: Build) -> None:
-    told = render(own({"teams/generic.yaml": "text: '{{ op.started_at|localtime(\"zoned\") }}'"}), progress(), "teams")
-
-    assert told["text"] == "20 Jan, 12:18 CET"
-    assert "<!date" not in render(renderer, progress(), "email")["text"]
 
 
 def test_only_whole_dates_become_plain() -> None:

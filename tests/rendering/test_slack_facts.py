@@ -1,9 +1,7 @@
 """What is known of a run and what is not, in its Slack messages: progress, attempts, long names and lists."""
 
-import json
 import re
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 
@@ -12,7 +10,7 @@ from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
 from tests.support.every_case import every_case
-from tests.support.slack_reading import shown
+from tests.support.slack_reading import NBSP, shown
 from tests.support.slacks import KINDS, LANGUAGES, NAMES, rendered
 
 
@@ -94,20 +92,6 @@ def test_what_is_left_out_of_a_long_list_is_counted(renderer: Renderer, name: st
     assert re.fullmatch(rf"<https://[^|]+\|\+ {total - items} more>", lines[-1])
 
 
-def test_nothing_is_linked_without_the_platforms_address() -> None:
-    content = slacks.message(Renderer([slacks.ROOT / "templates"]), "operation.progress")
-
-    assert "<http" not in json.dumps(content)
-
-
-def test_now_is_told_in_the_readers_zone(renderer: Renderer) -> None:
-    event, history = slacks.event_and_history("operation.progress")
-    content = renderer.render("slack", "live", event, history, language="en", timezone="America/New_York",
-                           now=datetime.fromisoformat("2024-01-20T13:30:00Z"))  # fmt: skip
-
-    assert "done on 20 Jan at 07:05 UTC−5" in shown(content)
-
-
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 @pytest.mark.parametrize("none", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
@@ -121,3 +105,60 @@ def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
         content = renderer.render(channel, "each", event, (event,), language="en", timezone=zone, now=event.occurred_at)
         assert "0001" not in str(content)
         assert "9999" not in str(content)
+
+
+def test_a_reply_says_nothing_that_its_root_has_said(renderer: Renderer) -> None:
+    *_, root, reply = [shown(content).split("\n") for _, content in slacks.life("en", renderer)]
+
+    assert not {line for line in reply[1:] if len(line) > len("*Files*")} & set(root)
+
+
+def test_a_phone_shows_a_long_cause_and_the_place_below_a_name_that_is_cut(renderer: Renderer) -> None:
+    body = samples.bodies()["operation.failed"]
+    body["operation"]["operationName"] = "Name " * 40
+    body["error"]["message"] = "The source did not answer; " * 30
+
+    text = rendered(renderer, samples.event_of(body), "reply")["text"].replace(NBSP, " ")
+
+    name, cause = text.removeprefix("Failed: ").split(" – ")
+    assert len(name) <= 60
+    assert len(cause) > 240
+    assert cause.endswith("… Machine Learning Analysis, 72%, after 34 min.")
+
+
+def test_a_long_error_stands_below_its_beginning(renderer: Renderer) -> None:
+    text = shown(slacks.message(renderer, "operation.failed", "reply", change=samples.maximal))
+
+    assert "failed: Traceback" in text
+    assert "```Traceback" in text
+    assert "```" not in shown(slacks.message(renderer, "operation.failed", "reply"))
+
+
+def test_a_batch_names_five_of_each_and_counts_the_rest(renderer: Renderer) -> None:
+    body = slacks.bodies()["batch.operation.failed"]
+    body["batch"] = slacks.month_end(1, 8, 9)
+
+    lines = shown(rendered(renderer, samples.event_of(body), "live")).split("\n")
+
+    assert sum(line.startswith("❌ ") for line in lines) == 5
+    assert [line.count(", ") + 1 for line in lines if line.startswith("Running:")] == [5]
+    assert "+ 7 more" in lines
+
+
+def test_what_never_ran_in_a_batch_that_is_over_waits_for_nothing(renderer: Renderer) -> None:
+    body = samples.bodies()["batch.completed"]
+    body["batch"]["operations"][2]["status"] = "Pending"
+
+    assert shown(rendered(renderer, samples.event_of(body), "reply")).split("\n")[:5] == [
+        "⚠️ *Monthly Process Mining Pipeline* · Completed with failures",
+        "1 of 3 completed, 1 failed, 1 not started. Duration: 1 h 17 min.",
+        "❌ discovery – Failed (blocks 1)", "✅ data-prep · Completed", "⏹️ performance · Not started",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["silent", "flat", "overdue", "deadline", "slow"])
+def test_a_message_that_stays_names_moments_and_no_spans_that_grow(renderer: Renderer, rule: str) -> None:
+    text = shown(slacks.message(renderer, f"operation.stalled.{rule}", "live"))
+
+    assert "32 min" not in text  # that would be wrong a minute later
+    assert ("please check" in text) == (rule == "deadline")

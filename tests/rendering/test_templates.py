@@ -6,8 +6,6 @@ writes what is said now into tests/golden; read the difference before you keep i
 
 import json
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from relay.domain.deliveries import Kind
 from relay.rendering import Renderer
 from relay.rendering.translatable import messages, translatable
 from relay.rendering.translations import placeholders
-from tests.support import samples
+from tests.support import samples, slacks
+from tests.support.mails import mail
 
 ROOT = Path(__file__).parents[2]
 MESSAGES = tuple(samples.bodies())
@@ -26,35 +25,6 @@ KINDS: tuple[Kind, ...] = ("each", "live", "reply")
 LANGUAGES = ("en", "de")
 
 Body = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    return Renderer([ROOT / "templates"], samples.OPTIONS)
-
-
-def render(
-    renderer: Renderer,
-    name: str,
-    channel: str,
-    *,
-    kind: Kind = "each",
-    language: str = "en",
-    change: Callable[[Body], Body] = dict,
-) -> dict[str, Any]:
-    events = samples.messages(change)
-    return renderer.render(
-        channel, kind, events[name], samples.history_of(name, events), language=language,
-        timezone="Europe/Berlin", now=datetime(2024, 1, 20, 13, 30, tzinfo=UTC), destination="analysts",
-    )  # fmt: skip
-
-
-def mail(renderer: Renderer, name: str, **options: Any) -> dict[str, Any]:
-    return render(renderer, name, "email", **options)
-
-
-def slack(renderer: Renderer, name: str, **options: Any) -> dict[str, Any]:
-    return render(renderer, name, "slack", **options)
 
 
 # German
@@ -68,7 +38,7 @@ ENGLISH = (
 
 @pytest.mark.parametrize("name", MESSAGES)
 def test_german_is_german(renderer: Renderer, name: str) -> None:
-    said = [slack(renderer, name, kind=kind, language="de") for kind in KINDS]
+    said = [slacks.message(renderer, name, kind, "de") for kind in slacks.KINDS]
     letter = mail(renderer, name, language="de")
     told = json.dumps(said, ensure_ascii=False) + letter["subject"] + letter["preheader"] + letter["text"]
 
@@ -85,33 +55,6 @@ def strings(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in strings(item)]
     return [value] if isinstance(value, str) else []
-
-
-def test_german_numbers_times_and_percentages_are_written_the_german_way(renderer: Renderer) -> None:
-    said = json.dumps(slack(renderer, "operation.progress", language="de"), ensure_ascii=False)
-
-    assert "125.430 von 187.250" in said
-    assert "67\u00a0%" in said
-    assert "1.890/min" in said
-    assert "{date_short_pretty} um {time}|am 20. Jan. um 13:05 Uhr MEZ> fertig" in said
-
-
-def test_the_text_part_of_a_mail_has_ordinary_spaces_only(renderer: Renderer) -> None:
-    letter = mail(renderer, "operation.failed", language="de")
-
-    assert "72 %" in letter["text"]
-    assert "72\u00a0%" in letter["html"].replace("&nbsp;", "\u00a0")
-    assert "\u00a0" not in letter["text"] + letter["subject"] + letter["preheader"]
-
-
-def test_a_german_mail_of_the_results_reads_well(renderer: Renderer) -> None:
-    text = mail(renderer, "operation.completed", language="de")["text"]
-
-    assert "347 Prozessvarianten und 23 Auffälligkeiten in 187.248 Datensätzen gefunden. Dauer: 45 min." in text
-    assert "- Process Mining Analysis Report\n  Comprehensive analysis report" in text
-    assert "\n  PDF, 3,2 MB\n" in text
-    assert "Kosten: 2,31 $" in text
-    assert "Sie erhalten diese E-Mail, weil" in text
 
 
 @pytest.mark.parametrize(
@@ -193,16 +136,6 @@ def test_the_catalogue_says_each_text_once() -> None:
                        re.MULTILINE)  # fmt: skip
 
     assert len(texts) == len({*texts})
-
-
-@pytest.mark.parametrize("name", ["operation.failed", "operation.timeout"])
-def test_a_german_failure_of_another_day_reads_well(renderer: Renderer, name: str) -> None:
-    event = samples.messages()[name]
-
-    said = renderer.render("slack", "each", event, (event,), language="de", timezone="Europe/Berlin",
-                           now=event.occurred_at + timedelta(days=1))  # fmt: skip
-
-    assert "{date_short_pretty} {time}|20. Jan., " in json.dumps(said, ensure_ascii=False)
 
 
 def test_the_catalogue_holds_nothing_that_no_template_says(renderer: Renderer) -> None:

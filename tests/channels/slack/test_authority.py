@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from relay.channels.slack.authority import UNDER_WAY, Authority, People, kind_of
+from relay.channels.slack.authority import Authority, People, kind_of
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.directory import AGAIN_AFTER, REMEMBERED, REMEMBERED_FOR
+from relay.channels.slack.directory import AGAIN_AFTER, REMEMBERED_FOR
 from relay.channels.slack.errors import SlackError
 from relay.channels.slack.settings import SlackSettings
 from relay.domain.links import Person, Presser
-from relay_sandbox.standins.slack import Fault, SlackStandin, User
+from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
 from tests.support.patience import patience
 
@@ -162,29 +162,6 @@ async def test_the_whole_decision_goes_on_for_the_next_press(channel: Slack, sla
     assert len(slack.called("users.info")) == 1
 
 
-async def test_so_many_decisions_go_on_and_they_end_with_the_channel(clock: Clock) -> None:
-    asked = asyncio.Event()
-
-    async def silent(*_: object) -> Mapping[str, Any]:
-        asked.set()
-        return await asyncio.Future()
-
-    people = People(silent, clock=clock)
-    authority = Authority(people, clock=clock)
-    presses = [asyncio.create_task(authority.find(Presser(f"U{n:09}"), TEAM)) for n in range(UNDER_WAY + 10)]
-    await asked.wait()
-    for press in presses[UNDER_WAY:]:
-        press.cancel()  # one that is not kept ends with its press
-    assert len(authority._decisions) == UNDER_WAY
-
-    await authority.aclose()
-    await people.aclose()
-
-    await asyncio.wait(presses)
-    assert all(press.cancelled() for press in presses)
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
 async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(channel: Slack, clock: Clock) -> None:
     with capture_logs() as logs:
         for seconds in (0, 1, REMEMBERED_FOR):
@@ -194,13 +171,6 @@ async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(chan
 
     assert [line["event"] for line in logs] == ["action.names_no_group"] * 2
     assert (logs[1]["names"], logs[1]["left_out"]) == (["@nobody"], 5)
-
-
-async def test_many_who_press_do_not_fill_the_memory(channel: Slack, slack: SlackStandin) -> None:
-    for number in range(REMEMBERED + 10):
-        await channel.is_allowed(Presser(f"U{number:09}"), ["everyone"])
-
-    assert len(channel._people._cache._answers) <= REMEMBERED
 
 
 async def test_a_handle_that_two_groups_have_is_nobodys(channel: Slack, slack: SlackStandin) -> None:
@@ -222,15 +192,6 @@ async def test_who_is_asked_for_in_vain_can_be_found_out(channel: Slack) -> None
         "nobody@example.com",
         "U0NOTHERE1",
     ]
-
-
-async def test_a_name_for_people_is_one_short_line(channel: Slack, slack: SlackStandin) -> None:
-    slack.workspace.users[JANA.id] = User(JANA.id, "analyst", "", " Jana\n\tMüller " + "x" * 200)
-
-    found = await channel.is_allowed(ANALYST, TEAM)
-
-    assert found
-    assert found.name == f"Jana Müller {'x' * 200}"[:80]
 
 
 @pytest.mark.parametrize(

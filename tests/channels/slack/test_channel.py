@@ -66,6 +66,3 @@ class TestClosing:
             await channel.aclose()
 
         assert len(slack.messages("#process-mining")) == 1
-
-    async def test_a_channel_never_used_closes(self, connect: Connect) -> None:
-        await connect().aclose()

@@ -5,7 +5,7 @@ import pytest
 from relay.channels.slack.channel import Slack
 from relay.domain.display import truncate_mrkdwn
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.slack_channel import CONTENT, POST, UPDATE, decision, failing, notification, posted, section
+from tests.support.slack_channel import CONTENT, POST, decision, failing, posted, section
 
 
 class TestRefusedMessages:
@@ -43,15 +43,6 @@ class TestRefusedMessages:
         assert decision(error) == (True, "", False)
         assert "invalid_blocks, [ERROR] must be less than 3001 characters [/blocks/0/text]" in str(error)
         assert len(slack.called(POST)) == 3
-
-    async def test_an_edit_is_reduced_too(self, channel: Slack, slack: SlackStandin) -> None:
-        first = await channel.send(notification(kind="live"))
-        slack.script(UPDATE, Fault(error="block_mismatch"))
-
-        await channel.send(notification(kind="live", thread=first.thread))
-
-        (message,) = slack.messages("#process-mining")
-        assert (message.blocks, message.ts) == ([], first.thread["ts"])
 
     async def test_only_a_refusal_of_the_message_reduces_it(self, channel: Slack, slack: SlackStandin) -> None:
         slack.script(POST, Fault(error="invalid_blocks"), Fault(close=True, applied=True))

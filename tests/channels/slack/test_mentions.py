@@ -61,11 +61,6 @@ class TestMentions:
 
         assert message.text == f"{shown} {CONTENT['text']}"
 
-    async def test_several_are_called_in_order_and_each_once(self, channel: Slack, slack: SlackStandin) -> None:
-        message = await posted(channel, slack, mentions=("@data-team", "@analyst", "analyst@example.com"))
-
-        assert message.text.startswith("<!subteam^S0DATATEAM> <@U0ANALYST1> Failed")
-
     async def test_an_edit_calls_nobody(self, channel: Slack, slack: SlackStandin) -> None:
         first = await channel.send(notification(kind="live", mentions=("@analyst",)))
 
@@ -73,13 +68,6 @@ class TestMentions:
 
         (message,) = slack.messages("#process-mining")
         assert "<@" not in message.text + message.blocks[0]["text"]["text"]
-
-    async def test_a_reply_calls(self, channel: Slack, slack: SlackStandin) -> None:
-        first = await channel.send(notification(kind="live"))
-
-        message = await posted(channel, slack, kind="reply", mentions=("@analyst",), thread=first.thread)
-
-        assert message.blocks[0]["text"]["text"].startswith("<@U0ANALYST1> ")
 
     async def test_a_root_posted_anew_calls(self, channel: Slack, slack: SlackStandin) -> None:
         gone = {"channel": "C0123ABCD", "ts": "1.000001"}
@@ -122,13 +110,6 @@ class TestMentions:
 
         assert message.text.startswith("<@U0001400> ")
 
-    async def test_names_are_looked_up_once_an_hour(self, channel: Slack, slack: SlackStandin, clock: Clock) -> None:
-        for seconds in (0, 3_599, 2):
-            clock.advance(seconds)
-            await channel.send(notification(mentions=("@analyst", "@data-team")))
-
-        assert (len(slack.called("users.list")), len(slack.called("usergroups.list"))) == (2, 2)
-
     async def test_an_address_nobody_has_is_looked_up_once_a_day(
         self, channel: Slack, slack: SlackStandin, clock: Clock
     ) -> None:
@@ -160,18 +141,6 @@ class TestMentions:
         message = await posted(channel, slack, mentions=("@analyst",))
 
         assert message.text.startswith("<@U0ANALYST1> ")
-
-    @pytest.mark.parametrize(
-        "body", [b"[]", b'{"ok": true}', b'{"ok": true, "members": [1, {"id": 5}], "usergroups": {}}']
-    )
-    async def test_an_odd_answer_to_a_lookup_costs_no_message(
-        self, body: bytes, channel: Slack, slack: SlackStandin
-    ) -> None:
-        slack.outages |= {"users.list": Fault(body=body), "usergroups.list": Fault(body=body)}
-
-        message = await posted(channel, slack, mentions=("@analyst",))
-
-        assert message.text.startswith("@analyst ")
 
     @pytest.mark.slow
     async def test_a_lookup_that_hangs_delays_no_message_for_long(self, connect: Connect, slack: SlackStandin) -> None:

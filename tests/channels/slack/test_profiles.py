@@ -96,24 +96,3 @@ async def test_another_fault_of_a_message_does_not_end_them(new: SlackStandin) -
 
     assert kinds(new) == ["section plan", "section", "section plan"]
     await slack.aclose()
-
-
-async def test_if_the_plainer_blocks_are_refused_too_the_words_arrive(new: SlackStandin) -> None:
-    slack = channel(new)
-    new.script(POST, Fault(error="invalid_blocks"), Fault(error="invalid_blocks"))
-
-    await slack.send(notification())
-
-    (message,) = new.messages("#team")
-    assert message.text == "🔵 *Running* · Order-to-Cash"
-    assert message.blocks == []
-    await slack.aclose()
-
-
-async def test_a_message_that_has_no_richer_form_is_as_it_is(new: SlackStandin) -> None:
-    slack = channel(new)
-
-    await slack.send(notification(content={"text": "x", "blocks": [PLAIN]}))
-
-    assert kinds(new) == ["section"]
-    await slack.aclose()

@@ -46,17 +46,6 @@ async def test_each_conversation_has_its_obstacle_and_what_to_type(channel: Slac
     assert not workspace.called("chat.postMessage")
 
 
-@pytest.mark.parametrize("name", CONVERSATIONS)
-async def test_an_id_is_asked_about_by_itself(name: str, channel: Slack, workspace: SlackStandin) -> None:
-    await channel.check()
-    id_ = CONVERSATIONS[name].id
-
-    reach = await channel.reach([id_])
-
-    assert (id_ in reach.obstacles) == (name in OBSTACLES)
-    assert not {call.method for call in workspace.calls} & {"conversations.list", "users.conversations"}
-
-
 @pytest.mark.parametrize("name", OBSTACLES)
 async def test_a_message_that_is_refused_says_the_same(name: str, channel: Slack, workspace: SlackStandin) -> None:
     await channel.check()
@@ -103,16 +92,6 @@ async def test_what_it_may_not_ask_about_it_does_not_know(
     assert ({*reach.unknown}, reach.obstacles) == (unknown, {})
 
 
-async def test_many_conversations_come_in_pages(channel: Slack, workspace: SlackStandin) -> None:
-    others = [Conversation(f"C0MANY{number:04}", f"many-{number}") for number in range(1_500)]
-    workspace.workspace.conversations = {conversation.id: conversation for conversation in others}
-    await channel.check()
-
-    assert (await channel.reach(["#many-1499", "#many-3"])).obstacles == {}
-    assert len(workspace.called("users.conversations")) == 2
-    assert not workspace.called("conversations.list")
-
-
 async def test_in_a_workspace_with_too_many_it_does_not_know(channel: Slack, workspace: SlackStandin) -> None:
     more = {"channels": [], "response_metadata": {"next_cursor": "more"}}
     workspace.outages["conversations.list"] = Fault(extra=more)
@@ -122,15 +101,6 @@ async def test_in_a_workspace_with_too_many_it_does_not_know(channel: Slack, wor
 
     assert (reach.obstacles, reach.unknown) == ({}, ("#nowhere",))
     assert len(workspace.called("conversations.list")) == PAGES
-
-
-async def test_a_slack_that_does_not_answer_is_no_obstacle_of_a_conversation(
-    channel: Slack, workspace: SlackStandin
-) -> None:
-    workspace.outages["users.conversations"] = Fault(status=500, body=b"")
-
-    with pytest.raises(DeliveryError, match="HTTP 500"):
-        await channel.reach(["#open"])
 
 
 @pytest.mark.parametrize(
