@@ -26,6 +26,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 PROMISES = ("memory", "fsync", "replicated")
 NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped"), 0)
 SCOPES = ("channel", "destination")
+REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
+OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
 @dataclass(eq=False)
@@ -127,10 +129,6 @@ class ProcessFigures:
         metrics.cpu_seconds.inc(self._cpu - used)
         with contextlib.suppress(OSError):  # no Linux
             metrics.resident_memory.set(int(STATM.read_text("ascii").split()[1]) * PAGE)
-
-
-REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
-OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
 class DeliveryBlockers:

@@ -15,11 +15,11 @@ from aiohttp.typedefs import Handler, Middleware
 from relay import metrics
 from relay.errors import RelayError
 
+log = structlog.get_logger(__name__)
+
 RETRY_AFTER = 5  # seconds that a sender should wait when the fault is ours
 UNEXPECTED = "relay could not handle the request. Send it again."
 HEADERS = {"Server": "relay", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-
-log = structlog.get_logger(__name__)
 
 
 class HttpProblem(RelayError):
