@@ -62,8 +62,10 @@ def test_an_earlier_attempts_failure_is_not_told_of_the_running_one(alone: Build
 
 
 def test_what_came_later_does_not_change_what_an_event_told(alone: Build) -> None:
-    renderer = alone(only("{{ op.percentage|pct }}"))
-    later = samples.event_of(body(progress={"percentage": 90}) | {"timestamp": "2024-01-20T12:00:00Z"})
+    renderer = alone(only("{{ op.percentage|pct }}{{ op.costCentre|default('') }}"))
+    later = samples.event_of(
+        body(progress={"percentage": 90}, costCentre="CC-7") | {"timestamp": "2024-01-20T12:00:00Z"}
+    )
 
     assert text_of(renderer, progress(), history=(progress(), later)) == "67%"
 
