@@ -96,8 +96,9 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
     renderer = alone(
         {"teams/generic.yaml": "rows: [{each: m in batch.operations, told: '{{ m.name }} {{ m.blocks }}'}]"}
     )
-    chain = {"a": ["Failed", []], "b": ["Pending", ["a"]], "c": ["Pending", ["b", "a"]], "d": ["Completed", ["a"]],
-             "e": ["Failed", ["e", "gone"]]}  # fmt: skip
+    chain: dict[str, list[Any]] = {
+        "a": ["Failed", []], "b": ["Pending", ["a"]], "c": ["Pending", ["b", "a"]], "d": ["Completed", ["a"]],
+             "e": ["Failed", ["e", "gone"]], "f": ["Pending", 5], "g": ["Pending", "a"]}  # fmt: skip
     members = [{"operationKey": key, "status": status, "dependencies": needs} for key, (status, needs) in chain.items()]
     document = samples.envelope(
         "batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members}
@@ -105,7 +106,7 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
 
     told = render(renderer, samples.event_of(document), "teams")
 
-    assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0")]
+    assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0", "f 0", "g 0")]
 
 
 def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
