@@ -30,15 +30,7 @@ from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
-from relay.opening import (
-    open_audit,
-    open_presses,
-    open_redis,
-    open_silences,
-    open_spans,
-    open_store,
-    start,
-)
+from relay.opening import open_audit, open_presses, open_redis, open_silences, open_spans, open_store, start
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.shutdown import Shutdown, cancelled
@@ -96,7 +88,7 @@ class Relay:
 
     @property
     def admin_addresses(self) -> list[tuple[str, int]]:
-        """Those where it listens to operators."""
+        """Hosts and ports where it listens to operators."""
         return self._front.admin_addresses
 
     def drain(self) -> None:
@@ -134,13 +126,7 @@ class Relay:
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
             unguarded = Ingest(
-                store,
-                config,
-                CHANNELS,
-                wake,
-                clock=clock,
-                fullness=lambda: health.fullness,
-                silences=watch.silences,
+                store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
             unsubscribe = Unsubscribe(
@@ -214,13 +200,13 @@ class Relay:
         log.info("relay.stopped")
 
     def _afterwards(self, stack: contextlib.AsyncExitStack, console: OpenConsole) -> None:
-        """What can wait until relay is ready: the first message must hold up no event."""
+        """Do what can wait until relay is ready: the first message must hold up no event."""
         console.auth.announce(self._front.operators_url)
         if self._delivers:
             stack.push_async_callback(cancelled, asyncio.create_task(self._coordinator.renderer().prepare()))
 
     def _notices(self) -> dict[str, str]:
-        """What those who watch over relay should see besides how the store is."""
+        """Return notices for operators besides the state of the store."""
         socket = self._socket.notices() if self._socket else {}
         return self._coordinator.template_faults() | self._front.certificates.notices() | socket
 

@@ -42,7 +42,7 @@ def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRend
 
 
 def build_sealer(config: Config) -> Sealer | None:
-    """What seals what events held; None where there is no key. ConfigError if it cannot be had."""
+    """Build what encrypts events at rest; None where there is no key. ConfigError if it cannot be had."""
     try:
         return Sealer.of(config.redis.keys, max(KEPT, config.retention) + MARGIN)
     except RelayError as error:
@@ -95,7 +95,7 @@ class Coordinator:
         return self._renderer
 
     def log_warnings(self) -> None:
-        """What in the file works, but probably not as it was meant."""
+        """Log what in the file works, but probably not as it was meant."""
         for warning in self._config.warnings:
             log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
 
@@ -135,7 +135,7 @@ class Coordinator:
         return taken
 
     def template_faults(self) -> dict[str, str]:
-        """Which of the user's templates are not in use because they failed, for those who watch over relay."""
+        """Return the user's templates that are not in use because they failed, as notices for operators."""
         return {
             f"template:{file}": f"failed, so relay's own wording is shown: {fault}"
             for file, fault in self._renderer.faults.items()

@@ -86,7 +86,7 @@ class NotPermitted(InvalidEvent):
 
 
 class NotYetKnown(NotPermitted):
-    """Of an operation, or a run of it, that no source has told of which may begin one (422). One may any moment."""
+    """An operation, or a run of it, that no source has reported which may begin one (422). One may any moment."""
 
     kind = "early"
 

@@ -1,4 +1,4 @@
-"""What relay shows: the receiver and the console, each on its listener."""
+"""The receiver and the console, each on its listener."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -27,12 +27,7 @@ class Front:
     """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
 
     def __init__(
-        self,
-        coordinator: Coordinator,
-        env: Mapping[str, str],
-        clock: Callable[[], float],
-        *,
-        receives: bool,
+        self, coordinator: Coordinator, env: Mapping[str, str], clock: Callable[[], float], *, receives: bool
     ) -> None:
         self._coordinator = coordinator
         self._env = env
@@ -44,7 +39,7 @@ class Front:
         self.admin_addresses: list[tuple[str, int]] = []
 
     def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Tracing | None) -> Receiver:
-        """What takes events. Sources and certificates are read anew with the configuration."""
+        """Build the receiver. Sources and certificates are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(
             self._sources(),
@@ -117,13 +112,13 @@ class Front:
 
     @property
     def operators_url(self) -> str:
-        """Where their listener is, for whoever starts relay by hand."""
+        """The address of the operators' listener, for whoever starts relay by hand."""
         host, port = self.admin_addresses[0]
         named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
         return _url((named, port), self._coordinator.config().server.admin.tls)
 
     def _guard(self) -> Guard:
-        """What strangers may take of this process."""
+        """Return the limits of what strangers may take of this process."""
         server = self._coordinator.config().server
         return Guard(
             max_connections=affordable(server.max_connections),

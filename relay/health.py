@@ -1,4 +1,4 @@
-"""Whether relay can keep its promise right now, and why not: what `/readyz` shows and admission relies on."""
+"""Health: whether relay can keep its promise right now, as `/readyz` shows and admission relies on."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ LOST = "what was queued is lost, and repetitions are not recognised; a reload en
 
 
 def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
-    """Who may be told, by destination; relay's own, and what operations may ask for, have any address."""
+    """Return the addresses of each destination; relay's own, and what operations may ask for, have any."""
     anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
     return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
 
@@ -172,13 +172,13 @@ class Health:
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
     async def obstacle(self) -> str:
-        """Why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
+        """Return why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
         return self._trouble or self._store.promise.shortfall or full(self.fullness)
 
     def shortcomings(self) -> dict[str, str]:
-        """What the store lacks of what it promised, by name, as of the last look. `/readyz` says the same."""
+        """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""
         lacks = {}
         if short := self._trouble or self._store.promise.shortfall:
             lacks["durability"] = short
@@ -194,7 +194,7 @@ class Health:
         return lacks
 
     async def unready(self) -> str:
-        """Why `/readyz` says no, or that nobody watches runs; '' if neither."""
+        """Return why `/readyz` says no, or that no scheduler runs; '' if neither."""
         checks = (readiness := await self.readiness()).checks
         if readiness.ready:
             return checks.get("scheduler", "")

@@ -166,7 +166,7 @@ class Ingest:
         return accepted
 
     def _of_another(self, event: Event) -> bool:
-        """Whether its id came with another operation before. (Within one, the store says so.)
+        """Return whether its id came with another operation before. (Within one, the store says so.)
 
         What this process took last is enough: a sender that gives all its events one id does so all the time.
         """
@@ -186,7 +186,7 @@ class Ingest:
                             )  # fmt: skip
 
     async def _filled(self, event: Event, permissions: Permissions | None = None) -> Event:
-        """With the facts that earlier events gave of the operation, or of the one that it retries under a new id.
+        """Fill in what earlier events stated of the operation, or of the one that it retries under a new id.
 
         Which run a retry is, its first event decides: the one its document names, and in any case one after the
         original's last.
@@ -214,7 +214,7 @@ class Ingest:
         return placed(event, spaces)
 
     async def _placed_batch(self, event: Event, permissions: Permissions | None) -> Event:
-        """With whose the batch is, and of which run the member that it tells of: one of the batch's own tenant."""
+        """Fill in the batch's tenant, and the run of the member that it reports: one of the same tenant."""
         as_sent, batch, facts = event, await self._known(event, event.subject), dict[str, str]()
         spaces = {event.subject: batch.pop("space", "")}
         whose = Space.of_event(event).filled(Space.of(batch))
@@ -235,5 +235,5 @@ class Ingest:
         return [facts for facts in rows if facts.keys() - {"space"}]
 
     async def _known(self, event: Event, id_: str) -> dict[str, str]:
-        """What is known of this id of its. relay's own events are of an operation that was found before."""
+        """Return what is known of this id. relay's own events are of an operation that was found before."""
         return await self._store.known(id_, event.spaces if event.watch or event.action else Space.of_event(event))

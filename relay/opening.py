@@ -1,4 +1,4 @@
-"""What is opened first and closed last: Redis, the store, the audit trail, and what is read or counted beside them."""
+"""Parts that are opened first and closed last: Redis, the store, the audit trail, silences, spans."""
 
 import asyncio
 import contextlib
@@ -58,7 +58,7 @@ async def open_store(
 
 
 def open_audit(stack: contextlib.AsyncExitStack, coordinator: Coordinator, store: Store) -> AuditTrail:
-    """Where what people do is written down, reloads from now on."""
+    """Open the audit trail, which records reloads from now on."""
     audit = AuditTrail(store.redis, store.sealer)
     notes = Notes(audit)
     stack.push_async_callback(notes.aclose)
@@ -67,7 +67,7 @@ def open_audit(stack: contextlib.AsyncExitStack, coordinator: Coordinator, store
 
 
 def _copies(config: Config) -> tuple[int, int] | None:
-    """Of how many messages a copy is kept: of none where nobody may look at them."""
+    """Return how many copies of messages are kept: none where the console is off."""
     return COPIES if config.console.configured else None
 
 

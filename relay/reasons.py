@@ -1,4 +1,4 @@
-"""Why nobody was notified of an event, or a delivery was not sent: each code once, with its sentence for people.
+"""Reasons why nobody was notified of an event, or a delivery was not sent: each code with its sentence for people.
 
 The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
 the same; a test finds those that are missing here.
@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 class Held(Reason):
-    """Of an event, at one destination: nobody is notified of it there."""
+    """Reasons why an event notifies nobody at a destination."""
 
     NO_RULE = "no_rule", "no rule matches, so nobody is told"
     INCREMENT = "increment", "it has not moved far enough since it was last told here"
@@ -61,7 +61,7 @@ class Held(Reason):
 
 
 class Superseded(Reason):
-    """Of a delivery that waited: there is nothing left for it to say."""
+    """Reasons why a delivery that waited has nothing left to say."""
 
     NEWER_STATE = "newer state", "a newer state is told instead"
     COVERED_BY_ROOT = "covered_by_root", "the live message already shows it"
@@ -83,20 +83,20 @@ class Superseded(Reason):
 
 
 class Lapsed(Reason):
-    """Of an attempt whose worker died or was cut off."""
+    """Outcomes of an attempt whose worker died or was cut off."""
 
     NOT_SENT = "not sent", "its worker died or was cut off before it sent anything; it is tried again"
     UNKNOWN = "outcome unknown", "its worker died or was cut off while it was sending; it may have arrived"
 
 
 class Waiting(Reason):
-    """Of a delivery that is not sent now, whatever its turn."""
+    """Reasons why a delivery is not sent now, even when due."""
 
     DESTINATION_REMOVED = "destination_removed", "the newest configuration does not have {address} there any more"
 
 
 class Dead(Reason):
-    """Of a delivery that is not tried again by itself."""
+    """Reasons why a delivery is not tried again by itself."""
 
     REJECTED = "rejected", "refused for good"
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"

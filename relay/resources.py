@@ -1,4 +1,4 @@
-"""Where the files lie that come with relay."""
+"""Files that come with relay."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ Ending = Callable[[float], Awaitable[None]]  # gets the seconds that are left
 
 
 class Shutdown:
-    """Of one process. `grace` is the seconds from the signal on, the drain among them."""
+    """The stop of one process. `grace` is the seconds from the signal on, the drain among them."""
 
     def __init__(self, grace: float) -> None:
         self._grace = grace

@@ -1,4 +1,4 @@
-"""What the rooms above the storage share: the sandbox's state, clock and settings."""
+"""The sandbox's state, clock and settings, shared by all above the storage."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from relay_sandbox.storage.state import State
 
 @dataclass(frozen=True)
 class SandboxContext:
-    """What all who work on the sandbox's records share.
+    """The context of all that works on the sandbox's records.
 
     speed   divides every duration that is asked for
     """

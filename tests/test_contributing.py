@@ -18,7 +18,9 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """relay with the lines that the page gives."""
     root = copy_to(tmp_path_factory.mktemp("copy"))
-    insert_below(root / "relay/domain/events.py", "    priority: ", block(PAGE, "python", "## Add an event field"))
+    insert_below(
+        root / "relay/domain/events.py", "    priority: Annotated", block(PAGE, "python", "## Add an event field")
+    )
     insert_below(root / "relay/receiving/schemes.py", "SCHEMES: ", block(PAGE, "python", "## Add a signature scheme"))
     return root
 

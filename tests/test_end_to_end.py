@@ -77,24 +77,6 @@ async def test_batches_are_told_rightly_in_both_languages(
     assert "Monthly Process Mining Pipeline" in by_recipient["german@example.com"].text
 
 
-async def test_an_operation_of_a_batch_that_is_done_is_told(running_stage: Stage) -> None:
-    done = seed("operation-results.response") | {"batchId": "batch-1"}
-
-    reply = await running_stage.post(tenant(done, "mail"), "operation-complete")
-
-    assert reply.document["deliveries"] == 2
-    await running_stage.around.mails(2)
-
-
-async def test_the_listed_operation_with_an_opaque_id_and_a_numeric_progress_is_told(running_stage: Stage) -> None:
-    listed = seed("list-operations.response")["operations"][1]
-
-    await running_stage.post(tenant(listed, "mail"), "completion")
-
-    mails = await running_stage.around.mails(2)
-    assert all("Sales Data Processing" in mail.text and "89" in mail.text for mail in mails)
-
-
 async def test_a_webhook_and_its_callback_and_a_latecomer_are_one_message(running_stage: Stage) -> None:
     completed = tenant(
         body("operation.completed", 100, status="Completed"), "mail", results=seed("operation-results.response")
@@ -170,19 +152,6 @@ async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_
 
 
 @pytest.mark.slow
-async def test_a_dead_slack_never_delays_a_mail(running_stage: Stage) -> None:
-    running_stage.around.slack.outages["*"] = Fault(hang=True)
-
-    await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "both"))
-
-    (mail,) = await running_stage.around.mails(1)
-    assert mail.recipient == "english@example.com"
-    ledger = await running_stage.around.ledger()
-    # The call to Slack is still under way: else its outcome would be unknown by now.
-    assert (ledger.counts["pending"] >= 1, ledger.counts.get("unknown_outcomes", 0)) == (True, 0)
-
-
-@pytest.mark.slow
 async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(redis_server: RedisServer) -> None:
     order = [*range(1, 101), *range(1, 101)]
     random.Random(7).shuffle(order)
@@ -206,22 +175,6 @@ async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(red
     queued = [story.log[index - 1][4] for index, line in enumerate(story.log) if line[1] == "queued"]
     assert queued[-1] == 100
     assert all(later - earlier >= 10 or later == 100 for earlier, later in pairwise(queued))
-
-
-async def test_a_retired_secret_still_counts_until_it_is_removed(running_stage: Stage) -> None:
-    event = tenant(body("operation.progress", 10), "mail")
-
-    reply = await running_stage.post(event, secret="the-secret-after-the-rotation")
-
-    assert reply.status == 202
-
-
-async def test_a_signed_body_that_makes_no_sense_is_kept(running_stage: Stage) -> None:
-    reply = await running_stage.post({"event": "operation.progress", "operation": {"operationId": ""}})
-
-    assert (reply.status, reply.document["field"]) == (422, "operation.operationId")
-    (kept,) = await running_stage.around.admin.quarantined()
-    assert kept.source == "async-operations"
 
 
 async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(

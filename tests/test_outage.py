@@ -54,10 +54,3 @@ def test_the_next_outage_begins_anew(clock: Clock) -> None:
 
     assert told(lines) == [("redis.unavailable", "warning"), ("redis.returned", "warning")] * 2
     assert [line["failures"] for line in lines[1::2]] == [1, 1]
-
-
-def test_where_nothing_fails_nothing_is_said(clock: Clock) -> None:
-    with capture_logs() as lines:
-        Outage(clock).worked()
-
-    assert lines == []

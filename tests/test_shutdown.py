@@ -79,19 +79,6 @@ async def test_the_grace_runs_from_the_signal_on_and_the_drain_is_a_part_of_it()
     assert HOUR / 2 - patience() < left[0] <= HOUR / 2
 
 
-async def test_after_the_grace_nothing_is_left() -> None:
-    shutdown, left = Shutdown(0.0), []
-
-    async def end(seconds: float) -> None:
-        left.append(seconds)
-
-    shutdown.stop()
-    await shutdown.requested(None, [])
-    await shutdown.finish([end, end])
-
-    assert left == [0.0, 0.0]
-
-
 async def test_a_task_that_swallows_its_first_cancellation_is_ended_all_the_same() -> None:
     async def stubborn() -> None:
         try:

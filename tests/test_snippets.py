@@ -53,10 +53,7 @@ SHELL = set("|;&$()<>`*")
 OPERATION = "op-ff0e8400"  # the one that the pages ask about
 # What the pages name, and a reader has.
 NAMED = {"on-call": {"email": "oncall@example.com"}, "relay-room": {"slack": "#relay"}}
-SECRETS = {
-    "SLACK_APP_TOKEN": "xapp-1-A0123-4567-abcdef",
-    "RELAY_HEARTBEAT": "https://monitor.example.com/ping/1",
-}
+SECRETS = {"SLACK_APP_TOKEN": "xapp-1-A0123-4567-abcdef", "RELAY_HEARTBEAT": "https://monitor.example.com/ping/1"}
 COMMANDS = [block for block in blocks("sh") if not block.reason and block.page not in ELSEWHERE]
 CONFIGURATIONS = [block for block in blocks("yaml") if not block.reason]
 

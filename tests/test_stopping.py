@@ -64,23 +64,6 @@ async def test_while_it_drains_it_is_not_ready_but_alive_and_takes_events(front:
     assert len(front.events) == 1
 
 
-async def test_while_it_drains_every_answer_ends_its_connection(front: Front) -> None:
-    async with connection(front) as (write, reply):
-        write(HEALTHZ)
-        before = await reply()
-
-        drain(front)
-        write(front.sender().raw(EVENT))
-        after = await reply()
-        end = await reply()
-
-    refused = await front.sender().post(body(), signed=False)
-    nowhere = await front.sender().exchange(b"GET /nowhere HTTP/1.1\r\nHost: relay\r\nExpect: magic\r\n\r\n")
-    assert "connection" not in before.headers
-    assert (after.status, end.status) == (202, 0)
-    assert [reply.headers["connection"] for reply in (after, refused, nowhere)] == ["close"] * 3
-
-
 async def test_the_answer_to_what_came_before_ends_its_connection_too() -> None:
     began, go_on = asyncio.Event(), asyncio.Event()
 

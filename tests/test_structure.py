@@ -29,14 +29,8 @@ PLANTED = {
     "rules that word": ("relay/policy/matching.py", "from relay.rendering import IsolatedRenderer"),
     "a domain that stores": ("relay/domain/events.py", "from relay.store import Store"),
     "a store that words": ("relay/store/queue.py", "from relay.cli.options import visible"),
-    "a simulation that answers": (
-        "relay_sandbox/simulation/timeline.py",
-        "import relay_sandbox.api.server",
-    ),
-    "a schema that stores": (
-        "relay_sandbox/schema/requests.py",
-        "import relay_sandbox.storage.state",
-    ),
+    "a simulation that answers": ("relay_sandbox/simulation/timeline.py", "import relay_sandbox.api.server"),
+    "a schema that stores": ("relay_sandbox/schema/requests.py", "import relay_sandbox.storage.state"),
     "a simulation with a Redis of its own": ("relay_sandbox/simulation/views.py", "import redis.asyncio"),
     "a file of the sandbox that nobody listed": ("relay_sandbox/leftover.py", "import json"),
     "a command that lives off a stand-in": (

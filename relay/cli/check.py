@@ -166,10 +166,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
 def _listens(server: Server) -> list[str]:
     """Return the addresses for the world and for operators."""
     admin = server.admin
-    required = (
-        ("the token", admin.token.get_secret_value()),
-        ("a certificate", admin.tls and admin.tls.client_ca),
-    )
+    required = (("the token", admin.token.get_secret_value()), ("a certificate", admin.tls and admin.tls.client_ca))
     shown = " and ".join(name for name, needed in required if needed)
     world = [f"{server.host}:{server.port}", "with TLS" if server.tls else "", server.public_url]
     operators = [

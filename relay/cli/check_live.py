@@ -80,7 +80,7 @@ async def _ask_redis(config: Config) -> str:
 
 
 async def _places(store: Store) -> list[str]:
-    """Which node of a Cluster has which partitions, each with its slot."""
+    """Describe the nodes of a Cluster: the partitions on each, with their slots."""
     prefixes = {partition.number: partition.prefix for partition in store.partitions}
     return [
         f"{address} has {', '.join(f'{number} (slot {slot(prefixes[number])})' for number in theirs)}"

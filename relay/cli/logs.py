@@ -95,11 +95,7 @@ def configure(*, machine: bool, level: str = "info") -> None:
         else structlog.dev.ConsoleRenderer(pad_event_to=22, colors=not plain(sys.stderr))
     )
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            last,
-        ],
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), last],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         # Each line in one piece: several processes write to the same place.
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _StandardError())),

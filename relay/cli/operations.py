@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from relay.cli.options import visible
-from relay.cli.screen import show
+from relay.cli.screen import Cell, rows_table, show
 from relay.operating.clocks import local
 from relay.platform.models import Batch, Operation, Page, Results
 
@@ -40,16 +39,11 @@ def print_operation(operation: Operation, results: Results | None, zone: str = "
 
 def print_page(page: Page) -> None:
     """Print the operations, and what the platform counts. An id is below its name: whole, on 80 columns too."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading, justify in (("status", "left"), ("done", "right"), ("priority", "left")):
-        table.add_column(heading, no_wrap=True, justify=justify)  # type: ignore[arg-type]
-    table.add_column("operation", overflow="fold")
-    for row in page.operations:
-        name = Text(visible(row.operation_name or ""))
-        name.append(visible(f" ({row.operation_type})") if row.operation_type else "", "dim")
-        name.append(visible(f"\n{row.operation_id}"))
-        table.add_row(_status(row.status), _percentage(row), visible(row.priority or ""), name)
-    show(table if page.operations else "There are none.")
+    show(
+        rows_table(page.operations, PAGE, whole=("status", "done", "priority"))
+        if page.operations
+        else "There are none."
+    )
     counted = page.summary
     numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
     counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
@@ -60,14 +54,7 @@ def print_page(page: Page) -> None:
 def print_batch(batch: Batch) -> None:
     """Print a batch with its members and what each waits for."""
     click.echo(visible(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}"))
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("key", "status", "operation", "after"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("status", "operation"))
-    for member in batch.operations:
-        waits = Text(visible(", ".join(member.dependencies)))
-        key, id_ = Text(visible(member.operation_key)), Text(visible(member.operation_id or ""))
-        table.add_row(key, _status(member.status or ""), id_, waits)
-    show(table)
+    show(rows_table(batch.operations, MEMBERS, whole=("status", "operation")))
 
 
 def _results(results: Results) -> list[str]:
@@ -103,3 +90,22 @@ def _error(operation: Operation) -> str:
 
 def _status(status: str) -> Text:
     return Text(visible(status), style=COLOURS.get(status, ""))
+
+
+def _named(row: Operation) -> str:
+    kind = f" ({row.operation_type})" if row.operation_type else ""
+    return f"{row.operation_name or ''}{kind}\n{row.operation_id}"
+
+
+PAGE: Mapping[str, Cell] = {
+    "status": lambda row: _status(row.status),
+    "done": _percentage,
+    "priority": lambda row: row.priority or "",
+    "operation": _named,
+}
+MEMBERS: Mapping[str, Cell] = {
+    "key": lambda row: row.operation_key,
+    "status": lambda row: _status(row.status or ""),
+    "operation": lambda row: row.operation_id or "",
+    "after": lambda row: ", ".join(row.dependencies),
+}

@@ -104,12 +104,12 @@ def _system_user() -> str:
 
 
 def plain(stream: TextIO) -> bool:
-    """Whether text alone is wanted there: it is no terminal, or one without colours (https://no-color.org)."""
+    """Return whether only text is wanted: no terminal, or one without colours (https://no-color.org)."""
     return not stream.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in ("dumb", "unknown")
 
 
 def print_json(value: object) -> None:
-    """As JSON that a terminal may see: what would steer it is escaped, so nothing is lost."""
+    """Print JSON for a terminal: what would steer it is escaped, so nothing is lost."""
     text = json.dumps(value, ensure_ascii=False, indent=2)  # which escapes what is below a space, and nothing else
     click.echo(text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text)))
 

@@ -1,4 +1,4 @@
-"""What commands print for people: whole lines where nobody looks, no colours where nobody wants any."""
+"""Output of commands for people: whole lines where no terminal is, no colours where none are wanted."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ from relay.cli.client import shown, zone
 from relay.cli.options import plain
 from relay.operating.clocks import local
 
-Cell = Callable[[Mapping[str, Any]], str | Text]
+Cell = Callable[[Any], str | Text]
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
@@ -45,7 +45,7 @@ def table(*headings: str, whole: Collection[str] = ()) -> Table:
     return empty
 
 
-def rows_table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
+def rows_table(rows: Iterable[Any], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
     """Return a table of these facts: under each heading what its function makes of a row."""
     made = table(*columns, whole=whole)
     for row in rows:

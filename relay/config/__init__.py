@@ -1,4 +1,4 @@
-"""What an operator decides: `Config`, and the way to it from a file. This is the room's only door."""
+"""The configuration: `Config`, and how it is read from a file."""
 
 from relay.config.console import OPERATOR, ROLES, VIEWER, Console, Oidc, Role
 from relay.config.loading import digest_of, load, parse_config

@@ -1,4 +1,4 @@
-"""What no single value of the configuration shows: names that lead nowhere, and settings that do not go together."""
+"""Checks across the configuration: names that lead nowhere, and settings that do not go together."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -50,13 +50,13 @@ def check_destinations(document: Document) -> None:
 
 
 def is_misspelt(section: str, document: Document) -> bool:
-    """Whether this key at the top is missing because it was written a little wrong, which is reported already."""
+    """Return whether this key at the top is missing because it was misspelt, which is reported already."""
     keys = Config.model_fields
     return section not in document.data and section in {nearest(key, keys) for key in document.data if key not in keys}
 
 
 def check_dynamic(config: Config, document: Document, channels: Channels) -> None:
-    """What operations may ask for has to be possible, and spelled as destinations spell it."""
+    """Check that what operations may ask for is possible, and spelled as destinations spell it."""
     allowed = config.dynamic_destinations
     for channel, listed in allowed.by_channel.items() if allowed else ():
         key, settings = KEYS[channel], config.channels.get(channel)
@@ -77,7 +77,7 @@ def check_dynamic(config: Config, document: Document, channels: Channels) -> Non
 
 
 def check(config: Config, document: Document) -> None:
-    """What no single value shows."""
+    """Check what no single value shows."""
     if config.redis.durability == "replicated" and not config.redis.url:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
     if config.redis.partitions > 1 and not config.redis.url:
@@ -148,7 +148,7 @@ def _check_rules(config: Config, document: Document) -> None:
 
 
 def _check_reach(config: Config, document: Document) -> None:
-    """What sources are kept from saying can leave a rule, or a wish, without anybody to say it."""
+    """Warn of rules and settings that no source can ever match, by what its permissions leave out."""
     by_source = permissions.source_permissions(config.sources)
     if config.dynamic_destinations and all(limits and not limits.recipients for limits in by_source.values()):
         document.warn(("dynamic_destinations",), "no source may name recipients; see sources.X.may_name_recipients")

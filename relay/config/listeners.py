@@ -1,4 +1,4 @@
-"""What is wrong with where relay listens, and for whom, that no single value shows."""
+"""Checks of the listeners and of access to them that no single value allows."""
 
 from collections.abc import Callable
 from importlib.util import find_spec

@@ -94,7 +94,7 @@ def parse_config(
 
 
 def digest_of(path: Path) -> str:
-    """What tells this version of the file from others, whatever stands in it; '' if it cannot be read."""
+    """Return the version of the file, whatever its content; '' if it cannot be read."""
     try:
         return _digest(path.read_bytes().decode("utf-8-sig", "replace"))
     except OSError:
@@ -166,7 +166,7 @@ def _channels(document: Document, channels: Channels) -> dict[str, BaseModel]:
 
 
 def _with_inherited_retries(config: Config) -> Config:
-    """What a destination's retry leaves out, it takes from the one at the top."""
+    """Fill each destination's retry from the one at the top."""
     inherited = config.retry.model_dump(exclude={"give_up_after"})
     heirs = {
         name: destination.model_copy(

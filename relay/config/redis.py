@@ -68,7 +68,7 @@ EncryptionKeys = Annotated[
 
 
 class Redis(Section):
-    """Where everything is remembered. Without a `url`: a private server under `data_dir`.
+    """The Redis that remembers everything. Without a `url`: a private server under `data_dir`.
 
     What events held is sealed with the first of `encryption_key`, and opened with any.
     """

@@ -77,7 +77,7 @@ def _within_a_stop(drain: float) -> float:
 
 
 class Server(Section):
-    """Where relay listens: for the world, and apart from it (`admin`) for operators. `public_url` is how the outside
+    """Listeners: one for the world, and apart from it (`admin`) one for operators. `public_url` is how the outside
     reaches it; `drain` are the seconds at the end in which it still takes events, but no longer calls itself ready."""
 
     host: str = "0.0.0.0"  # noqa: S104 - a webhook target is there to be reached
@@ -121,7 +121,7 @@ HttpsUrl = Annotated[
 
 
 class Brand(Section):
-    """What mails show of their sender. The reader's mail program loads the logo, so it lies in public."""
+    """The sender that mails show. The reader's mail program loads the logo, so it lies in public."""
 
     name: Annotated[str, Field(max_length=60), Printable] = ""
     logo: HttpsUrl = ""
@@ -187,7 +187,7 @@ class Config(Section):
 
     @cached_property
     def destination_defaults(self) -> DestinationOptions:
-        """What holds at a destination that does not say otherwise. Made once: every event asks for it."""
+        """Return the options of a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
     def destinations_of(self, name: str) -> tuple[str, ...]:
@@ -196,7 +196,7 @@ class Config(Section):
 
     @property
     def platform_source(self) -> str:
-        """Where the events of `platform` come from: the source of registered webhooks, else the first."""
+        """Return the source of the platform's events: that of registered webhooks, else the first."""
         return REGISTERED if REGISTERED in self.sources else next(iter(self.sources))
 
     @cached_property
@@ -212,10 +212,10 @@ class Config(Section):
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What works, but probably not as it was meant."""
+        """Settings that work, but probably not as meant."""
         return self._warnings
 
     @property
     def digest(self) -> str:
-        """Which version of the file this is: the first digits of its sha256."""
+        """The version of the file: the first digits of its sha256."""
         return self._digest

@@ -1,7 +1,7 @@
 """YAML with memory: every value knows its line, and where it came from. Knows nothing of relay's keys.
 
-Scalars are read as the text that stands there, and the settings' types decide what it means. So nothing is guessed
-(`no` and `12:30` stay what they are), and a value that came from `${VAR}` is judged like one that was typed.
+Scalars are read as text, and the settings' types decide what it means: nothing is guessed (`no` and `12:30` stay what
+they are), and a value that came from `${VAR}` is judged like one that was typed.
 """
 
 import re
@@ -81,15 +81,16 @@ class Document:
 
     def section(self, name: str) -> dict[str, Any]:
         """Return the mapping under a key at the top; empty where it is missing, or reported as something else."""
-        section = self.data.get(name, {})
-        if isinstance(section, dict):
-            return section
-        self.report((name,), "expected keys and values")
-        return {}
+        if not isinstance(section := self.data.get(name, {}), dict):
+            self.report((name,), "expected keys and values")
+        return section if isinstance(section, dict) else {}
 
     def _add(self, problems: list[Problem], path: KeyPath, message: str) -> None:
         """Add a problem. One with the same variables and the same message only adds its line to the first."""
-        problem, names = self._problem(path, message), self.variables_in.get(path)
+        nearest = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in self.lines), ())
+        problem, names = Problem(spell(path), message, self.lines.get(nearest)), self.variables_in.get(path)
+        if path in self._origins:
+            problem = Problem(self._origins[path], message)
         first = self._reported.setdefault((names or (spell(path),), message), problem)
         if first is problem:
             problems.append(problem)
@@ -103,25 +104,13 @@ class Document:
                 return self.aliases[path[:length]] + path[length:]
         return path
 
-    def _problem(self, path: KeyPath, message: str) -> Problem:
-        if path in self._origins:
-            return Problem(self._origins[path], message)
-        nearest = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in self.lines), ())
-        return Problem(spell(path), message, self.lines.get(nearest))
-
 
 def spell(path: KeyPath) -> str:
     """Return the path as people write it: `rules[0].notify[1]`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def read(
-    text: str,
-    *,
-    file: str,
-    env: Mapping[str, str],
-    needed: Collection[str] | None = None,
-) -> Document:
+def read(text: str, *, file: str, env: Mapping[str, str], needed: Collection[str] | None = None) -> Document:
     """Return the document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
 
     `needed`: the keys at the top whose variables and files must be there; elsewhere missing ones get a placeholder.
@@ -135,9 +124,7 @@ def read(
         raise ConfigError([Problem("", "not YAML: an escape or the nesting cannot be read")], file) from None
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem("", "expected keys and values; the file is empty or something else")], file)
-    reader = _Reader(document, env, needed)
-    document.data = reader.value(root, ())
-    reader.finish()
+    document.data = _Reader(document, env, needed).value(root, ())
     return document
 
 
@@ -148,7 +135,6 @@ class _Reader:
         self._document = document
         self._env = env
         self._needed = needed
-        self._unset: dict[str, list[KeyPath]] = {}
         self._values = 0
         self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
 
@@ -170,17 +156,8 @@ class _Reader:
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
         return None if node.tag == _NULL else self._text(node.value, path)
 
-    def _has_placeholders(self, path: KeyPath) -> bool:
+    def _optional(self, path: KeyPath) -> bool:
         return self._needed is not None and path[0] not in self._needed
-
-    def finish(self) -> None:
-        """Report each variable that is not set once, however often it is used."""
-        for name, (first, *others) in self._unset.items():
-            lines = dict.fromkeys(str(self._document.lines[path]) for path in others)
-            more = f" (used again on line {', '.join(lines)})" if others else ""
-            self._document.report(first, f"the environment variable {name} is not set{more}")
-            for path in others:
-                self._document.suppress(path)
 
     def _pairs(self, node: MappingNode, path: KeyPath) -> Iterator[tuple[str, Any]]:
         keys: set[str] = set()
@@ -199,9 +176,9 @@ class _Reader:
 
     def _text(self, raw: str, path: KeyPath) -> str:
         """Replace variables and, where the text names a file, return that file's text instead."""
-        text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
         if names := tuple(match[1] for match in _VARIABLE.finditer(raw) if match[1]):
             self._document.variables_in[path] = names
+        text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
         if text.startswith("file:"):
             text = self._file(text.removeprefix("file:"), path)
         if _NO_TEXT.search(text):
@@ -219,12 +196,10 @@ class _Reader:
         self._document.variables.add(name)
         if value := self._env.get(name):
             return value
-        if default is None and self._has_placeholders(path):
+        if default is None and self._optional(path):
             return _placeholder(name, path)
-        if default is None and name in self._env:
-            return ""
-        if default is None:
-            self._unset.setdefault(name, []).append(path)
+        if default is None and name not in self._env:
+            self._document.report(path, f"the environment variable {name} is not set")
         return default or ""
 
     def _file(self, name: str, path: KeyPath) -> str:
@@ -232,7 +207,7 @@ class _Reader:
         try:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
-            if self._has_placeholders(path):
+            if self._optional(path):
                 return _placeholder(name, path)
             self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:

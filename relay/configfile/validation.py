@@ -82,7 +82,7 @@ Off = Literal["off", False]  # False is what `off` is to older YAML
 
 
 def is_off(raw: object) -> bool:
-    """Whether `off` was written."""
+    """Return whether `off` was written."""
     return raw is False or raw == "off"
 
 
@@ -169,7 +169,7 @@ Url = Annotated[str, spelled(r"(https?://[^\s/?#]+[^\s?#]*)?", "an address such 
 
 
 def spellings(model: type[BaseModel]) -> dict[str, list[str]]:
-    """How each field of a section may be written, by its name: the way the documentation does it first."""
+    """Return the spellings of each field of a section: the documentation's first."""
     return {name: _spellings(name, field) for name, field in model.model_fields.items()}
 
 
@@ -207,7 +207,7 @@ def _limit(limit: object, fault: ErrorDetails, model: type[BaseModel]) -> object
 
 
 def _steps(annotation: Any, metadata: Iterable[object] = ()) -> Iterator[object]:
-    """What is done with a value of this annotation, whichever of its alternatives it is read as."""
+    """Return the validators of a value of this annotation, for all of its alternatives."""
     yield from metadata
     for argument in get_args(annotation):
         if get_origin(argument) is Annotated:
@@ -224,7 +224,7 @@ def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:
 
 
 def _spellings(name: str, field: FieldInfo) -> list[str]:
-    """How a field may be written, the way the documentation does it first."""
+    """Return the spellings of a field: the documentation's first."""
     alias = field.validation_alias
     if isinstance(alias, AliasChoices):
         return [str(choice) for choice in alias.choices]

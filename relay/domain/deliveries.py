@@ -17,7 +17,7 @@ class Limit:
     period: float
     burst: int = 1
     reserve: int = 0
-    shared: bool = False  # more than one address of the channel is under it
+    shared: bool = False  # by several addresses of the channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,7 @@ class Delivery:
         return self.wording or self.kind
 
     @property
-    def edits(self) -> bool:
-        """Return whether it edits a message: that may be repeated freely, and has limits of its own."""
+    def edits(self) -> bool:  # an edit may be repeated freely, and has limits of its own
         return self.kind in ("live", "roundup") and bool(self.thread)
 
 
@@ -238,8 +237,8 @@ class Notification:
 class Receipt:
     """Proof that the other side has the message."""
 
-    detail: str  # for people: a permalink, or the mail server's answer
-    thread: Mapping[str, str] = field(default_factory=dict)  # remembered for the next delivery of this lane
+    detail: str  # a permalink, or the mail server's answer
+    thread: Mapping[str, str] = field(default_factory=dict)  # stored for the next delivery of this lane
     shown: str = ""  # of a message that was found: the name of the event that it shows
 
 

@@ -145,6 +145,11 @@ def moment(*values: object) -> datetime | None:
     return None
 
 
+def iso(seconds: float | None) -> str:
+    """Write a moment in ISO 8601, UTC; '' for none."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds is not None else ""
+
+
 def is_stated(parsed: datetime) -> bool:
     """Return whether it is a time at all: programs write the first or the last year where they mean none."""
     return MINYEAR < parsed.year < MAXYEAR

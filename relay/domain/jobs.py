@@ -151,8 +151,6 @@ class Alarms:
         if not text:
             return cls()
         state = json.loads(text)
-        if isinstance(earlier := state.get("recoveries"), int) and earlier:  # an older relay counted all in one
-            state.setdefault("ended", {"silent": {"times": earlier}})
         # A newer relay may know more rules: the alarms of those are left to it.
         opened = {rule: alarm for rule, alarm in state.get("open", {}).items() if rule in GRAVITY}
         state["open"] = {rule: Alarm(**_fields_of(Alarm, alarm)) for rule, alarm in opened.items()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import takewhile
 from operator import attrgetter
 from statistics import median
@@ -118,11 +117,6 @@ def quantile(values: Sequence[float], share: float) -> float:
 def _lasted(ends: Iterable[Outcome]) -> list[float]:
     """List the durations of the successes, the shortest first."""
     return sorted(end.duration for end in ends if end.succeeded and end.duration is not None)
-
-
-def iso(moment: float | None) -> str:
-    """Write a moment as templates get it; empty for none."""
-    return datetime.fromtimestamp(moment, UTC).isoformat() if moment is not None else ""
 
 
 MAX_PHASES = 30

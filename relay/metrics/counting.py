@@ -29,7 +29,7 @@ def begin_at_nought(counter: Counter, labels: Iterable[Sequence[Label]]) -> None
 
 
 class Tally:
-    """What was measured under one label since it was last handed on, by the bounds of a histogram."""
+    """Measurements under one label since they were last handed on, by the bounds of a histogram."""
 
     __slots__ = ("_bounds", "counts", "total")
 

@@ -54,20 +54,11 @@ class StartOperation(ApiDocument):
 class Started(ApiDocument):
     operation_id: str
     status: str
-    operation_type: str | None = None
-    operation_name: str | None = None
-    estimated_duration: str | None = None
-    estimated_completion: datetime | None = None
-    tracking_url: str | None = None
-    priority: str | None = None
-    timeout_at: datetime | None = None
 
 
 class Progress(ApiDocument):
     percentage: float | None = None
     current_phase: str | None = None
-    phases_completed: int | None = None
-    start_time: datetime | None = None
     estimated_remaining: str | None = None
     estimated_completion: datetime | None = None
 
@@ -75,8 +66,6 @@ class Progress(ApiDocument):
 class Phase(ApiDocument):
     phase_name: str
     status: str | None = None
-    progress: float | None = None
-    duration: str | None = None
 
 
 # A number in a row of the list, an object everywhere else.
@@ -123,39 +112,27 @@ class Page(ApiDocument):
 
     operations: Sequence[Operation]
     summary: Summary = Summary()
-    page: int = 1
-    page_size: int = 20
     has_next_page: bool = False
 
 
 class Cancelled(ApiDocument):
     operation_id: str
     status: str
-    reason: str | None = None
-    cancelled_by: str | None = None
 
 
 class Artifact(ApiDocument):
     name: str
-    type: str | None = None
     format: str | None = None
     size: str | int | None = None
     download_url: str | None = None
-    description: str | None = None
 
 
 class Recommendation(ApiDocument):
     recommendation: str
-    category: str | None = None
-    priority: str | None = None
 
 
 class Results(ApiDocument):
     operation_id: str
-    status: str | None = None
-    success: bool | None = None
-    operation_type: str | None = None
-    operation_name: str | None = None
     summary: dict[str, Any] = Field(default_factory=dict)
     artifacts: Sequence[Artifact] = ()
     recommendations: Sequence[Recommendation] = ()
@@ -166,17 +143,12 @@ class RetryOperation(ApiDocument):
 
     retry_mode: Literal["resume", "restart"] = "resume"
     retry_reason: str | None = None
-    retry_policy: RetryPolicy | None = None
 
 
 class Retried(ApiDocument):
-    original_operation_id: str
     new_operation_id: str
     status: str | None = None
-    retry_mode: str | None = None
-    retry_number: int | None = None
     resume_from_phase: str | None = None
-    estimated_completion: datetime | None = None
 
 
 class Filters(ApiDocument):
@@ -192,7 +164,6 @@ class RegisterWebhook(ApiDocument):
     filters: Filters | None = None
     authentication: dict[str, str] | None = None
     retry_policy: RetryPolicy | None = None
-    headers: dict[str, str] | None = None
 
 
 class Webhook(ApiDocument):
@@ -202,7 +173,6 @@ class Webhook(ApiDocument):
     status: str | None = None
     events_subscribed: Sequence[str] = ()
     filters: Filters | None = None
-    delivery_stats: dict[str, Any] = Field(default_factory=dict)
 
 
 class Member(ApiDocument):
@@ -214,7 +184,6 @@ class Member(ApiDocument):
     operation_id: str | None = None
     status: str | None = None
     dependencies: Sequence[str] = ()
-    estimated_duration: str | None = None
 
 
 class SubmitBatch(ApiDocument):
@@ -230,9 +199,3 @@ class Batch(ApiDocument):
     status: str
     batch_name: str | None = None
     operations: Sequence[Member] = ()
-    total_operations: int | None = None
-    tracking_url: str | None = None
-
-    @property
-    def terminal(self) -> bool:
-        return self.status in TERMINAL

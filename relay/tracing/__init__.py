@@ -26,7 +26,7 @@ class Accepting(Protocol):
 
     @property
     def context(self) -> str:
-        """What the spans of its deliveries go on from, in the form of a `traceparent`: it is kept with the event."""
+        """Return the `traceparent` that the spans of its deliveries continue; it is kept with the event."""
 
     def end(self, outcome: str, *, event: str = "") -> None: ...
 
@@ -55,7 +55,7 @@ class Tracing(Protocol):
 
 
 def open_tracing(env: Mapping[str, str]) -> Tracing | None:
-    """What this environment asks for; None where it names no collector, or one that cannot be sent to."""
+    """Open what this environment asks for; None where it names no collector, or one that cannot be used."""
     off = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or _exporters(env) == NO_EXPORTER
     if off or not any(map(env.get, ENDPOINTS)):
         return None
@@ -72,7 +72,7 @@ def open_tracing(env: Mapping[str, str]) -> Tracing | None:
 
 
 def _exporters(env: Mapping[str, str]) -> list[str]:
-    """Which are asked for; one that is set to nothing counts as unset."""
+    """Return the exporters asked for; an empty variable counts as unset."""
     return [name.strip().lower() for name in (env.get(EXPORTERS, "").strip() or OWN).split(",")]
 
 

@@ -91,7 +91,7 @@ class Spans:
         span.end()
 
     async def aclose(self) -> None:
-        """What a collector that does not answer keeps waiting is lost: a stop has its own time."""
+        """Lose what a collector that does not answer keeps waiting: a stop has its own time."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -128,7 +128,7 @@ class _Accepting:
 
 
 class _Rationed(logging.Handler):
-    """What OpenTelemetry would say of a collector that takes nothing, for each batch and each try: once a minute."""
+    """Log once a minute what OpenTelemetry says of a failing collector for each batch and each try."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

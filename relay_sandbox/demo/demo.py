@@ -183,7 +183,7 @@ class Demo:
             raise TimeoutError
 
     async def _send_again(self, operation: str) -> None:
-        """What platforms do after a lost answer: the same fact once more, and an old one much too late."""
+        """Repeat a fact, and send an old one much too late, as platforms do after a lost answer."""
         now = (await self.platform.status(operation)).sent()
         # The platform tells every fifth percent, so this one is new, and still older than the failure.
         earlier = now | {"status": "Running", "progress": {"percentage": 22, "currentPhase": "Data Cleaning"}}

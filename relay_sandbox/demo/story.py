@@ -102,7 +102,7 @@ def expectations(
 
 
 def repeated(messages: Iterable[Message], mails: Iterable[Mail]) -> list[str]:
-    """What came more than once: a message of one operation, or a mail to one person about it."""
+    """Return what came more than once: a message of one operation, or a mail to one person about it."""
     titles = {ANALYSIS.operation_name, ENRICHMENT.operation_name, REPORT.operation_name, BATCH.batch_name}
     titles |= {member.operation_name or "" for member in BATCH.operations}
     roots = [message.text for message in messages if not message.thread_ts]

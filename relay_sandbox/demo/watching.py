@@ -87,7 +87,7 @@ def _action(call: SlackCall) -> str:
 
 
 def _readable(text: str) -> str:
-    """With the names of those who are called, as Slack shows them."""
+    """Put in the names of those who are called, as Slack shows them."""
     for group in GROUPS:
         text = text.replace(f"<!subteam^{group.id}>", f"@{group.handle}")
     return unescape(text)
@@ -97,7 +97,7 @@ DEMO = "the demo"  # who makes the link
 
 
 async def send_now(config: Config) -> None:
-    """What `relay digest send-now` does, for every digest: nobody watches a demo until half past eight tomorrow."""
+    """Send every digest, as `relay digest send-now` does: nobody watches a demo until tomorrow morning."""
     async with _store(config) as store:
         for destination in config.destinations.values():
             if destination.mode == "digest":
@@ -106,7 +106,7 @@ async def send_now(config: Config) -> None:
 
 
 async def link_into_console(config: Config, base: str) -> str:
-    """What `relay console link --role operator` does: a link that lets one person in, once, within ten minutes."""
+    """Return a login link, as `relay console link --role operator` does."""
     async with _store(config) as store:
         trail = AuditTrail(store.redis, store.sealer, via=COMMAND)
         async with trail.act(Act(DEMO, "console link", OPERATOR, {"minutes": f"{MINUTES}"})):
@@ -115,7 +115,7 @@ async def link_into_console(config: Config, base: str) -> str:
 
 @asynccontextmanager
 async def _store(config: Config) -> AsyncIterator[Store]:
-    """Of the relay that runs with this configuration."""
+    """Open the store of the relay that runs with this configuration."""
     store = Store.open(await running_url(config.data_dir) or "", worker="demo")
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)

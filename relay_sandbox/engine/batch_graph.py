@@ -15,7 +15,7 @@ Graph = Mapping[str, Sequence[str]]
 
 @dataclass
 class BatchDecision:
-    """What is to be done now. `cancel`: key → why. `status` is the batch's."""
+    """The next steps. `cancel`: key → why. `status` is the batch's."""
 
     start: list[str] = field(default_factory=list)
     retry: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ def schedule(edges: Graph, seconds: Mapping[str, float]) -> dict[str, float]:
 def decide(
     edges: Graph, statuses: Mapping[str, str], policy: FailurePolicy, retried: Sequence[str] = ()
 ) -> BatchDecision:
-    """What the failure policy makes of these statuses; `retried` were given their second chance.
+    """Apply the failure policy to these statuses; `retried` were given their second chance.
 
     stopOnFirstFailure  continueIndependentOperations  after a failure
     false               true     what depends on it is cancelled, all else goes on

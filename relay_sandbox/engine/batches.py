@@ -138,7 +138,7 @@ class Batches:
 
 
 def status(operation: Operation) -> str:
-    """As a batch shows it: an operation that waits for others is pending."""
+    """Return the status that a batch shows: an operation that waits for others is pending."""
     return PENDING if operation.began is None and not operation.over else operation.status
 
 

@@ -22,12 +22,7 @@ class Operations:
         self._state = context.state
 
     async def start(self, scope: tuple[str, str], request: StartOperation) -> responses.Started:
-        operation = factory.new_operation(
-            scope,
-            request,
-            self._context.clock(),
-            self._context.speed,
-        )
+        operation = factory.new_operation(scope, request, self._context.clock(), self._context.speed)
         event_context = await self._event_context(operation)
         answer = documents.started(operation, count_listeners(operation, event_context.webhooks))
         change = begin(operation, event_context)

@@ -48,7 +48,7 @@ class FieldError(ValueError):
 
 
 class Retrying(Request):
-    """Of an operation or a webhook; delays are seconds."""
+    """Retries of an operation or a webhook; delays are seconds."""
 
     max_retries: Annotated[int, Field(ge=0, le=20)] = 3
     retry_delay: Annotated[int | float, Field(gt=0, le=86_400)] = 60.0
@@ -194,7 +194,7 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class Query(Request):
-    """What may stand behind the `?`; here nothing. In text all values look alike, so none is strict."""
+    """The query's parameters; here none. In text all values look alike, so none is strict."""
 
     model_config = ConfigDict(strict=False, validate_by_name=False, validate_by_alias=True)
 

@@ -1,1 +1,1 @@
-"""What a simulated operation does and finds, and how its documents read. Pure: from its record and the time."""
+"""Simulated operations: phases, findings and documents. Pure: from a record and the time."""

@@ -28,7 +28,7 @@ STAMP = (2024, 1, 1, 0, 0, 0)  # the same bytes each time
 
 
 def files(view: View) -> list[File]:
-    """What an operation of its type leaves when it completes."""
+    """Return the artifacts of an operation that completes."""
     kinds = FILES.get(view.operation.request.operation_type, ("summary",))
     return [_file(kind, view) for kind in kinds]
 

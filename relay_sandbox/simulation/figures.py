@@ -32,7 +32,7 @@ class Figures:
 
 
 def figures(seed: str, records: int | None = None) -> Figures:
-    """Of one operation; `records` where they were asked for."""
+    """Figures of one operation; `records` where they were asked for."""
     chance = Random(f"figures {seed}")  # noqa: S311 - it only has to vary
     count = records or chance.randrange(40_000, 250_000)
     return Figures(
@@ -51,7 +51,7 @@ def figures(seed: str, records: int | None = None) -> Figures:
 
 
 def activity_of(phase: str, fraction: float) -> Facts:
-    """What a running phase says of itself."""
+    """Return the details of a running phase."""
     texts = ACTIVITIES.get(phase, ("Working",))
     facts: Facts = {"currentActivity": texts[min(int(fraction * len(texts)), len(texts) - 1)]}
     if phase == "Machine Learning Analysis":
@@ -60,13 +60,13 @@ def activity_of(phase: str, fraction: float) -> Facts:
 
 
 def status_facts(phase: str, number: Figures) -> Facts:
-    """What a completed phase adds to the operation's status."""
+    """Return what a completed phase adds to the operation's status."""
     say = STATUS_FACTS.get(phase)
     return say(number) if say else {}
 
 
 def result_facts(phase: str, number: Figures) -> Facts:
-    """What a completed phase adds to the results."""
+    """Return what a completed phase adds to the results."""
     say = RESULT_FACTS.get(phase)
     return say(number) if say else {"recordsProcessed": number.valid}
 

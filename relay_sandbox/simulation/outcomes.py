@@ -16,7 +16,7 @@ PARTIAL = "partial-results.zip"
 
 def results(operation: Operation, links: Links, *, detailed: bool = False, artifacts: bool = True,
             phase: str | None = None) -> responses.Results:  # fmt: skip
-    """Of an operation that is over, whether it succeeded or not: then of the phases that it completed."""
+    """Return the results of an operation that is over; of one that failed, those of its completed phases."""
     view, request = view_at(operation, operation.ended or 0.0), operation.request
     success = operation.status == "Completed"
     keep = not operation.discarded and (success or operation.partial)
@@ -113,7 +113,7 @@ def _phase(view: View, name: str, detailed: bool) -> responses.PhaseResult:
 
 
 def _unfinished_phase(view: View, name: str) -> responses.PhaseResult:
-    """What a phase had done when its operation was cancelled."""
+    """Return what a phase had done when its operation was cancelled."""
     done = {"recordsProcessed": view.processed, "progress": int(view.snapshot.fraction * 100)}
     return {"phaseName": name, "status": "Cancelled", "results": done}
 

@@ -115,7 +115,7 @@ def _multiples(above: float, upto: float) -> Iterator[float]:
 
 
 def snapshot(plan: Plan, began: float, now: float, preserved: tuple[tuple[float, float], ...] = ()) -> Snapshot:
-    """What the operation is at `now`; `preserved` are the times of the phases before the first."""
+    """Return the state of the operation at `now`; `preserved` are the times of the phases before the first."""
     work, _, _ = stretches(plan)
     marks, since = _phase_marks(plan), now - began + INSTANT
     spans: list[tuple[float | None, float | None]] = [*preserved[: plan.first]]

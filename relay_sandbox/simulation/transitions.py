@@ -1,4 +1,4 @@
-"""What an operation becomes, and the requests that report it: from its record and the time to a change. Pure."""
+"""State changes of an operation, and the requests that report them: from its record and the time. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from relay_sandbox.webhooks.events import operation_requests
 
 @dataclass(frozen=True)
 class EventContext:
-    """What an event depends on beside its operation."""
+    """The settings that an event depends on beside its operation."""
 
     webhooks: list[Webhook]
     counters: Counters

@@ -23,7 +23,7 @@ async def serve(host: str, port: int, smtp_port: int) -> None:
 
 
 def check(port: int, smtp_port: int) -> None:
-    """Whether the inbox that runs here shows its page and takes mails; leaves with 1 and why it does not."""
+    """Check that the inbox that runs here shows its page and takes mails; leave with 1 and why it does not."""
     try:
         with smtplib.SMTP("127.0.0.1", smtp_port, timeout=TIMEOUT) as mail_server:
             mail_server.noop()

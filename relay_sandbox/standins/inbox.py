@@ -139,12 +139,10 @@ class Inbox(PageServer):
         return connection
 
     async def _list(self, request: web.Request) -> web.Response:
-        """What the page lists, newest first."""
+        """List the mails of the page, newest first."""
         newest = list(self.mails)[: -SHOWN_MAILS - 1 : -1]
         return news(
-            request,
-            self._arrived,
-            lambda: {"count": len(self.mails), "mails": [summary_of(mail) for mail in newest]},
+            request, self._arrived, lambda: {"count": len(self.mails), "mails": [summary_of(mail) for mail in newest]}
         )
 
     async def _details(self, request: web.Request) -> web.Response:

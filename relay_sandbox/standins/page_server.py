@@ -46,8 +46,7 @@ async def only_own(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def is_own_name(name: str) -> bool:
-    """Whether a stranger cannot have chosen this name: an address, this machine, or a name without a domain, such as
-    that of a service beside this one."""
+    """Return whether no stranger can have chosen this name: an address, this machine, or a name without a domain."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:

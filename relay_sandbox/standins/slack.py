@@ -93,12 +93,12 @@ class SlackStandin(PageServer):
 
     @property
     def base_url(self) -> str:
-        """What relay takes as `channels.slack.base_url`."""
+        """The value for `channels.slack.base_url`."""
         return f"{self.url}api/"
 
     @property
     def scopes(self) -> str:
-        """What relay's app may do: a call that takes more is refused. Nothing: Slack does not say, and refuses none."""
+        """Scopes of relay's app: a call that takes more is refused. None: Slack does not say, and refuses none."""
         return self.workspace.scopes
 
     @scopes.setter
@@ -107,7 +107,7 @@ class SlackStandin(PageServer):
 
     @property
     def violations(self) -> list[str]:
-        """What Slack would not have stood for: messages over its limits, calls before Retry-After had passed."""
+        """Violations that Slack would refuse: messages over its limits, calls before Retry-After had passed."""
         return self.workspace.violations
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -147,7 +147,7 @@ class SlackStandin(PageServer):
         return list(conversation.messages.values()) if conversation else []
 
     def delete(self, message: Message) -> None:
-        """As a person in Slack would."""
+        """Delete it, as a person in Slack would."""
         del self.workspace.conversations[message.channel].messages[message.ts]
 
     def interact(self, url: str, signing_secret: str) -> None:
@@ -288,5 +288,5 @@ class SlackStandin(PageServer):
         raise web.HTTPFound(f"/#{address['channel']}-{address['message'].removeprefix('p')}")
 
     async def _messages(self, request: web.Request) -> web.Response:
-        """What the page shows."""
+        """Return the facts of the page."""
         return news(request, str(self._served), self.workspace.snapshot)

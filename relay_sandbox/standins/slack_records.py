@@ -151,7 +151,7 @@ def user_document(user: User) -> Json:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call instead of a proper answer.
+    """A scripted failure of one call.
 
     error   Slack's code, answered as {"ok": false}, with `extra` fields
     body    sent as it is, in place of JSON
@@ -179,7 +179,7 @@ class SlackCall:
 
     @property
     def lane(self) -> tuple[str, str]:
-        """What a 429 holds up: posts to this conversation, or the whole method."""
+        """The scope of a 429: posts to this conversation, or the whole method."""
         return self.method, str(self.arguments.get("channel", "")) if self.method == "chat.postMessage" else ""
 
 

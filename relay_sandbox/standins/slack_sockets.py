@@ -53,7 +53,7 @@ class Sockets:
         return connection
 
     async def press(self, payload: Json, within: float = WITHIN) -> bool:
-        """Whether it is acknowledged in time. If not, `deliver_again` has it."""
+        """Return whether it is acknowledged in time. If not, `deliver_again` has it."""
         id_ = secrets.token_hex(8)
         envelope = {"envelope_id": id_, "type": "interactive", "accepts_response_payload": False, "payload": payload}
         self.unacknowledged[id_] = envelope

@@ -1,4 +1,4 @@
-"""What a Slack workspace remembers and answers: conversations, messages, people. Knows no HTTP."""
+"""A Slack workspace: conversations, messages, people. Knows no HTTP."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -195,7 +195,7 @@ class Workspace:
         return {"channel": conversation_document(conversation)}
 
     def _conversations(self, arguments: Json) -> Json:
-        """Of private ones, those that the app is in."""
+        """List the private ones that the app is in."""
         types = str(arguments.get("types") or "public_channel").split(",")
         self._check_scopes(scope for kind, scope in _LISTING.items() if kind in types)
         visible = [conversation for conversation in self.conversations.values()

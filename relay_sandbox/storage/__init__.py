@@ -1,1 +1,1 @@
-"""What the sandbox remembers, in Redis."""
+"""The sandbox's records in Redis."""

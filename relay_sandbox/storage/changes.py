@@ -1,4 +1,4 @@
-"""How the sandbox's memory changes: the words of a change, and the scripts that move its queues."""
+"""Changes of the sandbox's records, and the scripts that move its queues."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,14 +44,14 @@ return 1
 
 @dataclass
 class Change:
-    """What a decision comes to. `due`: a record's name → when to look at it again, None for never."""
+    """The outcome of a decision. `due`: a record's name → when to look at it again, None for never."""
 
     save: list[Record] = field(default_factory=list)
     due: dict[str, float | None] = field(default_factory=dict)
     send: list[Sending] = field(default_factory=list)
 
     def add(self, other: "Change") -> None:
-        """Of another record, to be done in the same transaction."""
+        """Add another record's change to the same transaction."""
         self.save += other.save
         self.due |= other.due
         self.send += other.send
@@ -63,7 +63,7 @@ Decide = Callable[[Records], Change | None]
 
 @dataclass(frozen=True)
 class Attempt:
-    """How a try to send went; `retry` is the request with its next attempt, and `at` when that is due."""
+    """The outcome of a try to send; `retry` is the request with its next attempt, and `at` when that is due."""
 
     successful: bool
     milliseconds: float

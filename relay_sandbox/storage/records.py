@@ -16,7 +16,7 @@ class Phase(BaseModel):
 
 
 class Plan(BaseModel):
-    """Where the work goes well and where not.
+    """The course of a simulated operation, and where it fails.
 
     first     the phase it begins with; those before were done by the operation that this one retries
     trouble   the phase that fails or stalls, `at` this fraction of it; -1 for none
@@ -45,7 +45,7 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What an operation is at one moment. Times are epoch seconds.
+    """The state of an operation. Times are epoch seconds.
 
     spans   of each phase: when it began and ended, None for not yet
     """
@@ -168,7 +168,7 @@ class Sending(BaseModel):
 
 
 class Counters(BaseModel):
-    """What became of the attempts to reach one address."""
+    """Counts of the attempts to reach one address."""
 
     total: int = 0
     successful: int = 0

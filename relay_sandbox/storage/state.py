@@ -110,7 +110,7 @@ class State:
                 await self.drop(record)
 
     async def claim(self, queue: str, now: float, limit: int = 20) -> list[str]:
-        """What is due in `due` or `outbox`; it is the caller's for LEASE seconds."""
+        """Claim what is due in `due` or `outbox`; it is the caller's for LEASE seconds."""
         names = await call(self._claim(keys=[PREFIX + queue], args=[now, now + LEASE, limit]))
         return [name.decode() for name in names]
 

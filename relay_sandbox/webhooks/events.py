@@ -22,7 +22,7 @@ CALLBACKS: Mapping[str, str] = {
 
 
 def accepts(webhook: Webhook, event: str, operation: Operation | None, percentage: float = 0.0) -> bool:
-    """Whether the webhook's subscription and filters let the event through."""
+    """Return whether the webhook's subscription and filters let the event through."""
     request = webhook.request
     if webhook.status != "Active" or event not in request.events:
         return False
@@ -39,7 +39,7 @@ def accepts(webhook: Webhook, event: str, operation: Operation | None, percentag
 
 
 def count_listeners(operation: Operation, webhooks: Iterable[Webhook]) -> int:
-    """How many addresses will get events of this operation."""
+    """Return how many addresses will get events of this operation."""
     callbacks = operation.request.callbacks
     wanting = (any(accepts(webhook, event, operation, 100.0) for event in CALLBACKS) for webhook in webhooks)
     return sum(wanting) + (callbacks.count() if callbacks else 0)

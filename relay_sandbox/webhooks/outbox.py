@@ -44,7 +44,7 @@ class Outbox:
         return len(lanes)
 
     async def start_due(self) -> int:
-        """As `turn`, without waiting for the answers: a slow receiver holds up its own lane alone."""
+        """Start what `turn` does, without waiting for the answers: a slow receiver holds up its own lane alone."""
         free = MAX_CONCURRENCY - len(self.in_flight)
         lanes = await self._context.state.claim("outbox", self._context.clock(), free) if free else []
         for lane in lanes:
@@ -101,7 +101,7 @@ class Outbox:
 
 
 def headers(sending: Sending, webhook: Webhook | None, now: float) -> dict[str, str]:
-    """Of one request. While a secret is being replaced both sign, so that the receiver may change at any moment."""
+    """Sign one request. While a secret is being replaced both sign, so that the receiver may change at any moment."""
     body, values = (
         sending.body.encode(),
         {"Content-Type": "application/json", "User-Agent": f"relay-sandbox/{__version__}"},

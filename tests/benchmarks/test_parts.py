@@ -8,10 +8,7 @@ import pytest
 from benchmarks.speed import burst, idle, ingest, latency, storm
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
-pytestmark = [
-    pytest.mark.soak,
-    pytest.mark.timeout(300),
-]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 NEEDS_WRK = pytest.mark.skipif(not shutil.which("wrk"), reason="there is no wrk")
 TELLERS = {"relay, Slack", "relay, mail"}
 

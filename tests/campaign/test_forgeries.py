@@ -1,6 +1,5 @@
-"""Every forgery is one: relay's own check refuses it, as it accepts what it was made of. Who accepts it is noticed."""
+"""Every forgery is refused by relay's own check, which accepts what it was made of."""
 
-from collections import Counter
 from random import Random
 from typing import Any
 
@@ -9,19 +8,13 @@ import pytest
 from campaign.configuration import SourceFacts
 from campaign.forgeries import FORGERIES
 from campaign.genuine import Genuine
-from campaign.outputs import Outputs
-from campaign.pipelines import answered
-from campaign.report import Report
 from campaign.requests import Request
 from campaign.seeds import signed
-from campaign.signatures import ALL_ACCEPTED, NONE_ACCEPTED, REFUSED, judge
 from campaign.tokens import TOKENS
 from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
-from tests.campaign.conftest import Serve
-from tests.campaign.test_fuzzer import answer
 
 SOURCES = {
     "hmac": SourceFacts("hmac-sha256", "k3y-of-hmac-7Qm2x9"),
@@ -46,7 +39,7 @@ def genuine(source: str) -> Genuine:
 
 
 def accepted(made: Genuine, request: Request) -> bool:
-    """As relay's receiver decides it."""
+    """Decide as relay's receiver does."""
     headers: dict[str, list[bytes]] = {}
     for name, value in request.headers:
         headers.setdefault(name.decode("latin-1").lower(), []).append(value.strip(b" \t"))
@@ -60,66 +53,28 @@ def accepted(made: Genuine, request: Request) -> bool:
     return True
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_no_forgery_is_genuine(source: str) -> None:
-    made, tried = genuine(source), Counter[str]()
-    assert accepted(made, made.request)
+def test_no_forgery_is_genuine() -> None:
+    tried = set()
+    for source in SOURCES:
+        made = genuine(source)
+        assert accepted(made, made.request)
+        for name, forge in FORGERIES.items():
+            for number in range(TRIES):
+                request = forge(Random(f"{name} {number}"), made)
+                if request is not None:
+                    tried.add(name)
+                    assert not accepted(made, request), (source, name, number, request)
 
-    for name, forge in FORGERIES.items():
-        for number in range(TRIES):
-            request = forge(Random(f"{name} {number}"), made)
-            if request is not None:
-                tried[name] += 1
-                assert not accepted(made, request), (name, number, request)
-
-    assert len(tried) >= 25, tried
-
-
-def test_each_forgery_can_be_made_of_something() -> None:
-    made = [genuine(source) for source in SOURCES]
-
-    idle = [name for name, forge in FORGERIES.items()
-            if not any(forge(Random(f"{number}"), one) for one in made for number in range(TRIES))]  # fmt: skip
-
-    assert idle == []
+    assert tried == {*FORGERIES}
 
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_no_forged_link_is_genuine(name: str) -> None:
     key = b"the key of this relay, which nobody has"
-    tokens = {
-        purpose: issue(key, purpose, "english", "a@example.com", "en")
-        for purpose in ("unsubscribe", "button", "another")
-    }
+    purposes = ("unsubscribe", "button", "another")
+    tokens = {purpose: issue(key, purpose, "english", "a@example.com", "en") for purpose in purposes}
     assert redeem(key, "unsubscribe", tokens["unsubscribe"])
 
     for number in range(200):
         with pytest.raises(InvalidSignature):
             redeem(key, "unsubscribe", TOKENS[name](Random(f"{number}"), tokens))
-
-
-async def test_who_accepts_everything_is_noticed(serve: Serve) -> None:
-    report, made = Report("signatures"), genuine("hmac")
-
-    [status] = await answered(await serve(answer(202)), [made.request.without(made.name)], Outputs(), 10.0)
-    judge(report, "no signature", status, "hmac")
-
-    assert {*report.broken} == {NONE_ACCEPTED, REFUSED}
-
-
-@pytest.mark.parametrize("status", [0, 401, 422, 503])
-async def test_who_refuses_everything_is_noticed(status: int) -> None:
-    report = Report("signatures")
-
-    judge(report, "genuine", status, "hmac")
-
-    assert {*report.broken} == {ALL_ACCEPTED}
-
-
-async def test_each_request_of_a_batch_has_its_status(serve: Serve) -> None:
-    requests = [genuine("hmac").request] * 3
-
-    whole = await answered(await serve(answer(401) + answer(202) + answer(400)), requests, Outputs(), 10.0)
-    silent = await answered(await serve(b""), requests, Outputs(), 10.0)
-
-    assert (whole, silent) == ([401, 202, 400], [0, 0, 0])

@@ -91,14 +91,6 @@ async def test_a_short_id_means_one_or_nothing(running_stage: Stage, letter: str
     assert (await running_stage.around.ledger()).counts["dead"] == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "typed"),
-    [(DIGEST, "01234567"), (f"{DIGEST}-reply", "01234567-reply"), ("q-0123456789abcdef", "q-01234567"), ("?", "?")],
-)
-def test_the_short_id_keeps_what_tells_it_from_its_siblings(name: str, typed: str) -> None:
-    assert short(name) == typed
-
-
 async def test_filters_say_which_are_meant(running_stage: Stage, letter: str) -> None:
     await quarantined(running_stage, {"no": "operation"})
     expected = {
@@ -158,19 +150,6 @@ def test_a_redis_address_that_is_none_is_refused_without_being_quoted(url: str) 
     assert "secret" not in refused.output
 
 
-async def test_a_list_longer_than_a_page_goes_on_by_its_cursor(running_stage: Stage, letter: str) -> None:
-    for number in range(51):
-        await quarantined(running_stage, {"no": number})
-
-    first = await dead(running_stage, "list")
-    cursor = first.output.rstrip().rpartition(" --cursor ")[2]
-    rest = await dead(running_stage, "list", "--cursor", cursor)
-
-    assert first.output.count("a signed body from") == 50
-    assert rest.output.count("a signed body from") == 1
-    assert letter[:8] not in rest.output
-
-
 async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: Stage, letter: str) -> None:
     name = await quarantined(running_stage, {"no": "operation"})
 
@@ -217,14 +196,3 @@ def test_it_must_be_clear_what_is_meant(verb: str, arguments: list[str], says: s
 
     assert done.exit_code == 2
     assert says in done.output
-
-
-@pytest.mark.parametrize(
-    ("since", "says"),
-    [("yesterday", "expected for instance 2h, or a time such as"), ("0", "a number alone has no unit")],
-)
-async def test_what_is_no_time_is_wrong_use(running_stage: Stage, since: str, says: str) -> None:
-    done = await dead(running_stage, "drop", "--since", since)
-
-    assert done.exit_code == 2
-    assert says in " ".join(done.output.split())

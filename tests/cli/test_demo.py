@@ -7,14 +7,12 @@ import os
 import re
 import signal
 import sys
-from html import unescape
 
 import aiohttp
 import pytest
 
 from relay_sandbox.demo import Demo
 from relay_sandbox.demo.story import ROOM
-from tests.support.auth import Browser
 from tests.support.commands import ROOT, environment, relay
 from tests.support.patience import busyness, patience
 from tests.support.programs import needs
@@ -45,22 +43,6 @@ async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
     assert "missing: mail: the critical failure to the team lead" in demo.failures
 
 
-async def test_its_link_into_the_console_is_audited_as_that_of_a_command_is() -> None:
-    async with (
-        Demo.open(os.environ, lambda happening: None) as demo,
-        aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session,
-    ):
-        browser = Browser(demo.admin_url, session)
-        assert (await browser.post(demo.console)).status == 303
-        audit = await (await session.get(f"{demo.admin_url}/api/v1/audit")).json()
-
-    used, made = audit["rows"]
-    assert (made["actor"], made["action"], made["subject"], made["outcome"]) == (
-        "the demo", "console link", "operator", "done",
-    )  # fmt: skip
-    assert (used["actor"], used["action"]) == ("guest of the demo", "console login")
-
-
 async def test_the_curl_that_it_prints_makes_a_message() -> None:
     needs("curl", "curl")
     async with Demo.open(os.environ, lambda happening: None) as demo:
@@ -77,27 +59,6 @@ async def test_the_curl_that_it_prints_makes_a_message() -> None:
 
 # A busy machine gets twice the time, or four times: as a number whose parts can be written out.
 SPEED = 400 / 2 ** math.ceil(math.log2(busyness()))
-
-
-async def test_whoever_follows_a_link_in_a_message_can_read_what_is_there() -> None:
-    async with (
-        Demo.open(os.environ, lambda happening: None, speed=SPEED) as demo,
-        aiohttp.ClientSession() as browser,
-    ):
-        assert await demo.play(), demo.failures
-        slack = json.dumps([message.blocks for message in demo.slack.messages(ROOM)])
-        pages = {*re.findall(r"<(http[^|>]+)\|", slack)}
-        mails = {mail.subject: {*re.findall(r'href="(http[^"]+)"', mail.html)} for mail in demo.inbox.mails}
-        answers = {}
-        for url in pages.union(*mails.values()):
-            async with browser.get(unescape(url)) as answer:
-                answers[url] = (answer.status, answer.content_type)
-
-    assert all(mails.values())
-    assert {status for status, _ in answers.values()} == {200}
-    assert not [url for url, (_, kind) in answers.items() if kind == "application/json" or "/api/" in url]
-    assert len([url for url in answers if "/runs/" in url]) >= 5  # of the analysis, the enrichment, and the members
-    assert len([url for url in answers if "/batches/" in url]) == 1
 
 
 async def test_every_address_that_it_prints_answers_and_ctrl_c_ends_all_of_it() -> None:

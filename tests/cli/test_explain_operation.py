@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 
-from relay.cli.explain import page
-from relay.cli.screen import show
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import NOTED, Repeated, facts_of, fold
+from relay.operating.timeline import NOTED, facts_of, fold
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
-from tests.support.commands import ROOT, Done, relay_on_terminal
+from tests.support.commands import ROOT, Done
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
@@ -79,12 +77,7 @@ async def test_the_facts_come_as_json(running_stage: Stage) -> None:
 
     facts = (await explain(running_stage, "--json")).facts
 
-    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (
-        ANALYSIS,
-        "Running",
-        42,
-        "High",
-    )
+    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (ANALYSIS, "Running", 42, "High")
     told = [{key: line[key] for key in line if key not in {"at", "receipt"}} for line in facts["timeline"]]
     assert told == [
         {"what": "accepted", "event": "operation.progress", "status": "Running", "percentage": 41,
@@ -96,19 +89,6 @@ async def test_the_facts_come_as_json(running_stage: Stage) -> None:
         {"what": "held", "destination": "english", "reason": "increment"},
         {"what": "late", "event": "operation.progress", "percentage": 12},
     ]  # fmt: skip
-
-
-async def test_what_holds_a_message_back_is_said_in_plain_words(running_stage: Stage) -> None:
-    await running_stage.post(event("progress", 41, "steps"))
-    await running_stage.post(event("progress", 42, "steps"))
-    await running_stage.post(event("progress", 12, "steps"))
-    await running_stage.post(event("started", 0, "nobody", operationId="op-unheard"))
-
-    steps, unheard = await explain(running_stage), await explain(running_stage, subject="op-unheard")
-
-    assert "→ english: held: it has not moved far enough since it was last told here" in steps.out
-    assert "operation.progress, 12 % came late: something newer was known, so nobody is told" in steps.out
-    assert "held: no rule matches, so nobody is told" in unheard.out
 
 
 async def test_a_failed_attempt_is_told_with_its_error_and_the_next_try(running_stage: Stage) -> None:
@@ -144,19 +124,6 @@ async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(runni
     ]
     assert chosen.status == 0
     assert "tenant steps, project project-1" in chosen.out
-
-
-async def test_a_long_error_wraps_beside_its_time(running_stage: Stage) -> None:
-    running_stage.around.inbox.answer("gone@example.com", "550 5.1.1 " + "no such mailbox " * 8)
-    await running_stage.post(event("started", 0, "pair", status="Initiated"))
-    await noted(running_stage, "dead")
-
-    env = {**running_stage.around.env, "COLUMNS": "80", "NO_COLOR": "1"}
-    done = await relay_on_terminal("explain", ANALYSIS, "-c", CONFIG, env=env)
-
-    lines = done.out.split("\n\n", 1)[1].splitlines()[1:]
-    assert max(map(len, lines)) <= 80
-    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3}  \S| {14}\S", line) for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -233,22 +200,17 @@ def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
             for second, (what, percentage) in enumerate(whats)]  # fmt: skip
 
 
-def test_few_of_a_kind_are_shown_one_by_one() -> None:
-    few = lines(("accepted", 1), ("accepted", 2), ("accepted", 3))
-
-    assert fold(few) == few
-
-
 def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
     first, *between, last = lines(*(("accepted", number) for number in range(6)))
 
-    assert fold([first, *between, last]) == [first, Repeated(tuple(between)), last]
+    folded = {**between[-1], "lowest_percentage": 1, "at": between[0]["at"], "count": 4, "until": between[-1]["at"]}
+    assert fold([first, *between, last]) == [first, folded, last]
 
 
 def test_what_is_unusual_stands_alone_where_it_was() -> None:
     shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
 
-    assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]
+    assert [line.get("count", line["what"]) for line in shown] == [6, *["failed"] * 5]
 
 
 COUNT = {"count": 4, "until": "2024-01-20T11:21:30.000Z"}
@@ -273,25 +235,3 @@ def test_what_the_store_counts_is_told_with_how_many_until_when_and_which_percen
     assert (held[1]["reason"], held[1]["address"]) == ("not_allowed", "boss@example.com")
     assert sentence_of(accepted) == "operation.progress, Running, 41 % … 44 %, from ops"
     assert (late["count"], late["percentage"]) == (2, None)
-
-
-def test_what_lasted_beyond_midnight_says_the_day_on_which_it_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    log = [[NOON, "late", "operation.progress", 20, Counted(3, NOON + 86_400_000, 5)]]
-    facts = facts_of(Timeline("op-1", {}, log))
-
-    for part in page({**facts, "id": "op-1", "first": "2024-01-20T00:00:00Z", "verdicts": []}, every=True):
-        show(part)
-
-    said = "3 × operation.progress, 5 % … 20 % came late: something newer was known, so nobody is told"
-    assert f"11:20:00.000  {said}, until 2024-01-21 11:20:00" in capsys.readouterr().out
-
-
-def test_lines_that_stand_for_several_are_counted_as_so_many() -> None:
-    several = [line | {"count": 5, "until": "2024-01-20T11:50:00.000Z", "lowest_percentage": 2} for line in
-               lines(*[("held", 9)] * 3)]  # fmt: skip
-
-    (repeated,) = fold([*several, *lines(("held", 10))])
-
-    assert isinstance(repeated, Repeated)
-    assert (repeated.line["count"], repeated.line["lowest_percentage"], repeated.line["percentage"]) == (16, 2, 10)
-    assert repeated.line["until"] == repeated.lines[-1]["at"]

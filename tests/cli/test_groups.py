@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from relay.cli import main
-from tests.support.commands import relay_itself
 from tests.support.inprocess import relay
 
 pytestmark = pytest.mark.slow
@@ -38,25 +37,11 @@ def test_what_was_meant_is_suggested(typed: tuple[str, ...], hint: str) -> None:
     assert hint in done.output
 
 
-async def test_of_many_commands_none_of_which_is_near_the_help_is_named() -> None:
-    done = await relay_itself("xyzzy", env={})
-
-    assert done.status == 2
-    assert done.err.endswith("Error: there is no command xyzzy; `relay --help` lists them\n")
-
-
 def completion(mode: str, words: str = "") -> str:
     env = {**os.environ, "_RELAY_COMPLETE": mode, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     program = "from relay.cli import main; main(prog_name='relay')"
     done = subprocess.run([sys.executable, "-c", program], env=env, text=True, capture_output=True, check=False)
     return done.stdout
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_has_a_script_for_each_shell(shell: str) -> None:
-    script = completion(f"{shell}_source")
-
-    assert f"_RELAY_COMPLETE={shell}_complete" in script
 
 
 @pytest.mark.parametrize(

@@ -99,31 +99,6 @@ async def test_a_file_and_a_schema_that_exist_are_left_alone(tmp_path: Path) -> 
     assert "left the other relay.schema.json beside it alone." in done.out
 
 
-async def test_a_path_that_ends_with_a_slash_is_a_folder_that_may_have_to_be_made(tmp_path: Path) -> None:
-    done = await relay("init", "deep/sub/", env={}, cwd=tmp_path)
-
-    assert done.status == 0, done.err
-    assert sorted(file.name for file in (tmp_path / "deep/sub").iterdir()) == ["relay.schema.json", "relay.yaml"]
-    assert "relay check -c deep/sub/relay.yaml " in done.out
-
-
-async def test_what_to_run_is_said_as_a_shell_reads_it(tmp_path: Path) -> None:
-    done = await relay("init", "my own/relay.yaml", env={}, cwd=tmp_path)
-
-    assert "relay check -c 'my own/relay.yaml' " in done.out
-
-
-@pytest.mark.parametrize("variable", ["elsewhere/relay.yaml", ""])
-async def test_it_writes_where_the_other_commands_look(variable: str, tmp_path: Path) -> None:
-    env = {"RELAY_CONFIG": variable} if variable else {}
-
-    done = await relay("init", env=env, cwd=tmp_path)
-
-    assert done.status == 0
-    assert (tmp_path / (variable or "config/relay.yaml")).exists()
-    assert "relay check  " in done.out
-
-
 async def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
 
@@ -143,11 +118,3 @@ async def test_whoever_has_no_configuration_yet_hears_of_it(
     assert done.status == 2
     assert "Error: Invalid value for '-c' / '--config'" in done.err
     assert done.err.endswith(f": File '{variable or 'config/relay.yaml'}' does not exist. `relay init` writes one.\n")
-
-
-@pytest.mark.parametrize("command", ["check", "ops"])
-async def test_a_slip_in_a_name_is_not_answered_with_a_new_file(command: str, tmp_path: Path) -> None:
-    done = await relay(command, "-c", "relai.yaml", env={}, cwd=tmp_path)
-
-    assert done.status == 2
-    assert done.err.endswith("File 'relai.yaml' does not exist.\n")

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from secrets import token_hex
 
 import pytest
 
@@ -83,25 +82,3 @@ async def test_a_command_works_or_says_what_to_install(name: str, tmp_path: Path
     assert done.out or done.err
     assert re.findall(r"operation-relay\[\w+\]", done.err) == ([NEED[name]] if name in NEED else [])
     assert done.status == (1 if done.err else 0)
-
-
-async def test_check_warns_that_serve_will_find_no_redis(tmp_path: Path, without: ForkServer) -> None:
-    done = await run("check", tmp_path, without)
-
-    assert "warning: " in done.out
-    assert "operation-relay[embedded]" in done.out
-
-
-async def test_a_key_that_seals_needs_what_its_refusal_names(tmp_path: Path, without: ForkServer) -> None:
-    text = f"{SHIPPED.read_text('utf-8')}\nredis: {{encryption_key: {token_hex(32)}}}\n"
-    (tmp_path / "sealed.yaml").write_text(text, "utf-8")
-
-    env = {"PATH": "", "RELAY_DATA_DIR": str(tmp_path / "data")}
-    done = await relay("check", "-c", tmp_path / "sealed.yaml", env=NEEDED | env, cwd=tmp_path, server=without)
-
-    assert done.status == 1
-    assert (
-        "redis.encryption_key: it needs cryptography, which is not installed: pip install 'operation-relay[encryption]'"
-        in done.err + done.out
-    )
-    assert "Traceback" not in done.err

@@ -3,16 +3,14 @@
 from pathlib import Path
 from secrets import token_hex
 
-import pytest
 from click.testing import Result
 
 from relay.coordinator import build_sealer
 from relay.domain.links import issue
-from relay.errors import InvalidSignature
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.embedded.server import EmbeddedRedis
-from relay.store.signing_keys import MOST, SigningKeys, name_of
+from relay.store.signing_keys import SigningKeys, name_of
 from tests.cli.test_backup import CONFIG as SMALLEST
 from tests.support.commands import relay
 from tests.support.console import stage_config
@@ -38,29 +36,6 @@ async def test_a_rotation_is_shown_and_audited_and_old_links_work(running_stage:
     [act] = await AuditTrail(running_stage.around.store.redis).entries()
     assert (act.action, act.subject, act.outcome) == ("keys rotate", name_of(old), f"now {name_of(new)}")
     assert old.hex() not in done.output + listed.output + str(act)
-
-
-async def test_with_nothing_kept_no_earlier_key_opens(running_stage: Stage) -> None:
-    old = await SigningKeys(running_stage.around.store).current()
-    await keys(running_stage, "rotate")
-
-    done = await keys(running_stage, "rotate", "--keep", "0")
-
-    assert (done.exit_code, name_of(old) in done.output.partition("Forgotten: ")[2]) == (0, True)
-    with pytest.raises(InvalidSignature):
-        await SigningKeys(running_stage.around.store).redeem("unsubscribe", issue(old, "unsubscribe", "analysts"))
-
-
-async def test_one_rotation_too_many_is_refused_with_what_it_would_cost(running_stage: Stage) -> None:
-    for _ in range(MOST):
-        await keys(running_stage, "rotate")
-
-    refused, forced = await keys(running_stage, "rotate"), await keys(running_stage, "rotate", "--force")
-    wrong = await keys(running_stage, "rotate", "--keep", "soon")
-
-    assert (refused.exit_code, "--force does it all the same" in refused.output) == (1, True)
-    assert (forced.exit_code, "Forgotten: " in forced.output) == (0, True)
-    assert (wrong.exit_code, "'--keep': expected a duration" in wrong.output) == (2, True)
 
 
 async def test_data_that_was_written_without_a_key_is_sealed_before_anything_starts_with_one(

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,13 +45,6 @@ async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bo
     return log.decode().splitlines()
 
 
-async def test_text_is_written_where_it_is_asked_for(around: Surroundings) -> None:
-    lines = await log_of(around, "--log-format", "text", done=lambda log: "relay.started" in log)  # fmt: skip
-
-    assert len([line for line in lines if "relay.stopped" in line]) == 1
-    assert not [line for line in lines if line.startswith("{") or "\x1b" in line]
-
-
 async def test_json_is_one_object_a_line(around: Surroundings) -> None:
     lines = await log_of(around, PYTHONUNBUFFERED="1",
                          done=lambda log: "relay.started" in log)  # fmt: skip
@@ -79,17 +71,6 @@ async def test_a_refusal_at_the_start_is_in_the_form_of_the_log(around: Surround
     assert [(line["event"], line["level"], line["reason"] + "\n") for line in lines] == [
         ("config.refused", "error", text)
     ]
-
-
-async def test_a_port_that_is_taken_is_told_in_the_form_of_the_log(around: Surroundings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        env = {**around.env, "RELAY_PORT": str(taken.getsockname()[1])}
-
-        done = await relay("serve", "-c", CONFIG, "--log-format", "json", env=env)
-
-    last = json.loads(done.err.splitlines()[-1])
-    assert (done.status, last["event"], last["level"]) == (1, "relay.failed", "error")
-    assert "it is taken; stop what listens there" in last["reason"]
 
 
 LIBRARY = """
@@ -122,29 +103,6 @@ async def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() ->
     assert failed == {
         "event": "it failed", "level": "error", "logger": "asyncio", "error": "ValueError", "at": "<string>:7",
     }  # fmt: skip
-
-
-async def test_what_libraries_say_is_text_among_text() -> None:
-    assert (await library_says(machine=False)).startswith("WARNING aiohttp.server it was slow\n")
-
-
-async def test_what_is_less_than_the_level_is_left_out(around: Surroundings) -> None:
-    # A variable that nobody knows is warned of at the start, by each process.
-    lines = await log_of(around, "--log-level", "warning", RELAY_PROT="1",
-                         done=lambda log: log.count("RELAY_PROT") == 1)  # fmt: skip
-
-    assert [line for line in lines if json.loads(line)["level"] != "warning"] == []
-
-
-async def test_a_level_that_there_is_not_is_wrong_use() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), "--log-level", "loud", cwd=ROOT,
-        env=environment({}), stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, err = await process.communicate()
-
-    assert process.returncode == 2
-    assert b"'info', 'warning', 'error'" in err
 
 
 @pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])

@@ -102,15 +102,6 @@ async def test_the_list_fits_and_shows_every_id_and_name_whole(sandbox: Stage) -
     assert (await facts(sandbox))["summary"]["failed"] == 1
 
 
-async def test_the_list_is_filtered_and_says_where_there_is_more(sandbox: Stage) -> None:
-    for number in range(21):
-        await sandbox.start(operationName=f"Run {number}")
-        sandbox.clock.advance(1)
-
-    assert (await said(sandbox)).endswith("21 in all: 21 running; the newest 20 are shown\n")
-    assert await said(sandbox, "--status", "Failed") == "There are none.\n\n0 in all\n"
-
-
 async def test_cancel_keeps_partial_results(sandbox: Stage) -> None:
     first, second = [(await sandbox.start())["operationId"] for _ in range(2)]
     await sandbox.advance(30 * MINUTE)
@@ -191,19 +182,6 @@ async def test_watch_tells_each_change_once_until_the_end(passing: Stage) -> Non
         "Running  63%  Machine Learning Analysis", "Running  66%  Machine Learning Analysis",
         "Running  88%  Report Generation", "Completed  100%  Report Generation",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("scenario", "ended", "code"), [("success", "Completed", 0), ("failure", "Failed", 1)])
-@pytest.mark.slow
-async def test_watch_as_json_is_a_line_for_each_state_and_leaves_by_how_it_ended(
-    passing: Stage, scenario: str, ended: str, code: int
-) -> None:
-    id_ = (await passing.start(parameters={"sandbox": {"scenario": scenario}}))["operationId"]
-
-    done = await ops(passing, "get", id_, "--watch", "--json")
-
-    states = [json.loads(line)["status"] for line in done.output.splitlines()]
-    assert (done.exit_code, states[0], states[-1], set(states[:-1])) == (code, "Running", ended, {"Running"})
 
 
 @pytest.mark.parametrize(

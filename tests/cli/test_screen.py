@@ -1,11 +1,7 @@
 """What commands write on a terminal: colours where they are wanted, and not one escape code where they are not."""
 
-from io import StringIO
-
 import pytest
-from rich.console import Console
 
-from relay.cli.screen import table
 from tests.support.commands import ROOT, relay, relay_on_terminal
 from tests.support.events import body
 from tests.support.inprocess import NEEDED, SHIPPED
@@ -53,13 +49,3 @@ async def test_with_colours_it_is_coloured_and_in_a_pipe_it_is_not() -> None:
 
     assert "\x1b[" in on_terminal.out
     assert "\x1b" not in piped.out
-
-
-def test_what_is_kept_whole_is_marked_where_the_terminal_is_too_narrow_for_it() -> None:
-    page = table("id", "since", "why", whole=("id", "since"))
-    page.add_row("a1b2c3d4e5f6", "2024-01-20 01:00:00 CET", "the address bounced")
-    shown = StringIO()
-
-    Console(file=shown, width=30).print(page)
-
-    assert "…" in shown.getvalue()

@@ -8,8 +8,8 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
-from tests.support.events import body, seed
-from tests.support.inprocess import relay, relay_beside
+from tests.support.events import body
+from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
 from tests.support.stage import CONFIG, Stage, stage
 
@@ -40,18 +40,6 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage
     assert [(act.actor, act.action, act.subject, act.outcome) for act in acts] == [
         ("jana@here", "send", "async-operations", "202"), ("jana@here", "send", "async-operations", "200"),
     ]  # fmt: skip
-
-
-async def test_a_source_with_a_token_and_an_event_of_now(running_stage: Stage, event: Path, tmp_path: Path) -> None:
-    status = tmp_path / "status.json"
-    status.write_text(json.dumps(seed("operation-status.response")))
-
-    callback = await send(running_stage, status, "--source", "progress")
-    moved = await send(running_stage, event, "--now")
-    mails = await running_stage.around.mails(2)
-
-    assert (callback.exit_code, "accepted" in callback.output) == (0, True)
-    assert (moved.exit_code, "2024" in mails[0].text) == (0, False)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +73,3 @@ async def test_an_event_of_another_time_is_sent_with_now(redis_server: RedisServ
     assert "422 Unprocessable" in refused.output
     assert refused.output.endswith("send it with --now\n")
     assert "--now" not in other.output
-
-
-async def test_a_source_that_is_not_there_is_wrong_use(running_stage: Stage, event: Path) -> None:
-    done = await send(running_stage, event, "--source", "progres")
-
-    assert done.exit_code == 2
-    assert "there is no source progres; did you mean progress?" in done.output
-
-
-def test_a_file_that_is_not_there_is_wrong_use() -> None:
-    assert relay("send", "no-such-file.json").exit_code == 2

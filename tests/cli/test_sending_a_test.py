@@ -3,16 +3,13 @@
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
-from relay.operating.test_message import moved
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack_records import Fault
-from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Surroundings, running
 
@@ -78,15 +75,6 @@ async def test_a_mail_is_marked_in_the_readers_language_and_filtered_as_what_it_
     assert "2024" not in english.text
 
 
-async def test_where_digests_go_a_digest_goes(here: Surroundings, config: Path) -> None:
-    done = await sent(here, config, "morning", "--json")
-    refused = await sent(here, config, "digested", "--event", "operation.failed")
-
-    facts = json.loads(done.output)
-    assert (facts["event"], facts["fault"], [bool(row["answer"]) for row in facts["sent"]]) == ("digest", "", [True])
-    assert (refused.exit_code, "digested gets digests alone" in refused.output) == (1, True)
-
-
 async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_answer(
     here: Surroundings, config: Path
 ) -> None:
@@ -125,36 +113,3 @@ async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, co
     assert (event.exit_code, "did you mean operation.failed?" in event.output) == (1, True)
     assert "template" not in event.output
     assert not here.slack.messages("#team")
-
-
-@pytest.fixture
-def own_templates(config: Path, tmp_path: Path) -> Path:
-    """The configuration names templates of one's own: a message and a sample."""
-    own = tmp_path / "templates"
-    (own / "slack").mkdir(parents=True)
-    (own / "samples").mkdir()
-    (own / "slack" / "generic.yaml").write_text("text: 'own wording of {{ op.name }}'")
-    sample = body("operation.audited", operationName="The audit") | {"timestamp": "2024-01-20T12:00:00Z"}
-    (own / "samples" / "operation.audited.json").write_text(json.dumps(sample))
-    config.write_text(f"templates: {own}\n" + config.read_text())
-    return config
-
-
-async def test_ones_own_templates_and_samples_are_used(around: Surroundings, own_templates: Path) -> None:
-    async with running(around, own_templates):
-        done = await sent(around, own_templates, "room", "--event", "operation.audited")
-
-    assert done.exit_code == 0, done.output
-    assert around.slack.messages("#room")[0].text == "Test: own wording of The audit"
-
-
-@pytest.mark.parametrize(("body", "told"), [
-    ({"timestamp": "2024-01-20T11:40:00", "at": "2024-01-20T11:30:00Z"},
-     {"timestamp": "2026-01-01T00:00:00", "at": "2025-12-31T23:50:00+00:00"}),
-    ({"timestamp": "2024-01-20T11:40:00Z", "name": "2024-02-30", "end": "9999-12-31T00:00:00Z", "last": "9999-12-31"},
-     {"timestamp": "2026-01-01T00:00:00+00:00", "name": "2024-02-30", "end": "9999-12-31T00:00:00Z",
-      "last": "9999-12-31"}),
-    ({"at": "2024-01-20T11:30:00Z"}, {"at": "2024-01-20T11:30:00+00:00"}),
-])  # fmt: skip
-def test_a_sample_of_an_authors_own_may_name_odd_times_or_none(body: dict[str, str], told: dict[str, str]) -> None:
-    assert moved(body, datetime(2026, 1, 1, tzinfo=UTC)) == told

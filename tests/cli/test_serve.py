@@ -3,13 +3,10 @@
 import asyncio
 import contextlib
 import hashlib
-import json
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -98,25 +95,6 @@ async def test_a_wrong_template_is_named_once(around: Surroundings, config: Path
     assert done.err.startswith(f"{own}:1: ")
 
 
-async def test_a_configuration_that_is_not_there_is_wrong_use(around: Surroundings, tmp_path: Path) -> None:
-    done = await relay("serve", "-c", tmp_path / "nowhere.yaml", env=around.env)
-
-    assert done.status == 2
-
-
-async def test_sighup_takes_a_new_destination_in(around: Surroundings, config: Path) -> None:
-    async with Serving(config, around.env) as serving:
-        change(config, "notify: [room]", "notify: [room, hall]")
-        change(config, "  room:", '  hall: {slack: "#hall", mode: each}\n  room:')
-
-        serving.send_signal(signal.SIGHUP)
-        await serving.wait_for_line("config.reloaded")
-        reply = await post(serving.url, started())
-
-        assert reply.document["deliveries"] == 2
-        await around.messages("#hall", lambda messages: len(messages) == 1)
-
-
 async def test_sighup_while_it_starts_does_not_end_it(around: Surroundings, config: Path, tmp_path: Path) -> None:
     slow = tmp_path / "slow.yaml"
     os.mkfifo(slow)
@@ -189,18 +167,6 @@ async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around:
     assert serving.lines[-1]["event"] == "relay.stopped"
 
 
-async def test_what_was_accepted_survives_a_restart_on_the_private_redis(around: Surroundings, data_dir: str) -> None:
-    serving = Serving(CONFIG, embedded(around, data_dir), "--role", "receive")
-    async with serving:
-        await post(serving.url, started())
-        await serving.kill()
-
-    async with Serving(CONFIG, embedded(around, data_dir)):
-        messages = await around.messages("#room", lambda messages: len(messages) == 1)
-
-    assert "Comprehensive Customer Journey Analysis" in messages[0].text
-
-
 async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around: Surroundings, config: Path) -> None:
     change(config, "drain: 0s", "drain: 0s, reuse_port: true")
     async with Serving(config, around.env) as first:
@@ -216,19 +182,3 @@ async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around
             assert (await post(second.url, started())).status == 202
             assert await around.messages("#room", lambda messages: len(messages) == 1)
             assert await second.stop() == 0
-
-
-def test_lines_of_several_processes_do_not_mix() -> None:
-    """Each is one write, as a datagram shows; in two, another process's line could come in between."""
-    program = (
-        "import structlog, relay.cli.logs as logs; logs.configure(machine=True); structlog.get_logger().info('it')"
-    )
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with here, there:
-        env = {**os.environ, "PYTHONUNBUFFERED": "1"}  # as in the image
-        subprocess.run([sys.executable, "-c", program], stderr=there, env=env, check=True)
-
-        written = here.recv(1000)
-
-    assert json.loads(written)["event"] == "it"
-    assert written.endswith(b"\n")

@@ -9,7 +9,6 @@ from click.testing import Result
 
 from relay.errors import RelayError
 from relay.operating.clocks import next_moment as at
-from relay.operating.silences import meaning
 from relay.store.audit import AuditTrail
 from relay.store.silences import SilenceList
 from tests.support.events import body
@@ -44,13 +43,6 @@ class TestTimes:
     def test_there_is_no_time_after_the_last_year(self) -> None:
         with pytest.raises(RelayError, match=r"18:00: expected for instance"):
             at("18:00", BERLIN, at("9999-12-31T22:00", BERLIN, NOON))
-
-
-def test_people_read_what_it_means() -> None:
-    its = silence(NOON, destinations=("room", "team"), jobs=("Sales *",), priorities=("Low",))
-
-    assert meaning(its) == "at room or team, named Sales *, of priority Low"
-    assert meaning(silence(NOON, destinations=())) == "everything"
 
 
 async def silenced(running: Stage, verb: str, *arguments: str, **env: str) -> Result:

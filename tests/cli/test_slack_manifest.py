@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.support.inprocess import SHIPPED, relay
+from tests.support.inprocess import relay
 from tests.support.schemas import faults_by
 
 # From the fields that https://docs.slack.dev/reference/app-manifest lists, as far as relay writes them.
@@ -123,39 +123,12 @@ def test_buttons_by_a_socket_need_no_address(tmp_path: Path) -> None:
     assert document["settings"]["socket_mode_enabled"] is True
 
 
-def test_whom_operations_may_name_takes_scopes_too(tmp_path: Path) -> None:
-    file = written(tmp_path / "relay.yaml", SLACK % "", f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
-    file.write_text(file.read_text("utf-8") + 'dynamic_destinations: {slack: ["#team"]}\n', "utf-8")
-
-    assert {*manifest(file)["oauth_config"]["scopes"]["bot"]} == PERSON | BASE | OWNERS
-
-
 def test_no_secret_has_to_be_there_yet_and_none_is_written(tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
     secrets = {"SLACK_BOT_TOKEN": "xoxb-1234-the-real-token", "SLACK_SIGNING_SECRET": "the-real-signing-secret"}
 
     assert manifest(file) == manifest(file, **secrets)
     assert "the-real" not in json.dumps(manifest(file, **secrets))
-
-
-@pytest.mark.parametrize("token", ["file:/nonexistent/slack-token", "file:${CREDENTIALS_DIRECTORY}/slack-token"])
-def test_no_file_of_a_secret_has_to_be_there_yet(token: str, tmp_path: Path) -> None:
-    by_variable = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
-    by_file = tmp_path / "by-file.yaml"
-    by_file.write_text(by_variable.read_text("utf-8").replace("${SLACK_BOT_TOKEN}", token), "utf-8")
-
-    assert manifest(by_file) == manifest(by_file, CREDENTIALS_DIRECTORY="/nonexistent") == manifest(by_variable)
-
-
-def test_a_file_of_another_secret_has_to_be_there(tmp_path: Path) -> None:
-    file = written(tmp_path / "relay.yaml", SLACK % "", 'team: {slack: "#team"}')
-    text = file.read_text("utf-8").replace("kFv8-the-secret-of-the-platform", "file:/nonexistent/secret")
-    file.write_text(text, "utf-8")
-
-    done = relay("slack", "manifest", "-c", file)
-
-    assert done.exit_code == 1
-    assert "cannot read /nonexistent/secret" in done.output
 
 
 @pytest.mark.parametrize("address", ['""', "http://relay.example.com"])
@@ -177,7 +150,3 @@ def test_webhooks_alone_need_no_app(tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "channels.slack: no conversation is posted to with a token" in done.output
-
-
-def test_the_shipped_configuration_has_a_manifest() -> None:
-    assert manifest(SHIPPED)["display_information"]["name"] == "relay"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import signal
 import socket
 from pathlib import Path
 
@@ -15,11 +14,8 @@ from relay.app import GRACE
 from relay.console.command_socket import CommandSocket
 from relay.store.audit import AuditTrail
 from relay_sandbox.standins.slack import Fault
-from tests.support.commands import environment
 from tests.support.events import body
-from tests.support.forked import ROOT, fork_server
 from tests.support.inprocess import relay, relay_beside
-from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.serving import change
 from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
@@ -177,21 +173,6 @@ async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
     for part in ("stands in the way", "channel slack: ", "invalid_auth", "1 running", "1 for slack", "Failed"):
         assert part in done.output
     assert json.loads(facts.output)["headline"]["tone"] == "bad"
-
-
-async def test_a_look_that_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
-    ours, theirs = os.pipe()
-    env = environment({"RELAY_DATA_DIR": str(tmp_path / "none")})
-    watching = fork_server().start(["status", "--watch"], env, ROOT, [theirs] * 3)
-    os.close(theirs)
-    with os.fdopen(ours) as output:
-        looked = await asyncio.to_thread(output.readline)
-        watching.send_signal(signal.SIGINT)
-        status = await watching.wait(patience())
-        rest = output.read()
-
-    assert looked.startswith("no relay answers at ")
-    assert (status, "Aborted" in rest) == (0, False)
 
 
 async def entries(around: Surroundings) -> object:

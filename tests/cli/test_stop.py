@@ -32,16 +32,6 @@ async def test_sigterm_ends_it_with_0_after_what_was_accepted(around: Surroundin
     assert serving.lines[-1]["event"] == "relay.stopped"
 
 
-async def test_ctrl_c_ends_it_with_0_and_no_traceback(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env) as serving:
-        serving.send_signal(signal.SIGINT)
-
-        status = await serving.wait()
-
-    assert status == 0
-    assert all("event" in line for line in serving.lines)
-
-
 async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path) -> None:
     change(config, "drain: 0s", f"drain: {DRAIN}s")
     async with Serving(config, around.env) as serving:
@@ -60,12 +50,6 @@ async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: P
     assert (taken.status, taken.headers["connection"], probes) == (202, "close", [503, 200])
     assert status == 0
     assert len(events(serving, "relay.stopped")) == 1
-
-
-async def test_a_drain_ends_by_itself(around: Surroundings, config: Path) -> None:
-    change(config, "drain: 0s", "drain: 100ms")
-    async with Serving(config, around.env) as serving:
-        assert await serving.stop() == 0
 
 
 async def test_ctrl_c_does_not_drain(around: Surroundings, config: Path) -> None:

@@ -20,7 +20,9 @@ pytestmark = pytest.mark.slow
 FAILED = "slack/operation.failed.yaml"
 CONFIG = """\
 templates: {folder}
-channels: {{slack: {{token: "${{NOT_SET}}"}}}}
+sources: {{ops: {{signature: {{secrets: {{current: "${{NOT_SET}}"}}}}}}}}
+rules: []
+channels: {{slack: {{token: "${{NOT_SET}}"}}, email: {{host: localhost, from: relay@example.com}}}}
 destinations: {{analysts: {{email: [a@example.com], language: de, timezone: Europe/Berlin}}}}
 """
 

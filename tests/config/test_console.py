@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 
 from relay.config import Config, parse_config
-from relay.config.listeners import check_console
-from relay.configfile.document import Document
 from relay.errors import ConfigError
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 
@@ -77,15 +75,6 @@ def test_a_mistake_is_told_with_its_line_and_without_its_secret(console: dict[st
     assert expected in told
     assert told.startswith("1: console")
     assert not [secret for secret in (TOKEN, "a-secret") if secret in told]
-
-
-def test_what_is_not_installed_is_said_with_the_way_to_it() -> None:
-    document = Document("relay.yaml", lines={("console", "oidc"): 7})
-    check_console(read(oidc=OIDC, url=URL), document, has=lambda _: None)
-
-    (problem,) = document.problems
-    assert (problem.path, problem.line) == ("console.oidc", 7)
-    assert problem.message == "it needs joserfc, which is not installed: pip install 'operation-relay[console]'"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tests.support.commands import ROOT
 from tests.support.configuration import GOOD, SECRETS
 from tests.support.inprocess import relay
 from tests.support.pages import blocks
-from tests.support.schemas import check_schema, faults_by
+from tests.support.schemas import faults_by
 
 SCHEMA = json_schema(CHANNELS)
 SHIPPED = ROOT / "config/relay.schema.json"
@@ -34,12 +34,6 @@ def faults(document: Any) -> list[str]:
 def snippets() -> list[Any]:
     """Every YAML block of the documentation that is a configuration."""
     return [pytest.param(block.text, id=str(block)) for block in blocks("yaml") if not block.reason]
-
-
-def test_it_is_a_schema_that_every_validator_of_the_draft_takes() -> None:
-    check_schema(SCHEMA)
-
-    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
 def test_the_shipped_file_is_what_the_command_prints_and_the_example_names_it() -> None:

@@ -12,12 +12,6 @@ FAULT = (
 )
 
 
-CLUSTER_FAULT = (
-    "relay.yaml:1: redis.url: expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
-    "it has no numbered databases, and in a password, / and ? are %2F and %3F"
-)
-
-
 def with_url(url: str, durability: str = "replicated") -> tuple[str, str]:
     return ("timezone: Europe/Berlin", f'redis: {{url: "{url}", durability: {durability}}}')
 
@@ -43,11 +37,6 @@ def test_sentinels_and_clusters_are_taken(url: str) -> None:
 )  # fmt: skip
 def test_sentinels_that_are_misspelt_are_refused_with_what_is_expected(rest: str) -> None:
     assert problems(with_url(f"redis+sentinel://{rest}")) == [FAULT]
-
-
-@pytest.mark.parametrize("rest", ["", "one:6379/0", "one:6379;two:6379", "one:99999", "relay:s3/cret@one:6379"])
-def test_a_cluster_that_is_misspelt_is_refused_with_what_is_expected(rest: str) -> None:
-    assert problems(with_url(f"redis+cluster://{rest}")) == [CLUSTER_FAULT]
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,7 @@ KEY = "9f4b2c7de8a1503f6b9c2d7e4f8a1b3c5d6e7f8091a2b3c4"
 
 @pytest.mark.parametrize(
     ("written", "names"),
-    [
-        (f'"{KEY}"', ["current"]),
-        (f"{{current: {KEY}, previous: x{KEY}}}", ["current", "previous"]),
-        ("{}", []),
-    ],
+    [(f'"{KEY}"', ["current"]), (f"{{current: {KEY}, previous: x{KEY}}}", ["current", "previous"]), ("{}", [])],
 )
 def test_a_key_that_seals_is_one_or_several_by_name(written: str, names: list[str]) -> None:
     config = configured(f"redis: {{encryption_key: {written}}}\n{GOOD}{OPERATORS}")

@@ -104,12 +104,6 @@ def test_everything_that_it_makes_is_what_the_api_takes(values: Mapping[str, Any
             kubernetes.validate(document, version, strict=True)
 
 
-@pytest.mark.parametrize("name", ["relay", "1", "true"])
-def test_no_name_of_a_release_becomes_a_number(name: str) -> None:
-    for document in documents(EVERYTHING, name).values():
-        assert document["metadata"]["labels"]["app.kubernetes.io/instance"] == name
-
-
 def test_its_pod_is_that_of_the_manifests() -> None:
     """What was thought of in the one place is not to be missing in the other."""
     manifest = yaml.load((ROOT / "deploy/kubernetes/deployment.yaml").read_text("utf-8"))["spec"]
@@ -148,38 +142,6 @@ def test_everything_speaks_of_the_same_pods_and_ports() -> None:
     assert monitor["namespaceSelector"] == {"matchNames": ["operations"]}
 
 
-@pytest.mark.parametrize("job", ["relay", "relay-eu"])
-def test_prometheus_calls_its_relays_what_the_alerts_call_them(job: str) -> None:
-    """The operator's Prometheus would call the job as the Service; the alert that one is down asks for these names."""
-    monitor = {**EVERYTHING["serviceMonitor"], "job": job}
-    [asked_for] = {*re.findall(r'job=~"([^"]+)"', (ROOT / "deploy/prometheus-rules.yml").read_text("utf-8"))}
-
-    [endpoint] = documents(EVERYTHING | {"serviceMonitor": monitor})["ServiceMonitor relay"]["spec"]["endpoints"]
-
-    assert endpoint["relabelings"] == [{"targetLabel": "job", "replacement": job}]
-    assert re.fullmatch(asked_for, job)
-
-
-def test_prometheus_asks_a_relay_with_tls_by_tls() -> None:
-    tls = {"scheme": "https", "tlsConfig": {"ca": {"secret": {"name": "relay-tls", "key": "ca.crt"}}}}
-
-    [plain], [with_tls] = (
-        documents(MADE | {"serviceMonitor": {"enabled": True} | more})["ServiceMonitor relay"]["spec"]["endpoints"]
-        for more in ({}, tls)
-    )
-
-    assert (plain["scheme"], plain.get("tlsConfig")) == ("http", None)
-    assert with_tls.items() >= tls.items()
-
-
-def test_the_ingress_lets_in_what_the_one_of_the_manifests_does() -> None:
-    [rule] = documents(EVERYTHING)["Ingress relay"]["spec"]["rules"]
-    [given] = yaml.load((ROOT / "deploy/kubernetes/ingress.yaml").read_text("utf-8"))["spec"]["rules"]
-
-    assert rule == given
-    assert "Ingress relay" not in documents(MADE)
-
-
 @pytest.mark.parametrize(
     "other", [{"config": f"{CONFIG}\n"}, {"secrets": SECRETS | {"SLACK_BOT_TOKEN": "xoxb-2-b"}},
               {"redis": {"url": "redis://elsewhere:6379/0"}}],
@@ -194,11 +156,6 @@ def test_the_configuration_arrives_as_it_was_written() -> None:
 
     for config in (CONFIG, awkward):
         assert documents(MADE | {"config": config})["ConfigMap relay"]["data"] == {"relay.yaml": config}
-
-
-def test_a_single_relay_does_not_keep_its_node_from_being_emptied() -> None:
-    assert "PodDisruptionBudget relay" in documents(MADE)
-    assert "PodDisruptionBudget relay" not in documents(MADE | {"replicas": 1})
 
 
 @pytest.mark.parametrize(
@@ -234,39 +191,6 @@ def test_no_pod_starts_without_the_redis_that_all_of_them_share(values: Any, url
 )  # fmt: skip
 def test_what_is_missing_or_misspelt_is_said_before_anything_is_installed(values: Any, says: str) -> None:
     assert says in refused(values)
-
-
-def test_every_value_is_explained_where_it_is_set_and_in_the_schema() -> None:
-    values = yaml.load((CHART / "values.yaml").read_text("utf-8"))
-    with helm.Chart.load(CHART) as chart:
-        schema: Any = chart.schema
-
-    def names(value: Any, of: Mapping[str, Any], path: str = "") -> Iterator[str]:
-        for name in of.get("properties", ()):
-            yield f"{path}{name}"
-            if name in value and isinstance(value[name], dict):
-                yield from names(value[name], of["properties"][name], f"{path}{name}.")
-
-    def paths(value: Mapping[str, Any], path: str = "") -> Iterator[str]:
-        for name, below in value.items():
-            yield f"{path}{name}"
-            if isinstance(below, dict):
-                yield from paths(below, f"{path}{name}.")
-
-    inner = {"networkPolicy.operators", "global", "resources.claims"}  # Helm's own, and Kubernetes'
-    assert (
-        set(names(values, schema)) - inner
-        == {path for path in paths(values) if not re.match(r"resources\.(requests|limits)\.", path)} - inner
-    )
-
-
-def test_its_version_is_that_of_relay_and_the_kubernetes_it_asks_for_was_tried() -> None:
-    with helm.Chart.load(CHART) as chart:
-        metadata = chart.metadata
-    [version] = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
-
-    assert metadata["appVersion"] == version
-    assert metadata["kubeVersion"] == f">={VERSIONS[0]}.0-0"
 
 
 def commands(verb: str) -> Iterator[dict[str, Any]]:

@@ -6,9 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
-from relay.config.schema import Server
 from tests.support.commands import ROOT
 from tests.support.inprocess import relay
 from tests.support.patience import patience
@@ -27,14 +25,6 @@ def test_the_page_leads_to_every_file_and_every_path_in_it_is_one() -> None:
     assert {name.removeprefix("kubernetes/") for name in files - chart} == {
         name.removeprefix("kubernetes/") for name in shown - {"kubernetes", "helm/relay"}
     }
-
-
-@pytest.mark.parametrize(
-    ("file", "limit"), [("nginx.conf", "1m;"), ("Caddyfile", "1MiB"), ("haproxy.cfg", "gt 1048576")]
-)
-def test_the_proxies_take_bodies_as_large_as_relay_does(file: str, limit: str) -> None:
-    assert limit in (DEPLOY / file).read_text("utf-8")
-    assert Server().max_body == 2**20
 
 
 def test_the_configuration_behind_a_proxy_is_one(tmp_path: Path) -> None:
@@ -63,14 +53,3 @@ def test_prometheus_finds_its_file_right(tmp_path: Path) -> None:
                           capture_output=True, timeout=patience(), check=False)  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-
-
-def test_prometheus_asks_the_service_and_the_port_that_the_manifests_have() -> None:
-    yaml = YAML(typ="safe", pure=True)
-    [job] = yaml.load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
-    services = {document["metadata"]["name"]: document["spec"]["ports"]
-                for document in yaml.load_all((DEPLOY / "kubernetes/service.yaml").read_text("utf-8"))}  # fmt: skip
-    [kept] = [rule["regex"] for rule in job["relabel_configs"] if rule.get("action") == "keep"]
-
-    service, port = kept.split(";")
-    assert [candidate["name"] for candidate in services[service]] == [port]

@@ -49,6 +49,7 @@ async def relay_behind(name: str, redis: RedisServer, folder: Path) -> AsyncIter
         yield front, relay
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("name", KINDS)
 async def test_an_event_passes_and_nothing_that_is_for_operators(
     name: str, redis_server: RedisServer, tmp_path: Path

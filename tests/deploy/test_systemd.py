@@ -12,7 +12,7 @@ from tests.support.certificates import make_certificate
 from tests.support.commands import ROOT
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 DEPLOY = ROOT / "deploy"
 UNITS = ("relay.service", "relay-backup.service", "relay-backup.timer")

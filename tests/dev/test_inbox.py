@@ -1,21 +1,16 @@
 """The inbox, filled by the e-mail channel and read as the browser reads it."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from relay.channels.email.channel import Email
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from relay_sandbox.standins.inbox import Inbox
-from tests.support.commands import ROOT, environment
-from tests.support.ports import free_ports
 
 GREETING = {
     "subject": "Läuft: Übersicht",
@@ -79,23 +74,6 @@ async def test_a_mails_html_runs_no_script_and_loads_nothing(channel: Email, bro
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
-async def test_a_mail_without_html_shows_its_text_escaped(channel: Email, browser: aiohttp.ClientSession) -> None:
-    await channel.send(notification(html="", text="<b>bold</b>\n"))
-
-    async with browser.get("/mails/1.html") as response:
-        page = await response.text()
-
-    assert "&lt;b&gt;bold&lt;/b&gt;" in page
-
-
-@pytest.mark.parametrize(
-    "path", ["/mails/0.html", "/mails/1.json", "/mails/999999999.html", f"/mails/{'9' * 5000}.html", "/mails/-1.html"]
-)
-async def test_a_mail_that_never_came_is_not_found(path: str, browser: aiohttp.ClientSession) -> None:
-    async with browser.get(path) as response:
-        assert response.status == 404
-
-
 async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(inbox: Inbox, channel: Email) -> None:
     inbox.answer("analyst@example.com", "451 4.7.1 greylisted", "550 5.1.1 no such user")
 
@@ -109,32 +87,3 @@ async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(i
     assert never.value.permanent
     assert receipt.detail.startswith("250 2.0.0 OK")
     assert len(inbox.mails) == 1
-
-
-async def program(*words: str, **env: str) -> tuple[int | None, str]:
-    """How `python …` ends, and what it says on standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *words, cwd=ROOT, env=environment(env), stderr=asyncio.subprocess.PIPE
-    )
-    _, err = await process.communicate()
-    return process.returncode, err.decode()
-
-
-@pytest.mark.slow
-async def test_its_health_check_asks_it_and_no_proxy(inbox: Inbox) -> None:
-    [nobody] = free_ports(1)
-    ports = ("--port", str(URL(inbox.url).port), "--smtp-port", str(inbox.smtp_port))
-    proxy = f"http://127.0.0.1:{nobody}"
-
-    ended = await program("-m", "relay_sandbox.standins", "--ask", *ports, http_proxy=proxy, no_proxy="", NO_PROXY="")
-
-    assert ended == (0, "")
-
-
-async def test_without_its_mail_server_it_says_what_to_install() -> None:
-    run = "runpy.run_module('relay_sandbox.standins', run_name='__main__')"
-    bare = f"import runpy, sys; sys.modules['aiosmtpd'] = None; {run}"
-
-    ended = await program("-c", bare)
-
-    assert ended == (1, "the inbox needs aiosmtpd, which is not installed: pip install 'operation-relay[demo]'\n")

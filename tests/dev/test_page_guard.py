@@ -1,6 +1,5 @@
 """No page of another site reads the stand-ins or sends to them; their own pages work under their policies."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
@@ -9,7 +8,6 @@ import pytest
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.page_server import is_own_name, policy_of
 from relay_sandbox.standins.slack import SlackStandin
-from tests.support.browser import Browser, needs_chromium
 from tests.support.patience import patience
 
 PATHS = ("", "mails.json", "mails/1.html", "healthz")
@@ -74,21 +72,3 @@ def test_only_the_scripts_of_the_page_itself_run() -> None:
     assert "script-src 'sha256-" in policy
     assert policy != policy_of("<script>two()</script>")
     assert "script-src 'none'" in policy_of("<p>no script</p>")
-
-
-@needs_chromium
-@pytest.mark.slow
-async def test_both_pages_work_in_a_browser() -> None:
-    asked = "performance.getEntriesByType('resource').length"
-    waits = f"new Promise(done => {{ const look = () => {asked} ? done(true) : setTimeout(look, 20); look(); }})"
-
-    def look(*urls: str) -> list[bool]:
-        with Browser() as browser:
-            answers = []
-            for url in urls:
-                browser.show(url, width=800)
-                answers.append(browser.ask(waits))
-            return answers
-
-    async with Inbox() as inbox, SlackStandin() as slack:
-        assert await asyncio.to_thread(look, inbox.url, slack.url) == [True, True]  # each script has asked for news

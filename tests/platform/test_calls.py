@@ -108,33 +108,6 @@ async def test_a_platform_that_does_not_answer_delays_a_message_by_two_seconds_a
         assert (ledger.counts["delivered"], ledger.counts.get("dead", 0)) == (4, 0)
 
 
-async def test_a_reload_changes_whom_is_asked(redis_server: RedisServer, tmp_path: Path) -> None:
-    async with surroundings(redis_server.url) as around:
-        answers = {RESULTS.format("op-2"): [(200, results("op-2"))]}
-        async with scripted_platform(answers) as platform:
-            config = configured(tmp_path, platform.url, project="")  # where links start, and nothing to ask
-            async with running(around, config) as relay:
-                stage = Stage(around, relay)
-                await stage.post(completed("op-1"))
-                before = await around.mails(2)
-                configured(tmp_path, platform.url)
-                relay.reload()
-                await stage.post(completed("op-2"))
-                after = (await around.mails(4))[2:]
-
-            assert all("The Report" not in mail.text for mail in before)
-            assert all("The Report" in mail.text for mail in after)
-            assert [one.path for one in platform.asked] == [RESULTS.format("op-2").partition(" ")[2]]
-
-
-async def test_another_project_is_not_asked_about(redis_server: RedisServer, tmp_path: Path) -> None:
-    async with surroundings(redis_server.url) as around, scripted_platform({}) as platform:
-        async with running(around, configured(tmp_path, platform.url, project="project-2")) as relay:
-            await Stage(around, relay).post(completed("op-1"))
-            await around.mails(2)
-        assert [one for one in platform.asked if "op-1" in one.path] == []
-
-
 @pytest.mark.slow
 async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
     redis_server: RedisServer, tmp_path: Path

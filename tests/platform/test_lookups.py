@@ -7,7 +7,6 @@ import pytest
 from pydantic import SecretStr
 
 from relay.domain.facts import Space
-from relay.errors import PlatformError
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
 from tests.support.platform import scripted_platform
@@ -33,15 +32,6 @@ async def test_a_mishap_without_an_error_takes_the_one_of_its_results(status: st
     async with scripted_platform(answers) as platform:
         lookups = Lookups(lambda: settings(platform.url))
         assert await lookups.document("op-1") == state(status, error=ERROR)
-        await lookups.aclose()
-
-
-@pytest.mark.parametrize("document", [state("Failed", error=ERROR), state("Completed"), state("Running")])
-async def test_results_are_not_asked_for_where_nothing_is_missing(document: dict[str, Any]) -> None:
-    async with scripted_platform({f"GET {SCOPE}/operation/op-1": [(200, document)]}) as platform:
-        lookups = Lookups(lambda: settings(platform.url))
-        assert await lookups.document("op-1") == document
-        assert [one.path for one in platform.asked] == [f"{SCOPE}/operation/op-1"]
         await lookups.aclose()
 
 
@@ -89,11 +79,3 @@ async def test_a_project_that_is_not_named_may_be_ours_and_another_is_not() -> N
     assert all(lookups.ours(Space("", *whose)) for whose in (("t", "p"), ("", ""), ("t", "")))
     assert not any(map(lookups.ours, (Space("", "t", "q"), Space("", "s", "p"), Space("another", "t", "p"))))
     assert not Lookups(lambda: Platform(base_url="http://127.0.0.1:9")).configured
-
-
-async def test_errors_name_the_call() -> None:
-    async with scripted_platform({f"GET {SCOPE}/operation/op-1": [(404, {"detail": "no such operation"})]}) as platform:
-        lookups = Lookups(lambda: settings(platform.url))
-        with pytest.raises(PlatformError, match=r"GET .*/operation/op-1: 404"):
-            await lookups.document("op-1")
-        await lookups.aclose()

@@ -73,22 +73,11 @@ async def test_of_several_at_the_same_address_one_is_left() -> None:
     assert calls == ["GET", "DELETE /wh-2"]
 
 
-async def test_a_dry_run_only_looks() -> None:
-    done, calls = await registered([listed("wh-1", status="Paused")], dry_run=True)
-    assert (done.outcome, calls) == ("replaced", ["GET"])
-
-
 async def test_where_nothing_can_be_listed_it_says_so_and_any_other_error_stops_it() -> None:
     done, calls = await registered((404, {}))
     assert (done.outcome, done.certain, calls) == ("registered", False, ["GET", "POST"])
     with pytest.raises(PlatformError, match="403"):
         await registered((403, {"detail": "no"}))
-
-
-def test_the_secret_is_nowhere_but_in_the_authentication() -> None:
-    body = WANTED.sent()
-    assert body.pop("authentication") == {"type": "hmac-sha256", "secret": "the-secret-of-the-source"}
-    assert "the-secret" not in str(body)
 
 
 RULES: list[tuple[list[dict[str, Any]], Filters]] = [

@@ -50,21 +50,6 @@ async def test_the_documented_batch_runs_in_its_order(sandbox: Stage) -> None:
     assert last["batch"]["completedOperations"] == 3
 
 
-async def test_what_waited_runs_at_once_when_it_may(sandbox: Stage) -> None:
-    fails = {"scenario": "failure", "phase": "Data Loading & Validation", "at": 0}  # at once
-    batch = await submit(sandbox, member("a", **fails), member("b", "a"), member("c", "a", delay=60),
-                         failurePolicy={"retryFailedOperations": True})  # fmt: skip
-    server = sandbox.worker._server
-    await server.batches.advance(batch["batchId"])
-    assert (await statuses(sandbox, batch))[1] == {"a": "Running", "b": "Pending", "c": "Pending"}
-
-    sandbox.clock.advance(20 * MINUTE)
-    found = await sandbox.ask("GET", f"/batch/{batch['batchId']}", status=200)
-    await server.operations.advance(found["operations"][0]["operationId"])
-    await server.batches.advance(batch["batchId"])
-    assert (await statuses(sandbox, batch))[1] == {"a": "Completed", "b": "Running", "c": "Initiated"}
-
-
 @pytest.mark.parametrize(
     ("members", "field", "said"),
     [

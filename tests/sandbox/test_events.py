@@ -11,7 +11,7 @@ from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay_sandbox.service import cancel_until_done
 from tests.support.patience import patience
-from tests.support.sandbox import ReceivedRequest, Stage, stage
+from tests.support.sandbox import ReceivedRequest, Stage
 
 MINUTE = 60.0
 SECRET = "your-webhook-secret-key"
@@ -90,22 +90,6 @@ async def test_what_is_sent_is_signed_in_both_ways(sandbox: Stage) -> None:
     assert request.body["webhookId"].startswith("wh-")
 
 
-async def test_a_secret_is_replaced_without_a_gap(sandbox: Stage) -> None:
-    hook = await register(sandbox, authentication={"type": "hmac-sha256", "secret": SECRET})
-    path = f"/webhooks/{hook['webhookId']}"
-    fresh = await sandbox.ask("POST", f"{path}/secret", {"overlapSeconds": 600}, status=200)
-    assert fresh["secret"].startswith("whsec_")
-    assert SECRET not in str(await sandbox.ask("GET", path, status=200))
-    await sandbox.start()
-    await sandbox.advance(5 * MINUTE)
-    for secret in (SECRET, fresh["secret"]):
-        check(sandbox.receiver.requests[0], secret, sandbox.receiver.requests[0].at)
-    await sandbox.advance(20 * MINUTE)
-    last = sandbox.receiver.requests[-1]
-    check(last, fresh["secret"], last.at)
-    assert "," not in last.headers["X-Webhook-Signature"]
-
-
 async def test_filters_decide_what_a_webhook_hears(sandbox: Stage) -> None:
     filters = {"operationTypes": ["ProcessMiningAnalysis"], "priorities": ["High"], "minProgressIncrement": 25}
     await register(sandbox, filters=filters, events=["operation.progress", "operation.completed"])
@@ -138,41 +122,6 @@ async def test_a_failure_is_sent_again_by_the_webhooks_policy_and_counted(sandbo
     assert (stats["totalDeliveries"], stats["successfulDeliveries"], stats["failedDeliveries"]) == (4, 1, 3)
     assert stats["averageResponseTime"] > 0
     assert datetime.fromisoformat(found["lastDelivery"]).timestamp() == round(times[-1], 3)
-
-
-async def test_paused_webhooks_hear_nothing_and_deleted_ones_are_gone(sandbox: Stage) -> None:
-    hook = await register(sandbox, events=["operation.started"])
-    path = f"/webhooks/{hook['webhookId']}"
-    assert (await sandbox.ask("POST", f"{path}/pause", status=200))["status"] == "Paused"
-    await sandbox.start(operationName="unheard")
-    await sandbox.advance(60)
-    assert sandbox.receiver.requests == []
-    assert (await sandbox.ask("POST", f"{path}/resume", status=200))["status"] == "Active"
-    await sandbox.start(operationName="heard")
-    await sandbox.advance(60)
-    assert [request.body["operation"]["operationName"] for request in sandbox.receiver.requests] == ["heard"]
-    listed = await sandbox.ask("GET", "/webhooks", status=200)
-    assert [each["webhookId"] for each in listed["webhooks"]] == [hook["webhookId"]]
-    await sandbox.ask("DELETE", path, status=204)
-    await sandbox.ask("GET", path, status=404)
-    await sandbox.start()
-    await sandbox.advance(60)
-    assert len(sandbox.receiver.requests) == 1
-
-
-async def test_a_step_happens_once_however_many_processes_look(sandbox: Stage, redis_server: Any, clock: Any) -> None:
-    await register(sandbox)
-    started = await sandbox.start()
-    clock.advance(50 * MINUTE)
-    async with stage(redis_server.url, clock) as other:
-        workers = (sandbox.worker, other.worker)
-        advance = [worker._server.operations.advance(started["operationId"]) for worker in workers * 3]
-        await asyncio.gather(*advance)
-        while sum(await asyncio.gather(*(worker.outbox.turn() for worker in workers))):
-            pass
-    events = sandbox.receiver.events()
-    assert (len(events), events[0], events[-1]) == (25, "operation.started", "operation.completed")
-    assert len({request.body["eventId"] for request in sandbox.receiver.requests}) == 25
 
 
 async def test_a_receiver_that_gives_no_answer_holds_up_its_own_lane_alone(sandbox: Stage) -> None:

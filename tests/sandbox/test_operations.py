@@ -5,11 +5,9 @@ import json
 import zipfile
 from typing import Any
 
-import pytest
-
 from tests.support.documented import shape
 from tests.support.events import seed
-from tests.support.sandbox import Stage, stage
+from tests.support.sandbox import Stage
 
 MINUTE = 60.0
 
@@ -100,23 +98,3 @@ async def test_the_retry_policy_of_an_operation_is_honoured(sandbox: Stage) -> N
     found = await sandbox.get(started["operationId"])
     assert found["status"] == "Completed"
     assert found["execution"]["attempt"] == 3
-
-
-@pytest.mark.parametrize(
-    ("minutes", "phase"),
-    [(5, "Data Loading & Validation"), (15, "Process Discovery"), (30, "Machine Learning Analysis")],
-)
-async def test_a_time_out_names_the_phase_that_it_came_in(sandbox: Stage, minutes: int, phase: str) -> None:
-    started = await sandbox.start(timeout=minutes * 60)
-    await sandbox.advance(minutes * MINUTE)
-    found = await sandbox.get(started["operationId"])
-    assert (found["status"], found["error"]["phase"]) == ("Timeout", phase)
-    assert found["progress"]["currentPhase"] == phase
-
-
-async def test_speed_shortens_every_duration(redis_server: Any, clock: Any, sandbox: Stage) -> None:
-    async with stage(redis_server.url, clock, speed=60) as fast:
-        started = await fast.start(timeout=3600)
-        await fast.advance(48)
-        found = await fast.get(started["operationId"])
-        assert (found["status"], found["duration"]) == ("Completed", "45 seconds")

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import html5lib
-import pytest
 
 from tests.support.sandbox import Stage
 
@@ -60,24 +59,3 @@ async def test_a_completed_run_has_its_results_and_its_files(sandbox: Stage) -> 
     for file in re.findall(r'href="(http[^"]+/downloads/[^"]+)"', found):
         async with sandbox.session.get(file) as answer:
             assert answer.status == 200
-
-
-async def test_a_batch_leads_to_its_runs_and_they_back_to_it(sandbox: Stage) -> None:
-    batch = await sandbox.ask("POST", "/batch", sandbox.example("submit-batch"), status=202)
-    await sandbox.advance(MINUTE)
-
-    found = await page(sandbox, address("batches", batch))
-    member = re.findall(r'href="(/runs/[^"]+)"', found)[0]
-    run = await page(sandbox, member)
-
-    assert batch["batchName"] in words(found)
-    assert f'href="{address("batches", batch)}"' in run
-
-
-@pytest.mark.parametrize("kind", ["runs", "batches"])
-async def test_there_is_no_page_of_what_is_not_there_or_of_another_project(sandbox: Stage, kind: str) -> None:
-    started = await sandbox.start()
-    elsewhere = address("runs", started).replace("/runs/", f"/{kind}/").replace("/project-1/", "/project-2/")
-
-    await page(sandbox, elsewhere, status=404)
-    await page(sandbox, f"/{kind}/tenant-1/project-1/op-1", status=404)

@@ -64,21 +64,6 @@ async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path
     assert found.status == "Completed"
 
 
-async def test_only_so_many_operations_and_batches_are_kept(sandbox: Stage) -> None:
-    fails = {"scenario": "failure", "phase": "Data Collection", "at": 0}  # at once
-    member = {"operationType": "ReportGeneration", "operationName": "x", "parameters": {"sandbox": fails}}
-    members = [member | {"operationKey": f"{number}"} for number in range(15)]
-    sandbox.state.kept = 5
-    ids = []
-    for _ in range(8):
-        batch = await sandbox.ask("POST", "/batch", {"batchName": "x", "operations": members}, status=202)
-        ids.append(batch["batchId"])
-        await sandbox.advance(1)
-    assert await sandbox.ask("GET", f"/batch/{ids[2]}", status=404)
-    assert (await sandbox.ask("GET", f"/batch/{ids[3]}", status=200))["status"] == "Failed"
-    assert (await sandbox.ask("GET", "/operations", status=200))["summary"]["totalOperations"] <= 5 + 15
-
-
 @asynccontextmanager
 async def serving(data_dir: Path, clock: Clock) -> AsyncIterator[OperationsClient]:
     async with (

@@ -1,6 +1,5 @@
 """What the sandbox refuses, and that it names what is at fault."""
 
-import io
 from typing import Any
 
 import pytest
@@ -38,20 +37,6 @@ async def test_strangers_and_other_projects_see_nothing(sandbox: Stage) -> None:
     await sandbox.ask("GET", f"/../../other/async/operation/{started['operationId']}", status=404)
     await sandbox.ask("GET", "/operation/op-unknown", status=404)
     await sandbox.ask("PUT", "/operation", {}, status=405)
-
-
-@pytest.mark.parametrize(
-    ("raw", "kind", "status"),
-    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b'{"a":1,"a":2}', "application/json", 400),
-     (b"{}", "text/plain", 415), (b" " * (2**20 + 1), "application/json", 413)],
-)  # fmt: skip
-async def test_what_is_no_json_object_is_refused(sandbox: Stage, raw: bytes, kind: str, status: int) -> None:
-    headers = {"Authorization": "Bearer sandbox-token", "Content-Type": kind}
-    async with sandbox.session.post(
-        f"{sandbox.url}/api/t/p/async/operation", data=io.BytesIO(raw), headers=headers
-    ) as answer:
-        assert answer.status == status
-        assert answer.content_type == "application/problem+json"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ class Metric(NamedTuple):
 
 def counted() -> Iterator[Metric]:
     """Everything in `relay.metrics`."""
-    for name in metrics.__all__:
+    for name in vars(metrics):
         metric = getattr(metrics, name)
         if isinstance(metric, metrics.Tallied):
             metric = metric._histogram

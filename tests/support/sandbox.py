@@ -145,7 +145,6 @@ async def stage(redis_url: str, clock: Clock, *, speed: float = 1.0, tick: float
         worker.outbox._jitter = lambda: 0.0
         opened = Stage(clock, receiver, worker, state, links.base_url, session)
         yield opened
-        await worker.jobs.stop()
 
 
 class SandboxProcess:

@@ -2,15 +2,12 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from relay.domain.parsing import dump, load
 from relay.tracing import open_tracing
-from tests.support import events
 
 pytest.importorskip("opentelemetry.sdk", reason="it comes with the extra otel")
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -84,26 +81,6 @@ async def test_a_malformed_traceparent_is_none_and_the_trace_begins_here(parents
     assert (parent, trace == TRACE) == ("", False)
 
 
-async def test_a_sender_that_samples_others_gets_no_spans_of_this_one() -> None:
-    recorded = Recorded()
-    accepting = recorded.spans.accepting("ops", [PARENT[:-2] + b"00"], 0.0)
-    context = accepting.context
-    accepting.end("accepted")
-    recorded.spans.attempted(context, 0.1, channel="slack", destination="team", attempt=1, outcome="delivered")
-
-    assert await recorded.taken() == []
-
-
-def test_an_event_keeps_its_trace_and_one_without_takes_no_room() -> None:
-    plain = events.completed()
-    traced = replace(plain, trace=PARENT.decode())
-
-    assert load(dump(traced)).trace == PARENT.decode()
-    assert load(dump(plain)).trace == ""
-    assert b"trace" not in dump(plain)
-    assert traced == plain  # it is the same event, whoever traces it
-
-
 @pytest.mark.parametrize(
     "env",
     [
@@ -145,33 +122,6 @@ def test_what_cannot_be_done_is_said_once_and_relay_goes_on_without(
     [line] = lines
     assert (line["event"], line["log_level"]) == ("tracing.off", "warning")
     assert reason in line["reason"]
-
-
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("OTEL_TRACES_EXPORTER", ""),
-        ("OTEL_TRACES_EXPORTER", " "),
-        ("OTEL_TRACES_EXPORTER", "console, OTLP"),
-        ("OTEL_SDK_DISABLED", ""),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", ""),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ""),
-        ("OTEL_BSP_MAX_QUEUE_SIZE", ""),
-        ("OTEL_BSP_SCHEDULE_DELAY", ""),
-        ("OTEL_TRACES_SAMPLER", ""),
-    ],
-)
-async def test_a_variable_that_is_set_to_nothing_is_as_good_as_unset(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
-) -> None:
-    monkeypatch.setenv(variable, value)
-
-    with capture_logs() as lines:
-        tracing = open_tracing({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", variable: value})
-
-    assert tracing is not None
-    await tracing.aclose()
-    assert lines[-1]["event"] == "tracing.started"  # of some OpenTelemetry says before that it takes its default
 
 
 def test_what_the_exporter_says_again_and_again_is_one_line() -> None:
