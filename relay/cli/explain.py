@@ -21,7 +21,7 @@ from relay.cli.screen import show
 from relay.errors import RelayError
 from relay.operating.clocks import there
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import Line, Repeated, fold
+from relay.operating.timeline import Line, fold
 
 SIMILAR = 8  # ids that are named
 
@@ -192,14 +192,13 @@ def _verdict(verdict: Mapping[str, Any]) -> Text:
     return Text.assemble((visible(f"{verdict['destination'] or 'nobody'}: "), "bold"), sentence, overflow="fold")
 
 
-def _table(lines: Iterable[Line | Repeated]) -> Table:
+def _table(lines: Iterable[Line]) -> Table:
     """A row for each line; what happened in one step carries its time once."""
     rows = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     rows.add_column(no_wrap=True)
     rows.add_column(overflow="fold")
     before = None
-    for item in lines:
-        line = item.line if isinstance(item, Repeated) else item
+    for line in lines:
         at, destination = _local(line), line.get("destination")
         text = sentence_of(line, zone())
         if line.get("count", 1) > 1:

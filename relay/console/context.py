@@ -22,19 +22,14 @@ from relay.store.audit import COMMAND, Act, AuditTrail
 
 @dataclass(frozen=True)
 class Context:
-    """`config`, `renderer` and `channels` are the current ones: ask each time.
+    """Parts that views and actions use. `config`, `renderer` and `channels` are the current ones: ask each time.
 
-    readiness  what `/readyz?verbose` says
-    clock      seconds since the epoch
-    ingest     the way of an event from the quarantine into relay
-    kinds      the channels there are, by name; `channels` are those that are open
-    refresh_silences  makes this process go by the silences that Redis has now
-    reload     reads the configuration again, with who asks for it
-    own_url    where this process itself reaches its listener for the world; `operators_url` is the operators' one
-    faults     the operator's templates that failed when a message was made with them, and why
-    copies_kept  messages can be shown as they were sent
+    kinds             all channels by name; `channels` are the open ones
+    refresh_silences  applies the silences of Redis in this process
+    own_url           address of this process's public listener; `operators_url` that of the admin listener
+    faults            the operator's templates that failed, with the errors
 
-    The pages of templates use gallery, faults, zone, clock and copies_kept alone (relay/cli/template_serve.py).
+    Template pages use gallery, faults, zone, clock and copies_kept alone (relay/cli/template_serve.py).
     """
 
     store: Store

@@ -73,10 +73,7 @@ class OfOperation(Facts):
 
 
 class Phrase(Facts):
-    """A sentence: `text` is in English. Pages translate `of`, which has %(names)s and perhaps {address}.
-
-    `phrase` of macros.html does that.
-    """
+    """A sentence: `text` in English; pages translate `of` with its `values` and {address} (`phrase` of macros.html)."""
 
     text: str
     of: str = Field(exclude=True)

@@ -60,9 +60,7 @@ def faults(error: ValidationError) -> str:
 
 
 def refilled(back: str, fields: Mapping[str, Any], questions: Mapping[str, type[BaseModel]]) -> str:
-    """Return the page, asked with what was filled in. As it was, where that is more than an address may hold, or the
-    page refuses it as well. `questions` are those of pages, by their paths.
-    """
+    """Return the page's address with the form's values; unchanged if that is too long, or refused by the page."""
     page = urlsplit(back)
     texts = {name: value if isinstance(value, list) else [value] for name, value in fields.items()}
     pairs = [pair for pair in parse_qsl(page.query) if pair[0] not in texts]

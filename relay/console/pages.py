@@ -152,10 +152,7 @@ def _percent(language: Language, value: float | None) -> str:
 
 
 def static_routes() -> list[web.RouteDef]:
-    """Return an address for each file: nothing beside them can be asked for.
-
-    They are served from memory: no deadline ends asyncio's `sendfile` cleanly while a client does not read.
-    """
+    """Return a route for each file, served from memory: no deadline ends asyncio's `sendfile` cleanly."""
     files = sorted(file for file in STATIC_FILES.rglob("*") if file.is_file())
     return [web.get(f"/static/{file.relative_to(STATIC_FILES).as_posix()}", _giving(file)) for file in files]
 

@@ -154,10 +154,7 @@ def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:
 
 
 class OpenConsole:
-    """The console on the operators' listener, behind authentication, and the socket of the commands.
-
-    `admin` is where it is served.
-    """
+    """The console on the admin listener `admin`, behind authentication, and the socket of the commands."""
 
     def __init__(self, context: Context, admin: Admin) -> None:
         self.auth = ConsoleAuth(

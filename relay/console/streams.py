@@ -1,9 +1,7 @@
-"""Pages that are kept up to date while somebody looks: the part that lives is sent again when it has changed.
+"""Live pages: the part that lives is sent again when it has changed.
 
-All who look at the same page share one look at the store (`PERIOD`), and nobody takes one when nobody looks. Looks take
-little from whoever sends events (`SHARE`): where relay is busy one takes longer, and the next comes later.
-
-Where nothing changes it says every `ALIVE` seconds that it is there: a page that hears nothing knows that it is old.
+All viewers of a page share one query (`PERIOD`), and queries take little of the time of events (`SHARE`). Without
+changes a sign of life goes out every `ALIVE` seconds.
 """
 
 import asyncio
@@ -57,9 +55,8 @@ class Streams:
         self._stopping = False
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
-        """`look` makes the part anew; `key` says who may share it. What the first look raises is raised.
-
-        Raises HTTPServiceUnavailable where too many are open.
+        """Send what `look` returns, shared by `key`. Raises what its first call raises, and HTTPServiceUnavailable at
+        the limit.
         """
         own = self._begin(request)
         page = self._pages.setdefault(key, _Page())

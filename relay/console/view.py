@@ -59,10 +59,8 @@ def framed(frame: Frame) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The outcome of an action: a sentence (English, with %(name)s), perhaps some `more`, and their values. `refused`:
-    nothing was done.
-
-    facts  what /api/v1 answers beside it
+    """Outcome of an action: sentences in English with their values, and `facts` for /api/v1. `refused`: nothing was
+    done.
     """
 
     text: str
@@ -83,8 +81,8 @@ def refused(fault: str) -> Done:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A field of a list's filter. `kind` is text, time or choice; the facts' attribute `values` has a choice's values,
-    each a text or a value with its label, which is translated. An `extra` one is there only where it is filled in.
+    """A filter's field: text, time or choice. `values`: the facts' attribute with a choice's values. `extra`: shown if
+    filled in.
     """
 
     name: str
@@ -107,12 +105,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list with filters and pages: `list.html` shows any of them. The first column names the row.
+    """A list with filters and pages, shown by `list.html`. The first column names the row.
 
-    bulk       rows can be chosen, and replayed or dropped
-    wide       the first column needs much room
-    head, note macros of cells.html for what only this list says above the filters, and below them
-    empty      said where there is nothing, `unmatched` where the filters mean nothing
+    bulk        rows can be chosen, and replayed or dropped
+    head, note  macros of cells.html above and below the filters
+    empty       text for an empty list; `unmatched` with filters
     """
 
     lead: str
@@ -130,9 +127,8 @@ class Listing:
 class View:
     """A page below /console, and its facts below /api/v1.
 
-    live   the template of the part that is kept up to date while somebody looks
-    html   what somebody else wrote, for a frame of the page: at <path>/html it is served so that it can do nothing
-    title  in the page's head, and in the navigation where it is `listed`
+    live   template of the part that is kept up to date
+    html   HTML of others, for a frame at <path>/html
     """
 
     path: str
@@ -165,10 +161,7 @@ async def known(answer: Awaitable[Known]) -> Known:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`POST` to this path. `do` writes down in the audit trail what it does.
-
-    keeps  where it is refused, the page with its form is asked with what was filled in, so that nobody types it again
-    """
+    """`POST` to this path; `do` records it in the audit trail. `keeps`: a refused form is shown with its values."""
 
     path: str
     do: Callable[[Context, Any, Identity], Awaitable[Done]]

@@ -1,8 +1,4 @@
-"""Buttons under a run's live message, and the events of their presses and outcomes. Pure.
-
-A button's token holds the action and its object, sealed by relay's own key; nothing else that comes back from Slack is
-trusted. A press is an event with one target that executes it, and its outcome is another.
-"""
+"""Buttons under live messages, their sealed tokens, and the events of presses and outcomes. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,9 +88,8 @@ def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
-    """Return the buttons of this delivery's message, as templates get them: `action`, and `value`, the token.
-
-    The same for every attempt. Runs of another platform or project than the configured one can only be muted.
+    """Return the buttons of this delivery's message for templates; runs of other platforms or projects can only be
+    muted.
     """
     event = delivery.event
     if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
@@ -154,10 +149,7 @@ def action_completed(action: Mapping[str, Any], outcome: Mapping[str, Any], now:
 
 
 def action_targets(event: Event, config: Config, channels: Mapping[str, Any]) -> tuple[Target, ...]:
-    """Return the target of a press, the platform, or of its outcome, the thread of the button's message.
-
-    `channels` are the kinds there are, by name. Quiet hours hold back neither: a person waits for it.
-    """
+    """Return the target of a press (the platform) or of its outcome (the message's thread), past quiet hours."""
     action = event.document["action"]
     if event.name == ACTION_REQUESTED:
         return (Target(platform.CHANNEL, platform.CHANNEL, action["name"], how=Each(bypass_quiet_hours=True)),)

@@ -1,8 +1,7 @@
 """Presses of buttons in Slack, made durable within Slack's three seconds.
 
-The press is verified by Slack's signature, the button by relay's own, and the person by the configuration and Slack's
-answer at that moment: without one, the press is refused. Pressed twice, it acts once: the store knows the acts of a
-run. The outcome is posted in the message's thread as any message; everything else is shown to the presser alone.
+Verified by Slack's signature, relay's token, and the configuration with Slack's answer at that moment: without one, the
+press is refused. The outcome is posted in the thread; all else is shown to the presser alone.
 """
 
 import asyncio
@@ -52,13 +51,11 @@ REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "ref
 class Interactions:
     """Handler of `POST /slack/interactions`.
 
-    secret          Slack's signing secret at present; empty: there are no buttons
-    redeem          (purpose, token): the facts of a token; raises InvalidSignature, and StoreUnavailable
-    is_allowed      (action, presser): the person, if they may. May take long; raises DeliveryError if unknown
+    secret          Slack's signing secret; empty: there are no buttons
+    redeem          (purpose, token): facts of a token; raises InvalidSignature and StoreUnavailable
+    is_allowed      (action, presser): the person, if allowed; may take long; raises DeliveryError
     ingest          makes a press durable, or recognises it; raises StoreUnavailable
-    post_ephemeral  (conversation, user, text, destination or ''): shows a text to this person alone, in the
-                    destination's language; raises DeliveryError
-    audit           the trail that has a press before it is executed; None: none
+    post_ephemeral  (conversation, user, text, destination or ''); raises DeliveryError
     """
 
     def __init__(

@@ -1,8 +1,4 @@
-"""Channel that executes presses on the platform, once each: as deliveries they are durable.
-
-A press is a delivery to the address `retry` or `cancel`. Its outcome, also a refusal, is reported where the button is;
-only what may still succeed is tried again.
-"""
+"""Channel that executes presses on the platform, once each, as durable deliveries, and reports their outcomes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -36,14 +36,11 @@ class InteractiveChannel(Protocol):
 
 
 class Interactivity:
-    """Buttons for the endpoint, the executor and the composer.
+    """Buttons for the endpoint, the executor and the composer; `config` and `renderer` are asked each time.
 
-    config, renderer  asked anew each time, so a reload takes effect at the next press
-    kinds             the channels there are, by name
-    channels          the open ones; a reload exchanges them in place
-    keys              seal relay's own tokens; raises StoreUnavailable
-    ingest            makes an event durable with these targets; raises StoreUnavailable, and HandlingFailed
-    audit             the trail of presses
+    kinds     all channels by name; `channels` are the open ones
+    keys      seal tokens; raises StoreUnavailable
+    ingest    makes an event durable with these targets; raises StoreUnavailable and HandlingFailed
     """
 
     def __init__(

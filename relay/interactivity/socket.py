@@ -32,11 +32,7 @@ class Connecting(Protocol):
 
 
 class PressSocket:
-    """Connection by the current configuration.
-
-    channel  whose presses come this way now; None: they come by HTTP, or there are no buttons
-    take     makes a press durable, or refuses it for good; false: it has to come again
-    """
+    """Connection of the current configuration; `channel` is None without Socket Mode, `take` makes a press durable."""
 
     GRACE = 3.0  # seconds for what is under way on a connection that a reload replaces
 

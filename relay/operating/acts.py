@@ -66,7 +66,5 @@ def _is_short(typed: str) -> bool:
 
 def _abbreviates(typed: str, name: str) -> bool:
     """True if `typed` is `name` with a shorter digest."""
-    short_id, whole = ID.fullmatch(typed), ID.fullmatch(name)
-    if not short_id or not whole:
-        return False
-    return short_id[1] == whole[1] and short_id[3] == whole[3] and whole[2].startswith(short_id[2])
+    some, whole = ID.fullmatch(typed), ID.fullmatch(name)
+    return bool(some and whole and some[1] == whole[1] and some[3] == whole[3] and whole[2].startswith(some[2]))

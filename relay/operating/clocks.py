@@ -24,9 +24,8 @@ def there(at: datetime, zone: str = "") -> datetime:
 
 
 def moment(text: str, zone: str, now: float) -> datetime:
-    """Return the time that `2h` (ago) or `2024-01-20T12:40` means, by the clocks of this zone where it names none.
-
-    ValueError for what is neither, and for a number alone: 20240120 could be seconds as well as a day.
+    """Return the time of `2h` (ago) or `2024-01-20T12:40`, by default in this zone. ValueError for others and bare
+    numbers.
     """
     if re.fullmatch(r"[\d.\s]+", text):
         raise ValueError("a number alone has no unit; expected for instance 2h, or a time such as 2024-01-20T12:40")
@@ -42,9 +41,7 @@ def moment(text: str, zone: str, now: float) -> datetime:
 
 
 def next_moment(text: str, zone: str, after: float) -> float:
-    """Return the time that `18:00` (the next one) or `2024-01-20T12:40` means, by the clocks of this zone where it
-    names none. RelayError for what is neither.
-    """
+    """Return the time of `18:00` (the next) or `2024-01-20T12:40`, by default in this zone. RelayError for others."""
     here, stated = ZoneInfo(zone), text.strip()
     try:
         if match := CLOCK.fullmatch(stated):

@@ -47,10 +47,7 @@ async def preview_of(
     renderer: IsolatedRenderer,
     now: float,
 ) -> DigestPreview:
-    """Return its digest for this address (None: the first) as of `now`, in seconds since the epoch.
-
-    Nothing is sent, nothing changes. RelayError if it has no such address.
-    """
+    """Return the digest for this address (None: the first) at `now` (epoch seconds). RelayError if it is unknown."""
     chosen = [pair for pair in at_hand(destination, config, channels, now) if address in (None, pair[0].address)]
     if not chosen:
         name, hint = destination.name, suggest(address or "", destination.addresses)

@@ -47,10 +47,9 @@ def explanation_of(
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the event, every rule with its conditions, and the destinations with their possible holds, as plain data.
+    """Return the event, its rules with conditions, and its destinations with possible holds, as plain data.
 
-    An empty text or None says that the event does not state it. `ignored` are those whom its source may not name,
-    `limits` what else holds of its source.
+    `ignored`: recipients that the source may not name; `limits`: its other restrictions.
     """
     targets = Targets(config, channels)
     requested = targets.requested(event)
@@ -99,10 +98,7 @@ def _rule(trace: Trace) -> dict[str, Any]:
 
 
 def holds(event: Event, target: Target, zone: str) -> Iterator[str]:
-    """Yield the possible holds of a message at this address as sentences, with the times of its zone.
-
-    What was sent there before is not known here.
-    """
+    """Yield the possible holds of a message at this address as sentences; earlier messages are not known here."""
     how = target.how
     if target.hold_reason:
         yield sentences(Held)[target.hold_reason]

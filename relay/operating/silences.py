@@ -34,9 +34,7 @@ def silence_of(
     everything: bool = False,
     **matchers: Sequence[str],
 ) -> Silence:
-    """Return a new one of `matchers` (by the names of `MATCHERS`), or of `everything`. Times are by the clocks of the
-    configuration's zone. RelayError with everything that is wrong.
-    """
+    """Return a new silence of `matchers` (`MATCHERS`) or `everything`. RelayError with everything that is wrong."""
     names = destination_names(config)
     matchers["destination"] = [
         each for name in matchers.get("destination", ()) for each in config.destinations_of(name)

@@ -1,7 +1,4 @@
-"""Replaying and dropping dead letters and quarantined bodies: those that are named, or all that filters hold for.
-
-Steps hold up no delivery, and there are as many as a request may take.
-"""
+"""Replay and drop dead letters and quarantined bodies in bounded steps: named ones, or all that match filters."""
 
 import time
 from collections import Counter
@@ -32,9 +29,7 @@ COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 @dataclass
 class Swept:
-    """Outcome of a sweep: by reason, those that stay and those that wait. Somebody else has replayed or dropped the
-    `gone` ones. `more`: there may be others.
-    """
+    """Outcome: by reason, those that `stay` and `wait`; others have replayed or dropped the `gone` ones."""
 
     done: int = 0
     stay: Counter[str] = field(default_factory=Counter)
@@ -70,9 +65,7 @@ class Filter:
 
 @dataclass
 class Meant:
-    """Number of dead letters that filters match, by destination and reason, of the newest `looked`; `more`: at least
-    so many.
-    """
+    """Matching dead letters by destination and reason, of the newest `looked`; `more`: at least so many."""
 
     count: int = 0
     looked: int = 0
@@ -159,11 +152,7 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
 
 
 async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
-    """Ingest it, however old it is. `now` is in seconds since the epoch.
-
-    Raises NotJson or InvalidEvent if it still is no event, NotPermitted if its source may still not say it,
-    HandlingFailed if relay still fails on it, and what `Ingest.ingest` raises.
-    """
+    """Ingest it, however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if it is still refused."""
     source, permissions = config.sources.get(entry.source), source_permissions(config.sources).get(entry.source)
     read = permissions.read if permissions else parse
     with handling():

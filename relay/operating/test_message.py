@@ -33,11 +33,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 class Trial:
     """A test message. `event` is what it tells of, `fault` why it is in relay's own wording."""
 
-    destination: str
-    channel: str
     event: str
-    kind: Kind
-    language: str
     fault: str
     sent: tuple[TriedAddress, ...]
 
@@ -62,10 +58,9 @@ async def send_test(
     patience: float,
     event: str = "",
 ) -> Trial:
-    """Send each address one by this open channel, all at once. No rule, no pause and no quiet hours are asked.
+    """Send one test message to each address by this open channel, ignoring rules, pauses and quiet hours.
 
-    `note` is the sentence of `relay.rendering.notices` at its top, `patience` how many seconds each may take, `event`
-    the sample that it tells of ('': the usual one). WrongEvent if there is none of this name.
+    `note`: the sentence at its top; `patience`: seconds for each. WrongEvent for an unknown sample `event`.
     """
     language = destination.language or config.language
     moment = now.replace(microsecond=0)
@@ -89,7 +84,7 @@ async def send_test(
         content = {**sample.document, "test": sentence}
     notifications = _notifications(destination, kind, sample, content, language)
     sent = await asyncio.gather(*(_answered(channel, notification, patience) for notification in notifications))
-    return Trial(destination.name, destination.channel, sample.name, kind, language, rendered.fault, tuple(sent))
+    return Trial(sample.name, rendered.fault, tuple(sent))
 
 
 def _notifications(

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,10 +34,9 @@ UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the 
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the operation and its timeline as plain data. Times are ISO 8601 in UTC, delays seconds; '' is not stated.
+    """Return the operation and its timeline as plain data; times are ISO 8601 in UTC, '' is not stated.
 
-    A line that stands for several has their `count`, `until` when they came, and with a percentage (the highest)
-    the `lowest_percentage`.
+    A line for several has `count`, `until`, and with a percentage (the highest) the `lowest_percentage`.
     """
     stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
     return {
@@ -104,44 +102,29 @@ VARIES = ("at", "percentage", "receipt", "count", "until", "lowest_percentage") 
 FEW = 3  # as many of a kind are shown one by one
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """Lines of one kind, in their order; others happened in between. Some may stand for several themselves."""
-
-    lines: tuple[Line, ...]
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """The first of them, with what the last says, how many there were, and all percentages from first to last."""
-        last = self.lines[-1]
-        ends = [(line.get("lowest_percentage", line["percentage"]), line["percentage"])
-                for line in self.lines if line.get("percentage") is not None]  # fmt: skip
-        return {
-            **last,
-            **({"lowest_percentage": ends[0][0], "percentage": ends[-1][1]} if ends else {}),
-            "at": self.lines[0]["at"],
-            "count": sum(line.get("count", 1) for line in self.lines),
-            "until": last.get("until", last["at"]),
-        }
-
-
-def fold(lines: Sequence[Line]) -> list[Line | Repeated]:
-    """The lines, with those of which there are many counted where the first of them was.
-
-    Of the events, the first and the last are kept beside the count: they say when it began and how far it came.
-    """
+def fold(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """Fold lines of one kind into the first of them, with a count; the first and last event stay."""
     kinds: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for number, line in enumerate(lines):
         if line["what"] in ORDINARY:
             kind = tuple((name, value) for name, value in line.items() if name not in VARIES)
             kinds.setdefault(kind, []).append(number)
-    counted: dict[int, Repeated] = {}
+    counted: dict[int, dict[str, Any]] = {}
     left_out: set[int] = set()
     for numbers in kinds.values():
         if len(numbers) > FEW:
             within = numbers[1:-1] if lines[numbers[0]]["what"] == "accepted" else numbers
-            counted[within[0]] = Repeated(tuple(lines[number] for number in within))
+            counted[within[0]] = _folded([lines[number] for number in within])
             left_out.update(within)
-    return [
-        counted.get(number, line) for number, line in enumerate(lines) if number in counted or number not in left_out
-    ]
+    shown = [number for number in range(len(lines)) if number in counted or number not in left_out]
+    return [counted.get(number) or dict(lines[number]) for number in shown]
+
+
+def _folded(lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the last of them with their count, from the first of them on, and the range of their percentages."""
+    last, ends = lines[-1], [line for line in lines if line.get("percentage") is not None]
+    if ends:
+        lowest = ends[0].get("lowest_percentage", ends[0]["percentage"])
+        last = {**last, "lowest_percentage": lowest, "percentage": ends[-1]["percentage"]}
+    count = sum(line.get("count", 1) for line in lines)
+    return {**last, "at": lines[0]["at"], "count": count, "until": last.get("until", last["at"])}

@@ -1,9 +1,7 @@
-"""Unsubscribe page of mails. Opening it changes nothing, pressing its button does.
+"""Unsubscribe page of mails: GET changes nothing, since mail scanners open links; POST unsubscribes.
 
-Mail scanners open every link, so a GET only asks. The page's button and mail programs send the same POST, the latter
-`List-Unsubscribe=One-Click` without cookies (https://www.rfc-editor.org/rfc/rfc8058). Each may come twice.
-
-The seal is checked first: a request without a link of ours costs an HMAC, is not read, and counts against no limit.
+Mail programs send the same POST as the page's button (https://www.rfc-editor.org/rfc/rfc8058). The token is verified
+first: a forged link costs an HMAC, is not read, and counts against no limit.
 """
 
 import math

@@ -9,7 +9,7 @@ import pytest
 
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import NOTED, Repeated, facts_of, fold
+from relay.operating.timeline import NOTED, facts_of, fold
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
 from tests.support.commands import ROOT, Done
@@ -229,13 +229,14 @@ def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
 def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
     first, *between, last = lines(*(("accepted", number) for number in range(6)))
 
-    assert fold([first, *between, last]) == [first, Repeated(tuple(between)), last]
+    folded = {**between[-1], "lowest_percentage": 1, "at": between[0]["at"], "count": 4, "until": between[-1]["at"]}
+    assert fold([first, *between, last]) == [first, folded, last]
 
 
 def test_what_is_unusual_stands_alone_where_it_was() -> None:
     shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
 
-    assert [item["what"] if isinstance(item, dict) else len(item.lines) for item in shown] == [6, *["failed"] * 5]
+    assert [line.get("count", line["what"]) for line in shown] == [6, *["failed"] * 5]
 
 
 COUNT = {"count": 4, "until": "2024-01-20T11:21:30.000Z"}

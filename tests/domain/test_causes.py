@@ -61,7 +61,7 @@ def test_the_error_is_read_wherever_the_event_states_it() -> None:
     assert error_of(progress(5)) == {}
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
 @given(
     st.dictionaries(
         st.sampled_from(["code", "message", "detail"]), st.recursive(st.text() | st.integers() | st.none(), st.lists)

@@ -1,8 +1,4 @@
-"""Access to the console: by a one-time link, a provider of OpenID Connect, an authenticating proxy, or an API token.
-
-`auth` is what the rest of relay asks. `login_flow` and `single_sign_on` are the ways in, `browser_sessions` remembers
-who is logged in, and `identity` knows their roles.
-"""
+"""Access to the console by one-time links, OpenID Connect, an authenticating proxy, or API tokens."""
 
 from relay.console.access.auth import ConsoleAuth
 from relay.console.access.browser import Render

@@ -48,10 +48,8 @@ def below(path: str, *roots: str) -> bool:
 
 
 def same_origin(request: web.Request, url: str) -> bool:
-    """Return whether a page of this relay sent it; `url` is where browsers reach relay, if a proxy renames it.
-
-    A browser says so in Sec-Fetch-Site, or where there is no TLS in Origin. A request with neither may not use a
-    session.
+    """Return whether a page of this relay sent it: by Sec-Fetch-Site, or without TLS by Origin. `url` is relay's
+    address behind a proxy.
     """
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"

@@ -22,9 +22,8 @@ MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each req
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody who is logged in. `via` is how (link, oidc, header, token, command), `csrf` what their forms must carry.
-
-    run_as  the system's user who runs a command in the name of somebody else
+    """A logged-in user: `via` is the way in, `csrf` the token of their forms, `run_as` the system's user behind a
+    command.
     """
 
     name: str
@@ -80,10 +79,7 @@ def mark_of(oidc: Oidc) -> str:
 
 
 def proxied_user(request: web.Request, console: Console) -> Proxied | None:
-    """Return the user whom a trusted proxy states, None if there is none.
-
-    A header that comes twice, or with several names, may be a client's own beside the proxy's: then neither counts.
-    """
+    """Return the user stated by a trusted proxy; None for duplicate headers, which may be the client's own."""
     settings = console.trusted_header
     if settings is None or not by_trusted_proxy(request):
         return None
@@ -118,9 +114,8 @@ LONGEST_ID = 64  # characters: what is longer is no id of ours
 
 
 class BrowserSessions:
-    """A session ends when nothing was asked for `console.session`, and after a week in any case.
-
-    `tls`: the listener speaks it. Raises StoreUnavailable.
+    """Sessions end after `console.session` without a request, and after a week. `tls`: of the listener. Raises
+    StoreUnavailable.
     """
 
     def __init__(
@@ -142,9 +137,8 @@ class BrowserSessions:
         return f"__Host-{NAME}" if self.secure else NAME
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
-        """Return who asks; None if the cookie is missing, too old, or of a user without a role.
-
-        Without `extend` it was a page that is open by itself, which keeps no session alive.
+        """Return the session's user; None if the cookie is missing, too old, or of a user without a role. `extend`:
+        count it as use.
         """
         id_ = request.cookies.get(self.cookie, "")
         if not id_ or len(id_) > LONGEST_ID:

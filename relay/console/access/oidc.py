@@ -212,9 +212,8 @@ def display_name(claims: Mapping[str, Any]) -> str:
 
 
 def groups_of(claims: Mapping[str, Any], claim: str) -> Sequence[str] | None:
-    """Return the groups in a claim, also in a nested one (`realm_access.roles`); None if it is not there.
-
-    An e-mail address as a group counts only if the provider has verified it: many let people type any.
+    """Return the groups in a claim, also a nested one; None if it is missing, or an e-mail address that is not
+    verified.
     """
     value: Any = claims.get(claim)
     if value is None and "." in claim:

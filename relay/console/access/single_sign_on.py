@@ -28,9 +28,8 @@ log = structlog.get_logger(__name__)
 
 
 class OidcState:
-    """A login at a provider that has begun: nowhere but in its browser's cookie, so strangers take nothing of Redis.
-
-    State, nonce and verifier follow from the secret there. `back` is where the login leads; the browser may change it.
+    """State of a login at the provider, kept in the browser's cookie alone: state, nonce and verifier follow from its
+    secret.
     """
 
     def __init__(self, secret: str, back: str) -> None:

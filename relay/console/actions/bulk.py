@@ -35,9 +35,7 @@ ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it."
 
 
 class BulkForm(Filters, Form):  # the last one says that unknown fields are refused
-    """`id` names some; `every` means all that the filters hold for and that came before `before` (seconds since the
-    epoch).
-    """
+    """`id` names some; `every`: all that match the filters and are older than `before` (seconds since the epoch)."""
 
     id: list[Name] = Field([], max_length=500)
     every: bool = False

@@ -42,8 +42,8 @@ class DigestForm(Form):
 
 
 class RotateForm(Form):
-    """`keep`: for how long the present key stays valid; 0 ends it and all earlier ones. `force`: also if the oldest of
-    too many keys has to go early.
+    """`keep`: validity of the present key, 0 to end it and all earlier ones. `force`: also if an older key must go
+    early.
     """
 
     keep: Name = KEEP
@@ -125,9 +125,7 @@ SHOWN = 4000  # characters of the answer
 
 
 class EventForm(Form):
-    """`event` is the body, byte for byte; `now` moves its times so that it happens now. `source`: else the first that
-    fixes no event.
-    """
+    """`event` is the body, byte for byte; `now` moves its times. `source`: by default the first that fixes no event."""
 
     model_config = ConfigDict(str_strip_whitespace=False)
 

@@ -80,10 +80,8 @@ class IdQuestion(Question):
 
 
 class DeadFacts(OfOperation):
-    """A delivery that is not tried again by itself; `why` is its reason as a sentence, `advice` what to do about it.
-
-    operation  '' for a digest, which is of many
-    error      what the other side answered last
+    """A dead letter: `why` is its reason as a sentence, `advice` a remedy, `error` the last answer; `operation` is ''
+    for a digest.
     """
 
     id: str
@@ -101,10 +99,7 @@ class DeadFacts(OfOperation):
 
 
 class DeadListFacts(Facts):
-    """Newest first. `total` is how many there are, whatever the filters; `cursor` asks for the older ones.
-
-    Where a page finds few because it has looked at as many as it may, `looked_to` is how far back that was.
-    """
+    """Newest first; `total` ignores filters. `looked_to`: a page that looked at as many as it may ends there."""
 
     total: int
     rows: list[DeadFacts]
@@ -124,9 +119,7 @@ class MeantFacts(Facts):
 
 
 class AllFacts(Facts):
-    """Number of all that match, of the newest `looked` dead letters; `more`: at least so many. `since` and `before`
-    (seconds since the epoch) go with the act: later ones are not meant.
-    """
+    """Number of matches among the newest `looked`; `more`: at least so many. `since` and `before` bound the act."""
 
     since: Time
     count: int
@@ -137,9 +130,7 @@ class AllFacts(Facts):
 
 
 class DeadLetterFacts(DeadFacts):
-    """`body` is what it would tell, laid out, and `cut` whether its end was left out; '' for a message that shows the
-    operation's present state.
-    """
+    """`body` is the event, `cut` if it is long; '' for a message that shows the operation's present state."""
 
     body: str
     cut: bool

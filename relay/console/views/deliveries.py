@@ -29,14 +29,14 @@ STATES = {
 
 
 class DeliveryFacts(OfOperation):
-    """One delivery; `operation` is '' for a digest, which is of many.
+    """One delivery; `operation` is '' for a digest.
 
-    state   how it ended, or what it waits for: due, leased (a process sends it), retrying, parked, later, behind
-    reason  the code of why it was not sent, or is paused; `why` as a sentence, `pause` the scope, `paused` since when
-    answer  what the other side said; a permalink is in `link`
-    at      when it ended; of one that waits when it is due. `took`: seconds until it ended
-    edits   of a live message; `copied`: the name of its copy as it was sent (`/message`)
-    behind  how many others of its operation wait behind it; `entries`: of a bundle, how much it tells so far
+    state   its end, or what it waits for: due, leased (being sent), retrying, parked, later, behind
+    reason  code of why it was not sent, or is paused; `why` as a sentence, `pause` the scope, `paused` the start
+    answer  of the other side; a permalink is in `link`
+    at      its end, or when it is due; `took`: seconds until its end
+    edits   of a live message; `copied`: name of its copy (`/message`)
+    behind  others of its operation that wait for it; `entries` of a digest so far
     """
 
     id: str
@@ -126,8 +126,8 @@ LISTING = Listing(
 
 
 class DeliveriesQuestion(Filters):
-    """`operation` is its id, with whose it is where several have it. `state` is how it ended ('' for any end), or what
-    it waits for; `waiting` for anything. `since` and `until` are `2h` (ago), or times: of those that ended.
+    """`state` is an end ('' for any), or what it waits for (`waiting` for anything). `since` and `until`: `2h` (ago) or
+    times, of ended ones.
     """
 
     operation: Name = ""
@@ -154,9 +154,7 @@ class DeliveriesQuestion(Filters):
 
 
 class DeliveriesFacts(Facts):
-    """`cursor` asks for more. Where a page finds few because it looked at as many as it may, `looked_to` is how far
-    back that was. `waiting` is how many wait now, by channel.
-    """
+    """`waiting`: by channel. `looked_to`: a page that looked at as many as it may ends there."""
 
     rows: list[DeliveryFacts]
     cursor: str

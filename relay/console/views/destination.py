@@ -47,10 +47,10 @@ class LastTestFacts(Facts):
 
 
 class DestinationFacts(Facts):
-    """`quiet_until` is the end of the quiet hours that it is in, null outside of them.
+    """`quiet_until` is the end of current quiet hours.
 
-    domains     whose addresses operations may ask for, of the destination that is whoever they ask for; else empty
-    suppressed  those who are not written to and are none of `addresses`, newest first; `more_suppressed` are left out
+    domains     allowed mail domains of the destination `dynamic`
+    suppressed  addresses that are not in `addresses`, newest first; `more_suppressed` are left out
     """
 
     name: str

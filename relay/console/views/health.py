@@ -16,8 +16,8 @@ BY_GRAVITY = ("failing", "paused", "works", "never_tried")
 
 
 class ChannelHealth(Facts):
-    """`state` is never_tried, works or failing: `since` when, and `why`. Of `waiting` deliveries, due or not, `parked`
-    wait for it to work again. What is due by the calendar, such as a digest, does not wait.
+    """`state` is never_tried, works or failing. Of `waiting` deliveries `parked` wait for it to work; digests do not
+    count.
     """
 
     name: str
@@ -30,11 +30,9 @@ class ChannelHealth(Facts):
 
 
 class DestinationHealth(Facts):
-    """`state` is never_tried, works, failing or paused (`by` somebody, perhaps `until` then); `since` when, and `why`.
-    `mode` is '' where operations ask for it.
+    """`state` is never_tried, works, failing or paused (`by` whom, `until` when); `mode` is '' of `dynamic`.
 
-    Where it fails that is of the address that has failed longest; `failing` of its `addresses` do. `channel_fault` is
-    why its channel fails, '' if it does not: then nothing is sent there either. `parked` has what waits for all that.
+    `since` and `why` are of the address failing longest, `failing` counts them; `channel_fault` is its channel's error.
     """
 
     name: str
@@ -73,10 +71,7 @@ class Throttled(Facts):
 
 
 class DestinationsFacts(Facts):
-    """In the configuration's order, what does not work first; `channels` that do not, and limits that are used up.
-
-    `removed` are paused, and configured no more.
-    """
+    """Destinations, failing ones first; failing `channels`, limits, and `removed` ones that are still paused."""
 
     channels: list[ChannelHealth]
     throttled: list[Throttled]

@@ -48,10 +48,7 @@ class JobQuestion(Question):
 
 
 class OfJob(Facts):
-    """Facts about a job: how its last runs, up to 50, ended, and what its successes usually take (`median`, seconds).
-
-    `failing`: so many failed in a row up to now.
-    """
+    """A job: ends of its last 50 runs, usual duration (`median`, seconds), current streak of failures (`failing`)."""
 
     platform: str
     tenant: str
@@ -82,10 +79,8 @@ class JobsFacts(Facts):
 
 
 class RunEnd(OfOperation):
-    """One run that ended; `duration` in seconds. `verdict` is quick, usual or slow beside the others, '' if unknown.
-
-    `error` is the signature of what failed it: equal ones are of one cause. `operation` is '' where relay does not know
-    it any more.
+    """One run that ended; `duration` in seconds, `verdict` quick, usual, slow or '', `error` the signature of its
+    failure.
     """
 
     name: str = Field(default="", exclude=True)  # as links to operations want it
@@ -99,10 +94,7 @@ class RunEnd(OfOperation):
 
 
 class CauseFacts(Facts):
-    """Failures of one cause. `error` is its signature, '' where none stated an error.
-
-    `words` is what the newest of them said, where that is still kept; `operation` its id.
-    """
+    """Failures of one cause: signature `error`, `words` and `operation` of the newest that is known."""
 
     error: str
     words: str
@@ -113,10 +105,7 @@ class CauseFacts(Facts):
 
 
 class JobFacts(OfJob):
-    """`low`, `median`, `high`: what its successes usually take (seconds), None with fewer than five.
-
-    ends  the newest first
-    """
+    """`low`, `median`, `high`: usual durations (seconds), None with fewer than five successes; `ends` newest first."""
 
     low: float | None
     high: float | None

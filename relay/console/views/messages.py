@@ -39,12 +39,10 @@ class DigestQuestion(Question):
 
 
 class MessageFacts(Facts):
-    """`subject` and `html` of a mail, `blocks` of Slack; below the page's address, /html shows either. `text` is what
-    its reader sees, without its look.
+    """`subject` and `html` of a mail, `blocks` of Slack; `text` as its reader sees it.
 
-    at       when it was sent, or will be
-    entries  of a digest, the runs that it tells of
-    fault    why it is in relay's own wording, where a template failed
+    at      when it was sent, or will be
+    fault   why it is in relay's own wording, where a template failed
     """
 
     channel: str
@@ -65,9 +63,7 @@ class MessageFacts(Facts):
 
 
 class ScheduledDigest(Facts):
-    """The digest at hand of one address: its schedule by the clocks of its zone, when it is sent next, and how many
-    entries it has so far.
-    """
+    """Next digest of one address: schedule in its zone, time, and entries so far."""
 
     destination: str
     address: str

@@ -44,11 +44,10 @@ class HealthFacts(Facts):
 
 
 class NowFacts(Facts):
-    """`checks` says of each part of relay what is the matter; what is as it should be is not named.
+    """`checks` of relay's parts that are not ok; `obstacles` the same in words, with remedies.
 
-    `obstacles` says the same in words, with what operators were told beside it. `failed` operations are those of the
-    last 24 hours, of which `failures` has the gravest; `failed_since`: the look went back to then alone. `waiting` is
-    by channel; `ledger` has deliveries by where they are, held:<code> for those that are held for a reason.
+    `failed` operations of the last 24 hours (back to `failed_since`), the gravest in `failures`; `waiting` by channel;
+    `ledger`: deliveries by state.
     """
 
     ready: bool

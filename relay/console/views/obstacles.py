@@ -16,9 +16,7 @@ CONSOLE = "/console"
 
 
 class Obstacle(Facts):
-    """`name` is that of the check in `/readyz?verbose`, or of the trouble that operators were told of; `part` is what
-    it is about, in words. `why` goes on behind the sentence, null where that says it all.
-    """
+    """`name` of a check in `/readyz?verbose` or a reported trouble, `part` in words; `why` continues the sentence."""
 
     name: str
     part: Phrase

@@ -21,7 +21,7 @@ from relay.domain.fingerprints import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
 from relay.errors import AmbiguousId
-from relay.operating.timeline import Repeated, facts_of, fold
+from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
@@ -43,12 +43,12 @@ class OperationQuestion(Question):
 
 
 class OperationFacts(Facts):
-    """`several` has those that use the id, where more than one does: nothing else is filled in then.
+    """`several`: the operations with this id, if there is more than one; all else is empty then.
 
-    error     what its newest event says that went wrong
-    silences  those that mean the newest event now
-    ends      when runs of its job usually end; late: it should have
-    timeline  as `relay explain ID --json` prints it; `lines` is that with what repeats counted
+    error     of its newest event
+    silences  that match the newest event now
+    ends      when runs of its job usually end; `late`: overdue
+    timeline  as `relay explain ID --json` prints it; `lines`: folded
     """
 
     id: str
@@ -107,7 +107,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         **await _judged(context, lines, events, ended, waits),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
         deliveries=[ended_facts(row) for row in ended],
-        lines=[item.line if isinstance(item, Repeated) else dict(item) for item in fold(lines)],
+        lines=fold(lines),
         related=[*related(id_, timeline, events)],
     )
 
@@ -187,10 +187,9 @@ def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 
 def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
-    """Return of each destination the newest that died, where nothing arrived at that address since; `ended` newest
-    first.
+    """Return by destination the newest dead letter whose address got nothing since; `ended` is newest first.
 
-    Edits that arrive, replayed ones too, are no rows: the message that they changed says when it was edited last.
+    Edits are no rows: their message has the time of its last edit.
     """
     edited = {(row.destination, row.address): row.edited_at for row in reversed(ended) if row.edited_at}
     last: dict[tuple[str, str], Ended] = {}

@@ -68,10 +68,7 @@ class OperationListed(OfOperation):
 
 
 class OperationsFacts(Facts):
-    """The newest first. `cursor` asks for older ones, '' if there are none.
-
-    `looked` were looked at for these; where that was as many as one page may, all since `looked_to`.
-    """
+    """Newest first. `looked` were examined; `looked_to`: a page that looked at as many as it may ends there."""
 
     rows: list[OperationListed]
     cursor: str = ""
@@ -81,10 +78,7 @@ class OperationsFacts(Facts):
 
 
 class RunFacts(OperationListed):
-    """A run that goes on; `ends` is when runs of its job usually end.
-
-    stalled  the rule whose alarm is open, '' for none; `trouble` what it has found
-    """
+    """An active run: `ends` is the usual end, `stalled` the rule of its open alarm, `trouble` as a sentence."""
 
     ends: Time
     late: bool

@@ -63,9 +63,7 @@ class QuarantineFacts(Facts):
 
 
 class QuarantinedFacts(Facts):
-    """A body from `source`. `fault`: relay itself failed on it, at the place that the reason names. With the `headers`
-    that say what it is, and the body, laid out where it is JSON; `cut`: its end is left out.
-    """
+    """A quarantined body. `fault`: relay itself failed, where `reason` says. `cut`: the end of `body` is left out."""
 
     id: str
     source: str

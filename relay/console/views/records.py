@@ -47,9 +47,7 @@ class AuditQuestion(Filters):
 
 
 class AuditFacts(Facts):
-    """Newest first; `cursor` and `looked_to` as of the dead letters. An act's `outcome` is '' while it is under way, or
-    where it was cut off.
-    """
+    """Newest first. An act's `outcome` is '' while it is under way, or if it was cut off."""
 
     rows: list[AuditEntry]
     cursor: str
@@ -57,9 +55,7 @@ class AuditFacts(Facts):
 
 
 class SuppressedFacts(Facts):
-    """Addresses that are not written to at a destination, or at any (`*`), the oldest first; `detail` is what a mail
-    server said.
-    """
+    """Suppressed addresses by destination (`*`: all), oldest first; `detail` is the mail server's answer."""
 
     rows: list[Suppressed]
 
@@ -130,9 +126,8 @@ class SilencesQuestion(Silenced, Question):
 
 
 class SilenceFacts(Facts):
-    """All of `matchers` must hold, any one word of each; without one it is for everything.
-
-    held  messages that wait for its end now; None where they are not kept, or it is over
+    """All `matchers` must match, one word of each; none: everything. `held`: messages waiting for its end, if they are
+    kept.
     """
 
     id: str

@@ -83,9 +83,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 
 async def unknown(context: Context, id_: str) -> Unknown:
-    """Offer other spellings, newer operations, and sources that were refused something. Bounded: the newest 500
-    operations are looked at.
-    """
+    """Offer other spellings, similar new operations (of the newest 500), and sources with refused requests."""
     try:
         spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
         operations = Operations(context.store, partial=True)
@@ -109,10 +107,7 @@ Rule = Mapping[str, Any]  # as `relay.operating.explanation` gives it
 
 
 class Explained(Facts):
-    """An event that is kept, and what today's rules say of it (as `relay explain EVENT.json --json`).
-
-    `more_rules` are left out: others miss fewer of its conditions.
-    """
+    """An event with today's rules (as `relay explain EVENT.json --json`); `more_rules` miss more conditions."""
 
     name: str
     at: datetime

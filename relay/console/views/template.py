@@ -1,7 +1,4 @@
-"""One message for its author: as Slack and as a mail show it, with its variables, its files and what lint finds.
-
-Nothing can be changed from here: templates are code, and their place is the operator's directory.
-"""
+"""A message for its author: as Slack and mail show it, with its variables, files and lint findings. Read-only."""
 
 import asyncio
 from html import escape
@@ -17,7 +14,7 @@ from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
 from relay.console.view import Frame, scripted_frame
-from relay.console.views.templates import channel_of, channels_of, chosen, findings_in, renderer_of
+from relay.console.views.templates import channel_of, channels_of, chosen, findings_in
 from relay.errors import TemplateError
 from relay.policy.presentation import mentions_for
 from relay.policy.schedules import known_zone
@@ -34,8 +31,8 @@ def _zone(name: str) -> str:
 
 
 class TemplateQuestion(Question):
-    """`name` is the message's; `fixture` how much its sample says, `kind` its form in Slack. What is left out is as the
-    destination reads it, or as relay's readers do. `source` names a file to show besides.
+    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; by default as the destination reads it.
+    `source`: a file to show.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -51,12 +48,11 @@ class TemplateQuestion(Question):
 
 
 class DrawnFacts(Facts):
-    """One message in one channel. `subject`, `preheader` and `html` are a mail's, `sent` is what Slack is sent (JSON).
+    """One message in one channel. `subject`, `preheader` and `html` of a mail, `sent` to Slack (JSON).
 
-    fault      why it cannot be made, with file and line where these are known; '' if it can
-    file       that says it, `own` if it is one of the operator's
-    places     the files in the operator's directory that would change it
-    mentions   whom the destination's Slack message calls
+    fault     why it cannot be made, with file and line if known
+    file      with its wording; `own` if it is the operator's
+    places    files in the operator's directory that would change it
     """
 
     channel: str
@@ -189,7 +185,7 @@ def _drawn(studio: Studio, choice: Choice, drawn: tuple[str, Drawing | str], fil
 
 
 def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[TemplateFile]:
-    renderer = renderer_of(studio)
+    renderer = studio.renderer
     if renderer is None:
         return []
     last = studio.sample(choice)
@@ -209,9 +205,7 @@ def _files(studio: Studio, channel: str, choice: Choice, source: str) -> list[Te
 
 
 def _variables(studio: Studio, choice: Choice) -> list[VariableFacts]:
-    """Return every name that is always there, and those that this event brings along; none while the files have a
-    fault.
-    """
+    """Return all variables that always exist, and those of this event; none if the files have a fault."""
     if studio.renderer is None:
         return []
     here = dict(paths(studio.values(choice), "", DEPTH))

@@ -14,9 +14,7 @@ from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Near, Question, Unknown, phrase
 from relay.errors import TemplateError
-from relay.rendering import Renderer
 from relay.rendering.checks import kinds_of
-from relay.rendering.template_files import parsed
 
 MOST = 100  # findings
 MOST_NEAR = 5
@@ -31,9 +29,8 @@ class TemplatesQuestion(Question):
 
 
 class MessageRow(Facts):
-    """One message in one channel: `file` says it, and is one of the operator's `own` or comes with relay.
-
-    `overridden`: the operator's file that has a part in it, such as a layout; '' if all of it comes with relay.
+    """One message in one channel: its `file`, `own` if the operator's, and the operator's file that `overridden` a
+    part.
     """
 
     name: str
@@ -45,17 +42,6 @@ class MessageRow(Facts):
     findings: int = 0
 
 
-class OwnFile(Facts):
-    """A file of the operator's. `message` is whom it serves, '' of what several messages share."""
-
-    name: str
-    message: str
-    kind: str
-    destination: str
-    operation_type: str
-    findings: int
-
-
 class FailingFacts(Facts):
     """A file of the operator's that failed when a message was made with it: relay's own wording goes out instead."""
 
@@ -64,16 +50,12 @@ class FailingFacts(Facts):
 
 
 class TemplatesFacts(Facts):
-    """`directory` is the operator's own, '' without one; `fault` why its files cannot be used as they are now.
-
-    `checking`: lint still looks, and `findings` are none yet. `failing` are of the messages that were sent.
-    """
+    """The operator's `directory` and its `fault`; `checking`: lint is running. `failing` templates of sent messages."""
 
     directory: str
     fault: str
     language: str
     rows: list[MessageRow]
-    own_files: list[OwnFile]
     checking: bool
     findings: list[Finding]
     more_findings: int
@@ -92,13 +74,12 @@ async def templates(context: Context, question: TemplatesQuestion) -> TemplatesF
         language, rows = choice.view.language, _rows(studio, choice, [channel] if channel else channels_of(studio))
     except TemplateError as error:  # a sample is none
         fault = str(error)
-    findings, renderer = findings_in(studio), renderer_of(studio)
+    findings = findings_in(studio)
     return TemplatesFacts(
         directory=str(studio.workspace.own or ""),
         fault=studio.fault or fault,
         language=language,
         rows=rows,
-        own_files=[_own_file(studio, name) for name in sorted(renderer.library.own if renderer else ())],
         checking=studio.findings is None,
         findings=findings[:MOST],
         more_findings=max(0, len(findings) - MOST),
@@ -119,7 +100,7 @@ def _rows(studio: Studio, choice: Choice, channels: list[str]) -> list[MessageRo
 
 def _row(studio: Studio, name: str, channel: str, last: Sample, destination: str) -> MessageRow:
     event, history = last
-    kind, renderer = kinds_of(channel, event)[0], renderer_of(studio)
+    kind, renderer = kinds_of(channel, event)[0], studio.renderer
     if renderer is None:
         return MessageRow(name=name, channel=channel, kind=kind)
     try:
@@ -132,12 +113,6 @@ def _row(studio: Studio, name: str, channel: str, last: Sample, destination: str
     return MessageRow(
         name=name, channel=channel, kind=kind, file=file, own=own, overridden=overridden, findings=findings
     )
-
-
-def _own_file(studio: Studio, name: str) -> OwnFile:
-    _, _, file = name.partition("/")
-    serves = parsed(file.removesuffix(".yaml")) if file.endswith(".yaml") else parsed("")
-    return OwnFile.merged(serves, name=name, findings=_count(studio, name))
 
 
 def _count(studio: Studio, name: str) -> int:
@@ -153,12 +128,8 @@ def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[Find
 
 def channels_of(studio: Studio) -> list[str]:
     """Return the channels of relay, then others that there are templates for."""
-    renderer = renderer_of(studio)
+    renderer = studio.renderer
     return list(dict.fromkeys([*CHANNELS, *(renderer.library.channels if renderer else ())]))
-
-
-def renderer_of(studio: Studio) -> Renderer | None:
-    return studio.renderer if studio.renderer else None
 
 
 async def chosen(studio: Studio, name: str = "", *, fixture: str = "typical", **query: str) -> Choice:

@@ -54,12 +54,11 @@ PAUSED = {
 class Verdict(Facts):
     """`state` is told, waiting, held, digest, superseded, dead, dropped, nobody or unreached.
 
-    at       when that was; `told_at` when something of it last arrived, which may be before
-    why      of what was told: why the newest event was not; else why this was not
-    event    the name of the event that the newest line is about
-    others   messages beside it that wait
-    left_out why single addresses of the destination did not get it, whatever became of it at the others
-    link     to the message where people see it; `copy_name` finds what was sent
+    at        when that was; `told_at` of the last message that arrived
+    why       of what was told: why the newest event was not; else why this was not
+    others    further messages that wait
+    left_out  why single addresses did not get it
+    link      to the message; `copy_name` of its copy
     """
 
     destination: str
@@ -79,15 +78,12 @@ class Verdict(Facts):
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Facts beside the operation's own lines, by destination.
+    """Facts beside the operation's own lines, by destination but for `paused`, by scope.
 
-    paused  by scope, the reasons
-    gates   what progress must do to pass
-    sent    the newest that arrived: its link and the name of its copy
-    dead    the newest message that died, where its address got none since
-    waiting how many messages wait
-    scopes  those whose pauses hold back its messages
-    first   seconds that its first message waits by live.post_after, where it does now
+    sent    link and copy of the newest that arrived
+    dead    the newest dead letter whose address got nothing since
+    scopes  pauses that hold back its messages
+    first   seconds that its first message waits by live.post_after
     """
 
     paused: Mapping[str, str]
@@ -113,9 +109,7 @@ class _Track:
 
     @property
     def newest(self) -> Line:
-        """Return what became of the newest event. Where that was held, the message before it may have arrived only
-        afterwards; a live message then shows the newest state all the same.
-        """
+        """Return the line of the newest event: a held one, unless a live message shows it all the same."""
         later = self.held and self.last["what"] == "delivered" and self.last.get("kind") != "live"
         return self.held if self.held and later else self.last
 
