@@ -10,7 +10,7 @@ from typing import Any
 from relay.domain import documents
 from relay.domain.documents import finite, mapping, parse_duration, rows
 from relay.domain.events import Event, Outcome
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 
 CERTAIN = 10  # successes from which on an unusual duration raises an alarm
 LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from relay.domain.deliveries import Digest, Presentation, Target
 from relay.domain.documents import mapping, rows
-from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
+from relay.domain.identity import KNOWN_EVENTS
 from relay.domain.outcomes import streaks
 
 Called = Literal["", "owner", "group"]
