@@ -30,7 +30,7 @@ NOTHING = N_("There is nothing here")
 
 
 class Site:
-    """One for the sub-application."""
+    """Handlers of the pages' sub-application."""
 
     def __init__(self, context: Context, pages: Pages, views: Sequence[View]) -> None:
         self._context = context

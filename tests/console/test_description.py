@@ -1,4 +1,4 @@
-"""What `/openapi.json` says of the console's JSON: valid, and of every page and action."""
+"""`/openapi.json` is valid, and has every page and action of the console."""
 
 from relay.console.access.identity import NAME
 from relay.console.api import described

@@ -39,7 +39,7 @@ async def verdict(page: Open, destination: str, id_: str = "op-1") -> Any:
 
 
 def words(html: str) -> str:
-    """What a reader sees."""
+    """Return the page's text."""
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 

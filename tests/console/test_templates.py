@@ -37,7 +37,7 @@ async def refusal(page: Open, path: str) -> tuple[int, str]:
 
 
 async def frame(page: Open, path: str) -> tuple[str, str]:
-    """What a frame shows, and what it may do."""
+    """Return a frame's HTML and its policy."""
     async with page.client.get(page.server.make_url(f"/console/template/html?{path}")) as response:
         assert response.status == 200
         return await response.text(), response.headers["Content-Security-Policy"]

@@ -1,4 +1,4 @@
-"""Who may press Cancel: whatever Slack says, or does not, of somebody who may not, the platform is not called."""
+"""Authority over Cancel: without it the platform is not called, whatever Slack says or does not say."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,7 @@ async def running(one: Scene, *users: User) -> None:
 
 
 async def answers(one: Scene, *users: str) -> list[str]:
-    """What each of them hears who presses Cancel, one after the other."""
+    """Return the notices to these users, who press Cancel one after the other."""
     heard = len(one.around.slack.workspace.whispers)
     for count, user in enumerate(users, start=1):
         assert await one.press("cancel", user) == 200

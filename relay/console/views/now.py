@@ -37,7 +37,7 @@ class Headline(Facts):
 
 
 class HealthFacts(Facts):
-    """As `/readyz?verbose`: `checks` says of each part what is the matter, or "ok"."""
+    """Answer of `/readyz?verbose`: `checks` has each part's error, or "ok"."""
 
     ready: bool
     checks: dict[str, str]
