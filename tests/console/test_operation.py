@@ -67,6 +67,8 @@ async def moves_too_little(page: Open) -> None:
 async def is_held_before_the_one_before_it_arrived(page: Open) -> None:
     await take(page, "operation.progress", 60, "steps")
     await take(page, "operation.progress", 67, "steps")
+    assert isinstance(page.context.clock, Clock)
+    page.context.clock.advance(1)
     await send(page.context.store, "email", Receipt("250 Ok"))
 
 
