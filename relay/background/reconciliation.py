@@ -17,9 +17,8 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.errors import HandlingFailed, InvalidEvent, PlatformError
+from relay.errors import HandlingFailed, InvalidEvent, PlatformError, handling
 from relay.platform.lookups import Lookups
 from relay.store.reconciliation import SilentRun
 

@@ -21,8 +21,7 @@ from relay.background.self_monitor import SelfMonitor
 from relay.background.upkeep import AuditLog, Digests, Records
 from relay.background.watchdog import Tell, WatchdogTick
 from relay.config import Config
-from relay.domain.faults import relay_line
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, relay_line
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.store import Store

@@ -8,6 +8,12 @@ from typing import Any, Literal
 from relay.domain.events import Event
 from relay.domain.silences import Silenced
 
+Mode = Literal["each", "live", "digest", "outcomes"]
+Kind = Literal["each", "live", "reply", "digest", "roundup"]
+Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
+Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
+PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -17,7 +23,7 @@ class Limit:
     period: float
     burst: int = 1
     reserve: int = 0
-    shared: bool = False  # more than one address of the channel is under it
+    shared: bool = False  # by several addresses of the channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +50,6 @@ class Limits:
     def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
         """Collect the limits that a channel names for an address."""
         return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
-
-
-Mode = Literal["each", "live", "digest", "outcomes"]
-Kind = Literal["each", "live", "reply", "digest", "roundup"]
-Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
-Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
-
-PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +204,7 @@ class Delivery:
         return self.wording or self.kind
 
     @property
-    def edits(self) -> bool:
-        """Return whether it edits a message: that may be repeated freely, and has limits of its own."""
+    def edits(self) -> bool:  # an edit may be repeated freely, and has limits of its own
         return self.kind in ("live", "roundup") and bool(self.thread)
 
 
@@ -238,8 +235,8 @@ class Notification:
 class Receipt:
     """Proof that the other side has the message."""
 
-    detail: str  # for people: a permalink, or the mail server's answer
-    thread: Mapping[str, str] = field(default_factory=dict)  # remembered for the next delivery of this lane
+    detail: str  # a permalink, or the mail server's answer
+    thread: Mapping[str, str] = field(default_factory=dict)  # stored for the next delivery of this lane
     shown: str = ""  # of a message that was found: the name of the event that it shows
 
 

@@ -1,12 +1,13 @@
 """Digests: the rows that are shown, and what all of a window's entries amount to. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.domain.digest_entries import FAILED, Entry, duration_of, ended_at, section_of, went_wrong
+from relay.domain.documents import iso
 from relay.domain.events import PRIORITIES, TERMINAL, Document
 from relay.domain.jobs import Job, fold
 
@@ -68,9 +69,9 @@ def build_digest(
     return {
         "event": "roundup" if kind != "digest" else "digest",
         "kind": kind,
-        "from": _iso(start),
-        "to": _iso(end),
-        "timestamp": _iso(end),
+        "from": iso(start),
+        "to": iso(end),
+        "timestamp": iso(end),
         "zone": zone,
         "daily": daily,
         "entries": [dict(entry) for name, limit in MAX_ROWS.items() for entry in shown[name][:limit]],
@@ -163,7 +164,3 @@ def _days(
         before, added = earlier.get(day, (0, 0)), new.get(day, (0, 0))
         counts.append({"date": day, "completed": before[0] + added[0], "failed": before[1] + added[1]})
     return counts
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -28,6 +28,9 @@ _DIFFERS = re.compile(
     re.IGNORECASE,
 )
 _FOLDED = "#"
+GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
+FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
+LONGER = 4  # so many times the longest there was
 
 
 class Job(NamedTuple):
@@ -99,11 +102,6 @@ def _stated(path: str, documents: tuple[Mapping[str, Any], ...]) -> str | None:
     return None
 
 
-GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
-FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
-LONGER = 4  # so many times the longest there was
-
-
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Alarm of a rule that holds, once people were notified."""
@@ -151,8 +149,6 @@ class Alarms:
         if not text:
             return cls()
         state = json.loads(text)
-        if isinstance(earlier := state.get("recoveries"), int) and earlier:  # an older relay counted all in one
-            state.setdefault("ended", {"silent": {"times": earlier}})
         # A newer relay may know more rules: the alarms of those are left to it.
         opened = {rule: alarm for rule, alarm in state.get("open", {}).items() if rule in GRAVITY}
         state["open"] = {rule: Alarm(**_fields_of(Alarm, alarm)) for rule, alarm in opened.items()}

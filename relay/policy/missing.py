@@ -1,7 +1,7 @@
-"""A run that should have begun at a time that the configuration expects. Pure; times are seconds since the epoch.
+"""A run that has not begun at a time that the configuration expects. Pure; times are seconds since the epoch.
 
-The alarm is about an operation that relay makes up; its id names the expectation and the time. So each missing run has
-a message of its own, and of several processes that find it, the store takes one.
+Its alarm is about an operation that relay makes up, whose id names the expectation and the time: each missing run has a
+message of its own, and of several processes that find it, the store takes one.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from hashlib import blake2b
 
 from pydantic_core import from_json, to_json
 
+from relay.domain.documents import iso
 from relay.domain.events import Document, Event
 from relay.domain.jobs import Alarm, Alarms, Job, fold
-from relay.domain.outcomes import iso
 from relay.domain.parsing import parse
 
 SOURCE = "relay"
@@ -34,7 +34,7 @@ class Missing:
     after: float
     at: float = 0.0  # of the alarm
     priority: str = ""
-    expectation: str = ""  # its `job`; '' in alarms of releases that guessed a rhythm
+    expectation: str = ""  # its `job`
 
     @property
     def id(self) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from relay.domain.documents import iso
 from relay.domain.events import RESOLVED, TROUBLE, Event
 from relay.domain.parsing import parse
 from relay.policy.reachability import DOWN, States
-from relay.policy.watchdog import SOURCE, iso
+from relay.policy.watchdog import SOURCE
 
 CHANNEL, DESTINATION, DEAD, STORE, REFUSED = "channel", "destination", "dead", "store", "refused"
 # In the order in which they are notified, with the seconds without a sign after which they are over. A channel, or a
@@ -120,7 +121,6 @@ class Troubles:
 
     @property
     def blocked(self) -> frozenset[str]:
-        """Return the scopes through which no notice gets now."""
         return frozenset(scope for row in self.open for scope in row.cause.blocks)
 
     def due(self, now: float) -> list[Trouble]:
@@ -166,8 +166,8 @@ def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[s
     rows = tuple(replace(row, **changes) if row in chosen else row for row in troubles.rows)
     number = troubles.number + 1
     id_, others = f"{name.replace('.', '-')}-{now:.0f}-{number}", sum(row not in chosen for row in troubles.open)
-    notice = Notice(name, id_, now, tuple(map(_as_document, chosen)), others)
-    return replace(troubles, rows=rows, number=number, pending=notice)
+    pending = Notice(name, id_, now, tuple(map(_as_document, chosen)), others)
+    return replace(troubles, rows=rows, number=number, pending=pending)
 
 
 def mark_sent(troubles: Troubles, notice: str) -> Troubles:
@@ -179,13 +179,10 @@ def event_of(notice: Notice) -> Event:
     """Return the notice as an event of an operation of its own."""
     when = datetime.fromtimestamp(notice.at, UTC)
     document = {
-        "event": notice.name,
-        "eventId": notice.id,
-        "timestamp": when.isoformat(timespec="seconds"),
-        "operation": {"operationId": notice.id, "operationName": "relay"},
-        "troubles": list(notice.troubles),
+        "event": notice.name, "eventId": notice.id, "timestamp": when.isoformat(timespec="seconds"),
+        "operation": {"operationId": notice.id, "operationName": "relay"}, "troubles": list(notice.troubles),
         "standing": notice.standing,
-    }
+    }  # fmt: skip
     return parse(document, source=SOURCE, received_at=when)
 
 
@@ -248,7 +245,6 @@ def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble |
 
 
 def _as_document(row: Trouble) -> dict[str, Any]:
-    cause = asdict(row.cause)
-    del cause["blocks"]
+    cause = {name: value for name, value in asdict(row.cause).items() if name != "blocks"}
     times = {"since": iso(row.cause.since), "until": iso(row.ended or None)}
     return cause | times | {"affected": list(cause["affected"]), "lost": row.lost}

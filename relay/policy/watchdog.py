@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
+from relay.domain.documents import iso
 from relay.domain.events import Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import LONGER, Alarm, Alarms, Run
@@ -203,8 +204,3 @@ def _stalled_part(run: Run, alarms: Alarms, now: float) -> dict[str, Any]:
         "last": alarm.last,
         "episode": alarms.episode,
     }
-
-
-def iso(seconds: float | None) -> str:
-    """Write a moment in ISO 8601; '' for none."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds is not None else ""

@@ -1,7 +1,4 @@
-"""One connection of the HTTP server: aiohttp's protocol, with deadlines and a place among others.
-
-It overrides what asyncio and aiohttp call on a protocol, and reads no private attribute of aiohttp.
-"""
+"""One connection of the HTTP server: aiohttp's protocol, by its public hooks alone, with deadlines and a place."""
 
 import asyncio
 import errno
@@ -18,6 +15,8 @@ from relay.receiving.guard import PEER, Guard
 from relay.receiving.peers import UNIX, peer_in
 from relay.receiving.problems import UNEXPECTED, location_of, problem
 
+log = structlog.get_logger(__name__)
+
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 CROWDED = "relay has as many connections at present as it can take. Send it again."
@@ -29,14 +28,11 @@ TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take, and one read give, four times as many
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
 
-log = structlog.get_logger(__name__)
-
 
 class GuardedConnection(web.RequestHandler):
     """One connection. Headers have a deadline from connecting, or from their first byte; so have unread answers.
 
-    Until its headers are complete it is idle. What the kernel holds for a client that does not read, the kernel gives
-    up (TCP_USER_TIMEOUT).
+    Until its headers are complete it is idle. The kernel gives up what it holds for non-readers (TCP_USER_TIMEOUT).
     """
 
     def __init__(self, guard: Guard, server: web.Server, **options: Any) -> None:
@@ -217,12 +213,8 @@ def watched(answer: Answer) -> Answer:
                 response = connection.crowded_out(reason)
             else:
                 response = await answer(request)
-        except web.HTTPException as error:  # raised before the middlewares: an Expect header nobody knows
-            if error.status < 400:
-                raise
-            response = problem(error.status)
-        except UnicodeEncodeError:  # aiohttp repeats such a header, and cannot where it is no UTF-8
-            response = problem(417)
+        except (web.HTTPExpectationFailed, UnicodeEncodeError):  # raised before the middlewares; aiohttp repeats such
+            response = problem(417)  # a header, and cannot where it is no UTF-8
         finally:
             connection.end()
         if guard.leaving or reason or (response.status >= 400 and _unasked(request)):

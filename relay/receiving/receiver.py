@@ -18,8 +18,7 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
 from relay.domain.events import Event
-from relay.domain.faults import handling
-from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
@@ -31,6 +30,8 @@ from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
+
+log = structlog.get_logger(__name__)
 
 OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
@@ -44,8 +45,6 @@ NOT_HANDLED = (
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
-
-log = structlog.get_logger(__name__)
 
 
 class Receiver:

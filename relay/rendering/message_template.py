@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateSyntaxError
@@ -101,7 +101,7 @@ class MessageTemplate:
         self.format = format_
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
-        self._seen: dict[int, Node] = {}
+        self._seen: set[int] = set()
         self._compiled = False
         self._texts = Texts(texts, file)
         self._addresses = Texts(addresses, file)
@@ -115,7 +115,6 @@ class MessageTemplate:
         if not isinstance(root, MappingNode):
             raise TemplateError(f"{file}:1: expected the fields of a message, for instance `text:`")
         self._root = self._object(root)
-        self._seen.clear()
 
     def compile(self) -> None:
         """Compile its texts now, not when they are first needed."""
@@ -144,20 +143,18 @@ class MessageTemplate:
     def _compile(self, node: Node, key: str) -> Part:
         if id(node) in self._seen:
             raise self._fault(node, "anchors and aliases (& and *) are not supported: write it out")
-        self._seen[id(node)] = node
+        self._seen.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node)
         if isinstance(node, SequenceNode):
             return self._list(node)
-        if not isinstance(node, ScalarNode):
-            raise self._fault(node, "expected a text, a list or an object")
         if convert := _SCALARS.get(node.tag):
             try:
                 value = convert(node.value)
             except ValueError:
                 raise self._fault(node, f"expected a number, found {node.value}; quote it if it is a text") from None
             return lambda _: value
-        return self._text(node, key)
+        return self._text(cast("ScalarNode", node), key)
 
     def _object(self, node: MappingNode) -> list[tuple[str, bool, Part]]:
         fields: list[tuple[str, bool, Part]] = []
@@ -244,9 +241,9 @@ def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:
     """Write the host that an address leads to behind the words that lead there."""
     host = host_of(rendered["url"])
     key = next((key for key in _LABELS if key in rendered), "")
-    words = rendered.get(key)
-    if isinstance(words, str):
-        return rendered | {key: f"{words} ({host})"}
-    if isinstance(words, dict) and isinstance(words.get("text"), str):  # Slack's, of a button
-        return rendered | {key: words | {"text": f"{words['text']} ({host})"}}
+    match rendered.get(key):
+        case str() as words:
+            return rendered | {key: f"{words} ({host})"}
+        case {"text": str() as words, **rest}:  # Slack's, of a button
+            return rendered | {key: rest | {"text": f"{words} ({host})"}}
     return rendered

@@ -24,6 +24,7 @@ PROGRESS_EVENTS = ("operation.progress", "operation.phase.completed")
 # How far a phase is, in Slack's words for a task: https://docs.slack.dev/reference/block-kit/blocks/task-card-block
 STATES = {"Completed": "complete", "Running": "in_progress", "Initiated": "in_progress", "Stalled": "in_progress",
           "Failed": "error", "Timeout": "error", "Cancelled": "pending"}  # fmt: skip
+DURATIONS = ("results.totalDuration", "totalDuration", "results.performance.totalExecutionTime", "duration")
 SUMMARY_RECORDS = ("results.summary.recordsAnalyzed", "results.summary.recordsProcessed", "results.recordsProcessed")
 
 
@@ -115,16 +116,16 @@ def _times(event: Event, events: Sequence[Event], merged: Mapping[str, Any], sta
     """Return times, in ISO 8601, and spans, in seconds or the text of a range."""
     over = status in TERMINAL
     created = time(merged, "dateCreated", "retryAttemptDate")
-    begun = next((other.occurred_at for other in events if other.name == "operation.started"), None)
-    started = time(merged, "progress.startTime", "startTime", "startedAt") or begun or created
+    started = time(merged, "progress.startTime", "startTime", "startedAt") or next(
+        (other.occurred_at for other in events if other.name == "operation.started"), created
+    )
     finished = time(merged, "results.completionTime", "completionTime", "endTime", "cancellation.cancellationTime")
     finished = (finished or event.occurred_at) if over else None
     expected = time(merged, "progress.estimatedCompletion", "estimatedCompletion")
     deadline = time(merged, "timeoutAt")
     moved = max((other.occurred_at for other in events[:-1] if other.name in PROGRESS_EVENTS), default=None)
-    own = span(merged, "results.totalDuration", "totalDuration", "results.performance.totalExecutionTime", "duration")
-    lasted = between(started, finished) if own is None else own
-    elapsed = span(merged, "progress.elapsedTime")
+    elapsed, lasted = span(merged, "progress.elapsedTime"), span(merged, *DURATIONS)
+    lasted = between(started, finished) if lasted is None else lasted
     remaining = span(merged, "progress.estimatedRemaining")
     return {
         "started_at": iso(started),
@@ -145,7 +146,6 @@ BATCH_FIELDS = ("batchId", "batchName", "batchDescription", "operations", "total
               "estimatedBatchCompletion", "batchStartTime", "trackingUrl")  # fmt: skip
 COUNTS = {"Completed": "completed", "Failed": "failed", "Timeout": "failed", "Cancelled": "cancelled",
           "Running": "running"}  # fmt: skip
-
 CAUSES = ("error.message", "error.errorMessage", "error.detail", "error")
 MAX_COUNTED = 50  # failures for which it is counted what waits for them; no message shows more
 
@@ -204,21 +204,21 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
     members: list[dict[str, Any]] = []
     for row in rows(document.get("operations")):
         key = text(row, "operationId", "id")
-        own = operation if operation and clean(operation.id) == key else None
-        status = clean(own.status if own else "") or text(row, "status")
-        named = own.name if own else ""
+        needs = row.get("dependencies")
+        this = operation if operation and clean(operation.id) == key else None
+        status = clean(this.status if this else "") or text(row, "status")
         members.append({
             **row,
             "id": key,
             "key": text(row, "operationKey") or key,
-            "name": clean(named) or text(row, "operationName", "name", "operationKey") or key,
+            "name": clean(this.name if this else "") or text(row, "operationName", "name", "operationKey") or key,
             "status": status,
             "status_label": language.label(status),
-            "cause": text({"error": clean(event.error or own.document.get("error"))} if own else row, *CAUSES),
+            "cause": text({"error": clean(event.error or this.document.get("error"))} if this else row, *CAUSES),
             "duration": span(row, "duration", "totalDuration"),
             "blocks": 0,
             "blocked_by": [],
-            "waits_for": _texts(row.get("dependencies")),
+            "waits_for": [name for name in needs if isinstance(name, str)] if isinstance(needs, list | tuple) else [],
         })  # fmt: skip
     names = {member["key"]: member["name"] for member in members}
     for member in members:
@@ -230,10 +230,6 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
         for other in blocked:
             other["blocked_by"].append(member["name"])
     return members
-
-
-def _texts(value: object) -> list[str]:
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
 
 
 def _blocked(key: str, members: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -183,6 +183,7 @@ def test_what_waits_for_something_broken_is_given_up_in_the_end(pause: str) -> N
 
     assert failure(error, delivery, now=NOW + GIVE_UP).reason is None
     assert failure(error, delivery, now=NOW + GIVE_UP + 1) == Failure("dead", Dead.PAUSED_TOO_LONG)
+    assert failure(DeliveryError("why"), delivery, now=NOW + GIVE_UP + 1) == Failure("failed", retry_in=60)
 
 
 def test_what_a_person_held_back_for_longer_has_all_of_that_time() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.domain.fingerprints import LENGTH, error_of, folded, signature
+from relay.domain.identity import LENGTH, error_of, folded, signature
 from tests.support.events import failed, progress
 
 SAME = [
@@ -61,7 +61,7 @@ def test_the_error_is_read_wherever_the_event_states_it() -> None:
     assert error_of(progress(5)) == {}
 
 
-@settings(deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no fault
 @given(
     st.dictionaries(
         st.sampled_from(["code", "message", "detail"]), st.recursive(st.text() | st.integers() | st.none(), st.lists)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relay.domain.facts import merge_documents
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load, parse
 from relay.errors import InvalidEvent
 from tests.support import events
@@ -150,6 +150,15 @@ def test_the_webhook_and_the_callback_tell_the_same_fact() -> None:
 )
 def test_facts_differ_by_what_happened(other: Any) -> None:
     assert fingerprint(other) != fingerprint(events.progress(67))
+
+
+def test_without_a_percentage_the_stated_time_tells_facts_apart_else_their_ids() -> None:
+    thin = {"event": "operation.progress", "operation": {"operationId": "op-1"}}
+    dated = [fingerprint(event_of(thin | {"timestamp": "2024-01-20T11:00:00Z", "eventId": id_})) for id_ in "ab"]
+    undated = [fingerprint(event_of(thin | {"eventId": id_})) for id_ in "ab"]
+
+    assert len({*dated}) == 1
+    assert len({*undated}) == 2
 
 
 def test_an_event_survives_the_store_unchanged() -> None:

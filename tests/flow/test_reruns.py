@@ -135,6 +135,7 @@ async def notified(stage: Stage, operation: str, reports: Sequence[Sent]) -> tup
     return len(stage.around.slack.messages("#team")) - slack, len(stage.around.inbox.mails) - inbox
 
 
+@pytest.mark.slow
 async def test_every_run_that_fails_is_told_and_no_report_of_it_twice(on_stage: Stage) -> None:
     with every_case() as case:
         for number, (name, reports) in enumerate((RERUNS | ONCE).items()):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from relay.config import Config
 from relay.domain.deliveries import Gate, Limit, Target
-from relay.domain.event_names import KNOWN_EVENTS, matches_event
 from relay.domain.events import Event
+from relay.domain.identity import KNOWN_EVENTS, matches_event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
@@ -138,58 +138,39 @@ def test_an_unknown_event_reaches_only_rules_that_name_it(events: list[str] | No
 
 # Destinations and gates
 
-
-def test_all_rules_contribute_and_a_destination_named_twice_is_notified_once() -> None:
-    rules = [
-        rule(name="first", notify=("team", "team")),
-        rule(name="never", events=("batch.*",), notify=("nobody",)),
-        rule(name="second", notify=("analysts", "team")),
-    ]
-
-    assert [(row.destination, row.rules) for row in reached(completed(), rules)] == [
-        ("team", ("first", "second")),
-        ("analysts", ("second",)),
-    ]
+STEP, PAUSE = Gate(increment=10), Gate(interval=60)
+BY_STEP, ONLY_FAILURES = rule(min_progress_increment=10), rule(name="failures", events=["operation.failed"])
 
 
-def test_a_destination_has_the_gates_of_all_its_rules() -> None:
-    rules = [rule(min_progress_increment=10), rule(min_interval=60), rule(min_progress_increment=10)]
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([rule(name="first", notify=("team", "team")), rule(name="never", events=("batch.*",)),
+          rule(name="second", notify=("analysts", "team"))],
+         {"team": (("first", "second"), ()), "analysts": (("second",), ())}),
+        ([BY_STEP, rule(min_interval=60), BY_STEP], dict.fromkeys(EVERYONE, (("a rule",) * 3, (STEP, PAUSE)))),
+        ([BY_STEP, rule(notify=("team",))], {"team": (("a rule",) * 2, ()), "analysts": (("a rule",), (STEP,))}),
+        ([BY_STEP, ONLY_FAILURES], dict.fromkeys(EVERYONE, (("a rule",), (STEP,)))),
+        ([ONLY_FAILURES], {}),
+    ],
+    ids=["all rules contribute", "all gates", "no gate is open", "no match opens nothing", "nobody"],
+)  # fmt: skip
+def test_a_destination_is_reached_once_by_all_its_rules_and_the_gates_of_all(
+    rules: list[Rule], expected: dict[str, Any]
+) -> None:
+    found = reached(progress(40), rules)
 
-    assert reached(progress(40), rules)[0].gates == (Gate(increment=10), Gate(interval=60))
-
-
-def test_one_rule_without_a_gate_opens_the_destination() -> None:
-    rules = [rule(min_progress_increment=10), rule(notify=("team",))]
-
-    assert {row.destination: row.gates for row in reached(progress(40), rules)} == {
-        "team": (),
-        "analysts": (Gate(increment=10),),
-    }
-
-
-def test_a_rule_that_does_not_match_opens_nothing() -> None:
-    rules = [rule(min_progress_increment=10), rule(events=["operation.failed"])]
-
-    assert reached(progress(40), rules)[0].gates == (Gate(increment=10),)
-
-
-def test_no_rule_reaches_nobody_and_every_rule_is_traced() -> None:
-    matcher = Matcher([rule(name="one", tenants=["x"]), rule(name="two", projects=["y"])])
-
-    assert (matcher.reached(progress(40)), [trace.rule for trace in matcher.traces(progress(40))]) == (
-        (),
-        ["one", "two"],
-    )
+    assert [(row.destination, (row.rules, row.gates)) for row in found] == [*expected.items()]
 
 
 def test_a_trace_says_what_was_wanted_and_what_was_there() -> None:
-    [trace] = Matcher([rule(events=["operation.*"], priorities=["Low"])]).traces(progress(40))
+    one, other = Matcher([rule(events=["operation.*"], priorities=["Low"]), rule(tenants=["x"])]).traces(progress(40))
 
-    assert trace.conditions == (
+    assert one.conditions == (
         Condition("events", ("operation.*",), "operation.progress", holds=True),
         Condition("priorities", ("Low",), "High", holds=False),
     )
-    assert not trace.matches
+    assert not (one.matches or other.matches)
 
 
 # Targets

@@ -8,11 +8,12 @@ import pytest
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
-from relay.errors import NoRoom, NotYetKnown
+from relay.domain.permissions import Permissions
+from relay.errors import NoRoom, NotPermitted, NotYetKnown
 from relay.receiving.configured_source import Early
 from relay.receiving.permissions import source_permissions, warnings
 from relay.receiving.sources import Source
-from tests.support.events import body
+from tests.support.events import body, event_of
 from tests.support.front import TOKEN, Front, assert_problem, count, receiving, signed
 
 CALLBACK = {"signature": {"scheme": "token", "secrets": {"current": TOKEN}}}
@@ -145,6 +146,14 @@ async def test_whom_a_source_may_not_name_is_nobody_and_the_rest_stays() -> None
     assert event.operation.name
     assert "cfo@example.com" not in str(event.document)
     assert event.raw == b""  # what is kept is made of the document
+
+
+def test_a_callback_may_not_say_of_which_tenant_an_operation_is_where_nobody_has() -> None:
+    callback, event = Permissions("progress", begins=False), event_of(body())
+
+    callback.check(event, event, {"tenant": "tenant-1", "project": "project-1"})
+    with pytest.raises(NotPermitted, match="only a source that may begin operations says of which tenant"):
+        callback.check(event, event, {"type": "Report"})
 
 
 class TestAge:

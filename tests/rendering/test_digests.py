@@ -10,6 +10,7 @@ import pytest
 
 from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
+from relay.rendering.formats.email import _cut
 from tests.support import digests, samples
 from tests.support.golden import agreed
 from tests.support.mails import LANGUAGES, mail
@@ -120,6 +121,12 @@ def test_what_a_digest_in_slack_leaves_out_is_counted(renderer: Renderer) -> Non
     for title, *rows, more in lists:
         assert title.startswith("*")
         assert len(rows) + int(re.fullmatch(r"<\S+/runs\|\+ (\d+) more>", more)[1]) == 40
+
+
+def test_a_row_that_finds_no_room_counts_as_many_as_it_stands_for() -> None:
+    section = {"items": [{"runs": 2}, {"runs": 7}, {}], "more": 3}
+
+    assert _cut(section, 1) == {"items": [{"runs": 2}], "more": 3 + 7 + 1}
 
 
 def test_rows_that_find_no_room_are_counted(renderer: Renderer) -> None:

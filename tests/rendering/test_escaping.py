@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from relay.domain.display import TEXT_BUDGET, length, truncate_mrkdwn
 from relay.domain.links import LinkHosts
 from relay.rendering import Renderer
+from relay.rendering.jobs import action
 from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
 from tests.support import samples
 from tests.support.events import event_of
@@ -153,6 +154,11 @@ def test_texts_are_put_together_as_ever(alone: Build, expression: str, told: str
     renderer = alone(only(expression))
 
     assert text_of(renderer, progress(operationName="a < b")) == told
+
+
+@pytest.mark.parametrize(("user", "mention"), [("U0ANALYST1", "<@U0ANALYST1>"), ("<!channel>", ""), ("u1> x", "")])
+def test_only_an_id_of_slacks_becomes_a_mention(user: str, mention: str) -> None:
+    assert action({"name": "retry", "user": user})["by"] == mention
 
 
 def test_links_lead_to_the_allowed_hosts_alone(own: Build) -> None:

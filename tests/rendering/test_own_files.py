@@ -27,6 +27,7 @@ def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) 
     renderer = own({"sentences.j2": sentences.replace("%}done {{ time }}, as usual{%", "%}over {{ time }}{%")})
 
     assert "over on 20 Jan at 13:05 CET" in text_of(renderer, progress())
+    assert renderer.overriding_file("slack", "each", progress()) == "sentences.j2"  # so all of it is in the sandbox
 
 
 def test_a_mail_of_ones_own_layout_keeps_its_content(own: Build) -> None:

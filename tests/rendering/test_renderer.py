@@ -62,8 +62,10 @@ def test_an_earlier_attempts_failure_is_not_told_of_the_running_one(alone: Build
 
 
 def test_what_came_later_does_not_change_what_an_event_told(alone: Build) -> None:
-    renderer = alone(only("{{ op.percentage|pct }}"))
-    later = samples.event_of(body(progress={"percentage": 90}) | {"timestamp": "2024-01-20T12:00:00Z"})
+    renderer = alone(only("{{ op.percentage|pct }}{{ op.costCentre|default('') }}"))
+    later = samples.event_of(
+        body(progress={"percentage": 90}, costCentre="CC-7") | {"timestamp": "2024-01-20T12:00:00Z"}
+    )
 
     assert text_of(renderer, progress(), history=(progress(), later)) == "67%"
 
@@ -94,8 +96,9 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
     renderer = alone(
         {"teams/generic.yaml": "rows: [{each: m in batch.operations, told: '{{ m.name }} {{ m.blocks }}'}]"}
     )
-    chain = {"a": ["Failed", []], "b": ["Pending", ["a"]], "c": ["Pending", ["b", "a"]], "d": ["Completed", ["a"]],
-             "e": ["Failed", ["e", "gone"]]}  # fmt: skip
+    chain: dict[str, list[Any]] = {
+        "a": ["Failed", []], "b": ["Pending", ["a"]], "c": ["Pending", ["b", "a"]], "d": ["Completed", ["a"]],
+             "e": ["Failed", ["e", "gone"]], "f": ["Pending", 5], "g": ["Pending", "a"]}  # fmt: skip
     members = [{"operationKey": key, "status": status, "dependencies": needs} for key, (status, needs) in chain.items()]
     document = samples.envelope(
         "batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members}
@@ -103,7 +106,7 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
 
     told = render(renderer, samples.event_of(document), "teams")
 
-    assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0")]
+    assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0", "f 0", "g 0")]
 
 
 def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:

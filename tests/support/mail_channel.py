@@ -41,7 +41,7 @@ def settings(port: int, **changes: Any) -> Any:
 
 
 def channel(server: ScriptedSmtp, timeouts: Timeouts | None = None, **changes: Any) -> Email:
-    return Email(settings(server.port, **server.settings | changes), timeouts=timeouts)
+    return Email(settings(server.port, **server.settings | changes), timeouts=timeouts or Timeouts())
 
 
 async def failing(mails: Email, notification: Notification = MAIL) -> DeliveryError:

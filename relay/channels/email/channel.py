@@ -1,7 +1,4 @@
-"""E-mail: one mail for each event and recipient, over a few connections to one mail server.
-
-A mail counts as delivered once the server has taken it; from there on it is the server's to deliver or to bounce.
-"""
+"""E-mail: one mail for each event and recipient, delivered once the mail server has taken it."""
 
 import asyncio
 import contextlib
@@ -28,10 +25,8 @@ PREVIEWED = Mailbox("relay@example.com", "relay")
 MAX_SHOWN = 102 * 1024  # bytes of HTML, beyond which Gmail shows the beginning only
 SUBMISSIONS = 465  # the port of `tls: tls` (RFC 8314 §3.3)
 SIZE = 4  # connections
-
-
-def _mailbox(raw: object) -> object:
-    return mailbox(raw) if isinstance(raw, str) else raw
+MAILBOX = BeforeValidator(lambda raw: mailbox(raw) if isinstance(raw, str) else raw, json_schema_input_type=str)
+TIMEOUTS = Timeouts()
 
 
 class EmailSettings(BaseModel):
@@ -45,10 +40,8 @@ class EmailSettings(BaseModel):
     ca_file: FilePath | None = None  # an authority beside those the system knows
     username: str = ""
     password: SecretStr = SecretStr("")
-    sender: Annotated[
-        Mailbox, BeforeValidator(_mailbox, json_schema_input_type=str), Field(validation_alias=AliasChoices("from"))
-    ]
-    reply_to: Annotated[Mailbox | None, BeforeValidator(_mailbox, json_schema_input_type=str | None)] = None
+    sender: Annotated[Mailbox, MAILBOX, Field(validation_alias=AliasChoices("from"))]
+    reply_to: Annotated[Mailbox, MAILBOX] | None = None
     thread: Thread = "operation"  # all mails of an operation are one conversation, or each stands alone
 
     @model_validator(mode="before")
@@ -59,20 +52,15 @@ class EmailSettings(BaseModel):
         return raw
 
     @model_validator(mode="after")
-    def _log_in_safely(self) -> Self:
+    def _is_safe(self) -> Self:
         if bool(self.username) != bool(self.password.get_secret_value()):
             raise ValueError("expected username and password, or neither")
         if self.username and self.tls == "none" and not _is_loopback(self.host):
             raise ValueError("expected tls: starttls or tls; without it the password would travel in clear text")
-        return self
-
-    @model_validator(mode="after")
-    def _authority(self) -> Self:
-        if self.ca_file:
-            try:
-                _context(self.ca_file)
-            except OSError:
-                raise ValueError(f"expected PEM certificates in ca_file, {self.ca_file}") from None
+        try:
+            _context(self.ca_file)
+        except OSError:
+            raise ValueError(f"expected PEM certificates in ca_file, {self.ca_file}") from None
         return self
 
 
@@ -89,13 +77,13 @@ class Email:
     max_concurrency: ClassVar[int] = SIZE  # one connection each
     timeout: ClassVar[float] = 600.0  # more than `Timeouts.submit` and `reply`: only here is it known what had left
 
-    def __init__(self, settings: EmailSettings, *, timeouts: Timeouts | None = None, connections: int = SIZE) -> None:
+    def __init__(self, settings: EmailSettings, *, timeouts: Timeouts = TIMEOUTS, connections: int = SIZE) -> None:
         login = (settings.username, settings.password.get_secret_value()) if settings.username else None
         context = _context(settings.ca_file) if settings.tls != "none" else None
-        self._settings = settings
+        self._settings, self._timeouts = settings, timeouts
         self._server = Server(settings.host, settings.port, settings.tls, context, login)
-        self._timeouts = timeouts or Timeouts()
-        self._pool = Pool(self._server, self._timeouts, connections)
+        self._pool = Pool(self._server, timeouts, connections)
+        self.aclose = self._pool.aclose
 
     @staticmethod
     def addresses(value: object) -> list[str]:
@@ -108,7 +96,7 @@ class Email:
         return list(dict.fromkeys(address(recipient.strip(" ")) for recipient in listed))
 
     @staticmethod
-    def limits(address: str, settings: EmailSettings | None = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
+    def limits(*_: object) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         """Return no limits: mail servers throttle by themselves."""
         return (), ()
 
@@ -133,9 +121,8 @@ class Email:
 
     @staticmethod
     def preview(notification: Notification, profile: str) -> Preview:  # noqa: ARG004 - of those that have several
-        content = notification.content
-        mail = compose(notification, PREVIEWED)
-        return Preview({"mail.html": content["html"], "mail.txt": content["text"], "eml": mail})
+        html, text = notification.content["html"], notification.content["text"]
+        return Preview({"mail.html": html, "mail.txt": text, "eml": compose(notification, PREVIEWED)})
 
     @staticmethod
     def refusals(content: Mapping[str, Any]) -> Iterator[str]:
@@ -163,31 +150,25 @@ class Email:
         """Describe how the mail server takes mail, without sending one."""
         await self.probe("")
         how = {"starttls": "STARTTLS", "tls": "TLS", "none": "no encryption"}[self._settings.tls]
-        login = f", as {self._settings.username}" if self._settings.username else ""
-        return f"{self._server} answers ({how}{login})"
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
+        return f"{self._server} answers ({how}{', as ' if self._settings.username else ''}{self._settings.username})"
 
     async def _submit(self, recipient: str, mail: bytes) -> str:
         """Send the mail and return the server's answer."""
-        sender, until = self._settings.sender.address, self._until()
-        async with self._pool.session(until) as session:
-            try:
-                await session.begin(sender, recipient, len(mail), until)
-            except MailError as error:
-                # The connection may have idled too long or carried too many mails, and servers say so in many ways.
-                if error.permanent or not session.used:
-                    raise
-            else:
-                return await session.submit(recipient, mail, until)
-        async with self._pool.session(until, fresh=True) as session:
-            await session.begin(sender, recipient, len(mail), until)
-            return await session.submit(recipient, mail, until)
+        sender, until, fresh = self._settings.sender.address, self._until(), False
+        while True:
+            async with self._pool.session(until, fresh=fresh) as session:
+                try:
+                    await session.begin(sender, recipient, len(mail), until)
+                except MailError as error:
+                    if error.permanent or not session.used:
+                        raise
+                    fresh = True  # it idled too long or carried too many mails, which servers say in many ways
+                else:
+                    return await session.submit(recipient, mail, until)
 
     def _compose(self, notification: Notification, *, html: bool = True) -> bytes:
-        settings = self._settings
-        return compose(notification, settings.sender, settings.reply_to, thread=settings.thread, html=html)
+        its = self._settings
+        return compose(notification, its.sender, its.reply_to, thread=its.thread, html=html)
 
     def _until(self) -> float:
         return asyncio.get_running_loop().time() + self._timeouts.submit
@@ -197,12 +178,10 @@ class Pool:
     """Pool of at most `size` connections to one server, each used by one mail at a time."""
 
     def __init__(self, server: Server, timeouts: Timeouts, size: int) -> None:
-        self._server = server
-        self._timeouts = timeouts
-        self._free = asyncio.Semaphore(size)
+        self._server, self._timeouts = server, timeouts
+        self._free, self._closed = asyncio.Semaphore(size), False
         self._idle: dict[Session, asyncio.TimerHandle] = {}
         self._quitting: set[asyncio.Task[None]] = set()
-        self._closed = False
 
     @contextlib.asynccontextmanager
     async def session(self, until: float, *, fresh: bool = False) -> AsyncIterator[Session]:
@@ -224,7 +203,7 @@ class Pool:
     async def aclose(self) -> None:
         """Quit on every idle connection."""
         self._closed = True
-        for session in list(self._idle):
+        for session in [*self._idle]:
             self._retire(session)
         await asyncio.gather(*self._quitting)
 
@@ -239,11 +218,11 @@ class Pool:
         return None
 
     def _put_back(self, session: Session) -> None:
-        if not session.usable or self._closed:
+        if self._closed or not session.usable:
             session.close()
-            return
-        session.used = True
-        self._idle[session] = asyncio.get_running_loop().call_later(self._timeouts.idle, self._retire, session)
+        else:
+            session.used = True
+            self._idle[session] = asyncio.get_running_loop().call_later(self._timeouts.idle, self._retire, session)
 
     def _retire(self, session: Session) -> None:
         self._idle.pop(session).cancel()
@@ -262,7 +241,6 @@ def _context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
+    with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return host == "localhost"

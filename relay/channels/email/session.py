@@ -1,7 +1,7 @@
 """Session with a mail server, command by command, because the stage of a failure decides what it means.
 
-The library's own `sendmail` raises the same error before the final dot and after it, and that is the difference
-between "not sent" and "perhaps sent". So the dot is held back here until everything else has left.
+The library's own `sendmail` raises the same error before the final dot, "not sent", and after it, "perhaps sent". So
+the dot is held back here until everything else has left.
 """
 
 import asyncio
@@ -18,7 +18,6 @@ from aiosmtplib.protocol import SMTPProtocol
 from relay.channels.email.errors import Stage, failed, one_line, without_utf8
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
-GREETING = 220
 LOOK = 0.01  # seconds between two looks at a mail that the system has not taken at once, as large ones
 FAREWELL = 2.0  # seconds that a server has to answer QUIT
 
@@ -61,15 +60,14 @@ class Session:
             tls_context=server.context,
             local_hostname="localhost",  # never sent; without one the library would ask the name service
         )
-        self._wire = Wire()
-        self._stage = Stage.CONNECT
+        self._wire, self._stage = Wire(), Stage.CONNECT
         self._settled = False  # no mail is half sent, and no answer outstanding
         self._refused = False  # the last mail was, and its transaction is still open
         self.used = False
 
     @property
     def usable(self) -> bool:
-        """Return whether another mail may be sent."""
+        """Whether another mail may be sent."""
         return self._settled and self._client.is_connected
 
     async def open(self, until: float) -> None:
@@ -109,7 +107,7 @@ class Session:
         async with self._dialogue(until):
             await self._command(Stage.RCPT, f"RCPT TO:<{recipient}>")
             await self._command(Stage.DATA, "DATA", expected=3)
-            self._wire.write(_stuffed(mail))
+            self._wire.write(mail.replace(b"\r\n.", b"\r\n.."))  # RFC 5321 §4.5.2
             async with asyncio.timeout(self._timeouts.command):
                 await self._wire.drained()
         async with self._dialogue():
@@ -132,12 +130,12 @@ class Session:
 
     async def _connect(self) -> None:
         """Connect in the library's place, which keeps the socket's transport to itself."""
-        server = self._server
+        context = self._server.context if self._server.tls == "tls" else None
         async with asyncio.timeout(self._timeouts.command):
-            await self._wire.open(server.host, server.port, server.context if server.tls == "tls" else None)
+            await self._wire.open(self._server.host, self._server.port, context)
             self._client.protocol, self._client.transport = self._wire, self._wire.transport
             code, message = await self._wire.read_response()
-        if code != GREETING:
+        if code != 220:
             raise SMTPResponseException(code, message)
 
     async def _hello(self) -> None:
@@ -173,16 +171,11 @@ class Session:
             raise SMTPServerDisconnected("Connection lost")
         # A crash from here on leaves a mail that may have arrived.
         self._stage = Stage.DOT
-        code, message = await self._wire.read_response(timeout=self._timeouts.reply)
-        if code // 100 != 2:
-            raise SMTPResponseException(code, message)
-        return code, message
+        return _expect(2, *await self._wire.read_response(timeout=self._timeouts.reply))
 
     async def _command(self, stage: Stage, *words: str, expected: int = 2) -> None:
         self._stage = stage
-        code, message = await self._client.execute_command(*(word.encode() for word in words))
-        if code // 100 != expected:
-            raise SMTPResponseException(code, message)
+        _expect(expected, *await self._client.execute_command(*(word.encode() for word in words)))
 
     @contextlib.asynccontextmanager
     async def _dialogue(self, until: float | None = None) -> AsyncIterator[None]:
@@ -191,16 +184,16 @@ class Session:
             async with asyncio.timeout_at(until):
                 yield
         except (SMTPException, OSError, ValueError) as error:
-            verdict = failed(self._stage, error, str(self._server))
+            verdict, of_mail = failed(self._stage, error, str(self._server)), (Stage.RCPT, Stage.DATA, Stage.DOT)
             # A proper refusal of this mail leaves a connection that is good for the next one.
-            refused = 400 <= verdict.code < 600 and verdict.code != 421
-            self._settled = self._refused = refused and self._stage in (Stage.RCPT, Stage.DATA, Stage.DOT)
+            self._settled = self._refused = 400 <= verdict.code < 600 and verdict.code != 421 and self._stage in of_mail
             raise verdict from None
 
 
-def _stuffed(mail: bytes) -> bytes:
-    """Double the dot at the beginning of a line (RFC 5321 §4.5.2)."""
-    return mail.replace(b"\r\n.", b"\r\n..")
+def _expect(kind: int, code: int, message: str) -> tuple[int, str]:
+    if code // 100 != kind:
+        raise SMTPResponseException(code, message)
+    return code, message
 
 
 class Wire(SMTPProtocol):
@@ -218,8 +211,8 @@ class Wire(SMTPProtocol):
 
     @property
     def is_connected(self) -> bool:
-        """Return False once nothing written could leave. For some ticks only the transport below knows of a reset,
-        and after an end without close_notify not even that: asyncio's TLS then drops silently what is written."""
+        """Whether what is written could leave. For some ticks only the transport below knows of a reset, and after an
+        end without close_notify not even that: asyncio's TLS then drops silently what is written."""
         return super().is_connected and not self._ended and not (self._below and self._below.is_closing())
 
     async def open(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
@@ -253,5 +246,5 @@ class Wire(SMTPProtocol):
 
     def _held(self) -> int:
         """Count the bytes that have not left, encrypted or not yet."""
-        transports = {self._below, cast("asyncio.Transport | None", self.transport)} - {None}
+        transports = {self._below, cast("asyncio.Transport | None", self.transport)}
         return sum(transport.get_write_buffer_size() for transport in transports if transport)

@@ -45,6 +45,10 @@ def kind_of(name: str) -> str:
     return next((kind for kind, form in _FORMS.items() if form.fullmatch(name)), "")
 
 
+def _of_kind(names: Iterable[str], *kinds: str) -> list[str]:
+    return [name for name in names if kind_of(name) in kinds]
+
+
 _NOBODY = frozenset({"users_not_found", "user_not_found", "user_not_visible", "no_such_subteam"})
 
 Value = TypeVar("Value")
@@ -64,8 +68,7 @@ class People:
     """Look-ups of people and groups: Slack's answer, remembered for minutes, or a SlackError, for seconds."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
-        self._call = call
-        self._cache = Cache(clock)
+        self._call, self._cache = call, Cache(clock)
         self.aclose = self._cache.aclose
 
     async def home(self) -> Home:
@@ -103,11 +106,10 @@ class People:
         team, user, bot = (text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
         if not team:
             raise _odd("auth.test", "team_id")
-        app = ""
-        if bot:
-            with contextlib.suppress(SlackError):
-                app = text(mapping((await self._call("bots.info", {"bot": bot})).get("bot")).get("app_id"))
-        return Home(team, user, app)
+        with contextlib.suppress(SlackError):
+            about = await self._call("bots.info", {"bot": bot}) if bot else {}
+            return Home(team, user, text(mapping(about.get("bot")).get("app_id")))
+        return Home(team, user, "")
 
     async def _user(self, id_: str) -> User:
         user = await self._user_in("users.info", {"user": id_})
@@ -165,8 +167,7 @@ class Authority:
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Return the person, if they are among these names; None if not. SlackError if Slack does not say.
 
-        Where the questions take longer than a press can wait, they are asked to the end all the same: the next press
-        of the same person has the answer, or waits for the rest.
+        Questions that take longer than a press can wait are asked to the end, for the next press of the same person.
         """
         allowed = tuple(name.strip() for name in names)
         if not presser.user or not allowed:
@@ -175,8 +176,7 @@ class Authority:
         return await asyncio.shield(decision) if decision else await self._decide(presser, allowed)
 
     async def aclose(self) -> None:
-        decisions = list(self._decisions.values())
-        for decision in decisions:
+        for decision in (decisions := list(self._decisions.values())):
             decision.cancel()
         await asyncio.gather(*decisions, return_exceptions=True)
 
@@ -198,17 +198,17 @@ class Authority:
         """Decide, groups first: without them it is not known who may, and no person is looked up."""
         home, groups = await asyncio.gather(self._people.home(), self._groups(allowed))
         if len(groups) < len(_of_kind(allowed, "group", "handle")):
-            self._lines.warning(
-                log, "action.names_no_group", " ".join(allowed), names=list(allowed), ask="relay check --live"
-            )
+            fields = {"names": list(allowed), "ask": "relay check --live"}
+            self._lines.warning(log, "action.names_no_group", " ".join(allowed), **fields)
         members = await asyncio.gather(*map(self._people.members, groups))
         user = await self._people.user(presser.user)
         if not _is_full_member(user, presser, home):
             return None
+        person = Person(presser.user, _name(user))
         if EVERYONE in allowed or presser.user in allowed or any(presser.user in group for group in members):
-            return Person(presser.user, _name(user))
+            return person
         owners = await asyncio.gather(*map(self._people.owner, _of_kind(allowed, "email")))
-        return Person(presser.user, _name(user)) if any(owner.get("id") == presser.user for owner in owners) else None
+        return person if any(owner.get("id") == presser.user for owner in owners) else None
 
     async def unknown_names(self, names: Iterable[str]) -> list[str]:
         """List the names that Slack does not know. SlackError if it does not say."""
@@ -224,9 +224,7 @@ class Authority:
                 return bool(await self._people.owner(name))
             case "everyone":
                 return True
-            case _:
-                groups = await self._groups([name])
-                return any([await self._people.members(group) for group in groups])
+        return any([await self._people.members(group) for group in await self._groups([name])])
 
     async def _groups(self, names: Sequence[str]) -> list[str]:
         """Return the ids of the named groups that exist."""
@@ -235,15 +233,8 @@ class Authority:
         return _of_kind(names, "group") + [by_handle[handle] for handle in handles if handle in by_handle]
 
 
-def _of_kind(names: Iterable[str], *kinds: str) -> list[str]:
-    return [name for name in names if kind_of(name) in kinds]
-
-
 def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
-    """Return whether it is a full member of the token's workspace, who pressed there, a button of this app.
-
-    In an organisation of several workspaces a person is at home in some of them, and in the organisation.
-    """
+    """Return whether it is a full member of the token's workspace or organisation, who pressed a button of this app."""
     if not user or user["id"] == _SLACKBOT or any(user.get(flag) for flag in _NEVER):
         return False
     several = mapping(user.get("enterprise_user"))

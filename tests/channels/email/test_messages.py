@@ -154,7 +154,8 @@ class TestHeaders:
 
         assert first["References"] == second["References"] == first["In-Reply-To"] == second["In-Reply-To"]
         assert first["Message-ID"] != second["Message-ID"] != parsed(replace(MAIL, delivery="d-02"))["Message-ID"]
-        assert first["References"] != parsed(replace(MAIL, subject="op-other"))["References"]
+        for other in ({"subject": "op-other"}, {"space": "tenant-2"}):
+            assert first["References"] != parsed(replace(MAIL, **other))["References"]
 
     @pytest.mark.parametrize("injection", INJECTIONS, ids=ascii)
     @pytest.mark.parametrize(
