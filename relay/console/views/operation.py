@@ -1,4 +1,4 @@
-"""One operation or batch: why its messages did, or did not, arrive."""
+"""An operation or batch: why its messages did, or did not, arrive."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
