@@ -26,6 +26,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 PROMISES = ("memory", "fsync", "replicated")
 NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped"), 0)
 SCOPES = ("channel", "destination")
+REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
+OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
 @dataclass(eq=False)
@@ -129,28 +131,24 @@ class ProcessFigures:
             metrics.resident_memory.set(int(STATM.read_text("ascii").split()[1]) * PAGE)
 
 
-REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
-OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
-
-
+@dataclass(eq=False)
 class DeliveryBlockers:
     """`internal` are relay's own channels. Every method may raise StoreUnavailable."""
 
-    def __init__(
-        self, store: Store, config: Callable[[], Config], clock: Callable[[], float], internal: Collection[str] = ()
-    ) -> None:
-        self.admin = Admin(store, partial=True)
-        self._runs = Runs(store)
-        self._reachability = Reachability(store, partial=True)
-        self._store = store
-        self._config = config
-        self._clock = clock
-        self._internal = internal
+    store: Store
+    config: Callable[[], Config]
+    clock: Callable[[], float]
+    internal: Collection[str] = ()
+
+    def __post_init__(self) -> None:
+        self.admin = Admin(self.store, partial=True)
+        self._runs = Runs(self.store)
+        self._reachability = Reachability(self.store, partial=True)
 
     async def checks(self) -> dict[str, str]:
         """Return a sentence for each part that is not as it should be."""
         checks = await self._unreachable() | await self.stranded() | await self._ticking()
-        for destination, address in await self.admin.removed(await self._store.time()):
+        for destination, address in await self.admin.removed(await self.store.time()):
             checks[f"destination:{destination}/{address}"] = REMOVED
         if faults := await self._faults():
             which = "1 event waits" if faults == 1 else f"{faults} events wait"
@@ -162,7 +160,7 @@ class DeliveryBlockers:
 
     def channels(self) -> set[str]:
         """Return those that something may wait for: the configured ones, and relay's own."""
-        return {*self._config().channels, *self._internal}
+        return {*self.config().channels, *self.internal}
 
     async def stranded(self) -> dict[str, str]:
         """Return what waits for a channel that was taken out of the configuration."""
@@ -174,7 +172,7 @@ class DeliveryBlockers:
         }
 
     async def _unreachable(self) -> dict[str, str]:
-        states = await self._reachability.states(self._config(), self._clock())
+        states = await self._reachability.states(self.config(), self.clock())
         throttled = {scope: f"paused: {why}" for scope, (_, why) in (await self.admin.throttled()).items()}
         return throttled | {
             scope.replace(OPERATOR, DESTINATION): state.sentence
@@ -184,7 +182,7 @@ class DeliveryBlockers:
 
     async def _ticking(self) -> dict[str, str]:
         """Check that a process ticks, and does it well: else stalled runs are not seen, and no digest is sent."""
-        last, now = await self._runs.last_tick(), await self._store.time()
+        last, now = await self._runs.last_tick(), await self.store.time()
         failed = {f"tick:{name}": f"failed {max(0.0, now - at):.0f} s ago: {fault}"
                   for name, (at, fault) in (await self._runs.failed_ticks()).items()}  # fmt: skip
         if last is None:
@@ -196,9 +194,9 @@ class DeliveryBlockers:
     async def _faults(self) -> int:
         """Return how many events relay itself could not handle: each was refused, and waits for a mended relay."""
         try:
-            async with asyncio.timeout(self._store.partitions.patience):
+            async with asyncio.timeout(self.store.partitions.patience):
                 return await self.admin.faults()
         except (StoreUnavailable, TimeoutError):
-            if len(self._store.partitions) == 1:
+            if len(self.store.partitions) == 1:
                 raise
             return 0  # the node that has the quarantine is away

@@ -23,8 +23,12 @@ from relay.store.copies import Copies
 from relay.store.forgetting import FULL, SHARE, Forgetting
 from relay.store.silences import SilenceList
 
+log = structlog.get_logger(__name__)
+
 PERIODS = {"audit": 30.0, "records": 60.0}  # seconds for one process's turn
 Turn = Callable[[str, float], Awaitable[bool]]  # true for one of all processes in each period
+PERIOD = 1.0  # seconds
+IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
 
 class AuditLog:
@@ -64,12 +68,6 @@ class Records:
             await self._history.forget(now, self._config().retention, fullness)
             if fullness > FULL:
                 await self._copies.forget(1 - SHARE)
-
-
-log = structlog.get_logger(__name__)
-
-PERIOD = 1.0  # seconds
-IN_FORCE = 1.5 * PERIOD  # seconds after which every process goes by what another one began
 
 
 @dataclass(eq=False)

@@ -39,6 +39,9 @@ FORGOTTEN = 28 * 86_400.0  # seconds after which the store forgets the alarm's o
 
 # Makes an event durable with these targets; None for those that the rules name.
 Tell = Callable[[Event, Sequence[Target] | None], Awaitable[Accepted]]
+PAGE, PAGES = 100, 50  # runs checked in one step, and steps in one tick
+LIMIT_HOLDS = 600.0  # seconds: what is usual for a job changes with every end, but hardly
+MOST_LIMITS = 10_000  # jobs
 
 
 @dataclass(eq=False)
@@ -147,11 +150,6 @@ class MissingRuns:
         if self._under_way is None:
             self._under_way = await self.runs.begun(named=bool(self.config().job))
         return self._under_way
-
-
-PAGE, PAGES = 100, 50  # runs checked in one step, and steps in one tick
-LIMIT_HOLDS = 600.0  # seconds: what is usual for a job changes with every end, but hardly
-MOST_LIMITS = 10_000  # jobs
 
 
 class WatchdogTick:

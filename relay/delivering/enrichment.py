@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 2.0  # seconds that a message waits
 REST = 60.0  # seconds without asking after the platform did not answer: its outage delays one message, not each
+RUNNING_FOR = 60.0  # seconds for which an answer serves a run that goes on
+ENDED_FOR = 2.0  # and one that is over: its messages are made side by side
+ACCEPTING = 1.0  # seconds after an outcome came by which it is in the store
+MAX_JOBS = 500  # jobs
 
 
 @dataclass(eq=False)
@@ -92,12 +96,6 @@ def _lacks_results(event: Event) -> bool:
 
 def _with_results(event: Event, results: dict[str, Any]) -> Event:
     return replace(event, results=results) if _lacks_results(event) else event
-
-
-RUNNING_FOR = 60.0  # seconds for which an answer serves a run that goes on
-ENDED_FOR = 2.0  # and one that is over: its messages are made side by side
-ACCEPTING = 1.0  # seconds after an outcome came by which it is in the store
-MAX_JOBS = 500  # jobs
 
 
 @dataclass(eq=False)

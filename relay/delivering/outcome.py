@@ -20,12 +20,15 @@ from relay.receiving.problems import RateLimitedLog
 from relay.store.settling import Pause
 from relay.tracing import Tracing
 
+log = structlog.get_logger(__name__)
+
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
 LIMIT_PAUSE = 30.0  # seconds of a throttle that names no time
 PROBE_PAUSE = 60.0  # seconds between two tries of a broken destination
 LONG_THROTTLE = 300.0  # seconds from which on a throttle is shown, and one delivery alone asks whether it is over
 LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
+LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,6 @@ def _pauses(
             return (channel, Pause("lane", seconds, text)) if error.retry_after and channel.witnessed else (channel,)
     # Newer news of this operation must not reach the other side before that time either.
     return (Pause("lane", seconds, text),) if error.retry_after else ()
-
-
-log = structlog.get_logger(__name__)
-
-LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
 @dataclass(eq=False)

@@ -16,8 +16,12 @@ from relay.outage import Outage
 from relay.store import Store
 from relay.store.settling import Pause
 
+log = structlog.get_logger(__name__)
+
 PATIENCE = 1.0  # seconds that a delivery waits for its turn: what waits longer takes the place of others
 WITNESS = 60.0  # seconds within which another message has to fail as well, before a channel counts as broken
+LOOKED_FOR = 120.0  # seconds that look-ups may fail in a channel that answers probes, until a message is sent again
+REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 
 
 class Brakes:
@@ -70,11 +74,6 @@ class Brakes:
         return max(0.0, max((until for until, by in held if claimed <= by), default=0.0) - self._clock())
 
 
-log = structlog.get_logger(__name__)
-
-LOOKED_FOR = 120.0  # seconds that look-ups may fail in a channel that answers probes, until a message is sent again
-
-
 async def probe(channel: Any, address: str, trial: Trial) -> None:
     """Ask a channel that failed whether it works, where it can say so without a message. Raises DeliveryError."""
     ask = getattr(channel, "probe", None)
@@ -112,9 +111,6 @@ async def find(channel: Any, notification: Notification, trial: Trial, now: floa
 def no_answer(channel: Any, *, outcome_unknown: bool = False) -> DeliveryError:
     """Return the error of a call that took longer than the channel's `timeout`."""
     return DeliveryError(f"no answer within {channel.timeout:g} s", outcome_unknown=outcome_unknown, pause="channel")
-
-
-REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 
 
 class Settlement:

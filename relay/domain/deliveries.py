@@ -8,6 +8,12 @@ from typing import Any, Literal
 from relay.domain.events import Event
 from relay.domain.silences import Silenced
 
+Mode = Literal["each", "live", "digest", "outcomes"]
+Kind = Literal["each", "live", "reply", "digest", "roundup"]
+Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
+Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
+PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -44,14 +50,6 @@ class Limits:
     def of(cls, new: tuple[Limit, ...], edit: tuple[Limit, ...], **more: Any) -> "Limits":
         """Collect the limits that a channel names for an address."""
         return cls(new, edit, together=any(limit.shared for limit in (*new, *edit)), **more)
-
-
-Mode = Literal["each", "live", "digest", "outcomes"]
-Kind = Literal["each", "live", "reply", "digest", "roundup"]
-Wording = Literal["", "also", "healed"]  # a failure below another of its cause; an end that says what failed before
-Form = Literal["each", "live", "reply", "digest", "roundup", "also", "healed"]
-
-PERSON = "person:"  # before a name in `Notification.mentions`: an event gave it, so it calls no group and no room
 
 
 @dataclass(frozen=True, slots=True)

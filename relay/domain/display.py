@@ -11,6 +11,10 @@ MAX_BLOCKS = 50
 _TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
 _FENCE = "```"
 _MARKS = ("Mn", "Me", "Mc", "Cf")  # accents, enclosing and vowel signs, joiners and zero-width marks
+HEX = r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})"
+WHITE, BLACK = "#FFFFFF", "#000000"
+OF_TEXT, OF_SHAPES = 4.5, 3.0  # what WCAG AA asks for
+STEPS = 20
 
 
 def boundary(text: str, end: int) -> int:
@@ -56,12 +60,6 @@ def truncate_mrkdwn(text: str, limit: int) -> str:
         count -= 1
     cut = "".join(tokens[:count]).rstrip() + ELLIPSIS
     return cut + _FENCE if cut.count(_FENCE) % 2 else cut
-
-
-HEX = r"#([0-9A-Fa-f]{3}|[0-9A-Fa-f]{6})"
-WHITE, BLACK = "#FFFFFF", "#000000"
-OF_TEXT, OF_SHAPES = 4.5, 3.0  # what WCAG AA asks for
-STEPS = 20
 
 
 def contrast(colour: str, other: str) -> float:

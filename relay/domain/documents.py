@@ -16,6 +16,17 @@ from pydantic_core import from_json
 from relay.errors import InvalidEvent, NotJson
 
 _LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this cannot become a float
+MAX_DEPTH = 32
+MAX_INTEGER = 2**63
+MAX_ID = 256
+SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
+UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
+         "s": "s", "sec": "s", "second": "s"}  # fmt: skip
+NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
+LONGEST = 100  # characters
+_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I)
+_CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
+_ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({NUMBER})S)?)?", re.I)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -33,10 +44,6 @@ def finite(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) <= _LARGEST and math.isfinite(value) else None
-
-
-MAX_DEPTH = 32
-MAX_INTEGER = 2**63
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -81,9 +88,6 @@ def _depth(value: object) -> int:
     if not isinstance(value, dict | list):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
-
-
-MAX_ID = 256
 
 
 def identifier(document: Mapping[str, Any], owner: str, keys: tuple[str, ...]) -> str:
@@ -170,17 +174,6 @@ def _read(text: str) -> datetime | None:
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
-UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
-         "s": "s", "sec": "s", "second": "s"}  # fmt: skip
-NUMBER = r"\d{1,12}(?:\.\d{1,6})?"
-LONGEST = 100  # characters
-
-_PART = re.compile(rf"\s*(?:and\s+|,\s*)?({NUMBER})(?:\s*(?:-|–|to)\s*({NUMBER}))?\s*({'|'.join(UNITS)})s?\b", re.I)
-_CLOCK = re.compile(r"(?:(\d{1,4})\.)?(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.\d+)?")
-_ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({NUMBER})S)?)?", re.I)
 
 
 def parse_duration(value: object) -> float | None:

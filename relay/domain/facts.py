@@ -12,6 +12,13 @@ from typing import Any, NamedTuple
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
 from relay.domain.run_numbers import number_run, restarts_of
 
+LASTING = tuple(TEXTS)  # type, name, priority
+AUDIENCE = "audience"
+PRESSED = "pressed"
+PARTS = ("phase", "results", "error", "cancellation", "batch")
+OUTCOME_PARTS = ("error", "results", "cancellation")
+MAX_FIELDS = 20  # of a part that are compared
+
 
 class Space(NamedTuple):
     """A platform, tenant and project, each as far as it is stated."""
@@ -55,14 +62,6 @@ NOWHERE = Space()  # states nothing
 def placed(event: Event, spaces: Mapping[str, str]) -> Event:
     """Set the name spaces of the event's ids, as the store keeps them: '' for the first that used an id."""
     return replace(event, spaces={**event.spaces, **{id_: space for id_, space in spaces.items() if space}})
-
-
-LASTING = tuple(TEXTS)  # type, name, priority
-AUDIENCE = "audience"
-PRESSED = "pressed"
-PARTS = ("phase", "results", "error", "cancellation", "batch")
-OUTCOME_PARTS = ("error", "results", "cancellation")
-MAX_FIELDS = 20  # of a part that are compared
 
 
 def facts(event: Event) -> dict[str, str]:

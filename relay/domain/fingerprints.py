@@ -12,6 +12,16 @@ from relay.domain.events import IMPLIED_STATUS, WATCH_EVENTS, Event
 # Where documents count what is done: an integer in one of these objects, or one of these fields of the operation.
 COUNTING = ("progress", "execution")
 COUNTS = ("processedRecords", "recordsProcessed", "totalRecords")
+LENGTH = 12  # hexadecimal digits of a signature
+READ = 1000  # characters of a message that are looked at; a stack trace may follow
+MAX_WORDS = 300  # characters of an error that people read
+# What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
+_QUOTED = re.compile(
+    r"""(?<!\w)'[^'\n]{0,300}'(?!\w)|"[^"\n]{0,300}"|`[^`\n]{0,300}`|[„“][^“”\n]{0,300}[“”]|«[^»\n]{0,300}»"""
+)
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\S+@\S+", re.IGNORECASE)
+# Whole words with a digit in them: numbers, times, ids, UUIDs, names of hosts and workers, line numbers.
+_NUMBERED = re.compile(r"[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
 
 
 def fingerprint(event: Event) -> str:
@@ -67,19 +77,6 @@ def _counts(event: Event) -> dict[str, int]:
     }
     counts |= {name: document[name] for name in COUNTS if type(document.get(name)) is int}
     return dict(sorted(counts.items()))
-
-
-LENGTH = 12  # hexadecimal digits of a signature
-READ = 1000  # characters of a message that are looked at; a stack trace may follow
-MAX_WORDS = 300  # characters of an error that people read
-
-# What is in quotation marks names a thing. An apostrophe within a word ends no quotation.
-_QUOTED = re.compile(
-    r"""(?<!\w)'[^'\n]{0,300}'(?!\w)|"[^"\n]{0,300}"|`[^`\n]{0,300}`|[„“][^“”\n]{0,300}[“”]|«[^»\n]{0,300}»"""
-)
-_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\S+@\S+", re.IGNORECASE)
-# Whole words with a digit in them: numbers, times, ids, UUIDs, names of hosts and workers, line numbers.
-_NUMBERED = re.compile(r"[^\s()\[\]{},;=|]*\d[^\s()\[\]{},;=|]*")
 
 
 def signature(error: Mapping[str, Any]) -> str:

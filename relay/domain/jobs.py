@@ -28,6 +28,9 @@ _DIFFERS = re.compile(
     re.IGNORECASE,
 )
 _FOLDED = "#"
+GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
+FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
+LONGER = 4  # so many times the longest there was
 
 
 class Job(NamedTuple):
@@ -97,11 +100,6 @@ def _stated(path: str, documents: tuple[Mapping[str, Any], ...]) -> str | None:
         if (number := finite(value)) is not None:
             return f"{number:g}"
     return None
-
-
-GRAVITY = ("deadline", "overdue", "silent", "flat", "slow")  # the watchdog's rules, the gravest first
-FLAPPING = 3  # alarms of one rule that ended; what comes and goes more often alarms after a much longer time alone
-LONGER = 4  # so many times the longest there was
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ TEMPLATE = rf"""https?://{_HOST}{PORT}([/?#][^\s<>"|\\`]*)?"""
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere
+ANY = "*"
+SEAL = 20  # bytes; RFC 2104 §5 wants half of the hash at the least
+MAX_TOKEN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,6 @@ class LinkHosts:
         return not self.names or any(host == name or host.endswith(f".{name}") for name in self.names)
 
 
-ANY = "*"
 ANYWHERE = LinkHosts()
 
 
@@ -102,10 +104,6 @@ def is_api(url: str) -> bool:
     except ValueError:
         return False
     return "api" in unquote(path).lower().split("/")
-
-
-SEAL = 20  # bytes; RFC 2104 §5 wants half of the hash at the least
-MAX_TOKEN = 2_000
 
 
 def issue(key: bytes, purpose: str, *facts: str) -> str:

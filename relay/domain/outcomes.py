@@ -16,6 +16,12 @@ CERTAIN = 10  # successes from which on an unusual duration raises an alarm
 LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none
 MIN_SUCCESSES = 5  # from which on a duration is usual
 TOLERANCE, SLIGHTLY = 0.1, 10.0  # of the median, and seconds: what is off by less is as usual
+MAX_PHASES = 30
+MAX_NAME = 80  # characters of a phase's name
+FOREVER = 32_503_680_000.0  # the year 3000: a later time stands for none
+_STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
+_ENDED = ("completionTime", "endTime", "cancellationTime")
+_LASTED = ("totalDuration", "duration")
 
 
 def before(ends: Sequence[Outcome], run: str, moment: float) -> tuple[Outcome, ...]:
@@ -117,14 +123,6 @@ def quantile(values: Sequence[float], share: float) -> float:
 def _lasted(ends: Iterable[Outcome]) -> list[float]:
     """List the durations of the successes, the shortest first."""
     return sorted(end.duration for end in ends if end.succeeded and end.duration is not None)
-
-
-MAX_PHASES = 30
-MAX_NAME = 80  # characters of a phase's name
-FOREVER = 32_503_680_000.0  # the year 3000: a later time stands for none
-_STARTED = ("startTime", "startedAt", "retryAttemptDate", "batchStartTime")
-_ENDED = ("completionTime", "endTime", "cancellationTime")
-_LASTED = ("totalDuration", "duration")
 
 
 def outcome_of(event: Event, run: str = "") -> Outcome:

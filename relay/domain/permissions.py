@@ -32,6 +32,13 @@ _MARKS = ("://", "www.", "mailto:")  # of an address, as programs find them that
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)*\.[a-z]{2,24}", re.IGNORECASE)
 MAX_HOST = 253  # characters
 MAX_FIELD = 200  # characters of a field's name
+Facts = Mapping[str, str]
+MAX_MEMBERS = 100  # of a batch that are looked up
+FIELDS = {"tenant": "tenantId", "project": "projectId"}
+LIMIT = (
+    "from the source %(source)s it is taken only if a signed source has told of the operation, and what that is "
+    "called, how important it is and where links lead is for that source to say"
+)
 
 
 def without_recipients(document: Document) -> dict[str, Any]:
@@ -84,15 +91,6 @@ def _redacted_word(word: re.Match[str]) -> str:
     host = lower.partition("/")[0].lstrip("([{<'\"") if "/" in lower else ""
     address = any(mark in lower for mark in _MARKS) or (len(host) <= MAX_HOST and _HOST.fullmatch(host))
     return ELLIPSIS if address else word[0]
-
-
-Facts = Mapping[str, str]
-MAX_MEMBERS = 100  # of a batch that are looked up
-FIELDS = {"tenant": "tenantId", "project": "projectId"}
-LIMIT = (
-    "from the source %(source)s it is taken only if a signed source has told of the operation, and what that is "
-    "called, how important it is and where links lead is for that source to say"
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from relay.domain.events import TEXTS, Declared, Event, declared
 
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
+OTHER_KEYS = frozenset({"name", "events", "min_progress_increment", "min_interval", "notify"})
+EVENTS = "events"  # the one condition with patterns; every rule has it
 
 
 class RuleCondition(NamedTuple):
@@ -79,9 +81,6 @@ class Rule(_Conditions):
         return gate if gate != Gate() else None
 
 
-OTHER_KEYS = frozenset({"name", "events", "min_progress_increment", "min_interval", "notify"})
-
-
 def refuse_undeclared(rule: type[Section], conditions: Sequence[str]) -> None:
     """Raise TypeError where rules and the fields declared in relay/domain/events.py do not fit each other."""
     for key in rule.model_fields.keys() - OTHER_KEYS - {*conditions}:
@@ -92,9 +91,6 @@ def refuse_undeclared(rule: type[Section], conditions: Sequence[str]) -> None:
 
 
 refuse_undeclared(Rule, [name for name, _ in _DECLARED])
-
-
-EVENTS = "events"  # the one condition with patterns; every rule has it
 
 
 @dataclass(frozen=True, slots=True)

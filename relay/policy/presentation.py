@@ -17,6 +17,15 @@ from relay.domain.facts import merge_documents
 from relay.domain.outcomes import streaks
 
 Called = Literal["", "owner", "group"]
+# What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
+MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
+# What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
+OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
+FAILED = frozenset({"Failed", "Timeout"})
+UNSUCCESSFUL = FAILED | {"Cancelled"}
+OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
+OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
+_CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}")  # an e-mail address or a Slack id
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +59,6 @@ MATRIX: Mapping[str, tuple[Cell, Cell, Cell, Cell]] = {
     "Cancelled": (DIGEST, SHOWN,  SHOWN,                      REPLY),
 }  # fmt: skip
 REMINDED = {"Normal": BROADCAST}  # of a stall: what nobody looked at for half an hour goes to the conversation
-
-# What a mail is worth where a rule says `operation.*` or `*`; the rest wants to be named.
-MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
-# What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
-OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
-FAILED = frozenset({"Failed", "Timeout"})
-UNSUCCESSFUL = FAILED | {"Cancelled"}
-
-OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
-OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
-_CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}")  # an e-mail address or a Slack id
 
 
 def presentation_for(event: Event, *, low_wanted: bool = False) -> Presentation:

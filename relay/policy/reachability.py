@@ -14,6 +14,9 @@ from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
 
+CHANNEL, DESTINATION, OPERATOR = "channel:", "destination:", "operator:"  # how a scope begins
+DOWN = 45.0  # seconds of failing after which a channel counts as down: with a look each 10 s, told within a minute
+
 
 class Configuration(Protocol):
     """The part of `relay.config.Config` that decides over targets."""
@@ -82,10 +85,6 @@ class Serving:
             hours,
             zone,
         )
-
-
-CHANNEL, DESTINATION, OPERATOR = "channel:", "destination:", "operator:"  # how a scope begins
-DOWN = 45.0  # seconds of failing after which a channel counts as down: with a look each 10 s, told within a minute
 
 
 @dataclass(frozen=True, slots=True)

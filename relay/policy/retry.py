@@ -9,6 +9,10 @@ from relay.configfile.validation import Duration, Seconds
 from relay.domain.deliveries import Trial
 
 JITTER = 0.2  # at most a fifth later than the policy says, so that a thousand failures do not return as one
+FIRST_PROBE = 2.0  # seconds until a channel that fails is tried again; doubled each time
+LAST_PROBE = 60.0  # seconds between two tries, at the most
+LONGEST_DOUBT = 900.0  # seconds between two sends of a message that may have arrived, at the most
+DOUBT_SHARE = 0.25  # of the time since it may have arrived that passes between two sends of it
 
 
 class RetryPolicy(BaseModel):
@@ -47,12 +51,6 @@ def delay(
     grown = policy.retry_delay * policy.backoff_multiplier ** min(attempt - 1, 64)
     base = max(min(grown, policy.max_delay), retry_after or 0.0)
     return base * (1 + JITTER * jitter())
-
-
-FIRST_PROBE = 2.0  # seconds until a channel that fails is tried again; doubled each time
-LAST_PROBE = 60.0  # seconds between two tries, at the most
-LONGEST_DOUBT = 900.0  # seconds between two sends of a message that may have arrived, at the most
-DOUBT_SHARE = 0.25  # of the time since it may have arrived that passes between two sends of it
 
 
 def retry_in(trial: Trial, retry_after: float | None = None) -> float:

@@ -18,6 +18,12 @@ from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit, Source
 
+PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
+MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
+UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
+QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
+AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a captured request last, and all after it late
+
 
 class RateLimiter:
     """Token buckets per source and process, each as the time when it is full again (generic cell rate algorithm).
@@ -43,10 +49,6 @@ class RateLimiter:
             self._full_at = emptied if len(emptied) < self._max_buckets else {}
         self._full_at[source] = full_at + token
         return 0.0
-
-
-PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
-MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
 
 
 class Early:
@@ -79,11 +81,6 @@ class Early:
         finally:
             self._waiting -= 1
         raise refusal
-
-
-UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
-QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
-AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a captured request last, and all after it late
 
 
 class Configured:

@@ -15,6 +15,8 @@ from relay.receiving.guard import PEER, Guard
 from relay.receiving.peers import UNIX, peer_in
 from relay.receiving.problems import UNEXPECTED, location_of, problem
 
+log = structlog.get_logger(__name__)
+
 Answer = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 CROWDED = "relay has as many connections at present as it can take. Send it again."
@@ -25,8 +27,6 @@ MOST_HEADERS = 32 * 1024  # bytes of all headers together: memory that a strange
 TOO_MUCH = f"The headers may have up to {MOST_HEADERS} bytes, all together."
 KERNEL_BUFFER = 2**16  # bytes that come at once at most: the kernel would take, and one read give, four times as many
 CHUNKING = 5  # bytes around each of a body that comes in the smallest chunks
-
-log = structlog.get_logger(__name__)
 
 
 class GuardedConnection(web.RequestHandler):

@@ -20,11 +20,22 @@ from relay import metrics
 from relay.receiving.peers import UNIX, Proxies, owner_of
 from relay.receiving.problems import HttpProblem, RateLimitedLog
 
+log = structlog.get_logger(__name__)
+
 MAX_BODY_BYTES = 32 * 2**20
 PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
 DETAIL = "relay is receiving more at present than it has memory for. Send it again."
 
 count_refused = metrics.Prepared(metrics.bodies_refused)
+MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
+SHARE = 64
+RESERVE = 16
+PEER, FULL = "peer", "full"  # why there is no place: this address has enough, or all are taken
+PROBES = frozenset({"/healthz", "/readyz"})
+BUFFERED = 2**17  # bytes that a connection may hold beside its body
+KEPT = 224  # files for Redis, Slack, mail servers, the log and the processes beside this one
+FEWEST = 16
+LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
 
 
 @dataclass(eq=False)
@@ -84,19 +95,6 @@ def no_memory() -> HttpProblem:
     """Count and return the refusal of a body for which there is no room."""
     count_refused("memory")
     return HttpProblem(503, DETAIL, close=True)
-
-
-MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
-SHARE = 64
-RESERVE = 16
-PEER, FULL = "peer", "full"  # why there is no place: this address has enough, or all are taken
-PROBES = frozenset({"/healthz", "/readyz"})
-BUFFERED = 2**17  # bytes that a connection may hold beside its body
-KEPT = 224  # files for Redis, Slack, mail servers, the log and the processes beside this one
-FEWEST = 16
-LARGE = 8 * 2**20  # bytes that were given back, after which memory is returned to the system
-
-log = structlog.get_logger(__name__)
 
 
 class Connection(Protocol):

@@ -30,6 +30,16 @@ from relay.receiving.tls import MOMENT, Admin, Tls, context, ending, ends, fault
 log = structlog.get_logger(__name__)
 
 GOES_ON = "the one that was loaded before goes on"
+MAX_CONNECTIONS = 64  # of their own: neither strangers nor senders take them from operators
+SHARE = 8  # of one address: what a browser opens, and two more
+OWN_MACHINE = Proxies(map(network, ("127.0.0.1", "::1")))  # as which all come who come through a tunnel or a command
+URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places are taken
+FREE = "/healthz"  # says nothing but that relay lives
+CHALLENGE = 'Bearer realm="relay"'
+HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)
+UNAUTHENTICATED = "Show the token of server.admin: Authorization: Bearer …"
+WRONG_NAME = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
+WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
 
 
 class Certificates:
@@ -74,17 +84,6 @@ class Certificates:
 
     def _until(self, section: str) -> str:
         return datetime.fromtimestamp(self._ends[section], UTC).strftime(MOMENT)
-
-
-MAX_CONNECTIONS = 64  # of their own: neither strangers nor senders take them from operators
-SHARE = 8  # of one address: what a browser opens, and two more
-OWN_MACHINE = Proxies(map(network, ("127.0.0.1", "::1")))  # as which all come who come through a tunnel or a command
-URGENT = PROBES | {"/metrics"}  # who asks this gets in also where all places are taken
-FREE = "/healthz"  # says nothing but that relay lives
-CHALLENGE = 'Bearer realm="relay"'
-HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(:\d+)?", re.ASCII)
-UNAUTHENTICATED = "Show the token of server.admin: Authorization: Bearer …"
-WRONG_NAME = "Without a token, relay's operators are answered by the name localhost or the address 127.0.0.1 alone."
 
 
 class OwnAuth(Protocol):
@@ -145,9 +144,6 @@ def _by_own_name(request: web.Request, host_name: str) -> bool:
 def _by_name_of(auth: OwnAuth | None, request: web.Request) -> bool:
     hosts = request.headers.getall(hdrs.HOST, [])
     return auth is not None and len(hosts) == 1 and auth.known_as(hosts[0].strip())
-
-
-WORLD, OPERATORS = "server", "server.admin"  # the sections of the configuration
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
@@ -32,27 +32,22 @@ class Readiness:
 STOPPING = Readiness(ready=False, checks={"server": "stopping"})
 
 
+@dataclass(eq=False)
 class Remembered(Generic[Answer]):
     """An answer that is asked for once a period, however many want it. Errors are not remembered."""
 
-    def __init__(
-        self,
-        ask: Callable[[], Awaitable[Answer]],
-        period: float = PERIOD,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ask = ask
-        self._period = period
-        self._clock = clock
-        self._turn = asyncio.Lock()
-        self._asked_at = -inf
-        self._answers: list[Answer] = []  # the last one
+    ask: Callable[[], Awaitable[Answer]]
+    period: float = PERIOD
+    clock: Callable[[], float] = time.monotonic
+    _asked_at: float = -inf
+    _answers: list[Answer] = field(default_factory=list)  # the last one
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def __call__(self) -> Answer:
         async with self._turn:
-            if self._clock() - self._asked_at >= self._period:
-                self._answers = [await self._ask()]
-                self._asked_at = self._clock()
+            if self.clock() - self._asked_at >= self.period:
+                self._answers = [await self.ask()]
+                self._asked_at = self.clock()
             return self._answers[0]
 
 

@@ -15,32 +15,20 @@ from aiohttp.typedefs import Handler, Middleware
 from relay import metrics
 from relay.errors import RelayError
 
+log = structlog.get_logger(__name__)
+
 RETRY_AFTER = 5  # seconds that a sender should wait when the fault is ours
 UNEXPECTED = "relay could not handle the request. Send it again."
 HEADERS = {"Server": "relay", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
-log = structlog.get_logger(__name__)
-
 
 class HttpProblem(RelayError):
-    """Refusal of a request: `detail` for the sender's programmer, `members` such as `field`.
+    """Refusal of a request; `options` are those of `problem`."""
 
-    `close`: the connection cannot go on, for instance because half a body is still on its way.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str = "",
-        *,
-        headers: Mapping[str, str] | None = None,
-        close: bool = False,
-        **members: str,
-    ) -> None:
+    def __init__(self, status: int, detail: str = "", **options: Any) -> None:
         super().__init__(detail)
         self.status = status
-        self.members = members
-        self.response = problem(status, detail, headers=headers, close=close, **members)
+        self.response = problem(status, detail, **options)
 
 
 def problem(
@@ -51,7 +39,10 @@ def problem(
     close: bool = False,
     **members: str,
 ) -> web.Response:
-    """Return a problem document (RFC 9457). A 503 has `Retry-After`."""
+    """Return a problem document (RFC 9457) with these members. A 503 has `Retry-After`.
+
+    `close`: the connection cannot go on, for instance because half a body is still on its way.
+    """
     document: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     if detail:
         document["detail"] = detail

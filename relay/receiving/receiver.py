@@ -32,6 +32,8 @@ from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challeng
 from relay.receiving.sources import RateLimit, Source
 from relay.tracing import Accepting, Tracing
 
+log = structlog.get_logger(__name__)
+
 OUTCOMES: Mapping[int, str] = {
     400: "malformed", 401: "unsigned", 404: "unknown_source", 405: "wrong_method", 408: "too_slow", 413: "too_large",
     415: "unsupported", 422: "invalid", 429: "rate_limited", 503: "unavailable",
@@ -44,8 +46,6 @@ NOT_HANDLED = (
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
-
-log = structlog.get_logger(__name__)
 
 
 class Receiver:

@@ -12,6 +12,12 @@ from relay.receiving.schemes import SCHEMES, Draft, SignedRequest
 from relay.receiving.sources import RateLimit
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
+SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
+CHALLENGE_HEADER = "webhook-challenge"
+_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
+MAX_QUESTION = 4096  # bytes of a body that is only a question
+_ORIGIN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
+_EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "data", "payload")
 
 
 def verify(
@@ -71,9 +77,6 @@ def _check_age(timestamp: bytes, tolerance: float, now: float) -> None:
         raise InvalidSignature(f"the signature is {age:.0f} s old; tolerated are {tolerance:g} s either way")
 
 
-SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
-
-
 @dataclass(frozen=True, slots=True)
 class EventIdentity:
     """Ids in the headers: the signed one (webhook-id or svix-id), and the ce-id; each may be empty."""
@@ -115,13 +118,6 @@ def _text(values: Sequence[bytes]) -> str | None:
     """Return a header's one value; None for two, or one that is too long or not printable."""
     text = values[0].decode(errors="replace") if values else ""
     return None if len(values) > 1 or len(text) > MAX_ID or not text.isprintable() or "\ufffd" in text else text
-
-
-CHALLENGE_HEADER = "webhook-challenge"
-_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
-MAX_QUESTION = 4096  # bytes of a body that is only a question
-_ORIGIN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
-_EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "data", "payload")
 
 
 def challenge_of(request: SignedRequest) -> str:

@@ -71,6 +71,14 @@ Age = Annotated[
     BeforeValidator(off_as_none, json_schema_input_type=DurationText | Off | None),
 ]
 EventName = Annotated[str, spelled(r"([A-Za-z][\w.:-]{0,127})?", "an event's name such as operation.progress")]
+EVENTS: Mapping[str, str] = {
+    "progress": "operation.progress",  # callbacks.onProgress
+    "completion": "operation.completed",  # callbacks.onCompletion
+    "error": "operation.failed",  # callbacks.onError
+    "batch-start": "batch.started",  # batchCallbacks.onBatchStart
+    "operation-complete": "batch.operation.completed",  # batchCallbacks.onOperationComplete
+    "batch-complete": "batch.completed",  # batchCallbacks.onBatchComplete
+}
 
 
 def refuse_weak(secret: SecretStr) -> SecretStr:
@@ -195,16 +203,6 @@ def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
         for key, secret in source.signature.secrets.items():
             if (length := strength(secret)) < SHORT_SECRET:
                 yield (*path, "secrets", key), f"the secret has {length} bytes; {SHORT_SECRET} or more are better"
-
-
-EVENTS: Mapping[str, str] = {
-    "progress": "operation.progress",  # callbacks.onProgress
-    "completion": "operation.completed",  # callbacks.onCompletion
-    "error": "operation.failed",  # callbacks.onError
-    "batch-start": "batch.started",  # batchCallbacks.onBatchStart
-    "operation-complete": "batch.operation.completed",  # batchCallbacks.onOperationComplete
-    "batch-complete": "batch.completed",  # batchCallbacks.onBatchComplete
-}
 
 
 def _named(raw: object) -> object:

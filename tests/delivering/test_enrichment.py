@@ -84,9 +84,12 @@ async def test_without_an_answer_the_message_says_what_the_event_said_and_stays_
     assert len(platform.asked) == 1
 
 
-async def test_an_outage_of_the_platform_delays_one_message_and_not_each(store: Store, clock: Clock) -> None:
-    platform = Platform(PlatformError("GET: 503", temporary=True))
-    enrichment = Enrichment(platform, ResultsCache(store), clock=clock)
+@pytest.mark.parametrize("answer", [PlatformError("GET: 503", temporary=True), None], ids=["503", "none"])
+async def test_an_outage_of_the_platform_delays_one_message_and_not_each(
+    store: Store, clock: Clock, answer: PlatformError | None
+) -> None:
+    platform = Platform(answer)
+    enrichment = Enrichment(platform, ResultsCache(store), clock=clock, patience=0.01)
 
     async def told(name: str) -> Any:
         await store.accept(events.completed(operationId=name), [mail()])
