@@ -1,8 +1,11 @@
 """The whole error vocabulary. Each error says who can do something about it."""
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EADDRINUSE
+from pathlib import Path
 from typing import Literal
 
 Pause = Literal["", "limit", "destination", "channel"]
@@ -213,3 +216,23 @@ class DeliveryError(RelayError):
 
 class CannotFind(DeliveryError):
     """The channel cannot look for a message whose answer was lost: it is sent again."""
+
+
+@contextmanager
+def handling() -> Iterator[None]:
+    """Raise unexpected errors of pure steps as HandlingFailed, for a retry cannot help; relay's own errors pass."""
+    try:
+        yield
+    except RelayError:
+        raise
+    except Exception as error:
+        raise HandlingFailed(type(error).__name__, relay_line(error)) from error
+
+
+def relay_line(error: BaseException) -> str:
+    """Return the last line of relay's code that the error came through, for instance `relay/store/plan.py:40`."""
+    frames, here = traceback.extract_tb(error.__traceback__), Path(__file__).parent
+    inside = [frame for frame in frames if Path(frame.filename).is_relative_to(here)]
+    if inside:
+        return f"{Path(inside[-1].filename).relative_to(here.parent)}:{inside[-1].lineno}"
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "an unknown place"

@@ -16,11 +16,10 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
-from relay.domain.faults import handling
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
-from relay.errors import NoRoom, StoreUnavailable
+from relay.errors import NoRoom, StoreUnavailable, handling
 from relay.outage import CROWDED
 from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences

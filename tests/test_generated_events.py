@@ -19,7 +19,7 @@ from relay.config import parse_config
 from relay.domain.documents import decode
 from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS, PRIORITIES, STATUSES, Event
 from relay.domain.facts import facts, fill, merge_documents
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import load, parse
 from relay.errors import InvalidEvent, NotJson
 from relay.policy.targets import Targets

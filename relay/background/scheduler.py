@@ -21,8 +21,7 @@ from relay.background.self_monitor import SelfMonitor
 from relay.background.upkeep import AuditLog, Digests, Records
 from relay.background.watchdog import Tell, WatchdogTick
 from relay.config import Config
-from relay.domain.faults import relay_line
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, relay_line
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.store import Store
@@ -111,11 +110,7 @@ def build_self_monitoring(
     period: float,
     outage: Outage,
 ) -> tuple[Scheduler, ...]:
-    """Return three more, for every process, whatever part of the work it does.
-
-    It observes itself three times in a period: a channel that is down has a notice within a minute, whether or not the
-    heartbeat's address answers.
-    """
+    """Return three more, for every process; a channel that is down has a notice within a minute."""
     memory = TroubleMemory(store)
     summary = HealthSummary(store, config, monitor, unready)
     heartbeat = Heartbeat(config, summary.problem, memory.turn)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from relay.cli.options import plain
-from relay.domain.faults import relay_line
+from relay.errors import relay_line
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor

@@ -11,8 +11,8 @@ import click
 from relay.channels import CHANNELS
 from relay.cli.options import config_option, json_option, refuse
 from relay.config import Config, load
-from relay.domain.event_names import matches_event
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
+from relay.domain.identity import matches_event
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
 from relay.platform.models import Filters, RegisterWebhook

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
-from relay.domain.event_names import KNOWN_EVENTS, known_events
 from relay.domain.events import WATCH_EVENTS
+from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.domain.permissions import Permissions
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at

@@ -147,7 +147,7 @@ def _number(language: Language, value: float | None) -> str:
 
 
 def _percent(language: Language, value: float | None) -> str:
-    """Of 0 to 100."""
+    """Format a percentage from 0 to 100."""
     return "" if value is None else format_percent(value / 100, locale=language.locale)
 
 

@@ -18,7 +18,7 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
 from relay.console.pages import Pages
 from relay.console.streams import Streams
-from relay.console.view import Action, Frame, Handler, View, framed, known, refused
+from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog
 
@@ -30,7 +30,7 @@ NOTHING = N_("There is nothing here")
 
 
 class Site:
-    """One for the sub-application."""
+    """Handlers of the pages' sub-application."""
 
     def __init__(self, context: Context, pages: Pages, views: Sequence[View]) -> None:
         self._context = context
@@ -54,7 +54,7 @@ class Site:
         @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
             question = forms.question_of(view, request)
-            return framed(await known(view.html(self._context, question)) if view.html else Frame(""))
+            return framed(await answered(view.html(self._context, question)) if view.html else Frame(""))
 
         return show
 

@@ -58,7 +58,7 @@ class Streams:
         """Send what `look` returns, shared by `key`. Raises what its first call raises, and HTTPServiceUnavailable at
         the limit.
         """
-        own = self._begin(request)
+        viewer = self._begin(request)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1
         still_allowed = request.get(STILL_ALLOWED)
@@ -71,14 +71,14 @@ class Streams:
                 response = stream
                 clock = asyncio.get_running_loop().time
                 quiet = clock()
-                while stream.is_connected() and not own.ending.is_set():
+                while stream.is_connected() and not viewer.ending.is_set():
                     if part != shown:
                         await stream.send(part)
                         shown, quiet = part, clock()
                     elif clock() - quiet >= self._alive:
                         await stream.send("", event="alive")
                         quiet = clock()
-                    await self._pause(page, own)
+                    await self._pause(page, viewer)
                     try:
                         if still_allowed and not await still_allowed():
                             return response  # who was logged out, or may not any more, sees no more of it
@@ -95,7 +95,7 @@ class Streams:
             page.viewers -= 1
             if not page.viewers:
                 self._pages.pop(key, None)
-            self._open.discard(own)
+            self._open.discard(viewer)
 
     async def aclose(self) -> None:
         self._stopping = True
@@ -108,12 +108,12 @@ class Streams:
 
     def _begin(self, request: web.Request) -> _Stream:
         identity = request.get(IDENTITY)
-        own = _Stream((identity.via, identity.name) if identity else ("", ""), asyncio.current_task())
-        owned = sum(stream.owner == own.owner for stream in self._open)
+        viewer = _Stream((identity.via, identity.name) if identity else ("", ""), asyncio.current_task())
+        owned = sum(stream.owner == viewer.owner for stream in self._open)
         if self._stopping or len(self._open) >= MOST or owned >= MOST_EACH:
             raise web.HTTPServiceUnavailable(text="Too many pages are open; this one is not kept up to date.")
-        self._open.add(own)
-        return own
+        self._open.add(viewer)
+        return viewer
 
     async def _newest(self, page: _Page, look: Callable[[], Awaitable[str]]) -> str:
         """Return what the look that is under way or just over gives, whoever began it; a new one once it is time."""
@@ -129,12 +129,12 @@ class Streams:
         page.due = began + pause_after(clock() - began, len(self._pages), self._period)
         return part
 
-    async def _pause(self, page: _Page, own: _Stream) -> None:
+    async def _pause(self, page: _Page, viewer: _Stream) -> None:
         """Wait until the next look; but whether anybody is still there is asked as often as ever."""
         end = min(page.due, asyncio.get_running_loop().time() + self._period)
         try:
             async with asyncio.timeout_at(end):
-                await own.ending.wait()
+                await viewer.ending.wait()
         except TimeoutError:
             return
 

@@ -14,7 +14,7 @@ from relay.console.context import Context
 from relay.console.facts import N_, REFUSED, Facts, Form, Question, Unknown, Value
 from relay.errors import RelayError, StoreUnavailable, Unsealable
 
-Known = TypeVar("Known")
+Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.
 POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
@@ -144,10 +144,10 @@ class View:
 
     async def answer(self, context: Context, question: Question) -> Facts:
         """Raises Unknown and StoreUnavailable."""
-        return await known(self.ask(context, question))
+        return await answered(self.ask(context, question))
 
 
-async def known(answer: Awaitable[Known]) -> Known:
+async def answered(answer: Awaitable[Answer]) -> Answer:
     """Return the answer. Unknown says why there is none; StoreUnavailable goes through."""
     try:
         return await answer

@@ -115,7 +115,7 @@ class Outcome:
     started: float | None = None
     duration: float | None = None  # seconds
     phases: Phases = ()
-    error: str = ""  # its signature (relay/domain/fingerprints.py)
+    error: str = ""  # its signature (relay/domain/identity.py)
     priority: str = ""
 
     def filled(self, earlier: "Outcome") -> "Outcome":

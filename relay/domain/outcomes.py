@@ -10,7 +10,7 @@ from typing import Any
 from relay.domain import documents
 from relay.domain.documents import finite, mapping, parse_duration, rows
 from relay.domain.events import Event, Outcome
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 
 CERTAIN = 10  # successes from which on an unusual duration raises an alarm
 LONGER, SOONER = 60.0, 30.0  # seconds: a run that is off by less raises none
@@ -32,10 +32,7 @@ def before(ends: Sequence[Outcome], run: str, moment: float) -> tuple[Outcome, .
 
 
 def of_runs(ends: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return one outcome of each run, oldest first.
-
-    Of several outcomes of a run the last counts: `ends` are in the order in which they were reported.
-    """
+    """Return one outcome of each run, oldest first; of several, in their order, the last counts."""
     newest: dict[str, Outcome] = {}
     for end in ends:
         newest[end.run] = end.filled(newest[end.run]) if end.run in newest else end

@@ -12,9 +12,9 @@ from pydantic_core import from_json, to_json
 
 from relay.domain import documents
 from relay.domain.documents import MAX_ID, mapping
-from relay.domain.event_names import event_name
 from relay.domain.events import STATUSES, TEXTS, Audience, Batch, Document, Event, Operation
 from relay.domain.facts import facts, fill
+from relay.domain.identity import event_name
 from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
@@ -80,10 +80,7 @@ def parse(
 
 
 def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
-    """Write the event as the JSON line that the store keeps, with its document as it came.
-
-    `lasting`: its facts, where they are at hand.
-    """
+    """Write the event as the store's JSON line, with its document as it came. `lasting`: its facts, if at hand."""
     lasting = facts(event) if lasting is None else lasting
     if event.retry:  # which the document need not say
         lasting = {**lasting, "retry": f"{event.retry}"}

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from relay.domain.documents import count, mapping, moment
 from relay.domain.events import Event
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 from relay.domain.outcomes import stated_end
 
 STARTS = ("startTime", "startedAt", "retryAttemptDate")  # not dateCreated, which all runs of an id may share

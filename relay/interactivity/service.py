@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.events import Event
-from relay.domain.faults import handling
 from relay.domain.links import Person, Presser
+from relay.errors import handling
 from relay.interactivity.buttons import (
     CHANNEL,
     action_completed,

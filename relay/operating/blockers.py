@@ -88,7 +88,7 @@ class Blockers:
         return [f"{address}: {sentence}" for sentence, address in addresses.items()]
 
     async def _silenced(self, letter: DeadLetter) -> Blocker | None:
-        """Of what keeps no event of its own, only what happens next is known to be held."""
+        """Return the silence that would hold it; without an event of its own it is not known."""
         if not letter.body or letter.kind in BUNDLE_KINDS:
             return None
         if self._silences is None:

@@ -11,9 +11,8 @@ from relay.configfile.units import spoken
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.documents import decode
-from relay.domain.event_names import KNOWN_EVENTS
 from relay.domain.events import Event
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import KNOWN_EVENTS, error_of, signature
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.policy.destinations import zone_at

@@ -37,11 +37,11 @@ def silence_of(
     """Return a new silence of `matchers` (`MATCHERS`) or `everything`. RelayError with everything that is wrong."""
     names = destination_names(config)
     matchers["destination"] = [
-        each for name in matchers.get("destination", ()) for each in config.destinations_of(name)
+        single for name in matchers.get("destination", ()) for single in config.destinations_of(name)
     ]
-    for name, known in (("destination", names), ("priority", PRIORITIES)):
-        if unknown := [word for word in matchers.get(name, ()) if word not in known]:
-            raise RelayError(f"there is no {name} {unknown[0]}; {suggest(unknown[0], known)}")
+    for name, allowed in (("destination", names), ("priority", PRIORITIES)):
+        if unknown := [word for word in matchers.get(name, ()) if word not in allowed]:
+            raise RelayError(f"there is no {name} {unknown[0]}; {suggest(unknown[0], allowed)}")
     starts = next_moment(begins, config.timezone, now) if begins is not None else now
     end = _end(lasts, until, config.timezone, starts)
     words: dict[str, Any] = {MATCHERS[name]: tuple(some) for name, some in matchers.items()}

@@ -10,9 +10,8 @@ from fnmatch import fnmatchcase
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
-from relay.domain.faults import handling
 from relay.domain.parsing import parse
-from relay.errors import HandlingFailed, InvalidEvent, NotJson
+from relay.errors import HandlingFailed, InvalidEvent, NotJson, handling
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
 from relay.receiving.permissions import source_permissions

@@ -10,8 +10,8 @@ from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate
-from relay.domain.event_names import PATTERN, known_events
 from relay.domain.events import TEXTS, Declared, Event, declared
+from relay.domain.identity import PATTERN, known_events
 
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
@@ -61,10 +61,7 @@ else:
 
 
 class Rule(_Conditions):
-    """Conditions on an event, all of which must hold, and the destinations to notify.
-
-    The API's own spellings (`operationTypes`) are accepted too.
-    """
+    """Conditions on an event, all of which must hold, and the destinations to notify. `operationTypes` is accepted."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from relay.configfile.document import KeyPath
-from relay.domain.event_names import known_events
+from relay.domain.identity import known_events
 from relay.domain.permissions import Permissions
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source

@@ -18,8 +18,7 @@ from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
 from relay.domain.events import Event
-from relay.domain.faults import handling
-from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age

@@ -34,7 +34,7 @@ from relay.configfile.validation import (
     one_or_more,
     spelled,
 )
-from relay.domain.event_names import PATTERN
+from relay.domain.identity import PATTERN
 from relay.receiving.schemes import SCHEMES
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed

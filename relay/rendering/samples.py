@@ -18,7 +18,7 @@ from typing import Any
 
 from relay.domain.documents import decode
 from relay.domain.events import Event, Outcome
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 from relay.domain.parsing import parse
 from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS

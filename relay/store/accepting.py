@@ -8,8 +8,7 @@ from typing import Any, cast
 from relay import metrics
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.domain.faults import handling
-from relay.errors import StoreUnavailable
+from relay.errors import StoreUnavailable, handling
 from relay.store import abroad, keys, plan
 from relay.store.batching import Batcher
 from relay.store.client import Promise, refusal

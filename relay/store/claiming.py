@@ -10,8 +10,7 @@ import structlog
 from redis.asyncio import Redis
 
 from relay.domain.deliveries import Delivery, Window
-from relay.domain.faults import relay_line
-from relay.errors import StoreUnavailable, Unsealable
+from relay.errors import StoreUnavailable, Unsealable, relay_line
 from relay.store import claim_rows
 from relay.store.bundles import Bundles
 from relay.store.client import call

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from relay.domain.deliveries import Target
 from relay.domain.display import boundary
 from relay.domain.events import PRIORITIES, Event
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 from relay.store.keys import operation
 
 SAID = 200  # characters of an error that are kept for the message that it had healed

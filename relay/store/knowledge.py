@@ -7,9 +7,8 @@ from redis.asyncio import Redis
 
 from relay.domain.events import Event
 from relay.domain.facts import AUDIENCE, LASTING, PRESSED, Space
-from relay.domain.faults import handling
 from relay.domain.parsing import load
-from relay.errors import HandlingFailed, Unsealable
+from relay.errors import HandlingFailed, Unsealable, handling
 from relay.store import keys
 from relay.store.batching import Batcher
 from relay.store.client import call, refusal

@@ -9,7 +9,7 @@ from relay.domain.deliveries import Target
 from relay.domain.digest_entries import summarize
 from relay.domain.events import Event
 from relay.domain.facts import Space, facts, stated_fields
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump
 from relay.store.abroad import apart, away_from
 from relay.store.ends import end_plan, job_plan

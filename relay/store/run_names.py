@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from relay.domain.events import Outcome
 from relay.domain.facts import Space
-from relay.domain.fingerprints import error_words
+from relay.domain.identity import error_words
 from relay.domain.parsing import load
 from relay.errors import Unsealable
 from relay.store.client import call

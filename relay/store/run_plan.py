@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.run_numbers import stated_begin
 from relay.store.keys import digest, operation
 from relay.store.records import OVER

@@ -10,9 +10,9 @@ import structlog
 from relay.domain.documents import rows
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
-from relay.domain.faults import relay_line
 from relay.domain.jobs import Alarms, Job, Run, fold
 from relay.domain.parsing import load
+from relay.errors import relay_line
 from relay.store.client import call
 from relay.store.jobs import began, read_job
 from relay.store.keys import TICKS, operation

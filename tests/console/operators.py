@@ -20,7 +20,7 @@ from relay.store.sessions import Session, Sessions
 
 @dataclass
 class Answered:
-    """What somebody asked, and with which headers it was answered."""
+    """A request, and the headers of its answer."""
 
     path: str
     status: int
@@ -43,7 +43,7 @@ class Listening:
 
 @asynccontextmanager
 async def listening(context: Context, admin: Admin | None = None) -> AsyncIterator[Listening]:
-    """As relay serves it, on any free port."""
+    """Serve it as relay does, on any free port."""
     admin = admin or Admin()
     here = Listening(context)
     console = OpenConsole(context, admin)

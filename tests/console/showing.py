@@ -61,12 +61,12 @@ class Showing:
         return await self.page.screenshot(full_page=bool(KEPT), animations="disabled")
 
     async def sideways(self) -> list[str]:
-        """What makes the page wider than its window; nothing if it is not."""
+        """Return elements that make the page wider than its window."""
         found: list[str] = await self.page.evaluate(WIDER)
         return found
 
     async def kept_out(self, rules: str) -> list[str]:
-        """What axe says of the page that keeps people from using it: which rule, and where. `rules` are its options.
+        """Return axe's serious findings: which rule, and where. `rules` are its options.
 
         Frames show what others wrote, and let nobody look in.
         """

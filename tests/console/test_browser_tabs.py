@@ -23,7 +23,7 @@ globalThis.turn = (hide) => { hidden = hide; document.dispatchEvent(new Event("v
 
 
 def streams(page: "Page") -> list[str]:
-    """Which were asked for from now on."""
+    """Return a list of the streams requested from now on."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/console/live/" in request.url else None)
     return asked

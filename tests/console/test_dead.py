@@ -191,7 +191,7 @@ async def test_all_that_match_are_counted_first_and_what_dies_later_is_left(stor
 
 
 def confirmed(page: str) -> dict[str, str]:
-    """What the form says that does it to all of them."""
+    """Return the fields of the form that acts on all of them."""
     fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.split('class="confirm"')[1]))
     del fields["csrf"]
     return fields

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from relay.domain.events import Event
 from relay.policy.recipients import NAME
 from relay.store import Store
@@ -16,7 +14,7 @@ from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
-from tests.support.console import console, more_destinations, open_channels, stage_config, webhook_config
+from tests.support.console import console, more_destinations, open_channels, stage_config
 from tests.support.events import body, event_of
 
 
@@ -59,21 +57,6 @@ async def test_resuming_says_what_is_still_in_the_way(store: Store, clock: Clock
         shown = await open_console.act("/destinations/resume", name="english")
 
     assert "english goes on. english@example.com: it waits until email works again: 535 who are you" in shown
-
-
-@pytest.mark.parametrize(
-    ("scope", "notes"),
-    [
-        ("slack@hooks.slack.com", "room goes on. #room: it waits until slack@hooks.slack.com works again: 503"),
-        ("slack", "room goes on: what waited for it goes out."),
-    ],
-)
-async def test_a_webhook_waits_for_its_own_host_alone(store: Store, clock: Clock, scope: str, notes: str) -> None:
-    await OperatorPauses(store).pause("room", "Move", "ana")
-    await store.redis.hset(f"{{relay}}:pause:channel:{scope}", mapping={"since": clock() * 1000, "reason": "503"})
-
-    async with console(store, clock, config=webhook_config()) as open_console:
-        assert notes in await open_console.act("/destinations/resume", name="room")
 
 
 async def test_nonsense_pauses_nothing(store: Store, clock: Clock) -> None:

@@ -40,25 +40,6 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(sto
         )
 
 
-async def test_a_paused_destination_says_since_when_and_why_and_leads_to_its_page(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        await open_console.ingest.ingest(event_of(body("operation.started", 0) | {"tenantId": "room"}))
-        delivery = await claim_one(store)
-        pause = Pause("destination:room/#room", 300.0, "channel_not_found", probe=True)
-        await store.reschedule(delivery, 300.0, pause.reason, holds=[pause])
-
-        facts = await open_console.api("/now")
-        page = await open_console.page("/now")
-
-        (paused,) = [row for row in facts["destinations"] if row["state"] == "failing"]
-        assert (paused["name"], paused["why"], paused["parked"]) == ("room", "channel_not_found", 0)
-        assert paused["since"]
-        assert re.search(r"since <time[^>]*>20/01/2024, 12:20</time>, <time[^>]*>just now", page)
-        (obstacle,) = [row for row in facts["obstacles"] if row["name"].startswith("destination:")]
-        assert obstacle["page"] == "/console/destination?name=room"
-        assert 'href="/console/destination?name=room"' in page
-
-
 async def test_tells_in_words_what_operators_were_told(store: Store, clock: Clock) -> None:
     cause = Cause(REFUSED, "async-operations", clock() - 60, "unsigned", count=12, total=20)
     await TroubleMemory(store).keep("", Troubles(rows=(Trouble(cause, shown=clock()),)).dump())

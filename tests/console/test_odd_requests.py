@@ -1,4 +1,4 @@
-"""What browsers and programs send that is not as our pages have it: it is answered, and no fault of relay's."""
+"""Odd requests of browsers and programs are answered, and no fault of relay's."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What every page has in common: what cannot be shown is said as a page, and the language that somebody chose stays."""
+"""Errors are pages, too, and a chosen language stays."""
 
 import pytest
 

@@ -37,7 +37,7 @@ async def refusal(page: Open, path: str) -> tuple[int, str]:
 
 
 async def frame(page: Open, path: str) -> tuple[str, str]:
-    """What a frame shows, and what it may do."""
+    """Return a frame's HTML and its policy."""
     async with page.client.get(page.server.make_url(f"/console/template/html?{path}")) as response:
         assert response.status == 200
         return await response.text(), response.headers["Content-Security-Policy"]
@@ -183,22 +183,3 @@ class TestTheAuthorsPage:
         assert "macro" in texts["sentences.j2"]
         assert texts["slack/parts.j2"] == ""
         assert texts[FAILED]
-
-    @pytest.mark.parametrize(
-        ("asked", "near"),
-        [
-            ("name=operation.faled", "/console/template?name=operation.failed"),
-            ("name=operation.failed&channel=slakc", "/console/templates?channel=slack"),
-            ("name=operation.failed&destination=romo", "/console/templates?destination=room"),
-            ("name=operation.failed&language=tlh", "/console/templates?language=de"),
-        ],
-    )
-    async def test_what_there_is_not_leads_to_what_is_near(
-        self, store: Store, clock: Clock, asked: str, near: str
-    ) -> None:
-        async with console(store, clock) as page:
-            status, text = await refusal(page, f"/template?{asked}")
-            framed, _ = await refusal(page, f"/template/html?{asked}")
-
-        assert (status, framed) == (404, 404)
-        assert f'href="{near}"' in text

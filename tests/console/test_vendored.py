@@ -1,4 +1,4 @@
-"""What others wrote and relay ships for its pages: unchanged, with its licence."""
+"""Vendored scripts are unchanged, with their licence."""
 
 from hashlib import sha256
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.domain.fingerprints import LENGTH, error_of, folded, signature
+from relay.domain.identity import LENGTH, error_of, folded, signature
 from tests.support.events import failed, progress
 
 SAME = [

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relay.domain.facts import merge_documents
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load, parse
 from relay.errors import InvalidEvent
 from tests.support import events

@@ -10,9 +10,8 @@ import pytest
 
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain.faults import handling
 from relay.domain.parsing import load
-from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable
+from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handling
 from relay.ingest import Ingest
 from relay.store import Store, keys
 from relay.store.admin import Admin

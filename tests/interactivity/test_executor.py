@@ -1,4 +1,4 @@
-"""What a button asks of the platform: done once, told whatever comes of it, repeated only where that is safe."""
+"""Presses are executed once, reported in any case, and repeated only where that is safe."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from relay.config import Config
 from relay.domain.deliveries import Gate, Limit, Target
-from relay.domain.event_names import KNOWN_EVENTS, matches_event
 from relay.domain.events import Event
+from relay.domain.identity import KNOWN_EVENTS, matches_event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.jobs import FLAPPING, Alarm, Alarms, Ended, Run
 from relay.policy.watchdog import RULES, SOON, Alert, decide, event_of, next_look
 from relay.policy.watchdog_settings import Watchdog

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event, Outcome
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 from relay.rendering.checks import values_of
 from relay.rendering.jobs import EMPTY
 from relay.rendering.renderer import Renderer

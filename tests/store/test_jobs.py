@@ -8,7 +8,7 @@ import pytest
 
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import complete_outcome
-from relay.domain.fingerprints import error_of, signature
+from relay.domain.identity import error_of, signature
 from relay.domain.jobs import Job, job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable

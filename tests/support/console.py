@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp import ClientSession, CookieJar, web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
-from pydantic import SecretStr
 
 from relay.channels import CHANNELS
 from relay.config import Config, Role, load
@@ -116,14 +115,6 @@ def more_destinations(folder: Path, destinations: str, rest: str) -> Config:
     file = folder / "relay.yaml"
     file.write_text(f"{head}\n{destinations}{mark}{rules}\n{rest}")
     return stage_config(file)
-
-
-def webhook_config() -> Config:
-    """The stage's, with a webhook for #room."""
-    config = stage_config()
-    webhooks = {"#room": SecretStr("https://hooks.slack.com/services/T1/B1/secret")}
-    slack = config.channels["slack"].model_copy(update={"webhooks": webhooks})
-    return config.model_copy(update={"channels": {**config.channels, "slack": slack}})
 
 
 async def _no_silences() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from relay.domain.deliveries import Kind
 from relay.domain.events import Event, Outcome
-from relay.domain.fingerprints import signature
+from relay.domain.identity import signature
 from relay.rendering import Renderer
 from tests.support import samples
 

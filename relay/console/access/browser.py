@@ -54,8 +54,8 @@ def same_origin(request: web.Request, url: str) -> bool:
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
     scheme, _, host = request.headers.get("Origin", "").partition("://")  # a stranger's: not all of them are addresses
-    own = {request.host.casefold(), urlsplit(url).netloc.casefold()}
-    return scheme in ("http", "https") and bool(host) and host.casefold() in own
+    hosts = {request.host.casefold(), urlsplit(url).netloc.casefold()}
+    return scheme in ("http", "https") and bool(host) and host.casefold() in hosts
 
 
 def leading_back(address: str) -> str:

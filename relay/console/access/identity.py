@@ -68,8 +68,8 @@ def role_of_groups(oidc: Oidc, groups: Collection[str]) -> Role | None:
 def groups_to_keep(oidc: Oidc, groups: Iterable[str]) -> list[str]:
     """Return the groups that a session remembers: those of the configuration first, and some it may name later."""
     named = {*oidc.operators, *oidc.viewers}
-    kept = dict.fromkeys(group for group in groups if group in named or len(group) <= LONGEST_GROUP)
-    return sorted(kept, key=lambda group: group not in named)[: max(MOST_GROUPS, len(named))]
+    allowed = dict.fromkeys(group for group in groups if group in named or len(group) <= LONGEST_GROUP)
+    return sorted(allowed, key=lambda group: group not in named)[: max(MOST_GROUPS, len(named))]
 
 
 def mark_of(oidc: Oidc) -> str:

@@ -228,7 +228,7 @@ def groups_of(claims: Mapping[str, Any], claim: str) -> Sequence[str] | None:
 
 
 def _key(published: Any) -> "Key | None":
-    """One that cannot be read says nothing of the others: https://www.rfc-editor.org/rfc/rfc7517#section-5"""
+    """Return the key; None if it cannot be read: https://www.rfc-editor.org/rfc/rfc7517#section-5"""
     from joserfc import errors  # noqa: PLC0415 - an extra
     from joserfc.jwk import JWKRegistry  # noqa: PLC0415
 

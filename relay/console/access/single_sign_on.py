@@ -121,8 +121,9 @@ class SingleSignOn:
         name = display_name(claims)
         if not name:
             raise Untrusted("the ID token has no name that can be shown")
-        kept = groups_to_keep(settings, groups or ())
-        session = Session(name, OIDC, self._flow.clock(), mark_of(settings), groups=kept)
+        session = Session(
+            name, OIDC, self._flow.clock(), mark_of(settings), groups=groups_to_keep(settings, groups or ())
+        )
         return session, {"account": claims["sub"], "issuer": settings.name}
 
     def _unavailable(self, request: web.Request, provider: Provider, error: ProviderUnavailable) -> web.Response:

@@ -110,7 +110,7 @@ async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
 
 
 async def reload(context: Context, _form: ReloadForm, identity: Identity) -> Done:
-    """As SIGHUP does, in this process alone. The audit trail has it with who asked."""
+    """Reload this process's configuration, as SIGHUP does, and record who asked."""
     done = context.reload(actor=identity.name, **way_of(identity))
     if done.refusal:
         return refused(done.refusal)

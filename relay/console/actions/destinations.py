@@ -8,12 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
-from relay.configfile.validation import suggest
 from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import N_, Form, Name, Value
-from relay.console.view import Done, refused
-from relay.errors import StoreUnavailable
+from relay.console.view import Done
+from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
 from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
@@ -157,14 +156,9 @@ class AddressForm(Form):
 
 
 async def suppress(context: Context, form: AddressForm, identity: Identity) -> Done:
-    names = destination_names(context.config())
-    if form.destination not in (EVERYWHERE, *names):
-        return refused(f"there is no destination {form.destination}; {suggest(form.destination, names)}")
-    try:
-        address = _spelled(context, form.address)
-    except ValueError as error:
-        return refused(str(error))
-    scope = _scope(form.destination)
+    if form.destination != EVERYWHERE:
+        pauses.require_destination(form.destination, context.config())
+    address, scope = _spelled(context, form.address), _scope(form.destination)
     async with context.act(identity, "suppressed add", scope, address=address) as act:
         added = await Suppressions(context.store).add(address, form.destination, reason=ADDED)
         act.outcome = "added" if added else "there already"
@@ -199,7 +193,7 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
 
 
 def _spelled(context: Context, text: str) -> str:
-    """Return it as a destination would spell it. ValueError if it is no address that can be suppressed."""
+    """Return it as a destination would spell it. RelayError if it is no address that can be suppressed."""
     faults = []
     for channel in context.kinds.values():
         if getattr(channel, "unsubscribes", False):
@@ -209,7 +203,7 @@ def _spelled(context: Context, text: str) -> str:
                 faults.append(str(error))
             else:
                 return str(address)
-    raise ValueError(faults[0])
+    raise RelayError(faults[0])
 
 
 def _scope(destination: str) -> str:

@@ -1,4 +1,4 @@
-"""One destination: its addresses and their states, who wants no more, its digests."""
+"""A destination: its addresses and their states, suppressed ones, and its digests."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class DestinationQuestion(Question):
 
 
 class AddressFacts(Facts):
-    """One address: its `state` (never_tried, works or failing), and why it is not written to any more."""
+    """An address: its `state` (never_tried, works or failing), and the reason if it is suppressed."""
 
     address: str
     channel: str

@@ -158,11 +158,11 @@ async def dynamic_health(context: Context, config: Config, states: States) -> De
         for channel, address in dynamic_addresses(config)
     ]
     reader = Reachability(context.store, partial=True)
-    own = await reader.of([scope for pair in scopes for scope in pair], [*config.channels])
+    its_states = await reader.of([scope for pair in scopes for scope in pair], [*config.channels])
     last = await History(context.store, partial=True).last_delivered([NAME])
     allowed = config.dynamic_destinations
     channels = [name for name, listed in (allowed.by_channel if allowed else {}).items() if listed]
-    return _health(NAME, ", ".join(channels), scopes, {**states, **own}, last.get(NAME))
+    return _health(NAME, ", ".join(channels), scopes, {**states, **its_states}, last.get(NAME))
 
 
 def dynamic_addresses(config: Config) -> list[tuple[str, str]]:

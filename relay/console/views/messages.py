@@ -125,10 +125,12 @@ async def scheduled(
 
 
 async def digest(context: Context, question: DigestQuestion) -> MessageFacts:
-    made = await _digest(context, question)
-    bundle = await context.store.bundles.describe(made.target, made.window)
-    at, entries = made.window.end, bundle.entries
-    return _facts(made.content, made.target, made, event=made.event.name, kind="digest", at=at, entries=entries)
+    preview = await _digest(context, question)
+    bundle = await context.store.bundles.describe(preview.target, preview.window)
+    at, entries = preview.window.end, bundle.entries
+    return _facts(
+        preview.content, preview.target, preview, event=preview.event.name, kind="digest", at=at, entries=entries
+    )
 
 
 async def digest_html(context: Context, question: DigestQuestion) -> Frame:

@@ -37,7 +37,7 @@ class Headline(Facts):
 
 
 class HealthFacts(Facts):
-    """As `/readyz?verbose`: `checks` says of each part what is the matter, or "ok"."""
+    """Answer of `/readyz?verbose`: `checks` has each part's error, or "ok"."""
 
     ready: bool
     checks: dict[str, str]
@@ -111,13 +111,13 @@ async def now(context: Context, _question: NoQuestion) -> NowFacts:
         del checks["durability"]
     facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks, {}), durability=durability)
     try:
-        return await _asked(context, facts) if readiness.checks.get("redis") == "ok" else facts
+        return await _with_store(context, facts) if readiness.checks.get("redis") == "ok" else facts
     except StoreUnavailable as error:
         away = {"redis": f"{error}"} | checks
         return NowFacts(ready=False, checks=away, obstacles=obstacles(away, {}), durability=durability)
 
 
-async def _asked(context: Context, facts: NowFacts) -> NowFacts:
+async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
     """Return them with what the store says."""
     running, config, clock = Running(context.store), context.config(), context.clock()
     names = [*config.channels]

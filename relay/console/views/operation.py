@@ -1,4 +1,4 @@
-"""One operation or batch: why its messages did, or did not, arrive."""
+"""An operation or batch: why its messages did, or did not, arrive."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from relay.console.views.related import Explained, Named, explained, one_of_seve
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
-from relay.domain.fingerprints import error_words
+from relay.domain.identity import error_words
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before, usual
 from relay.errors import AmbiguousId

@@ -127,7 +127,7 @@ class SilencesQuestion(Silenced, Question):
 
 class SilenceFacts(Facts):
     """All `matchers` must match, one word of each; none: everything. `held`: messages waiting for its end, if they are
-    kept.
+    stored.
     """
 
     id: str
@@ -152,10 +152,10 @@ class SilencesFacts(Facts):
 
 
 async def silences(context: Context, _question: SilencesQuestion) -> SilencesFacts:
-    now, kept = context.clock(), SilenceList(context.store)
-    every = await kept.all()
+    now, stored = context.clock(), SilenceList(context.store)
+    every = await stored.all()
     by_state = {state: [row for row in every if row.state(now) == state] for state in ("active", "pending", "expired")}
-    held = await kept.held([row.id for row in by_state["active"]])
+    held = await stored.held([row.id for row in by_state["active"]])
     over = sorted(by_state["expired"], key=lambda row: -row.ends)[:MOST_OVER]
     return SilencesFacts(
         active=[silence_facts(row, now, held) for row in by_state["active"]],

@@ -142,9 +142,9 @@ def unreached(rules: Iterable[Rule], destinations: Iterable[str], reached: froze
             notifying.setdefault(name, []).append(rule)
     for name in destinations:
         if name not in reached:
-            own = notifying.get(name)
-            why = _missed(min(own, key=_misses)) if own else phrase(N_("no rule notifies it"))
-            yield Verdict(destination=name, state="unreached", why=why, page="#rules" if own else "")
+            notified_by = notifying.get(name)
+            why = _missed(min(notified_by, key=_misses)) if notified_by else phrase(N_("no rule notifies it"))
+            yield Verdict(destination=name, state="unreached", why=why, page="#rules" if notified_by else "")
 
 
 def _misses(rule: Rule) -> int:

@@ -40,13 +40,13 @@ async def real_provider(redirect: str) -> AsyncIterator[str]:
 
 
 def fields_of(page: str) -> tuple[str, dict[str, str]]:
-    """Where the form of a page of its leads ('' for the page itself), and what is in it already."""
+    """Return the action of a page's form ('' for the page itself) and its fields."""
     action = re.search(r'<form[^>]*action="([^"]*)"', page)
     return (action[1] if action else ""), dict(re.findall(r'name="([^"]+)"[^>]*value="([^"]*)"', page))
 
 
 async def log_in(browser: Any, address: str) -> str:
-    """As a person does whom relay has sent to this address: where the provider sends them at last."""
+    """Log in as a person whom relay has sent to this address; return the provider's last redirect."""
     answers = {"login": PERSON, "password": PASSWORD, "answer": "accept"}
     for _ in range(12):  # some of them only lead on
         page = await browser.get(address)

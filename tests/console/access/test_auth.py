@@ -36,14 +36,6 @@ class TestWhereNobodyCanComeIn:
         assert shown == [shown[0]] * len(shown)
         assert nowhere.status == 404
 
-    async def test_with_the_listeners_token_a_stranger_is_asked_for_that(self, store: Store, clock: Clock) -> None:
-        admin = Admin(host="0.0.0.0", token=SecretStr(OWN))
-        async with served(console(), store, clock, admin=admin, loopback=False) as here, here.browser() as browser:
-            pages = [await browser.get(address) for address in ("/nowhere", *ADDRESSES)]
-
-        assert {page.status for page in pages} == {401}
-        assert len({page.text for page in pages}) == 1
-
     async def test_a_reload_opens_it_and_closes_it(self, store: Store, clock: Clock) -> None:
         async with served(console(), store, clock, loopback=False) as here, here.browser() as browser:
             assert (await browser.get("/console/login")).status == 404
@@ -166,12 +158,6 @@ class TestHeaders:
             assert answer.status == status
             assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
-
-    async def test_what_makes_the_login_look_right_is_for_everybody(self, browser: Browser) -> None:
-        page = await browser.get("/console/static/console.css")
-
-        assert (page.status, page.headers["Cache-Control"]) == (200, "max-age=60")
-        assert (await browser.post("/console/static/console.css")).status == 303
 
 
 async def test_a_store_that_is_away_is_a_page_and_a_problem(here: Served, browser: Browser) -> None:

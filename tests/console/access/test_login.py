@@ -116,7 +116,7 @@ class TestTheSession:
 
 
 class TestAPageThatLives:
-    """One answer that goes on for as long as somebody looks."""
+    """An answer that lasts while the page is open."""
 
     async def test_it_ends_with_its_login(self, here: Served, browser: Browser) -> None:
         await browser.log_in()

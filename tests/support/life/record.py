@@ -9,7 +9,7 @@ from typing import Any
 from relay.domain.deliveries import Accepted, Delivery, Target
 from relay.domain.digest_entries import summarize
 from relay.domain.events import TERMINAL, Event
-from relay.domain.fingerprints import fingerprint
+from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
 from relay.store.dead_letters import DeadLetter
 
