@@ -55,10 +55,7 @@ class Figures:
             metrics.durability.labels(name).set(not trouble and name == self.store.promise.durability)
 
     async def measure(self, *, partial: bool) -> None:
-        """Ask Redis. Raises StoreUnavailable.
-
-        `partial`: a part of the store is away; sums over the others would look as if much had been delivered.
-        """
+        """Ask Redis. Raises StoreUnavailable. `partial`: a part of the store is away, so sums would mislead."""
         now = await self._time()
         metrics.clock_skew.set(now - self.clock())
         seldom, self._looks = self._looks % SELDOM == 0, self._looks + 1

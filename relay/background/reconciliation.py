@@ -101,10 +101,7 @@ class Reconciliation:
     async def _compare_all(
         self, platform: PlatformState, origin: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
     ) -> int:
-        """Ask about these runs, in their order; return how many got no answer though others did.
-
-        PlatformError if none of those asked at once gets one: then the platform is away.
-        """
+        """Ask about these runs in order; return how many got no answer. PlatformError if none of a part gets one."""
         names, missed = [*runs], 0
         for start in range(0, len(names), AT_ONCE):
             part = names[start : start + AT_ONCE]

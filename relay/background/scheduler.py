@@ -110,11 +110,7 @@ def build_self_monitoring(
     period: float,
     outage: Outage,
 ) -> tuple[Scheduler, ...]:
-    """Return three more, for every process, whatever part of the work it does.
-
-    It observes itself three times in a period: a channel that is down has a notice within a minute, whether or not the
-    heartbeat's address answers.
-    """
+    """Return three more, for every process; a channel that is down has a notice within a minute."""
     memory = TroubleMemory(store)
     summary = HealthSummary(store, config, monitor, unready)
     heartbeat = Heartbeat(config, summary.problem, memory.turn)

@@ -163,10 +163,7 @@ def request_counts() -> dict[tuple[str, str], float]:
 
 
 def operator_targets(config: Config, channels: Channels, avoids: frozenset[str]) -> tuple[Target, ...]:
-    """Return the operators' addresses that can be reached without the scopes to avoid.
-
-    None of them falls under the cap on new messages, and none has a digest: both are of other kinds of messages.
-    """
+    """Return the operators' addresses outside of the scopes to avoid, without the cap on new messages."""
     serving, targets = Serving(config, channels), []
     for name in config.operators:
         channel, service = config.destinations[name].channel, serving.of(config.destinations[name])

@@ -1,7 +1,4 @@
-"""The watchdog's tick: alarms of runs that are due, and of runs that have not begun at the times of `watchdog.expect`.
-
-Nothing but the alarms is stored: after a restart the names of jobs are read again.
-"""
+"""The watchdog's tick: alarms of runs that are due, and of runs that have not begun when `watchdog.expect` says."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence

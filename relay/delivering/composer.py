@@ -1,7 +1,4 @@
-"""Composing the notification of a delivery: enriched, rendered, with its buttons, mentions and links.
-
-Nothing here leaves relay, so every attempt composes anew.
-"""
+"""Composing of a notification, anew for each attempt: enriched, rendered, with its buttons, mentions and links."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""Enrichment of a delivery: results from the platform, and earlier outcomes of its job.
-
-Without an answer the message goes out with what the event holds.
-"""
+"""Enrichment of a delivery by results of the platform and earlier outcomes of its job; without an answer as it is."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -62,11 +62,7 @@ def failure_of(
     now: float,
     jitter: Callable[[], float],
 ) -> Failure:
-    """Return what this error leads to.
-
-    `limits` are the channel's at an address: of a new message, and of an edit. `now` is epoch seconds, `give_up_after`
-    seconds.
-    """
+    """Return what this error leads to. `limits` are those of a new message and of an edit; times are seconds."""
     trial = delivery.trial
     if error.permanent:
         return Failure("dead", Dead.REJECTED)

@@ -87,10 +87,7 @@ async def probe(channel: Any, address: str, trial: Trial) -> None:
 
 
 async def find(channel: Any, notification: Notification, trial: Trial, now: float) -> Receipt | None:
-    """Return the receipt of what an attempt without an answer left; None where it left nothing.
-
-    Raises CannotFind where the channel does not say, and other DeliveryErrors where it does not say so now.
-    """
+    """Return the receipt of what an attempt without an answer left, or None. Raises CannotFind and DeliveryError."""
     finds = getattr(channel, "finds", None)
     if not (finds and trial.doubted and finds(notification.address)):
         raise CannotFind("the channel cannot look it up")

@@ -53,10 +53,7 @@ def build_digest(
     before: Document | None = None,
     days: Mapping[str, tuple[int, int]] | None = None,
 ) -> dict[str, Any]:
-    """Build the document of a digest or a round-up, as its event carries it: the rows that are shown, all figures.
-
-    `before` is what `digest_baseline` made of the digest before it; `days` are the earlier runs per day.
-    """
+    """Build the document of a digest or a round-up; `before` is the baseline of the digest before it."""
     groups: dict[str, list[Entry]] = {name: [] for name in MAX_ROWS}
     for entry in entries:
         groups[section_of(entry)].append(entry)
@@ -90,11 +87,7 @@ def digest_baseline(document: Document) -> dict[str, Any]:
 
 
 def digest_groups(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Merge the entries of one job that ended alike into one row, in place of the first of them.
-
-    Such a row says what its newest run says but for what is of that run alone, and besides `runs` (more than one),
-    `job` (its name with # for what differs), `shortest`, `longest` and `anomalies`, which are all that were found.
-    """
+    """Merge the entries of one job that ended alike into one row: what its newest run states, and what all have."""
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for number, entry in enumerate(entries):
         name = fold(str(entry.get("name") or ""))
@@ -150,10 +143,7 @@ def _days(
     window: tuple[float, float],
     zone: str,
 ) -> list[dict[str, Any]]:
-    """Count the last seven days up to the end of the window, and the day on which a week begins, as its heading says.
-
-    None if there were runs on one of them alone: words say that better.
-    """
+    """Count the last seven days of the window; [] if there were runs on one of them alone."""
     first, last = (datetime.fromtimestamp(moment, ZoneInfo(zone)).date() for moment in window)
     shown = min(max((last - first).days + 1, SHOWN_DAYS), SHOWN_DAYS + 1)
     dates = [(last - timedelta(days=back)).isoformat() for back in reversed(range(shown))]

@@ -47,11 +47,7 @@ def finite(value: object) -> float | None:
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson.
-
-    Stricter than the standard library: no duplicate keys, NaN, Infinity, lone surrogates, integers over
-    64 bits, byte order marks, or more than `MAX_DEPTH` levels.
-    """
+    """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson."""
     try:
         # The first is strict about UTF-8, surrogates and recursion; the second shows each pair and each number.
         from_json(raw, allow_inf_nan=False)

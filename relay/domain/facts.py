@@ -65,10 +65,7 @@ def placed(event: Event, spaces: Mapping[str, str]) -> Event:
 
 
 def facts(event: Event) -> dict[str, str]:
-    """Return the lasting facts that the event states of its operation, which later documents may leave out.
-
-    Of a retry under a new id also the original's id and which run of it this is.
-    """
+    """Return the lasting facts that the event states of its operation; of a retry, its original's id and its run."""
     stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
     operation = event.operation
     if operation and not event.about_batch:

@@ -97,11 +97,7 @@ def _event_of_operation(operation: Operation, batch: Batch | None, default: str)
 
 
 def matches_event(pattern: str, event: str) -> bool:
-    """Return whether a rule's pattern matches an event's name.
-
-    `*` stands for any part of the name of an event that relay knows. An unknown event may concern anyone, so it matches
-    only patterns that name it.
-    """
+    """Return whether a rule's pattern matches an event's name: an unknown event only where it is named."""
     return pattern == event or (event in KNOWN_EVENTS and fnmatchcase(event, pattern))
 
 

@@ -54,11 +54,7 @@ class Job(NamedTuple):
 
 
 def job_of(event: Event, *, name: str | None = "") -> Job | None:
-    """Return the job of the event's run; None for a batch, or an operation without a name.
-
-    `name` is what the operator's template says instead of the operation's name (`named`); None where the template
-    names a field that is not known.
-    """
+    """Return the job of the event's run; None for a batch, or without a name. `name` is the template's (`named`)."""
     run = event.operation
     if missing := missing_job(event):
         return missing
@@ -76,10 +72,7 @@ def missing_job(event: Event) -> Job | None:
 
 
 def named(template: str, *documents: Mapping[str, Any]) -> str | None:
-    """Fill in a template such as `{operationType} {parameters.dataset}`, each field from the first document with it.
-
-    None where no document does; '' without a template. A long name is cut.
-    """
+    """Fill in a template such as `{operationType} {parameters.dataset}`; None where no document has a field."""
     texts = {path: _stated(path, documents) for path in FIELD.findall(template)}
     return None if None in texts.values() else FIELD.sub(lambda match: texts[match[1]] or "", template)[:READ]
 

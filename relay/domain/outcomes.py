@@ -32,10 +32,7 @@ def before(ends: Sequence[Outcome], run: str, moment: float) -> tuple[Outcome, .
 
 
 def of_runs(ends: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return one outcome of each run, oldest first.
-
-    Of several outcomes of a run the last counts: `ends` are in the order in which they were reported.
-    """
+    """Return one outcome of each run, oldest first; of several, in their order, the last counts."""
     newest: dict[str, Outcome] = {}
     for end in ends:
         newest[end.run] = end.filled(newest[end.run]) if end.run in newest else end

@@ -80,10 +80,7 @@ def parse(
 
 
 def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
-    """Write the event as the JSON line that the store keeps, with its document as it came.
-
-    `lasting`: its facts, where they are at hand.
-    """
+    """Write the event as the store's JSON line, with its document as it came. `lasting`: its facts, if at hand."""
     lasting = facts(event) if lasting is None else lasting
     if event.retry:  # which the document need not say
         lasting = {**lasting, "retry": f"{event.retry}"}

@@ -20,21 +20,14 @@ class _Start(NamedTuple):
 
 
 def stated_begin(event: Event) -> datetime | None:
-    """Return when the run began, from its start event; None for another event, or where it does not say.
-
-    The run's own time goes before the event's: a platform that sends a start again may date it anew.
-    """
+    """Return when the run began by its start event, whose own times go before the event's; else None."""
     if event.name != "operation.started" or event.operation is None:
         return None
     return stated_start(event) or (event.occurred_at if event.dated else None)
 
 
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
-    """Return the event's run, counted from 0, and how many of these the platform does not count.
-
-    `remembered` are the operation's facts as `Store.known` gives them: retry, runs, began, starts, ended,
-    restarts, ends.
-    """
+    """Return the event's run, counted from 0, and how many of these the platform does not count."""
     stated = event.operation.retry if event.operation else 0
     counted = max(stated, int(remembered.get("retry", 0)))
     # relay's own events name the run by its number here, and most operations run once
@@ -54,11 +47,7 @@ def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
 
 
 def compare(event: Event, remembered: Mapping[str, str]) -> Event:
-    """Return an outcome with its `Comparison`, and with the number of the run that it is of by that.
-
-    `remembered` are the operation's facts as `Store.known` gives them; other events, and those of a retry under a new
-    id, which has a number of its own, stay as they are.
-    """
+    """Return an outcome with its `Comparison`, and with the number of its run by that; other events as they are."""
     if event.name not in OUTCOMES or event.operation is None or event.original or "original" in remembered:
         return event
     before, report = remembered.get("ends", ""), RunEnd.of(event)
@@ -108,10 +97,7 @@ def _run_by_ends(
 
 
 def restarts_of(event: Event, remembered: Mapping[str, str]) -> int:
-    """Return how many starts after an outcome precede the event: before a run began, it is of the one before.
-
-    The number of a retry under a new id includes those of its original.
-    """
+    """Return how many starts after an outcome precede the event; of a retry under a new id, its original has them."""
     if "original" in remembered:
         return 0
     if start := _run_of(event, remembered):

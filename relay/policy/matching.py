@@ -61,10 +61,7 @@ else:
 
 
 class Rule(_Conditions):
-    """Conditions on an event, all of which must hold, and the destinations to notify.
-
-    The API's own spellings (`operationTypes`) are accepted too.
-    """
+    """Conditions on an event, all of which must hold, and the destinations to notify. `operationTypes` is accepted."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 

@@ -189,10 +189,7 @@ def event_of(notice: Notice) -> Event:
 def causes_of_states(
     states: States, waiting: Mapping[str, int], names: Mapping[str, Iterable[str]], now: float
 ) -> Iterator[Cause]:
-    """Return a cause for each channel and destination that is down.
-
-    `waiting` counts deliveries by channel; `names` are the destinations that each scope of a channel reaches.
-    """
+    """Return a cause for each channel and destination that is down; `names` are the destinations of each scope."""
     for scope, state in states.items():
         kind, _, name = scope.partition(":")
         if not state.is_down(now):
@@ -206,10 +203,7 @@ def causes_of_states(
 
 
 def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> list[Cause]:
-    """Return the recent dead letters as a cause, but for those of a channel or destination that is a trouble itself.
-
-    `ended`: when each trouble was over that is or was there, 0 where it is not.
-    """
+    """Return recent dead letters as a cause, but for those of a trouble; `ended`: when each was over, or 0."""
 
     def is_explained(death: Death) -> bool:
         return any(key in ended and (not ended[key] or death.at <= ended[key] + LATE) for key in death.keys)

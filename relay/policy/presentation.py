@@ -184,10 +184,7 @@ def _names(person: object) -> set[str]:
 
 
 def alerts(event: Event, after: int, *, countable: bool) -> bool:
-    """Return whether it may mention people and be broadcast (`alert_after`): not a failure with too few before it.
-
-    `countable`: earlier runs of its job are known (`Event.past`). What cannot be counted is not held back.
-    """
+    """Return whether it may mention people and be broadcast: not a failure with too few before it (`alert_after`)."""
     counted = event.name == "operation.failed" and event.status in FAILED and countable and not event.about_batch
     return not counted or len(streaks(event.past).failures) + 1 >= after
 

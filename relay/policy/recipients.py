@@ -73,10 +73,7 @@ class RequestedRecipients:
 def requested_recipients(
     event: Event, allowed: DynamicDestinations | None, channels: Mapping[str, Any], settings: Mapping[str, BaseModel]
 ) -> RequestedRecipients:
-    """Grant or deny the requests of this event's operation; a batch has none.
-
-    `channels` by name are classes that follow relay.channels.Channel, `settings` those that are configured.
-    """
+    """Grant or deny the requests of this event's operation; a batch has none. `channels` are classes by name."""
     granted: dict[str, dict[str, str]] = {channel: {} for channel in KEYS}
     denied = []
     for channel, request in _requests(_audience(event)):

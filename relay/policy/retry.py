@@ -41,10 +41,7 @@ class Patience(RetryPolicy):
 def delay(
     attempt: int, policy: RetryPolicy, jitter: Callable[[], float], retry_after: float | None = None
 ) -> float | None:
-    """Seconds to wait after failed attempt number `attempt` (from 1); None when the policy is used up.
-
-    Never earlier than the policy or `retry_after` says: jitter, a number in [0, 1), only adds.
-    """
+    """Return the seconds after failed attempt `attempt` (from 1); None when the policy is used up. Jitter only adds."""
     if attempt > policy.max_retries:
         return None
     # The exponent is capped before it is used: 100.0 ** 100 would overflow to an exception.

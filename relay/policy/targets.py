@@ -1,7 +1,4 @@
-"""From an event to its targets: the addresses that it reaches, and how each is served. Pure.
-
-Rules and the operation's own requests first give recipients; one pass then makes their targets.
-"""
+"""Targets of an event by rules and by its own requests: the addresses that it reaches, and how each is served. Pure."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -162,10 +159,7 @@ def _presentation(event: Event, recipient: Recipient) -> Presentation:
 
 
 def _failure(event: Event, destination: Destination) -> tuple[float, float]:
-    """Return the seconds that a failure is held in case it heals, and in which others of its cause are replies to it.
-
-    A reply in the thread of a batch is not held.
-    """
+    """Return the seconds that a failure is held in case it heals, and in which others of its cause are replies."""
     failing = event.name == "operation.failed" and event.status in FAILED
     if destination.mode == "digest" or not (failing or is_failing_member(event)):
         return 0.0, 0.0

@@ -26,10 +26,7 @@ AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a capt
 
 
 class RateLimiter:
-    """Token buckets per source and process, each as the time when it is full again (generic cell rate algorithm).
-
-    Of more than `max_buckets` the full ones are forgotten, which changes nothing; if that does not help, all are.
-    """
+    """Token buckets per source and process, each as the time when it is full again (generic cell rate algorithm)."""
 
     def __init__(self, max_buckets: int = 10_000) -> None:
         self._max_buckets = max_buckets
@@ -52,10 +49,7 @@ class RateLimiter:
 
 
 class Early:
-    """Retries of events that overtake the webhook of their operation by milliseconds, for a second.
-
-    A 503 would cost the sender a try, and its next one is far away. A crash here costs a sender its answer.
-    """
+    """Retries, for a second, of events that overtake the webhook of their operation by milliseconds."""
 
     def __init__(self, pauses: Sequence[float] = PAUSES, max_waiting: int = MOST) -> None:
         self._pauses = pauses

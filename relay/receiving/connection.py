@@ -225,10 +225,7 @@ def watched(answer: Answer) -> Answer:
 
 
 def _ambiguous(request: web.BaseRequest) -> web.Response | None:
-    """Refuse a request whose body could be read in two ways (RFC 9112, section 6.1); None for all others.
-
-    Proxies on the way may not read it as aiohttp does, which takes every coding before `chunked` for none.
-    """
+    """Refuse a body that proxies on the way could read in another way (RFC 9112, section 6.1); None for all others."""
     if hdrs.TRANSFER_ENCODING not in request.headers:
         return None
     if request.version < HttpVersion11:

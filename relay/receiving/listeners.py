@@ -163,10 +163,7 @@ class Listeners:
         guard: Guard,
         reuse_port: bool = False,
     ) -> Self:
-        """Listen on these hosts and ports (0: any free one); `guard` and `reuse_port` are the world's.
-
-        Raises CannotListen if one address is not available; then neither listens.
-        """
+        """Listen on these hosts and ports (0: any free one). Raises CannotListen; then neither listens."""
 
         async def listen(section: str, app: web.Application, host: str, port: int, **options: Any) -> GuardedRunner:
             context = certificates.context(section)

@@ -58,10 +58,7 @@ def problem(
 
 
 def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
-    """Return a middleware that turns every error into a problem document.
-
-    An unexpected one becomes a 503, for the sender of a 500 might not send its event again.
-    """
+    """Return a middleware that makes every error a problem document; an unexpected one is a 503, to be sent again."""
     lines = RateLimitedLog(clock)
 
     @web.middleware
@@ -104,11 +101,7 @@ def location_of(error: BaseException) -> str:
 
 
 class RateLimitedLog:
-    """Lines that a stranger can cause: at most one a `period` (seconds) per event and key, with the others counted.
-
-    Keys must come from the configuration or the code, for they are remembered. A field may be a function, which is
-    called for written lines alone.
-    """
+    """Lines that a stranger can cause: one a `period` (seconds) per event and key. A field may be a function."""
 
     def __init__(self, clock: Callable[[], float], period: float = 1.0) -> None:
         self._clock = clock

@@ -90,12 +90,9 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
 
 
 def expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
-    """Refuse what is no JSON by its headers; no content type means JSON.
+    """Refuse what is no JSON by its headers, and compressed bodies.
 
-    Compressed bodies are refused unread, so there is nothing to explode.
-
-    Unless it has to be `typed`: where nothing is signed, any page that somebody in the network looks at could have
-    their browser send an event. With JSON's content type a browser asks first (CORS), and gets no permission here.
+    `typed`: nothing is signed, so a page could have a browser send an event; with JSON's type it asks first (CORS).
     """
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:

@@ -32,10 +32,9 @@ async def serve(
     guard: Guard | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
-    """Listen on host and port (0: any free one), or on a unix socket; `runner.addresses` says where.
+    """Listen on host and port (0: any free one), or on a unix socket. Raises OSError if the address is taken.
 
-    With a `context` it speaks TLS alone. `guard` bounds what all of it may take. Times are seconds: for the rest of a
-    refused body, and, in `runner.cleanup()`, for the requests in flight. Raises OSError if the address is taken.
+    With a `context` it speaks TLS alone. `linger` and `grace` are seconds: for a refused body's rest, of `cleanup`.
     """
     loop, guard = asyncio.get_running_loop(), guard or Guard()
     runner = web.AppRunner(app, shutdown_timeout=CUT_OFF)
@@ -88,17 +87,11 @@ class GuardedRunner:
         self._sweeping = asyncio.create_task(guard.sweep())
 
     def leave(self) -> None:
-        """Let every answer from now on say that its connection ends there: the next request goes elsewhere.
-
-        New connections are accepted as before, and idle ones stay open: a client that keeps one may be about to use it.
-        """
+        """Let every answer from now on end its connection; new connections are accepted, and idle ones stay open."""
         self._guard.leaving = True
 
     async def cleanup(self, grace: float | None = None) -> None:
-        """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left.
-
-        aiohttp's own end drops what is still to come of a body.
-        """
+        """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left."""
         self.leave()
         self._listening.close()
         await asyncio.sleep(0)  # a request that has come is no idle connection
@@ -114,10 +107,7 @@ class GuardedRunner:
 
 
 class _TlsServer:
-    """Accept connections that begin with TLS, at most `max_handshakes` of which shake hands at a time.
-
-    asyncio sets no limit to these. Of more, the one that has been at it for longest is let go.
-    """
+    """Accept TLS connections, of which at most `max_handshakes` shake hands; of more, the longest at it is let go."""
 
     def __init__(
         self, bound: asyncio.Server, shake: Callable[[socket.socket], Awaitable[None]], max_handshakes: int

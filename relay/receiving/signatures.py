@@ -102,10 +102,7 @@ class EventIdentity:
         return {name: text for name, text in (("webhook-id", self.signed), ("ce-id", self.unsigned)) if text}
 
     def ids(self, body: bytes) -> dict[str, str]:
-        """Return the arguments for `parse`.
-
-        CloudEvents' `ce-id` is not signed, so it counts only together with the body that it came with.
-        """
+        """Return the arguments for `parse`; the unsigned `ce-id` counts only together with its body."""
         return {"delivery_id": self.signed, "unsigned_id": _bound(self.unsigned, body) if self.unsigned else ""}
 
 
@@ -121,11 +118,7 @@ def _text(values: Sequence[bytes]) -> str | None:
 
 
 def challenge_of(request: SignedRequest) -> str:
-    """Return the challenge that a verified request wants back (Standard Webhooks and others); '' for an event.
-
-    The header is not signed, so it counts only with an empty body; a body that names an operation or a batch is an
-    event.
-    """
+    """Return the challenge that a verified request wants back; '' for an event. The header is unsigned: body first."""
     if len(request.body) > MAX_QUESTION or not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
         return ""  # an event, as nearly everything is: nothing is decoded twice
     try:
