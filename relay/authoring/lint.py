@@ -109,8 +109,8 @@ class Finding:
 
 def environment() -> dict[str, str]:
     """Return what the process gets: none of the variables that may hold a secret."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
+    passed_on = {name: os.environ[name] for name in KEPT if name in os.environ}
+    return {**passed_on, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
 
 
 async def findings_of(workspace: Workspace) -> list[Finding]:

@@ -124,8 +124,8 @@ class Studio:
 class Gallery:
     """The studio for many readers, beside a relay that sends. `read` returns the workspace as it is now.
 
-    It renders with a process of its own, so that a sample that takes too much of a template never costs the messages
-    under way their wording. One message is made at a time, and a page that makes none waits for none.
+    It has a renderer of its own, so that a sample that takes too much never costs the messages under way their wording.
+    One message is made at a time, and a page that makes none waits for none.
     """
 
     def __init__(self, read: Callable[[], Workspace], *, idle: float = IDLE) -> None:

@@ -34,9 +34,9 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
         ordered = sorted(events.values(), key=lambda event: event.name.startswith("relay."))  # relay's own come last
         contexts.append(_merged(values_of(event, history_of(event, ordered), catalogues, base_url, **options)
                              for event in ordered))  # fmt: skip
-    full, least = (dict(paths(values, "", DEPTH)) for values in contexts)
-    for path, example in sorted(full.items()):
-        yield Variable(path, type_of(example), least.get(path) in (None, "", False), example)
+    typical, minimal = (dict(paths(values, "", DEPTH)) for values in contexts)
+    for path, example in sorted(typical.items()):
+        yield Variable(path, type_of(example), minimal.get(path) in (None, "", False), example)
 
 
 def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:

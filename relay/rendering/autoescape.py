@@ -146,5 +146,5 @@ def gettext_functions() -> dict[str, Callable[..., str]]:
         return translate
 
     functions = {"gettext": 1, "ngettext": 2, "pgettext": 2, "npgettext": 3}
-    made = {name: translator(name, texts) for name, texts in functions.items()}
-    return {**made, "_": made["gettext"]}
+    translators = {name: translator(name, texts) for name, texts in functions.items()}
+    return {**translators, "_": translators["gettext"]}

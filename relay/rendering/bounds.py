@@ -116,12 +116,12 @@ def check_number(value: Any) -> None:
 
 def check_arguments(method: str, arguments: Iterable[Any]) -> None:
     """Refuse long arguments of a text's method, whose time is the product of two lengths."""
-    most = MOST_STRIPPED if "strip" in method or method == "trim" else MOST_ARGUMENT
-    if any(isinstance(argument, str) and len(argument) > most for argument in arguments):
-        raise TooMuch(f"{method} takes a text of at most {most} characters")
+    limit = MOST_STRIPPED if "strip" in method or method == "trim" else MOST_ARGUMENT
+    if any(isinstance(argument, str) and len(argument) > limit for argument in arguments):
+        raise TooMuch(f"{method} takes a text of at most {limit} characters")
 
 
-def check_length(length: int, most: int = LONGEST) -> None:
+def check_length(length: int, limit: int = LONGEST) -> None:
     """Refuse a text that is longer than one may be."""
-    if length > most:
-        raise TooMuch(f"a text is longer than {most:,} characters")
+    if length > limit:
+        raise TooMuch(f"a text is longer than {limit:,} characters")

@@ -128,8 +128,7 @@ def cases(
 
 def _types(files: Sequence[FileName], message: str) -> set[str]:
     """The types of operations that this message has files for."""
-    own = [name for name in files if name.message in (message, GENERIC)]
-    return {name.operation_type for name in own} - {""}
+    return {name.operation_type for name in files if name.message in (message, GENERIC)} - {""}
 
 
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:

@@ -175,10 +175,10 @@ def _links(values: Context) -> dict[str, str]:
     watched = event.name in WATCH_EVENTS and any(
         other.about_batch and other.subject == event.subject for other in values.history
     )
-    own = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
+    found = links(templates, event, values["op"], values["batch"], values["error"]["code"], alarm_of_batch=watched)
     if missing_job(event):  # a run that has not begun has no page
-        own |= {"operation": "", "results": ""}
-    return own | {"platform": safe_url(values.base.url)}
+        found |= {"operation": "", "results": ""}
+    return found | {"platform": safe_url(values.base.url)}
 
 
 def _merged(event: Event, events: Sequence[Event]) -> dict[str, Any]:

@@ -116,17 +116,17 @@ class TemplateEnvironment(jinja2.Environment):
 
     def templates(self, sources: Sequence[str], file: Path) -> list[Template]:
         """Compile the texts of one file together. Jinja's TemplateSyntaxError if one is no template."""
-        made = self._compiled(str(file), (*sources,))
-        return [Template.from_code(self, code, self.make_globals(None)) for code in made]
+        codes = self._compiled(str(file), (*sources,))
+        return [Template.from_code(self, code, self.make_globals(None)) for code in codes]
 
     def _compiled(self, file: str, sources: tuple[str, ...]) -> Codes:
         key = type(self).__name__, bool(self.autoescape), file, sources
         if codes := COMPILED.get(key):
             return codes
         bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}", file, repr(sources))
-        kept: Any = bucket and bucket.code  # a tuple is marshalled as its members are
-        if isinstance(kept, tuple) and len(kept) == len(sources):
-            codes = kept
+        stored: Any = bucket and bucket.code  # a tuple is marshalled as its members are
+        if isinstance(stored, tuple) and len(stored) == len(sources):
+            codes = stored
         else:
             compile_ = super().compile
             codes = tuple([compile_(source, file, file) for source in sources])

@@ -112,10 +112,10 @@ def fault(error: Exception, template: Template) -> TemplateError:
         if "__jinja_exception__" in traceback.tb_frame.f_globals:  # Jinja has put file and line there
             locations.append(f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}")
         traceback = traceback.tb_next
-    own = next((location for location in reversed(locations) if not _built_in(location)), "")
-    if not own or own == locations[-1]:
+    authors = next((location for location in reversed(locations) if not _built_in(location)), "")
+    if not authors or authors == locations[-1]:
         return TemplateError(f"{locations[-1]}: {error}")
-    return TemplateError(f"{own}: {error} (in {Path(locations[-1]).name})")
+    return TemplateError(f"{authors}: {error} (in {Path(locations[-1]).name})")
 
 
 def _built_in(location: str) -> bool:

@@ -81,13 +81,13 @@ def excerpt(value: object, limit: int = 500) -> str:
 
 def whole_lines(text: str, limit: int = 2500) -> str:
     """Return the lines from the top that fit into the limit together, none of them cut."""
-    kept: list[str] = []
+    rows: list[str] = []
     for row in text.split("\n"):
         limit -= len(row) + 1
         if limit < 0:
             break
-        kept.append(row)
-    shown = "\n".join(kept)
+        rows.append(row)
+    shown = "\n".join(rows)
     return Markup(shown) if isinstance(text, Markup) else shown  # noqa: S704 - it was Markup before
 
 
@@ -157,10 +157,10 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
 
     In minutes, whose unit the last one alone has, where minutes are right for all of them.
     """
-    steps = [phase for phase in phases if _known(phase.get("duration"))]
+    steps = [phase for phase in phases if _is_known(phase.get("duration"))]
     if not 1 < len(steps) <= MAX_STEPS:
         return []
-    usual = [step["usual"] if step.get("slow") and _known(step.get("usual")) else None for step in steps]
+    usual = [step["usual"] if step.get("slow") and _is_known(step.get("usual")) else None for step in steps]
     times = [step["duration"] for step in steps] + [time for time in usual if time]
     in_minutes = all(MINUTES[0] <= time <= MINUTES[1] for time in times)
 
@@ -181,7 +181,7 @@ def named(phases: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     return next((phase for phase in phases if phase.get("name") == name), NO_PHASE)
 
 
-def _known(time: object) -> bool:
+def _is_known(time: object) -> bool:
     return isinstance(time, int | float) and not isinstance(time, bool) and time >= 0
 
 

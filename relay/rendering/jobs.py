@@ -63,12 +63,12 @@ def _in_a_row(event: Event) -> dict[str, Any]:
     fails = event.status in ("Failed", "Timeout")
     since = earlier.failures[0].ended if earlier.failures else event.occurred_at.timestamp() if fails else None
     done = event.status == "Completed"
-    own = signature(error_of(event)) if fails else ""
+    error_here = signature(error_of(event)) if fails else ""
     return {
         "streak": 0 if done else len(earlier.failures) + fails,
         "streak_since": "" if done else iso_time(since),
         "runs_since_failure": earlier.successes,
-        "same_error": sum(end.error == own for end in event.past) if own else 0,
+        "same_error": sum(end.error == error_here for end in event.past) if error_here else 0,
         "recovered_after": len(earlier.failures) if done else 0,
     }
 
@@ -103,8 +103,8 @@ def _phases(
         lasted = phase_seconds(row) if state != "pending" else None
         if lasted is None and state == "complete":
             lasted = finished.get(key)
-        if lasted is None and state in ("in_progress", "error") and (begun := documents.moment(row.get("startTime"))):
-            lasted = max(0.0, (now - begun).total_seconds())
+        if lasted is None and state in ("in_progress", "error") and (start := documents.moment(row.get("startTime"))):
+            lasted = max(0.0, (now - start).total_seconds())
         normal = medians.get(key)
         slow = lasted is not None and normal is not None and lasted > max(SLOWER * normal, normal + SLIGHTLY)
         phases.append({"name": name, "duration": lasted, "usual": normal, "state": state, "slow": slow})

@@ -101,7 +101,7 @@ class MessageTemplate:
         self.format = format_
         self.sources: list[Source] = []
         self._names: frozenset[str] = frozenset()
-        self._seen: set[int] = set()
+        self._node_ids: set[int] = set()
         self._compiled = False
         self._texts = Texts(texts, file)
         self._addresses = Texts(addresses, file)
@@ -141,9 +141,9 @@ class MessageTemplate:
         return rendered
 
     def _compile(self, node: Node, key: str) -> Part:
-        if id(node) in self._seen:
+        if id(node) in self._node_ids:
             raise self._fault(node, "anchors and aliases (& and *) are not supported: write it out")
-        self._seen.add(id(node))
+        self._node_ids.add(id(node))
         if isinstance(node, MappingNode):
             return self._mapping(node)
         if isinstance(node, SequenceNode):

@@ -150,10 +150,10 @@ class Renderer:
             "unsubscribe": safe_url(unsubscribe),
         }
         if self.library.environment_for(request) is BuiltIn:
-            return self._made(BuiltIn, request, values)
+            return self._rendered_in(BuiltIn, request, values)
         bounded = BUDGET.set(Budget(self._bounds))
         try:
-            content = self._made(Sandbox, request, values.complete())
+            content = self._rendered_in(Sandbox, request, values.complete())
             weigh(content)
         except SecurityError as error:
             raise TemplateError(f"{self.library.message_file(*request)}: {error}") from error
@@ -161,7 +161,7 @@ class Renderer:
             BUDGET.reset(bounded)
         return content
 
-    def _made(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
+    def _rendered_in(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
         """Fill in the message's file with these values, and set it in the layouts that it has."""
         library = self.library
         template = library.message(kind, library.message_file(*request))

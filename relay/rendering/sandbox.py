@@ -127,9 +127,9 @@ def _tested(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _range(*numbers: int) -> range:
-    made = range(*numbers)
-    check_items(len(made))
-    return made
+    numbers_of = range(*numbers)
+    check_items(len(numbers_of))
+    return numbers_of
 
 
 def _stepped(characters: int) -> bool:
@@ -183,8 +183,8 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def bounded(self, filters: Filters) -> Filters:
-        own = {"_step": _stepped, "_charged": charge, "_slice": lambda value, *ends: charge(value[slice(*ends)])}
-        return {name: _bounded(name, function) for name, function in filters.items()} | own
+        counting = {"_step": _stepped, "_charged": charge, "_slice": lambda value, *ends: charge(value[slice(*ends)])}
+        return {name: _bounded(name, function) for name, function in filters.items()} | counting
 
     def bounded_tests(self, tests: Filters) -> Filters:
         return {name: _tested(name, function) for name, function in tests.items()}

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from itertools import product
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ from relay.rendering import Renderer
 from relay.rendering.checks import Case, cases
 from relay.rendering.samples import FIXTURES
 from tests.support import samples
-from tests.support.every_case import every_case
-from tests.support.renderers import AS_A_USERS, BUILT_IN, render
+from tests.support.renderers import AS_A_USERS, BUILT_IN
 
 OPTIONS = replace(samples.OPTIONS, hosts=LinkHosts(("example.com",)))
 BUTTONS = [{"action": action, "value": f"{action}&<token>"} for action in ("cancel", "retry", "mute")]
@@ -49,12 +47,3 @@ def made(renderer: Renderer, case: Case, number: int) -> dict[str, Any]:
 def test_every_message_is_the_same_in_the_sandbox_and_without(own: Renderer, sandboxed: Renderer, fixture: str) -> None:
     for number, case in enumerate(cases(own.library, [BUILT_IN], ["en"], [fixture])):
         assert made(own, case, number) == made(sandboxed, case, number), str(case)
-
-
-def test_what_the_watchdog_found_is_the_same(own: Renderer, sandboxed: Renderer) -> None:
-    forms = (("slack", "each"), ("slack", "live"), ("email", "each"))
-    with every_case() as case:
-        for (name, body), (channel, kind) in product(samples.watchdog_bodies().items(), forms):
-            with case(name, channel, kind):
-                found = samples.event_of(body)
-                assert render(own, found, channel, kind) == render(sandboxed, found, channel, kind)

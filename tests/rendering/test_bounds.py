@@ -275,13 +275,6 @@ async def test_a_mail_says_so_in_both_parts_and_in_the_readers_language(mine: Ca
     assert note_of(german) == f"In relays eigenem Wortlaut: Die Vorlage {FILE} ist fehlgeschlagen."
 
 
-async def test_a_channel_without_built_in_templates_gets_a_plain_line(mine: Callable[..., IsolatedRenderer]) -> None:
-    rendered = await message(mine(more={"teams/generic.yaml": "text: '{{ 1 / 0 }}'\n"}), channel="teams")
-
-    assert rendered.content["text"].startswith(OWN_WORDING)
-    assert "the template teams/generic.yaml failed" in rendered.content["text"]
-
-
 async def test_closing_lets_what_was_asked_for_be_made(mine: Callable[..., IsolatedRenderer]) -> None:
     renderer = mine("mine")
     asked = [asyncio.ensure_future(message(renderer)) for _ in range(5)]

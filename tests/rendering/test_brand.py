@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.domain.display import BLACK, OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
+from relay.domain.display import OF_SHAPES, OF_TEXT, WHITE, contrast, seen_on, text_on
 from relay.errors import TemplateError
 from relay.rendering import Brand, Renderer, RenderOptions
 from relay.rendering.renderer import DARK_CARD
@@ -67,17 +67,6 @@ def test_a_text_instead_of_a_message_has_the_prefix_too() -> None:
     assert "[Acme]" not in renderer.fallback("slack", FAILED, "en")["text"]
 
 
-def test_a_logo_is_three_lines_of_ones_own(own: Build) -> None:
-    logo = '<img src="https://acme.example/l.png" alt="Acme">'
-    page = mail(
-        own({"email/layout.html": EXTENDED % ("header", logo)}, base_url=samples.BASE_URL, links=samples.LINKS)
-    )["html"]
-
-    assert logo in page
-    assert page.count("<h1") == 1
-    assert document(page) is not None
-
-
 @pytest.mark.parametrize(
     ("block", "text", "said"),
     [
@@ -129,8 +118,3 @@ def test_a_button_of_any_colour_is_seen_in_the_dark() -> None:
         assert contrast(shown, DARK_CARD) >= OF_SHAPES
         assert contrast(text_on(shown), shown) >= OF_TEXT
         assert contrast(seen_on(WHITE, colour), WHITE) >= OF_SHAPES
-
-
-def test_contrast_is_as_the_standard_has_it() -> None:
-    assert contrast(BLACK, WHITE) == pytest.approx(21)
-    assert contrast("#777777", "#fff") == pytest.approx(4.48, abs=0.01)

@@ -1,14 +1,11 @@
 """A language's catalogue, begun and brought up to date by `relay template translate`."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from relay.errors import TemplateError
-from relay.rendering.translatable import Translatable, merged, translatable
-from relay.rendering.translations import Catalogues
-from tests.support.renderers import BUILT_IN, Build
+from relay.rendering.translatable import Translatable, merged
 
 SAID = [
     Translatable("relay", "time", ("HH:mm",)),
@@ -85,22 +82,6 @@ def test_what_is_translated_stays_and_what_is_no_more_is_marked(tmp_path: Path) 
     assert merged(file, SAID, folders=[Path("/t")])[0] == text
 
 
-@pytest.mark.parametrize("change", [
-    lambda text: text.replace("# French.", "# Zoé, 2024.\n\n# Traduit par elle."),
-    lambda text: text.replace('\\n"\n\n#. A time', '\\n"\n#. A time'),
-], ids=["an empty line before it", "none after it"])  # fmt: skip
-def test_the_header_stays_wherever_its_empty_lines_are(tmp_path: Path, change: Callable[[str], str]) -> None:
-    before = change(NEW.replace("(n > 1)", "(n != 1)").replace('msgid "Running"\nmsgstr ""',
-                                                               'msgid "Running"\nmsgstr "En cours"'))  # fmt: skip
-    file = catalogue(tmp_path, before)
-
-    text, _ = merged(file, SAID, folders=[Path("/t")])
-
-    assert "plural=(n != 1)" in text
-    assert text.startswith(before.partition("msgid")[0])
-    assert text.count('msgid "HH:mm"') == text.count('msgid "Running"\nmsgstr "En cours"') == 1
-
-
 def test_a_text_that_is_said_again_has_its_translation_again(tmp_path: Path) -> None:
     obsolete = '\n#~ msgid "Running"\n#~ msgstr "En cours"\n\n#~ msgid "Gone"\n#~ msgstr "Disparu"\n'
     file = catalogue(tmp_path, NEW.replace('msgid "Running"\nmsgstr ""\n\n', "") + obsolete)
@@ -127,15 +108,3 @@ def test_a_catalogue_in_another_encoding_is_refused_with_its_name(tmp_path: Path
 def test_what_cannot_be_used_is_refused(tmp_path: Path, language: str, text: str, fault: str) -> None:
     with pytest.raises(TemplateError, match=fault):
         merged(catalogue(tmp_path, text, language), SAID, folders=[])
-
-
-def test_a_skeleton_of_all_texts_can_be_read_and_lacks_them_all(own: Build, tmp_path: Path) -> None:
-    library = own({}).library
-    text, holds = merged(catalogue(tmp_path, "", "nl"), translatable(library), folders=[BUILT_IN])
-    (tmp_path / "locales/nl/messages.po").write_text(text, "utf-8")
-
-    catalogues = Catalogues([tmp_path])
-
-    assert len(
-        catalogues.untranslated("nl", {(source.context, source.texts[0]) for source in translatable(library)})
-    ) == len(holds)

@@ -54,12 +54,6 @@ def test_it_says_what_it_is(direct: Renderer) -> None:
     assert "failed and recovered.\nIt had failed: no answer" in shown(healed)
 
 
-def test_where_a_channel_has_no_file_for_it_it_is_told_as_ever(direct: Renderer) -> None:
-    event, history = slacks.event_and_history("operation.completed")
-
-    assert direct.file("email", "healed", event, history=history) == "email/operation.completed.yaml"
-
-
 def test_the_mail_about_the_end_says_what_had_gone_wrong(direct: Renderer) -> None:
     event, history = slacks.event_and_history("operation.completed")
 

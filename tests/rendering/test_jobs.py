@@ -86,12 +86,6 @@ def test_a_completed_run_is_as_usual_slow_or_quick(usual_minutes: float, verdict
     assert said["usual"] == dict.fromkeys(("low", "median", "high"), usual_minutes * MINUTE)
 
 
-def test_nothing_is_usual_with_four_successes() -> None:
-    said = job(run(), ends("CCFCC"))
-
-    assert (said["ends"], said["successes"], said["usual"], said["verdict"], said["ratio"]) == (5, 4, None, "", None)
-
-
 @pytest.mark.parametrize(
     ("before", "streak", "since", "successes"),
     [
@@ -142,14 +136,6 @@ def test_a_running_run_is_as_usual_or_later(usual_minutes: float, estimate: str,
     assert (said["late_by"], said["expected_end"], said["verdict"]) == (late, expected, "")
 
 
-def test_whether_it_is_late_is_unknown_without_a_start_or_a_usual_duration() -> None:
-    unstarted = run("operation.progress", "Running", progress={})
-
-    assert job(unstarted, ends("CCCCC"))["late_by"] is None
-    assert job(run("operation.progress", "Running"), ends("CCCC"))["late_by"] is None
-    assert job(run(), ends("CCCCC"))["late_by"] is None
-
-
 def test_the_phase_that_took_longest_explains_a_slow_run() -> None:
     said = job(run(minutes=(12, 61, 27)), ends("CCCCC", 66, phases=(12, 27, 27)))
 
@@ -179,13 +165,6 @@ def test_the_phases_of_a_run_that_goes_on_say_how_far_it_is() -> None:
         ("complete", 720.0, False), ("in_progress", 5280.0, True), ("pending", None, False)
     ]  # fmt: skip
     assert said["slowest"]["name"] == "Discover"
-
-
-def test_phases_are_those_of_the_results_where_the_operation_lists_none() -> None:
-    rows = [{"phaseName": "Load", "status": "Completed", "duration": "12 minutes"}]
-    event = replace(run(phases=None), results={"phaseResults": rows})
-
-    assert [(row["name"], row["duration"]) for row in job(event)["phases"]] == [("Load", 720.0)]
 
 
 def test_an_event_that_tells_no_status_of_a_run_tells_what_is_known() -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from datetime import timedelta
 from itertools import product
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,12 +11,12 @@ import pytest
 
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import build_digest
-from relay.domain.links import ANYWHERE, LinkHosts, LinkTemplates
+from relay.domain.links import LinkHosts, LinkTemplates
 from relay.rendering import Renderer, RenderOptions
 from relay.rendering.texts import ZERO_WIDTH_SPACE, unlinked
 from tests.support import digests, samples
 from tests.support.every_case import every_case
-from tests.support.renderers import AS_A_USERS, BUILT_IN, Build, progress, render
+from tests.support.renderers import BUILT_IN, Build, progress, render
 
 EVIL = "login.evil.test"
 ADDRESS = f"https://{EVIL}/p.pdf"
@@ -104,15 +103,6 @@ def test_where_nobody_said_which_hosts_are_right_each_link_shows_its_own() -> No
                     assert f"({urlsplit(url).hostname})" in shown, url
                 leading += len(links_in(content))
     assert leading > 50
-
-
-@pytest.mark.parametrize("templates", [BUILT_IN, AS_A_USERS])
-def test_where_any_host_is_right_links_are_as_ever(templates: Path) -> None:
-    renderer = Renderer([templates], RenderOptions(hosts=ANYWHERE))
-
-    [(url, words), *_] = links_in(render(renderer, progress(trackingUrl=ADDRESS), "email"))
-
-    assert (url, "evil" in words) == (ADDRESS, False)
 
 
 def test_a_button_shows_where_it_leads(alone: Build) -> None:

@@ -13,7 +13,6 @@ from relay.domain.digests import build_digest
 from relay.domain.links import LinkTemplates
 from relay.rendering import Renderer, RenderOptions
 from tests.support import digests, samples, slacks
-from tests.support.events import seed
 from tests.support.every_case import every_case
 from tests.support.renderers import BUILT_IN, Build, progress, render, text_of
 
@@ -39,16 +38,6 @@ def links_of(alone: Build, event: Any, template: str, history: tuple[Any, ...] =
     return text_of(renderer, event, channel="chat", history=history)
 
 
-def test_a_batch_of_the_platforms_own_and_its_members_have_links(alone: Build) -> None:
-    body = {"event": "batch.started", "timestamp": "2024-01-20T12:05:00Z", "batch": seed("submit-batch.response")}
-    event = samples.event_of(body)
-
-    told = links_of(alone, event, "{{ links.batch }} {{ batch.operations|map(attribute='url')|first }}")
-
-    member = body["batch"]["operations"][0]["operationId"]
-    assert told == f"{APP}/acme/o2c/batches/{event.subject} {APP}/acme/o2c/runs/{member}"
-
-
 def test_values_cannot_leave_their_place_in_an_address(alone: Build) -> None:
     event = progress(operationId="../x/y?z#ä &", operationName="..")
 
@@ -67,14 +56,6 @@ def test_the_runbook_is_that_of_the_error(alone: Build, error: dict[str, Any], t
     failed = samples.event_of(samples.bodies()["operation.failed"] | {"error": error})
 
     assert links_of(alone, failed, "[{{ links.runbook }}]") == f"[{told}]"
-
-
-def test_results_have_a_page_of_their_own_or_the_runs(alone: Build) -> None:
-    event = samples.messages()["operation.completed"]
-    without = LinkTemplates(operation=APP + "/runs/{operationId}")
-
-    assert links_of(alone, event, "{{ links.results }}") == f"{APP}/results/{event.subject}"
-    assert links_of(alone, event, "{{ links.results }}", links=without) == f"{APP}/runs/{event.subject}"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from relay.rendering.samples import with_past
-from tests.support import digests, samples, slacks
+from tests.support import samples, slacks
 from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
 from tests.support.renderers import BUILT_IN
 
@@ -50,16 +49,6 @@ def test_a_slow_phase_stands_out_and_says_what_is_usual(renderer: Renderer) -> N
     assert 'class="phase phase-stalled"' in content["html"]
 
 
-def test_a_failure_says_whether_it_is_the_first(renderer: Renderer) -> None:
-    first = rendered(renderer, failed())
-    fourth = rendered(renderer, with_past(failed(), "maximal"))
-
-    assert "\nFirst failure in 24 runs · last success 19 Jan, 12:52 · same error once before\n" in first["text"]
-    assert first["preheader"].endswith("after 34 min. First failure in 24 runs.")
-    assert "\n4 failures in a row since 17 Jan, 12:52 · last success 16 Jan, 12:52" in fourth["text"]
-    assert fourth["preheader"].endswith("4 failures in a row since 17 Jan, 12:52.")
-
-
 def test_a_job_without_a_past_is_compared_with_nothing(renderer: Renderer) -> None:
     for name in ("operation.failed", "operation.completed", "operation.progress"):
         event = replace(events_of(dict)[name], past=())
@@ -87,22 +76,6 @@ def _without_addresses(body: samples.Body) -> samples.Body:
 
     changed: samples.Body = walk(body)
     return changed
-
-
-def test_the_mail_of_a_batch_tells_its_failures_first_and_why(renderer: Renderer) -> None:
-    def with_cause(body: samples.Body) -> samples.Body:
-        if body["event"] != "batch.completed":
-            return body
-        body["batch"]["operations"][1]["error"] = {"message": "SAP extractor did not answer."}
-        return body
-
-    content = mail(renderer, "batch.completed", change=with_cause)
-
-    rows = content["text"].partition("Operations\n")[2]
-    assert rows.startswith("- discovery\n  SAP extractor did not answer.\n  ✕ Failed · blocks 1\n")
-    assert "- performance\n  It needs discovery.\n  ○ Not started\n" in rows
-    assert content["preheader"].startswith("discovery: SAP extractor did not answer. 1 of 3 completed, 1 failed,")
-    assert content["subject"].endswith(" – 1 of 3 failed")
 
 
 def test_the_mail_of_a_batchs_run_that_failed_leads_to_its_error_first(renderer: Renderer) -> None:
@@ -181,14 +154,6 @@ def test_a_file_says_until_when_it_can_be_had(renderer: Renderer) -> None:
     text = mail(renderer, "operation.completed", change=expiring)["text"]
 
     assert text.count("available until") == text.count("PDF, 3.2 MB, available until 27 Jan, 13:00") == 1
-
-
-def test_a_mail_says_why_it_came_and_how_to_end_it(renderer: Renderer) -> None:
-    content = mail(renderer, "operation.completed", language="de")
-
-    assert "im Verteiler „analysts“" in content["text"]
-    assert f"Abbestellen: {digests.UNSUBSCRIBE}" in content["text"]
-    assert f'href="{digests.UNSUBSCRIBE}"' in content["html"]
 
 
 @pytest.mark.parametrize("address", ["", "javascript:alert(1)", "https://user@evil.example/"])

@@ -105,15 +105,6 @@ def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_
     ]
 
 
-def test_the_same_in_german(renderer: Renderer) -> None:
-    mail = rendered(renderer, "email", event(TROUBLE, ROWS[4]), "de")
-
-    assert mail["subject"].endswith("relay: 1 Nachricht wurde aufgegeben (seit 10:14)")
-    assert "Nicht benachrichtigt: team und analysts." in mail["text"]
-    assert "„relay dead list“ nennt den Grund." in mail["text"]
-    assert "Beheben Sie die Ursache, danach sendet „relay dead replay --since 1h“ sie." in mail["text"]
-
-
 @pytest.mark.parametrize(
     ("lost", "standing", "words"),
     [

@@ -1,25 +1,15 @@
 """Files and languages of a user's own: which is taken, and what they may leave out."""
 
-import io
 from typing import Any
 
 import pytest
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po, write_po
 
 from relay.errors import TemplateError
-from relay.rendering import Renderer, translatable
-from relay.rendering.checks import problems
+from relay.rendering import Renderer
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, only, progress, render, text_of
 
 # A user's own files
-
-
-def test_an_event_relay_does_not_know_can_have_a_template(alone: Build) -> None:
-    renderer = alone({"slack/operation.paused.yaml": "text: 'paused: {{ doc.reason }}'"})
-
-    assert text_of(renderer, samples.messages()["operation.paused"]) == "paused: Maintenance"
 
 
 def test_the_wording_of_all_messages_is_replaced_with_the_sentences(own: Build) -> None:
@@ -51,11 +41,6 @@ def test_a_new_channel_needs_a_folder_and_nothing_else(own: Build) -> None:
     assert renderer.fallback("teams", progress(), "en")["text"].startswith("Running: ")
 
 
-def test_a_channel_without_templates_is_named(renderer: Renderer) -> None:
-    with pytest.raises(TemplateError, match=r"no template for pager: expected a file pager/generic\.yaml"):
-        render(renderer, progress(), "pager")
-
-
 def test_a_third_language_is_one_folder(own: Build) -> None:
     catalogue = 'msgid "Running"\nmsgstr "En cours"\n\nmsgctxt "time"\nmsgid "d MMM, HH:mm z"\nmsgstr "HH\'h\'mm z"\n'
     renderer = own(
@@ -65,15 +50,6 @@ def test_a_third_language_is_one_folder(own: Build) -> None:
 
     assert renderer.languages == ("en", "fr", "de")
     assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03 UTC+1"
-
-
-def test_a_users_translation_beats_the_built_in_one_message_by_message(own: Build) -> None:
-    renderer = own({"locales/de/messages.po": 'msgid "Running"\nmsgstr "In Arbeit"\n'})
-
-    told = text_of(renderer, progress(), language="de")
-
-    assert told.startswith("In Arbeit: ")
-    assert told.endswith("voraussichtlich am 20. Jan. um 13:05 Uhr MEZ fertig, wie üblich")
 
 
 @pytest.mark.parametrize("language", ["", "tlh", "xx-YY"])
@@ -129,48 +105,6 @@ def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:
 
 
 # A language of the user's own
-
-
-def french(*, without: str = "") -> str:
-    """A whole French catalogue: some words are French, the others are marked as if they were."""
-    words = {
-        "Completed": "Terminé",
-        "Files": "Fichiers",
-        "Finished": "Fini",
-        "'at' HH:mm": "'à' HH:mm",
-    }
-    library, german = (
-        Renderer([BUILT_IN]).library,
-        read_po(io.BytesIO((BUILT_IN / "locales/de/messages.po").read_bytes())),
-    )
-    catalogue = Catalog(locale="fr")
-    for message in german:
-        if message.id and message.id != without:
-            texts = message.id if isinstance(message.id, tuple) else (message.id,)
-            told = tuple(words.get(text, text if message.context == "time" else f"fr:{text}") for text in texts)
-            catalogue.add(message.id, told if len(told) > 1 else told[0], context=message.context)
-    for _, (context, text) in translatable.messages(library):  # what German lacks, if anything
-        if catalogue.get(text, context) is None and text != without:
-            catalogue.add(text, words.get(text, f"fr:{text}"), context=context)
-    written = io.BytesIO()
-    write_po(written, catalogue)
-    return written.getvalue().decode()
-
-
-@pytest.mark.slow
-def test_a_whole_catalogue_is_all_that_a_third_language_needs(own: Build) -> None:
-    renderer = own({"locales/fr/messages.po": french()})
-
-    mail = render(renderer, samples.messages()["operation.completed"], "email", language="fr")
-
-    assert renderer.languages == ("en", "fr", "de")
-    assert "Terminé" in mail["subject"]
-    assert "187\u202f248" in mail["html"]
-    assert "187 248" in mail["text"]
-    assert "à 13:03" in mail["text"]
-    assert "20 janvier 2024" in mail["text"]
-    assert "Fichiers" in mail["text"]
-    assert not [fault for fault in problems(renderer) if "translation to fr" in fault]
 
 
 @pytest.mark.parametrize("told", ["100 % of it", "%(name)9s", "%(name)d", "%s", "%(name)999999999s"])

@@ -27,30 +27,10 @@ def test_fields_that_relay_does_not_know_are_reachable_under_their_own_names(alo
     assert told == "CC-7 5 async-worker-03"
 
 
-def test_a_documented_field_that_is_absent_prints_nothing(alone: Build) -> None:
-    renderer = alone(only("[{{ op.operationDescription }}{{ op.cost }}{{ error.message }}{{ batch.name }}]"))
-
-    assert text_of(renderer, progress()) == "[]"
-
-
-def test_a_field_nobody_documented_needs_a_default_where_it_may_be_absent(alone: Build) -> None:
-    renderer = alone(only("{{ op.costCentre.of.nobody|default('none') }}"))
-
-    assert text_of(renderer, progress()) == "none"
-
-
 def test_a_documents_own_field_beats_a_method_of_that_name(alone: Build) -> None:
     renderer = alone(only("{{ op.items }} {{ op.keys }}"))
 
     assert text_of(renderer, progress(items="seven", keys="none")) == "seven none"
-
-
-def test_thin_documents_are_completed_by_what_was_known_before(renderer: Renderer) -> None:
-    events = samples.messages()
-
-    told = render(renderer, events["operation.failed"], history=samples.history_of("operation.failed", events))
-
-    assert "125,430 of 187,250" in json.dumps(told)
 
 
 def test_an_earlier_attempts_failure_is_not_told_of_the_running_one(alone: Build) -> None:
@@ -178,16 +158,6 @@ def test_the_built_in_templates_have_no_fault(renderer: Renderer) -> None:
 
 
 @pytest.mark.slow
-def test_a_check_finds_what_only_a_bare_event_shows(own: Build) -> None:
-    renderer = own(only("{{ op.execution.workerNode }}"))
-
-    faults = [fault for fault in problems(renderer) if "operation.progress.yaml:1: " in fault]
-
-    assert faults
-    assert "workerNode" in faults[0] or "None" in faults[0]
-
-
-@pytest.mark.slow
 def test_a_check_tries_the_users_own_samples(own: Build) -> None:
     body = samples.bodies()["operation.paused"] | {"event": "operation.resumed", "note": "x"}
     renderer = own({
@@ -196,12 +166,6 @@ def test_a_check_tries_the_users_own_samples(own: Build) -> None:
     })  # fmt: skip
 
     assert any("slack/operation.resumed.yaml:1" in fault for fault in problems(renderer))
-
-
-def test_a_sample_that_is_no_event_is_named(own: Build) -> None:
-    renderer = own({"samples/broken.json": '{"event": "operation.progress"}'})
-
-    assert "samples/broken.json: no sample of an event: " in problems(renderer)[0]
 
 
 # The author's guide

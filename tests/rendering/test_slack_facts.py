@@ -38,14 +38,6 @@ def test_only_what_is_complete_is_at_a_hundred(renderer: Renderer, status: str) 
     assert "▰▰▰▰▰▰▰▰▰▰" not in shown(content)
 
 
-def test_a_live_message_keeps_its_height_while_the_run_lasts(renderer: Renderer) -> None:
-    messages = [slacks.message(renderer, name, "live")["blocks"] for name in ("operation.progress", "operation.paused",
-                                                                          "operation.recovered")]  # fmt: skip
-
-    assert len({tuple(block["type"] for block in blocks) for blocks in messages}) == 1
-    assert len({str(blocks[0]["text"]["text"]).count("\n") for blocks in messages}) == 1
-
-
 def test_a_run_that_says_nothing_of_its_progress_is_told_to_last(renderer: Renderer) -> None:
     body = samples.bodies()["operation.progress"]
     body["operation"] = {"operationId": "op-1", "operationName": "Quiet", "dateCreated": "2024-01-20T11:15:00Z"}
@@ -68,14 +60,6 @@ def test_a_second_attempt_is_told_as_one(renderer: Renderer, kind: Kind) -> None
         text = shown(rendered(renderer, samples.event_of(body), kind))
 
         assert (" · attempt 2" in text) == (kind != "reply" or name == "operation.progress")
-
-
-def test_a_name_is_cut_at_120_characters(renderer: Renderer) -> None:
-    content = slacks.message(renderer, "operation.progress", change=FIXTURES["maximal"])
-
-    name = content["blocks"][0]["text"]["text"].split("*")[1]
-    assert name.endswith("…")
-    assert len(re.sub(r"&\w+;", "&", name)) <= 120
 
 
 @pytest.mark.parametrize(

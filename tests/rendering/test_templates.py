@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 
 from relay.domain.deliveries import Kind
 from relay.rendering import Renderer
-from relay.rendering.translatable import messages, translatable
+from relay.rendering.translatable import translatable
 from relay.rendering.translations import placeholders
 from tests.support import samples, slacks
 from tests.support.mails import mail
@@ -119,23 +119,6 @@ def test_both_languages_have_every_message_with_the_same_values() -> None:
             source = message.id if isinstance(message.id, str) else " ".join(message.id)
             assert all(texts), message.id
             assert {name for text in texts for name in placeholders(str(text))} == placeholders(source), message.id
-
-
-def test_the_translations_that_the_guide_shows_are_of_texts_that_relay_says(renderer: Renderer) -> None:
-    guide = (ROOT / "docs/templates.md").read_text("utf-8")
-    said = {text for _, (_, text) in messages(renderer.library)}
-
-    shown = re.findall(r'^msgid "(.+)"$', guide, re.MULTILINE)
-
-    assert shown
-    assert {*shown} <= said
-
-
-def test_the_catalogue_says_each_text_once() -> None:
-    texts = re.findall(r'^(?:msgctxt .+\n)?msgid ".+"$', (ROOT / "templates/locales/de/messages.po").read_text("utf-8"),
-                       re.MULTILINE)  # fmt: skip
-
-    assert len(texts) == len({*texts})
 
 
 def test_the_catalogue_holds_nothing_that_no_template_says(renderer: Renderer) -> None:

@@ -67,7 +67,7 @@ class Session:
 
     @property
     def usable(self) -> bool:
-        """Whether another mail may be sent."""
+        """Return whether another mail may be sent."""
         return self._settled and self._client.is_connected
 
     async def open(self, until: float) -> None:
@@ -211,8 +211,8 @@ class Wire(SMTPProtocol):
 
     @property
     def is_connected(self) -> bool:
-        """Whether what is written could leave. For some ticks only the transport below knows of a reset, and after an
-        end without close_notify not even that: asyncio's TLS then drops silently what is written."""
+        """Return False once nothing written could leave. For some ticks only the transport below knows of a reset, and
+        after an end without close_notify not even that: asyncio's TLS then drops silently what is written."""
         return super().is_connected and not self._ended and not (self._below and self._below.is_closing())
 
     async def open(self, host: str, port: int, context: ssl.SSLContext | None) -> None:

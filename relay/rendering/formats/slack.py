@@ -90,9 +90,9 @@ def _cut_blocks(blocks: list[Block]) -> list[Block]:
     blocks = blocks[:MAX_BLOCKS]
     room = TEXT_BUDGET
     for block in blocks:
-        for key, most in COUNTS.items():
+        for key, count in COUNTS.items():
             if isinstance(block.get(key), list):
-                block[key] = block[key][:most]
+                block[key] = block[key][:count]
         for text, limit in _texts(block):
             if text.get("type") == "mrkdwn":
                 text["verbatim"] = True  # else Slack makes links of addresses and names that an event mentions
@@ -111,7 +111,7 @@ def _plan(block: Block, room: int) -> int:
     """The tasks there is room for, and the room that is left."""
     block["title"] = _literal(str(block.get("title", "")), LIMITS["plan"])
     room -= length(block["title"])
-    kept = []
+    fitting = []
     for task in block.get("tasks", []):
         task["title"] = _literal(str(task.get("title", "")), LIMITS["plan"])
         room -= length(task["title"])
@@ -120,8 +120,8 @@ def _plan(block: Block, room: int) -> int:
             room -= length(text["text"])
         if room < 0:
             break
-        kept.append(task)
-    block["tasks"] = kept
+        fitting.append(task)
+    block["tasks"] = fitting
     return max(room, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from relay.channels.email.channel import Email
 from relay.channels.email.session import Timeouts
-from tests.support.mail_channel import MAIL, Connect, Smtp, channel, failing, impatient, settings
+from tests.support.mail_channel import MAIL, Connect, Smtp, failing, impatient, settings
 from tests.support.patience import patience
 from tests.support.scripted_smtp import FIN, GOOD, RST, SILENCE, Reply
 
@@ -81,15 +81,6 @@ class TestConnections:
             await server.heard("QUIT")
 
         assert server.connections == 1
-
-    async def test_closing_takes_leave_on_all_that_are_idle(self, smtp: Smtp) -> None:
-        async with smtp() as server:
-            mails = channel(server)
-            await asyncio.gather(*(mails.send(replace(MAIL, delivery=f"d-{number}")) for number in range(3)))
-
-            await mails.aclose()
-
-            await server.heard("QUIT", times=server.connections)
 
     async def test_a_cancelled_attempt_leaves_its_connection_to_nobody(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp(dot=[SILENCE]) as server:

@@ -15,7 +15,6 @@ from relay.channels import CHANNELS
 from relay.channels.email.channel import Email
 from relay.config import parse_config
 from relay.delivering.worker import Worker
-from relay.errors import StoreUnavailable
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
@@ -116,25 +115,6 @@ async def test_a_refused_login_pauses_the_channel_and_costs_nobody_an_attempt(
     assert sorted(taken.rcpt_to for taken in server.taken) == ["<analyst@example.com>", "<lead@example.com>"]
     assert await Suppressions(store).all() == []
     assert (await Admin(store).ledger()).counts["delivered"] == 2
-
-
-async def test_no_mail_leaves_without_its_link_while_redis_is_away(store: Store, clock: Clock, smtp: Smtp) -> None:
-    away = [StoreUnavailable("Redis: connection refused")]
-
-    async def link(*_: object) -> str:
-        if away:
-            raise away.pop()
-        return f"{PUBLIC}/unsubscribe/x"
-
-    async with smtp() as server, delivering(store, clock, server, unsubscribe=link) as worker:
-        await store.accept(events.failed(), [mail()])
-        await worker.run_once("email")
-        left = len(server.taken)
-        clock.advance(store.lease + 1)
-        await worker.run_once("email")
-
-    assert (left, len(server.taken)) == (0, 1)
-    assert b"List-Unsubscribe: <" in server.taken[0].data
 
 
 async def test_every_recipient_has_a_link_of_their_own(store: Store, clock: Clock, smtp: Smtp) -> None:

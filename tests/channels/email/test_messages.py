@@ -87,12 +87,11 @@ class TestHeaders:
         assert headers(mail) == HEADERS | ONE_CLICK
 
     def test_filters_find_what_happened_to_what(self) -> None:
-        assert headers(parsed(replace(MAIL, labels=LABELS))) == HEADERS | LABELLED | {"Importance": "high"}
+        mail = parsed(replace(MAIL, labels=LABELS), reply_to=Mailbox("team@example.com", "Data team"))
 
-    def test_what_readers_filter_by_is_undisguised(self) -> None:
-        disguised = {name: f"\u202e{text}\u200b\ufeff" for name, text in LABELS.items()}
-
-        assert headers(parsed(replace(MAIL, labels=disguised))) == HEADERS | LABELLED
+        assert headers(mail) == HEADERS | LABELLED | {
+            "Importance": "high", "Reply-To": "Data team <team@example.com>",
+        }  # fmt: skip
 
     @pytest.mark.parametrize(
         ("priority", "status", "importance"),
@@ -128,23 +127,6 @@ class TestHeaders:
                                       "https://" + "x" * 2_000], ids=ascii)  # fmt: skip
     def test_what_is_no_address_offers_nothing(self, link: str) -> None:
         assert headers(parsed(replace(MAIL, unsubscribe=link))) == HEADERS
-
-    def test_a_link_is_never_folded_or_encoded(self) -> None:
-        link = "https://relay.example.com/unsubscribe/" + "a" * 600
-
-        raw = compose(replace(MAIL, unsubscribe=link), SENDER)
-
-        assert f"\r\nList-Unsubscribe: <{link}>\r\n".encode() in raw
-
-    def test_the_last_part_of_a_feedback_id_has_the_length_that_gmail_wants(self) -> None:
-        mail = parsed(sender=Mailbox("relay@notifications.department.example.com"))
-
-        assert len(str(mail["Feedback-ID"]).rpartition(":")[2]) <= 15
-
-    def test_answers_go_where_the_configuration_says(self) -> None:
-        mail = parsed(reply_to=Mailbox("team@example.com", "Data team"))
-
-        assert headers(mail) == HEADERS | {"Reply-To": "Data team <team@example.com>"}
 
     def test_every_attempt_has_the_same_bytes(self) -> None:
         assert compose(MAIL, SENDER) == compose(replace(MAIL, thread={"ts": "1"}), SENDER)
@@ -196,11 +178,6 @@ class TestHeaders:
         encoded = [line for line in lines if b"=?utf-8?b?" in line]
         assert all(len(line) <= 76 for line in encoded), max(encoded, key=len)
 
-    def test_a_subject_is_cut_at_200_characters(self) -> None:
-        mail = parsed(replace(MAIL, content={**MAIL.content, "subject": "ä" * 300}))
-
-        assert str(mail["Subject"]) == "ä" * 199 + "…"
-
     def test_no_line_is_longer_than_the_standard_allows(self) -> None:
         long = replace(
             MAIL,
@@ -213,13 +190,6 @@ class TestHeaders:
 
         assert max(map(len, raw.split(b"\r\n"))) <= 998
 
-    def test_a_long_domain_is_not_encoded_away(self) -> None:
-        domain = ".".join(["department" * 5] * 4) + ".example.com"
-
-        mail = parsed(sender=Mailbox(f"relay@{domain}"))
-
-        assert mail["References"] == f"<op.037e34af665a31d2@{domain}>"
-
     @pytest.mark.parametrize(
         "name", ["Operations", "Müller, Leitstand", 'The "Ops" team', "a=?utf-8?q?b?=", "Ops, Inc.", "ü" * 20, "a\\b"]
     )
@@ -230,11 +200,6 @@ class TestHeaders:
 
 
 class TestBodies:
-    def test_both_parts_say_what_the_templates_made(self) -> None:
-        mail = parsed()
-
-        assert (body(mail, "plain"), body(mail, "html")) == ("It failed.\n", "<p>It failed.</p>\n")
-
     def test_without_html_the_text_is_the_mail(self) -> None:
         mail = parsed(html=False)
 
@@ -251,11 +216,6 @@ class TestBodies:
         kept = "".join(letter for letter in expected if letter in "\n\t" or not 0 <= ord(letter) < 32)
         kept = "".join(letter for letter in kept if not 0x7F <= ord(letter) <= 0x9F)
         assert body(mail, "plain") == kept + "|\n"
-
-    def test_what_is_not_unicode_does_not_stop_the_mail(self) -> None:
-        mail = parsed(replace(MAIL, content={"subject": "\udcff", "text": "\udcff", "html": "\udcff"}))
-
-        assert body(mail, "plain") == "?\n"
 
     def test_all_is_ascii_with_whole_line_ends(self) -> None:
         raw = compose(replace(MAIL, content={"subject": "ü", "text": "ü\r\rx\n", "html": "ü"}), SENDER)
@@ -287,14 +247,10 @@ class TestAddresses:
     @pytest.mark.parametrize(
         "written",
         [
-            "", " ", "root", "@", "@example.com", "analyst@", "a..b@example.com", ".a@example.com", "a.@example.com",
-            "a@b,c@d", "a@example.com,b@example.com", "a@example.com, b@example.com", "a@example.com;b@example.com",
-            "a@example.com b@example.com", "a b@example.com", "a@exam ple.com", "a@b@example.com",
-            "a@example.com\r\nRCPT TO:<evil@example.com>", "a@example.com\n", "a@example.com\r", "a@example.com\0",
-            "a\u2028@example.com", "a@example\u2028.com", "a@example.com>", "<a@example.com>", "<script>@example.com",
-            "Analyst <a@example.com>", '"a b"@example.com', '"a@b"@example.com', "(x)a@example.com", "a@[127.0.0.1]",
-            "a@127.0.0.1", "a@[IPv6:::1]", "a@example..com", "a@-example.com", "a@example.com.", "a@.example.com",
-            "a@exa_mple.com", "a@" + "x" * 300, "a@" + "x." * 150 + "com", "mailto:a@example.com?cc=b@example.com",
+            "", "root", "@example.com", "analyst@", "a..b@example.com", "a@b,c@d", "a@example.com, b@example.com",
+            "a b@example.com", "a@b@example.com", "a@example.com\r\nRCPT TO:<evil@example.com>", "a@example.com\0",
+            "a\u2028@example.com", "<a@example.com>", "Analyst <a@example.com>", '"a@b"@example.com', "a@[127.0.0.1]",
+            "a@127.0.0.1", "a@-example.com", "a@example.com.", "a@" + "x" * 300, "mailto:a@example.com",
         ],
         ids=ascii,
     )  # fmt: skip
@@ -303,12 +259,6 @@ class TestAddresses:
             Email.addresses(written)
 
         assert len(str(caught.value)) < 600
-
-    def test_a_list_gives_each_address_once(self) -> None:
-        assert Email.addresses(["b@example.com", "a@example.com", "b@EXAMPLE.com"]) == [
-            "b@example.com",
-            "a@example.com",
-        ]
 
     @pytest.mark.parametrize("value", [None, 7, {}, [], ["a@example.com", 7], [["a@example.com"]], b"a@example.com"])
     def test_a_value_of_another_shape_is_refused(self, value: object) -> None:

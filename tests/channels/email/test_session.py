@@ -84,15 +84,6 @@ async def test_an_answer_through_the_wire_has_its_outcome(smtp: Smtp) -> None:
 
 
 class TestRefusals:
-    async def test_greylisting_is_tried_again_after_a_minute_at_the_earliest(
-        self, smtp: Smtp, connect: Connect
-    ) -> None:
-        async with smtp(rcpt=["451 4.7.1 greylisted"]) as server:
-            error = await failing(connect(server))
-
-        assert (outcome(error), error.retry_after) == ("transient", 60.0)
-        assert "451 4.7.1 greylisted" in str(error)
-
     async def test_a_refused_recipient_takes_nothing_from_the_others(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp(rcpt=[GOOD["rcpt"], "550 5.1.1 no such user", GOOD["rcpt"]]) as server:
             mails = connect(server)
@@ -103,12 +94,6 @@ class TestRefusals:
         assert (outcome(error), "550 5.1.1 no such user" in str(error)) == ("permanent", True)
         assert [mail.rcpt_to for mail in server.taken] == ["<a@example.com>", "<c@example.com>"]
         assert server.connections == 1
-
-    async def test_a_mail_refused_after_its_end_was_not_taken(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp(dot=["451 4.3.0 no space"]) as server:
-            error = await failing(connect(server))
-
-        assert outcome(error) == "waiting"  # 4.3.x is the server's own state, and not the mail's
 
     @pytest.mark.parametrize("ended", [RST, FIN, CUT, SILENCE], ids=str)
     async def test_an_end_before_the_mail_has_left_is_no_doubt(
@@ -131,15 +116,6 @@ class TestRefusals:
         assert outcome(error) == "unknown"
         assert server.taken[0].data == server.taken[1].data
 
-    async def test_a_mail_that_was_taken_is_delivered_whatever_follows(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp(quit=[FIN]) as server:
-            mails = connect(server)
-
-            receipt = await mails.send(MAIL)
-            await mails.aclose()
-
-        assert receipt.detail == "250 2.0.0 OK queued as 4F00"
-
     @pytest.mark.parametrize("command", ["noop", "quit"])
     async def test_a_connection_with_an_answer_outstanding_is_used_no_more(self, command: str) -> None:
         until = asyncio.get_running_loop().time() + 10
@@ -156,15 +132,6 @@ class TestRefusals:
             assert waiting.cancelled()
             assert not session.usable
             session.close()
-
-    async def test_the_server_that_is_not_there_is_named(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp() as server:
-            pass
-
-        error = await failing(connect(server))
-
-        assert error.pause == "channel"
-        assert f"127.0.0.1:{server.port}" in str(error)
 
     async def test_a_servers_words_cannot_steer_a_terminal(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp(rcpt=[b"550-\x1b[2J\xff no\r\n550 " + b"x" * 2_000 + b"\r\n"]) as server:
@@ -214,12 +181,6 @@ class TestSize:
         [mail] = server.taken
         assert b"text/html" not in mail.data
         assert b"It failed." in mail.data
-
-    async def test_what_is_too_large_even_so_holds_up_nobody_else(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp(mail=["552 5.3.4 message too big"] * 2) as server:
-            error = await failing(connect(server))
-
-        assert outcome(error) == "permanent"
 
     async def test_the_server_hears_the_size_beforehand(self, smtp: Smtp, connect: Connect) -> None:
         async with smtp() as server:

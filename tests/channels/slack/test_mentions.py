@@ -14,7 +14,6 @@ from tests.support.slack_channel import (
     Connect,
     notification,
     posted,
-    section,
 )
 
 
@@ -84,13 +83,6 @@ class TestMentions:
 
         assert message.blocks == [{"type": "section", "text": {"type": "mrkdwn", "text": "<!here>"}}, header]
 
-    async def test_the_longest_text_stays_within_its_limit(self, channel: Slack, slack: SlackStandin) -> None:
-        content = {"text": "Failed", "blocks": [section("x" * 3_000)]}
-
-        message = await posted(channel, slack, mentions=("@here",), content=content)
-
-        assert (len(message.blocks[0]["text"]["text"]), slack.violations) == (3_000, [])
-
     async def test_an_ambiguous_display_name_calls_nobody(self, clock: Clock, connect: Connect) -> None:
         twins = (User("U0000001", "sam"), User("U0000002", "SAM"))
         async with SlackStandin(users=twins) as slack:
@@ -103,12 +95,6 @@ class TestMentions:
             message = await posted(connect(base_url=slack.base_url), slack, mentions=("@ops",))
 
         assert message.text.startswith("<!subteam^S0000001> ")
-
-    async def test_a_person_on_the_second_page_is_found(self, connect: Connect) -> None:
-        async with SlackStandin(users=[User(f"U{number:07}", f"person-{number}") for number in range(1_500)]) as slack:
-            message = await posted(connect(base_url=slack.base_url), slack, mentions=("@person-1400",))
-
-        assert message.text.startswith("<@U0001400> ")
 
     async def test_an_address_nobody_has_is_looked_up_once_a_day(
         self, channel: Slack, slack: SlackStandin, clock: Clock

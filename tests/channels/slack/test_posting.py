@@ -44,20 +44,6 @@ class TestPosting:
         assert receipt.thread == {"channel": message.channel, "ts": message.ts}
         assert receipt.detail == f"{slack.url}archives/{message.channel}/p{message.ts.replace('.', '')}"
 
-    async def test_without_the_workspaces_address_the_receipt_still_names_the_message(
-        self, channel: Slack, slack: SlackStandin
-    ) -> None:
-        slack.script("auth.test", Fault(error="fatal_error"))
-
-        receipt = await channel.send(notification())
-
-        assert receipt.detail == "/".join(receipt.thread.values())
-
-    async def test_a_message_that_says_nothing_names_its_event(self, channel: Slack, slack: SlackStandin) -> None:
-        message = await posted(channel, slack, content={}, subject="<!channel>")
-
-        assert message.text == "operation.failed: &lt;!channel&gt;"
-
 
 class TestLiveMessage:
     async def test_a_run_is_one_message_edited_in_place_and_its_outcome_a_reply(

@@ -51,15 +51,6 @@ def channel(slack: SlackStandin, profile: str = "rich") -> Slack:
     return Slack(SlackSettings(token="xoxb-1-x", base_url=slack.base_url, profile=profile))
 
 
-async def test_nobody_gets_them_without_asking(new: SlackStandin) -> None:
-    slack = channel(new, "classic")
-
-    await slack.send(notification())
-
-    assert kinds(new) == ["section"]
-    await slack.aclose()
-
-
 async def test_whoever_asks_gets_them_in_new_messages_and_in_edits(new: SlackStandin) -> None:
     slack = channel(new)
 

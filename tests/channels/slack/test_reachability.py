@@ -3,7 +3,6 @@
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay.channels.slack.search import PAGES
 from relay.errors import DeliveryError
 from relay_sandbox.standins.slack import Conversation, Fault, SlackStandin
 from tests.support.slack_channel import failing
@@ -90,17 +89,6 @@ async def test_what_it_may_not_ask_about_it_does_not_know(
     reach = await channel.reach(["#open", "#hidden", "C0OPEN0001"])
 
     assert ({*reach.unknown}, reach.obstacles) == (unknown, {})
-
-
-async def test_in_a_workspace_with_too_many_it_does_not_know(channel: Slack, workspace: SlackStandin) -> None:
-    more = {"channels": [], "response_metadata": {"next_cursor": "more"}}
-    workspace.outages["conversations.list"] = Fault(extra=more)
-    await channel.check()
-
-    reach = await channel.reach(["#open", "#nowhere"])
-
-    assert (reach.obstacles, reach.unknown) == ({}, ("#nowhere",))
-    assert len(workspace.called("conversations.list")) == PAGES
 
 
 @pytest.mark.parametrize(

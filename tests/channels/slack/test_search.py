@@ -94,14 +94,6 @@ class TestFound:
         assert receipt.thread["ts"] == slack.messages("#process-mining")[0].ts
         assert receipt.shown == "operation.started"
 
-    async def test_it_is_looked_for_on_every_page(self, channel: Slack, slack: SlackStandin) -> None:
-        await lost(channel, slack)
-        for number in range(150):
-            await channel.send(notification(delivery=f"later-{number}"))
-
-        assert await found(channel)
-        assert len(slack.called(HISTORY)) == 2
-
 
 class TestNotThere:
     async def test_of_a_message_that_never_arrived_nothing_is_found(self, channel: Slack, slack: SlackStandin) -> None:
@@ -173,24 +165,6 @@ class TestCannotFind:
         await channel.check()
         assert channel.finds("#hidden")
         assert await found(channel, address="#hidden")
-
-    async def test_a_slack_that_tells_no_scopes_is_asked_once(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.scopes = ""
-        await lost(channel, slack)
-        slack.script(HISTORY, Fault(error="no_permission"))
-
-        assert isinstance(await refused(channel), CannotFind)
-        assert (channel.finds("#process-mining"), channel.finds("#other")) == (False, True)
-
-    async def test_where_the_app_is_not_it_may_be_invited(self, channel: Slack, slack: SlackStandin) -> None:
-        await channel.send(notification(address="C0TEAM0001"))
-        slack.workspace.conversations["C0TEAM0001"].joined = False
-        await lost(channel, slack, address="C0TEAM0001")
-
-        assert isinstance(await refused(channel, address="C0TEAM0001"), CannotFind)
-        slack.workspace.conversations["C0TEAM0001"].joined = True
-        assert channel.finds("C0TEAM0001")
-        assert await found(channel, address="C0TEAM0001")
 
     @pytest.mark.parametrize("code", ["invalid_ts_oldest", "invalid_arguments", "unknown_method"])
     async def test_what_would_be_refused_again_is_not_asked_again(

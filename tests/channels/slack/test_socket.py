@@ -74,21 +74,6 @@ async def test_what_was_taken_is_acknowledged(slack: SlackStandin, sockets: Sock
     assert (taking.payloads, sockets.unacknowledged, sockets.faults) == ([PRESS], {}, [])
 
 
-async def test_it_is_not_acknowledged_before_it_was_taken(
-    slack: SlackStandin, sockets: Sockets, taking: Taking
-) -> None:
-    taking.gate.clear()
-    async with opened(slack, taking) as socket:
-        await until(lambda: socket.connected)
-        press = asyncio.create_task(sockets.press(PRESS, patience()))
-        await until(lambda: taking.payloads)
-        assert len(sockets.unacknowledged) == 1
-
-        taking.gate.set()
-
-        assert await press
-
-
 async def test_what_was_not_taken_comes_again(slack: SlackStandin, sockets: Sockets, taking: Taking) -> None:
     taking.durable = False
     async with opened(slack, taking) as socket:
@@ -183,13 +168,6 @@ async def test_an_address_that_is_none_is_not_connected_to(
         await until(lambda: socket.connected)
 
     assert len(slack.called("apps.connections.open")) == 2
-
-
-async def test_no_redirect_is_followed(slack: SlackStandin, sockets: Sockets, taking: Taking) -> None:
-    away = slack.url.replace("http", "ws", 1) + "archives/C0TEAM0001/p1"
-    slack.outages["apps.connections.open"] = Fault(extra={"url": away})
-    async with opened(slack, taking) as socket:
-        await until(lambda: "ClientPayloadError" in socket.trouble)
 
 
 async def test_the_end_waits_for_what_is_being_taken_and_takes_nothing_more(

@@ -101,23 +101,6 @@ class TestPosting:
         (message,) = slack.messages("#ops")
         assert message.blocks[0]["text"]["text"] == f"{called} It *failed*."
 
-    async def test_what_slack_does_not_take_is_sent_with_less_in_it(
-        self, slack: SlackStandin, connect: Connect
-    ) -> None:
-        slack.script("webhook", Fault(status=400, body=b"invalid_blocks"))
-
-        await connect().send(FAILED)
-
-        (message,) = slack.messages("#ops")
-        assert (message.text, message.blocks) == ("It *failed*.", [])
-
-    async def test_another_conversation_goes_by_the_token(self, slack: SlackStandin, connect: Connect) -> None:
-        channel = connect(token="xoxb-1234567890-abcdef")
-
-        await channel.send(replace(FAILED, address="#team"))
-
-        assert (len(slack.messages("#team")), slack.called("webhook")) == (1, [])
-
 
 # Slack's answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 ANSWERS = [
@@ -164,12 +147,6 @@ class TestAnswers:
 
         assert outcome(await failing(connect(deadline=patience(1.0)))) == "unknown, pause channel"
 
-    async def test_a_slack_that_is_not_there_costs_nothing_but_time(self, connect: Connect) -> None:
-        error = await failing(connect(webhooks={"#ops": f"http://127.0.0.1:9/services/{SECRET}"}))
-
-        assert outcome(error) == "pause channel"
-        assert SECRET not in str(error)
-
     async def test_a_probe_posts_nothing(self, slack: SlackStandin, connect: Connect) -> None:
         channel = connect()
         await channel.probe("#ops")
@@ -191,10 +168,6 @@ class TestSettings:
             SlackSettings(webhooks=webhooks)
 
         assert "hooks.slack.com/x1" not in str(caught.value)
-
-    async def test_a_check_posts_nothing(self, slack: SlackStandin, connect: Connect) -> None:
-        assert await connect().check() == "webhooks, not asked because that would post: #ops"
-        assert len(slack.calls) == 0
 
 
 def configured(
