@@ -136,20 +136,6 @@ async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_
     assert (await replay(kept["operation.progress"])).status == "accepted"  # of 2024
 
 
-async def test_a_token_begins_no_new_run_of_an_operation(on_stage: Stage) -> None:
-    await begun(on_stage)
-    await on_stage.post(said("operation.completed", 100, "Completed"))
-
-    replies = await asyncio.gather(
-        on_stage.post(said("operation.progress", 10, retryNumber=1), "progress"),
-        on_stage.post(
-            said("operation.started", 0, "Initiated", progress={"startTime": "2024-01-21T00:00:00Z"}), "progress"
-        ),
-    )
-
-    assert all(refused(reply, "operation.retryNumber") for reply in replies)
-
-
 async def test_the_callbacks_of_a_batch_tell_of_one_whose_operations_are_known(on_stage: Stage) -> None:
     batch = seed("submit-batch.response") | {"tenantId": "live"}
     member, other = (row["operationId"] for row in batch["operations"][:2])
@@ -169,33 +155,6 @@ async def test_the_callbacks_of_a_batch_tell_of_one_whose_operations_are_known(o
     assert refused(unknown[0], "batch.batchId")
     assert refused(unknown[1], "operation.operationId")
     assert [answer.status for answer in answers] == [202, 422, 202, 200, 202]  # a start is late, whatever its status
-
-
-async def test_a_source_for_one_tenant_speaks_for_no_other_even_where_it_names_none(on_stage: Stage) -> None:
-    await on_stage.post(said("operation.started", 0, "Initiated", "globex"), "elsewhere")
-
-    named = await on_stage.post(said("operation.failed", 10, "Failed", "globex"), "acme")
-    thin = {"event": "operation.failed", "operation": {"operationId": body()["operation"]["operationId"]}}
-    unnamed = await on_stage.post(thin, "acme")
-    own = await on_stage.post(said("operation.failed", 10, "Failed", "acme"), "acme")
-
-    assert [refused(reply, "tenantId") for reply in (named, unnamed, own)] == [True, True, False]
-    assert own.status == 202
-
-
-async def test_a_token_speaks_of_no_other_platforms_operation_or_batch(on_stage: Stage) -> None:
-    batch = seed("submit-batch.response") | {"tenantId": "live"}
-    member = batch["operations"][0]["operationId"]
-    await on_stage.post(said("operation.started", 0, "Initiated", operationId=member), "elsewhere")
-    await on_stage.post(batch | {"event": "batch.started"}, "elsewhere")
-
-    replies = await asyncio.gather(
-        on_stage.post(said("operation.progress", 10, operationId=member), "progress"),
-        on_stage.post(batch | {"status": "Completed"}, "batch-complete"),
-    )
-
-    assert refused(replies[0], "operation.operationId")
-    assert refused(replies[1], "batch.batchId")
 
 
 async def test_two_platforms_with_the_same_ids_share_nothing_not_even_a_thread(on_stage: Stage) -> None:

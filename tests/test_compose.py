@@ -11,27 +11,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 from ruamel.yaml import YAML
 
 from relay.store.embedded.binary import find_server
 from relay_sandbox.standins.slack import SlackStandin
-from tests.chaos.test_kills import Load, check
 from tests.support.commands import ROOT, Serving, environment, relay
 from tests.support.patience import patience
-from tests.support.ports import free_ports, own_host
+from tests.support.ports import free_ports
 from tests.support.programs import needs
-from tests.support.running import RunningRelay
-from tests.support.stage import CONFIG, surroundings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -157,18 +151,6 @@ async def test_what_compose_starts_passes_check_live_and_takes_events(directory:
     assert well.status == 0, well.err
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_container_may_do_nothing_but_its_work(name: str) -> None:
-    service = SERVICES[name]
-
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert service["read_only"] is True
-    assert service["tmpfs"] == ["/tmp"]
-    assert service["mem_limit"]
-    assert service["healthcheck"]["test"]
-
-
 def test_compose_itself_finds_the_file_right(tmp_path: Path) -> None:
     """Its schema, what it merges, and every variable in it: all but starting it, which needs Docker."""
     program = needs("docker-compose", "docker-compose")
@@ -197,63 +179,3 @@ def test_relay_waits_until_the_others_are_well_and_only_what_is_meant_to_be_is_r
         "redis": [],
         "inbox": ["127.0.0.1:8025:8025"],
     }
-
-
-def balancer_of_compose(folder: Path, port: int, relays: Sequence[str]) -> Path:
-    """The balancer's file, where it is mounted from; only where it listens and where the relays are is another."""
-    [volume] = SERVICES["balancer"]["volumes"]
-    text = (ROOT / volume.split(":")[0] / "haproxy.cfg").read_text("utf-8")
-    changes = {"bind :8080": f"bind 127.0.0.1:{port}", "log stdout": "log stderr", "127.0.0.11:53": "127.0.0.1:9"}
-    changes |= {f"{name} {name}:8080\n": f"{name} {where}\n" for name, where in zip(PAIR, relays, strict=True)}
-    for written, true in changes.items():
-        assert text.count(written) == 1, written
-        text = text.replace(written, true)
-    file = folder / "haproxy.cfg"
-    file.write_text(text, "utf-8")
-    return file
-
-
-@dataclass
-class Front:
-    """What senders see of both relays."""
-
-    url: str
-
-
-async def test_of_the_pair_one_is_killed_under_load_and_the_other_goes_on(directory: Path) -> None:
-    """Nothing is lost, nothing comes twice, and who asks for its health is told that it is well."""
-    haproxy = needs("haproxy", "haproxy")
-    async with redis_of_compose(directory) as redis_port:
-        redis_url = given(SERVICES["relay"]["environment"]["RELAY_REDIS_URL"]).replace("@redis:", "@127.0.0.1:")
-        async with surroundings(redis_url.replace(":6379/", f":{redis_port}/")) as around:
-            env = {name: given(value) for name, value in SERVICES["relay"]["environment"].items()} | {**around.env}
-            first, second = (
-                RunningRelay(CONFIG, env | {"RELAY_HOST": own_host(), "RELAY_ADMIN_HOST": "127.0.0.1"}) for _ in PAIR
-            )
-            async with first, second:
-                [port] = free_ports(1)
-                file = balancer_of_compose(directory, port, [urlsplit(one.url).netloc for one in (first, second)])
-                async with running(haproxy, "-db", "-f", str(file), cwd=directory):
-                    front = Front(f"http://127.0.0.1:{port}")
-                    await until(lambda: well(front))
-                    load = Load(front, refused=(0, 502, 503))
-                    async with load.sending():
-                        await load.more(30)
-                        await first.kill()
-                        await load.more(60)
-                        still = await well(front)
-                        await first.start()
-                        await load.more(60)
-                    await check(around, load)
-                    assert around.inbox.mails
-
-    assert still
-
-
-async def well(front: Front) -> bool:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client:
-        try:
-            async with client.get(f"{front.url}/readyz") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False

@@ -1,23 +1,18 @@
 """A signed POST in, Slack and mail out: what people see, for every document and address of the API."""
 
-import asyncio
-import random
 from collections.abc import AsyncIterator
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.errors import ConfigError
 from relay.store.audit import AuditEntry, AuditTrail
 from relay_sandbox.standins.slack import Fault
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
-from tests.support.running import RunningRelay
-from tests.support.stage import CONFIG, Stage, post, running, stage, surroundings
+from tests.support.stage import CONFIG, Stage, running, stage, surroundings
 from tests.support.waiting import until
 
 # What each document of the API is, wherever it is sent: its address, and the words people read.
@@ -94,16 +89,6 @@ async def test_a_webhook_and_its_callback_and_a_latecomer_are_one_message(runnin
     assert len(await running_stage.around.mails(2)) == 2
 
 
-async def test_the_same_event_64_times_at_once_is_one_202_and_63_duplicates(running_stage: Stage) -> None:
-    event = tenant(body("operation.completed", 100, status="Completed"), "mail", eventId="evt-1")
-
-    replies = await asyncio.gather(*(running_stage.post(event) for _ in range(64)))
-    await running_stage.around.settled()
-
-    assert sorted(reply.status for reply in replies) == [200] * 63 + [202]
-    assert len(running_stage.around.inbox.mails) == 2
-
-
 async def test_a_live_message_is_posted_once_edited_and_answered_in_its_thread(running_stage: Stage) -> None:
     for event in (
         body("operation.started", 0, status="Initiated"),
@@ -151,32 +136,6 @@ async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_
     assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
 
 
-@pytest.mark.slow
-async def test_shuffled_progress_over_two_relay_processes_keeps_its_distance(redis_server: RedisServer) -> None:
-    order = [*range(1, 101), *range(1, 101)]
-    random.Random(7).shuffle(order)
-    async with (
-        surroundings(redis_server.url) as around,
-        RunningRelay(CONFIG, around.env) as one,
-        RunningRelay(CONFIG, around.env) as two,
-    ):
-        urls = (one.url, two.url)
-        for start in range(0, len(order), 10):
-            await asyncio.gather(
-                *(
-                    post(urls[number % 2], tenant(body("operation.progress", percentage), "steps"))
-                    for number, percentage in enumerate(order[start : start + 10])
-                )
-            )
-        await around.settled()
-        story = await around.admin.timeline(body()["operation"]["operationId"])
-
-    assert story is not None
-    queued = [story.log[index - 1][4] for index, line in enumerate(story.log) if line[1] == "queued"]
-    assert queued[-1] == 100
-    assert all(later - earlier >= 10 or later == 100 for earlier, later in pairwise(queued))
-
-
 async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
@@ -204,14 +163,3 @@ async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(
     assert (good.action, good.outcome, bad.outcome) == ("reload", "taken", "refused")
     versions = [act.subject.split(" → ") for act in (good, bad)]
     assert versions[0][1] == versions[1][0] != versions[1][1] == sha256(b"rules: nonsense").hexdigest()[:12]
-
-
-async def test_an_evicting_redis_is_refused(redis_server: RedisServer) -> None:
-    async with surroundings(redis_server.url) as around:
-        await around.store.redis.config_set("maxmemory-policy", "allkeys-lru")
-        try:
-            with pytest.raises(ConfigError, match="noeviction"):
-                async with running(around):
-                    pass
-        finally:
-            await around.store.redis.config_set("maxmemory-policy", "noeviction")

@@ -58,17 +58,6 @@ def health(store: Store) -> Health:
     return Health(store, lambda: config, clock=Clock())
 
 
-async def test_nothing_is_accepted_before_redis_was_inspected_or_while_it_falls_short(
-    store: Store, health: Health
-) -> None:
-    await store.redis.config_set("appendfsync", "everysec")
-    await health.prepare()
-
-    with pytest.raises(StoreUnavailable, match="appendfsync always"):
-        await guarded(take, health.obstacle)(events.completed())
-    assert not (await health.readiness()).ready
-
-
 @pytest.mark.parametrize(("left", "ready"), [([0, 1], True), ([0], False)], ids=["half", "more than half"])
 async def test_the_gauge_says_what_readyz_says_where_partitions_are_away(
     server: RedisServer, left: list[int], ready: bool
@@ -114,16 +103,6 @@ async def test_a_promise_that_redis_stops_keeping_is_noticed(store: Store, healt
     with pytest.raises(StoreUnavailable, match="noeviction"):
         await guarded(take, health.obstacle)(events.completed())
     assert "noeviction" in (await health.readiness()).checks["redis"]
-
-
-async def test_a_full_redis_is_not_ready_and_says_so(store: Store, health: Health) -> None:
-    await health.prepare()
-    await store.redis.config_set("maxmemory", 1)
-
-    found = await health.readiness()
-
-    assert not found.ready
-    assert "maxmemory" in found.checks["redis"]
 
 
 async def test_at_nine_tenths_of_its_memory_nothing_is_taken_and_readyz_says_why(store: Store, health: Health) -> None:

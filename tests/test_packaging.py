@@ -22,7 +22,6 @@ LOCKS = {
 }
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-INSTALL = r"pip .*(?:install|wheel).* (?:-e )?\.(?:\s|$)"
 
 
 def pinned(name: str) -> dict[str, str]:
@@ -58,24 +57,6 @@ def test_what_builds_relay_is_locked_and_is_what_the_tests_are_installed_with() 
     assert pinned("build").items() <= pinned("dev").items()
 
 
-def test_what_makes_the_site_is_locked_as_the_tests_have_it_and_no_part_of_relay() -> None:
-    needed = {named(one) for one in PROJECT["dependency-groups"]["docs"]}
-
-    assert needed <= pinned("docs").keys()
-    assert pinned("docs").items() <= pinned("dev").items()
-    assert not needed & {*pinned("run"), *pinned("lowest")}
-    assert "docs" not in DOCKERFILE
-
-
-@pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
-def test_relay_is_never_built_with_what_no_lock_names(file: str) -> None:
-    text = (ROOT / file).read_text("utf-8").replace("\\\n", " ")
-    builds = [line for line in re.split(r"\n|&&", text) if re.search(INSTALL, line)]
-
-    assert builds
-    assert all("--no-build-isolation" in line and "--no-deps" in line for line in builds)
-
-
 def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     optional = [one for name in ("embedded", "encryption", "otel", "demo") for one in extras[name]]
@@ -90,14 +71,6 @@ def test_the_oldest_versions_are_those_that_the_project_allows() -> None:
     assert {name: numbers(version) for name, version in locked.items()} == {
         name: numbers(version) for name, version in least.items()
     }, "renew it: make lock"
-
-
-def test_of_the_configuration_the_image_gets_what_is_shipped_and_nothing_beside_it() -> None:
-    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    copies = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)
-
-    assert {word for line in copies for word in line.split() if word.startswith("config")} == SHIPPED_CONFIG
-    assert {line[1:] for line in ignored if line.startswith("!config")} == SHIPPED_CONFIG
 
 
 def test_the_same_sources_make_the_same_wheel_wherever_and_whenever_they_lie(tmp_path: Path) -> None:

@@ -70,20 +70,3 @@ def test_every_page_is_on_the_site_in_its_search_and_its_navigation_and_nothing_
     assert len(assets) > 10
     assert {asset for asset in assets if re.match(r"(?:\w+:)?//", asset[1])} == set()
     assert re.findall(r"(?:import\(|importScripts\(|fetch\(|\.src\s*=\s*)[\"'](?:https?:)?//", scripts) == []
-
-
-@pytest.mark.soak
-def test_a_link_an_anchor_or_a_page_that_leads_nowhere_ends_the_build(sources: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "sources"
-    copytree(sources, copy)
-    faults = {"nowhere.md": "nowhere.md", "deployment.md#not-there": "'not-there'", "#neither": "'neither'",
-              "../deploy/no.conf": "../deploy/no.conf", "images/no.png": "images/no.png"}  # fmt: skip
-    with (copy / "docs/hardening.md").open("a", encoding="utf-8") as page:
-        page.writelines(f"\n[words]({target})\n" for target in faults)
-    (copy / "docs/lonely.md").write_text("# Lonely\n\nNobody leads here.\n", "utf-8")
-
-    done = make(copy, tmp_path / "site")
-
-    assert done.returncode != 0
-    assert [target for target, words in faults.items() if words not in done.stderr] == []
-    assert "lonely.md: WARNING: document isn't included" in done.stderr

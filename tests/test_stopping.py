@@ -64,24 +64,6 @@ async def test_while_it_drains_it_is_not_ready_but_alive_and_takes_events(front:
     assert len(front.events) == 1
 
 
-async def test_the_answer_to_what_came_before_ends_its_connection_too() -> None:
-    began, go_on = asyncio.Event(), asyncio.Event()
-
-    async def ingest(_event: Event) -> Accepted:
-        began.set()
-        await go_on.wait()
-        return Accepted("accepted", 1)
-
-    async with receiving(ingest=ingest) as front:
-        in_flight = asyncio.create_task(front.sender().post(body()))
-        await began.wait()
-        drain(front)
-        go_on.set()
-        reply = await in_flight
-
-    assert (reply.status, reply.headers["connection"]) == (202, "close")
-
-
 async def test_at_the_end_idle_connections_are_closed_and_new_ones_refused(front: Front) -> None:
     async with connection(front) as (write, reply), connection(front) as (_, unused):
         write(HEALTHZ)

@@ -37,7 +37,6 @@ pytestmark = pytest.mark.soak
 SENDERS, PACE = 5, 0.05  # connections, and seconds between two events on one of them
 MAILED = 25  # every so manieth event is told
 DELIVERING = 1.0  # seconds that the mail server takes for a mail: what a stop finds under way
-CHECKS = 0.2  # seconds between two questions of the plain balancer
 needs_haproxy = pytest.mark.skipif(not haproxy.BINARY, reason="haproxy is not installed: apt-get install haproxy")
 
 
@@ -107,41 +106,6 @@ class Traffic:
             return type(error).__name__
 
 
-@dataclass
-class PlainBalancer:
-    """Asks each relay whether it is ready, and gives the next address of one that was."""
-
-    relays: Mapping[str, str]
-    ready: set[str] = field(default_factory=set)
-    _turn: int = 0
-
-    @contextlib.asynccontextmanager
-    async def asking(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._ask(name)) for name in self.relays]
-        await until(lambda: self.ready == self.relays.keys())
-        yield
-        for task in tasks:
-            task.cancel()
-
-    def next(self) -> str:
-        ready = sorted(self.ready)
-        self._turn += 1
-        return self.relays[ready[self._turn % len(ready)]]
-
-    async def up(self) -> set[str]:
-        return self.ready
-
-    async def _ask(self, name: str) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as client:
-            while True:
-                try:
-                    async with client.get(f"{self.relays[name]}/readyz") as response:
-                        (self.ready.add if response.status == 200 else self.ready.discard)(name)
-                except (OSError, TimeoutError, aiohttp.ClientError):
-                    self.ready.discard(name)
-                await asyncio.sleep(CHECKS)
-
-
 async def restarted_in_turn(
     relays: Mapping[str, Serving], traffic: Traffic, up: Callable[[], Awaitable[set[str]]]
 ) -> None:
@@ -206,14 +170,4 @@ async def test_behind_haproxy_no_request_fails(tmp_path: Path, reuse: str) -> No
     async with fleet(tmp_path) as two, haproxy.haproxy(free_place(), two.urls, reuse) as balancer:
         traffic = Traffic(lambda: balancer.url)
         await restarted_in_turn(two.relays, traffic, balancer.up)
-        await two.check(traffic)
-
-
-@pytest.mark.timeout(120)
-async def test_whoever_asks_readyz_and_keeps_connections_sees_no_request_fail(tmp_path: Path) -> None:
-    async with fleet(tmp_path) as two:
-        balancer = PlainBalancer(two.urls)
-        traffic = Traffic(balancer.next)
-        async with balancer.asking():
-            await restarted_in_turn(two.relays, traffic, balancer.up)
         await two.check(traffic)

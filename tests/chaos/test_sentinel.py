@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.failovers import composed, failovers
+from tests.chaos.failovers import failovers
 
 pytestmark = pytest.mark.slow
 
@@ -17,11 +17,3 @@ async def test_failovers_under_load_lose_nothing_and_repeat_only_the_unknown(cou
     assert report.repeats <= report.unknown
     assert sum(len(seconds) for seconds in report.pauses.values()) == count
     assert "0 lost" in str(report)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(3600)
-async def test_every_composition_of_join_failover_and_kill_loses_nothing() -> None:
-    report = await composed(20)
-
-    assert (report.lost, report.imbalance) == (0, 0)

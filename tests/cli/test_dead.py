@@ -161,23 +161,6 @@ async def test_what_is_dropped_is_gone_and_the_ledger_knows_it(running_stage: St
     assert await running_stage.around.admin.quarantined() == []
 
 
-async def test_a_letter_to_a_suppressed_address_stays_and_what_ends_that_is_said(
-    running_stage: Stage, letter: str
-) -> None:
-    await run(running_stage, "suppressed", "add", "gone@example.com")
-    refused = await dead(running_stage, "replay", letter)
-    still = [one.id for one in await running_stage.around.admin.dead()]
-    await run(running_stage, "suppressed", "remove", "gone@example.com")
-    await relay_beside("pause", "pair", "--reason", "Move", "-c", CONFIG, env=running_stage.around.env)
-    replayed = await dead(running_stage, "replay", letter)
-
-    assert refused.exit_code == 1
-    assert "gone@example.com is suppressed: `relay suppressed remove gone@example.com` first" in refused.output
-    assert still == [letter]
-    assert replayed.exit_code == 0
-    assert "it waits: pair is paused (Move); `relay resume pair` ends that" in replayed.output
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

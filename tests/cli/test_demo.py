@@ -33,16 +33,6 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     assert "200 late" in done.out
 
 
-async def test_a_message_that_never_comes_is_named_and_is_no_success() -> None:
-    async with Demo.open(os.environ, lambda happening: None, speed=400) as demo:
-        demo.inbox.answer("lead@example.com", "550 5.1.1 No such user here")
-
-        succeeded = await demo.play(patience=3)
-
-    assert not succeeded
-    assert "missing: mail: the critical failure to the team lead" in demo.failures
-
-
 async def test_the_curl_that_it_prints_makes_a_message() -> None:
     needs("curl", "curl")
     async with Demo.open(os.environ, lambda happening: None) as demo:

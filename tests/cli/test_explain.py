@@ -1,8 +1,6 @@
 """relay explain EVENT.json: each rule true or false, each destination with what holds it back."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +117,6 @@ def test_whom_a_source_may_not_name_and_what_else_holds_of_it_is_said() -> None:
     assert "taken only if a signed source has told of the operation" in explanation["limits"][0]
 
 
-def test_the_end_of_quiet_hours_is_read_off_the_clocks_of_the_destination() -> None:
-    config = configured(GOOD, ("Europe/Berlin", 'Europe/Berlin\nquiet_hours: {from: "20:00", to: "07:00"}'),
-                        ("mode: live", "mode: live\n    timezone: Asia/Tokyo"))  # fmt: skip
-    evening = datetime(2026, 7, 1, 18, 30, tzinfo=UTC)  # half past eight in Berlin, half past three in Tokyo
-
-    destinations = explanation_of(replace(failed(priority="High"), received_at=evening), config, CHANNELS)[
-        "destinations"
-    ]
-
-    holds = {destination["destination"]: destination["holds"][0] for destination in destinations}
-    sentence = "quiet hours: what would be a new message is told together at"
-    assert holds == {"team": f"{sentence} 2026-07-02 07:00:00 JST", "analysts": f"{sentence} 2026-07-02 07:00:00 CEST"}
-
-
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -160,17 +144,6 @@ def test_no_secret_and_no_running_relay_is_needed(tmp_path: Path) -> None:
 
     assert "file:/run/secrets/none" in config.read_text()
     assert (result.exit_code, "✔ failures reach people" in result.output) == (0, True), result.output
-
-
-def test_a_wrong_configuration_is_refused_with_its_lines(tmp_path: Path) -> None:
-    config = tmp_path / "relay.yaml"
-    config.write_text(SHIPPED.read_text("utf-8").replace("mode: live", "mode: loud"), "utf-8")
-
-    result = relay("explain", "-", "-c", config, stdin="{}")
-
-    assert result.exit_code == 1
-    line = config.read_text("utf-8").partition("mode: loud")[0].count("\n") + 1
-    assert result.stderr.startswith(f"{config}:{line}: destinations.process-mining.mode: expected live or each")
 
 
 @pytest.mark.parametrize(

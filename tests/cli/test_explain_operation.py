@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from tests.support.commands import ROOT, Done
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, stage
+from tests.support.serving import change
+from tests.support.stage import CONFIG, Stage, Surroundings, running, stage
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -108,6 +110,30 @@ async def test_an_operation_that_nobody_has_heard_of_is_refused_with_what_to_loo
 
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith("relay has not heard of op-nowhere, or no more")
+
+
+async def test_a_first_message_that_waits_names_its_setting(around: Surroundings, config: Path) -> None:
+    change(config, "post_after: 0s", "post_after: 10m")
+    async with running(around, config) as relay:
+        await Stage(around, relay).post(event("started", 0, "live", status="Initiated"))
+        explained, status = [await relay_beside(*command, "-c", config, env=around.env)
+                             for command in (("explain", ANALYSIS), ("status",))]  # fmt: skip
+
+    assert "team: waiting, live.post_after: the first message waits 10m" in " ".join(explained.output.split())
+    assert "first messages wait for live.post_after" in " ".join(status.output.split())
+
+
+async def test_an_id_may_be_shortened_and_similar_ones_are_named(running_stage: Stage) -> None:
+    for operation in (ANALYSIS, "op-ff1"):
+        await running_stage.post(event("started", 0, "nobody", status="Initiated", operationId=operation))
+
+    short, several, slip = [await explain(running_stage, subject=text) for text in ("op-ff0", "op-ff", "op-ff9")]
+
+    assert (short.status, ANALYSIS in short.out) == (0, True)
+    assert (several.status, slip.status) == (1, 1)
+    assert several.err.startswith("relay knows no operation op-ff; similar ids:\n")
+    assert {*several.err.split()[-2:]} == {ANALYSIS, "op-ff1"}
+    assert "similar ids:\n  op-ff1" in slip.err
 
 
 async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(running_stage: Stage) -> None:

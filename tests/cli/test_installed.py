@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli import COMMANDS
 from tests.support.commands import ROOT, Done, environment, relay
 from tests.support.forked import ForkServer
 from tests.support.inprocess import NEEDED, SHIPPED
@@ -68,10 +67,6 @@ async def run(name: str, folder: Path, without: ForkServer) -> Done:
     env = {"PATH": "", "RELAY_DATA_DIR": str(folder / "data"), "RELAY_PORT": "0",
            "PLATFORM_URL": "http://127.0.0.1:9", "PLATFORM_TENANT": "a", "PLATFORM_PROJECT": "b"}  # fmt: skip
     return await relay(*RUNS[name], env=NEEDED | env, cwd=folder, server=without)
-
-
-def test_every_command_is_run_here() -> None:
-    assert RUNS.keys() == COMMANDS.keys()
 
 
 @pytest.mark.parametrize("name", RUNS)

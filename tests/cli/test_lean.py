@@ -22,5 +22,12 @@ def test_serving_needs_no_tracebacks_in_colour() -> None:
     assert imported("relay.cli.serve", "relay.app") & {"rich", "pygments"} == set()
 
 
+@pytest.mark.parametrize("module", ["access", "dead", "destinations", "silence", "status"])
+def test_a_client_of_the_running_relay_imports_nothing_slow(module: str) -> None:
+    assert (
+        imported(f"relay.cli.{module}") & {"aiohttp", "jinja2", "pydantic", "redis", "ruamel.yaml", "asyncio"} == set()
+    )
+
+
 def test_whoever_wants_rich_afterwards_has_it() -> None:
     assert "rich.console" in imported("relay.cli.serve", "relay.app", "relay.cli.screen")

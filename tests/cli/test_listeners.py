@@ -45,26 +45,6 @@ def secured(config: Path, certificate: Certificate, client: Certificate) -> tupl
     return f"https://127.0.0.1:{port}", f"https://127.0.0.1:{port + 1}"
 
 
-async def test_a_broken_certificate_is_refused_the_old_one_goes_on_and_the_file_is_taken(
-    around: Surroundings, config: Path, tmp_path: Path
-) -> None:
-    certificate, client = (make_certificate(tmp_path / name) for name in ("first", "client"))
-    first = trusting(certificate)
-    world, _ = secured(config, certificate, client)
-
-    async with Serving(config, around.env) as serving:
-        certificate.key.write_text("no key", "utf-8")
-        serving.send_signal(signal.SIGHUP)
-        await serving.wait_until(lambda _: bool(events(serving, "config.reloaded") + events(serving, "config.refused")))
-        refused = events(serving, "certificate.refused")
-        still = await get(f"{world}/readyz", first)
-
-    assert [line["key"] for line in refused] == ["server.tls.key", "server.admin.tls.key"]
-    assert "holds no private key" in refused[0]["reason"]
-    assert events(serving, "config.refused") == []
-    assert still == (200, '{"ready": true}')
-
-
 async def test_events_come_over_tls_and_a_renewed_certificate_ends_no_connection(
     around: Surroundings, config: Path, tmp_path: Path
 ) -> None:

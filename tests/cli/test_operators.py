@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 from relay_sandbox.standins.slack import Fault
 from tests.support.commands import Serving, relay
 from tests.support.serving import change, events, started
-from tests.support.stage import CONFIG, Surroundings, post
+from tests.support.stage import Surroundings, post
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -66,11 +66,3 @@ async def slack_check(serving: Serving) -> str:
     """Return what `/readyz?verbose` says of Slack; '' if nothing is wrong with it."""
     async with ClientSession() as client, client.get(f"{serving.admin_url}/readyz?verbose") as response:
         return str((await response.json())["checks"].get("channel:slack", ""))
-
-
-async def test_a_start_without_operators_says_so_in_one_line(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env) as serving:
-        warned = events(serving, "config.warned")
-
-    assert [row["key"] for row in warned] == ["operators"]
-    assert "nobody hears when a channel is down" in warned[0]["warning"]

@@ -9,7 +9,6 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
-from relay_sandbox.standins.slack_records import Fault
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Surroundings, running
 
@@ -85,24 +84,6 @@ async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_an
     assert done.exit_code == 1
     assert done.stdout.startswith("here@example.com: 250 ")
     assert "550 5.1.1 No such user here" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("error", "advice"),
-    [
-        ("not_in_channel", "type /invite @relay in #room"),
-        ("channel_not_found", "check its name; if it is private, type /invite @relay in it"),
-        ("invalid_auth", "check channels.slack.token"),
-    ],
-)
-async def test_the_usual_errors_say_what_to_do(here: Surroundings, config: Path, error: str, advice: str) -> None:
-    here.slack.script("chat.postMessage", Fault(error=error))
-
-    done = await sent(here, config, "room")
-
-    assert done.exit_code == 1
-    assert error in done.stderr
-    assert advice in done.stderr
 
 
 async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, config: Path) -> None:

@@ -82,19 +82,6 @@ async def test_a_wrong_configuration_is_named_with_file_and_line(around: Surroun
     assert len(done.err.splitlines()) == 1
 
 
-async def test_a_wrong_template_is_named_once(around: Surroundings, config: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own" / "email" / "operation.failed.yaml"
-    own.parent.mkdir(parents=True)
-    own.write_text("subject: '{% if %}'\n", "utf-8")
-    change(config, "data_dir:", f"templates: {tmp_path / 'own'}\ndata_dir:")
-
-    done = await relay("serve", "-c", config, *AS_TEXT, env=around.env)
-
-    assert done.status == 1
-    assert len(done.err.splitlines()) == 1
-    assert done.err.startswith(f"{own}:1: ")
-
-
 async def test_sighup_while_it_starts_does_not_end_it(around: Surroundings, config: Path, tmp_path: Path) -> None:
     slow = tmp_path / "slow.yaml"
     os.mkfifo(slow)
@@ -132,18 +119,6 @@ async def test_the_log_says_which_version_runs_and_which_file_is_in_force(around
     assert started_with["version"] == __version__
     assert (started_with["config"], reloaded["config"]) == (first, digest())
     assert first != digest()
-
-
-async def test_sighup_with_a_bad_file_changes_nothing_and_says_why(around: Surroundings, config: Path) -> None:
-    async with Serving(config, around.env) as serving:
-        line = change(config, "notify: [room]", "notify: [broom]")
-
-        serving.send_signal(signal.SIGHUP)
-        refused = await serving.wait_for_line("config.refused")
-        reply = await post(serving.url, started())
-
-        assert f"{config}:{line}: rules[4].notify[0]: unknown destination" in refused["reason"]
-        assert (reply.status, reply.document["deliveries"]) == (202, 1)
 
 
 async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around: Surroundings, data_dir: str) -> None:

@@ -1,6 +1,5 @@
 """relay silence, relay pause and relay resume, on a running relay."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +8,6 @@ from click.testing import Result
 
 from relay.errors import RelayError
 from relay.operating.clocks import next_moment as at
-from relay.store.audit import AuditTrail
 from relay.store.silences import SilenceList
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
@@ -51,33 +49,6 @@ async def silenced(running: Stage, verb: str, *arguments: str, **env: str) -> Re
 
 def document(number: int = 1) -> dict[str, Any]:
     return body("operation.completed", 100, status="Completed", operationId=f"op-{number}") | {"tenantId": "mail"}
-
-
-async def test_what_is_held_is_told_in_one_mail_once_it_is_ended(running_stage: Stage) -> None:
-    added = await silenced(running_stage, "add", "--destination", "english", "--for", "2h", "--reason", "Upgrade",
-                           "--json", RELAY_ACTOR="jana@here")  # fmt: skip
-    name = json.loads(added.output)["id"]
-    for number in (1, 2):
-        await running_stage.post(document(number))
-    german = await running_stage.around.mails(2)
-    listed = await silenced(running_stage, "list")
-    ended = await silenced(running_stage, "expire", name)
-    mails = await running_stage.around.mails(3)
-    ledger = await running_stage.around.settled()
-    added_, expired = await AuditTrail(running_stage.around.store.redis).entries()
-
-    assert {one.recipient for one in german} == {"german@example.com"}
-    assert f"{name}  active" in listed.output
-    assert "destinations: english" in listed.output
-    assert (ended.exit_code, "told together now: 1." in ended.output) == (0, True)
-    assert [one.message["subject"] for one in mails if one.recipient == "english@example.com"] == [
-        "While messages were silenced: 2 completed"
-    ]
-    assert (ledger.counts["held:silenced"], ledger.imbalance) == (2, 0)
-    assert (added_.action, added_.subject, expired.action, expired.outcome) == (
-        "silence add", name, "silence expire", "ended"
-    )  # fmt: skip
-    assert (added_.actor, added_.detail["of"], added_.detail["reason"]) == ("jana@here", "at english", "Upgrade")
 
 
 async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_stage: Stage) -> None:

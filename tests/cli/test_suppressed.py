@@ -60,14 +60,6 @@ async def test_an_address_is_written_to_no_more_and_again(running_stage: Stage) 
     assert {act["address"].casefold() for act in acts} == {GONE}
 
 
-async def test_what_is_no_address_or_no_destination_is_refused(running_stage: Stage) -> None:
-    wrong = await ask(running_stage, "suppressed", "add", "nobody")
-    elsewhere = await ask(running_stage, "suppressed", "add", GONE, "-d", "pear")
-
-    assert (wrong.exit_code, wrong.output.startswith("Nothing was done: ")) == (1, True)
-    assert (elsewhere.exit_code, "did you mean pair?" in elsewhere.output) == (1, True)
-
-
 async def test_the_audit_trail_is_filtered_and_paged(running_stage: Stage) -> None:
     trail = AuditTrail(running_stage.around.store.redis)
     nothing = await ask(running_stage, "audit")

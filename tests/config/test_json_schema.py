@@ -64,7 +64,8 @@ def test_it_takes_every_example_in_the_documentation(block: str) -> None:
         "retry: {max_retries: 3, retry_delay: 60s, max_delay: 1h30m, backoff_multiplier: '${FACTOR:-2}'}",
         "retry: {retry_delay: 10 Seconds, max_delay: 1 Hr. 5M}",
         "sources: {ops: {signature: {scheme: HMAC-SHA256, secrets: {current: 8c1d9f27b4e05a6372f1c8d4}}}}",
-        "destinations: {team: {slack: '#team', mention: {Failed: '@analyst', CRITICAL_Failed: ['@lead']}},"
+        "destinations: {team: {slack: '#team', live: {post_after: 0}, mention: {Failed: '@analyst',"
+        " CRITICAL_Failed: ['@lead']}},"
         " analysts: {email: a@example.com}}",
         "rules: [{notify: team, priorities: [HIGH, low], statuses: FAILED}]",
         "quiet_hours: {from: '22:00', to: '07:00', pass: [Failed, '${PASSING:-stalled}']}",

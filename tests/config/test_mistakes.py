@@ -87,6 +87,7 @@ MISTAKES = [
     ("timezone: Europe/Berlin", 'brand: {footer: "a\\nb"}', "1: brand.footer: expected text of one line"),
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),
+    ("timezone: Europe/Berlin", "retention: 30", "1: retention: expected a unit: 30d?"),
     ("\nsources:", "\nsorces:", "3: sorces: unknown key; did you mean sources?"),
     (RETRY, "retry: {retry_delay: soon}", f"2: retry.retry_delay: {DURATION}"),
     (RETRY, "retry: {retry_delay: 2 days}", "2: retry.retry_delay: expected at most 1d"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.config import parse_config
+from relay.config import Config, parse_config
 from relay.errors import ConfigError
 from tests.support.configuration import CHANNELS, GOOD, OPERATORS, configured, problems
 
@@ -101,3 +101,16 @@ def test_a_variable_that_is_nearly_ours_is_warned_of_and_others_are_left_alone()
     assert [problem.message for problem in config.warnings] == [
         "the environment variable RELAY_REDIS_URI means nothing to relay; did you mean RELAY_REDIS_URL?"
     ]
+
+
+def test_where_a_section_is_not_needed_its_secrets_may_be_missing() -> None:
+    text = GOOD.replace("8c1d9f27b4e05a6372f1c8d4", "file:/nonexistent")
+
+    def loaded(needed: tuple[str, ...]) -> Config:
+        return parse_config(f"{text}redis: {{url: '${{URL}}'}}\n", env={}, channels=CHANNELS, needed=needed)
+
+    assert loaded(("timezone",)).timezone == "Europe/Berlin"
+    with pytest.raises(ConfigError, match=r"redis.url: the environment variable URL is not set"):
+        loaded(("redis",))
+    with pytest.raises(ConfigError, match=r"RELAY_WEBHOOK_SECRET is not set"):
+        loaded(("redis", "sources"))

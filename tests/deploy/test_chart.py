@@ -151,28 +151,6 @@ def test_another_configuration_or_secret_is_another_pod(other: Mapping[str, Any]
     assert pod(MADE | {"replicas": 5}) == pod(MADE)
 
 
-def test_the_configuration_arrives_as_it_was_written() -> None:
-    awkward = "  # indented, {{ not a template }}\nserver: {host: 0.0.0.0}\n\ttab\n"
-
-    for config in (CONFIG, awkward):
-        assert documents(MADE | {"config": config})["ConfigMap relay"]["data"] == {"relay.yaml": config}
-
-
-@pytest.mark.parametrize(
-    ("values", "url"),
-    [
-        (MADE, ("relay", "RELAY_REDIS_URL")),
-        (OF_YOURS | {"existingSecret": "ours"}, ("ours", "RELAY_REDIS_URL")),
-        (OF_YOURS | {"redis": {"secret": {"name": "managed", "key": "uri"}}}, ("managed", "uri")),
-    ],
-)
-def test_no_pod_starts_without_the_redis_that_all_of_them_share(values: Any, url: tuple[str, str]) -> None:
-    [container] = pod(values)["spec"]["containers"]
-    [where] = [variable["valueFrom"] for variable in container["env"] if variable["name"] == "RELAY_REDIS_URL"]
-
-    assert where == {"secretKeyRef": dict(zip(("name", "key"), url, strict=True))}
-
-
 @pytest.mark.parametrize(
     ("values", "says"),
     [

@@ -1,7 +1,5 @@
 """The Slack stand-in, asked as relay and the browser ask it."""
 
-import json
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -47,13 +45,6 @@ async def call(slack: SlackStandin) -> AsyncIterator[Client]:
 
 
 class TestMessages:
-    async def test_a_name_and_its_id_are_the_same_conversation(self, call: Client, slack: SlackStandin) -> None:
-        first = await call(POST, channel="#ops", text="one")
-        for name in ("ops", first["channel"]):
-            await call(POST, channel=name, text="again")
-
-        assert len(slack.messages("#ops")) == 3
-
     async def test_a_reply_stands_in_the_thread_of_its_root(self, call: Client, slack: SlackStandin) -> None:
         root = await call(POST, channel="#ops", text="root")
         reply = await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
@@ -71,13 +62,6 @@ class TestMessages:
         (kept,) = slack.messages(first["channel"])
         assert (kept.blocks[0]["text"], kept.revisions[0]["blocks"][0]["text"]) == (plain(2), plain())
         assert (kept.metadata, kept.edited) == (metadata, False)
-
-    async def test_only_an_edit_without_blocks_is_marked_as_one(self, call: Client, slack: SlackStandin) -> None:
-        first = await call(POST, **block("section", text=plain()))
-        await call(UPDATE, channel=first["channel"], ts=first["ts"], text="only words")
-
-        (kept,) = slack.messages(first["channel"])
-        assert (kept.edited, kept.blocks) == (True, [])
 
     async def test_a_message_over_a_limit_is_refused_and_noted(self, call: Client, slack: SlackStandin) -> None:
         answer = await call(POST, channel="#ops", blocks=[{"type": "header", "text": plain(151)}])
@@ -128,10 +112,6 @@ class TestMethods:
         refused = await call(method, **there)
         assert (refused["error"], refused["needed"]) == ("missing_scope", "groups:history")
 
-    @pytest.mark.parametrize("email", ["nobody@example.com", "former@example.com", ""])
-    async def test_who_is_not_there_is_not_found(self, email: str, call: Client) -> None:
-        assert (await call("users.lookupByEmail", email=email))["error"] == "users_not_found"
-
     async def test_the_token_counts(self) -> None:
         async with SlackStandin(token="xoxb-right") as slack, aiohttp.ClientSession() as session:
             call = Client(slack, session)
@@ -141,14 +121,6 @@ class TestMethods:
 
 
 class TestFaults:
-    async def test_scripted_faults_come_in_their_order_and_end(self, call: Client, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(error="fatal_error"), Fault(error="is_archived"))
-
-        answers = [await call(POST, channel="#ops", text=str(number)) for number in range(3)]
-
-        assert [answer.get("error") for answer in answers] == ["fatal_error", "is_archived", None]
-        assert [kept.text for kept in slack.messages("#ops")] == ["2"]
-
     @pytest.mark.parametrize(("taken", "kept"), [(False, 0), (True, 1)])
     async def test_a_connection_breaks_before_or_after_the_message_is_taken(
         self, taken: bool, kept: int, call: Client, slack: SlackStandin
@@ -174,22 +146,3 @@ class TestFaults:
 
         assert ([early["ok"], elsewhere["ok"], late["ok"]]) == [False, True, True]
         assert slack.violations == ["chat.postMessage: called 1.0 s before Retry-After had passed"]
-
-
-class TestPage:
-    async def test_the_page_loads_nothing_from_elsewhere(self, call: Client) -> None:
-        status, page = await call.get("")
-
-        assert status == 200
-        assert "//" not in re.sub(r"(^| )// .*", "", page, flags=re.MULTILINE)  # an address, comments apart
-        assert "default-src 'none'" in page
-
-    async def test_the_page_gets_roots_with_their_replies(self, call: Client) -> None:
-        root = await call(POST, channel="#ops", text="root")
-        await call(POST, channel="#ops", text="reply", thread_ts=root["ts"])
-
-        _, text = await call.get("messages.json")
-
-        (conversation,) = json.loads(text)["conversations"]
-        (shown,) = conversation["messages"]
-        assert (conversation["name"], shown["text"], shown["replies"][0]["text"]) == ("ops", "root", "reply")

@@ -10,16 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from relay.platform import OperationsClient
-from relay.platform.models import StartOperation
-from relay.store.keys import PREFIX, TICKS
-from relay_sandbox.service import sandbox
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
-from tests.support.waiting import until
+from tests.support.stage import CONFIG, Stage, running, surroundings
 
 RESULTS = "GET /api/mail/project-1/async/operation/{}/results"
 TOKEN = "the-token-of-the-sandbox"
@@ -106,50 +101,3 @@ async def test_a_platform_that_does_not_answer_delays_a_message_by_two_seconds_a
         assert 2 <= waited < 2 + patience(2)
         assert waited_again < patience(2)
         assert (ledger.counts["delivered"], ledger.counts.get("dead", 0)) == (4, 0)
-
-
-@pytest.mark.slow
-async def test_what_no_webhook_told_is_told_after_a_start_with_its_results(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    """One run of which relay knew that it was going on, and one that began and failed while relay was away."""
-    async with (
-        surroundings(redis_server.url) as around,
-        sandbox(token=TOKEN, data_dir=tmp_path, redis_url=redis_server.url) as platform,
-        OperationsClient(platform.address, tenant="mail", project="project-1", token=TOKEN) as client,
-    ):
-        config = configured(tmp_path, platform.address)
-        first = await client.start(play("Monthly Report", duration=1))
-        async with running(around, config) as relay:
-            await first_round(around)
-            document = body(operationId=first.operation_id, percentage=10, operationName="Monthly Report")
-            await Stage(around, relay).post(document | {"tenantId": "mail"})
-            await around.mails(2)
-            await around.settled()
-        second = await client.start(play("Extraction", duration=1.5, scenario="failure", message="The disk is full."))
-        for one in (first, second):
-            async for _ in client.watch(one.operation_id, every=0.1):
-                pass
-
-        async with running(around, config):
-            told = (await around.mails(6))[2:]
-            await around.settled()
-
-        by_name = {name: [mail for mail in told if name in mail.text] for name in ("Monthly Report", "Extraction")}
-        assert [len(mails) for mails in by_name.values()] == [2, 2]
-        artifact = (await client.results(first.operation_id)).artifacts[0]
-        assert all(artifact.name in mail.text for mail in by_name["Monthly Report"])
-        assert all("The disk is full." in mail.text for mail in by_name["Extraction"])
-        story = await around.admin.timeline(first.operation_id)
-        assert story
-        assert "async-operations when asked" in str(story.log)
-
-
-async def first_round(around: Surroundings) -> None:
-    """Return when relay has asked the platform, of which it knew nothing yet."""
-    await until(lambda: around.store.redis.hget(f"{PREFIX}{TICKS}", "reconciled"))
-
-
-def play(name: str, **sandbox: Any) -> StartOperation:
-    parameters = {"sandbox": {"delay": 0, **sandbox}}
-    return StartOperation(operation_type="ReportGeneration", operation_name=name, parameters=parameters)

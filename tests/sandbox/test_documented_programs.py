@@ -132,26 +132,6 @@ async def test_the_workflow_runs_to_its_end_and_everybody_it_names_is_told(
         assert there.around.slack.violations == []
 
 
-@pytest.mark.skipif(not NODE, reason="there is no Node.js here")
-async def test_the_workflow_tries_again_what_failed_and_people_see_both(
-    redis_server: RedisServer, tmp_path: Path, clock: Clock
-) -> None:
-    async with between(redis_server, tmp_path, clock) as there:
-        said = await run_workflow(there, tmp_path, "sandbox: {scenario: 'failure'}, ")
-        desk = await there.mails("desk@example.com")
-        assert "Operation fehlgeschlagen, versuche erneut" in said
-        (again,) = re.findall("^Retry-Operation gestartet: (.+)$", said, re.M)
-        assert re.search(f"^Operation {again}: Completed", said, re.M)
-        assert re.search(r"processVariants: \d+", said)
-        assert desk == [f"✕ Failed: {NAME}", f"✓ Completed: {NAME}"]
-        assert await there.mails("analyst@company.com") == desk
-        for conversation in ("#process-mining", "#operations"):
-            message, *replies = there.around.slack.messages(conversation)
-            assert message.text.startswith(f"Completed: {NAME}")
-            assert all(reply.thread_ts == message.ts for reply in replies)
-            assert "<@U0ANALYST1>" in str(there.around.slack.calls)  # whom the operation wants to be called
-
-
 async def test_the_manager_does_everything_it_can_and_people_see_it(
     redis_server: RedisServer, tmp_path: Path, clock: Clock
 ) -> None:

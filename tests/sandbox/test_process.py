@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 from tests.support.browser import Browser, needs_chromium
 from tests.support.patience import patience
 from tests.support.post_server import PostServer
-from tests.support.redis_server import RedisServer
 from tests.support.sandbox import SandboxProcess
 
 pytestmark = pytest.mark.slow
@@ -55,12 +54,6 @@ def test_a_batch_goes_on_after_a_kill(tmp_path: Path, posts: PostServer) -> None
         "batch.started": 1, "batch.operation.completed": 3, "batch.completed": 1,
     }  # fmt: skip
     assert len(posts.bodies) - len(distinct) <= 4
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[SandboxProcess]:
-    with RedisServer() as redis, SandboxProcess("--redis-url", redis.url, "--speed", "10") as process:
-        yield process
 
 
 def value(browser: Browser, *names: str) -> Any:

@@ -46,14 +46,6 @@ def test_steps_are_in_order_and_end_once(made: Plan) -> None:
     assert (ended == len(made.phases) - made.first) == (all_steps[-1].status == "Completed")
 
 
-@given(plans(), st.lists(st.floats(0, 200_000), min_size=2, max_size=8))
-def test_progress_never_goes_back(made: Plan, moments: list[float]) -> None:
-    preserved = tuple((BEGAN - 10.0, BEGAN - 5.0) for _ in range(made.first))
-    seen = [snapshot(made, BEGAN, BEGAN + moment, preserved).percentage for moment in sorted(moments)]
-    assert seen == sorted(seen)
-    assert all(0 <= percentage <= 100 for percentage in seen)
-
-
 @given(plans())
 def test_a_snapshot_at_a_step_shows_what_the_step_says(made: Plan) -> None:
     for step in steps(made):

@@ -129,10 +129,6 @@ class Browser:
         for name, value in cookies.items():
             self._call("Network.setCookie", {"url": url, "name": name, "value": value, "httpOnly": True})
 
-    def begin_with(self, script: str) -> None:
-        """Every page that is shown from now on begins with this script, whatever its policy says of scripts."""
-        self._call("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-
     def ask(self, script: str) -> Any:
         """What this JavaScript expression says of the page, waited for if it is a promise."""
         answer = self._call("Runtime.evaluate", {"expression": script, "returnByValue": True, "awaitPromise": True})

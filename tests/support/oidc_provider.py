@@ -4,7 +4,6 @@ It knows one client and one person, who is logged in already: who is sent to it 
 """
 
 import base64
-import hmac
 import json
 import secrets
 import warnings
@@ -163,13 +162,6 @@ async def oidc_provider(clock: Clock) -> AsyncIterator[Provider]:
 def unsigned(claims: dict[str, Any]) -> str:
     """What `none` looks like."""
     return f"{_encoded({'alg': 'none'})}.{_encoded(claims)}."
-
-
-def by_the_public_key(claims: dict[str, Any]) -> str:
-    """Signed as if what everybody can read were a secret."""
-    content = f"{_encoded({'alg': 'HS256', 'kid': 'rsa'})}.{_encoded(claims)}"
-    seal = hmac.digest(KEYS["RS256"].as_pem(private=False), content.encode(), "sha256")
-    return f"{content}.{_base64(seal)}"
 
 
 def by_the_clients_secret(claims: dict[str, Any]) -> str:

@@ -1,7 +1,5 @@
 """One trace, seen whole by a collector: from the sender's traceparent through accept to each attempt."""
 
-import asyncio
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -93,20 +91,3 @@ async def test_a_collector_that_is_away_costs_one_line_and_no_event(redis_server
     assert status == 0
     assert took < 8.0
     assert len([line for line in relay.lines if line.get("event") == "tracing.failed"]) == 1
-
-
-IMPORTED = """
-import sys
-from relay.cli.logs import absent
-with absent("opentelemetry"):  # as `relay serve` does
-    import relay.app
-from relay.tracing import open_tracing
-print(open_tracing({}), [name for name in sys.modules if "opentelemetry" in name])
-"""
-
-
-async def test_without_a_collector_nothing_of_opentelemetry_is_imported() -> None:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", IMPORTED, stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-
-    assert out.decode().strip() == "None []"
