@@ -1,4 +1,4 @@
-"""What may do anything by itself, or lead anywhere, in what people are shown: each function names what it found."""
+"""Search for active content and foreign links in what people are shown: each function names what it found."""
 
 import email.policy
 import json
@@ -118,7 +118,7 @@ def in_slack(message: Any, hosts: Collection[str]) -> Iterator[str]:
 
 
 def in_text(text: str, *, lines: bool = False) -> Iterator[str]:
-    """What a terminal, or a reader's eye, would be led astray by."""
+    """Return what a terminal, or a reader's eye, would be led astray by."""
     text = text.replace("\r\n", "\n") if lines else text
     yield from (f"control {found!r}" for found in {*CONTROLS.findall(text)})
     yield from (f"disguise {found!r}" for found in {*DISGUISES.findall(text)})

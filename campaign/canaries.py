@@ -44,7 +44,7 @@ class Canaries:
 
 
 def spellings(mark: bytes) -> Iterator[bytes]:
-    """How the mark looks in each encoding, wherever it begins, without what depends on others."""
+    """Return how the mark looks in each encoding, wherever it begins, without what depends on others."""
     yield mark
     yield mark.hex().encode()
     yield mark.hex().upper().encode()

@@ -23,7 +23,7 @@ TOLERANCE = "1h"  # a signature is made once and sent for the whole of a part
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """How a sender of this source proves itself."""
+    """Record of how a sender of this source proves itself."""
 
     scheme: str
     secret: str
@@ -33,7 +33,7 @@ class SourceFacts:
 
 @dataclass
 class Surroundings:
-    """Where the other sides of this relay are."""
+    """Record of where the other sides of this relay are."""
 
     slack_url: str
     smtp_port: int

@@ -104,7 +104,7 @@ async def acts(target: Target) -> list[str]:
 
 
 async def refused(listener: Target) -> float:
-    """How many connections were refused a place."""
+    """Return how many connections were refused a place."""
     _, text = await listener.get("/metrics", admin=True)
     name = 'relay_connections_refused_total{listener="operators"'
     return sum(float(row.rpartition(" ")[2]) for row in text.splitlines() if row.startswith(name))

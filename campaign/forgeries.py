@@ -1,4 +1,4 @@
-"""What a stranger can do to a genuine request without having its secret. Each is one line of a table."""
+"""Forgeries of a genuine request without its secret. Each is one line of a table."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How a stranger changes a genuine request without having its secret.
+"""Changes to a genuine request without its secret.
 
 A forgery answers the request that it makes of a genuine one, or None where it would make none: the schemes differ in
 what they sign, and some allow two spellings of the same.

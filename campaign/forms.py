@@ -1,4 +1,4 @@
-"""What is asked of the operators' listener by who may not: each line says which answers keep them out."""
+"""Requests of strangers to the operators' listener: each line says which answers keep them out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PAUSE = "/console/destinations/pause"
 
 @dataclass(frozen=True)
 class Known:
-    """What an attacker has: a session of one who only looks, and the cookie of one who may act, but not its token."""
+    """Spoils of an attacker: a session of one who only looks, and the cookie of one who may act, but not its token."""
 
     viewer: str
     viewer_csrf: str

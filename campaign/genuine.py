@@ -24,7 +24,7 @@ class Genuine:
 
     @property
     def proof(self) -> bytes:
-        """What stands in the header of the signature."""
+        """Return what stands in the header of the signature."""
         return next(value for name, value in self.request.headers if name.lower() == self.name.lower())
 
     @property

@@ -1,4 +1,4 @@
-"""What can be done to a request. Each is a small function of dice and a request; the tables name them.
+"""Mutations of a request. Each is a small function of dice and a request; the tables name them.
 
 The first table spoils a part, so that the rest stays well-formed; the second takes the bytes as they are.
 """

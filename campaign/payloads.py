@@ -1,4 +1,4 @@
-"""What hostile senders put into names, messages, errors, links and metadata, and documents that are full of it."""
+"""Payloads of hostile senders for names, messages, errors, links and metadata, and documents that are full of them."""
 
 from collections.abc import Mapping
 from copy import deepcopy

@@ -1,4 +1,4 @@
-"""What a part did, and which promises were broken: the table at the end."""
+"""Report of a part, with the promises that were broken: the table at the end."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

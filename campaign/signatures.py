@@ -118,7 +118,7 @@ def _body(
 
 
 def _is_http(request: Request) -> bool:
-    """What is none is the fuzzer's: it would end the connection on which others wait for their answer."""
+    """Return what is none is the fuzzer's: it would end the connection on which others wait for their answer."""
     return not any((byte < 32 and byte != 9) or byte == 127 for _, value in request.headers for byte in value)
 
 

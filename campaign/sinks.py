@@ -72,13 +72,13 @@ async def _send(target: Target, report: Report, count: int, seed: int) -> list[s
 
 
 def _one_line(seed: int, number: int) -> str:
-    """What a hostile mail server says of an address that it does not know."""
+    """Return what a hostile mail server says of an address that it does not know."""
     text = payload(Random(f"{seed} reply {number}"))
     return text.encode("ascii", "replace").decode().replace("\r", "").replace("\n", " ")[:200]
 
 
 def _told(target: Target, report: Report) -> None:
-    """What came to Slack, each state of a message, and to the inbox."""
+    """Return what came to Slack, each state of a message, and to the inbox."""
     for call in target.slack.calls:
         if call.method.startswith("chat."):
             report.counts["Slack messages"] += 1
@@ -97,7 +97,7 @@ def _told(target: Target, report: Report) -> None:
 
 
 async def _shown(target: Target, report: Report, operations: list[str], most: int) -> None:
-    """What operators see on their terminals, and a page that a reader opens; `most` of each kind."""
+    """Return what operators see on their terminals, and a page that a reader opens; `most` of each kind."""
     explained = [("explain", "--", operation) for operation in operations[:most]]
     listed = json.loads((await target.command("dead", "list", "--json")).out)
     letters = [row["id"] for page in listed.values() for row in page["rows"][:most]]

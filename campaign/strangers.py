@@ -93,7 +93,7 @@ def judge(
 
 
 def sentence_of(body: bytes) -> str:
-    """What a person would read of it: a document's detail, a page's heading, or the text itself."""
+    """Return what a person would read of it: a document's detail, a page's heading, or the text itself."""
     text = body.decode("utf-8", "replace").strip()
     if heading := re.search(r"<h1[^>]*>([^<]*)</h1>", text):
         return heading[1]

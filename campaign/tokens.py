@@ -1,4 +1,4 @@
-"""What a stranger can make of links to unsubscribe, without relay's key. Each is one line of a table."""
+"""Forgeries of links to unsubscribe, without relay's key. Each is one line of a table."""
 
 import base64
 import json

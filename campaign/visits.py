@@ -1,4 +1,4 @@
-"""Those for whom the operators' listener is: somebody who logs in and looks, and programs that ask for numbers."""
+"""Legitimate visits of the operators' listener: somebody who logs in and looks, and programs that ask for numbers."""
 
 import asyncio
 import contextlib
@@ -79,7 +79,7 @@ async def working(listener: Target, report: Report, end: float) -> None:
 
 
 async def asking(listener: Target, report: Report, end: float) -> None:
-    """What a Prometheus and an orchestrator ask."""
+    """Return what a Prometheus and an orchestrator ask."""
     token = (b"Authorization", f"Bearer {listener.configured.admin_token}".encode())
     while time.monotonic() < end:
         for path in PROBES:

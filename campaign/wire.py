@@ -36,7 +36,7 @@ class Slots:
 
 @dataclass
 class Exchange:
-    """What came of one connection. `held`: it was neither answered nor closed in time."""
+    """Record of what came of one connection. `held`: it was neither answered nor closed in time."""
 
     data: bytes
     closed: bool

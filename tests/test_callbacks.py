@@ -1,4 +1,4 @@
-"""What the token of a callback can do, and what it cannot, whoever has read it in a proxy's log."""
+"""Tests of what the token of a callback can do, and what it cannot, whoever has read it in a proxy's log."""
 
 import asyncio
 from collections.abc import AsyncIterator

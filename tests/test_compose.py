@@ -44,7 +44,7 @@ NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
 
 
 def given(value: str) -> str:
-    """What compose makes of a value: every variable in it is set, or `docker compose up` refuses to start."""
+    """Return what compose makes of a value: every variable in it is set, or `docker compose up` refuses to start."""
     return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: NEWCOMER[found[1]], value)
 
 

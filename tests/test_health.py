@@ -1,4 +1,4 @@
-"""Whether relay can keep its promise, noticed when it changes."""
+"""Tests of whether relay can keep its promise, noticed when it changes."""
 
 from collections.abc import AsyncIterator
 

@@ -16,7 +16,7 @@ NAMED_ELSEWHERE = {"notice.name": tuple(OPERATOR_EVENTS)}
 
 
 def names(node: ast.expr, function: ast.AST) -> Iterator[str]:
-    """What an expression may be, where it is words of the code: its own, or those of the variable that it is."""
+    """Return what an expression may be, where it is words of the code: its own, or those of the variable that it is."""
     if (text := ast.unparse(node)) in NAMED_ELSEWHERE:
         yield from NAMED_ELSEWHERE[text]
         return

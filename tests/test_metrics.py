@@ -1,4 +1,4 @@
-"""What relay counts, and the page that explains it."""
+"""Tests of what relay counts, and the page that explains it."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""What the log says of a Redis that is away: the change, one line a minute, the return."""
+"""Tests of what the log says of a Redis that is away: the change, one line a minute, the return."""
 
 from typing import Any
 

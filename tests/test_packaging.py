@@ -1,4 +1,4 @@
-"""What is packed and how it is built: nothing that the locks do not name, and everything that is needed to run."""
+"""Tests of the package and its build: nothing that the locks do not name, and everything that is needed to run."""
 
 import os
 import re

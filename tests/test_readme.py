@@ -1,4 +1,4 @@
-"""What the README and the pages it leads to say: every command is run, every link and name resolves."""
+"""Tests of what the README and the pages it leads to say: every command is run, every link and name resolves."""
 
 import contextlib
 import json
@@ -77,7 +77,7 @@ def anchors(page: Path) -> set[str]:
 
 @pytest.fixture
 def env() -> Iterator[dict[str, str]]:
-    """What the README exports, on a free port, with data in a place short enough for a socket."""
+    """Return what the README exports, on a free port, with data in a place short enough for a socket."""
     directory = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
     yield {**exports(), "RELAY_HOST": "127.0.0.1", "RELAY_PORT": "0", "RELAY_DATA_DIR": f"{directory}/data"}
     shutil.rmtree(directory)
@@ -224,7 +224,7 @@ async def test_serve_starts_takes_what_send_sends_and_stops(env: dict[str, str])
 
 
 def _signed_by_hand(url: str, env: dict[str, str]) -> dict[str, object]:
-    """What relay answers to the README's own `curl`, whose signature the shell makes."""
+    """Return what relay answers to the README's own `curl`, whose signature the shell makes."""
     [block] = [block for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S) if "openssl dgst" in block]
     assert "http://127.0.0.1:8080/" in block
     shell = ["bash", "-ec", block.replace("http://127.0.0.1:8080", url)]

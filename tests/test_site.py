@@ -22,7 +22,7 @@ ASSET = re.compile(
 
 
 def make(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """What `make docs` runs, on this copy of the sources."""
+    """Return what `make docs` runs, on this copy of the sources."""
     arguments = [str(site) if word == "site" else word for word in BUILD.split()]
     env = {**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     return subprocess.run([sys.executable, "-m", "sphinx", *arguments], cwd=root, env=env, text=True,

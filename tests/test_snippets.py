@@ -62,7 +62,7 @@ yaml = YAML(typ="safe", pure=True)
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Where a reader would be: a folder with the repository's files, short enough for a socket."""
+    """Return where a reader would be: a folder with the repository's files, short enough for a socket."""
     path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
     for name in ("docs", "tests", "templates"):
         (path / name).symlink_to(ROOT / name)
@@ -127,7 +127,7 @@ async def test_every_command_of_every_page_works(env: dict[str, str], home: Path
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What configurations find in /etc/relay and /run/secrets."""
+    """Return what configurations find in /etc/relay and /run/secrets."""
     folder = tmp_path_factory.mktemp("files")
     certificate = make_certificate(folder)
     shutil.copy(certificate.authority, folder / "tls.crt")

@@ -1,4 +1,4 @@
-"""What senders and load balancers see of a relay that stops: nothing, if they ask whether it is ready."""
+"""Tests of what senders and load balancers see of a relay that stops: nothing, if they ask whether it is ready."""
 
 import asyncio
 import json

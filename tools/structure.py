@@ -69,7 +69,7 @@ def _reachable(start: str, arrows: Arrows) -> set[str]:
 
 
 def floors(arrows: Arrows) -> dict[str, int]:
-    """How many rooms stand below each at most; only where there is no circle."""
+    """Return how many rooms stand below each at most; only where there is no circle."""
     heights: dict[str, int] = {}
 
     def height(name: str) -> int:

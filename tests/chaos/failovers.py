@@ -1,4 +1,4 @@
-"""What failovers by Sentinel cost a relay under load: events lost, messages told twice, seconds until accepted again.
+"""Cost of failovers by Sentinel for a relay under load: events lost, messages told twice, seconds until accepted again.
 
 A primary, two replicas and three Sentinels, `durability: replicated`, and one whole relay, to which six senders send
 events until each is answered 2xx. The failovers are in turn by kill -9 of the primary, which is started again
@@ -32,7 +32,7 @@ READERS = ("english@example.com", "german@example.com")
 
 @dataclass
 class Report:
-    """What was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
+    """Record of what was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
 
     acknowledged: int = 0
     refused: int = 0

@@ -54,7 +54,7 @@ def names(folder: Path) -> list[str]:
 
 
 def event_of(operation: str) -> dict[str, Any]:
-    """What `Load` has sent of this operation."""
+    """Return what `Load` has sent of this operation."""
     event = body("operation.completed", 100, status="Completed", operationId=operation, operationName=operation)
     return event | {"eventId": f"evt-{operation}", "tenantId": "mail"}
 

@@ -70,7 +70,7 @@ async def start(client: OperationsClient, plays: dict[str, tuple[float, float, s
 
 
 async def ended(client: OperationsClient, operations: list[str]) -> dict[str, str]:
-    """How each ended, once all have."""
+    """Return how each ended, once all have."""
     states = {}
     for operation in operations:
         async with asyncio.timeout(patience(90)):

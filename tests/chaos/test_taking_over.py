@@ -47,7 +47,7 @@ class SlowInbox(Inbox):
 
 @asynccontextmanager
 async def environment(kind: str) -> AsyncIterator[dict[str, str]]:
-    """Where relay finds its Redis."""
+    """Return where relay finds its Redis."""
     if kind == "external":
         with RedisServer(appendonly="yes", appendfsync="always") as server:
             yield {"RELAY_REDIS_URL": server.url}

@@ -1,4 +1,4 @@
-"""What the commands' tests need: a relay's surroundings, a relay that runs in them, a configuration to change."""
+"""Fixtures of the commands' tests: a relay's surroundings, a relay that runs in them, a configuration to change."""
 
 import shutil
 import tempfile

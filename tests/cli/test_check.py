@@ -41,7 +41,7 @@ def add(config: Path, section: str) -> None:
 
 
 def line_of(config: Path, text: str) -> int:
-    """Where it first stands: what is added to the shipped configuration moves it."""
+    """Return where it first stands: what is added to the shipped configuration moves it."""
     before, found, _ = config.read_text("utf-8").partition(text)
     assert found
     return before.count("\n") + 1

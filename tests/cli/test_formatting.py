@@ -1,4 +1,4 @@
-"""What commands print as JSON steers no terminal and leads no eye astray, and loses nothing."""
+"""Tests of what commands print as JSON steers no terminal and leads no eye astray, and loses nothing."""
 
 import json
 from pathlib import Path

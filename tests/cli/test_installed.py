@@ -1,4 +1,4 @@
-"""What `pip install` alone gives: without the extras, every command works or says in a sentence what to install."""
+"""Tests of `pip install` alone: without extras, every command works or says in a sentence what to install."""
 
 import re
 from pathlib import Path

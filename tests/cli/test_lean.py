@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 
 def imported(*modules: str) -> set[str]:
-    """What a fresh interpreter has imported after these."""
+    """Return what a fresh interpreter has imported after these."""
     program = f"import {', '.join(modules)}, sys; print(*sys.modules)"
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=patience(), check=True)

@@ -1,4 +1,4 @@
-"""What commands write on a terminal: colours where they are wanted, and not one escape code where they are not."""
+"""Tests of output on a terminal: colours where they are wanted, and not one escape code where they are not."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def lint(folder: Path) -> list[str]:
-    """What lint says, without the verdict and without which message it was found in."""
+    """Return what lint says, without the verdict and without which message it was found in."""
     told = relay("template", "lint", "--templates", folder)
     assert told.exit_code in (0, 1), told.output
     return [line.partition(" (told of")[0] for line in told.output.splitlines()[:-1]]
@@ -81,7 +81,7 @@ RIGHT = [
 
 @pytest.fixture(scope="module", params=[UNUSABLE, FAULTY], ids=["unusable", "faulty"])
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What lint says of each of these texts, all of them in one directory beside what is right."""
+    """Return what lint says of each of these texts, all of them in one directory beside what is right."""
     folder = tmp_path_factory.mktemp("templates")
     texts = [text for text, _ in request.param]
     for number, text in enumerate(texts):

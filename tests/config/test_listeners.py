@@ -1,4 +1,4 @@
-"""Where relay listens: what is refused and warned of, with its line."""
+"""Tests of where relay listens: what is refused and warned of, with its line."""
 
 from pathlib import Path
 

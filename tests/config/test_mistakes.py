@@ -1,4 +1,4 @@
-"""What people write by mistake, and the sentence that gets them out: one for each mistake, on the real channels."""
+"""Tests of mistakes, and the sentence that gets people out: one for each mistake, on the real channels."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the settings mean: defaults, spellings, and what is inherited."""
+"""Tests of what the settings mean: defaults, spellings, and what is inherited."""
 
 import re
 from pathlib import Path

@@ -34,7 +34,7 @@ DEPLOY = ROOT / "deploy"
 
 @dataclass(frozen=True)
 class Setting:
-    """What a proxy is to be told: where it listens, where relay is, its certificate, and a folder of its own."""
+    """Settings of a proxy: where it listens, where relay is, its certificate, and a folder of its own."""
 
     folder: Path
     port: int
@@ -168,7 +168,7 @@ def _folder() -> Iterator[Path]:
 
 
 def checked(name: str, relay: str = "127.0.0.1:8080") -> subprocess.CompletedProcess[str]:
-    """What the proxy itself says of its file."""
+    """Return what the proxy itself says of its file."""
     kind = KINDS[name]
     program = needs(kind.program, kind.package)
     with _folder() as folder:

@@ -99,7 +99,7 @@ def test_everything_that_it_makes_is_what_the_api_takes(values: Mapping[str, Any
 
 
 def test_its_pod_is_that_of_the_manifests() -> None:
-    """What was thought of in the one place is not to be missing in the other."""
+    """Return what was thought of in the one place is not to be missing in the other."""
     manifest = yaml.load((ROOT / "deploy/kubernetes/deployment.yaml").read_text("utf-8"))["spec"]
     chart = documents(OF_YOURS)["Deployment relay"]["spec"]
     [own], [given] = chart["template"]["spec"].pop("containers"), manifest["template"]["spec"].pop("containers")
@@ -147,7 +147,7 @@ def test_what_is_missing_or_misspelt_is_said_before_anything_is_installed(values
 
 
 def commands(verb: str) -> Iterator[dict[str, Any]]:
-    """What docs/kubernetes.md has people type after `helm`, as values."""
+    """Return what docs/kubernetes.md has people type after `helm`, as values."""
     for line in re.findall(rf"^helm {verb} relay deploy/helm/relay (.*)$", PAGE, re.M):
         values: dict[str, Any] = {}
         for option, name, value in re.findall(r"--(set(?:-file)?) ([\w.]+)=(\S+)", line):

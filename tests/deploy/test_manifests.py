@@ -46,7 +46,7 @@ def test_every_manifest_is_what_the_api_takes(version: str) -> None:
 
 
 def test_the_pod_may_do_nothing_but_its_work() -> None:
-    """What the Pod Security Standard `restricted` asks for, and a root that nobody writes to."""
+    """Return what the Pod Security Standard `restricted` asks for, and a root that nobody writes to."""
     own, shared = CONTAINER["securityContext"], POD["securityContext"]
 
     assert (own["allowPrivilegeEscalation"], own["readOnlyRootFilesystem"]) == (False, True)
@@ -82,7 +82,7 @@ def test_the_ingress_lets_in_what_is_for_the_world_alone() -> None:
 
 
 def secret(redis_url: str) -> dict[str, str]:
-    """What the head of deployment.yaml puts into the Secret."""
+    """Return what the head of deployment.yaml puts into the Secret."""
     made = dict.fromkeys(re.search(r"for name in ([A-Z_\s#]+?)\s*do", HEAD)[1].replace("#", " ").split(), "")  # type: ignore[index]
     made |= {name: sha256(name.encode()).hexdigest() for name in made}
     given = dict(re.findall(r"echo ([A-Z_]+)=(\S+) >> secrets\.env", HEAD))

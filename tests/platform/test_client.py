@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Any, str | None, str, str]] = {
 
 
 def covers(document: Any, said: Any) -> bool:
-    """Whether every field of the document came back out, times apart in their spelling alone."""
+    """Return whether every field of the document came back out, times apart in their spelling alone."""
     if isinstance(document, dict):
         return isinstance(said, dict) and all(
             key in said and covers(value, said[key]) for key, value in document.items()

@@ -1,4 +1,4 @@
-"""What relay asks the platform of its own accord, and which platform that is."""
+"""Tests of what relay asks the platform of its own accord, and which platform that is."""
 
 from datetime import UTC, datetime
 from typing import Any

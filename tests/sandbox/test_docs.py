@@ -1,4 +1,4 @@
-"""What docs/sandbox.md says: its commands are run, its example is taken, and its tables are complete."""
+"""Tests of what docs/sandbox.md says: its commands are run, its example is taken, and its tables are complete."""
 
 import json
 import re
@@ -17,7 +17,7 @@ PAGE = (ROOT / "docs/sandbox.md").read_text("utf-8")
 
 
 def named(table: str) -> set[str]:
-    """What the first cells of the table under this heading name in code."""
+    """Return what the first cells of the table under this heading name in code."""
     rows = re.search(rf"^\| {table} \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", PAGE, re.M)
     assert rows
     return {name for row in rows[1].splitlines() for name in re.findall(r"`([^`]+)`", row.split("|")[1])}

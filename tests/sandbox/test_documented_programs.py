@@ -60,8 +60,7 @@ class Between:
         return text.replace("/api/{tenantId}/{projectId}", f"{self.platform.url}/api/tenant-1/project-1")
 
     async def mails(self, recipient: str) -> list[str]:
-        """What is told in the end, without its result or cause: what happens between is mailed unless something newer
-        overtakes it."""
+        """Return what is told in the end, without result or cause. A state between is mailed unless overtaken."""
         await self.platform.advance(1)
         ledger = await self.around.settled()
         assert ledger.imbalance == ledger.counts.get("dead", 0) == 0
@@ -85,7 +84,7 @@ async def between(redis_server: RedisServer, tmp_path: Path, clock: Clock) -> As
 
 
 async def run_workflow(there: Between, tmp_path: Path, parameters: str = "") -> str:
-    """What the JavaScript program says; it looks each minute, and here without waiting for that."""
+    """Return what the JavaScript program says; it looks each minute, and here without waiting for that."""
     text = (
         there.program("workflow.js")
         .replace("checkStatus(), 60000)", "checkStatus(), 0)")

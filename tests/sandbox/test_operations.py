@@ -1,4 +1,4 @@
-"""How operations end: as their scenario says, cancelled, timed out, and tried again."""
+"""Tests of how operations end: as their scenario says, cancelled, timed out, and tried again."""
 
 import io
 import json

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def until(what: Callable[[], Any]) -> Any:
-    """What `what` answers once it is something; the other side lives by its own clock."""
+    """Return what `what` answers once it is something; the other side lives by its own clock."""
     deadline = time.monotonic() + patience()
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not happen in time"

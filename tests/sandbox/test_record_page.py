@@ -10,7 +10,7 @@ MINUTE = 60.0
 
 
 async def page(sandbox: Stage, path: str, status: int = 200) -> str:
-    """What a browser without a token gets."""
+    """Return what a browser without a token gets."""
     async with sandbox.session.get(sandbox.url + path) as answer:
         assert answer.status == status
         if status == 200:
@@ -26,7 +26,7 @@ def address(kind: str, document: dict[str, Any]) -> str:
 
 
 def words(page: str) -> str:
-    """What is read on it."""
+    """Return what is read on it."""
     document = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
     for style in document.iter("style"):
         style.text = ""

@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and that it names what is at fault."""
+"""Tests of what the sandbox refuses, and that it names what is at fault."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ def console(*parts: str, trusted_proxies: str = "") -> Config:
 
 @dataclass
 class Page:
-    """What a browser was answered."""
+    """Record of what a browser was answered."""
 
     status: int
     headers: Mapping[str, str]

@@ -101,7 +101,7 @@ class Browser:
         return Shot(base64.b64decode(taken["data"]), *size)
 
     def measure(self, page: str | Path, *, width: int, dark: bool = False) -> int:
-        """How wide the page is in a window of this width; more than that, and it must be scrolled sideways."""
+        """Return how wide the page is in a window of this width; more than that, and it must be scrolled sideways."""
         self.show(page, width=width, dark=dark)
         return int(self.ask("document.documentElement.scrollWidth"))
 
@@ -130,7 +130,7 @@ class Browser:
             self._call("Network.setCookie", {"url": url, "name": name, "value": value, "httpOnly": True})
 
     def ask(self, script: str) -> Any:
-        """What this JavaScript expression says of the page, waited for if it is a promise."""
+        """Return what this JavaScript expression says of the page, waited for if it is a promise."""
         answer = self._call("Runtime.evaluate", {"expression": script, "returnByValue": True, "awaitPromise": True})
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -171,13 +171,13 @@ def screenshot(page: str | Path, width: int, dark: bool = False) -> bytes:
 
 
 def measure(page: str | Path, width: int, dark: bool = False) -> int:
-    """How wide one page is, in a browser of its own."""
+    """Return how wide one page is, in a browser of its own."""
     with Browser() as browser:
         return browser.measure(page, width=width, dark=dark)
 
 
 def blank(png: bytes) -> bool:
-    """Whether the picture shows one colour and nothing else: text alone needs dozens of shades."""
+    """Return whether the picture shows one colour and nothing else: text alone needs dozens of shades."""
     data, place = b"", 8
     while place < len(png):
         length = int.from_bytes(png[place : place + 4])

@@ -108,7 +108,7 @@ def configured(text: str = GOOD, *changes: tuple[str, str], env: Mapping[str, st
 
 
 def problems(*changes: tuple[str, str], env: dict[str, str] | None = None) -> list[str]:
-    """What is said of the good configuration after these changes, a line for each fault."""
+    """Return what is said of the good configuration after these changes, a line for each fault."""
     with pytest.raises(ConfigError) as refusal:
         configured(GOOD, *changes, env=env)
     return str(refusal.value).split("\n")

@@ -94,7 +94,7 @@ def empty() -> Event:
 
 
 def quiet() -> Event:
-    """What quiet hours held back."""
+    """Return what quiet hours held back."""
     return told("quiet", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
 
 
@@ -105,12 +105,12 @@ def overflow() -> Event:
 
 
 def backlog() -> Event:
-    """What waited for a conversation that was broken."""
+    """Return what waited for a conversation that was broken."""
     return told("backlog", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
 
 
 def silenced() -> Event:
-    """What a silence held back."""
+    """Return what a silence held back."""
     return told("silence", datetime(2026, 3, 8, 19, 0, tzinfo=UTC), [*ATTENTION[:1], *DONE])
 
 

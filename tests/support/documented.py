@@ -1,10 +1,10 @@
-"""Whether an answer has what the API's documentation shows of it."""
+"""Comparison of an answer with what the API's documentation shows of it."""
 
 from typing import Any
 
 
 def shape(documented: Any, answered: Any, at: str = "") -> list[str]:
-    """Where an answer lacks a documented field, or has it in another type. A phase is one by its name."""
+    """Return where an answer lacks a documented field, or has it in another type. A phase is one by its name."""
     if isinstance(documented, dict):
         if not isinstance(answered, dict):
             return [f"{at}: expected an object, got {answered!r}"]

@@ -108,14 +108,14 @@ class Flow:
             await self.deliver()
 
     async def clean_up(self) -> None:
-        """What every process does of the queue now and then."""
+        """Return what every process does of the queue now and then."""
         await self.admin.expire_parked(self.config.retry.give_up_after)
 
     async def ledger(self) -> Ledger:
         return await self.admin.ledger()
 
     async def held(self) -> dict[str, int]:
-        """How many were held, by reason."""
+        """Return how many were held, by reason."""
         counts = (await self.ledger()).counts
         return {name.removeprefix("held:"): count for name, count in counts.items() if name.startswith("held:")}
 

@@ -35,7 +35,7 @@ def batch_event(event: str, **more: Any) -> dict[str, Any]:
 
 
 def member_event(status: str, number: int, **more: Any) -> dict[str, Any]:
-    """What the batch says of one of its operations that is over."""
+    """Return what the batch says of one of its operations that is over."""
     operation = {"operationId": f"op-{number}", "operationName": f"Member {number}", "status": status, **more}
     return batch_event("batch.operation.completed", operation=operation)
 
@@ -47,6 +47,6 @@ def mentions_in(arguments: dict[str, Any]) -> list[str]:
 
 
 def attempt_in(blocks: list[dict[str, Any]]) -> int:
-    """Which attempt a message says the run is; 1 if it does not say."""
+    """Return which attempt a message says the run is; 1 if it does not say."""
     number = re.search(r"attempt (\d+)", str(blocks))
     return int(number[1]) if number else 1

@@ -144,7 +144,7 @@ def _keep(connection: socket.socket) -> None:
 
 
 def _become(request: Mapping[str, Any], streams: Sequence[int]) -> None:
-    """What `python -m MODULE` is after its start; leaves by SystemExit."""
+    """Return what `python -m MODULE` is after its start; leaves by SystemExit."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)

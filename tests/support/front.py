@@ -58,7 +58,7 @@ class Front:
         return f"http://{host}:{port}"
 
     async def operator(self, path: str, *headers: str, host: str = "localhost") -> Reply:
-        """What an operator hears who asks for this."""
+        """Return what an operator hears who asks for this."""
         address, port = self.operators.addresses[0][:2]
         lines = [f"GET {path} HTTP/1.1", f"Host: {host}", *headers, "", ""]
         return await Sender(f"http://{address}:{port}/").exchange("\r\n".join(lines).encode())
@@ -123,7 +123,7 @@ async def receiving(
 
 
 def count(metric: str, **labels: str) -> float:
-    """What relay has counted under these labels."""
+    """Return what relay has counted under these labels."""
     return REGISTRY.get_sample_value(f"relay_{metric}_total", labels) or 0.0
 
 

@@ -1,4 +1,4 @@
-"""What was agreed to be said, in tests/golden. RELAY_UPDATE_GOLDEN=1 writes what is said now: read the difference."""
+"""Golden files in tests/golden. RELAY_UPDATE_GOLDEN=1 writes what is said now: read the difference."""
 
 import os
 from pathlib import Path

@@ -35,7 +35,7 @@ rules: []
 
 @dataclass
 class Load:
-    """What was acknowledged, what was sent on, and what was refused meanwhile."""
+    """Record of what was acknowledged, what was sent on, and what was refused meanwhile."""
 
     store: Store
     health: Health
@@ -58,7 +58,7 @@ class Load:
         await until(lambda: {*self.acknowledged} <= self.sent.keys())
 
     async def forgotten(self) -> list[str]:
-        """What was acknowledged, and is not known any more."""
+        """Return what was acknowledged, and is not known any more."""
         return [name for name in self.acknowledged if not await self.store.known(name)]
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ class Load:
 
     @property
     def repeated(self) -> set[str]:
-        """What was sent on more than once without an unknown outcome."""
+        """Return what was sent on more than once without an unknown outcome."""
         return {name for name, times in self.sent.items() if times > 1} - self.unknown
 
     async def send(self, sender: int) -> None:

@@ -63,7 +63,7 @@ def document(html: str) -> Element:
 
 
 def visible(element: Element) -> list[str]:
-    """What can be read, block by block; an image made of cells by its label."""
+    """Return what can be read, block by block; an image made of cells by its label."""
     if element.tag in ("head", "style") or "hidden" in element.get("class", "") or element.get("aria-hidden"):
         return []
     if element.get("role") == "img":

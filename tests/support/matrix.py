@@ -1,4 +1,4 @@
-"""What each status does at each priority, as the table of docs/notifications.md says it to people."""
+"""Table of each status at each priority, as docs/notifications.md says it to people."""
 
 import re
 from pathlib import Path

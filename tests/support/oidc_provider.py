@@ -160,7 +160,7 @@ async def oidc_provider(clock: Clock) -> AsyncIterator[Provider]:
 
 
 def unsigned(claims: dict[str, Any]) -> str:
-    """What `none` looks like."""
+    """Return what `none` looks like."""
     return f"{_encoded({'alg': 'none'})}.{_encoded(claims)}."
 
 

@@ -24,7 +24,7 @@ class Block:
 
 
 def blocks(*languages: str) -> list[Block]:
-    """Those in these languages, or all, page by page."""
+    """Return those in these languages, or all, page by page."""
     shown = [
         Block(str(page.relative_to(ROOT)), text.count("\n", 0, found.start("language")) + 1, found["language"],
               found["text"], found["reason"] or "")

@@ -1,4 +1,4 @@
-"""How long a test waits before it gives up: far longer than anything takes, and longer still on a busy machine.
+"""Patience of a test: far longer than anything takes, and longer still on a busy machine.
 
 It is no promise of relay's. It only ends a test that would hang, and so it costs nothing as long as all is well. A
 time that relay promises is written where it is tested, and does not stretch.
@@ -10,7 +10,7 @@ PATIENCE = 45.0  # seconds on a machine at rest; less than pytest gives a whole 
 
 
 def busyness() -> float:
-    """How many ready processes share each processor, over the last minute; at least as many as run these tests."""
+    """Return the ready processes per processor, over the last minute; at least as many as run these tests."""
     together = float(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return max(1.0, max(os.getloadavg()[0], together) / len(os.sched_getaffinity(0)))
 

@@ -107,7 +107,7 @@ class Postfix:
 
     @property
     def encrypted(self) -> int:
-        """How many of the connections were."""
+        """Return how many of the connections were."""
         return self.log.count("TLS connection established from")
 
     @property

@@ -7,7 +7,7 @@ import pytest
 
 
 def needs(command: str, package: str) -> str:
-    """Where this program is; it comes in that package of Debian's."""
+    """Return where this program is; it comes in that package of Debian's."""
     found = shutil.which(command) or shutil.which(command, path="/usr/sbin:/usr/local/sbin")
     if not found:
         missing = f"{command} is not installed: apt-get install {package}"

@@ -31,7 +31,7 @@ async def send(store: Store, channel: str = "slack", receipt: Receipt = POSTED) 
 
 
 async def send_all(store: Store, clock: Clock, channel: str = "slack", seconds: int = 8) -> list[Delivery]:
-    """What is due within these seconds; each run's message has a number of its own in Slack."""
+    """Return what is due within these seconds; each run's message has a number of its own in Slack."""
     sent: list[Delivery] = []
     for _ in range(seconds):
         while claimed := await claim(store, channel):
@@ -57,7 +57,7 @@ async def accept(store: Store, *accepted: Event, to: Target) -> None:
 
 
 def message(delivery: Delivery, **changes: Any) -> Notification:
-    """What a channel would get to send."""
+    """Return what a channel would get to send."""
     fields: dict[str, Any] = {
         "delivery": delivery.id,
         "destination": delivery.destination,

@@ -47,7 +47,7 @@ class Watched:
 
     @property
     def words(self) -> list[str]:
-        """What was told, for instance `stalled silent` or `recovered flat`; a reminder with its number."""
+        """Return what was told, for instance `stalled silent` or `recovered flat`; a reminder with its number."""
         return [words_of(event) for event in self.told]
 
     async def happens(self, event: Event) -> Accepted:

@@ -104,7 +104,7 @@ def finished(phases: list[Body]) -> list[Body]:
 
 
 def watchdog_bodies() -> dict[str, dict[str, Any]]:
-    """What relay itself says of a run that does not go on, rule by rule, and that goes on again."""
+    """Return what relay itself says of a run that does not go on, rule by rule, and that goes on again."""
     operation = bodies()["operation.progress"]["operation"]
     stalled = {
         "rule": "flat", "since": "2024-01-20T12:31:00Z", "seconds": 1920, "percentage": 67,
@@ -153,7 +153,7 @@ def messages(change: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: b
 
 
 def history_of(name: str, events: dict[str, Event]) -> tuple[Event, ...]:
-    """What is known when this message's event arrives: what came before it and did not end the run."""
+    """Return what is known when this message's event arrives: what came before it and did not end the run."""
     event = events[name]
     earlier = [other for other in events.values() if other.subject == event.subject and not other.terminal]
     return (*(other for other in earlier if other.occurred_at < event.occurred_at), event)

@@ -1,4 +1,4 @@
-"""What judges documents by schemas. It is imported when it is called: that takes two seconds in every process."""
+"""Judges of documents by schemas. They are imported when called: that takes two seconds in every process."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -24,7 +24,7 @@ from tests.support.patience import patience
 
 
 class Deed(Enum):
-    """What a server may do instead of answering."""
+    """Record of what a server may do instead of answering."""
 
     SILENCE = "says nothing, ever"
     RST = "resets the connection"
@@ -109,7 +109,7 @@ class ScriptedSmtp:
             writer.transport.abort()  # over TLS, closing waits for a client that may have gone without a word
 
     def script(self, stage: str, *replies: Reply) -> None:
-        """What is done at this stage the next times; afterwards it is a good server again."""
+        """Return what is done at this stage the next times; afterwards it is a good server again."""
         self._script[stage].extend(replies)
 
     async def heard(self, command: str, times: int = 1) -> None:

@@ -18,7 +18,7 @@ SECRET = "kFv8-the-secret-of-the-platform"
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. `status` 0: the connection was closed without an answer."""
+    """Record of what came back. `status` 0: the connection was closed without an answer."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names

@@ -48,7 +48,7 @@ class Watched:
         return f"redis+sentinel://{places}/{NAME}"
 
     async def ask(self, *command: Any, number: int = 0) -> Any:
-        """What one of the Sentinels answers."""
+        """Return what one of the Sentinels answers."""
         async with Redis.from_url(self.sentinels[number].url, decode_responses=True) as sentinel:
             return await sentinel.execute_command("SENTINEL", *command)
 

@@ -1,4 +1,4 @@
-"""What tests of `relay serve` do to it, and what they read in its log."""
+"""Changes that tests of `relay serve` make, and what they read in its log."""
 
 import contextlib
 import os

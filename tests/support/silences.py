@@ -24,7 +24,7 @@ def silent(silence: Silence, target: Target) -> Target:
 
 
 async def hold(store: Store, silence: Silence, delivery: Delivery, how: Any = "bundled") -> bool:
-    """What the worker does with a claimed delivery that a silence means."""
+    """Return what the worker does with a claimed delivery that a silence means."""
     return await store.silence(delivery, Hold(silence.hold, how))
 
 

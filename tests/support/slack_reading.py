@@ -1,4 +1,4 @@
-"""What people read of a message in Slack."""
+"""The text that people read of a message in Slack."""
 
 import re
 from collections.abc import Iterator

@@ -102,7 +102,7 @@ class Stage:
 
     @property
     def admin_url(self) -> str:
-        """Where operators ask."""
+        """Return where operators ask."""
         host, port = self.relay.admin_addresses[0]
         return f"http://{host}:{port}"
 

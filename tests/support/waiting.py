@@ -11,7 +11,7 @@ LOOK = 0.02  # seconds between two looks
 
 
 async def until(found: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `found` gives, awaited if it is to be, once that is something. TimeoutError if it never is."""
+    """Return what `found` gives, awaited if it is to be, once that is something. TimeoutError if it never is."""
     async with asyncio.timeout(patience(seconds)):
         while True:
             something = found()

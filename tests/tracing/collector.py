@@ -34,7 +34,7 @@ class Collector:
 
     @property
     def env(self) -> dict[str, str]:
-        """What leads a relay here; it sends at once."""
+        """Return what leads a relay here; it sends at once."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "10"}
 
     async def wait_for(self, holds: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:

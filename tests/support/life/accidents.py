@@ -1,4 +1,4 @@
-"""What happens to the processes of a life, and what operators and readers do."""
+"""Accidents of the processes of a life, and acts of operators and readers."""
 
 import json
 from contextlib import suppress

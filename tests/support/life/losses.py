@@ -105,7 +105,7 @@ class LifeStore(Store):
             return accepted
 
     def _told(self, event: Event, targets: Sequence[Target], answer: Accepted, whole: Accepted | None) -> None:
-        """What Redis answered; what is still to be heard of in other partitions is told by these."""
+        """Return what Redis answered; what is still to be heard of in other partitions is told by these."""
         source = self.partitions.of(operation(event.subject, event.space(event.subject))).number
         self._record.accepted(event, targets, whole or answer)
         for home, number in answer.letters:

@@ -1,4 +1,4 @@
-"""What happened in a life, as somebody sees it who misses nothing: what was accepted, what was sent, what arrived."""
+"""Record of a life, complete: what was accepted, what was sent, what arrived."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ def lane_of(event: Event, place: Target | Delivery) -> Lane:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What somebody at one address is to hear of one event that was accepted."""
+    """Record of what somebody at one address is to hear of one event that was accepted."""
 
     event: Event
     target: Target
@@ -78,7 +78,7 @@ class Record:
     results: dict[Letter, Mapping[str, str]] = field(default_factory=dict)  # destination → why nobody is told, or later
 
     def accepted(self, event: Event, targets: Sequence[Target], answer: Accepted) -> None:
-        """What Redis did with an event, whoever got the answer."""
+        """Return what Redis did with an event, whoever got the answer."""
         if answer.status != "accepted":
             return
         raw = fact_of(event)
@@ -117,7 +117,7 @@ class Record:
         self.applied(letter, self.results.get(letter, {}))
 
     def applied(self, letter: Letter, held: Mapping[str, str]) -> None:
-        """What another partition made of an event: of these destinations nobody is told, or not now."""
+        """Return what another partition made of an event: of these destinations nobody is told, or not now."""
         self.results[letter] = held
         fact = self.letters.get(letter)
         for i, expected in enumerate(self.expected):
@@ -145,5 +145,5 @@ class Record:
 
 
 def entry_key(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    """What tells two states of an entry apart, with the tenant's name in the operation's."""
+    """Return what tells two states of an entry apart, with the tenant's name in the operation's."""
     return tuple(str(entry.get(name, "")) for name in ("id", "name", "status", "at", "retry"))

@@ -1,4 +1,4 @@
-"""What must be so at the end of a life, when all is well again and nothing is left to do."""
+"""Invariants at the end of a life, when all is well again and nothing is left to do."""
 
 import json
 from collections import defaultdict
@@ -86,11 +86,11 @@ class Verdict:
         return attempt.delivery.id in self._record.replays or self._ends_it(attempt.delivery.event, expected)
 
     def _ends_it(self, event: Event, expected: Expected) -> bool:
-        """Whether this is an outcome that says the newest of what is expected, where that came before."""
+        """Return whether this is an outcome that says the newest of what is expected, where that came before."""
         return event.terminal and (expected.event.name not in OUTCOMES or event.retry == expected.event.retry)
 
     def _by_batch(self, expected: Expected) -> bool:
-        """What goes on in a member is left to its batch's message, of which the batch's own events expect it."""
+        """Return what goes on in a member is left to its batch's message, of which the batch's own events expect it."""
         event, target = expected.event, expected.target
         batch = (event.member_of, event.tenant, target.destination, target.address)
         return event.name not in OUTCOMES and batch in self._batches
@@ -128,7 +128,7 @@ class Verdict:
         return event.name in PASSING and self._record.endings.get(operation, -1) > expected.position
 
     def _alarmed(self, expected: Expected) -> bool:
-        """Whether a new message about the alarm that this recovery ends arrived at the same place."""
+        """Return whether a new message about the alarm that this recovery ends arrived at the same place."""
         before = [
             one for one in self._record.expected if one.lane == expected.lane and one.position < expected.position
         ]
@@ -160,7 +160,7 @@ class Verdict:
         return False
 
     def repeated(self) -> Iterator[str]:
-        """What arrived more often than there were outcomes that nobody could know."""
+        """Return what arrived more often than there were outcomes that nobody could know."""
         messages: dict[tuple[str, ...], list[Attempt]] = defaultdict(list)
         deliveries: dict[str, list[Attempt]] = defaultdict(list)
         for attempt in self._record.attempts:
@@ -180,7 +180,7 @@ class Verdict:
                 yield f"{name}: arrived {len(marks)} times, {marks.count(True)} of them marked as a repetition"
 
     def _message(self, attempt: Attempt) -> tuple[str, ...]:
-        """What it makes: the one message of a lane, a bundle, or an event; an outcome that was outlived has its own."""
+        """Return its message: the one of a lane, a bundle, or an event; an outcome that was outlived has its own."""
         delivery = attempt.delivery
         if delivery.kind in BUNDLES:
             return delivery.kind, delivery.lane

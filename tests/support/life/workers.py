@@ -1,4 +1,4 @@
-"""What a worker does with one delivery that it holds, a call at a time, and what may come of the message."""
+"""Steps of a worker with one delivery that it holds, a call at a time, and what may come of the message."""
 
 from collections.abc import Awaitable, Callable
 from random import Random
