@@ -31,14 +31,14 @@ CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good ord
 def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
     """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. TemplateError names file and
     line."""
-    own = [config.templates] if config.templates else []
+    custom = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
     quick_pct = config.watchdog.quick_pct if config.watchdog else None
     options = RenderOptions(
         platform.base_url, quick_pct=quick_pct, hosts=platform.hosts, links=platform.link_templates, brand=brand
     )
-    return IsolatedRenderer([*own, resource_dir("templates")], options, data_dir=data_dir)
+    return IsolatedRenderer([*custom, resource_dir("templates")], options, data_dir=data_dir)
 
 
 def build_sealer(config: Config) -> Sealer | None:

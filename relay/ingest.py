@@ -137,11 +137,11 @@ class Ingest:
         for _ in range(RACES):
             if accepted.status != "fuller":
                 break
-            kept = await self._store.kept(event)
-            if kept:
+            stored = await self._store.kept(event)
+            if stored:
                 with handling():
-                    kept = replace(complete_outcome(kept, event), job=event.job, compared=event.compared)
-            accepted = await self._store.accept(kept or event, targets, completes=True)
+                    stored = replace(complete_outcome(stored, event), job=event.job, compared=event.compared)
+            accepted = await self._store.accept(stored or event, targets, completes=True)
         if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "duplicate" and event.compared and event.compared.differs:

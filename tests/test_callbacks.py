@@ -1,22 +1,16 @@
 """What the token of a callback can do, and what it cannot, whoever has read it in a proxy's log."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.channels import CHANNELS
-from relay.errors import NotPermitted, NotYetKnown
-from relay.ingest import Ingest
-from relay.operating.sweeps import take
 from tests.support.events import body, seed
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply
-from tests.support.stage import Stage, now, running, surroundings
+from tests.support.stage import Stage, running, surroundings
 
 CONFIG = Path(__file__).parent / "data" / "callbacks.yaml"
 LINK = "https://login.evil.test/"
@@ -70,25 +64,6 @@ async def test_a_callbacks_token_cannot_complete_a_run_name_a_recipient_or_speak
     assert await on_stage.around.admin.quarantine_size() == 5
 
 
-async def test_what_it_says_has_neither_a_name_nor_a_link_of_its_own(on_stage: Stage) -> None:
-    await begun(on_stage, operationName="The monthly close", priority="High")
-
-    results = seed("operation-results.response") | {"operationName": f"Sign in at {LINK}", "priority": "Critical"}
-    results["artifacts"][0] |= {"name": "Your payroll", "downloadUrl": LINK}
-    results["summary"] |= {"note": f"see {LINK} now", "where": "www.evil.test/x"}
-    document = results | {"trackingUrl": LINK, "resultUrl": LINK, "owner": "U024BE7LH", "tenantId": "live"}
-    reply = await on_stage.post(document, "completion")
-    await on_stage.around.settled()
-
-    assert reply.status == 202
-    told = str([(message.text, message.blocks) for message in on_stage.around.slack.messages("#team")])
-    assert "The monthly close" in told
-    assert "Completed" in told
-    assert "evil.test" not in told
-    assert "payroll" not in told
-    assert "U024BE7LH" not in told
-
-
 async def test_a_signed_report_of_the_same_outcome_adds_what_the_callback_may_not_say(on_stage: Stage) -> None:
     await begun(on_stage)
     results = seed("operation-results.response")
@@ -113,27 +88,6 @@ async def test_what_came_too_early_is_kept_and_taken_once_its_run_is_known(on_st
     again = await on_stage.post(said("operation.progress", 10), "progress")
 
     assert again.document["status"] == "accepted"
-
-
-async def test_a_replay_asks_again_what_its_source_may_say_and_never_how_old_it_is(on_stage: Stage) -> None:
-    config, around = on_stage.relay.config, on_stage.around
-    weekly = {name: source.model_copy(update={"max_age": 604_800.0}) for name, source in config.sources.items()}
-    asked = config.model_copy(update={"sources": weekly})
-    ingest = Ingest(around.store, lambda: asked, CHANNELS).ingest
-    replay = partial(take, config=asked, ingest=ingest, now=now())
-    await asyncio.gather(
-        on_stage.post(said("operation.progress", 10), "progress"),
-        on_stage.post(said("operation.completed", 100, "Completed"), "progress"),
-    )
-    kept = {json.loads(entry.body)["event"]: entry for entry in await around.admin.quarantined()}
-
-    with pytest.raises(NotYetKnown):
-        await replay(kept["operation.progress"])
-    await begun(on_stage)
-    with pytest.raises(NotPermitted):
-        await replay(kept["operation.completed"])
-
-    assert (await replay(kept["operation.progress"])).status == "accepted"  # of 2024
 
 
 async def test_the_callbacks_of_a_batch_tell_of_one_whose_operations_are_known(on_stage: Stage) -> None:

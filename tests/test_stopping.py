@@ -64,19 +64,6 @@ async def test_while_it_drains_it_is_not_ready_but_alive_and_takes_events(front:
     assert len(front.events) == 1
 
 
-async def test_at_the_end_idle_connections_are_closed_and_new_ones_refused(front: Front) -> None:
-    async with connection(front) as (write, reply), connection(front) as (_, unused):
-        write(HEALTHZ)
-        await reply()
-        place = front.runner.addresses[0]
-
-        await asyncio.wait_for(front.runner.cleanup(3600), patience())
-
-        assert ((await reply()).status, (await unused()).status) == (0, 0)
-        with pytest.raises(ConnectionRefusedError):
-            await asyncio.open_connection(*place)
-
-
 @pytest.mark.parametrize("sent", [1, 40, len(EVENT) // 2])
 async def test_at_the_end_a_request_that_has_begun_is_read_and_answered(front: Front, sent: int) -> None:
     """A few of its bytes, a part of its headers, or half of its body are there."""

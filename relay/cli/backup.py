@@ -105,7 +105,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
                 raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
         configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
         try:
-            ledger = asyncio.run(_look(loaded, server))
+            ledger = asyncio.run(_count(loaded, server))
         except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
             raise EmbeddedRedisError(
                 f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
@@ -115,10 +115,10 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
         refuse(error)
     except OSError as error:
         refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
-    _say(about, ledger, loaded.data_dir, loaded.timezone, as_json=as_json)
+    _print_restored(about, ledger, loaded.data_dir, loaded.timezone, as_json=as_json)
 
 
-async def _look(config: Config, server: Path) -> Ledger:
+async def _count(config: Config, server: Path) -> Ledger:
     """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it, StoreUnavailable."""
     async with EmbeddedRedis(config.data_dir, server) as redis:
         store = Store.open(redis.url, worker=f"command-{os.getpid()}", partitions=config.redis.partitions)
@@ -128,7 +128,7 @@ async def _look(config: Config, server: Path) -> Ledger:
             await store.aclose()
 
 
-def _say(about: dict[str, Any], ledger: Ledger, data_dir: Path, zone: str, *, as_json: bool) -> None:
+def _print_restored(about: dict[str, Any], ledger: Ledger, data_dir: Path, zone: str, *, as_json: bool) -> None:
     counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
     facts = {"data_dir": str(data_dir), "taken": str(about.get("taken", "")), "relay": str(about.get("relay", "")),
              **counts, "imbalance": ledger.imbalance}  # fmt: skip

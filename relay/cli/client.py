@@ -53,8 +53,8 @@ class ClientCommand(click.Command):
     """A command that asks the running relay."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        own = super().get_params(ctx)
-        return [*own[:-1], *SHARED, *own[-1:]]  # --help is the last
+        params = super().get_params(ctx)
+        return [*params[:-1], *SHARED, *params[-1:]]  # --help is the last
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -72,7 +72,7 @@ def list_(cursor: str | None, redis: str | None, **filters: str | None) -> None:
     of_cursor, _, place = (cursor or "").partition(":")
     found = {
         path: _listed(redis, path, {"cursor": place, **question})
-        for path, question in _meant(filters)
+        for path, question in _lists_of(filters)
         if of_cursor in ("", path.strip("/"))
     }
     if printed({path.strip("/"): facts for path, facts in found.items()}):
@@ -108,13 +108,13 @@ def _act(verb: str, doing: str, doc: str) -> None:
             raise click.UsageError(f"{begin}, or say --all or a filter such as --destination")
         chosen = _chosen(ids) if ids else None
         if dry_run:
-            _say_meant(verb, chosen, filters)
+            _print_dry_run(verb, chosen, filters)
             return
         answers = (
             [post(f"{path}/{verb}", id=named) for path, named in chosen.items() if named]
             if chosen
-            else [post(f"{path}/{verb}", every=True, before=meant["before"], **question)
-                  for path, question, meant in _some(verb, filters)]
+            else [post(f"{path}/{verb}", every=True, before=summary["before"], **question)
+                  for path, question, summary in _matching(verb, filters)]
         )  # fmt: skip
         if not answers:
             click.echo("Nothing that is dead or quarantined is meant by these filters.")
@@ -142,7 +142,7 @@ _act(
 )
 
 
-def _meant(filters: Filters) -> Iterator[tuple[str, dict[str, str]]]:
+def _lists_of(filters: Filters) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the lists that these filters are about, and how each is asked."""
     given = {name: text for name, text in filters.items() if text}
     since, kind = {"since": given["since"]} if "since" in given else {}, KINDS.get(given.get("reason", ""))
@@ -152,22 +152,22 @@ def _meant(filters: Filters) -> Iterator[tuple[str, dict[str, str]]]:
         yield "/quarantine", {**since, **({"kind": kind} if kind else {})}
 
 
-def _some(verb: str, filters: Filters) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
+def _matching(verb: str, filters: Filters) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
     """Yield those of which there are any, with what the API says of how many."""
-    for path, question in _meant(filters):
-        meant = get(f"{path}/all", verb=verb, **question)
-        if meant["count"] or meant.get("more"):
-            yield path, question, meant
+    for path, question in _lists_of(filters):
+        summary = get(f"{path}/all", verb=verb, **question)
+        if summary["count"] or summary.get("more"):
+            yield path, question, summary
 
 
-def _say_meant(verb: str, chosen: Mapping[str, list[str]] | None, filters: Filters) -> None:
+def _print_dry_run(verb: str, chosen: Mapping[str, list[str]] | None, filters: Filters) -> None:
     if chosen is not None:
         facts: dict[str, Any] = {path.strip("/"): named for path, named in chosen.items()}
         counts = {path: len(named) for path, named in chosen.items()}
     else:
-        some = [*_some(verb, filters)]
-        facts = {path.strip("/"): meant for path, _, meant in some}
-        counts = {path: meant["count"] for path, _, meant in some}
+        some = [*_matching(verb, filters)]
+        facts = {path.strip("/"): summary for path, _, summary in some}
+        counts = {path: summary["count"] for path, _, summary in some}
     if printed(facts):
         return
     click.echo(f"would {verb} {counts.get('/dead', 0)} dead letters and {counts.get('/quarantine', 0)} quarantined")

@@ -86,8 +86,8 @@ def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
 def _known_id(text: str, unknown: NotFound) -> str:
     """Return the only known id that begins with the text. RelayError names similar ids, where there are any."""
     ids = list(dict.fromkeys(row["operation"] for row in get("/operations", text=text)["rows"]))
-    if len(begun := [id_ for id_ in ids if id_.startswith(text)]) == 1:
-        return str(begun[0])
+    if len(matching := [id_ for id_ in ids if id_.startswith(text)]) == 1:
+        return str(matching[0])
     near = ids or get_close_matches(text, [row["operation"] for row in get("/operations")["rows"]], n=SIMILAR)
     if not near:
         raise unknown

@@ -90,8 +90,8 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
             "priority": lambda row: row["priority"],
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
         }),
-        ("Channels", facts["channels"], _HOW),
-        ("Destinations", facts["destinations"], _HOW),
+        ("Channels", facts["channels"], _STATES),
+        ("Destinations", facts["destinations"], _STATES),
         ("Limits", facts["throttled"], {"name": lambda row: row["name"], "why": lambda row: row["why"]}),
     ):  # fmt: skip
         if rows:
@@ -106,7 +106,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         })  # fmt: skip
 
 
-_HOW = {
+_STATES = {
     "name": lambda row: row["name"],
     "state": lambda row: Text(row["state"].replace("_", " "), COLOURS.get(row["state"], "")),
     "waits": lambda row: str(row.get("waiting", row["parked"]) or ""),

@@ -115,8 +115,8 @@ def check(config: Config, document: Document) -> None:
 
 def _check_languages(config: Config, document: Document) -> None:
     """A language needs a catalogue, ours or one beside the user's own templates; `de-AT` makes do with `de`."""
-    own = [config.templates] if config.templates else []
-    available = {*languages([*own, resource_dir("templates")])}
+    custom = [config.templates] if config.templates else []
+    available = {*languages([*custom, resource_dir("templates")])}
     chosen: dict[KeyPath, str | None] = {("language",): config.language}
     chosen |= {
         ("destinations", name, "language"): destination.language for name, destination in config.destinations.items()
@@ -163,12 +163,16 @@ def _check_reach(config: Config, document: Document) -> None:
                 document.warn(("rules", index, "events", position), f"{pattern}: no source of this rule may say it")
         for key in ("tenants", "projects"):
             for position, name in enumerate(getattr(rule, key)):
-                if limits and all(own and getattr(own, key) and name not in getattr(own, key) for own in limits):
+                if limits and all(
+                    limit and getattr(limit, key) and name not in getattr(limit, key) for limit in limits
+                ):
                     document.warn(("rules", index, key, position), f"{name}: no source of this rule may speak for it")
 
 
 def _sayable(limits: Sequence[Permissions | None], names: Iterable[str]) -> bool:
-    return not limits or any(own is None or own.events is None or not own.events.isdisjoint(names) for own in limits)
+    return not limits or any(
+        limit is None or limit.events is None or not limit.events.isdisjoint(names) for limit in limits
+    )
 
 
 def _check_holds(config: Config, document: Document) -> None:

@@ -132,9 +132,9 @@ def _expand_callbacks(document: Document) -> None:
     if "callbacks" not in document.data:
         return
     if callbacks := validate(Callbacks, document.data["callbacks"], document, ("callbacks",)):
-        own = document.section("sources")
-        added = {name: source for name, source in callbacks.sources().items() if name not in own}
-        document.data["sources"] = {**own, **added}
+        configured_sources = document.section("sources")
+        added = {name: source for name, source in callbacks.sources().items() if name not in configured_sources}
+        document.data["sources"] = {**configured_sources, **added}
         for name in added:
             document.aliases[("sources", name)] = ("callbacks",)
             document.aliases[("sources", name, "signature", "secrets")] = ("callbacks", "token")

@@ -16,6 +16,7 @@ from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
+from relay.errors import TemplateError
 from relay.rendering.texts import inert
 
 Escaping = Literal["mrkdwn", "html", "text"]
@@ -112,6 +113,13 @@ def _html(value: Any) -> str:
     return value if type(value) is Markup else "" if value is None else escape(value)
 
 
+def check_size(text: str, file: str | None, limit: int) -> str:
+    """Return the text that this file made. TemplateError if it is too long."""
+    if len(text) > limit:
+        raise TemplateError(f"{file}: the text grows beyond {limit} characters")
+    return text
+
+
 def trimmed(text: str) -> str:
     """Remove white space around the text and at the end of its lines."""
     text = text.strip()
@@ -140,7 +148,9 @@ def gettext_functions() -> dict[str, Callable[..., str]]:
             translated: str = getattr(context["formats"].language.translations, method)(*arguments)
             environment: Any = context.environment
             values = {name: environment.printed(value) for name, value in values.items()}
-            text = environment.interpolate(translated, values)
+            if environment.check_translation:
+                environment.check_translation(translated, values)
+            text = translated % values
             return marked(text) if context.eval_ctx.autoescape else text
 
         return translate

@@ -15,8 +15,8 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from relay.rendering.autoescape import marked, trimmed, unquoted
-from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, check_size, environment
+from relay.rendering.autoescape import check_size, marked, trimmed, unquoted
+from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, environment
 from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
@@ -74,7 +74,8 @@ class BuiltIn(TemplateEnvironment):
     unknown = Unknown
 
     def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
-        context, write, escaping = template.new_context({}), template.root_render_func, self.escaping
+        context, write = template.new_context({}), template.root_render_func
+        escaping, file = self.escaping, template.filename
 
         def fill(values: Values) -> str:
             MESSAGE.set(values)
@@ -82,13 +83,15 @@ class BuiltIn(TemplateEnvironment):
                 text = "".join(write(context)).strip()
             except Exception as error:
                 raise fault(error, template) from error
-            return unquoted(trimmed(check_size(text, template, limit)), escaping)
+            return unquoted(trimmed(check_size(text, file, limit)), escaping)
 
         return fill
 
     def variable(self, template: Template, name: str, values: Values) -> Any:
         MESSAGE.set(values)
-        return super().variable(template, name, {})
+        context = template.new_context({})
+        "".join(template.root_render_func(context))
+        return context.vars[name]
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj.__class__ is not dict:

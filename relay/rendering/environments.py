@@ -24,9 +24,8 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from relay.domain.links import ANYWHERE, LinkHosts
-from relay.errors import TemplateError
 from relay.rendering import autoescape
-from relay.rendering.autoescape import Escaping, trimmed, unquoted
+from relay.rendering.autoescape import Escaping, check_size, trimmed, unquoted
 from relay.rendering.faults import fault
 from relay.rendering.filters import ALLOWED_FILTERS, ALLOWED_TESTS, FILTERS, MRKDWN_FILTERS, helpers
 
@@ -95,7 +94,8 @@ class LineByLine(CodeGenerator):
 
 
 class TemplateEnvironment(jinja2.Environment):
-    """Base of both environments; `printed` makes a value harmless in this kind of text."""
+    """Base of both environments. `printed` makes a value harmless in this kind of text; the sandbox alone has a
+    `check_translation` and its values, which it raises for, and counts the objects that are `repeated`."""
 
     code_generator_class = LineByLine
     rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
@@ -105,6 +105,8 @@ class TemplateEnvironment(jinja2.Environment):
     hosts: LinkHosts = ANYWHERE
     disk: DiskCache | None = None
     printed: Callable[[Any], str]
+    check_translation: Callable[[str, Values], None] | None = None
+    repeated: Callable[[int], None] | None = None
 
     def compile(
         self, source: Any, name: str | None = None, filename: str | None = None, *args: Any, **kwargs: Any
@@ -156,7 +158,7 @@ class TemplateEnvironment(jinja2.Environment):
                         break
             except Exception as error:
                 raise fault(error, template) from error
-            return unquoted(trimmed(check_size("".join(pieces), template, limit)), self.escaping)
+            return unquoted(trimmed(check_size("".join(pieces), template.filename, limit)), self.escaping)
 
         return fill
 
@@ -166,14 +168,6 @@ class TemplateEnvironment(jinja2.Environment):
         for _ in template.root_render_func(context):
             pass
         return context.vars[name]
-
-    def interpolate(self, text: str, values: Values) -> str:
-        """Fill a translation in with its values, which are escaped."""
-        return text % values
-
-    @staticmethod
-    def repeated(count: int) -> None:
-        """Count the repeats of an object that a message has."""
 
     def bounded(self, filters: Filters) -> Filters:
         """Return the filters, within what this environment allows them."""
@@ -187,13 +181,6 @@ class TemplateEnvironment(jinja2.Environment):
     def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
         """Return what is done with each value that is printed."""
         return finalize
-
-
-def check_size(text: str, template: Template, limit: int) -> str:
-    """Return the text that a template made. TemplateError if it is too long."""
-    if len(text) > limit:
-        raise TemplateError(f"{template.filename}: the text grows beyond {limit} characters")
-    return text
 
 
 def environment(

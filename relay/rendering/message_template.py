@@ -215,7 +215,8 @@ class MessageTemplate:
                 repeated = list(items or ())[:MAX_REPEATS]  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            texts.environment.repeated(len(repeated))
+            if texts.environment.repeated:
+                texts.environment.repeated(len(repeated))
             return [part(values | {name: item}) for item in repeated]
 
         return render

@@ -174,12 +174,20 @@ def _filtered(value: nodes.Node, name: str, at: nodes.Node, *arguments: nodes.No
     return nodes.Filter(value, name, [*arguments], [], None, None, lineno=at.lineno)
 
 
+def _check_translation(text: str, values: Values) -> None:
+    if "%" in VALUE.sub("", text):  # a width would let it grow to any size
+        raise SecurityError("a % in a translated text is neither %(name)s nor %%")
+    check_length(len(text) + text.count("%(") * max(map(len, values.values()), default=0))
+
+
 class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
     """Environment in which documents are data without methods of their own, and operators work on numbers."""
 
     rewriter = Counting
     unknown = Absent
     range = staticmethod(_range)
+    check_translation = staticmethod(_check_translation)
+    repeated = staticmethod(lambda count: step(STEPS * count))
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def bounded(self, filters: Filters) -> Filters:
@@ -196,16 +204,6 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
             return finalize(context, charge(value))
 
         return counted
-
-    @staticmethod
-    def repeated(count: int) -> None:
-        step(STEPS * count)
-
-    def interpolate(self, text: str, values: Values) -> str:
-        if "%" in VALUE.sub("", text):  # a width would let it grow to any size
-            raise SecurityError("a % in a translated text is neither %(name)s nor %%")
-        check_length(len(text) + text.count("%(") * max(map(len, values.values()), default=0))
-        return super().interpolate(text, values)
 
     def call(self, context: Context, function: Any, *args: Any, **named: Any) -> Any:
         step()

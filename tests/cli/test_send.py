@@ -10,8 +10,7 @@ from click.testing import Result
 from relay.store.audit import AuditTrail
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, stage
+from tests.support.stage import CONFIG, Stage
 
 
 @pytest.fixture
@@ -59,17 +58,3 @@ async def test_what_is_not_taken_leaves_with_1_and_says_why(
 
     assert done.exit_code == 1
     assert says in done.output
-
-
-async def test_an_event_of_another_time_is_sent_with_now(redis_server: RedisServer, tmp_path: Path) -> None:
-    old, invalid = tmp_path / "old.json", tmp_path / "invalid.json"
-    old.write_text(json.dumps(body("operation.failed", 40, status="Failed") | {"timestamp": "2020-01-20T12:00:00Z"}))
-    invalid.write_text(json.dumps(body("operation.failed", 40, status="Failed") | {"timestamp": "soon"}))
-
-    async with stage(redis_server.url, STAGE_MAX_AGE="7d") as running:
-        refused, other = await send(running, old), await send(running, invalid)
-
-    assert refused.exit_code == other.exit_code == 1
-    assert "422 Unprocessable" in refused.output
-    assert refused.output.endswith("send it with --now\n")
-    assert "--now" not in other.output

@@ -53,18 +53,6 @@ def test_others_may_ask_with_a_token_or_a_certificate(tmp_path: Path) -> None:
     assert faults(with_server(f"{{admin: {{host: 0.0.0.0, tls: {tls}}}}}")) == []
 
 
-def test_relays_share_a_port_where_they_share_a_redis() -> None:
-    assert faults(with_server("{reuse_port: true}"), RELAY_REDIS_URL="redis://127.0.0.1") == []
-
-
-def test_the_variable_is_named_where_it_is_at_fault() -> None:
-    [fault] = faults(GOOD, RELAY_ADMIN_HOST="0.0.0.0")
-
-    assert fault.startswith("RELAY_ADMIN_HOST: 0.0.0.0 can be reached")
-    assert faults(GOOD, RELAY_ADMIN_HOST="0.0.0.0", RELAY_ADMIN_TOKEN=TOKEN) == []
-    assert faults(GOOD, RELAY_ADMIN_TOKEN="short")[0].startswith("RELAY_ADMIN_TOKEN: the secret is too short")
-
-
 @pytest.mark.parametrize(
     ("settings", "env", "port"),
     [

@@ -1,20 +1,14 @@
 """deploy/helm: Helm itself renders the chart, the API finds that right, and it makes the Pod of deploy/kubernetes."""
 
 import re
-import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
-from redis.asyncio import Redis
 from ruamel.yaml import YAML
 
-from tests.support.commands import ROOT, Serving, relay
-from tests.support.patience import patience
-from tests.support.ports import free_ports
-from tests.support.redis_server import RedisServer
+from tests.support.commands import ROOT
 
 helm = pytest.importorskip("helm_python", reason="it comes with what relay is developed with")
 
@@ -123,25 +117,6 @@ def test_its_pod_is_that_of_the_manifests() -> None:
     assert (chart["replicas"], chart["strategy"]) == (manifest["replicas"], manifest["strategy"])
 
 
-def test_everything_speaks_of_the_same_pods_and_ports() -> None:
-    made = documents(EVERYTHING)
-    labels = pod(EVERYTHING)["metadata"]["labels"]
-    selectors = [
-        document["spec"].get("selector", document["spec"].get("podSelector"))
-        for document in made.values() if document["kind"] != "ServiceMonitor" and "spec" in document
-    ]  # fmt: skip
-    monitor = made["ServiceMonitor relay"]["spec"]
-    scraped = made["Service relay-admin"]
-
-    assert all(labels.items() >= selector.get("matchLabels", selector).items() for selector in selectors if selector)
-    assert monitor["selector"]["matchLabels"].items() <= scraped["metadata"]["labels"].items()
-    assert not monitor["selector"]["matchLabels"].items() <= made["Service relay"]["metadata"]["labels"].items()
-    assert [endpoint["port"] for endpoint in monitor["endpoints"]] == [
-        port["name"] for port in scraped["spec"]["ports"]
-    ]
-    assert monitor["namespaceSelector"] == {"matchNames": ["operations"]}
-
-
 @pytest.mark.parametrize(
     "other", [{"config": f"{CONFIG}\n"}, {"secrets": SECRETS | {"SLACK_BOT_TOKEN": "xoxb-2-b"}},
               {"redis": {"url": "redis://elsewhere:6379/0"}}],
@@ -196,35 +171,3 @@ def test_what_the_page_has_people_type_installs_two_relays() -> None:
     assert {*re.findall(r"^kubectl ((?:exec|port-forward) .*?)(?: --role \w+)?$", PAGE, re.M)} <= {
         *re.findall(r"kubectl -n operations (.*)$", notes, re.M)
     }
-
-
-@pytest.mark.slow
-async def test_relay_is_well_with_what_the_chart_gives_it(redis_server: RedisServer, tmp_path: Path) -> None:
-    """And the console lets in whoever comes through a forwarded port, with a link that was made in the container."""
-    port, admin = free_ports(2)
-    [console] = re.findall(r"^```yaml\n(console:\n.*?)^```", PAGE, re.M | re.S)
-    made = documents(MADE | {"config": f"{CONFIG}\n{console.replace(':8081', f':{admin}')}"})
-    [container] = made["Deployment relay"]["spec"]["template"]["spec"]["containers"]
-    config = tmp_path / "relay.yaml"
-    config.write_text(made["ConfigMap relay"]["data"][config.name], "utf-8")
-    env = made["Secret relay"]["stringData"] | {one["name"]: one["value"] for one in container["env"] if "value" in one}
-    env |= {"RELAY_REDIS_URL": redis_server.url}
-    env |= {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
-    asked = [container[name]["httpGet"]["path"] for name in ("startupProbe", "readinessProbe", "livenessProbe")]
-    async with Redis.from_url(redis_server.url) as redis:
-        await redis.flushall()
-
-    async with (
-        Serving(config, env, *container["args"][1:]) as serving,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client,
-    ):
-        link = (await relay("console", "link", "-c", config, env=env)).out.strip()
-        statuses = []
-        for address in (*(f"{serving.url}{path}" for path in asked), link):
-            async with client.get(address) as answer:
-                statuses.append(answer.status)
-        serving.send_signal(signal.SIGINT)  # there is no load balancer to wait for
-        await serving.wait()
-
-    assert link.startswith(f"http://127.0.0.1:{admin}/console/enter/")
-    assert statuses == [200, 200, 200, 200]

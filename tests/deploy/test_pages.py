@@ -1,16 +1,10 @@
 """docs/hardening.md and docs/reverse-proxies.md show what is in deploy/, and what they say of it is so."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
-
-import pytest
 
 from tests.support.commands import ROOT
 from tests.support.inprocess import relay
-from tests.support.patience import patience
-from tests.support.programs import needs
 
 PAGE = "".join((ROOT / "docs" / name).read_text("utf-8") for name in ("hardening.md", "reverse-proxies.md"))
 DEPLOY = ROOT / "deploy"
@@ -36,20 +30,3 @@ def test_the_configuration_behind_a_proxy_is_one(tmp_path: Path) -> None:
     done = relay("check", "-c", file)
 
     assert done.exit_code == 0, done.output
-
-
-@pytest.mark.slow
-def test_prometheus_finds_its_file_right(tmp_path: Path) -> None:
-    promtool = needs("promtool", "prometheus")
-    token = tmp_path / "token"
-    token.write_text("a-token", "utf-8")
-    text = (DEPLOY / "prometheus.yml").read_text("utf-8")
-    assert "/etc/prometheus/relay.token" in text
-    file = tmp_path / "prometheus.yml"
-    file.write_text(text.replace("/etc/prometheus/relay.token", str(token)), "utf-8")
-    shutil.copy(DEPLOY / "prometheus-rules.yml", tmp_path)
-
-    done = subprocess.run([promtool, "check", "config", "--lint=all", "--lint-fatal", str(file)], text=True,
-                          capture_output=True, timeout=patience(), check=False)  # fmt: skip
-
-    assert done.returncode == 0, done.stderr

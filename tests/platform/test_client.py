@@ -141,17 +141,6 @@ async def test_an_error_names_the_call_and_what_was_said_and_no_secret(status: i
     assert len(platform.asked) == 1
 
 
-@pytest.mark.parametrize("value", ["[" * 100_000 + "]" * 100_000, "[" * 900 + "]" * 900, '"\\ud800"'])
-async def test_an_answer_that_nobody_could_work_with_is_an_error_like_any_other(value: str) -> None:
-    document = f'{{"operationId": "op-1", "status": "Completed", "summary": {{"x": {value}}}}}'
-    async with (
-        scripted_platform({f"GET {ROOT}/operation/op-1/results": [(200, document)]}) as platform,
-        client_of(platform.url) as client,
-    ):
-        with pytest.raises(PlatformError, match="/operation/op-1/results: 200 OK"):
-            await client.results("op-1")
-
-
 async def test_a_token_that_no_header_can_carry_is_an_error_that_does_not_show_it() -> None:
     async with (
         scripted_platform({}) as platform,

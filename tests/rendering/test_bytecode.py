@@ -112,7 +112,7 @@ def test_without_a_place_of_its_own_relay_does_without(data_dir: Path, tmp_path:
         if spoiled == "cut short":
             file.write_bytes(file.read_bytes()[:100])
         elif spoiled == "of another version":
-            file.rename(file.with_name(f"0{file.name[1:]}"))
+            file.rename(file.with_name(f"x{file.name[1:]}"))
 
     assert start(data_dir=data_dir) == (text, compiled)
 

@@ -1,6 +1,5 @@
 """A record that cannot be handled holds up no other, after a crash nothing waits for a lease, and it ends when told."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,13 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from relay.platform import OperationsClient
-from relay.platform.models import StartOperation
-from relay.store.embedded.server import EmbeddedRedis
 from relay_sandbox.service import sandbox as sandbox_at
 from relay_sandbox.storage.changes import LEASE
 from relay_sandbox.storage.state import PREFIX
 from tests.support.clock import Clock
-from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
 from tests.support.sandbox import TOKEN, Stage
 
@@ -48,20 +44,6 @@ async def test_what_the_dead_had_claimed_is_due_again(sandbox: Stage) -> None:
         await sandbox.state.release(sandbox.clock() + LEASE / 2)
 
         assert await sandbox.state.claim(queue, sandbox.clock() + LEASE / 2) == claimed
-
-
-async def test_with_a_redis_of_its_own_it_goes_on_at_once_after_a_crash(tmp_path: Path, clock: Clock) -> None:
-    async with serving(tmp_path, clock) as client:
-        started = await client.start(StartOperation(operation_type="ReportGeneration", operation_name="Monthly"))
-    clock.advance(3600)
-    async with EmbeddedRedis(tmp_path) as own, Redis.from_url(own.url) as redis:  # as if it had been claimed just now
-        await redis.zadd(f"{PREFIX}due", {f"operation:{started.operation_id}": clock() + LEASE})
-
-    async with serving(tmp_path, clock) as client, asyncio.timeout(patience()):
-        async for state in client.watch(started.operation_id, 0.02):  # its clock stands still: no lease ends
-            found = state
-
-    assert found.status == "Completed"
 
 
 @asynccontextmanager

@@ -30,15 +30,6 @@ async def test_a_wrong_request_names_the_field(sandbox: Stage, body: Any, field:
     assert refusal["detail"].startswith(field)
 
 
-async def test_strangers_and_other_projects_see_nothing(sandbox: Stage) -> None:
-    started = await sandbox.start()
-    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic sandbox-token"}):
-        await sandbox.ask("GET", "/operations", headers=headers, status=401)
-    await sandbox.ask("GET", f"/../../other/async/operation/{started['operationId']}", status=404)
-    await sandbox.ask("GET", "/operation/op-unknown", status=404)
-    await sandbox.ask("PUT", "/operation", {}, status=405)
-
-
 @pytest.mark.parametrize(
     ("address", "named", "said"),
     [
