@@ -41,7 +41,8 @@ OUTCOMES = {(stage, *cell.split(":")) for stage, *cells in map(str.split, CELLS.
 ONLY_STARTTLS = {"starttls", "handshake"}
 ERRORS: dict[str, Exception] = {
     "4xx": SMTPResponseException(451, "4.7.1 later"), "5xx": SMTPResponseException(550, "5.7.1 no"),
-    "421": SMTPResponseException(421, "closing"), "ill": SMTPResponseException(451, "4.3.0 no space"), "garbage": SMTPResponseException(-1, "HTTP/1.1 200 OK"),
+    "421": SMTPResponseException(421, "closing"), "ill": SMTPResponseException(451, "4.3.0 no space"),
+    "garbage": SMTPResponseException(-1, "HTTP/1.1 200 OK"),
     "silence": TimeoutError(), "rst": ConnectionResetError(), "fin": SMTPServerDisconnected("Connection lost"),
 }  # fmt: skip
 
