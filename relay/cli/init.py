@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -154,7 +155,9 @@ def ask() -> str:
     """Ask how, where and who sends; return the configuration."""
     kind = click.prompt("How are people notified?", type=click.Choice([*CHANNEL]), default="slack")
     where = "Where? A conversation" if kind == "slack" else "Where? An e-mail address"
-    address = click.prompt(where, default="#operations" if kind == "slack" else None, type=Address(kind))
+    address = click.prompt(
+        where, default="#operations" if kind == "slack" else None, value_proc=partial(_address, kind)
+    )
     source = click.prompt("Who sends? A name; it becomes POST /webhooks/NAME", default=PLATFORM, value_proc=_source)
     callbacks = CALLBACKS if source == PLATFORM else ""
     text = TEXT.format(
@@ -200,20 +203,13 @@ def _source(text: str) -> str:
         raise click.UsageError(str(error.errors()[0]["ctx"]["error"])) from None
 
 
-class Address(click.ParamType[str]):
-    """An address of a channel, as its destinations have it."""
-
-    name = "address"
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            [address] = CHANNELS[self._kind].addresses(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return str(address)
+def _address(kind: str, text: str) -> str:
+    """Return the address as destinations of this channel may have it; UsageError is asked again."""
+    try:
+        [address] = CHANNELS[kind].addresses(text)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return str(address)
 
 
 @click.group(cls=Group)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 
@@ -12,8 +11,6 @@ from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import UPDATE, Flow, flowing
 from tests.support.flow_events import AT_ONCE, event_of, outcome_of
-
-PROGRESS = event_of("operation.progress", 50, status="Running")
 
 
 @pytest.fixture
@@ -79,37 +76,6 @@ async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None
     later = [at - throttled for at, _ in brisk.calls(UPDATE)][2:]
     assert len(later) == 2
     assert min(later) >= 120
-
-
-@pytest.mark.parametrize(
-    ("fault", "news"),
-    [
-        pytest.param(Fault(status=429, headers={"Retry-After": "60"}), outcome_of("Completed"), id="throttled"),
-        pytest.param(Fault(error="a_new_code", headers={"Retry-After": "60"}), outcome_of("Completed"), id="refused"),
-        pytest.param(Fault(status=503, body=b"", headers={"Retry-After": "60"}), outcome_of("Completed"), id="away"),
-        # Without one the policy's time holds, though not for an outcome.
-        pytest.param(Fault(error="a_new_code"), PROGRESS, id="no time"),
-    ],
-)
-async def test_news_does_not_bring_an_edit_forward_past_the_time_of_its_next_try(
-    fault: Fault, news: dict[str, Any], brisk: Flow
-) -> None:
-    await brisk.send(event_of("operation.progress", 10))
-    await brisk.wait(5)
-    brisk.slack.script(UPDATE, fault)
-    await brisk.send(event_of("operation.progress", 20))
-    await brisk.deliver()
-    failed = brisk.clock()
-    brisk.restart()
-    for event in (event_of("operation.progress", 30), event_of("operation.phase.completed", 40, phase="Discovery")):
-        await brisk.send(event)
-        await brisk.wait(10)
-    await brisk.send(news)
-    await brisk.wait(90)
-
-    ((at, shown),) = brisk.calls(UPDATE)[1:]
-    assert failed + 60 <= at <= failed + 63
-    assert shown["text"].startswith(news["operation"]["status"])
 
 
 @pytest.mark.slow

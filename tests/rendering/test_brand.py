@@ -52,14 +52,6 @@ def test_it_comes_out_the_same_directly_and_in_the_sandbox(branded: dict[str, An
         assert mail(direct) == mail(sandboxed)
 
 
-def test_without_a_brand_nothing_of_one_is_there(renderer: Renderer) -> None:
-    page = mail(renderer)["html"]
-
-    assert "<img" not in page
-    assert ".brand" not in page
-    assert "background-color: #0B5CAD" in page
-
-
 def test_a_text_instead_of_a_message_has_the_prefix_too() -> None:
     renderer = Renderer([BUILT_IN], RenderOptions(brand=ACME))
 

@@ -59,14 +59,6 @@ def test_a_new_catalogue_has_a_header_and_every_text_with_its_place(tmp_path: Pa
     assert len(holds) == 4
 
 
-@pytest.mark.parametrize(("language", "plurals", "forms"), [("pl", "nplurals=3", 3), ("ja", "nplurals=1", 1)])
-def test_it_has_as_many_plurals_as_the_language(tmp_path: Path, language: str, plurals: str, forms: int) -> None:
-    text, _ = merged(catalogue(tmp_path, "", language), SAID, folders=[])
-
-    assert plurals in text
-    assert text.count("msgstr[") == forms
-
-
 def test_what_is_translated_stays_and_what_is_no_more_is_marked(tmp_path: Path) -> None:
     before = NEW.replace("# French.", "# Traduit par Zoé.").replace('msgid "Running"\nmsgstr ""',
         '# un mot\nmsgid "Running"\nmsgstr "En cours"\n\nmsgid "Gone"\nmsgstr "Disparu"')  # fmt: skip

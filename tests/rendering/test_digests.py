@@ -40,20 +40,6 @@ def test_a_row_says_what_is_usual_where_it_was_out_of_the_ordinary(
     assert text.count("45") == 1
 
 
-@pytest.mark.parametrize(
-    ("language", "words"), [("en", "More runs in the meantime"), ("de", "Weitere Läufe in der Zwischenzeit")]
-)
-@pytest.mark.parametrize(("channel", "field"), [("email", "subject"), ("slack", "text")])
-def test_what_was_asked_for_too_often_is_told_as_such(
-    renderer: Renderer, language: str, words: str, channel: str, field: str
-) -> None:
-    event = digests.told("requested", digests.FRIDAY, digests.DONE)
-
-    content = renderer.render(channel, "roundup", event, (), language=language, timezone="UTC", now=digests.NOW)
-
-    assert words in content[field]
-
-
 @pytest.mark.parametrize(("language", "words"), [
     ("en", ["The only run finished as planned; it took 45 min.", "The only run did not finish as planned.",
             "Both runs finished as planned; the median took 1 h 10 min.",

@@ -62,13 +62,6 @@ def test_a_type_that_an_earlier_event_told_counts(own: Build) -> None:
     assert render(renderer, short, history=(completed(), short))["text"] == "mine"
 
 
-def test_a_mails_layout_may_be_for_a_type(own: Build) -> None:
-    renderer = own({f"email/layout{TYPE}.txt": "mine: {{ mail.heading }}"})
-
-    assert render(renderer, completed(), "email")["text"].startswith("mine: ")
-    assert not render(renderer, completed(operationType="X"), "email")["text"].startswith("mine: ")
-
-
 @pytest.mark.parametrize(
     ("operation_type", "file"),
     [

@@ -111,12 +111,6 @@ def test_a_success_says_how_many_failures_it_ends(before: str, recovered: int) -
     assert (said["recovered_after"], said["streak"], said["streak_since"]) == (recovered, 0, "")
 
 
-def test_a_running_run_says_how_many_failed_before_it() -> None:
-    said = job(run("operation.progress", "Running"), ends("CFF"))
-
-    assert (said["streak"], said["streak_since"], said["recovered_after"]) == (2, days_ago(2), 0)
-
-
 @pytest.mark.parametrize(
     ("usual_minutes", "estimate", "late", "expected"),
     [

@@ -104,15 +104,6 @@ def test_rows_of_a_digest_lead_to_their_runs_and_all_of_them_to_the_list(alone: 
     assert sorted(told.split()) == sorted([f"{home}/runs/{run}", f"{home}/batches/{batch}", f"{home}/runs"])
 
 
-def test_runs_of_several_projects_are_not_said_to_be_on_one_page(alone: Build) -> None:
-    entries = [digests.entry(1, "A", "Completed"), digests.entry(2, "B", "Completed", project="other")]
-    end = digests.NOW.timestamp()
-    event = digests.event_of(build_digest("digest", end - 86_400, end, entries))
-
-    assert links_of(alone, event, "[{{ links.runs }}]") == "[]"
-    assert links_of(alone, event, "[{{ links.runs }}]", links=LinkTemplates(runs=APP)) == f"[{APP}]"
-
-
 @pytest.mark.parametrize("options", [samples.OPTIONS, RenderOptions(samples.BASE_URL)], ids=["configured", "default"])
 def test_no_message_of_any_kind_leads_to_the_api(options: RenderOptions) -> None:
     """The samples are the platform's own documents, whose tracking addresses are the API's."""

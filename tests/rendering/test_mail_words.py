@@ -145,17 +145,6 @@ def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: 
     assert "Read the whole error" not in mail(renderer, "operation.failed")["text"]
 
 
-def test_a_file_says_until_when_it_can_be_had(renderer: Renderer) -> None:
-    def expiring(body: samples.Body) -> samples.Body:
-        for artifact in body.get("results", {}).get("artifacts", [])[:1]:
-            artifact["expiresAt"] = "2024-01-27T12:00:00Z"
-        return body
-
-    text = mail(renderer, "operation.completed", change=expiring)["text"]
-
-    assert text.count("available until") == text.count("PDF, 3.2 MB, available until 27 Jan, 13:00") == 1
-
-
 @pytest.mark.parametrize("address", ["", "javascript:alert(1)", "https://user@evil.example/"])
 def test_no_mail_offers_to_end_it_where_that_is_not_possible(renderer: Renderer, address: str) -> None:
     event = samples.messages()["operation.completed"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import RESOLVED, TROUBLE, Event
-from relay.policy.notices import KINDS, Notice, event_of
+from relay.policy.notices import Notice, event_of
 from relay.rendering import Renderer
 from tests.support import mails
 from tests.support.every_case import every_case
@@ -86,10 +86,6 @@ def test_all_troubles_are_worded_the_same_in_the_sandbox_and_without(
     all_of_them = event_about(name, ROWS)
 
     assert rendered(renderer, channel, all_of_them, language) == rendered(in_sandbox, channel, all_of_them, language)
-
-
-def test_the_kinds_are_those_that_are_found() -> None:
-    assert {of["kind"] for of in ROWS} == {*KINDS}
 
 
 def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_to_do(renderer: Renderer) -> None:

@@ -52,6 +52,12 @@ def test_a_third_language_is_one_folder(own: Build) -> None:
     assert text_of(renderer, progress(), language="fr") == "En cours 187\u202f250 13h03 UTC+1"
 
 
+def test_a_variant_of_a_language_brings_its_own_numbers(own: Build) -> None:
+    renderer = own(only("{{ op.status_label }} {{ op.records_total|num }}"))
+
+    assert text_of(renderer, progress(), language="de-CH") == "Läuft 187’250"
+
+
 @pytest.mark.parametrize("language", ["", "tlh", "xx-YY"])
 def test_a_language_nobody_translated_is_english(renderer: Renderer, language: str) -> None:
     assert text_of(renderer, progress(), language=language).startswith("Running: ")

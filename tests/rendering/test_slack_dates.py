@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from markupsafe import Markup
 
-from relay.rendering.formats.slack import plain_dates, slack_time
+from relay.rendering.formats.slack import slack_time
 from relay.rendering.localized_values import Localizer
 from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, Build, progress, render
@@ -66,8 +66,3 @@ blocks:
     assert content["text"] == "since 20 Jan, 12:18 CET"
     assert section["text"]["text"] == table["rows"][0][0]["text"] == plan["title"] == "20 Jan, 12:18 CET"
     assert context["elements"][0]["text"] == f"<!date^1705749480^{SHORT}|20 Jan, 12:18 CET>"
-
-
-def test_only_whole_dates_become_plain() -> None:
-    assert plain_dates(f"a <!date^17^{SHORT}|b> c <https://d|e>") == "a b c <https://d|e>"
-    assert plain_dates("<!date^17^{time}") == "<!date^17^{time}"

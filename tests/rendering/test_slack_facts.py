@@ -51,17 +51,6 @@ def test_a_run_that_says_nothing_of_its_progress_is_told_to_last(renderer: Rende
     ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_second_attempt_is_told_as_one(renderer: Renderer, kind: Kind) -> None:
-    for name in ("operation.progress", "operation.failed", "operation.timeout"):
-        body = slacks.bodies()[name]
-        body["operation"] |= {"retryNumber": 1}
-
-        text = shown(rendered(renderer, samples.event_of(body), kind))
-
-        assert (" · attempt 2" in text) == (kind != "reply" or name == "operation.progress")
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "total"), [("operation.completed", "reply", 50), ("operation.completed", "each", 50),
                                 ("batch.completed", "reply", 303 - 5)]  # five failures are named above the list
@@ -108,14 +97,6 @@ def test_a_phone_shows_a_long_cause_and_the_place_below_a_name_that_is_cut(rende
     assert len(name) <= 60
     assert len(cause) > 240
     assert cause.endswith("… Machine Learning Analysis, 72%, after 34 min.")
-
-
-def test_a_long_error_stands_below_its_beginning(renderer: Renderer) -> None:
-    text = shown(slacks.message(renderer, "operation.failed", "reply", change=samples.maximal))
-
-    assert "failed: Traceback" in text
-    assert "```Traceback" in text
-    assert "```" not in shown(slacks.message(renderer, "operation.failed", "reply"))
 
 
 def test_a_batch_names_five_of_each_and_counts_the_rest(renderer: Renderer) -> None:

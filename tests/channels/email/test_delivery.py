@@ -144,6 +144,7 @@ async def running_stage(redis_server: RedisServer, tmp_path: Path) -> AsyncItera
         yield Stage(around, relay)
 
 
+@pytest.mark.slow
 async def test_one_click_in_a_mail_ends_the_mails_of_that_list(running_stage: Stage) -> None:
     def completed(number: int) -> dict[str, Any]:
         document = events.body("operation.completed", 100, status="Completed", operationId=f"op-{number}")
@@ -167,19 +168,3 @@ async def test_one_click_in_a_mail_ends_the_mails_of_that_list(running_stage: St
     assert [one.recipient for one in running_stage.around.inbox.mails].count("german@example.com") == 1
     assert [one.recipient for one in running_stage.around.inbox.mails].count("english@example.com") == 2
     assert (ledger.counts["held:unsubscribed"], ledger.imbalance) == (1, 0)
-
-
-async def test_all_mails_of_an_operation_are_one_conversation(running_stage: Stage) -> None:
-    for event, status in (("operation.started", "Initiated"), ("operation.failed", "Failed")):
-        await running_stage.post(events.body(event, 10, status=status) | {"tenantId": "both"})
-    await running_stage.post(
-        events.body("operation.completed", 100, status="Completed", retryNumber=1) | {"tenantId": "both"}
-    )
-
-    mails = await running_stage.around.mails(2)
-
-    assert len({one.subject for one in mails}) == len(mails)  # each says what happened
-    assert "Failed" in {one.message["X-Relay-Status"] for one in mails}
-    assert {one.message["X-Relay-Operation"] for one in mails} == {events.body()["operation"]["operationId"]}
-    assert len({str(one.message["References"]) for one in mails}) == 1
-    assert len({one.id for one in mails}) == len(mails)

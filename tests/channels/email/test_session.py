@@ -41,7 +41,8 @@ OUTCOMES = {(stage, *cell.split(":")) for stage, *cells in map(str.split, CELLS.
 ONLY_STARTTLS = {"starttls", "handshake"}
 ERRORS: dict[str, Exception] = {
     "4xx": SMTPResponseException(451, "4.7.1 later"), "5xx": SMTPResponseException(550, "5.7.1 no"),
-    "421": SMTPResponseException(421, "closing"), "garbage": SMTPResponseException(-1, "HTTP/1.1 200 OK"),
+    "421": SMTPResponseException(421, "closing"), "ill": SMTPResponseException(451, "4.3.0 no space"),
+    "garbage": SMTPResponseException(-1, "HTTP/1.1 200 OK"),
     "silence": TimeoutError(), "rst": ConnectionResetError(), "fin": SMTPServerDisconnected("Connection lost"),
 }  # fmt: skip
 
@@ -52,7 +53,13 @@ def test_each_error_at_each_stage_has_its_outcome(stage: Stage) -> None:
 
     broken = "unknown" if stage is Stage.DOT else "waiting"
     refusals = ("transient", "permanent") if stage in (Stage.RCPT, Stage.DATA, Stage.DOT) else ("waiting", "waiting")
-    assert found == dict(zip(ERRORS, (*refusals, "waiting", *[broken] * 4), strict=True))
+    assert found == dict(zip(ERRORS, (*refusals, "waiting", "waiting", *[broken] * 4), strict=True))
+
+
+def test_a_mail_larger_than_the_server_takes_holds_up_no_other() -> None:
+    error = failed(Stage.MAIL, SMTPResponseException(552, "5.3.4 message too big"), "mail server")
+
+    assert (outcome(error), error.too_large) == ("permanent", True)
 
 
 async def answered(smtp: Smtp, stage: str, reply: str) -> tuple[str, int]:

@@ -175,14 +175,6 @@ class TestCannotFind:
 
         assert isinstance(await refused(channel), CannotFind)
 
-    async def test_more_messages_than_are_read(self, channel: Slack, slack: SlackStandin) -> None:
-        await lost(channel, slack)
-        more = {"messages": [], "response_metadata": {"next_cursor": "more"}}
-        slack.outages[HISTORY] = Fault(extra=more)
-
-        assert isinstance(await refused(channel), CannotFind)
-        assert len(slack.called(HISTORY)) == 10
-
 
 class TestLater:
     @pytest.mark.parametrize("method", ["auth.test", JOINED, HISTORY])

@@ -206,6 +206,7 @@ class TestConfiguration:
             configured("slack: '#team'")
 
 
+@pytest.mark.slow
 async def test_a_run_is_one_message_however_much_it_reports(redis_server: RedisServer, tmp_path: Path) -> None:
     config = tmp_path / "relay.yaml"
     async with surroundings(redis_server.url) as around:
