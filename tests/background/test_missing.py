@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.background import watchdog
+from tests.support.bundles import send
 from tests.support.clock import Clock
 from tests.support.runs import HOUR, MINUTE, Watched, iso
 
@@ -188,11 +189,13 @@ async def test_it_goes_where_the_expectation_says_instead_of_by_rules(process: C
     before = await queued(relay)
     await until(relay, "2024-01-25 07:00")
     during = await queued(relay)
+    mails = [mail.event.name for mail in await send(relay.store)]
     await run(relay, "Sales 7")
     await relay.tick()
 
     assert relay.words == ["stalled missing", "recovered missing"]
     assert {place: count - before.get(place, 0) for place, count in during.items()} == {"slack": 0, "email": 2}
+    assert mails == ["operation.stalled"] * 2
 
 
 async def queued(relay: Watched) -> dict[str, int]:

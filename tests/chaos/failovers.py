@@ -1,4 +1,4 @@
-"""Cost of failovers by Sentinel for a relay under load: events lost, messages told twice, seconds until accepted again.
+"""What failovers by Sentinel cost a relay under load: events lost, messages told twice, seconds until accepted again.
 
 A primary, two replicas and three Sentinels, `durability: replicated`, and one whole relay, to which six senders send
 events until each is answered 2xx. The failovers are in turn by kill -9 of the primary, which is started again
@@ -10,6 +10,7 @@ In the end every acknowledged event is sent again; one that is taken as new was 
 
 import asyncio
 import contextlib
+import random
 import statistics
 import tempfile
 import time
@@ -19,20 +20,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from relay.store.ledger import Ledger
-from tests.chaos.test_kills import Load
+from tests.chaos.test_kills import SEED, Load
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay
 from tests.support.sentinels import Watched, watched
 from tests.support.stage import CONFIG, Surroundings, surroundings
+from tests.support.waiting import until
 
 BETWEEN = 20  # events answered 2xx before a failover, and after it
 STANDSTILL = 5.0  # seconds without a mail after which there should be none left
+VICTIMS = ("nobody", "relay", "old primary", "joiner", "new primary")  # of a kill -9 in a composed round
 READERS = ("english@example.com", "german@example.com")
 
 
 @dataclass
 class Report:
-    """Record of what was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
+    """What was seen. `repeats` may not be more than `unknown`: the outcomes that nobody could know."""
 
     acknowledged: int = 0
     refused: int = 0
@@ -62,6 +65,18 @@ async def failovers(count: int, *, quick: bool = False) -> Report:
         for number in range(count):
             kind = "planned" if number % 2 else "killed"
             report.pauses[kind].append(await _one(group, load, kind))
+    return report
+
+
+async def composed(rounds: int, *, seed: int = SEED) -> Report:
+    """Each round draws when the replica joins and what is killed; as many rounds as there are of both meet all."""
+    report, pick = Report(), random.Random(seed)
+    combinations = [(early, victim) for early in (True, False) for victim in VICTIMS]
+    order = [combination for _ in range(rounds) for combination in combinations][:rounds]
+    pick.shuffle(order)
+    async with _loaded(report, quick=False) as (group, relay, load):
+        for early, victim in order:
+            report.pauses[victim].append(await _round(group, relay, load, pick, early=early, victim=victim))
     return report
 
 
@@ -101,6 +116,42 @@ async def _one(group: Watched, load: Load, kind: str) -> float:
     [pause] = await asyncio.gather(watching)
     if kind == "killed":
         group.servers[before].start()
+    await group.settled()
+    await load.more(BETWEEN)
+    return pause
+
+
+async def _round(
+    group: Watched, relay: RunningRelay, load: Load, pick: random.Random, *, early: bool, victim: str
+) -> float:
+    """A replica is replaced while the other one is promoted; the longest time without an event accepted."""
+    watching = asyncio.create_task(longest_pause(load))
+    before = await group.primary()
+    joiner = pick.choice([port for port in group.servers if port != before])
+    group.servers[joiner].kill()
+    await load.more(BETWEEN)  # which the other one alone confirms
+    if early:
+        await group.join(joiner, before)
+    failing_over = asyncio.create_task(group.fail_over())
+    await until(lambda: group.promoted(before))
+    if not early:
+        await group.join(joiner, before)
+    if victim == "relay":
+        await relay.kill()
+        await relay.start()
+    elif victim in ("old primary", "joiner"):
+        group.servers[before if victim == "old primary" else joiner].kill()
+    after = await failing_over
+    await load.more(pick.randrange(1, BETWEEN))
+    if victim == "new primary":
+        group.servers[after].kill()
+        await group.replaced(after)
+    await load.more(BETWEEN)
+    watching.cancel()
+    [pause] = await asyncio.gather(watching)
+    for port, server in group.servers.items():
+        if not server.running:
+            await group.join(port, await group.primary())
     await group.settled()
     await load.more(BETWEEN)
     return pause

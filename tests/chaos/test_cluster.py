@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import StoreUnavailable
+from tests.chaos.disturbances import disturbances
 from tests.chaos.failovers import configuration
 from tests.support.clusters import clustered
 from tests.support.commands import Serving
@@ -14,6 +15,17 @@ from tests.support.stage import post, surroundings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.soak
+
+
+@pytest.mark.timeout(200)
+async def test_each_disturbance_once_loses_nothing_and_repeats_only_the_unknown() -> None:
+    report = await disturbances(1, partitions=16)  # with one, the next test loses a primary and moves a slot
+    print(report)
+
+    assert report.acknowledged > 0
+    assert (report.lost, report.imbalance) == (0, 0)
+    assert report.repeats <= report.unknown
+    assert {len(seconds) for seconds in report.pauses.values()} == {1}
 
 
 @pytest.mark.timeout(120)

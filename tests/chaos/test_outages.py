@@ -6,10 +6,12 @@ import time
 import aiohttp
 import pytest
 
-from tests.chaos.test_kills import DURABLE
+from tests.chaos.test_kills import DURABLE, Load, check
 from tests.support.events import body
+from tests.support.ports import own_host
 from tests.support.redis_server import RedisServer
-from tests.support.stage import Stage, post, running, surroundings
+from tests.support.running import RunningRelay
+from tests.support.stage import CONFIG, Stage, post, running, surroundings
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +55,24 @@ async def test_once_redis_is_back_events_are_taken_within_2_seconds_without_a_re
             assert (await readiness(stage.admin_url))[0] == 200
 
 
+async def test_an_outage_is_two_lines_of_the_log_however_much_fails_meanwhile() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env) as relay:
+            start = len(relay.lines)
+            server.kill()
+            statuses = {(await post(relay.url, EVENT)).status for _ in range(20)}
+            ready, _ = await readiness(relay.admin_url)
+            server.start()
+            returned = await relay.wait_for_line("redis.returned", start)
+
+            outage = relay.lines[start:]
+
+    assert (statuses, ready) == ({503}, 503)
+    assert [line["event"] for line in outage] == ["redis.unavailable", "redis.returned"]
+    assert "senders try again" in outage[0]["meaning"]
+    assert returned["failures"] > 20
+
+
 async def test_a_relay_that_starts_before_its_redis_heals() -> None:
     server = RedisServer(**DURABLE)
     server.start()
@@ -85,3 +105,28 @@ async def test_a_frozen_redis_is_answered_503_and_recovered_from() -> None:
             assert (status, checks["redis"]) == (503, "no answer within 2 s")
             assert taken.status in (200, 202)
             await around.settled()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(120)
+async def test_sigterm_under_load_exits_in_time_and_loses_or_doubles_nothing() -> None:
+    with RedisServer(**DURABLE) as server:
+        async with (
+            surroundings(server.url, RELAY_HOST=own_host()) as around,
+            RunningRelay(CONFIG, around.env, grace=10) as relay,
+        ):
+            load = Load(relay)
+            async with load.sending():
+                for _ in range(5):
+                    await load.more(20)
+                    started = time.monotonic()
+                    status = await relay.stop()
+                    assert status == 0
+                    assert time.monotonic() - started < 10
+                    await relay.start()
+            await check(around, load)
+            ledger = await around.ledger()
+
+    assert ledger.counts.get("unknown_outcomes", 0) == 0
+    ids = [(mail.recipient, mail.id) for mail in around.inbox.mails]
+    assert len(ids) == len(set(ids))

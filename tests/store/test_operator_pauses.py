@@ -27,10 +27,12 @@ rules: []
 """
 
 
+ROOM = parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
+
+
 @pytest.fixture
 def health(store: Store, clock: Clock) -> Health:
-    config = parse_config(CONFIG, env={}, channels={"slack": Anywhere, "email": Anywhere})
-    return Health(store, lambda: config, clock=clock)
+    return Health(store, lambda: ROOM, clock=clock)
 
 
 async def told(store: Store, *subjects: str) -> None:
@@ -124,6 +126,6 @@ async def test_nonsense_is_refused_and_changes_nothing(
         return trail.act(Act("ana", action, subject, detail))
 
     with pytest.raises(RelayError, match=says):
-        await pause(OperatorPauses(store), ["room"], name, reason=reason, lasts=lasts, by="ana", open_act=open_act)
+        await pause(OperatorPauses(store), ROOM, name, reason=reason, lasts=lasts, by="ana", open_act=open_act)
     assert await OperatorPauses(store).all(clock()) == []
     assert await trail.entries() == []

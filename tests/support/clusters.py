@@ -159,6 +159,16 @@ class Clustered:
         await self.move_keys(source, target, slot)
         await self.end_move(source, target, slot)
 
+    async def move_at_once(self, target: ClusterServer, slot: int = SLOT) -> None:
+        """In one step, as Valkey 9 does it."""
+        source = await self.owner(slot)
+        await source.ask("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target.id)
+
+        async def done() -> bool:
+            return await self.owner(slot) is target
+
+        await until(done)
+
     async def add(self, *, follows: ClusterServer | None = None) -> ClusterServer:
         """A new node: a replica, or a primary without slots."""
         node = ClusterServer(*free_ports(2), **self.options)

@@ -33,6 +33,7 @@ local PASSING = {['operation.progress'] = true, ['operation.stalled'] = true, ['
 local function is_stalled(o, operation)
   if o:get('away') then return o:get('watch:alarms') end -- as its own partition told (letters.lua, follow)
   return not o:get('watch:alarms') or redis.call('SISMEMBER', STALLED, operation) == 1
+    or redis.call('HEXISTS', MISSING, operation) == 1
 end
 
 -- A thread is renewed with each message, its operation once a day: where that was forgotten first, it counts from 1 again.

@@ -102,9 +102,9 @@ function record_alarm(o, plan, body)
   if not plan.watch.job then
     redis.call(plan.watch.open and 'SADD' or 'SREM', STALLED, plan.operation)
   elseif plan.watch.open then
-    redis.call('HSET', P .. 'missing', plan.operation, plan.watch.job)
+    redis.call('HSET', MISSING, plan.operation, plan.watch.job)
   else
-    redis.call('HDEL', P .. 'missing', plan.operation)
+    redis.call('HDEL', MISSING, plan.operation)
   end
   return seq
 end

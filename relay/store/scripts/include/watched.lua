@@ -1,8 +1,8 @@
 -- The runs that the watchdog looks at, and those that are over.
 --- @include "records"
 
--- The runs that the watchdog looks at, and those that it has found stalled.
-local WATCH, STALLED = P .. 'watch', P .. 'stalled'
+-- The runs that the watchdog looks at, those that it has found stalled, and those that have not begun, each with its job.
+local WATCH, STALLED, MISSING = P .. 'watch', P .. 'stalled', P .. 'missing'
 
 -- The runs that are over, each with the time at which its documents go.
 local OVER = P .. 'over'
