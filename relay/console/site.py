@@ -16,7 +16,6 @@ from relay.console.context import Context
 from relay.console.facts import NoQuestion
 from relay.console.pages import Pages, static_routes
 from relay.console.serving import Site
-from relay.console.streams import Streams
 from relay.console.view import Action, View
 from relay.console.views import (
     dead,
@@ -112,17 +111,12 @@ class Console:
     def __init__(
         self, context: Context, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()
     ) -> None:
-        self.streams = Streams()
-        self._site = Site(
-            context,
-            Pages({"states": deliveries.STATES, "link_of": deliveries.link_of}),
-            VIEWS,
-        )
+        self._site = Site(context, Pages({"states": deliveries.STATES, "link_of": deliveries.link_of}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*auth, self._site.answered])
         self.pages.add_routes([
             *page_routes(self._site, VIEWS),
-            *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
+            *(web.get(f"/live{view.path}", self._site.live(view)) for view in VIEWS if view.live),
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
         self.api = api(context, api_auth)
@@ -177,10 +171,6 @@ class OpenConsole:
         app.add_subapp(PAGES, self._console.pages)
         app.add_subapp(API, self._console.api)
         app[BESIDES] = (*described((*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), API),)
-
-    async def leave(self, _grace: float) -> None:
-        """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""
-        await self._console.streams.aclose()
 
     async def aclose(self) -> None:
         await self.commands.aclose()
