@@ -64,8 +64,7 @@ async def first_accepted(
     post: Callable[[Message], Awaitable[Answer]],
     on_refusal: Callable[[Message, SlackError], None],
 ) -> Answer:
-    """Return Slack's answer to the first version that it takes. Raises its error about the last one, and at once every
-    failure that is not about the message."""
+    """Return Slack's answer to the first version that it takes. Other errors than of the message are raised."""
     *fuller, plainest = versions
     for version in fuller:
         try:
@@ -80,10 +79,7 @@ async def first_accepted(
 def receipt_of(
     home: str, notification: Notification, message: Mapping[str, str], root: str = "", shown: str = ""
 ) -> Receipt:
-    """Make the receipt of a message, given by its channel and ts. `home`: of the workspace; `root`: of its thread.
-
-    A reply leaves the lane's thread as it is: the next edit is the root's.
-    """
+    """Make the receipt of a message. `home`: of the workspace; `root`: of a reply's thread, which the lane keeps."""
     thread = notification.thread if notification.kind == "reply" else message if message["ts"] else {}
     return Receipt(_permalink(home, message, root), thread, shown)
 
@@ -172,8 +168,7 @@ def still_page(state: Mapping[str, Any]) -> str:
 def page_of(
     messages: Iterable[Mapping[str, Any]], *, at: float, conversation: str = "preview", workspace: str = "Preview"
 ) -> str:
-    """Build the page of these messages (`text` and `blocks`) in one conversation. It shows why Slack would refuse
-    one. `at` is the time of posting, in seconds since the epoch."""
+    """Build the page of these messages, and why Slack would refuse one. `at`: when posted, in epoch seconds."""
     posted: list[Json] = []
     refusals: list[str] = []
     for message in messages:

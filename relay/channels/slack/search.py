@@ -65,10 +65,7 @@ class Search:
         return self._refused.get(address) != scopes and (not scopes or may_search(address, scopes))
 
     async def find(self, notification: Notification, since: datetime, until: float) -> PostedMessage | None:
-        """Return the message posted at `since` or later. `until` is on the loop's clock.
-
-        SlackError: try later; CannotFind: Slack does not let the app look, or has more messages than `PAGES` hold.
-        """
+        """Return the message posted since. SlackError: try later; CannotFind: never. `until`: loop's clock."""
         try:
             return await self._find(notification, since, partial(self._call, notification.address, until))
         except SlackError as error:

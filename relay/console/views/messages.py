@@ -39,11 +39,7 @@ class DigestQuestion(Question):
 
 
 class MessageFacts(Facts):
-    """`subject` and `html` of a mail, `blocks` of Slack; `text` as its reader sees it.
-
-    at      when it was sent, or will be
-    fault   why it is in relay's own wording, where a template failed
-    """
+    """A mail's `subject` and `html`, or Slack's `blocks`; `fault`: why it is in relay's own wording."""
 
     channel: str
     destination: str

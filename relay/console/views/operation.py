@@ -187,10 +187,7 @@ def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 
 def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
-    """Return by destination the newest dead letter whose address got nothing since; `ended` is newest first.
-
-    Edits are no rows: their message has the time of its last edit.
-    """
+    """Return by destination the newest dead letter whose address got nothing since, not even an edit."""
     edited = {(row.destination, row.address): row.edited_at for row in reversed(ended) if row.edited_at}
     last: dict[tuple[str, str], Ended] = {}
     for row in ended:

@@ -31,9 +31,7 @@ def _zone(name: str) -> str:
 
 
 class TemplateQuestion(Question):
-    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; by default as the destination reads it.
-    `source`: a file to show.
-    """
+    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; `source`: a file to show."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     channel: Annotated[str, Field(max_length=100)] = ""
