@@ -13,7 +13,7 @@ from relay.console.actions import silences as silence_acts
 from relay.console.api import JsonApi, described
 from relay.console.command_socket import CommandSocket
 from relay.console.context import Context
-from relay.console.facts import NoQuestion
+from relay.console.facts import Form, IdForm, NameForm, NoQuestion
 from relay.console.pages import Pages, static_routes
 from relay.console.serving import Site
 from relay.console.view import Action, View
@@ -89,19 +89,19 @@ ACTIONS: Sequence[Action] = (
     Action("/quarantine/drop", bulk.drop_bodies, bulk.QuarantineForm, "Delete quarantined bodies"),
     Action("/destinations/pause", destination_acts.pause, destination_acts.PauseForm, "Pause a destination",
            keeps=True),
-    Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "Resume a destination"),
+    Action("/destinations/resume", destination_acts.resume, NameForm, "Resume a destination"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send a test message"),
     Action("/destinations/allow", destination_acts.allow, destination_acts.AddressForm, "Unsuppress an address"),
     Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Create a silence", keeps=True),
-    Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "Expire a silence"),
+    Action("/silences/expire", silence_acts.expire, IdForm, "Expire a silence"),
 )  # fmt: skip
 COMMANDS: Sequence[Action] = (  # without a page, too
-    Action("/digests/send", commands.send_digest, commands.DigestForm, "Send a digest early"),
+    Action("/digests/send", commands.send_digest, NameForm, "Send a digest early"),
     Action("/suppressed/add", destination_acts.suppress, destination_acts.AddressForm, "Suppress an address"),
     Action("/keys/rotate", commands.rotate_key, commands.RotateForm, "Rotate the key for links and buttons"),
     Action("/console/link", commands.link, commands.LinkForm, "Create a one-time login link"),
     Action("/events/send", commands.send_event, commands.EventForm, "Sign and send an event"),
-    Action("/reload", commands.reload, commands.ReloadForm, "Reload the configuration"),
+    Action("/reload", commands.reload, Form, "Reload the configuration"),
 )
 
 

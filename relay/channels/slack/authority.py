@@ -24,7 +24,6 @@ from relay.receiving.problems import RateLimitedLog
 log = structlog.get_logger(__name__)
 
 EVERYONE = "everyone"  # every full member of the token's own workspace
-UNDER_WAY = 100  # decisions that go on when their presses do not wait for them
 
 # What a name under `actions` can be. Whether a handle is a group's, Slack alone knows.
 _FORMS: Mapping[str, re.Pattern[str]] = {
@@ -162,37 +161,14 @@ class Authority:
     def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
         self._people = people
         self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
-        self._decisions: dict[tuple[Presser, tuple[str, ...]], asyncio.Task[Person | None]] = {}
 
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Return the person, if they are among these names; None if not. SlackError if Slack does not say.
 
-        Questions that take longer than a press can wait are asked to the end, for the next press of the same person.
+        A press may not wait as long as Slack takes: what was asked by then is answered to the next one (`Cache`).
         """
         allowed = tuple(name.strip() for name in names)
-        if not presser.user or not allowed:
-            return None
-        decision = self._decisions.get((presser, allowed)) or self._start_decision(presser, allowed)
-        return await asyncio.shield(decision) if decision else await self._decide(presser, allowed)
-
-    async def aclose(self) -> None:
-        for decision in (decisions := list(self._decisions.values())):
-            decision.cancel()
-        await asyncio.gather(*decisions, return_exceptions=True)
-
-    def _start_decision(self, presser: Presser, allowed: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
-        """Start it in the background; None if so many are running that this one must end with its press."""
-        if len(self._decisions) >= UNDER_WAY:
-            return None
-
-        def over(decision: asyncio.Task[Person | None]) -> None:
-            del self._decisions[presser, allowed]
-            if not decision.cancelled():
-                decision.exception()  # retrieved, also where no press waits any more
-
-        decision = self._decisions[presser, allowed] = asyncio.create_task(self._decide(presser, allowed))
-        decision.add_done_callback(over)
-        return decision
+        return await self._decide(presser, allowed) if presser.user and allowed else None
 
     async def _decide(self, presser: Presser, allowed: Sequence[str]) -> Person | None:
         """Decide, groups first: without them it is not known who may, and no person is looked up."""

@@ -49,13 +49,14 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
     text, blocks = content.get("text"), content.get("blocks") or ()
     words = "\n".join(_texts(blocks)) or text or otherwise
     line = text or words
+    plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line).split())
     return [
         {
             "text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION),
             "blocks": fit_blocks(_addressed(blocks, mentions)),
         },
         {"text": truncate_mrkdwn(_joined(mentions, words), MAX_SECTION), "blocks": []},
-        {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), MAX_LINE), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, plain), MAX_LINE), "blocks": []},
     ]
 
 
@@ -95,10 +96,6 @@ def _permalink(home: str, message: Mapping[str, str], root: str) -> str:
 
 def _joined(mentions: str, text: str) -> str:
     return f"{mentions} {text}" if mentions else text
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())
 
 
 def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:

@@ -26,10 +26,6 @@ Fixture = Literal["minimal", "typical", "maximal", "hostile", "empty"]
 Kind = Literal["each", "live", "reply", "also", "healed"]
 
 
-def _zone(name: str) -> str:
-    return known_zone(name) if name else ""
-
-
 class TemplateQuestion(Question):
     """`name` of the message, `fixture` of its sample, `kind` of its Slack form; `source`: a file to show."""
 
@@ -39,7 +35,7 @@ class TemplateQuestion(Question):
     destination: Name = ""
     fixture: Fixture = "typical"
     kind: Kind = "each"
-    zone: Annotated[str, Field(max_length=100), AfterValidator(_zone)] = ""
+    zone: Annotated[str, Field(max_length=100), AfterValidator(lambda name: name and known_zone(name))] = ""
     scheme: Literal["", "light", "dark"] = ""
     type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
