@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.domain.documents import decode
+from relay.domain.documents import decode, moment
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
 from relay.domain.parsing import parse
@@ -24,7 +24,6 @@ from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.template_files import GENERIC, parsed
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.texts import moment
 
 Body = dict[str, Any]
 

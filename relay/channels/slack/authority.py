@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from relay.channels.slack.client import Call
-from relay.channels.slack.directory import REMEMBERED_FOR, Cache, text
+from relay.channels.slack.directory import REMEMBERED_FOR, Cache
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
-from relay.domain.documents import mapping
+from relay.domain.documents import first_text, mapping
 from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
@@ -102,12 +102,12 @@ class People:
     async def _home(self) -> Home:
         """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""
         answer = await self._call("auth.test", {})
-        team, user, bot = (text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
+        team, user, bot = (first_text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
         if not team:
             raise _odd("auth.test", "team_id")
         with contextlib.suppress(SlackError):
             about = await self._call("bots.info", {"bot": bot}) if bot else {}
-            return Home(team, user, text(mapping(about.get("bot")).get("app_id")))
+            return Home(team, user, first_text(mapping(about.get("bot")).get("app_id")))
         return Home(team, user, "")
 
     async def _user(self, id_: str) -> User:
@@ -123,7 +123,7 @@ class People:
             if error.code in _NOBODY:
                 return {}
             raise
-        if not text(user.get("id")):
+        if not first_text(user.get("id")):
             raise _odd(method, "user.id")
         return user
 
@@ -131,14 +131,16 @@ class People:
         """Look up the groups. A handle is unique in its workspace; one that several have counts for none."""
         by_handle: dict[str, set[str]] = {}
         for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
-            handle, id_ = text(group.get("handle")).casefold(), text(group.get("id"))
+            handle, id_ = first_text(group.get("handle")).casefold(), first_text(group.get("id"))
             if handle and id_ and not group.get("date_delete"):
                 by_handle.setdefault(handle, set()).add(id_)
         return {handle: ids.pop() for handle, ids in by_handle.items() if len(ids) == 1}
 
     async def _members(self, group: str) -> frozenset[str]:
         try:
-            return frozenset(map(text, await self._listed("usergroups.users.list", {"usergroup": group}, "users")))
+            return frozenset(
+                map(first_text, await self._listed("usergroups.users.list", {"usergroup": group}, "users"))
+            )
         except SlackError as error:
             if error.code in _NOBODY:
                 return frozenset()
@@ -215,12 +217,12 @@ def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
         return False
     several = mapping(user.get("enterprise_user"))
     teams = several.get("teams")
-    homes = {text(user.get("team_id")), text(several.get("enterprise_id"))}
-    homes |= {text(team) for team in teams} if isinstance(teams, list) else set()
+    homes = {first_text(user.get("team_id")), first_text(several.get("enterprise_id"))}
+    homes |= {first_text(team) for team in teams} if isinstance(teams, list) else set()
     return home.team in homes and presser.teams <= homes and presser.app in ("", home.app or presser.app)
 
 
 def _name(user: User) -> str:
     """Return the person's name for people, in one line."""
     names = (user.get("real_name"), mapping(user.get("profile")).get("real_name"), user.get("name"))
-    return " ".join(next(filter(None, map(text, names)), "").split())[:80]
+    return " ".join(next(filter(None, map(first_text, names)), "").split())[:80]

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Near, Unknown, phrase
+from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import job_of
@@ -61,23 +62,15 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator
     if newest and (job := job_of(newest, name=newest.job)):
         yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))
     if newest and newest.about_batch:
-        rows = [row for event in events for row in _rows(event.batch.document if event.batch else {})]
+        listed = [
+            row for event in events for row in rows(event.batch.document.get("operations") if event.batch else ())
+        ]
         members = {
-            id_: _operation(MEMBER, id_, space, _text(row, "operationName"), _text(row, "status"))
-            for row in rows
-            if (id_ := _text(row, "operationId"))
+            id_: _operation(MEMBER, id_, space, first_text(row.get("operationName")), first_text(row.get("status")))
+            for row in listed
+            if (id_ := first_text(row.get("operationId")))
         }
         yield from [*members.values()][:MOST]
-
-
-def _rows(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = document.get("operations")
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list | tuple) else []
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
 
 
 async def unknown(context: Context, id_: str) -> Unknown:
