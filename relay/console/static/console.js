@@ -23,6 +23,8 @@ addEventListener("message", (event) => {   // only a number is taken from a fram
 document.addEventListener("htmx:before:request", (event) => {
   if (document.hidden && event.detail.ctx.sourceElement.matches('[hx-trigger^="every"]')) event.preventDefault();
 });
-for (const [name, fresh] of [["htmx:response:error", false], ["htmx:error", false], ["htmx:after:swap", true]])
-  document.addEventListener(name, () => { document.getElementById("stale").hidden = fresh; });
+document.addEventListener("htmx:after:request", (event) => {
+  document.getElementById("stale").hidden = event.detail.ctx.response.status < 400;
+});
+document.addEventListener("htmx:error", () => { document.getElementById("stale").hidden = false; });
 document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});
