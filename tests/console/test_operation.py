@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from relay import metrics
 from relay.domain.deliveries import Receipt
 from relay.policy.silences import Silences
 from relay.store import Store
@@ -269,12 +270,14 @@ async def test_a_silence_says_whose_it_is_where_it_holds_it(store: Store, clock:
 
 
 async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, clock: Clock) -> None:
+    metrics.events.labels("async-operations", "unsigned").inc()
     async with console(store, clock) as page:
         await take(page, "operation.started", 0, "room", status="Initiated")
         async with page.client.get(page.server.make_url("/console/operation?id=OP-1")) as response:
             html = await response.text()
         assert response.status == 404
         assert 'href="/console/operation?id=op-1&amp;tenant=room&amp;project=project-1"' in html
+        assert 'href="/console/now#sources"' in html
         async with page.client.get(page.server.make_url("/api/v1/operation?id=OP-1")) as response:
             assert response.status == 404
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Near, Unknown, phrase
+from relay.console.views.obstacles import sources
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
@@ -74,7 +75,7 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator
 
 
 async def unknown(context: Context, id_: str) -> Unknown:
-    """Offer other spellings, and similar new operations (of the newest 500)."""
+    """Offer other spellings, similar new operations (of the newest 500), and what sources were refused."""
     try:
         spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
         operations = Operations(context.store, partial=True)
@@ -83,6 +84,8 @@ async def unknown(context: Context, id_: str) -> Unknown:
     except StoreUnavailable:
         return Unknown(UNKNOWN, id=id_)
     near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]
+    if any(row.refused for row in sources(context)):
+        near.append(Near(page="/console/now#sources", text=phrase(N_("What was refused"))))
     return Unknown(UNKNOWN, near=near, id=id_)
 
 
