@@ -46,7 +46,7 @@ PARTS: Mapping[str, Part] = {
     "signatures": Part(forge, FORGED, 130.0, "forged requests in every scheme, links and presses, among genuine ones"),
     "connections": Part(connections, CROWDED, 45.0, "crowds of connections, while signed events and probes come"),
     "strangers": Part(strangers, ASKED, 15.0, "junk at each public address, and what can be learnt of the answers"),
-    "console": Part(console, USED, 30.0, "slow and forged forms and many streams, while operators use the console"),
+    "console": Part(console, USED, 30.0, "slow and forged forms, while operators use the console"),
     "documents": Part(sinks, RENDERED, 70.0, "hostile documents in messages, mails, terminals, logs and metrics"),
     "secrets": Part(secrets, 200, 45.0, "every secret, looked for in every output"),
 }

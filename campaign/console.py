@@ -21,9 +21,9 @@ from campaign.visits import answers, asking, entered_by_link, working
 
 FULL = 20  # seconds under attack
 GROWTH = 100  # MB
-SLOW, TABS = 120, 24  # forms that dribble, and streams of one who looks
+SLOW = 120  # forms that dribble
 FORGERS = "127.0.22.1"
-SLOW_PEERS, VIEWERS = ("127.0.21.1", "127.0.21.2"), ("127.0.23.1",)
+SLOW_PEERS = ("127.0.21.1", "127.0.21.2")
 OUT = "whoever may not is refused, and given no login"
 LINKED = "a link lets one in"
 NOTHING_DONE = "no form of theirs did anything"
@@ -41,7 +41,7 @@ async def console(target: Target, count: int, seed: int) -> Report:
     known = Known(viewer, viewer_csrf, operator, facts.admin_token, facts.api_token)
     end = time.monotonic() + seconds
     async with contextlib.AsyncExitStack() as stack:
-        for crowd in crowds(viewer):
+        for crowd in crowds():
             await stack.enter_async_context(gathered(listener, crowd))
             report.figures[f"{crowd.name}: tried"] = f"{crowd.count:,}"
         took, *_ = await asyncio.gather(
@@ -61,13 +61,11 @@ async def console(target: Target, count: int, seed: int) -> Report:
     return report
 
 
-def crowds(viewer: str) -> Iterator[Crowd]:
-    """Forms that never end, connections that say nothing, and one who looks at more than there is."""
+def crowds() -> Iterator[Crowd]:
+    """Forms that never end, and connections that say nothing."""
     slow = Request(b"POST", b"/console/enter/none", (HOST, FORM, OWN, (b"Content-Length", b"4000")), length=False).raw()
-    live = Request(b"GET", b"/console/live/now", (HOST, (b"Cookie", f"{COOKIE}={viewer}".encode()))).raw()
     yield Crowd("slow forms", SLOW_PEERS, SLOW, slow + b"name=", b"a")
     yield Crowd("silent connections", SLOW_PEERS, SLOW, b"")
-    yield Crowd("pages of one who looks", VIEWERS, TABS, live)
 
 
 async def forging(listener: Target, report: Report, known: Known, end: float, dice: Random) -> None:

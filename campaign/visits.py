@@ -26,7 +26,7 @@ PAGES = ("/console/now", "/console/destinations", "/console/deliveries", "/conso
 PROBES = ("/metrics", "/readyz?verbose", "/healthz")
 
 IN = f"an operator gets in, and has each page within {SOON:g} s"
-LIVE = f"an operator has a page that is kept up to date within {SOON:g} s, however many another has open"
+LIVE = f"an operator has a page that is kept up to date within {SOON:g} s"
 NUMBERS = f"numbers and probes are answered with 200 within {SOON:g} s"
 Reply = tuple[int, bytes, bytes]
 

@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -176,11 +176,10 @@ class Relay:
             parts = (worker, *ticking) if self._delivers else ()
             loops = start(stack, (*parts, *looking, watch, ProcessFigures()))
             # Operators are asked to the end.
-            ends = [
+            ends: list[Callable[[float], Awaitable[None]]] = [
                 listeners.world.cleanup,
                 socket.aclose,
                 presses.aclose,
-                console.leave,
                 listeners.operators.cleanup,
                 console.commands.aclose,
             ]

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.authoring.workspace import Workspace
+from relay.domain.documents import moment
 from relay.rendering.checks import values_of
 from relay.rendering.samples import history_of, sample_events
-from relay.rendering.texts import moment
 from relay.rendering.translations import Catalogues
 
 UNLISTED = ("formats", "doc")

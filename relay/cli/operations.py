@@ -66,11 +66,6 @@ def _results(results: Results) -> list[str]:
     return [*lines, *(f"* {advice.recommendation}" for advice in results.recommendations)]
 
 
-def changed(operation: Operation) -> str:
-    """Return its state in a line."""
-    return visible("  ".join(filter(None, (operation.status, _percentage(operation), operation.phase))))
-
-
 def _percentage(operation: Operation) -> str:
     percentage = operation.progress.percentage
     return "" if percentage is None else f"{percentage:g}%"

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from relay.channels import CHANNELS
 from relay.cli.client import Group
-from relay.cli.operations import changed, print_batch, print_operation, print_page
+from relay.cli.operations import print_batch, print_operation, print_page
 from relay.cli.options import CONFIG, ConfigFile, json_option, print_json, read_event, refuse, visible
 from relay.config import load
 from relay.errors import ConfigError, PlatformError, RelayError
@@ -105,15 +105,8 @@ async def start(call: Call, file: str | None, operation_type: str | None, name: 
 
 @_command
 @click.argument("id_", metavar="ID")
-@click.option("--watch", is_flag=True, help="Follow an operation until it ends; exit status 0 if it completed, else 1.")
-async def get(call: Call, id_: str, *, watch: bool) -> None:
-    """Show an operation, with its results once it has completed, or a batch.
-
-    --watch prints a line for each change; with --json, each new state.
-    """
-    if watch:
-        await _follow(call, id_)
-        return
+async def get(call: Call, id_: str) -> None:
+    """Show an operation, with its results once it has completed, or a batch."""
     subject = await _subject(call.client, id_)
     if isinstance(subject, Batch):
         print_json(subject.sent()) if call.as_json else print_batch(subject)
@@ -157,17 +150,6 @@ async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
             return await client.batch(id_)
         except PlatformError:
             raise error from None
-
-
-async def _follow(call: Call, operation: str) -> None:
-    printed, status = "", ""
-    async for state in call.client.watch(operation):
-        line, status = json.dumps(state.sent()) if call.as_json else changed(state), state.status
-        if line != printed:
-            click.echo(line)
-        printed = line
-    if status != "Completed":
-        raise SystemExit(1)
 
 
 def _connection(config: Path) -> dict[str, str]:

@@ -86,10 +86,7 @@ def webhook(config: Config, source: str, file: str) -> RegisterWebhook:
 def filters(
     rules: Sequence[Rule], source: str = REGISTERED, *, watched: bool = True, everything: bool = False
 ) -> Filters:
-    """Return the filters that are right for all rules together: what each of them leaves out need not be sent.
-
-    A webhook has one set of them, and what they say of operations holds for the operations of a batch too.
-    """
+    """Return the filters that are right for all rules together: what each of them leaves out need not be sent."""
     if everything:
         return Filters(operation_types=[], priorities=[], min_progress_increment=0.0)
     wishes = [(rule, requested_events(rule, source, watched=watched)) for rule in rules]
@@ -105,11 +102,7 @@ def filters(
 
 
 def requested_events(rule: Rule, source: str, *, watched: bool) -> frozenset[str]:
-    """Return the events of a source that the rule wants, by name.
-
-    `watched`: there is a watchdog. To find a run that hangs it must see it begin, live and end, so a rule for
-    stalled runs needs all that is reported of operations.
-    """
+    """Return the names of a source's events that the rule wants; `watched`: a rule for stalled runs needs all."""
 
     def matches(event: str, origin: str, statuses: Iterable[str]) -> bool:
         return (
@@ -137,10 +130,7 @@ def _statuses(event: str) -> Iterable[str]:
 
 
 def events(rules: Sequence[Rule], source: str, *, watched: bool, everything: bool = False) -> tuple[str, ...]:
-    """Return the events that all rules together ask for, and no more.
-
-    `everything`: operations say themselves who should hear of them, whatever the rules leave out.
-    """
+    """Return the events that all rules together ask for; `everything`: operations say who should hear of them."""
     union = {*(OPERATION_EVENTS if everything else ())}.union(
         *(requested_events(rule, source, watched=watched) for rule in rules)
     )

@@ -34,10 +34,7 @@ def console(*, soft_wrap: bool = False) -> Console:
 
 
 def table(*headings: str, whole: Collection[str] = ()) -> Table:
-    """A table without rows. What is too long for its column is folded there.
-
-    In the columns kept `whole` it is cut instead, and marked so.
-    """
+    """A table without rows; long cells are folded, or cut in the columns kept `whole`."""
     empty = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
         cut = heading in whole

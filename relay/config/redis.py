@@ -68,10 +68,7 @@ EncryptionKeys = Annotated[
 
 
 class Redis(Section):
-    """The Redis that remembers everything. Without a `url`: a private server under `data_dir`.
-
-    What events held is sealed with the first of `encryption_key`, and opened with any.
-    """
+    """The store; without `url` a private server under `data_dir`. The first of `encryption_key` seals, any opens."""
 
     url: Annotated[RedisUrl, Field(repr=False)] = ""  # it may hold a password
     durability: Literal["auto", "fsync", "replicated", "memory"] = "auto"

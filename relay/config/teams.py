@@ -16,10 +16,7 @@ Teams = dict[str, tuple[str, ...]]  # the destinations that a team's name stands
 
 
 def expand(document: Document, channels: Channels) -> Teams:
-    """Replace each destination that spells a channel out, or has several, by one for each channel.
-
-    Faults are reported where the file has them.
-    """
+    """Replace each destination that spells a channel out, or has several, by one for each channel."""
     teams: Teams = {}
     written = document.section("destinations")
     destinations: dict[str, Any] = {}

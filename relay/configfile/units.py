@@ -8,10 +8,7 @@ LONGEST = 366 * SECONDS["d"]
 
 
 def any_case(pattern: str) -> str:
-    """Return the pattern for letters of either case; a JSON Schema's have no flag for that.
-
-    It may escape punctuation, and holds neither character classes nor escaped letters.
-    """
+    """Return the pattern for letters of either case, since a JSON Schema has no flag; it has no character classes."""
     return re.sub("[A-Za-z]", lambda match: f"[{match[0].upper()}{match[0].lower()}]", pattern)
 
 
@@ -35,10 +32,7 @@ DURATION, SIZE, RATE = (
 
 
 def duration(raw: object, units: str = "sm") -> float:
-    """Return the seconds in `90s`, `1h30m` or `10 seconds`; ValueError for text that is a number without a unit.
-
-    `units` are those that were probably meant. A float has been read already: a file's values are all text.
-    """
+    """Return the seconds in `90s` or `1h30m`; ValueError for a text without a unit, of which `units` are suggested."""
     if isinstance(raw, str) and (number := _number(raw)):
         raise ValueError(f"expected a unit: {' or '.join(f'{number:.10g}{unit}' for unit in units)}?")
     return seconds(raw)

@@ -118,6 +118,18 @@ class Form(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
 
+class NameForm(Form):
+    """The name of one."""
+
+    name: Name
+
+
+class IdForm(Form):
+    """The id of one."""
+
+    id: Name
+
+
 class Near(Facts):
     """A link to a page that somebody may have meant."""
 

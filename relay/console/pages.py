@@ -74,7 +74,7 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
     environment.filters.update(
         label=language.label,
         number=partial(_number, language),
-        percent=partial(_percent, language),
+        percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
         why=partial(why, translate=language.translations.gettext),
         advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
@@ -147,11 +147,6 @@ def _number(language: Language, value: float | None) -> str:
     if value == int(value):  # as most are
         return language.patterns.decimal(int(value))
     return format_decimal(value, locale=language.locale)
-
-
-def _percent(language: Language, value: float | None) -> str:
-    """Format a percentage from 0 to 100."""
-    return "" if value is None else format_percent(value / 100, locale=language.locale)
 
 
 def static_routes() -> list[web.RouteDef]:

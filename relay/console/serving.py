@@ -17,7 +17,6 @@ from relay.console.access.browser import AWAY, NOT_NOW, PAGES, READING, START, S
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
 from relay.console.pages import Pages
-from relay.console.streams import Streams
 from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
 from relay.receiving.problems import RateLimitedLog
@@ -58,16 +57,14 @@ class Site:
 
         return show
 
-    def live(self, view: View, streams: Streams) -> Handler:
-        """Serve the part of the page that lives, again and again."""
+    def live(self, view: View) -> Handler:
+        """Serve the part of the page that an open page asks for every few seconds."""
 
         @self._answering
-        async def follow(request: web.Request) -> web.StreamResponse:
-            question = forms.question_of(view, request)
-            key = view.path, question, self._language(request), request[IDENTITY].role
-            return await streams.follow(request, key, lambda: self._shown(request, view, question, view.live))
+        async def show(request: web.Request) -> web.StreamResponse:
+            return _html(await self._shown(request, view, forms.question_of(view, request), view.live))
 
-        return follow
+        return show
 
     async def _shown(self, request: web.Request, view: View, question: Question, template: str) -> str:
         facts = await view.answer(self._context, question)

@@ -13,10 +13,9 @@ from relay.console.actions import silences as silence_acts
 from relay.console.api import JsonApi, described
 from relay.console.command_socket import CommandSocket
 from relay.console.context import Context
-from relay.console.facts import NoQuestion
+from relay.console.facts import Form, IdForm, NameForm, NoQuestion
 from relay.console.pages import Pages, static_routes
 from relay.console.serving import Site
-from relay.console.streams import Streams
 from relay.console.view import Action, View
 from relay.console.views import (
     dead,
@@ -26,7 +25,6 @@ from relay.console.views import (
     job,
     messages,
     now,
-    obstacles,
     operation,
     operations,
     quarantine,
@@ -47,7 +45,6 @@ VIEWS: Sequence[View] = (
          LIST, "Operations", listed=True, listing=operations.LISTING),
     View("/jobs", job.jobs, job.JobsQuestion, job.JobsFacts, LIST, "Jobs", listed=True, listing=job.LISTING),
     View("/job", job.job, job.JobQuestion, job.JobFacts, "job.html", "Job"),
-    View("/source", obstacles.source, obstacles.SourceQuestion, obstacles.SourceFacts, "source.html", "Source"),
     View("/message", messages.message, messages.MessageQuestion, messages.MessageFacts, MESSAGE, "Message",
          html=messages.message_html),
     View("/deliveries", deliveries.deliveries, deliveries.DeliveriesQuestion, deliveries.DeliveriesFacts,
@@ -90,19 +87,19 @@ ACTIONS: Sequence[Action] = (
     Action("/quarantine/drop", bulk.drop_bodies, bulk.QuarantineForm, "Delete quarantined bodies"),
     Action("/destinations/pause", destination_acts.pause, destination_acts.PauseForm, "Pause a destination",
            keeps=True),
-    Action("/destinations/resume", destination_acts.resume, destination_acts.ResumeForm, "Resume a destination"),
+    Action("/destinations/resume", destination_acts.resume, NameForm, "Resume a destination"),
     Action("/destinations/test", destination_acts.send_trial, destination_acts.TrialForm, "Send a test message"),
     Action("/destinations/allow", destination_acts.allow, destination_acts.AddressForm, "Unsuppress an address"),
     Action("/silences/add", silence_acts.add, silence_acts.SilenceForm, "Create a silence", keeps=True),
-    Action("/silences/expire", silence_acts.expire, silence_acts.ExpireForm, "Expire a silence"),
+    Action("/silences/expire", silence_acts.expire, IdForm, "Expire a silence"),
 )  # fmt: skip
 COMMANDS: Sequence[Action] = (  # without a page, too
-    Action("/digests/send", commands.send_digest, commands.DigestForm, "Send a digest early"),
+    Action("/digests/send", commands.send_digest, NameForm, "Send a digest early"),
     Action("/suppressed/add", destination_acts.suppress, destination_acts.AddressForm, "Suppress an address"),
     Action("/keys/rotate", commands.rotate_key, commands.RotateForm, "Rotate the key for links and buttons"),
     Action("/console/link", commands.link, commands.LinkForm, "Create a one-time login link"),
     Action("/events/send", commands.send_event, commands.EventForm, "Sign and send an event"),
-    Action("/reload", commands.reload, commands.ReloadForm, "Reload the configuration"),
+    Action("/reload", commands.reload, Form, "Reload the configuration"),
 )
 
 
@@ -112,17 +109,12 @@ class Console:
     def __init__(
         self, context: Context, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()
     ) -> None:
-        self.streams = Streams()
-        self._site = Site(
-            context,
-            Pages({"states": deliveries.STATES, "link_of": deliveries.link_of}),
-            VIEWS,
-        )
+        self._site = Site(context, Pages({"states": deliveries.STATES, "link_of": deliveries.link_of}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self.pages = web.Application(middlewares=[*auth, self._site.answered])
         self.pages.add_routes([
             *page_routes(self._site, VIEWS),
-            *(web.get(f"/live{view.path}", self._site.live(view, self.streams)) for view in VIEWS if view.live),
+            *(web.get(f"/live{view.path}", self._site.live(view)) for view in VIEWS if view.live),
             *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
         ])  # fmt: skip
         self.api = api(context, api_auth)
@@ -177,10 +169,6 @@ class OpenConsole:
         app.add_subapp(PAGES, self._console.pages)
         app.add_subapp(API, self._console.api)
         app[BESIDES] = (*described((*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), API),)
-
-    async def leave(self, _grace: float) -> None:
-        """End what is shown as it changes: a page that somebody looks at must not hold up a stop."""
-        await self._console.streams.aclose()
 
     async def aclose(self) -> None:
         await self.commands.aclose()

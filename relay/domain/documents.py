@@ -140,7 +140,7 @@ def part(envelope: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def moment(*values: object) -> datetime | None:
     """Return the first of these that is a time, in UTC; others are only shown."""
     for value in values:
-        if isinstance(value, str) and (parsed := _read(value)) is not None and is_stated(parsed):
+        if isinstance(value, str | datetime) and (parsed := _read(value)) and is_stated(parsed):
             return parsed
     return None
 
@@ -164,9 +164,9 @@ def time(value: object, path: str) -> datetime | None:
     raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
 
 
-def _read(text: str) -> datetime | None:
+def _read(value: str | datetime) -> datetime | None:
     try:
-        parsed = datetime.fromisoformat(text)
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

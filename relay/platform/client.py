@@ -127,15 +127,6 @@ class OperationsClient:
     async def batch(self, batch: str) -> models.Batch:
         return await self._call(models.Batch, "GET", f"/batch/{_segment(batch)}")
 
-    async def watch(self, operation: str, every: float = 2.0) -> AsyncIterator[models.Operation]:
-        """Yield the operation's state now, and again every so many seconds until it has ended."""
-        while True:
-            now = await self.status(operation)
-            yield now
-            if now.terminal:
-                return
-            await self._sleep(every)
-
     async def _call(self, kind: type[Answer], method: str, path: str, **request: Any) -> Answer:
         return _read(kind, await self._request(method, path, **request), f"{method} {path}")
 

@@ -51,10 +51,7 @@ class Silences:
         return [_with(target, matching) for target in targets] if matching else targets
 
     def hold(self, delivery: Delivery, now: float, template: str = "") -> Hold | None:
-        """Return the hold of a delivery that is about to be sent; None where it is sent. `template` names jobs.
-
-        A silence holds what happened in it: events since it began, and round-ups and digests that became due since.
-        """
+        """Return the hold of a delivery that is about to be sent; None where it is sent. `template` names jobs."""
         event = delivery.event
         if delivery.edits or event.name in NEVER_HELD:
             return None

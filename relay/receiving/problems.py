@@ -39,10 +39,7 @@ def problem(
     close: bool = False,
     **members: str,
 ) -> web.Response:
-    """Return a problem document (RFC 9457) with these members. A 503 has `Retry-After`.
-
-    `close`: the connection cannot go on, for instance because half a body is still on its way.
-    """
+    """Return a problem document (RFC 9457); a 503 has Retry-After. `close`: the connection cannot go on."""
     document: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     if detail:
         document["detail"] = detail

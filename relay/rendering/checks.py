@@ -81,8 +81,7 @@ def problems(
     concerns: Callable[[Case], bool] = lambda _case: True,
     judge: Callable[[Case, dict[str, Any]], Iterator[str]] = lambda _case, _content: iter(()),
 ) -> list[str]:
-    """One line per fault, with file and line where they are known, in the cases that are asked about. `judge` finds
-    what is wrong with a message that was made."""
+    """One line per fault, with file and line where known. `judge` finds what is wrong with a message that was made."""
     faults: dict[str, Case] = {}
     library, catalogues = renderer.library, renderer.catalogues
     try:

@@ -79,10 +79,7 @@ def open_alarm(event: Event, history: Sequence[Event]) -> Mapping[str, Any]:
 
 
 class Context(dict[str, Any]):
-    """Values that a template gets for one event, with all that was known when it happened.
-
-    Each of `MAKERS` is made when it is first asked for: a reply asks for five of them. `formats` is for the filters.
-    """
+    """Values that a template gets for one event; each of `MAKERS` is made when it is first asked for."""
 
     def __init__(
         self,

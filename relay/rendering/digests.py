@@ -23,8 +23,7 @@ FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """Return the values of the event's document (`domain/digests.build_digest`); every field is there for other events
-    too."""
+    """Return the values of a digest's document (`domain/digests.build_digest`); other events have every field, too."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [
@@ -74,8 +73,7 @@ def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _dates(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return its days in the zone of its destination: that at the end of the window names a daily digest, and that with
-    the most hours at its end is the last of a week."""
+    """Return its days in its destination's zone: a daily one is named by the window's end, a week by its last day."""
     zone = ZoneInfo(text(document, "zone") or "UTC")
     start, end = (moment and moment.astimezone(zone) for moment in (time(document, "from"), time(document, "to")))
     if not start or not end:

@@ -31,10 +31,7 @@ OVER = ("complete", "error")
 def job(
     event: Event, op: Mapping[str, Any], merged: Mapping[str, Any], quick_pct: float | None = None
 ) -> dict[str, Any]:
-    """Compare the run with the other ends of its job, `event.past`. `op` and `merged` are those of the context.
-
-    As of the run's end, or of the event where it goes on: a later edit says the same.
-    """
+    """Compare the run, as of its end or of the event, with the other ends of its job, `event.past`."""
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
     normal = usual(event.past)

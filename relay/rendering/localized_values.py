@@ -16,8 +16,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_currency
 
-from relay.domain.documents import NUMBER, SECONDS, UNITS, parse_duration, ranged
-from relay.rendering.texts import moment
+from relay.domain.documents import NUMBER, SECONDS, UNITS, moment, parse_duration, ranged
 from relay.rendering.translations import SOURCE, Language, LocalePatterns
 
 LONGEST = 40  # characters of a time that is remembered

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.domain.documents import decode
+from relay.domain.documents import decode, moment
 from relay.domain.events import Event, Outcome
 from relay.domain.identity import error_of, signature
 from relay.domain.parsing import parse
@@ -24,7 +24,6 @@ from relay.errors import InvalidEvent, NotJson, TemplateError
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.template_files import GENERIC, parsed
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.texts import moment
 
 Body = dict[str, Any]
 
@@ -175,7 +174,8 @@ def bare_events(library: TemplateSet, samples: Collection[str]) -> dict[str, Eve
     """Of each message that no sample is of, its event without anything."""
     stems = {parsed(name).message for templates in library.messages.values() for name in templates}
     names = sorted(stem for stem in stems if "." in stem and not stem.startswith(GENERIC) and stem not in samples)
-    return {name: _parsed(_body(name), name) for name in names}
+    body = {"operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}
+    return {name: _parsed(body | {"event": name}, name) for name in names}
 
 
 def sample_events(directories: Sequence[Path], fixture: str = "typical") -> dict[str, Event]:
@@ -202,8 +202,3 @@ def _parsed(body: dict[str, Any], name: str) -> Event:
     if body.get("event") in ROUND_UPS:  # made by relay itself, so it is no document of an operation
         return Event(id="", name=str(body["event"]), source="relay", occurred_at=when, received_at=when, document=body)
     return parse(body, source="sample", received_at=when, default_event=name if "." in name else "")
-
-
-def _body(name: str) -> dict[str, Any]:
-    """An event of this name, for templates that a user made for an event no sample is of."""
-    return {"event": name, "operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}

@@ -77,8 +77,7 @@ class TemplateFiles:
         return text, Path(file or name)
 
     def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
-        """Return the file for this message: the user's before the built-in one, then the one for this destination, then
-        for this type of operation, then for this kind; the generic one if there is none."""
+        """Return the closest file: the user's first, then by destination, type, kind; else the generic one."""
         stems = self.messages.get(channel, ())
         places = self._marks(destination, operation_type)
         for stem in (name, GENERIC):
@@ -92,8 +91,7 @@ class TemplateFiles:
     def _layout_file(
         self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
     ) -> str:
-        """Return the message's own layout, else the channel's; of each, the one for this destination first, then the
-        one for this type of operation."""
+        """Return the message's own layout, else the channel's; the destination's first, then the operation type's."""
         places = self._marks(destination, operation_type)
         names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])

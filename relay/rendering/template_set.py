@@ -47,8 +47,7 @@ class TemplateSet(TemplateFiles):
         hosts: LinkHosts = ANYWHERE,
         data_dir: Path | None = None,
     ) -> None:
-        """Compile the user's files. TemplateError at the first fault; with a list of `faults`, each is noted there and
-        its file left out."""
+        """Compile the user's files. TemplateError at the first fault; with `faults` each is noted there instead."""
         super().__init__(directories)
         self.hosts = hosts
         self._faults = faults
@@ -117,8 +116,7 @@ class TemplateSet(TemplateFiles):
         return layout
 
     def names(self, kind: EnvironmentType, escaping: Escaping, channel: str, values: Values) -> Mapping[str, Any]:
-        """Return what templates know beside the message's values: `say`, the sentences that all channels share,
-        `parts`, the channel's own building blocks, and the functions of its markup."""
+        """Return `say` (shared sentences), `parts` (the channel's building blocks) and the functions of its markup."""
         if kind is Sandbox:
             return self._macros(kind, escaping, channel, values)
         if (escaping, channel) not in self._built_in_macros:

@@ -5,13 +5,13 @@ Without controls, hidden marks, active characters and unsafe links, which any pa
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from relay.domain.display import ELLIPSIS, boundary
-from relay.domain.documents import finite, is_stated, mapping, parse_duration, ranged
+from relay.domain.documents import finite, mapping, moment, parse_duration, ranged
 from relay.domain.links import ANYWHERE, LinkHosts
 
 MAX_URL = 2000
@@ -148,18 +148,6 @@ def _is_safe(url: str, hosts: LinkHosts) -> bool:
     if parts.scheme.lower() not in ("http", "https") or "@" in parts.netloc or not _HOST.fullmatch(host):
         return False
     return hosts.allows(host)
-
-
-def moment(value: object) -> datetime | None:
-    """Read a time of the documents: ISO 8601, UTC where it names no zone. None if it is no time."""
-    if not isinstance(value, str | datetime):
-        return None
-    try:
-        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        time = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return time if is_stated(time) else None
 
 
 def at(document: object, path: str) -> Any:

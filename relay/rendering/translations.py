@@ -68,10 +68,7 @@ class LocalePatterns:
         return date
 
     def zone(self, time: datetime) -> str:
-        """Return the zone's name: `CET`, or `UTC+5:30` where the CLDR has `+0530` or a whole sentence.
-
-        In one year a zone has one name in summer and one in winter.
-        """
+        """Return the zone's name: `CET`, or `UTC+5:30` where the CLDR has `+0530` or a whole sentence."""
         key = time.tzinfo, time.year, time.utcoffset(), time.dst()
         if key not in self._zones:
             if len(self._zones) >= MAX_DATES:  # senders state the year

@@ -74,8 +74,9 @@ async def ended(client: OperationsClient, operations: list[str]) -> dict[str, st
     states = {}
     for operation in operations:
         async with asyncio.timeout(patience(90)):
-            async for now in client.watch(operation, every=0.2):
-                states[operation] = now.status
+            while not (now := await client.status(operation)).terminal:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.2)
+            states[operation] = now.status
     return states
 
 

@@ -1,17 +1,14 @@
 """relay ops against the sandbox: every command, for people and as JSON, on a terminal of 80 columns."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from tests.support.clock import Clock
 from tests.support.inprocess import relay_beside
-from tests.support.redis_server import RedisServer
-from tests.support.sandbox import TOKEN, Stage, stage
+from tests.support.sandbox import TOKEN, Stage
 
 MINUTE = 60.0
 NAME = "Monthly report of the north"
@@ -151,27 +148,6 @@ async def test_a_batch_is_started_from_a_file_and_shown_by_its_id(sandbox: Stage
     file.write_text(json.dumps({"batchName": "Round", "operations": [members[0] | {"dependencies": ["clean"]}]}))
     circle = await ops(sandbox, "start", file)
     assert (circle.exit_code, "circle: clean → clean" in circle.output) == (1, True)
-
-
-@pytest.fixture
-async def passing(sandbox: Stage, redis_server: RedisServer, clock: Clock) -> AsyncIterator[Stage]:
-    """One where ten minutes pass before each look."""
-    async with stage(redis_server.url, clock, tick=10 * MINUTE) as opened:
-        yield opened
-
-
-@pytest.mark.slow
-async def test_watch_tells_each_change_once_until_the_end(passing: Stage) -> None:
-    stall = {"scenario": "stall", "stallFor": 30 * MINUTE}  # from minute 28 on, at 63 %
-    id_ = (await passing.start(parameters={"sandbox": stall}, timeout=7200))["operationId"]
-
-    lines = (await said(passing, "get", id_, "--watch")).splitlines()
-
-    assert lines == [
-        "Running  22%  Process Discovery", "Running  44%  Machine Learning Analysis",
-        "Running  63%  Machine Learning Analysis", "Running  66%  Machine Learning Analysis",
-        "Running  88%  Report Generation", "Completed  100%  Report Generation",
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

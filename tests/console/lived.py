@@ -56,11 +56,11 @@ DEAD, ODD = 4, 3  # messages that the archive refuses, and bodies that are no ev
 REASONS: Mapping[str, tuple[str, str, str]] = {
     "bad signature": (
         "op-fraud-scan",
-        "What source async-operations was refused",
+        "What was refused",
         "signature missing, wrong or too old",
     ),
     "no rule": ("op-ad-hoc-extract", "", "no rule matches, so nobody is told"),
-    "increment": ("op-profiles", "", "67 % is less than 10 points above the 60 % that were told last"),
+    "increment": ("op-profiles", "", "it has not moved far enough since it was last told here"),
     "silenced": ("op-accruals", "", "silence s-closing held it"),
     "unsubscribed": ("op-churn-report", "", "the reader of reader@example.com has unsubscribed"),
     "paused": ("op-vendor-scores", "", "somebody has paused its destination: Their server moves"),

@@ -60,6 +60,5 @@ async def listening(context: Context, admin: Admin | None = None) -> AsyncIterat
     try:
         yield here
     finally:
-        await console.leave(0)
         await runner.cleanup()
         await console.aclose()

@@ -25,7 +25,6 @@ TOUR: Mapping[str, Sequence[str]] = {
     "/operations": ["/operations", "/operations?state=running"],
     "/jobs": ["/jobs"],
     "/job": ["^/operation?id=op-inv-7"],
-    "/source": ["/source?name=async-operations"],
     "/message": ["^/deliveries?destination=analysts", "^/deliveries?destination=process-mining"],
     "/deliveries": ["/deliveries", "/deliveries?state=waiting", "/deliveries?operation=op-none"],
     "/dead": ["/dead", "/dead?reason=expired"],

@@ -49,8 +49,7 @@ async def test_tells_in_words_what_operators_were_told(store: Store, clock: Cloc
         ]
         assert obstacle["sentence"]["text"] == ("12 of 20 requests of source async-operations were refused, mostly")
         assert obstacle["why"]["text"] == "signature missing, wrong or too old"
-        assert obstacle["page"] == "/console/source?name=async-operations"
-        assert "/console/source?name=async-operations" in await open_console.page("/now")
+        assert obstacle["page"] == "/console/now#sources"
         german = await open_console.page("/now?lang=de")
         assert "wurden abgewiesen, meist: Signatur fehlt, ist falsch oder zu alt" in german
 

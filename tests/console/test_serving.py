@@ -31,7 +31,7 @@ async def test_programs_hear_that_the_store_is_away(store: Store, clock: Clock) 
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 400), ("?id=op-unknown", 404)])
-async def test_what_cannot_be_looked_up_is_no_stream(store: Store, clock: Clock, query: str, status: int) -> None:
+async def test_a_part_that_cannot_be_looked_up_is_an_error(store: Store, clock: Clock, query: str, status: int) -> None:
     async with (
         console(store, clock) as page,
         page.client.get(page.server.make_url(f"/console/live/operation{query}")) as response,

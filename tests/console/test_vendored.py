@@ -4,11 +4,10 @@ from hashlib import sha256
 
 from relay.console.pages import HERE
 
-# htmx 4.0.1 as the npm registry has it (dist/htmx.min.js, dist/ext/hx-sse.min.js), under the Zero-Clause BSD licence.
+# htmx 4.0.1 as the npm registry has it (dist/htmx.min.js), under the Zero-Clause BSD licence.
 VENDORED = {
     "LICENSE-htmx": "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
     "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
-    "hx-sse.min.js": "18ef2761356ec1fe0bb6d92612315b37517a7c1e9856b661c5ae81fef239d103",
 }
 
 

@@ -169,14 +169,3 @@ async def test_no_id_leads_to_another_address(name: str) -> None:
         with pytest.raises(PlatformError, match="expected an id without"):
             OperationsClient(platform.url, tenant=name, project="p")
     assert platform.asked == []
-
-
-async def test_watching_ends_with_the_operation() -> None:
-    running = seed("operation-status.response")
-    states = [(200, running), (200, running), (200, {**running, "status": "Completed"})]
-    pauses = Pauses()
-    answers = {f"GET {ROOT}/operation/op-1": states}
-    async with scripted_platform(answers) as platform, client_of(platform.url, sleep=pauses) as client:
-        seen = [state.status async for state in client.watch("op-1", every=7)]
-    assert seen == ["Running", "Running", "Completed"]
-    assert pauses == [7, 7]

@@ -17,7 +17,6 @@ from relay.console.access import IDENTITY, ConsoleAuth
 from relay.console.access.browser import read_fields
 from relay.console.access.login_flow import make_link
 from relay.console.pages import HERE
-from relay.console.streams import Streams
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
@@ -103,7 +102,6 @@ class Served:
     auth: ConsoleAuth = field(init=False)
     url: str = ""
     acted: list[str] = field(default_factory=list)  # by whom
-    looks: int = 0  # how often the part that lives was made
 
     async def audit(self) -> list[AuditEntry]:
         return await AuditTrail(self.store.redis, self.store.sealer).entries()
@@ -152,7 +150,6 @@ async def served(
     app = make_admin_app(Probes(_unready, REGISTRY, ""), admin or Admin(), web.Application(), here.auth)
     app.on_response_prepare.append(here.auth.label)
     app.add_routes(here.auth.routes())
-    streams = Streams(period=0.02)
     for prefix, middleware in (("/console", here.auth.middleware), ("/api/v1", here.auth.api_middleware)):
         behind = web.Application(middlewares=[middleware])
 
@@ -167,15 +164,14 @@ async def served(
         async def style(_request: web.Request) -> web.Response:
             return web.Response(text="body {}", content_type="text/css", headers={"Cache-Control": "max-age=60"})
 
-        async def follow(request: web.Request) -> web.StreamResponse:
-            return await streams.follow(request, "now", look)
-
-        async def look() -> str:
-            here.looks += 1
-            return "a part"
-
-        behind.add_routes([web.get("/live/now", follow)])
-        behind.add_routes([web.get("/now", show), web.post("/act", act), web.get("/static/console.css", style)])
+        behind.add_routes(
+            [
+                web.get("/live/now", show),
+                web.get("/now", show),
+                web.post("/act", act),
+                web.get("/static/console.css", style),
+            ]
+        )
         app.add_subapp(prefix, behind)
     runner = await serve(app, "127.0.0.1", 0, grace=5.0, guard=guard or Guard())
     host, port = runner.addresses[0][:2]
@@ -183,6 +179,5 @@ async def served(
     try:
         yield here
     finally:
-        await streams.aclose()
         await runner.cleanup()
         await here.auth.aclose()

@@ -95,10 +95,7 @@ def address(raw: str) -> str:
 
 
 def ambiguity(address: str) -> str:
-    """Return why a sender of events may not name this address, though it is valid; '' if it may.
-
-    Mail servers took such local parts for a route to another host, a program, a file or an option, and some still do.
-    """
+    """Return why an event may not name this address: mail servers may route its local part; '' if it may."""
     local = address.rpartition("@")[0]
     if local.startswith("-"):
         return "an address that begins with - may be taken for an option"
@@ -226,10 +223,7 @@ def _folded(name: str, line: str) -> str:
 
 
 def _words(line: str, used: int) -> str:
-    """Write the encoded words of RFC 2047, none of which cuts a character in two; `used` characters precede the first.
-
-    A line with such a word has 76 characters at most: https://www.rfc-editor.org/rfc/rfc2047#section-2
-    """
+    """Write encoded words (RFC 2047 §2), no character cut in two; `used` characters precede the first."""
     chunks: list[bytes] = []
     while line:
         room = (WIDTH - (len(" ") if chunks else used) - FRAME) // 4 * 3

@@ -211,8 +211,7 @@ class Wire(SMTPProtocol):
 
     @property
     def is_connected(self) -> bool:
-        """Return False once nothing written could leave. For some ticks only the transport below knows of a reset, and
-        after an end without close_notify not even that: asyncio's TLS then drops silently what is written."""
+        """Return False once nothing written could leave; only the transport below knows of a reset at once."""
         return super().is_connected and not self._ended and not (self._below and self._below.is_closing())
 
     async def open(self, host: str, port: int, context: ssl.SSLContext | None) -> None:

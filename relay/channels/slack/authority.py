@@ -14,17 +14,16 @@ from typing import Any, TypeVar, cast
 import structlog
 
 from relay.channels.slack.client import Call
-from relay.channels.slack.directory import REMEMBERED_FOR, Cache, text
+from relay.channels.slack.directory import REMEMBERED_FOR, Cache
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.messages import EMAIL, GROUP_ID, USER_ID
-from relay.domain.documents import mapping
+from relay.domain.documents import first_text, mapping
 from relay.domain.links import Person, Presser
 from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
 EVERYONE = "everyone"  # every full member of the token's own workspace
-UNDER_WAY = 100  # decisions that go on when their presses do not wait for them
 
 # What a name under `actions` can be. Whether a handle is a group's, Slack alone knows.
 _FORMS: Mapping[str, re.Pattern[str]] = {
@@ -103,12 +102,12 @@ class People:
     async def _home(self) -> Home:
         """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""
         answer = await self._call("auth.test", {})
-        team, user, bot = (text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
+        team, user, bot = (first_text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
         if not team:
             raise _odd("auth.test", "team_id")
         with contextlib.suppress(SlackError):
             about = await self._call("bots.info", {"bot": bot}) if bot else {}
-            return Home(team, user, text(mapping(about.get("bot")).get("app_id")))
+            return Home(team, user, first_text(mapping(about.get("bot")).get("app_id")))
         return Home(team, user, "")
 
     async def _user(self, id_: str) -> User:
@@ -124,7 +123,7 @@ class People:
             if error.code in _NOBODY:
                 return {}
             raise
-        if not text(user.get("id")):
+        if not first_text(user.get("id")):
             raise _odd(method, "user.id")
         return user
 
@@ -132,14 +131,16 @@ class People:
         """Look up the groups. A handle is unique in its workspace; one that several have counts for none."""
         by_handle: dict[str, set[str]] = {}
         for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
-            handle, id_ = text(group.get("handle")).casefold(), text(group.get("id"))
+            handle, id_ = first_text(group.get("handle")).casefold(), first_text(group.get("id"))
             if handle and id_ and not group.get("date_delete"):
                 by_handle.setdefault(handle, set()).add(id_)
         return {handle: ids.pop() for handle, ids in by_handle.items() if len(ids) == 1}
 
     async def _members(self, group: str) -> frozenset[str]:
         try:
-            return frozenset(map(text, await self._listed("usergroups.users.list", {"usergroup": group}, "users")))
+            return frozenset(
+                map(first_text, await self._listed("usergroups.users.list", {"usergroup": group}, "users"))
+            )
         except SlackError as error:
             if error.code in _NOBODY:
                 return frozenset()
@@ -162,37 +163,14 @@ class Authority:
     def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
         self._people = people
         self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
-        self._decisions: dict[tuple[Presser, tuple[str, ...]], asyncio.Task[Person | None]] = {}
 
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Return the person, if they are among these names; None if not. SlackError if Slack does not say.
 
-        Questions that take longer than a press can wait are asked to the end, for the next press of the same person.
+        A press may not wait as long as Slack takes: what was asked by then is answered to the next one (`Cache`).
         """
         allowed = tuple(name.strip() for name in names)
-        if not presser.user or not allowed:
-            return None
-        decision = self._decisions.get((presser, allowed)) or self._start_decision(presser, allowed)
-        return await asyncio.shield(decision) if decision else await self._decide(presser, allowed)
-
-    async def aclose(self) -> None:
-        for decision in (decisions := list(self._decisions.values())):
-            decision.cancel()
-        await asyncio.gather(*decisions, return_exceptions=True)
-
-    def _start_decision(self, presser: Presser, allowed: tuple[str, ...]) -> asyncio.Task[Person | None] | None:
-        """Start it in the background; None if so many are running that this one must end with its press."""
-        if len(self._decisions) >= UNDER_WAY:
-            return None
-
-        def over(decision: asyncio.Task[Person | None]) -> None:
-            del self._decisions[presser, allowed]
-            if not decision.cancelled():
-                decision.exception()  # retrieved, also where no press waits any more
-
-        decision = self._decisions[presser, allowed] = asyncio.create_task(self._decide(presser, allowed))
-        decision.add_done_callback(over)
-        return decision
+        return await self._decide(presser, allowed) if presser.user and allowed else None
 
     async def _decide(self, presser: Presser, allowed: Sequence[str]) -> Person | None:
         """Decide, groups first: without them it is not known who may, and no person is looked up."""
@@ -239,12 +217,12 @@ def _is_full_member(user: User, presser: Presser, home: Home) -> bool:
         return False
     several = mapping(user.get("enterprise_user"))
     teams = several.get("teams")
-    homes = {text(user.get("team_id")), text(several.get("enterprise_id"))}
-    homes |= {text(team) for team in teams} if isinstance(teams, list) else set()
+    homes = {first_text(user.get("team_id")), first_text(several.get("enterprise_id"))}
+    homes |= {first_text(team) for team in teams} if isinstance(teams, list) else set()
     return home.team in homes and presser.teams <= homes and presser.app in ("", home.app or presser.app)
 
 
 def _name(user: User) -> str:
     """Return the person's name for people, in one line."""
     names = (user.get("real_name"), mapping(user.get("profile")).get("real_name"), user.get("name"))
-    return " ".join(next(filter(None, map(text, names)), "").split())[:80]
+    return " ".join(next(filter(None, map(first_text, names)), "").split())[:80]

@@ -189,7 +189,7 @@ class Slack:
         return Client(token, self._settings.base_url, self._proxy, deadline=self._deadline)
 
     async def aclose(self) -> None:
-        for part in (self._directory, self._authority, self._people, self._client, self._webhooks):
+        for part in (self._directory, self._people, self._client, self._webhooks):
             await part.aclose()
 
     async def _edit(self, notification: Notification, until: float) -> Receipt:

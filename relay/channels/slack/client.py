@@ -59,10 +59,7 @@ class Client:
 
 
 class _Web(AsyncWebClient):
-    """Slack's client with the request itself made here.
-
-    The library's own would follow redirects, read an answer of any length, and trip over one of the wrong type.
-    """
+    """Slack's client with the request made here: no redirects, a bounded answer, any type of it."""
 
     def __init__(self, token: str, base_url: str, proxy: str, deadline: float) -> None:
         logger = logging.Logger("slack_sdk", logging.WARNING)  # its own would log messages at DEBUG

@@ -87,10 +87,6 @@ class Cache:
         return answer
 
 
-def text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 class Directory:
     """Look-ups of names, remembered, and finished also when the message no longer waits."""
 

@@ -49,13 +49,14 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
     text, blocks = content.get("text"), content.get("blocks") or ()
     words = "\n".join(_texts(blocks)) or text or otherwise
     line = text or words
+    plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line).split())
     return [
         {
             "text": truncate_mrkdwn(_joined(mentions, line), MAX_SECTION),
             "blocks": fit_blocks(_addressed(blocks, mentions)),
         },
         {"text": truncate_mrkdwn(_joined(mentions, words), MAX_SECTION), "blocks": []},
-        {"text": truncate_mrkdwn(_joined(mentions, _plain(line)), MAX_LINE), "blocks": []},
+        {"text": truncate_mrkdwn(_joined(mentions, plain), MAX_LINE), "blocks": []},
     ]
 
 
@@ -64,8 +65,7 @@ async def first_accepted(
     post: Callable[[Message], Awaitable[Answer]],
     on_refusal: Callable[[Message, SlackError], None],
 ) -> Answer:
-    """Return Slack's answer to the first version that it takes. Raises its error about the last one, and at once every
-    failure that is not about the message."""
+    """Return Slack's answer to the first version that it takes. Other errors than of the message are raised."""
     *fuller, plainest = versions
     for version in fuller:
         try:
@@ -80,10 +80,7 @@ async def first_accepted(
 def receipt_of(
     home: str, notification: Notification, message: Mapping[str, str], root: str = "", shown: str = ""
 ) -> Receipt:
-    """Make the receipt of a message, given by its channel and ts. `home`: of the workspace; `root`: of its thread.
-
-    A reply leaves the lane's thread as it is: the next edit is the root's.
-    """
+    """Make the receipt of a message. `home`: of the workspace; `root`: of a reply's thread, which the lane keeps."""
     thread = notification.thread if notification.kind == "reply" else message if message["ts"] else {}
     return Receipt(_permalink(home, message, root), thread, shown)
 
@@ -99,10 +96,6 @@ def _permalink(home: str, message: Mapping[str, str], root: str) -> str:
 
 def _joined(mentions: str, text: str) -> str:
     return f"{mentions} {text}" if mentions else text
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split())
 
 
 def _addressed(blocks: Sequence[Message], mentions: str) -> list[Message]:
@@ -172,8 +165,7 @@ def still_page(state: Mapping[str, Any]) -> str:
 def page_of(
     messages: Iterable[Mapping[str, Any]], *, at: float, conversation: str = "preview", workspace: str = "Preview"
 ) -> str:
-    """Build the page of these messages (`text` and `blocks`) in one conversation. It shows why Slack would refuse
-    one. `at` is the time of posting, in seconds since the epoch."""
+    """Build the page of these messages, and why Slack would refuse one. `at`: when posted, in epoch seconds."""
     posted: list[Json] = []
     refusals: list[str] = []
     for message in messages:

@@ -160,11 +160,7 @@ def lacking(demands: Demands, granted: Iterable[str]) -> dict[str, str]:
 def manifest_of(
     scopes: Sequence[str], *, request_url: str = "", socket: bool = False, to_people: bool = False
 ) -> dict[str, Any]:
-    """Build the manifest; without a `request_url` and a `socket` there are no buttons. `to_people`: the app writes to
-    people, and needs its messages tab.
-
-    No events are subscribed to, and the token does not rotate: relay could not renew it.
-    """
+    """Build the app's manifest; without `request_url` and `socket` no buttons. `to_people`: a messages tab."""
     interactivity: dict[str, Any] = {"is_enabled": bool(request_url) or socket}
     if request_url:
         interactivity["request_url"] = request_url

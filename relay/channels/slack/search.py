@@ -16,11 +16,10 @@ from hashlib import sha256
 from typing import Any
 
 from relay.channels.slack.client import Call, Client, pages
-from relay.channels.slack.directory import text
 from relay.channels.slack.errors import KINDS, FailureKind, SlackError, advice
 from relay.channels.slack.scopes import IM, PRIVATE, PUBLIC, UNINVITED, may_search
 from relay.domain.deliveries import Notification
-from relay.domain.documents import mapping, rows
+from relay.domain.documents import first_text, mapping, rows
 from relay.errors import CannotFind
 
 HISTORY, REPLIES = "conversations.history", "conversations.replies"
@@ -65,10 +64,7 @@ class Search:
         return self._refused.get(address) != scopes and (not scopes or may_search(address, scopes))
 
     async def find(self, notification: Notification, since: datetime, until: float) -> PostedMessage | None:
-        """Return the message posted at `since` or later. `until` is on the loop's clock.
-
-        SlackError: try later; CannotFind: Slack does not let the app look, or has more messages than `PAGES` hold.
-        """
+        """Return the message posted since. SlackError: try later; CannotFind: never. `until`: loop's clock."""
         try:
             return await self._find(notification, since, partial(self._call, notification.address, until))
         except SlackError as error:
@@ -83,7 +79,9 @@ class Search:
     async def _find(self, notification: Notification, since: datetime, call: Call) -> PostedMessage | None:
         if not self._author_ids:
             answer = await call("auth.test", {})
-            self._author_ids = frozenset(filter(None, (text(answer.get("bot_id")), text(answer.get("user_id")))))
+            self._author_ids = frozenset(
+                filter(None, (first_text(answer.get("bot_id")), first_text(answer.get("user_id"))))
+            )
         thread, payload = notification.thread, metadata_of(notification)["event_payload"]
         key = "lane" if "lane" in payload else "delivery_id"
         channel = thread.get("channel") or await self._id(notification.address, call)
@@ -95,8 +93,8 @@ class Search:
             try:
                 async for message in _rows(call, *search, "messages"):
                     if (posted := self._payload_of(message)).get(key) == payload[key]:
-                        ts, root = text(message.get("ts")), text(message.get("thread_ts"))
-                        return PostedMessage(channel, ts, root if root != ts else "", text(posted.get("event")))
+                        ts, root = first_text(message.get("ts")), first_text(message.get("thread_ts"))
+                        return PostedMessage(channel, ts, root if root != ts else "", first_text(posted.get("event")))
             except SlackError as error:
                 if error.code != "thread_not_found":
                     raise
@@ -118,7 +116,7 @@ class Search:
         types = ",".join(kind for kind, scope in kinds.items() if not scopes or scope in scopes)
         async for row in _rows(call, JOINED, {"types": types, "limit": f"{PAGE}"}, "channels"):
             if address in (f"#{row.get('name')}", row.get("user")):
-                return text(row.get("id"))
+                return first_text(row.get("id"))
         raise CannotFind(f"{address} is none of the conversations that Slack says the app is in")
 
 

@@ -51,10 +51,6 @@ def _limit_or_off(raw: object) -> object:
     return None if is_off(raw) else keyed("{count: 20, per: 10m}, or off")(raw)
 
 
-def _false_as_off(raw: object) -> object:
-    return "off" if raw is False else raw
-
-
 class NewMessageLimit(BaseModel):
     """Limit of new live messages in a conversation; above it one message lists the others."""
 
@@ -64,10 +60,6 @@ class NewMessageLimit(BaseModel):
     per: Annotated[float, BeforeValidator(duration, json_schema_input_type=float | str), Field(ge=10, le=86_400)] = (
         600.0
     )
-
-
-def _one_as_tuple(raw: object) -> object:
-    return (raw,) if isinstance(raw, str) else raw
 
 
 def _able_to_press(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,7 +74,7 @@ def _able_to_press(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Names = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=254)], ...],
-    BeforeValidator(_one_as_tuple, json_schema_input_type=str | list[str]),
+    BeforeValidator(lambda raw: (raw,) if isinstance(raw, str) else raw, json_schema_input_type=str | list[str]),
     AfterValidator(_able_to_press),
 ]
 
@@ -116,7 +108,9 @@ class SlackSettings(BaseModel):
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages
         Literal["off", "http", "socket"],
-        BeforeValidator(_false_as_off, json_schema_input_type=Literal["off", "http", "socket", False]),
+        BeforeValidator(
+            lambda raw: "off" if raw is False else raw, json_schema_input_type=Literal["off", "http", "socket", False]
+        ),
     ] = "off"
     signing_secret: SecretStr = SecretStr("")  # http: Slack signs presses with it
     app_token: SecretStr = SecretStr("")  # socket: opens the connection that presses come by

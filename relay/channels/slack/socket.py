@@ -36,10 +36,7 @@ Take = Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]
 
 
 class Socket:
-    """Connection for presses: `run` until it is cancelled, then `aclose`.
-
-    take   makes a press durable, or refuses it for good; false: it has to come again
-    """
+    """Connection for presses. `take` makes one durable or refuses it for good; false: it has to come again."""
 
     def __init__(
         self, client: Client, proxy: str, take: Take, *, ping: float = PING, pause: float = PAUSE, secure: bool = True
@@ -75,10 +72,7 @@ class Socket:
         await asyncio.Event().wait()
 
     async def open(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-        """Open a new connection of this session, however long it takes.
-
-        Something between relay and Slack may end each one as soon as it is there: those are failures as well.
-        """
+        """Open a new connection of this session, however long it takes; one that ends at once is a failure as well."""
         now = asyncio.get_running_loop().time
         if now() - self._opened > STEADY:
             self._wait = 0.0

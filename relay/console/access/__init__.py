@@ -2,6 +2,6 @@
 
 from relay.console.access.auth import ConsoleAuth
 from relay.console.access.browser import Render
-from relay.console.access.identity import IDENTITY, STILL_ALLOWED, Identity
+from relay.console.access.identity import IDENTITY, Identity
 
-__all__ = ["IDENTITY", "STILL_ALLOWED", "ConsoleAuth", "Identity", "Render"]
+__all__ = ["IDENTITY", "ConsoleAuth", "Identity", "Render"]

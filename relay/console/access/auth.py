@@ -23,7 +23,7 @@ from relay.console.access.browser import (
     route_of,
     to_login,
 )
-from relay.console.access.identity import IDENTITY, STILL_ALLOWED, BrowserSessions, Identity, token_identity
+from relay.console.access.identity import IDENTITY, BrowserSessions, Identity, token_identity
 from relay.console.access.login_flow import LoginFlow
 from relay.console.access.single_sign_on import SingleSignOn
 from relay.errors import StoreUnavailable
@@ -103,11 +103,7 @@ class ConsoleAuth:
             return flow.unavailable(request, error)
         if identity is None:
             return to_login(request)
-
-        async def still_allowed() -> bool:
-            return self.is_open and await self._sessions.identify(request, extend=False) == identity
-
-        request[IDENTITY], request[STILL_ALLOWED] = identity, still_allowed
+        request[IDENTITY] = identity
         if request.method not in READING:
             if identity.role != OPERATOR:
                 return flow.refused(request, browser.REFUSED, browser.OPERATORS, role=identity.role)

@@ -3,7 +3,7 @@
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
 
@@ -22,9 +22,7 @@ MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each req
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A logged-in user: `via` is the way in, `csrf` the token of their forms, `run_as` the system's user behind a
-    command.
-    """
+    """A logged-in user: `via` is the way in, `csrf` their forms' token, `run_as` the system's user of a command."""
 
     name: str
     role: Role
@@ -34,8 +32,6 @@ class Identity:
 
 
 IDENTITY = web.RequestKey("identity", Identity)
-# Asked again while an answer goes on. Raises StoreUnavailable.
-STILL_ALLOWED: web.RequestKey[Callable[[], Awaitable[bool]]] = web.RequestKey("still_allowed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +110,7 @@ LONGEST_ID = 64  # characters: what is longer is no id of ours
 
 
 class BrowserSessions:
-    """Sessions end after `console.session` without a request, and after a week. `tls`: of the listener. Raises
-    StoreUnavailable.
-    """
+    """End after `console.session` without a request, or a week. `tls`: of the listener. Raise StoreUnavailable."""
 
     def __init__(
         self, sessions: Sessions, config: Callable[[], Config], clock: Callable[[], float], *, tls: bool
@@ -137,9 +131,7 @@ class BrowserSessions:
         return f"__Host-{NAME}" if self.secure else NAME
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
-        """Return the session's user; None if the cookie is missing, too old, or of a user without a role. `extend`:
-        count it as use.
-        """
+        """Return the session's user; None without a valid cookie or a role. `extend`: count it as use."""
         id_ = request.cookies.get(self.cookie, "")
         if not id_ or len(id_) > LONGEST_ID:
             return None

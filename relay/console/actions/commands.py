@@ -16,7 +16,7 @@ from relay.configfile.units import duration
 from relay.console.access import Identity
 from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
-from relay.console.facts import Form, Name
+from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
 from relay.domain import documents
 from relay.domain.documents import decode
@@ -35,12 +35,6 @@ KEEP = "366d"
 DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."
 
 
-class DigestForm(Form):
-    """The name of a destination with `mode: digest`."""
-
-    name: Name
-
-
 class RotateForm(Form):
     """`keep`: validity of the present key, 0 to end it and all earlier ones. `force`: also if an older key must go
     early.
@@ -56,11 +50,7 @@ class LinkForm(Form):
     role: Role = VIEWER
 
 
-class ReloadForm(Form):
-    """Nothing has to be said."""
-
-
-async def send_digest(context: Context, form: DigestForm, identity: Identity) -> Done:
+async def send_digest(context: Context, form: NameForm, identity: Identity) -> Done:
     config, sent = context.config(), list[str]()
     destination = digest_named(config, form.name)
     async with context.act(identity, "digest send", form.name) as act:
@@ -109,7 +99,7 @@ async def link(context: Context, form: LinkForm, identity: Identity) -> Done:
     return Done(text, {"link": address, "role": form.role, "minutes": MINUTES})
 
 
-async def reload(context: Context, _form: ReloadForm, identity: Identity) -> Done:
+async def reload(context: Context, _form: Form, identity: Identity) -> Done:
     """Reload this process's configuration, as SIGHUP does, and record who asked."""
     done = context.reload(actor=identity.name, **way_of(identity))
     if done.refusal:
@@ -150,7 +140,8 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
             facts["explanation"] = explained(body, config, context.kinds, source, now)
-    shown = f"{status} {_phrase(status)}\n{answer.decode(errors='replace')[:SHOWN]}"
+    phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")
+    shown = f"{status} {phrase}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
 
 
@@ -189,7 +180,3 @@ def _read(answer: bytes) -> object:
         return json.loads(answer)
     except ValueError:
         return answer.decode(errors="replace")
-
-
-def _phrase(status: int) -> str:
-    return next((answer.phrase for answer in HTTPStatus if answer == status), "")

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, REFUSED, Form, Name, Value
+from relay.console.facts import N_, REFUSED, Form, Name, NameForm, Value
 from relay.console.view import Done
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
@@ -59,12 +59,6 @@ class PauseForm(Form):
     lasts: Name = ""
 
 
-class ResumeForm(Form):
-    """The name of a destination, which need not be configured any more."""
-
-    name: Name
-
-
 class TrialForm(Form):
     """The name of a destination that is configured; `event` is the sample that it tells of, else the usual one."""
 
@@ -91,7 +85,8 @@ async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
 
 
 @for_each_of_a_team
-async def resume(context: Context, form: ResumeForm, identity: Identity) -> Done:
+async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
+    """It need not be configured any more."""
     values: dict[str, Value] = {"name": form.name}
     if not await pauses.resume(OperatorPauses(context.store), form.name, open_act=partial(context.act, identity)):
         pauses.require_destination(form.name, context.config())

@@ -9,7 +9,7 @@ from pydantic import Field
 from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, Form, Name
+from relay.console.facts import N_, Form, IdForm, Name
 from relay.console.view import Done
 from relay.console.views.records import Silenced
 from relay.domain.silences import Then
@@ -29,12 +29,6 @@ class SilenceForm(Silenced, Form):
     then: Then = "summary"
 
 
-class ExpireForm(Form):
-    """The id of one."""
-
-    id: Name
-
-
 async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     config = context.config()
     silence = silence_of(config, identity.name, context.clock(), **dict(form))
@@ -45,7 +39,7 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until})
 
 
-async def expire(context: Context, form: ExpireForm, identity: Identity) -> Done:
+async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
     silences = SilenceList(context.store)
     silence = next((row for row in await silences.all() if row.id == form.id), None)
     count = (await silences.held([form.id]))[form.id]

@@ -19,32 +19,12 @@ addEventListener("message", (event) => {   // only a number is taken from a fram
   for (const frame of document.querySelectorAll("iframe.drawn:not(.small)"))
     if (frame.contentWindow === event.source && height > 0) frame.height = Math.ceil(Math.min(height, 3000));
 });
-// A stream says something every ten seconds. Where nothing comes for longer the page may be old, and the way to it is tried anew:
-// a machine that is gone says no goodbye.
-const SILENT = 30000;
-let silence;
-function upToDate(yes, stream) {
-  document.getElementById("stale").hidden = yes;
-  clearTimeout(silence);
-  if (yes) silence = setTimeout(() => { upToDate(false); stream.reader?.cancel(); }, SILENT);
-}
-for (const [name, yes] of [["htmx:response:error", false], ["htmx:error", false], ["htmx:sse:error", false],
-                           ["htmx:sse:after:connection", true], ["htmx:sse:after:message", true]])
-  document.addEventListener(name, (event) => { upToDate(yes, event.detail.connection); });
-document.addEventListener("htmx:sse:close", () => { clearTimeout(silence); });
-document.addEventListener("visibilitychange", () => { if (document.hidden) clearTimeout(silence); });  // htmx ends it then
-// One that was refused because too many are open, or that found nobody there, is asked for again, like one that ended.
-for (const name of ["htmx:response:error", "htmx:error"])
-  document.addEventListener(name, (event) => {
-    const source = event.detail.ctx?.sourceElement, address = source?.getAttribute("hx-sse:connect");
-    if (address) setTimeout(() => { if (source.isConnected) htmx.ajax("GET", address, {source}); }, SILENT);
-  });
-document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});
-// Browsers open six connections to one host: htmx pauses the stream of a tab that gets hidden, and one that is opened behind
-// others begins its own here when it is seen.
+// What is asked for every few seconds waits while nobody sees it; where no answer comes the page may be old.
 document.addEventListener("htmx:before:request", (event) => {
-  const source = event.detail.ctx.sourceElement, address = source.getAttribute("hx-sse:connect");
-  if (!address || !document.hidden) return;
-  event.preventDefault();
-  document.addEventListener("visibilitychange", () => htmx.ajax("GET", address, {source}), {once: true});
+  if (document.hidden && event.detail.ctx.sourceElement.matches('[hx-trigger^="every"]')) event.preventDefault();
 });
+document.addEventListener("htmx:after:request", (event) => {
+  document.getElementById("stale").hidden = event.detail.ctx.response.status < 400;
+});
+document.addEventListener("htmx:error", () => { document.getElementById("stale").hidden = false; });
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({inline: "center", block: "nearest"});

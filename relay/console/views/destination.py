@@ -47,11 +47,7 @@ class LastTestFacts(Facts):
 
 
 class DestinationFacts(Facts):
-    """`quiet_until` is the end of current quiet hours.
-
-    domains     allowed mail domains of the destination `dynamic`
-    suppressed  addresses that are not in `addresses`, newest first; `more_suppressed` are left out
-    """
+    """`domains`: allowed ones of `dynamic`; `suppressed`: addresses beside `addresses`, newest first."""
 
     name: str
     mode: str

@@ -39,11 +39,7 @@ class DigestQuestion(Question):
 
 
 class MessageFacts(Facts):
-    """`subject` and `html` of a mail, `blocks` of Slack; `text` as its reader sees it.
-
-    at      when it was sent, or will be
-    fault   why it is in relay's own wording, where a template failed
-    """
+    """A mail's `subject` and `html`, or Slack's `blocks`; `fault`: why it is in relay's own wording."""
 
     channel: str
     destination: str
@@ -82,8 +78,8 @@ class DigestListFacts(Facts):
 
 def _facts(content: Mapping[str, Any], *parts: object, **more: Any) -> MessageFacts:
     return MessageFacts.merged(
-        *parts, subject=_shown(content.get("subject")), text=words_of(content)[:MOST],
-        html=_shown(content.get("html")), blocks=[*(content.get("blocks") or ())], **more,
+        *parts, subject=text_of(content.get("subject")), text=words_of(content)[:MOST],
+        html=text_of(content.get("html")), blocks=[*(content.get("blocks") or ())], **more,
     )  # fmt: skip
 
 
@@ -178,5 +174,5 @@ def _read(text: str) -> str:
     return text
 
 
-def _shown(value: object) -> str:
+def text_of(value: object) -> str:
     return value[:MOST] if isinstance(value, str) else ""

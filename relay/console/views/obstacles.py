@@ -7,7 +7,7 @@ from pydantic import Field
 
 from relay.background.self_monitor import request_counts
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Near, Phrase, Question, Time, Unknown, phrase
+from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
 from relay.policy.reachability import States
 from relay.reasons import Dead, sentences
@@ -68,7 +68,7 @@ TROUBLES: Mapping[str, tuple[str, str, str]] = {
     REFUSED: (
         N_("%(count)s of %(total)s requests of source %(name)s were refused, mostly"),
         N_("See why, and what the sender has to change."),
-        "/source",
+        "/now#sources",
     ),
     STORE: (N_("The store"), N_("See what Redis says, and its log."), ""),
 }
@@ -123,8 +123,6 @@ def _of_trouble(row: Trouble) -> Obstacle:
     cause = row.cause
     several, advice, page = TROUBLES[cause.kind]
     wording = OF_ONE.get(cause.kind, several) if cause.count == 1 else several
-    if cause.kind == REFUSED:
-        page += f"?{urlencode({'name': cause.name})}"
     why = CODES.get(cause.kind, {}).get(cause.reason)
     return Obstacle.merged(
         name=cause.key.rstrip(":"), part=_part(cause.kind, cause.name),
@@ -140,12 +138,6 @@ def _part(kind: str, name: str = "") -> Phrase:
     return phrase(PARTS[kind], name=name)
 
 
-class SourceQuestion(Question):
-    """The name of a source."""
-
-    name: str = Field(min_length=1, max_length=200)
-
-
 class SourceHealth(Facts):
     """Requests of a source since this process began; those that were `refused` by outcome."""
 
@@ -159,28 +151,6 @@ class SourceHealth(Facts):
     def reasons(self) -> list[tuple[str, int]]:
         """Return the outcomes in words."""
         return [(REFUSALS.get(outcome, outcome), count) for outcome, count in self.refused.items()]
-
-
-class SourceFacts(SourceHealth):
-    """With how it signs, and what its events are."""
-
-    scheme: str
-    platform: str
-    event: str
-
-
-async def source(context: Context, question: SourceQuestion) -> SourceFacts:
-    name, configured = question.name, context.config().sources
-    if name not in configured:
-        near = [source_link(other, "%(name)s") for other in configured]
-        raise Unknown(N_("There is no source %(name)s."), near=near, name=name)
-    its = configured[name]
-    requests = next(row for row in sources(context) if row.name == name)
-    return SourceFacts.merged(its, requests, scheme=its.signature.scheme)
-
-
-def source_link(name: str, sentence: str) -> Near:
-    return Near(page=f"/console/source?{urlencode({'name': name})}", text=phrase(sentence, name=name))
 
 
 def sources(context: Context) -> list[SourceHealth]:

@@ -13,7 +13,7 @@ from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
 from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_of
 from relay.console.views.records import SilenceFacts, silence_facts
-from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown, unreached
+from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
@@ -29,8 +29,6 @@ from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.jobs import Jobs
 from relay.store.silences import SilenceList
-
-MOST_UNREACHED = 50  # destinations that are named because an event does not reach them
 
 
 class OperationQuestion(Question):
@@ -71,7 +69,6 @@ class OperationFacts(Facts):
     late: bool = False
     watchdog: dict[str, Any] | None = None
     verdicts: list[Verdict] = Field(default_factory=list)
-    unreached: list[Verdict] = Field(default_factory=list)
     late_events: int = 0
     silences: list[SilenceFacts] = Field(default_factory=list)
     deliveries: list[DeliveryFacts] = Field(default_factory=list)
@@ -140,7 +137,6 @@ async def _judged(
     arrived = {row.destination: (permalink(row), row.copy) for row in reversed(ended) if row.outcome == "delivered"}
     around = Around(
         paused={scope: why for scope, (_, why) in paused.items()},
-        gates={row.destination: row.gates for row in reached},
         sent=arrived,
         dead=_dead(ended),
         waiting={name: len(ids) for name, ids in waits.items()},
@@ -150,15 +146,10 @@ async def _judged(
     rows = verdicts(timeline, around)
     current = Silences((await SilenceList(context.store).read("")).silences or ())
     silences = current.matching(newest, context.clock()) if newest else ()
-    events_explained, rules = await explained(context, events)
     listed, meant = frozenset(row.destination for row in rows), frozenset(row.destination for row in reached)
-    # Of what is over for days the last lines alone are left, and they do not reach back to the newest event.
-    whole = any(line["what"] == "accepted" for line in timeline)
-    names = sorted(config.destinations, key=lambda name: name not in meant)[:MOST_UNREACHED] if events else []
     return {
         "verdicts": rows,
-        "unreached": [*unreached(rules, names, listed if whole else listed | meant)],
-        "events": events_explained,
+        "events": await explained(context, events),
         "silences": [
             silence_facts(silence, context.clock())
             for silence in silences
@@ -187,10 +178,7 @@ def _scopes(config: Config, timeline: Iterable[Mapping[str, Any]]) -> dict[str, 
 
 
 def _dead(ended: Sequence[Ended]) -> dict[str, Ended]:
-    """Return by destination the newest dead letter whose address got nothing since; `ended` is newest first.
-
-    Edits are no rows: their message has the time of its last edit.
-    """
+    """Return by destination the newest dead letter whose address got nothing since, not even an edit."""
     edited = {(row.destination, row.address): row.edited_at for row in reversed(ended) if row.edited_at}
     last: dict[tuple[str, str], Ended] = {}
     for row in ended:

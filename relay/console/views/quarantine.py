@@ -9,7 +9,6 @@ from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, e
 from relay.console.view import Column, Filter, Listing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
 from relay.operating.acts import quarantined_named
-from relay.store.quarantine import Quarantined
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
@@ -95,15 +94,9 @@ async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
 
 
 async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFacts:
-    entry = await _named(context, question.id)
+    entry = await quarantined_named(context.admin, question.id)
+    if entry is None:
+        text = N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there")
+        raise Unknown(text, name=question.id)
     body, cut = laid_out(entry.body)
     return QuarantinedFacts.merged(entry, size=len(entry.body), body=body, cut=cut)
-
-
-async def _named(context: Context, name: str) -> Quarantined:
-    entry = await quarantined_named(context.admin, name)
-    if entry is None:
-        raise Unknown(
-            N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there"), name=name
-        )
-    return entry

@@ -1,15 +1,15 @@
 """Links around an operation: batch and members, job, the run that it retries; near ids; and the rules of its events."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Near, Phrase, Unknown, phrase
-from relay.console.views.obstacles import source_link, sources
-from relay.console.views.verdicts import Verdict
+from relay.console.facts import N_, Facts, Near, Unknown, phrase
+from relay.console.views.obstacles import sources
+from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import job_of
@@ -18,11 +18,11 @@ from relay.operating.explanation import explanation_of
 from relay.store.operations import OperationRow, Operations
 from relay.store.timelines import Timeline
 
-MOST, MOST_NEAR = 50, 8  # members of a batch that are named; operations, and sources, that may be meant
+MOST, MOST_NEAR = 50, 8  # members of a batch that are named; operations that may be meant
 BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")
 UNKNOWN = N_(
     "relay has not heard of %(id)s, or no more: operations are known for 30 days after their last event. Their ids "
-    "are case-sensitive. Where its events were refused, the source's page says why."
+    "are case-sensitive. Where its events were refused, the first page says why."
 )
 
 
@@ -63,27 +63,19 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator
     if newest and (job := job_of(newest, name=newest.job)):
         yield Named(kind=JOB, name=job.title, page=address("job", **job._asdict()))
     if newest and newest.about_batch:
-        rows = [row for event in events for row in _rows(event.batch.document if event.batch else {})]
+        listed = [
+            row for event in events for row in rows(event.batch.document.get("operations") if event.batch else ())
+        ]
         members = {
-            id_: _operation(MEMBER, id_, space, _text(row, "operationName"), _text(row, "status"))
-            for row in rows
-            if (id_ := _text(row, "operationId"))
+            id_: _operation(MEMBER, id_, space, first_text(row.get("operationName")), first_text(row.get("status")))
+            for row in listed
+            if (id_ := first_text(row.get("operationId")))
         }
         yield from [*members.values()][:MOST]
 
 
-def _rows(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    rows = document.get("operations")
-    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list | tuple) else []
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
-
-
 async def unknown(context: Context, id_: str) -> Unknown:
-    """Offer other spellings, similar new operations (of the newest 500), and sources with refused requests."""
+    """Offer other spellings, similar new operations (of the newest 500), and what sources were refused."""
     try:
         spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
         operations = Operations(context.store, partial=True)
@@ -92,9 +84,9 @@ async def unknown(context: Context, id_: str) -> Unknown:
     except StoreUnavailable:
         return Unknown(UNKNOWN, id=id_)
     near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]
-    refusing = [row.name for row in sources(context) if row.refused][:MOST_NEAR]
-    links = [source_link(name, N_("What source %(name)s was refused")) for name in refusing]
-    return Unknown(UNKNOWN, near=near + links, id=id_)
+    if any(row.refused for row in sources(context)):
+        near.append(Near(page="/console/now#sources", text=phrase(N_("What was refused"))))
+    return Unknown(UNKNOWN, near=near, id=id_)
 
 
 def _near(row: OperationRow) -> Near:
@@ -115,17 +107,16 @@ class Explained(Facts):
     more_rules: int = 0
 
 
-async def explained(context: Context, events: Sequence[Event]) -> tuple[list[Explained], Sequence[Rule]]:
-    """Return the newest first, and every rule as it is of that one. Between two of them others have their turn."""
-    rows, newest = list[Explained](), list[Rule]()
+async def explained(context: Context, events: Sequence[Event]) -> list[Explained]:
+    """Return the newest first. Between two of them others have their turn."""
+    rows = list[Explained]()
     for event in reversed(events):
         explanation = explanation_of(event, context.config(), context.kinds)
-        newest = newest or explanation["rules"]
         shown, more = nearest(explanation["rules"])
         explanation |= {"rules": shown}
         rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
         await asyncio.sleep(0)
-    return rows, newest
+    return rows
 
 
 def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
@@ -134,30 +125,6 @@ def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
     return [rules[number] for number in sorted(order)], max(0, len(rules) - MOST_RULES)
 
 
-def unreached(rules: Iterable[Rule], destinations: Iterable[str], reached: frozenset[str]) -> Iterator[Verdict]:
-    """Yield the destinations that an event does not reach, each with what its rules miss."""
-    notifying = dict[str, list[Rule]]()
-    for rule in rules:
-        for name in rule["notify"]:
-            notifying.setdefault(name, []).append(rule)
-    for name in destinations:
-        if name not in reached:
-            notified_by = notifying.get(name)
-            why = _missed(min(notified_by, key=_misses)) if notified_by else phrase(N_("no rule notifies it"))
-            yield Verdict(destination=name, state="unreached", why=why, page="#rules" if notified_by else "")
-
-
 def _misses(rule: Rule) -> int:
     """Return how many of its conditions do not hold."""
     return sum(not condition["holds"] for condition in rule["conditions"])
-
-
-def _missed(rule: Rule) -> Phrase:
-    missed = next((condition for condition in rule["conditions"] if not condition["holds"]), None)
-    if missed is None:
-        return phrase(N_("rule %(rule)s means it now, and did not when it came"), rule=rule["rule"])
-    values = {"rule": rule["rule"], "condition": missed["name"], "wanted": ", ".join(missed["wanted"])}
-    if not missed["actual"]:
-        return phrase(N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event does not state it"), **values)
-    text = N_("rule %(rule)s wants %(condition)s %(wanted)s, and the event has %(actual)s")
-    return phrase(text, **values, actual=missed["actual"])

@@ -14,26 +14,19 @@ from relay.channels import CHANNELS
 from relay.console.context import Context
 from relay.console.facts import Facts, Name, Question
 from relay.console.view import Frame, scripted_frame
+from relay.console.views.messages import MOST, text_of
 from relay.console.views.templates import channel_of, channels_of, chosen, findings_in
 from relay.errors import TemplateError
 from relay.policy.presentation import mentions_for
 from relay.policy.schedules import known_zone
 from relay.rendering.samples import FIXTURES
 
-MOST = 200_000  # characters of what is shown
-
 Fixture = Literal["minimal", "typical", "maximal", "hostile", "empty"]
 Kind = Literal["each", "live", "reply", "also", "healed"]
 
 
-def _zone(name: str) -> str:
-    return known_zone(name) if name else ""
-
-
 class TemplateQuestion(Question):
-    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; by default as the destination reads it.
-    `source`: a file to show.
-    """
+    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; `source`: a file to show."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     channel: Annotated[str, Field(max_length=100)] = ""
@@ -41,7 +34,7 @@ class TemplateQuestion(Question):
     destination: Name = ""
     fixture: Fixture = "typical"
     kind: Kind = "each"
-    zone: Annotated[str, Field(max_length=100), AfterValidator(_zone)] = ""
+    zone: Annotated[str, Field(max_length=100), AfterValidator(lambda name: name and known_zone(name))] = ""
     scheme: Literal["", "light", "dark"] = ""
     type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
@@ -176,10 +169,10 @@ def _drawn(studio: Studio, choice: Choice, drawn: tuple[str, Drawing | str], fil
         own=bool(file and file.own),
         places=places_for(channel, kind, last, choice.view),
         mentions=[*mentions_for(*last, its.mention)] if its and getattr(CHANNELS.get(channel), "calls", True) else [],
-        subject=_text(content.get("subject")),
-        preheader=_text(content.get("preheader")),
-        text=_text(content.get("text")),
-        html=_text(content.get("html")),
+        subject=text_of(content.get("subject")),
+        preheader=text_of(content.get("preheader")),
+        text=text_of(content.get("text")),
+        html=text_of(content.get("html")),
         sent=str(drawing.preview.documents.get(f"{channel}.json", ""))[:MOST] if isinstance(drawing, Drawing) else "",
     )
 
@@ -217,7 +210,3 @@ def _variables(studio: Studio, choice: Choice) -> list[VariableFacts]:
         group = path.partition(".")[0].removesuffix("[]")
         rows.append(VariableFacts(group=group, path=path, type=type_, optional=optional, value=shown(value)))
     return rows
-
-
-def _text(value: object) -> str:
-    return value[:MOST] if isinstance(value, str) else ""

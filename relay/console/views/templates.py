@@ -29,9 +29,7 @@ class TemplatesQuestion(Question):
 
 
 class MessageRow(Facts):
-    """One message in one channel: its `file`, `own` if the operator's, and the operator's file that `overridden` a
-    part.
-    """
+    """One message in one channel: its `file`, `own` if the operator's; `overridden`: their file with a part."""
 
     name: str
     channel: str
@@ -109,15 +107,11 @@ def _row(studio: Studio, name: str, channel: str, last: Sample, destination: str
     except TemplateError:  # a channel of the operator's own that has no file for it
         return MessageRow(name=name, channel=channel, kind=kind)
     own = file in renderer.library.own
-    findings = _count(studio, file) if own else 0
+    path = studio.workspace.own / file if own and studio.workspace.own else None
+    findings = len(findings_in(studio, [str(path)])) if path else 0
     return MessageRow(
         name=name, channel=channel, kind=kind, file=file, own=own, overridden=overridden, findings=findings
     )
-
-
-def _count(studio: Studio, name: str) -> int:
-    """Return the number of findings in this file of the operator's."""
-    return len(findings_in(studio, [str(studio.workspace.own / name)])) if studio.workspace.own else 0
 
 
 def findings_in(studio: Studio, files: Iterable[str] | None = None) -> list[Finding]:

@@ -10,7 +10,6 @@ from pydantic import Field
 
 from relay.configfile.units import spoken
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
-from relay.domain.deliveries import Gate
 from relay.operating.sentences import WHY
 from relay.reasons import Held
 from relay.store.history_rows import Ended
@@ -52,7 +51,7 @@ PAUSED = {
 
 
 class Verdict(Facts):
-    """`state` is told, waiting, held, digest, superseded, dead, dropped, nobody or unreached.
+    """`state` is told, waiting, held, digest, superseded, dead, dropped or nobody.
 
     at        when that was; `told_at` of the last message that arrived
     why       of what was told: why the newest event was not; else why this was not
@@ -87,7 +86,6 @@ class Around:
     """
 
     paused: Mapping[str, str]
-    gates: Mapping[str, Sequence[Gate]]
     sent: Mapping[str, tuple[str, str]]
     dead: Mapping[str, Ended]
     waiting: Mapping[str, int]
@@ -103,8 +101,6 @@ class _Track:
     delivered: Line | None = None
     held: Line | None = None  # an event since what was queued last
     left_out: dict[str, Line] = field(default_factory=dict)  # by address
-    percentage: float | None = None  # of what was last on its way there
-    stated: float | None = None  # of the event that the last line is about
     event: str = ""
 
     @property
@@ -122,22 +118,21 @@ def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
 
 def _tracks_of(timeline: Iterable[Line]) -> dict[str, _Track]:
     tracks: dict[str, _Track] = {}
-    percentage: float | None = None
     event = ""
     for line in timeline:
         what, address = line["what"], line.get("address", "")
         if what in ("accepted", "late", "completed"):
-            percentage, event = line.get("percentage"), line.get("event", "")
+            event = line.get("event", "")
         if "destination" not in line or what in OF_THE_ADDRESS:
             continue
         track = tracks.setdefault(line["destination"], _Track())
-        track.last, track.stated, track.event = line, percentage, event
+        track.last, track.event = line, event
         if what == "held" and address and line.get("reason") in ONE_ADDRESS:
             track.left_out[address] = line
         elif what == "held":
             track.held = line
         elif what == "queued":
-            track.percentage, track.held = percentage, None
+            track.held = None
             track.left_out.pop(address, None)
         elif what == "delivered":
             track.delivered = line
@@ -191,8 +186,6 @@ def _why(name: str, track: _Track, around: Around) -> tuple[Phrase | None, Phras
     why = phrase(sentence, address=str(last.get("address", ""))) if sentence else None
     if kind == "dead" and last.get("error"):
         return why, phrase("%(error)s", error=str(last["error"])), code
-    if code in (Held.INCREMENT, Held.INTERVAL):
-        return why, _distance(code, track, around.gates.get(name, ())), code
     if kind == "digested":
         return phrase(N_("it is told together with everything else of its time")), None, code
     return why, None, code
@@ -212,18 +205,6 @@ def _waits(name: str, track: _Track, around: Around) -> tuple[Phrase, Phrase | N
         text = N_("live.post_after: the first message waits %(time)s after the operation's first event")
         return phrase(text, time=spoken(around.first[name])), None, ""
     return phrase(N_("it is in the queue")), None, ""
-
-
-def _distance(code: str, track: _Track, gates: Sequence[Gate]) -> Phrase | None:
-    """Return by how much it is short of the gate that held it, where that can be said."""
-    steps = [gate.increment for gate in gates if gate.increment]
-    if code == Held.INCREMENT and steps and track.stated is not None and track.percentage is not None:
-        text = N_("%(now)s %% is less than %(step)s points above the %(before)s %% that were told last")
-        return phrase(text, now=f"{track.stated:g}", step=f"{min(steps):g}", before=f"{track.percentage:g}")
-    intervals = [gate.interval for gate in gates if gate.interval]
-    if code == Held.INTERVAL and intervals:
-        return phrase(N_("between two lie at least %(interval)s"), interval=spoken(min(intervals)))
-    return None
 
 
 def _at(line: Line) -> datetime:

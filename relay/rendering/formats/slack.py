@@ -14,10 +14,11 @@ from typing import Any, ClassVar
 from markupsafe import Markup
 
 from relay.domain.display import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
+from relay.domain.documents import moment
 from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
 from relay.rendering.localized_values import LONGEST, Localizer
-from relay.rendering.texts import bound, line, moment
+from relay.rendering.texts import bound, line
 
 MAX_TEXT = 400  # the cause whole; a phone cuts for itself
 LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150, "task": 500}
