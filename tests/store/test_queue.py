@@ -67,6 +67,20 @@ class TestOrder:
 
 
 class TestRetries:
+    async def test_a_failed_attempt_is_due_after_its_delay_and_not_before(self, store: Store, clock: Clock) -> None:
+        await accept(store, events.completed(), to=mail())
+        delivery = await claim_one(store, "email")
+        await store.mark_sending(delivery)
+        await store.reschedule(delivery, 60, "451 later")
+        clock.advance(59)
+        early = await claim(store, "email")
+        clock.advance(1)
+
+        again = await claim_one(store, "email")
+
+        assert early == []
+        assert (again.id, again.attempt) == (delivery.id, 2)
+
     async def test_a_free_attempt_is_not_counted(self, store: Store) -> None:
         await accept(store, events.completed(), to=mail())
         delivery = await claim_one(store, "email")
