@@ -42,6 +42,18 @@ class TestLeases:
         assert await fast.complete(new, POSTED)
         assert (await counts(fast))["delivered"] == 1
 
+    async def test_extending_keeps_a_lease_until_it_ends(self, open_store: Callable[..., Store], clock: Clock) -> None:
+        one, two = open_store(), open_store()
+        await accept(one, events.completed(), to=room())
+        delivery = await claim_one(one)
+        for _ in range(5):
+            clock.advance(one.lease - 1)
+            await one.extend(delivery)
+
+        assert await claim(two) == []
+        clock.advance(one.lease + 1)
+        assert (await claim_one(two)).id == delivery.id
+
     async def test_a_claim_whose_answer_was_lost_is_given_again(self, open_store: Callable[..., Store]) -> None:
         store = open_store(worker="w")
         await accept(store, events.completed(), to=room())
