@@ -9,7 +9,7 @@ from tests.support.commands import Serving, relay
 from tests.support.serving import change, events, started
 from tests.support.stage import Surroundings, post
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 WITH_OPERATORS = ("rules:\n", "operators: [english, room]\nrules:\n")
 

@@ -47,6 +47,17 @@ async def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life(
     assert (await the_run(watch)).gaps == (1199, 1199)
 
 
+async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, watch: Runs, clock: Clock) -> None:
+    await store.accept(events.event_of(events.body(), id="1"), [])
+    clock.advance(10 * MINUTE)
+    document = events.body()
+    document["operation"]["progress"]["currentPhase"] = "Report Generation"
+    assert (await store.accept(events.event_of(document, id="2"), [])).status == "accepted"
+
+    run = await the_run(watch)
+    assert (run.moved, run.phase) == (clock(), "Report Generation")
+
+
 @pytest.mark.parametrize("end", [events.completed(), events.failed(), events.cancelled()])
 async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Runs, end: Event) -> None:
     await store.accept(events.progress(10), [])
