@@ -12,7 +12,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.domain.deliveries import Limit, Notification, Receipt, Target
 from relay.domain.digest_entries import summarize
-from relay.domain.digests import MAX_ROWS, build_digest, digest_baseline, per_day
+from relay.domain.digests import MAX_ROWS, build_digest, per_day
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import DeliveryError
@@ -67,21 +67,6 @@ class TestEntries:
         assert (said["batch"], said["total"], said["done_count"], said["failed_count"]) == (True, 4, 3, 2)
         assert said["completed_count"] == 1
 
-    def test_the_first_operations_of_a_batch_that_failed_are_named(self) -> None:
-        members = [{"status": "Failed", "operationName": f"Part {number}"} for number in range(5)]
-        members.insert(0, {"status": "Completed", "operationName": "Well"})
-        body = {"event": "batch.completed", "batch": {"batchId": "b", "operations": members}}
-
-        assert summarize(parse(body, source="s", received_at=NOON))["failing"] == "Part 0, Part 1, Part 2, …"
-
-    def test_a_run_that_goes_on_says_when_it_is_expected(self) -> None:
-        document = {"operationId": "x", "estimatedCompletion": "2026-03-09T10:00:00+01:00"}
-        bodies = [{"event": name, "operation": document} for name in ("operation.started", "operation.completed")]
-
-        said = [summarize(parse(body, source="s", received_at=NOON)).get("expected") for body in bodies]
-
-        assert said == ["2026-03-09T09:00:00+00:00", None]
-
     def test_a_stalled_run_keeps_its_rule_until_it_recovers_or_ends(self) -> None:
         operation = {"operationId": "x", "operationName": "Run"}
         stalled = {"event": "operation.stalled", "operation": operation, "stalled": {"rule": "overdue"}}
@@ -111,11 +96,6 @@ class TestFigures:
 
         assert len(told["entries"]) == sum(MAX_ROWS.values()) == 60
         assert [told["totals"][name] for name in ("attention", "done", "running")] == [500] * 3
-
-    def test_the_best_results_are_shown(self) -> None:
-        rows = [row(number, anomalies=number % 7) for number in range(30)]
-
-        assert {one["anomalies"] for one in document(rows)["entries"]} == {6, 5, 4}
 
     def test_a_batch_of_which_some_failed_needs_attention_and_is_not_done(self) -> None:
         batch = {"batch": True, "total": 20, "done_count": 20, "completed_count": 18}
@@ -149,12 +129,6 @@ class TestFigures:
         assert [day["date"] for day in days["UTC"] if day["completed"]] == ["2026-03-08"]
         assert [day["date"] for day in days["Europe/Berlin"] if day["completed"]] == ["2026-03-09"]
         assert [len(bars) for bars in days.values()] == [7, 7]
-
-    def test_only_like_is_compared_with_like(self) -> None:
-        last = digest_baseline(document([row(1), row(2)]))["last"]
-
-        assert document([row(1)], before=last)["before"]["completed"] == 2
-        assert document([row(1)], before=last | {"daily": False})["before"] is None
 
 
 class Post:
@@ -269,16 +243,6 @@ class TestDelivery:
 
         assert sorted(one.delivery for one in first) == sorted(one.delivery for one in second)
         assert {one.content["text"] for one in first} == {one.content["text"] for one in second}
-
-    async def test_an_empty_week_is_said_once_and_an_empty_day_is_not(self, world: World) -> None:
-        world.at("2026-03-10T12:00")
-        await world.run()
-        world.at("2026-03-16T08:00")
-
-        told = await world.run() + await world.run()
-
-        assert [(one.destination, one.kind) for one in told] == [("weekly", "digest")]
-        assert "No runs last week" in str(told[0].content["blocks"])
 
     async def test_a_digest_compares_itself_with_the_one_before(self, world: World) -> None:
         for day in ("09", "10"):

@@ -1,12 +1,11 @@
 """The gauges of what all processes share are what Redis has, and what may be paused."""
 
-import asyncio
 from collections.abc import Mapping
 
 import pytest
 
 from relay import metrics
-from relay.background.figures import SELDOM, Figures, ProcessFigures
+from relay.background.figures import Figures, ProcessFigures
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Each
@@ -60,32 +59,6 @@ async def test_what_waits_and_what_is_paused_is_shown_by_channel(store: Store, c
     assert [shown("relay_quarantine_bodies", kind=kind) for kind in ("fault", "other")] == [1.0, 1.0]
     assert [shown("relay_ledger", place=place) for place in ("pending", "dead")] == [2.0, 0.0]
     assert shown("relay_ledger_imbalance") == 0.0
-
-
-async def test_of_a_channel_that_was_taken_out_nothing_is_shown(store: Store, clock: Clock) -> None:
-    """Else its age would keep an alert going for ever."""
-    with_mail = parse_config(CONFIG, env={}, channels=CHANNELS)
-    without = parse_config(CONFIG.replace(", email: {host: localhost, from: relay@example.com}", ""), env={},
-                           channels=CHANNELS)  # fmt: skip
-    files = [with_mail]
-    figures = Figures(store, Admin(store), lambda: files[-1], clock, redis_time=lambda: asyncio.sleep(0, clock()))
-    event = event_of(body("operation.failed", 40, status="Failed", operationId="op-1"), id="evt-1")
-    await store.accept(event, [mail("a@example.com", how=Each())])
-    clock.advance(90.0)
-
-    def ages() -> list[float | None]:
-        return [shown(name, channel="email") for name in ("relay_due_age_seconds", "relay_queued")]
-
-    await figures.measure(partial=False)
-    before = ages()
-    files.append(without)
-    await figures.measure(partial=False)
-    between = ages()
-    files.append(with_mail)
-    for _ in range(SELDOM):
-        await figures.measure(partial=False)
-
-    assert (before, between, ages()) == ([90.0, 1.0], [None, None], [90.0, 1.0])
 
 
 @pytest.mark.parametrize(

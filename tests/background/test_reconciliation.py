@@ -12,7 +12,6 @@ from relay import metrics
 from relay.background.reconciliation import (
     AT_ONCE,
     LISTED,
-    MOST,
     OVERLAP,
     PERIOD,
     QUIET,
@@ -138,24 +137,6 @@ async def test_runs_that_began_and_ended_meanwhile_are_told_and_known_ones_not_a
     assert [when.timestamp() for when in api.since_when] == [NOW - PERIOD - OVERLAP]
 
 
-async def test_a_relay_that_is_new_does_not_tell_of_old_runs() -> None:
-    api = Api({"op-old": document("op-old", "Completed")})
-    assert await round_of(api, Known([], last=0.0)) == []
-    assert api.since_when == []
-
-
-async def test_nobody_asks_out_of_turn() -> None:
-    api = Api({"op-1": document("op-1", "Completed")})
-    assert await round_of(api, Known(["op-1"], last=None)) == []
-    assert api.asked == []
-
-
-async def test_an_operation_the_platform_has_forgotten_does_not_stop_the_round() -> None:
-    documents = {"op-1": PlatformError("GET: 404", status=404), "op-2": document("op-2", "Completed"), "op-3": {}}
-    taken = await round_of(Api(documents), Known(["op-1", "op-3", "op-2"]))
-    assert [event.subject for event in taken] == ["op-2"]
-
-
 async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_in_the_next_round(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -263,14 +244,6 @@ async def test_a_round_that_was_cut_short_is_taken_up_by_the_next() -> None:
     api = Api({"op-1": document("op-1", "Completed"), "op-2": PlatformError("GET: 503", temporary=True)})
     known = Known([])
     assert [event.subject for event in await round_of(api, known)] == ["op-1"]
-    assert known.done == []
-
-
-async def test_of_more_new_runs_than_one_round_takes_the_oldest_come_first() -> None:
-    names = [f"op-{number}" for number in reversed(range(MOST + 1))]  # as they are listed: newest first
-    known = Known([])
-    taken = await round_of(Api({name: document(name, "Running") for name in names}), known)
-    assert [event.subject for event in taken] == [*reversed(names)][:MOST]
     assert known.done == []
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from relay import metrics
 from relay.store import Store
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.background.operating import HOUR, MINUTE, Operating, operating
@@ -91,25 +90,6 @@ async def test_dead_letters_are_told_with_who_was_not_and_what_to_do(relay: Oper
     assert "“relay dead list” says why. Remove the cause, then “relay dead replay --since 1h” sends them." in told[1]
     assert relay.subjects[1:] == ["No more messages are given up"]
     assert len(relay.texts) == 2  # mail works as a whole, so both hear of it
-
-
-async def test_refused_signatures_are_told_with_their_share(relay: Operating) -> None:
-    for outcome, count in (("accepted", 30), ("unsigned", 4)):
-        metrics.events.labels("async-operations", outcome).inc(count)
-    await relay.passes(5 * MINUTE)
-    few = relay.subjects
-    for _ in range(3):
-        metrics.events.labels("async-operations", "unsigned").inc(10)
-        await relay.passes(MINUTE)
-    told, text = relay.subjects, relay.mails()[0].text
-    await relay.passes(HOUR)
-
-    assert few == []
-    assert len(told) == 1
-    assert told[0].startswith("async-operations: ")
-    assert "Their signature is missing, wrong or too old." in text
-    assert "Compare sources.async-operations.signature" in text
-    assert relay.subjects[1:] == ["async-operations: requests are taken again"]
 
 
 async def test_a_restart_in_the_middle_forgets_nothing_and_tells_nothing_twice(relay: Operating) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from prometheus_client import REGISTRY
 
 from relay.background.upkeep import SilenceWatch
-from relay.errors import StoreUnavailable
 from relay.policy.silences import Silences
 from relay.store import Store
-from relay.store.silences import Reading, SilenceList
+from relay.store.silences import SilenceList
 from tests.support import events
 from tests.support.bundles import POSTED, send
 from tests.support.clock import Clock
@@ -18,16 +17,6 @@ from tests.support.targets import room
 
 def watch(kept: SilenceList, clock: Clock) -> SilenceWatch:
     return SilenceWatch(Silences(), kept, clock=clock)
-
-
-class Away(SilenceList):
-    """A store that does not answer."""
-
-    def __init__(self) -> None:
-        pass
-
-    async def read(self, version: str) -> Reading:
-        raise StoreUnavailable("it is away")
 
 
 async def test_what_another_process_silenced_is_known_at_the_next_look(
@@ -54,13 +43,6 @@ async def test_what_is_over_is_forgotten_without_being_told_so(store: Store, clo
     await here.look()
 
     assert here.silences.current == ()
-
-
-async def test_while_redis_is_away_that_holds_which_was_known(store: Store, clock: Clock) -> None:
-    here = SilenceWatch(Silences([silence(clock())]), Away(), clock=clock)
-    await here.look()
-
-    assert here.silences.active(clock()) == [silence(clock())]
 
 
 async def test_what_a_command_ended_and_could_not_tell_any_more_is_told(store: Store, clock: Clock) -> None:

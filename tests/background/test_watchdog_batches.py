@@ -4,9 +4,7 @@ from typing import Any
 
 from relay.config import parse_config
 from relay.domain.events import Event
-from relay.domain.facts import Space
 from relay.store.admin import Admin
-from relay.store.reconciliation import ReconciliationState
 from relay.store.runs import Runs
 from tests.support import events
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
@@ -100,13 +98,3 @@ async def test_one_whose_members_are_all_over_hangs_no_more_though_its_end_is_no
     await relay.passes(HOUR)
 
     assert relay.words == []
-
-
-async def test_a_batch_is_no_operation_that_the_platform_could_be_asked_about(relay: Watched) -> None:
-    await relay.happens(batch(relay, "batch.started"))
-    await relay.progress(10, operationId="op-9")
-    relay.clock.advance(HOUR)
-
-    silent = await ReconciliationState(relay.store).unheard(600.0, 10, Space("", "tenant-1", "project-1"))
-
-    assert [run.operation for run in silent] == ["op-9"]

@@ -46,16 +46,6 @@ async def test_an_alarm_that_is_damaged_or_of_a_newer_relay_costs_no_run_its_wat
     assert {"op-1", "op-2"} <= {*told}
 
 
-async def test_a_row_that_is_damaged_beyond_its_alarms_costs_that_run_alone(relay: Watched) -> None:
-    for name in ("op-1", "op-2"):
-        await relay.progress(40, operationId=name)
-    await records.write(relay.store, "op-1", "watch:gaps", "none at all")
-
-    await relay.passes(20 * MINUTE, every=MINUTE)
-
-    assert [event.subject for event in relay.told] == ["op-2"]
-
-
 @pytest.mark.slow
 async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Callable[..., Watched]) -> None:
     relay = process(watchdog="{startup_grace: 0s}")  # the ticks of this test are an hour apart
@@ -66,18 +56,6 @@ async def test_a_run_that_is_silent_for_29_days_is_told_a_last_time(process: Cal
                            "stalled silent 4 last"]  # fmt: skip
     assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(29 * 24 * HOUR, abs=HOUR)
     assert await relay.store.redis.zcard("{relay}:watch") == 0
-
-
-async def test_what_relay_was_away_for_is_told_a_last_time_once_it_is_back(process: Callable[..., Watched]) -> None:
-    relay = process(watchdog="{remind: off, startup_grace: 0s}")
-    await relay.progress(40)
-    await relay.passes(16 * MINUTE)
-    relay.clock.advance(40 * 24 * HOUR)
-
-    await relay.passes(2 * MINUTE)
-
-    assert relay.words == ["stalled silent", "stalled silent 1 last"]
-    assert relay.told[-1].document["stalled"]["seconds"] == pytest.approx(40 * 24 * HOUR, abs=HOUR)
 
 
 async def test_what_leaves_with_an_alarm_and_no_word_is_logged_and_counted(relay: Watched) -> None:

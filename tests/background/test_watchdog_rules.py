@@ -77,19 +77,6 @@ async def test_an_end_ends_everything(relay: Watched, end: str) -> None:
     assert await relay.store.redis.zcard("{relay}:watch") == 0
 
 
-async def test_a_retry_starts_afresh(relay: Watched) -> None:
-    await relay.progress(40)
-    await relay.passes(16 * MINUTE)
-    await relay.happens(relay.event("operation.failed", 40, status="Failed"))
-    await relay.started(retryNumber=1)
-    await relay.passes(14 * MINUTE)
-    assert relay.words == ["stalled silent"]
-
-    await relay.passes(2 * MINUTE)
-    assert relay.words == ["stalled silent", "stalled silent"]
-    assert [event.retry for event in relay.told] == [0, 1]
-
-
 async def test_a_gap_in_which_relay_was_away_is_no_rhythm(relay: Watched) -> None:
     for percentage in range(1, 3):
         await relay.progress(percentage)

@@ -17,7 +17,7 @@ from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.copied import ROOT, answer, block, copy_to, run
+from tests.support.copied import ROOT, answer, block, copy_to
 from tests.support.workers import worker_of
 
 pytestmark = pytest.mark.slow
@@ -110,25 +110,6 @@ rules: [{{notify: [war-room]}}]
     assert text.startswith("Läuft: Comprehensive Customer Journey Analysis.")
 
 
-def test_its_templates_are_linted(copied: Path, own: Path) -> None:
-    (own / "teams" / "generic.yaml").write_text("text: '{{ oop.name }}'", "utf-8")
-    (own / "teams" / "operation.failed.yaml").write_text("title: '{{ op.name or batch.name }}'", "utf-8")
-
-    done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
-
-    assert done.returncode == 1, done.stderr
-    assert "teams/generic.yaml:1: oop is unknown; did you mean op?" in done.stdout
-    assert "teams/operation.failed.yaml:1: `text:` is missing: a card shows nothing else" in done.stdout
-
-
-def test_the_pages_own_template_has_no_fault(copied: Path, own: Path) -> None:
-    (own / "teams" / "generic.yaml").write_text(TEMPLATE, "utf-8")
-
-    done = run(copied, "-m", "relay", "template", "lint", "--templates", own)
-
-    assert (done.returncode, done.stdout) == (0, f"{own}, {copied / 'templates'}: OK\n")
-
-
 MESSAGES = """
 import asyncio, json, sys
 from datetime import UTC, datetime
@@ -163,14 +144,6 @@ def rendered(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     asked = [("operation.completed", "en"), ("operation.failed", "de")]
     made: dict[str, Any] = answer(copied, MESSAGES, own, json.dumps(asked))
     return made
-
-
-def test_its_limits_are_kept(rendered: dict[str, Any]) -> None:
-    long = rendered["operation.completed en"]
-
-    assert long["fault"] == ""
-    assert len(long["content"]["text"]) == 6_000
-    assert long["content"]["text"].endswith("…")
 
 
 def test_a_message_whose_template_failed_says_so(rendered: dict[str, Any]) -> None:

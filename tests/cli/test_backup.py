@@ -41,18 +41,6 @@ def test_it_is_for_its_owner_alone(data: Path, tmp_path: Path) -> None:
     assert f"{len(DATA)} bytes of {data}, in 1 files" in result.output
 
 
-def test_what_a_crash_left_of_another_one_is_named_and_stays(data: Path, tmp_path: Path) -> None:
-    left = tmp_path / "relay.tgz.unfinished"
-    left.write_bytes(b"half")
-
-    result = backed_up(data, tmp_path / "relay.tgz")
-
-    assert result.exit_code
-    assert f"{left} is there already: another `relay backup` writes it" in result.output
-    assert "; then remove it" in result.output
-    assert left.read_bytes() == b"half"
-
-
 def test_nothing_is_left_of_one_that_failed(data: Path, tmp_path: Path) -> None:
     (data / FOLDER / MANIFEST).unlink()
 

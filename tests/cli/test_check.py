@@ -7,17 +7,14 @@ from pathlib import Path
 
 import pytest
 import yarl
-from click.testing import Result
 
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
-from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.oidc_provider import oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
-from tests.support.sentinels import NAME, watched
 
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 
@@ -68,32 +65,6 @@ def test_the_shipped_configuration_is_right_with_a_warning_and_no_secret_is_show
     ]  # fmt: skip
     assert facts["summary"]["templates"] == ["in en, de, for slack, email"]
     assert not [secret for secret in (*NEEDED.values(), *weak.values()) if secret in f"{text.output}{facts}"]
-
-
-@pytest.mark.parametrize(
-    ("public_url", "says"),
-    [
-        ("http://relay.example.com", "only for https addresses"),
-        ("http://localhost:8080", ""),
-        ("https://r.example", ""),
-    ],
-)
-@pytest.mark.slow
-def test_mails_that_nobody_can_unsubscribe_from_are_warned_of(public_url: str, says: str, config: Path) -> None:
-    add(config, f'server: {{public_url: "{public_url}"}}')
-    add(config, 'platform: {links: {operation: "https://app.example.com/runs/{operationId}"}}')
-    env = {"RELAY_ADMIN_HOST": "10.0.0.5", "RELAY_ADMIN_TOKEN": "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp"}
-
-    facts = json.loads(relay("check", "-c", config, "--json", env=env).output)
-
-    found = {one["path"]: one["message"] for one in facts["warnings"]}
-    assert found.keys() == ({"server.public_url"} if says else set())
-    assert says in found.get("server.public_url", "")
-    assert facts["summary"]["links"] == ["to app.example.com, and what is below"]
-    assert facts["summary"]["listens"] == [
-        f"0.0.0.0:8080 {public_url}",
-        "10.0.0.5:8081 for operators who show the token",
-    ]
 
 
 def test_what_is_wrong_is_named_with_its_place(config: Path, tmp_path: Path) -> None:
@@ -169,28 +140,6 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     assert "GET /api/t/p/async/operations: 401" in refused["problems"][0]["message"]
 
 
-@pytest.mark.soak
-async def test_live_asks_the_primary_of_a_cluster_or_of_sentinels_and_shows_no_password(live: Path) -> None:
-    add(live, "redis: {durability: replicated}")
-
-    async def asked(url: str) -> Result:
-        return await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": url})
-
-    async with clustered(password="a-password") as group:
-        right, wrong_password = await asked(group.url), await asked(group.url.replace("a-password", "another-one"))
-    async with watched(password="a-password", requirepass="a-password", masterauth="a-password",
-                       more=f"sentinel auth-pass {NAME} a-password\n") as group:  # fmt: skip
-        url = group.url.replace("://", "://:a-password@")
-        named, unnamed = await asked(url), await asked(url.replace(NAME, "other"))
-
-    assert [done.exit_code for done in (right, wrong_password, named, unnamed)] == [0, 1, 0, 1]
-    assert "the Cluster of the nodes at redis.url" in right.output
-    assert "it wants a password, or another one" in wrong_password.output
-    assert "the primary that the Sentinels at redis.url name" in named.output
-    assert "the Sentinels that answer watch no primary called other" in unnamed.output
-    assert "a-password" not in right.output + wrong_password.output + named.output + unnamed.output
-
-
 @pytest.mark.slow
 async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
     live: Path, slack: SlackStandin, redis_server: RedisServer
@@ -245,20 +194,6 @@ async def test_live_says_what_to_type_in_slack_with_the_line_of_the_destination(
     )
     assert problems[2] == f"{live}: 2 problems"
     assert not slack.called("chat.postMessage")
-
-
-@pytest.mark.slow
-async def test_live_says_what_it_could_not_ask(live: Path, slack: SlackStandin, redis_server: RedisServer) -> None:
-    slack.scopes = "chat:write,users:read,users:read.email,usergroups:read"
-
-    result = await relay_beside("check", "-c", live, "--live", "--json", env={"RELAY_REDIS_URL": redis_server.url})
-
-    facts = json.loads(result.output)
-    assert facts["problems"] == []
-    answer = facts["live"]["channels.slack.app"]
-    assert answer.startswith("may do what this configuration says; Slack does not say of #process-mining; without the")
-    again = "in public conversations a message whose answer was lost is sent again, so it may come twice"
-    assert f"; without the scope channels:history {again};" in answer
 
 
 @pytest.mark.slow

@@ -36,14 +36,6 @@ async def test_a_link_is_printed_audited_and_lets_one_in(running_stage: Stage) -
     assert address.rpartition("/")[2] not in str(entry)
 
 
-async def test_it_leads_to_where_browsers_reach_the_console(around: Surroundings, config: Path) -> None:
-    change(config, "\nrules:\n", "\nconsole: {url: https://relay.example.com}\nrules:\n")
-    async with running(around, config):
-        done = await link(around, file=config)
-
-    assert done.stdout.startswith("https://relay.example.com/console/enter/")
-
-
 async def test_where_the_console_is_off_there_is_none(around: Surroundings, config: Path) -> None:
     change(config, "server: {", f"server: {{admin: {{host: 0.0.0.0, port: 0, token: {TOKEN}}}, ")
     async with running(around, config):

@@ -73,24 +73,6 @@ async def test_what_is_dead_or_quarantined_is_listed_and_shown_and_steers_no_ter
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(listed.output + other.output + json.dumps(facts))
 
 
-async def test_a_short_id_means_one_or_nothing(running_stage: Stage, letter: str) -> None:
-    twin = letter[:8] + DIGEST[8:]  # nobody can wait for two digests that begin alike
-    redis = running_stage.around.store.redis
-    await redis.copy(f"{{relay}}:delivery:{letter}", f"{{relay}}:delivery:{twin}")
-    await redis.zadd("{relay}:dead", {twin: 1})
-    await redis.hincrby("{relay}:ledger", "dead", 1)
-
-    several = await dead(running_stage, "show", letter[:8])
-    longer = await dead(running_stage, "show", letter[:20])
-    unknown = [await dead(running_stage, "replay", letter, name) for name in ("00000000", "q-00000000", "nonsense")]
-
-    assert (several.exit_code, several.output) == (1, f"{letter[:8]} may be any of {letter}, {twin}\n")
-    assert longer.exit_code == 0
-    assert [done.exit_code for done in unknown] == [1, 1, 1]
-    assert "00000000 is no dead letter" in unknown[0].output
-    assert (await running_stage.around.ledger()).counts["dead"] == 2
-
-
 async def test_filters_say_which_are_meant(running_stage: Stage, letter: str) -> None:
     await quarantined(running_stage, {"no": "operation"})
     expected = {

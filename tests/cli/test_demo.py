@@ -1,9 +1,6 @@
 """relay demo: a platform, relay, Slack and an inbox on this machine, and an honest verdict."""
 
 import asyncio
-import json
-import math
-import os
 import re
 import signal
 import sys
@@ -11,11 +8,8 @@ import sys
 import aiohttp
 import pytest
 
-from relay_sandbox.demo import Demo
-from relay_sandbox.demo.story import ROOM
 from tests.support.commands import ROOT, environment, relay
-from tests.support.patience import busyness, patience
-from tests.support.programs import needs
+from tests.support.patience import patience
 
 pytestmark = pytest.mark.slow
 
@@ -33,24 +27,7 @@ async def test_it_ends_with_0_once_every_message_has_arrived() -> None:
     assert "200 late" in done.out
 
 
-async def test_the_curl_that_it_prints_makes_a_message() -> None:
-    needs("curl", "curl")
-    async with Demo.open(os.environ, lambda happening: None) as demo:
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-c", demo.example, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        answer, _ = await process.communicate()
-        await demo.slack.wait_for(lambda: bool(demo.slack.messages(ROOM)), patience())
-        [message] = [message for message in demo.slack.messages(ROOM) if not message.thread_ts]
-
-    assert json.loads(answer)["status"] == "accepted", answer
-    assert "Nightly load" in message.text
-
-
-# A busy machine gets twice the time, or four times: as a number whose parts can be written out.
-SPEED = 400 / 2 ** math.ceil(math.log2(busyness()))
-
-
+@pytest.mark.soak
 async def test_every_address_that_it_prints_answers_and_ctrl_c_ends_all_of_it() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "relay", "demo", "--speed", "1", cwd=ROOT, env=environment({}),

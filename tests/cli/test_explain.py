@@ -9,7 +9,7 @@ import pytest
 from relay.domain.events import Event
 from relay.operating.explanation import explanation_of
 from tests.support.configuration import CHANNELS, GOOD, configured
-from tests.support.events import body, failed, progress, seed, started
+from tests.support.events import body, failed, progress, started
 from tests.support.inprocess import NEEDED, SHIPPED, relay
 
 
@@ -57,26 +57,6 @@ def test_destinations_are_told_with_addresses_and_reasons() -> None:
     assert (daily["mode"], daily["holds"][0].startswith("told together with everything else until")) == ("digest", True)
 
 
-def test_progress_is_held_by_gates_and_manners() -> None:
-    assert holds(explain(body("operation.progress", 67))) == [
-        "progress waits until 10 points after the last that was told here; 100 % always passes",
-        "the first message waits 1m after the operation's first event",
-        "edits keep 15s apart; meanwhile a newer state replaces an older one",
-    ]
-
-
-def test_a_failure_may_be_held_and_told_below_another(tmp_path: Path) -> None:
-    config = tmp_path / "relay.yaml"
-    shipped = SHIPPED.read_text("utf-8")
-    config.write_text(shipped.replace("    mode: live ", "    hold_failure: 5m\n    mode: live "), "utf-8")
-    document = body("operation.failed", status="Failed") | {"error": {"code": "E17", "message": "no answer"}}
-
-    assert holds(explain(document, config=config))[-2:] == [
-        "a failure: nobody is notified for 5m, in case its run is begun again",
-        "it is told below another run, if that failed with this error in the 10m before",
-    ]
-
-
 def test_the_text_says_the_same_to_a_person() -> None:
     said = text(body("operation.progress", 67))
 
@@ -89,19 +69,6 @@ def test_the_text_says_the_same_to_a_person() -> None:
     )
     assert "✘ failures reach people → process-mining, analysts" in said
     assert "process-mining slack, live: #process-mining\n    because of follow important runs\n" in said
-
-
-def test_what_the_event_does_not_state_is_told_so() -> None:
-    said = text({"event": "operation.paused", "operation": {"operationId": "op-1", "status": "Paused"}})
-
-    assert "✘ priorities      not stated (wanted: High, Critical)" in said
-    assert "Nobody is notified." in said
-    assert "What is not stated, a running relay takes from the operation's earlier events." in said
-
-
-def test_an_event_takes_its_meaning_from_the_source() -> None:
-    assert explain(seed("operation-status.response"), "--source", "progress")["event"]["event"] == "operation.progress"
-    assert explain({"operationId": "op-1"}, "--source", "error")["event"]["event"] == "operation.failed"
 
 
 def test_whom_a_source_may_not_name_and_what_else_holds_of_it_is_said() -> None:

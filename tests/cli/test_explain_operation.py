@@ -9,10 +9,10 @@ import pytest
 
 from relay.domain.jobs import Alarm, Alarms
 from relay.operating.sentences import sentence_of, watch_lines
-from relay.operating.timeline import NOTED, facts_of, fold
+from relay.operating.timeline import facts_of, fold
 from relay.store.notes import Counted
 from relay.store.timelines import Timeline
-from tests.support.commands import ROOT, Done
+from tests.support.commands import Done
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
@@ -93,18 +93,6 @@ async def test_the_facts_come_as_json(running_stage: Stage) -> None:
     ]  # fmt: skip
 
 
-async def test_a_failed_attempt_is_told_with_its_error_and_the_next_try(running_stage: Stage) -> None:
-    running_stage.around.inbox.answer("here@example.com", "451 4.3.0 The queue is full")
-    running_stage.around.inbox.answer("gone@example.com", "550 5.1.1 No such user here")
-    await running_stage.post(event("started", 0, "pair", status="Initiated"))
-    await noted(running_stage, "failed", "dead")
-
-    done = await explain(running_stage)
-
-    assert re.search(r"→ pair: attempt 1 failed: .*451.*; next try at \d\d:\d\d:\d\d", done.out)
-    assert re.search(r"→ pair: dead, refused for good: .*550", done.out)
-
-
 async def test_an_operation_that_nobody_has_heard_of_is_refused_with_what_to_look_at(running_stage: Stage) -> None:
     done = await explain(running_stage, subject="op-nowhere")
 
@@ -173,14 +161,6 @@ def test_every_note_has_its_sentence(noted: list[Any], sentence: str) -> None:
     facts = facts_of(Timeline("op-1", {}, [[NOON, *noted]]))
 
     assert sentence_of(facts["timeline"][0]) == sentence
-
-
-def test_everything_that_the_scripts_note_can_be_told() -> None:
-    scripts = "".join(path.read_text("utf-8") for path in (ROOT / "relay/store/scripts").rglob("*.lua"))
-    notes = re.findall(r"\bnote\([^,()]+(?:\[\d\])?, '([^']+)'", scripts)
-
-    assert len(notes) > 10
-    assert set(notes) == set(NOTED)
 
 
 def test_what_the_watchdog_found_is_told() -> None:

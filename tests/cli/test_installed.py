@@ -35,7 +35,7 @@ RUNS = {
     "explain": ("explain", ROOT / "tests/data/event.json", "-c", SHIPPED),
     "send": ("send", ROOT / "tests/data/event.json", "-c", SHIPPED),
     "test-send": ("test-send", "process-mining", "-c", SHIPPED),
-    "template": ("template", "lint"),
+    "template": ("template", "vars"),
     "dead": ("dead", "list", "-c", SHIPPED),
     "digest": ("digest", "list", "-c", SHIPPED),
     "suppressed": ("suppressed", "list", "-c", SHIPPED),

@@ -9,9 +9,7 @@ from relay.coordinator import build_sealer
 from relay.domain.links import issue
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.embedded.server import EmbeddedRedis
 from relay.store.signing_keys import SigningKeys, name_of
-from tests.cli.test_backup import CONFIG as SMALLEST
 from tests.support.commands import relay
 from tests.support.console import stage_config
 from tests.support.inprocess import relay_beside
@@ -55,16 +53,3 @@ async def test_data_that_was_written_without_a_key_is_sealed_before_anything_sta
     assert (sealed.status, "signing key: 1" in sealed.out) == (0, True)
     assert again == present
     assert (keyless.status, "there is no key to seal with" in keyless.err) == (1, True)
-
-
-async def test_the_data_of_a_private_redis_is_sealed_while_no_relay_runs(tmp_path: Path) -> None:
-    config = tmp_path / "relay.yaml"
-    config.write_text(f"{SMALLEST}data_dir: {tmp_path / 'data'}\nredis: {{encryption_key: {token_hex(32)}}}\n")
-    async with EmbeddedRedis(tmp_path / "data") as redis:
-        store = Store.open(redis.url, worker="before")
-        await SigningKeys(store).current()
-        await store.aclose()
-
-    done = await relay("keys", "seal", "-c", config, env={})
-
-    assert (done.status, "signing key: 1" in done.out) == (0, True)

@@ -7,7 +7,6 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,41 +16,6 @@ from tests.support.stage import CONFIG, Surroundings
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
-
-
-async def log_of(around: Surroundings, *arguments: str, done: Callable[[str], bool], **env: str) -> list[str]:
-    """The lines that `relay serve` writes until `done` holds of its log, and while it stops."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), *arguments, cwd=ROOT,
-        env=environment({**around.env, **env}), stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stderr
-    log = bytearray()
-
-    async def read(stream: asyncio.StreamReader) -> None:
-        while piece := await stream.read(65_536):
-            log.extend(piece)
-
-    reading = asyncio.create_task(read(process.stderr))
-    try:
-        await until(lambda: done(log.decode(errors="replace")) or process.returncode is not None)
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0, log.decode()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        await reading
-    return log.decode().splitlines()
-
-
-async def test_json_is_one_object_a_line(around: Surroundings) -> None:
-    lines = await log_of(around, PYTHONUNBUFFERED="1",
-                         done=lambda log: "relay.started" in log)  # fmt: skip
-
-    events = [json.loads(line)["event"] for line in lines]
-    assert events.count("relay.stopped") == 1
-    assert all(set(json.loads(line)) >= {"event", "level", "timestamp"} for line in lines)
 
 
 async def refused(around: Surroundings, config: Path, form: str) -> str:
@@ -105,7 +69,7 @@ async def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() ->
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
 async def test_a_terminal_gets_text_and_colours_only_where_they_are_wanted(
     around: Surroundings, env: dict[str, str], coloured: bool
 ) -> None:

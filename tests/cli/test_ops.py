@@ -101,21 +101,6 @@ async def test_cancel_keeps_partial_results(sandbox: Stage) -> None:
     assert (again.exit_code, "409 Conflict: The operation is Cancelled already." in again.output) == (1, True)
 
 
-async def test_get_of_what_has_completed_has_figures_files_and_advice(sandbox: Stage) -> None:
-    id_ = (await sandbox.start())["operationId"]
-    early = await said(sandbox, "get", id_)
-    await sandbox.advance(46 * MINUTE)
-
-    text = await said(sandbox, "get", id_)
-
-    assert "recordsAnalyzed: " not in early
-    assert "  Duration   45 minutes\n" in text
-    assert "\n  recordsAnalyzed: " in text
-    assert "- Process Mining Analysis Report (PDF, " in text
-    assert "* Focus on reducing wait times" in text
-    assert (await facts(sandbox, "get", id_))["results"]["summary"]["recordsAnalyzed"]
-
-
 async def test_retry_resumes_or_begins_again(sandbox: Stage) -> None:
     id_ = await failed(sandbox)
 

@@ -68,11 +68,3 @@ async def test_a_dry_run_says_what_would_be_done_and_does_nothing(sandbox: Stage
     assert (facts["outcome"], facts["replaced"]) == ("replaced", [before[0]["webhookId"]])
     assert await registered(sandbox) == before
     assert (await register(sandbox, config, "--dry-run")).output.endswith("nothing to change\n")
-
-
-async def test_what_the_configuration_lacks_is_named(sandbox: Stage, config: Path) -> None:
-    without = await register(sandbox, config, public_url="")
-    unknown = await register(sandbox, config, "--source", "other")
-
-    assert (without.exit_code, "server.public_url: expected the address" in without.output) == (1, True)
-    assert (unknown.exit_code, "expected other, found async-operations" in unknown.output) == (1, True)

@@ -45,13 +45,6 @@ async def test_what_does_not_add_up_is_said_and_is_a_failure(tmp_path: Path, opt
         assert json.loads(result.out)["imbalance"] == 2
 
 
-@pytest.mark.parametrize("options", [(), ("--json",)], ids=["words", "json"])
-async def test_what_adds_up_is_a_success(tmp_path: Path, options: tuple[str, ...]) -> None:
-    result = await restored(tmp_path, ledger(accepted=3, pending=1, delivered=2), *options)
-
-    assert (result.status, result.err) == (0, "")
-
-
 async def test_without_a_server_nothing_is_put_back_and_the_next_try_is_a_first_one(tmp_path: Path) -> None:
     data = ledger(accepted=1, pending=1)
     refused = await restored(tmp_path, data, RELAY_REDIS_SERVER=str(tmp_path / "nowhere"))

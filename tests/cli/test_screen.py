@@ -3,10 +3,7 @@
 import pytest
 
 from tests.support.commands import ROOT, relay, relay_on_terminal
-from tests.support.events import body
 from tests.support.inprocess import NEEDED, SHIPPED
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, stage
 
 pytestmark = pytest.mark.slow
 
@@ -18,8 +15,6 @@ ALONE = [
     ("template", "vars"),
     ("dead", "replay", "-c", SHIPPED),  # wrong use
 ]
-OPERATION = "op-ff0e8400-e29b-41d4-a716-446655440000"
-BESIDE = [("dead", "list"), ("digest", "list"), ("suppressed", "list"), ("explain", OPERATION)]
 
 
 @pytest.mark.parametrize("off", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
@@ -29,18 +24,6 @@ async def test_without_colours_there_is_no_escape_code(command: tuple[str, ...],
 
     assert done.out.strip()
     assert "\x1b" not in done.out
-
-
-async def test_neither_is_there_in_what_a_running_relay_is_asked(redis_server: RedisServer) -> None:
-    async with stage(redis_server.url) as running:
-        await running.post(body("operation.started", 0, status="Initiated") | {"tenantId": "both"})
-        await running.around.settled()
-        env = {**running.around.env, "NO_COLOR": "1"}
-
-        shown = [(await relay_on_terminal(*command, "-c", CONFIG, env=env)).out for command in BESIDE]
-
-    assert all(shown)
-    assert not [text for text in shown if "\x1b" in text]
 
 
 async def test_with_colours_it_is_coloured_and_in_a_pipe_it_is_not() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import re
 import signal
@@ -11,10 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
-from relay import __version__
 from tests.support.commands import Serving, relay
 from tests.support.patience import patience
 from tests.support.sender import read_reply
@@ -35,11 +32,6 @@ def taken() -> Iterator[int]:
     """A port that somebody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
-
-
-async def get(url: str) -> str:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return await response.text()
 
 
 @contextlib.asynccontextmanager
@@ -101,24 +93,6 @@ async def test_sighup_while_it_starts_does_not_end_it(around: Surroundings, conf
     await starting
 
     assert await serving.stop() == 0
-
-
-async def test_the_log_says_which_version_runs_and_which_file_is_in_force(around: Surroundings, config: Path) -> None:
-    def digest() -> str:
-        return hashlib.sha256(config.read_bytes()).hexdigest()[:12]
-
-    async with Serving(config, around.env) as serving:
-        started_with = await serving.wait_for_line("relay.started")
-        first = digest()
-        change(config, "notify: [room]", "notify: [room, hall]")
-        change(config, "  room:", '  hall: {slack: "#hall", mode: each}\n  room:')
-
-        serving.send_signal(signal.SIGHUP)
-        reloaded = await serving.wait_for_line("config.reloaded")
-
-    assert started_with["version"] == __version__
-    assert (started_with["config"], reloaded["config"]) == (first, digest())
-    assert first != digest()
 
 
 async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around: Surroundings, data_dir: str) -> None:

@@ -38,10 +38,6 @@ class TestTimes:
         with pytest.raises(RelayError, match=r"expected for instance 18:00, or 2024-01-20T12:40"):
             at(text, BERLIN, NOON)
 
-    def test_there_is_no_time_after_the_last_year(self) -> None:
-        with pytest.raises(RelayError, match=r"18:00: expected for instance"):
-            at("18:00", BERLIN, at("9999-12-31T22:00", BERLIN, NOON))
-
 
 async def silenced(running: Stage, verb: str, *arguments: str, **env: str) -> Result:
     return await relay_beside("silence", verb, "-c", CONFIG, *arguments, env={**running.around.env, **env})

@@ -111,18 +111,6 @@ def test_the_app_has_the_scopes_that_are_needed_and_no_other(
     assert ("app_home" in document["features"]) == ("U0LEAD0001" in destination)
 
 
-def test_buttons_by_a_socket_need_no_address(tmp_path: Path) -> None:
-    socket = SLACK % ', interactivity: socket, app_token: "${SLACK_APP_TOKEN}"'
-    file = written(tmp_path / "relay.yaml", socket, f"lead: {{slack: U0LEAD0001, {NOBODY}}}")
-    file.write_text(file.read_text("utf-8").replace('"https://relay.example.com"', '""'), "utf-8")
-
-    document = manifest(file)
-
-    assert document["oauth_config"]["scopes"]["bot"] == sorted(PERSON | {"users:read"})
-    assert document["settings"]["interactivity"] == {"is_enabled": True}
-    assert document["settings"]["socket_mode_enabled"] is True
-
-
 def test_no_secret_has_to_be_there_yet_and_none_is_written(tmp_path: Path) -> None:
     file = written(tmp_path / "relay.yaml", SLACK % (BUTTONS % "everyone"), 'team: {slack: "#team"}')
     secrets = {"SLACK_BOT_TOKEN": "xoxb-1234-the-real-token", "SLACK_SIGNING_SECRET": "the-real-signing-secret"}
@@ -142,11 +130,3 @@ def test_buttons_need_an_address_that_slack_reaches(address: str, tmp_path: Path
     assert (
         f"{file}: server.public_url: {address.strip(chr(34)) or 'empty'}; expected where Slack reaches" in done.output
     )
-
-
-def test_webhooks_alone_need_no_app(tmp_path: Path) -> None:
-    webhook = 'channels: {slack: {webhooks: {"#team": "https://hooks.slack.com/services/T/B/x"}}}\n'
-    done = relay("slack", "manifest", "-c", written(tmp_path / "relay.yaml", webhook, 'team: {slack: "#team"}'))
-
-    assert done.exit_code == 1
-    assert "channels.slack: no conversation is posted to with a token" in done.output

@@ -133,21 +133,6 @@ async def test_a_command_that_does_not_end_does_not_hold_up_a_stop(data_dir: str
     writer.close()
 
 
-async def test_a_reload_of_a_bad_file_says_where_it_is_wrong_and_by_whom_it_was_asked(
-    around: Surroundings, config: Path
-) -> None:
-    async with running(around, config):
-        change(config, "notify: [team]", "notify: [teem]")
-        env = {**around.env, "RELAY_ACTOR": "jana@example.com"}
-        done = await relay_beside("reload", "-c", config, env=env)
-        [act] = await until(lambda: entries(around))
-
-    assert done.exit_code == 1
-    assert "Nothing was done" in done.output
-    assert "teem" in done.output
-    assert (act.actor, act.outcome, act.detail["by"]) == ("jana@example.com", "refused", "command")
-
-
 async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
     around = running_stage.around
     around.slack.outages["*"] = Fault("invalid_auth")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.commands import Serving
 from tests.support.serving import change, events, started
-from tests.support.stage import CONFIG, Surroundings, post
+from tests.support.stage import Surroundings, post
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -20,16 +20,6 @@ DRAIN = 20  # seconds, the most that may be configured: more than a stop without
 async def probe(url: str) -> int:
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         return response.status
-
-
-async def test_sigterm_ends_it_with_0_after_what_was_accepted(around: Surroundings) -> None:
-    async with Serving(CONFIG, around.env) as serving:
-        reply = await post(serving.url, started())
-
-        status = await serving.stop()
-
-    assert (reply.status, status) == (202, 0)
-    assert serving.lines[-1]["event"] == "relay.stopped"
 
 
 async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path) -> None:

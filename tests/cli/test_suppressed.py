@@ -8,7 +8,6 @@ import pytest
 from click.testing import Result
 
 from relay.cli.options import actor
-from relay.store.audit import Act, AuditTrail
 from relay.store.suppressions import UNSUBSCRIBED, Suppressions
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
@@ -58,36 +57,6 @@ async def test_an_address_is_written_to_no_more_and_again(running_stage: Stage) 
     assert [act["actor"] for act in acts[:2]] == [f"jana@{HOST}", f"kai@{HOST}"]
     assert acts[0]["detail"] == {"by": "command", "run_as": own}
     assert {act["address"].casefold() for act in acts} == {GONE}
-
-
-async def test_the_audit_trail_is_filtered_and_paged(running_stage: Stage) -> None:
-    trail = AuditTrail(running_stage.around.store.redis)
-    nothing = await ask(running_stage, "audit")
-    for number in range(60):
-        async with trail.act(Act("kai@host-2", "dead drop", f"{number:08x}")):
-            pass
-    async with trail.act(Act("U0ANALYST1 Jana \x1b[2JMüller", "press cancel", "op-1", {"at": "team"})):
-        pass
-    await trail.begin(Act("root", "digest send", "analysts"))
-
-    newest = await ask(running_stage, "audit")
-    page = await facts(running_stage, "audit", "--action", "dead *")
-    rest = await facts(running_stage, "audit", "--action", "dead *", "--cursor", page["cursor"])
-    jana = await ask(running_stage, "audit", "--actor", "jana")
-    old = await ask(running_stage, "audit", "--since", "2099-01-01T00:00")
-    wrong = await ask(running_stage, "audit", "--since", "yesterday")
-
-    assert nothing.output == "No actions were recorded in this time.\n"
-    first, second = newest.output.splitlines()[1:3]
-    assert "digest send analysts" in first
-    assert "under way, or cut off" in first
-    assert "press cancel op-1 (at team)" in second
-    assert "\x1b" not in newest.output
-    assert "There are more: --cursor " in newest.output
-    assert (len(page["rows"]), len(rest["rows"]), rest["cursor"]) == (50, 10, "")
-    assert jana.output.count("press cancel") == 1
-    assert old.output == nothing.output
-    assert (wrong.exit_code, "Error: since: expected for instance 2h" in wrong.output) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -89,20 +89,3 @@ async def test_an_author_edits_reloads_and_sees(templates: Path) -> None:
     assert ", changed: " in after
     assert f"<code>{fault}</code>" in broken
     assert (process.returncode, out, err) == (0, b"Reload a page to see what you saved; Ctrl-C ends this.\n", b"")
-
-
-async def test_only_the_holder_of_the_link_is_let_in_and_only_to_templates(templates: Path) -> None:
-    async with served(templates) as (link, browser, _):
-        page = link.with_path("/console/templates")
-        refused = [await text(browser, page, 403), await text(browser, page.with_query(key="x"), 403)]
-        await text(browser, link)
-        opened = await text(browser, page)
-        elsewhere = await text(browser, link.with_path("/console/now").with_query({}), 404)
-        write(templates.parent, "relay.yaml", "brand: {color: none}\n")
-        edited = await text(browser, page, 404)
-
-    assert all("Open the link" in answer for answer in refused)
-    assert "Templates" in opened
-    assert "/console/logout" not in opened
-    assert 'href="/console"' in elsewhere
-    assert "relay.yaml:1: brand.color: " in edited

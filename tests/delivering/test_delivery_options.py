@@ -40,7 +40,6 @@ destinations: {room: {slack: "#room", mode: each}}
 rules: [{name: all, events: ["operation.*"], notify: [room]}]
 """
 )
-DAY = 86_400
 
 
 def config_of(text: str) -> Config:
@@ -91,20 +90,6 @@ async def test_what_is_queued_for_somebody_taken_out_is_held_back_and_shown(
     clock.advance(61)
     assert await worker.run_once("slack") == 1
     assert await admin.removed(clock() + 180) == []
-
-
-async def test_after_three_days_it_is_a_dead_letter_with_that_reason(store: Store, wire: Wire, clock: Clock) -> None:
-    await accepted(store, config_of(NEWER))
-    await Admin(store).announce(known_addresses(config_of(OLDER)))
-    worker = older(store, wire, clock)
-
-    for _ in range(2):
-        await worker.run_once("slack")
-        clock.advance(3 * DAY + 60)
-        await worker.run_once("slack")
-
-    assert [letter.reason for letter in await Admin(store).dead()] == ["destination_removed"]
-    assert wire.arrived == []
 
 
 async def hold_back(store: Store, clock: Clock, *accepted: Event) -> None:

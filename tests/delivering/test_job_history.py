@@ -110,15 +110,6 @@ async def test_the_edits_of_a_run_ask_once_in_a_while_and_its_outcome_anew(
     assert history.questions == 3
 
 
-async def test_what_is_of_no_job_asks_nothing(store: Store, past: JobHistory, history: Counted) -> None:
-    nameless = await delivery_of(store, run(1, operationName=None))
-    batch = await delivery_of(store, event_of({"event": "batch.completed", "batch": {"batchId": "b"}}))
-
-    assert await past.complete(nameless) is nameless
-    assert await past.complete(batch) is batch
-    assert history.questions == 0
-
-
 async def digest_of(past: JobHistory, *events: Event) -> list[dict[str, Any]]:
     """The rows of a digest of these events, in its order, as templates see them."""
     last = max(event.occurred_at for event in events)

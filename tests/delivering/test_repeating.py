@@ -259,18 +259,6 @@ async def test_one_look_up_that_fails_after_a_long_outage_makes_no_double(
     assert (len(wire.asked), len(wire.arrived)) == (1, 1)
 
 
-async def test_a_look_up_that_fails_for_ever_ends_with_a_repeat(
-    store: Store, worker: Worker, wire: Askable, clock: Clock
-) -> None:
-    wire.finding = DeliveryError("HTTP 403", pause="channel", unsent=True)
-    await fail(store, worker, wire, clock, BROKEN)
-    for _ in range(10):
-        await worker.run_once("slack")
-        clock.advance(61)
-
-    assert len(wire.arrived) == 2
-
-
 async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_present(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:

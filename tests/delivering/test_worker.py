@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from relay.config import Config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Delivery, Limit, Receipt
+from relay.domain.deliveries import Delivery, Receipt
 from relay.errors import DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -38,14 +38,6 @@ async def test_a_failing_delivery_is_a_warning_and_a_dead_letter_an_error(
     ]  # fmt: skip
 
 
-async def test_a_destinations_own_policy_counts(store: Store, worker: Worker, wire: Wire) -> None:
-    wire.answers = [DeliveryError("451")]
-    await store.accept(events.completed(), [mail()])
-    await worker.run_once("email")
-
-    assert await letters(store) == [("retries_exhausted", "451")]
-
-
 async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_letter(
     store: Store, wire: Wire, config: Config, renderer: IsolatedRenderer, clock: Clock
 ) -> None:
@@ -65,18 +57,6 @@ async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_le
 
     assert wire.arrived == []
     assert await letters(store) == [("retries_exhausted", "unexpected KeyError before it was sent")]
-
-
-async def test_retry_after_is_kept_and_costs_no_attempt(store: Store, worker: Worker, wire: Wire, clock: Clock) -> None:
-    wire.answers = [DeliveryError("429", retry_after=30, pause="limit") for _ in range(5)]
-    await store.accept(events.completed(), [room(new_limits=(Limit("post:#room", 1.0),))])
-    calls = []
-    for _ in range(12):
-        calls.append(await worker.run_once("slack"))
-        clock.advance(15)
-
-    assert calls == [1, 0] * 5 + [1, 0]
-    assert (await Admin(store).ledger()).counts["delivered"] == 1
 
 
 async def test_a_broken_destination_holds_its_deliveries_and_loses_none(

@@ -188,7 +188,8 @@ def outcome_of(event: Event) -> str:
     return f"{title}: works again after {job['recovered_after']}" if job["recovered_after"] else ""
 
 
-@pytest.mark.parametrize("partitions", [1, pytest.param(PARTITIONS, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("partitions", [1, PARTITIONS])
 async def test_people_hear_of_what_is_not_as_usual_and_of_nothing_else(
     open_store: Callable[..., Store], clock: Clock, partitions: int
 ) -> None:

@@ -1,10 +1,8 @@
 """Batches: one message each, with the failures of their operations in its thread."""
 
-from itertools import pairwise
-
 import pytest
 
-from tests.support.flow import POST, UPDATE, Flow
+from tests.support.flow import POST, Flow
 from tests.support.flow_events import OWNER, batch_event, event_of, member_event, mentions_in, outcome_of
 
 
@@ -40,21 +38,6 @@ async def test_the_first_failure_of_a_batch_and_its_end_with_failures_are_shown_
 
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, True]
     assert not any(mentions_in(arguments) for _, arguments in brisk.calls(POST))
-
-
-async def test_the_edits_of_a_batch_are_a_minute_apart_but_for_its_end(flow: Flow) -> None:
-    await flow.send(batch_event("batch.started"))
-    await flow.wait(70)
-    for number in range(60):
-        await flow.send(member_event("Completed", number))
-        await flow.wait(5)
-    await flow.send(batch_event("batch.completed", batch={"status": "Completed"}))
-    await flow.wait(5)
-
-    at = [moment for moment, _ in flow.calls(UPDATE)]
-    assert len(at) == 6
-    assert all(later - earlier >= 60 for earlier, later in pairwise(at[:-1]))
-    assert flow.clock() - at[-1] <= 6
 
 
 async def test_the_operations_of_a_batch_have_no_message_of_their_own(brisk: Flow) -> None:

@@ -1,16 +1,9 @@
 """Failures that have one cause: the first is told, the others are rows below it, and nobody is called twice."""
 
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import pytest
-
-from relay.store import Store
-from tests.support.clock import Clock
-from tests.support.flow import POST, Flow, flowing
+from tests.support.flow import POST, Flow
 from tests.support.flow_events import (
-    AT_ONCE,
-    GROUP,
     OWNER,
     OWNER_ID,
     batch_event,
@@ -78,17 +71,6 @@ async def test_a_graver_failure_is_told_as_ever_and_the_next_ones_stand_below_it
     assert calls == ["<!subteam^S0DATATEAM>"]
 
 
-async def test_another_cause_or_a_later_time_is_another_message(brisk: Flow) -> None:
-    await brisk.send(failing(1))
-    await brisk.wait(5)
-    await brisk.send(failing(2, {"code": "E18", "message": "disk full"}))
-    await brisk.wait(600)
-    await brisk.send(failing(3))
-    await brisk.wait(5)
-
-    assert (len(brisk.roots()), brisk.replies()) == (3, [])
-
-
 async def test_a_run_that_fails_again_is_no_row_of_its_own_failure(brisk: Flow) -> None:
     await run_and_fail(brisk, 1)
     await brisk.send(event_of("operation.started", operationId="op-0", retryNumber=1))
@@ -110,16 +92,3 @@ async def test_members_of_a_batch_call_people_once_for_one_cause(brisk: Flow) ->
     assert {reply.thread_ts for reply in brisk.replies()} == {root.ts}
     assert [reply.broadcast for reply in brisk.replies()] == [True, False, False]
     assert [mark for _, arguments in brisk.calls(POST) for mark in mentions_in(arguments)] == [f"<@{OWNER_ID}>"]
-
-
-@pytest.fixture
-async def ungrouped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
-    async with flowing(open_store, clock, live=AT_ONCE, mention=GROUP, more="group_errors: off") as flow:
-        yield flow
-
-
-async def test_it_can_be_switched_off(ungrouped: Flow) -> None:
-    await run_and_fail(ungrouped, 3)
-
-    assert [reply.broadcast for reply in ungrouped.replies()] == [True, True, True]
-    assert len({reply.thread_ts for reply in ungrouped.replies()}) == 3

@@ -136,22 +136,6 @@ class TestRecovery:
         assert (counts["dead"], counts["pending"]) == (0, 0)
         assert (account.missing, account.stale, account.doubled) == ([], [], {})
 
-    async def test_tells_outcomes_before_starts(self, open_store: Callable[..., Store], clock: Clock) -> None:
-        async with world(open_store, clock, posts=1) as outpost:
-            flow = outpost.flow
-            async with answered(AWAY)(outpost):
-                for number in range(12):
-                    _at, document = next(Run(f"run-{number}", 0, 0, 0, "").events())
-                    await flow.send(document | {"tenantId": "slack"})
-                    await flow.wait(2)
-                await outpost.fails("run-99", "slack", priority="Critical")
-                await flow.wait(60)
-            await flow.wait(PROMPTLY)
-
-            order = [run_of(message) for message in flow.roots()]
-            assert order.index("run-99") <= 3  # behind what the probes carried, and the burst that was on its way
-            assert len(order) == 13
-
 
 class TestOthers:
     async def test_a_dead_slack_delays_no_mail(self, outpost: World) -> None:
@@ -173,17 +157,6 @@ class TestOthers:
         await outpost.flow.wait(90)
 
         assert (len(outpost.smtp.taken), outpost.smtp.connections) == (2, 1)
-
-    async def test_a_dead_mail_server_delays_no_message(self, outpost: World) -> None:
-        flow = outpost.flow
-        outpost.smtp.refuse()
-        for number in range(20):
-            await outpost.fails(f"run-{number}", "both")
-            await flow.wait(5)
-            assert len(flow.roots()) == number + 1
-        await outpost.smtp.listen()
-        await flow.wait(PROMPTLY)
-        assert len(outpost.smtp.taken) == 20
 
     @pytest.mark.parametrize(("dead", "well"), [("webhook", "room"), ("room", "webhook")])
     async def test_a_dead_host_of_slack_delays_nothing_at_the_other(self, outpost: World, dead: str, well: str) -> None:

@@ -91,16 +91,6 @@ async def test_if_the_next_try_fails_too_that_is_told_after_a_hold_of_its_own(pa
     assert (outcomes(patient), calls(patient)) == (["Failed"], 1)
 
 
-async def test_a_held_failure_whose_run_completes_without_a_start_is_told_as_completed(patient: Flow) -> None:
-    await begin_again(patient)
-    await fail(patient)
-    await patient.send(outcome_of("Completed", priority="High", createdBy=OWNER))
-    await patient.wait(600, step=10)
-
-    assert (outcomes(patient), calls(patient)) == (["Completed"], 0)
-    assert (await patient.ledger()).imbalance == 0
-
-
 async def test_where_no_message_stands_it_is_the_message_that_waits(patient: Flow) -> None:
     await fail(patient)
     await patient.wait(280, step=10)

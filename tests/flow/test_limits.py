@@ -1,42 +1,12 @@
 """What the limits of Slack and of a destination hold back, and how soon it is shown all the same."""
 
 import random
-from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from relay.channels.slack.settings import NewMessageLimit
-from relay.store import Store
 from relay_sandbox.standins.slack import Fault
-from tests.support.clock import Clock
-from tests.support.flow import UPDATE, Flow, flowing
-from tests.support.flow_events import AT_ONCE, event_of, outcome_of
-
-
-@pytest.fixture
-async def capped(open_store: Callable[..., Store], clock: Clock) -> AsyncIterator[Flow]:
-    """One new message in ten minutes, above that a rolling one."""
-    async with flowing(open_store, clock, live=AT_ONCE) as flow:
-        slack = flow.config.channels["slack"].model_copy(
-            update={"new_message_limit": NewMessageLimit(count=1, per=600)}
-        )
-        flow.config = flow.config.model_copy(update={"channels": {"slack": slack}})
-        yield flow
-
-
-async def test_a_throttled_edit_of_the_rolling_message_holds_no_post(capped: Flow) -> None:
-    for number in range(2):
-        await capped.send(event_of("operation.progress", 10, operationId=f"op-{number}"))
-        await capped.wait(5)
-    capped.slack.script(UPDATE, Fault(status=429, headers={"Retry-After": "30"}))
-    await capped.send(event_of("operation.progress", 10, operationId="op-2"))
-    await capped.wait(20)
-    await capped.send(outcome_of("Failed", operationId="op-3", priority="Critical"))
-    await capped.wait(5)
-
-    assert [root.text.partition(":")[0] for root in capped.roots()] == ["Running", "1 more run", "Failed"]
-    await capped.wait(40)
-    assert capped.roots()[1].text.startswith("2 more runs")
+from tests.support.flow import UPDATE, Flow
+from tests.support.flow_events import event_of, outcome_of
 
 
 async def test_a_throttled_edit_holds_all_edits_and_no_post_and_then_shows_the_newest(brisk: Flow) -> None:
@@ -78,7 +48,7 @@ async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None
     assert min(later) >= 120
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 async def test_sixty_runs_at_once_stay_within_the_budget_and_every_end_is_shown_within_five_seconds(
     flow: Flow,
 ) -> None:

@@ -80,20 +80,6 @@ async def test_where_the_message_is_gone_a_new_one_tells_the_outcome_once(brisk:
     assert brisk.calls(UPDATE)[-1][1]["ts"] == anew.ts
 
 
-async def test_a_message_that_stands_stays_true_whatever_its_priority(brisk: Flow) -> None:
-    await brisk.send(outcome_of("Failed", priority="Low"))
-    await brisk.wait(5)
-    await brisk.send(event_of("operation.progress", 10, priority="Low", retryNumber=1))
-    await brisk.wait(5)
-    running = brisk.messages()[0].text
-    await brisk.send(outcome_of("Completed", priority="Low", retryNumber=1))
-    await brisk.wait(5)
-
-    assert "Running" in running
-    (message,) = brisk.messages()
-    assert "Completed" in message.text
-
-
 async def test_an_outcome_that_states_no_number_is_that_of_the_run_that_goes_on(brisk: Flow) -> None:
     await brisk.send(outcome_of("Failed"))
     await brisk.deliver()

@@ -21,9 +21,8 @@ QUARTER = 15 * MINUTE  # between two attempts of a message that may have arrived
 
 # Some cells of all; `make soak` has the others.
 USUAL = """
-503-html-140s-busy-kill 500-empty-35min-single-kill reset-140s-single fatal_error-posted-140s-busy-kill
-refused-140s-single-kill 200-html-140s-single service_unavailable-35min-single mail-cut-after-dot-140s-busy
-mail-taken-then-cut-140s-single-kill mail-cut-at-rcpt-140s-single-kill mail-421-35min-single mail-451-140s-single
+503-html-140s-busy-kill reset-140s-single fatal_error-posted-140s-busy-kill 200-html-140s-single
+mail-cut-after-dot-140s-busy mail-taken-then-cut-140s-single-kill mail-451-140s-single
 """
 
 

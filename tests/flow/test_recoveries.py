@@ -72,18 +72,6 @@ async def test_one_follows_an_alarm_that_arrived_though_its_reminder_did_not(run
     assert run.replies == ["No sign of life", "Running"]
 
 
-async def test_none_follows_a_second_alarm_that_was_not_sent(run: Run) -> None:
-    await run.is_silent(16)
-    await run.flow.wait(MINUTE, step=10)
-    await run.goes_on(20)
-    await run.flow.wait(MINUTE, step=10)
-    await run.is_silent(16)
-    await run.goes_on(30)
-    await run.flow.wait(2 * MINUTE, step=10)
-
-    assert run.replies == ["No sign of life", "Running"]
-
-
 @pytest.mark.parametrize(("then", "replies"), [("summary", ["Running"]), ("nothing", [])])
 async def test_after_a_silence_one_follows_an_alarm_that_its_summary_listed(
     run: Run, then: Then, replies: list[str]

@@ -46,16 +46,6 @@ async def test_a_retry_of_a_retry_is_led_to_the_first(brisk: Flow) -> None:
     assert timelines[0].facts["retry"] == "2"
 
 
-async def test_the_same_percentage_of_a_retry_is_a_fact_of_its_own_and_the_old_run_is_late(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.progress", 40))
-    await brisk.send(outcome_of("Failed"))
-    again = await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1"))
-    twice = await brisk.send(event_of("operation.progress", 40, operationId="op-2", originalOperationId="op-1"))
-    old = await brisk.send(event_of("operation.progress", 70))
-
-    assert [answer.status for answer in (again, twice, old)] == ["accepted", "duplicate", "late"]
-
-
 @pytest.mark.parametrize("together", [False, True])
 async def test_a_retry_that_was_heard_of_before_it_named_its_original_keeps_its_own_message(
     brisk: Flow, *, together: bool

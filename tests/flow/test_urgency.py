@@ -62,21 +62,6 @@ async def test_nor_for_the_throttle_of_another_runs_edit(brisk: Flow, fault: Fau
     assert brisk.slack.violations == []
 
 
-async def test_the_edit_follows_when_slack_is_well_and_the_reply_is_told_once(brisk: Flow) -> None:
-    await brisk.send(event_of("operation.started", priority="Critical"))
-    await brisk.wait(2)
-    brisk.slack.outages[UPDATE] = Fault(status=500)
-    await fail_critically(brisk)
-    await brisk.wait(SOON)
-    del brisk.slack.outages[UPDATE]
-    await brisk.wait(HOUR, step=20)
-
-    assert (len(brisk.roots()), len(brisk.replies())) == (1, 1)
-    assert brisk.replies()[0].thread_ts == brisk.roots()[0].ts
-    assert "failed" in str(shown(brisk.roots()[0])).lower()
-    assert (await brisk.ledger()).counts["pending"] == 0
-
-
 async def test_with_a_message_for_each_event_it_overtakes_whatever_waits_for_its_next_try(
     brisk: Flow,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from relay.domain.events import Event, Outcome
 from relay.policy.presentation import alerts, works_again
-from tests.support.events import body, completed, event_of, failed, seed
+from tests.support.events import completed, failed
 
 
 def after(event: Event, *statuses: str) -> Event:
@@ -33,16 +33,6 @@ def test_the_first_calls_where_nothing_is_written_and_each_where_nothing_is_know
     assert alerts(failed(), 0, countable=True)
     assert alerts(failed(), 1, countable=True)
     assert alerts(failed(), 9, countable=False)
-
-
-def test_what_is_no_failure_of_a_run_is_not_counted() -> None:
-    member = event_of(
-        {"event": "batch.operation.completed", "batch": seed("submit-batch.response"),
-         "operation": {"operationId": "op-2", "status": "Failed"}}
-    )  # fmt: skip
-    stalled = event_of(body("operation.stalled", status="Stalled"), source="relay")
-
-    assert all(alerts(event, 9, countable=True) for event in (completed(), member, stalled))
 
 
 def test_the_end_after_failures_that_called_says_that_it_works_again() -> None:

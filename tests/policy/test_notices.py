@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from relay.domain.events import RESOLVED
-from relay.domain.parsing import dump, load
 from relay.policy.notices import (
     DEAD,
     REFUSED,
@@ -18,7 +16,6 @@ from relay.policy.notices import (
     Observation,
     Troubles,
     causes_of_states,
-    event_of,
     mark_sent,
     observe,
     plan_notice,
@@ -157,15 +154,6 @@ def test_where_no_operator_can_be_reached_the_end_has_a_notice_all_the_same(rela
     assert relay.words == ["resolved: channel slack"]
 
 
-def test_what_no_operator_could_be_notified_of_has_its_notice_as_soon_as_one_can(relay: Operators) -> None:
-    relay.reachable = False
-    relay.passes(5, FULL)
-    relay.reachable = True
-    relay.passes(5, FULL)
-
-    assert relay.words == ["trouble: store memory"]
-
-
 def test_a_notice_stays_until_it_is_queued_and_is_the_same_then() -> None:
     troubles = Troubles()
     for minute in range(5):
@@ -177,20 +165,3 @@ def test_a_notice_stays_until_it_is_queued_and_is_the_same_then() -> None:
     assert [row["name"] for row in troubles.pending.troubles] == ["memory"]
     assert mark_sent(troubles, "another").pending == troubles.pending
     assert mark_sent(troubles, troubles.pending.id).pending is None
-
-
-def test_a_notice_is_an_event_that_survives_the_store() -> None:
-    notice = Notice(RESOLVED, "relay-resolved-1-2", NOW, ({"kind": "store", "name": "memory"},), standing=3)
-    event = event_of(notice)
-    again = load(dump(event))
-
-    assert (event.name, event.source, event.subject, event.status) == (RESOLVED, "relay", "relay-resolved-1-2", "")
-    assert again.document == event.document
-    assert (again.name, again.id, again.occurred_at) == (event.name, event.id, event.occurred_at)
-
-
-def test_however_much_is_wrong_what_is_kept_is_bounded(relay: Operators) -> None:
-    for hour in range(5):
-        relay.passes(2, *(Cause(REFUSED, f"source-{hour}-{n}", NOW, "unsigned" * 100) for n in range(200)))
-
-    assert len(relay.troubles.rows) == 50

@@ -12,7 +12,6 @@ from relay.domain.deliveries import Digest, Target
 from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import ConfigError
-from relay.policy.destinations import quiet_now
 from relay.policy.targets import Targets
 from tests.support import events
 
@@ -88,16 +87,6 @@ def test_critical_failures_pass_and_others_wait() -> None:
     assert not found(event(night, priority="Critical"))["team"].how.bypass_quiet_hours
 
 
-def test_the_claim_knows_where_it_is_quiet_now() -> None:
-    config = configured()
-
-    night = quiet_now(config.destinations, config.destination_defaults, berlin("2026-03-09T23:00").timestamp())
-    day = quiet_now(config.destinations, config.destination_defaults, berlin("2026-03-09T15:00").timestamp())
-
-    assert {name for name, hours in night.items() if hours.end} == {"*", "team", "weekly"}
-    assert {name for name, hours in day.items() if hours.end} == {"abroad"}
-
-
 def test_a_digest_has_its_windows_and_is_never_quiet() -> None:
     target = found(event("2026-03-08T23:00"))["weekly"]
 
@@ -140,8 +129,3 @@ def test_a_schedule_that_is_none_is_refused(written: str, expected: str) -> None
         configured(TEXT.replace("at: 08:30, days: mon", written))
 
     assert expected in str(refused.value)
-
-
-def test_quiet_hours_without_an_end_are_refused() -> None:
-    with pytest.raises(ConfigError, match="from and to are the same on every day"):
-        configured(TEXT.replace('to: "07:00"', 'to: "20:00"'))

@@ -1,8 +1,6 @@
 """The state of a channel, merged from what each partition recorded of it."""
 
-from relay.channels import CHANNELS
-from relay.config import parse_config
-from relay.policy.reachability import DOWN, Record, State, destinations_of, scopes, state_of
+from relay.policy.reachability import DOWN, Record, State, state_of
 
 FAILING = Record(works=10.0, since=20.0, failed=40.0, cause="no connection")
 
@@ -42,21 +40,3 @@ def test_each_state_is_a_sentence() -> None:
         "not tried yet", "works", "failing since 2024-01-20 11:20 UTC: no connection (1 waits)",
         "paused by ana until 2024-01-20 11:21 UTC: upgrade (2 wait)", "paused by ana: upgrade",
     ]  # fmt: skip
-
-
-def test_addresses_with_a_webhook_are_of_its_host() -> None:
-    config = parse_config(
-        """
-        sources: {async-operations: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-        channels: {slack: {token: xoxb-1-state, webhooks: {"#ops": "https://hooks.slack.com/services/T1/B1/secret"}}}
-        destinations: {team: {slack: "#team"}, ops: {slack: "#ops", mode: each}}
-        rules: []
-        """,
-        env={},
-        channels=CHANNELS,
-    )
-
-    assert scopes(config) == [
-        "channel:slack", "channel:slack@hooks.slack.com", "destination:team/#team", "destination:ops/#ops",
-    ]  # fmt: skip
-    assert destinations_of(config) == {"channel:slack": ["team"], "channel:slack@hooks.slack.com": ["ops"]}

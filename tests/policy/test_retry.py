@@ -21,12 +21,6 @@ def test_the_policy_ends() -> None:
     assert delay(6, RetryPolicy(), none) is None
 
 
-def test_the_seeds_own_spelling_is_read() -> None:
-    seed = {"maxRetries": 3, "retryDelay": 300, "backoffMultiplier": 2.0, "maxDelay": 900}
-
-    assert [delay(n, RetryPolicy.model_validate(seed), none) for n in (1, 2, 3, 4)] == [300, 600, 900, None]
-
-
 def test_retry_after_overrides_a_shorter_delay() -> None:
     assert delay(1, RetryPolicy(), none, retry_after=600) == 600
 

@@ -85,13 +85,6 @@ def test_what_the_event_does_not_state_is_not_what_was_wanted(condition: str) ->
     assert matcher.traces(bare)[0].conditions[-1] == Condition(condition, ("anything",), "", holds=False)
 
 
-def test_the_status_is_the_one_that_is_told() -> None:
-    timeout = failed(status="Timeout")
-
-    assert reaches(timeout, statuses=["Timeout"])
-    assert not reaches(timeout, statuses=["Failed"])
-
-
 def test_a_batch_event_is_judged_by_the_operation_it_tells_of() -> None:
     done = event_of(body("batch.operation.completed", status="Completed") | {"batch": {"batchId": "batch-1"}})
 
@@ -190,14 +183,6 @@ def test_every_address_becomes_a_target_with_its_channels_limits() -> None:
     assert found[0].limits.edit == (Limit("edit", 1.5),)
 
 
-def test_a_live_target_carries_its_manners() -> None:
-    config = configured(GOOD, ("mode: live", "live: {post_after: 2m, min_interval: 30s}"))
-
-    [found] = Targets(config, CHANNELS).of(progress(40))
-
-    assert (found.how.post_after, found.how.min_interval) == (120, 30)
-
-
 @pytest.mark.parametrize(
     ("written", "step", "gates"),
     [
@@ -239,19 +224,6 @@ def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> 
 
     assert {one.hold_reason for one in found if one.channel == "email"} == {held}
     assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
-
-
-def test_an_event_that_a_rule_names_is_mailed() -> None:
-    found = targets(started(), rule(), rule(events=["operation.started"], notify=("analysts",)))
-
-    assert {one.hold_reason for one in found} == {""}
-
-
-@pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])
-def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: list[str], *, root: bool) -> None:
-    found = targets(progress(40, priority="Low"), rule(priorities=priorities))
-
-    assert found[0].presentation.new_message == root
 
 
 # What holds for all rules

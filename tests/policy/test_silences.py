@@ -1,17 +1,13 @@
 """Which silence means an event at a target, and a delivery that is about to be sent."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from random import Random
 from typing import Any
 
 import pytest
 
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, RESOLVED, TROUBLE, Event
-from relay.domain.jobs import job_of
 from relay.domain.silences import Silence
 from relay.policy.silences import Silences
 from tests.support import events
@@ -104,18 +100,6 @@ class TestEvents:
 
         assert (applied.hold_reason, bool(applied.silence)) == (reason, bool(reason))
 
-    def test_what_was_found_for_one_run_is_no_answer_for_another(self) -> None:
-        silences = Silences([silence(NOW, jobs=("Sales *",))])
-        named = [events.completed(operationName=name) for name in ("Sales 1", "Stock 1", "Sales 2", "Sales 1")]
-        tenants = [replace(named[0], tenant="other"), replace(named[1], job="Sales of the night")]
-        batch = {"event": "batch.operation.completed", "batch": {"batchId": "b"}, "operation": {"operationId": "op"}}
-        batch["operation"] |= {"operationName": "Sales 1"}
-        several = [*named, *tenants, events.event_of(batch), *named]
-
-        meant = [silences.applied(event, (room(),))[0].silence is not None for event in several]
-
-        assert meant == [True, False, True, True, True, True, False, True, False, True, True]
-
     def test_a_job_none_of_whose_runs_began_is_known_by_what_relay_says_of_it(self) -> None:
         at = events.RECEIVED
         missing = [
@@ -125,12 +109,6 @@ class TestEvents:
         silences = Silences([silence(NOW, jobs=("Sales *",))])
 
         assert [silences.applied(event, (room(),))[0].silence is not None for event in missing] == [True, False]
-
-    def test_none_known_changes_nothing(self) -> None:
-        targets = [room()]
-
-        assert Silences().applied(events.failed(), targets) is targets
-        assert Silences([silence(NOW, jobs=("Sales",))]).applied(events.failed(), targets) is targets
 
 
 class TestDeliveries:
@@ -194,12 +172,6 @@ class TestDeliveries:
         assert Silences([silence(NOW, jobs=("*",))]).hold(told, NOW) is None
         assert Silences([silence(NOW)]).hold(replace(told, thread={"ts": "1.1"}), NOW) is None  # it stands
 
-    def test_what_one_promised_to_tell_another_does_not_keep_for_itself(self) -> None:
-        told, never = delivery(many("roundup", "silence"), kind="roundup"), replace(EVERYTHING, then="nothing")
-
-        assert Silences([never]).hold(told, NOW) is None
-        assert Silences([never, silence(NOW)]).hold(told, NOW) == (silence(NOW).hold, "bundled")
-
 
 @pytest.mark.parametrize(
     ("pattern", "name", "matches"),
@@ -219,35 +191,3 @@ def test_a_star_stands_for_any_part_whatever_the_case(pattern: str, name: str, *
     event = events.completed(operationName=name)
 
     assert bool(Silences([silence(NOW, jobs=(pattern,))]).matching(event, NOW)) is matches
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_many_together_say_what_each_would_say_alone(seed: int) -> None:
-    pick = Random(seed)
-
-    def words() -> tuple[str, ...]:
-        return tuple("".join(pick.choices("aB*", k=pick.randint(1, 4))) for _ in range(pick.randint(0, 3)))
-
-    its = [silence(NOW, id=f"s-{number}", jobs=words(), types=words()) for number in range(30)]
-    event = events.started(operationName=pick.choice(("ab", "ABBA", "b", "")), operationType=pick.choice(("A", "baab")))
-
-    alone = [one.id for one in its if Silences([one]).matching(event, NOW)]
-    by_hand = [one.id for one in its if meant_by_hand(one, event)]
-
-    assert [one.id for one in Silences(its).matching(event, NOW)] == alone == by_hand
-
-
-def meant_by_hand(one: Silence, event: Event) -> bool:
-    job = job_of(event)
-    names = [event.operation.name if event.operation else "", *((job.name, job.title) if job else ())]
-    types = [event.operation.type if event.operation else ""]
-
-    def any_of(words: Sequence[str], texts: list[str]) -> bool:
-        return not words or any(
-            re.fullmatch(re.escape(word).replace(r"\*", ".*"), text, re.IGNORECASE)
-            for word in words
-            for text in texts
-            if text
-        )
-
-    return any_of(one.jobs, names) and any_of(one.types, types)

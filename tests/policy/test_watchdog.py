@@ -1,7 +1,6 @@
 """When a run deserves worry, by numbers alone."""
 
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
 import pytest
@@ -118,14 +117,6 @@ def test_what_was_told_is_not_told_again_but_reminded_of() -> None:
     assert decide(replace(alarmed, alarms=told[2].alarms), SETTINGS, NOW + 31 * MINUTE) is None
 
 
-def test_only_the_newest_alarm_reminds() -> None:
-    both = {"overdue": Alarm(NOW - 3 * HOUR, NOW, reminders=2), "silent": Alarm(NOW, NOW - 900)}
-    alarmed = run(alarms=Alarms(both, episode=2), last_event=NOW - 900, estimate=NOW - 4 * HOUR)
-
-    assert rule_of(decide(alarmed, SETTINGS, NOW + 30 * MINUTE)) == "stalled silent"
-    assert decide(alarmed, SETTINGS, NOW + 29 * MINUTE) is None
-
-
 def test_a_recovery_says_how_long_it_took_and_what_is_still_not_right() -> None:
     both = {"overdue": Alarm(NOW - HOUR, NOW - 2 * HOUR), "silent": Alarm(NOW, NOW - 900)}
     moved = run(alarms=Alarms(both, episode=2), last_event=NOW + 480, moved=NOW + 480, estimate=NOW - 2 * HOUR)
@@ -166,17 +157,6 @@ def test_what_comes_and_goes_is_told_again_after_a_much_longer_time_alone() -> N
     assert next_look(flapped(), SETTINGS, NOW + 4 * HOUR - MINUTE) == NOW + 4 * HOUR
 
 
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [({"deadline": NOW}, "deadline"), ({"estimate": NOW}, "overdue"), ({"moved": NOW - HOUR}, "flat")],
-)
-def test_what_comes_and_goes_silences_its_own_rule_alone(changes: dict[str, float], rule: str) -> None:
-    of = flapped(**changes)
-    of = replace(of, last_event=NOW + 50 * MINUTE, alarms=replace(of.alarms, resumed=NOW))
-
-    assert rule_of(decide(of, SETTINGS, NOW + HOUR)) == f"stalled {rule}"
-
-
 def test_the_event_is_about_all_that_is_known() -> None:
     history = [events.started(createdBy="j.mueller@example.com"), events.progress(68)]
     of = run(subject=history[0].subject, last_event=NOW - 900, percentage=68.0, retry=0)
@@ -195,19 +175,6 @@ def test_the_event_is_about_all_that_is_known() -> None:
         "deadline": "", "reminder": 0, "last": False, "episode": 1,
     }  # fmt: skip
     assert fingerprint(event) == fingerprint(event_of(news, of, history, NOW + 7))
-
-
-def test_each_episode_and_each_reminder_is_a_fact_of_its_own() -> None:
-    history = [events.progress(68)]
-    facts = set()
-    for episode, reminder in product((1, 2), (0, 1)):
-        alarm = Alarm(NOW - HOUR, NOW - HOUR, reminder)
-        of = run(subject=history[0].subject, last_event=NOW - HOUR, alarms=Alarms({"silent": alarm}, episode=episode))
-        news = decide(of, SETTINGS, NOW + 2 * HOUR)
-        assert news
-        parts = {"stalled": news.parts["stalled"] | {"reminder": reminder}}
-        facts.add(fingerprint(event_of(replace(news, parts=parts), of, history, NOW)))
-    assert len(facts) == 4
 
 
 moments = st.one_of(st.none(), st.floats(NOW - 1e5, NOW + 1e5))

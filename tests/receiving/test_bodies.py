@@ -1,6 +1,5 @@
 """The memory that bodies may take together, and who goes when there is no more."""
 
-import asyncio
 import json
 
 import pytest
@@ -8,9 +7,7 @@ import pytest
 from relay.receiving.guard import Bodies, Guard
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, count, receiving
-from tests.support.patience import patience
-from tests.support.sender import SECRET, endlessly, read_reply, slowly
-from tests.support.waiting import until
+from tests.support.sender import SECRET, endlessly, slowly
 
 EVENT = json.dumps(body()).encode()
 
@@ -28,29 +25,6 @@ async def test_what_fits_nowhere_is_refused_and_asked_to_come_again() -> None:
     assert count("bodies_refused", reason="memory") == refused + 2
     assert front.guard.bodies.used == 0
     assert front.events == []
-
-
-async def test_small_events_are_taken_while_slow_large_ones_fill_the_memory() -> None:
-    large = b" " * 40_000
-    async with receiving(guard=Guard(bodies=Bodies(100_000))) as front:
-        slow = [await asyncio.open_connection(*front.runner.addresses[0]) for _ in range(2)]
-        for _, writer in slow:
-            writer.write(front.sender().raw(large)[:-1])
-        await until(lambda: front.guard.bodies.used > 79_000)
-        third = front.sender().raw(large[:30_000])
-
-        reply = await front.sender().exchange(
-            third[:-1], slowly(third[-1:])
-        )  # there is no room for it, and it is smaller
-        event = await front.sender().post(body())
-
-        assert (reply.status, event.status) == (400, 202)
-        displaced = await asyncio.wait_for(asyncio.wait([asyncio.create_task(read_reply(reader)) for reader, _ in slow],
-                                                        return_when=asyncio.FIRST_COMPLETED), patience())  # fmt: skip
-        assert [task.result().status for task in displaced[0]] == [503]
-        for _, writer in slow:
-            writer.transport.abort()
-        await until(lambda: front.guard.bodies.used == 0)
 
 
 @pytest.mark.parametrize("source", ["ops", "standard", "github", "stripe", "progress"])

@@ -24,12 +24,6 @@ async def test_a_challenge_in_the_header_is_answered_where_the_body_says_nothing
     assert reply.headers["webhook-challenge"] == "c-7"
 
 
-async def test_nobody_else_s_challenge_is_answered(front: Front) -> None:
-    reply = await front.sender().post({"challenge": "c-7"}, signed=False, headers=[("webhook-challenge", "c-7")])
-
-    assert_problem(reply, 401)
-
-
 @pytest.mark.parametrize(
     ("sent", "status"),
     [

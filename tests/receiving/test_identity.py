@@ -1,31 +1,18 @@
 """Which id an event has: signed headers, CloudEvents' ce-id, or its body."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
 
 from relay.domain.documents import MAX_ID
-from relay.receiving.signatures import sign
 from tests.support.events import body
 from tests.support.front import SOURCES, Front, assert_problem
-from tests.support.sender import SECRET
 
 
 async def test_a_signed_webhook_id_comes_before_the_event_id(front: Front) -> None:
     reply = await front.sender("standard").post(body() | {"eventId": "evt-1"}, delivery_id="msg-7")
 
     assert reply.document["eventId"] == "msg-7"
-
-
-async def test_svix_s_spelling_of_the_signed_id_counts_as_well(front: Front) -> None:
-    sent = json.dumps(body()).encode()
-    signature = sign("standard-webhooks", sent, SECRET.encode(), message_id="msg-7", timestamp=front.clock())
-    headers = [(name.replace("webhook-", "svix-"), value) for name, value in signature.items()]
-
-    reply = await front.sender("standard").post(sent, signed=False, headers=headers)
-
-    assert (reply.status, reply.document["eventId"]) == (202, "msg-7")
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "svix-id"])
@@ -75,17 +62,3 @@ async def test_ce_id_names_an_event_together_with_its_body(front: Front) -> None
     assert first == again != other
     assert first.startswith("ce-1#")
     assert {event.name for event in front.events} == {"operation.progress"}  # ce-type is not signed either
-
-
-@pytest.mark.parametrize(
-    ("headers", "wanted"),
-    [
-        ([("ce-id", "ce-1")], "evt-1"),
-        ([("ce-id", "ce-1"), ("ce-id", "ce-2")], "evt-1"),
-        ([("ce-id", "x" * 300)], "evt-1"),
-    ],
-)
-async def test_what_the_body_says_comes_before_ce_id(front: Front, headers: list[tuple[str, str]], wanted: str) -> None:
-    reply = await front.sender().post(body() | {"eventId": "evt-1"}, headers=headers)
-
-    assert reply.document["eventId"] == wanted

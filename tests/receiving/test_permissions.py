@@ -66,21 +66,6 @@ class TestDefaults:
         assert permissions is not None
         assert permissions.begins
 
-    def test_what_is_configured_goes_before(self) -> None:
-        trusted = {"events": ["operation.*", "audit"], "may_name_recipients": True, "may_begin_operations": True}
-        by_source = source_permissions(
-            sources(ops=signed(events="batch.*", tenants="acme"), callback={**CALLBACK, **trusted})
-        )
-
-        ops, callback = by_source["ops"], by_source["callback"]
-        assert ops is not None
-        assert callback is not None
-        assert "batch.completed" in (ops.events or ())
-        assert "operation.completed" not in (ops.events or ())
-        assert ops.tenants == {"acme"}
-        assert {"operation.failed", "audit"} <= (callback.events or set())
-        assert (callback.recipients, callback.begins) == (True, True)
-
 
 class TestWarnings:
     @pytest.mark.parametrize(
@@ -180,10 +165,6 @@ class TestAge:
             assert "2024-01-20T11:20:00+00:00" in reply.document["detail"]
             assert front.quarantined
 
-    @pytest.mark.parametrize("timestamp", [None, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
-    async def test_without_a_time_it_passes(self, front: Front, timestamp: str | None) -> None:
-        assert (await front.sender().post(body() | {"timestamp": timestamp})).status == 202
-
     @pytest.mark.parametrize("scheme", ["standard-webhooks", "stripe"])
     async def test_of_a_signature_with_a_time_that_counts_alone(self, scheme: str) -> None:
         async with receiving(sources={"ops": signed(scheme)}) as front:
@@ -221,13 +202,3 @@ class TestEarly:
 
         assert [type(answer) for answer in answers] == [NotYetKnown] * 2 + [NoRoom] * 3
         assert tried == 2 * 3 + 3
-
-    async def test_who_is_asked_to_come_again_is_not_set_aside(self) -> None:
-        async def ingest(_event: Event, **_permissions: object) -> Accepted:
-            raise NoRoom("x")
-
-        async with receiving(sources=LIMITED, ingest=ingest) as front:
-            reply = await front.sender("progress").post(body())
-
-        assert_problem(reply, 503)
-        assert front.quarantined == []

@@ -24,7 +24,6 @@ ADDRESSES = {
     "/console",
     "/slack/interactions",
 }
-OPERATORS = {"/metrics", "/openapi.json", "/console"}
 
 
 @pytest.mark.parametrize("ready", [True, False])
@@ -60,17 +59,6 @@ async def test_to_the_world_what_is_for_operators_is_as_unknown_as_anything_else
     assert (reply.status, reply.body) == (nowhere.status, nowhere.body)
     assert reply.status == 404
     assert {**reply.headers, "date": ""} == {**nowhere.headers, "date": ""}
-    assert reply.headers["server"] == "relay"
-
-
-async def test_the_front_page_says_what_this_is_and_no_more(front: Front) -> None:
-    reply = await front.sender().exchange(b"GET / HTTP/1.1\r\nHost: relay\r\n\r\n")
-
-    assert reply.status == 200
-    assert reply.body.startswith(b"This is relay, the webhook target for long-running operations")
-    assert b"/" not in reply.body  # no map
-    assert reply.headers["content-type"] == "text/plain; charset=utf-8"
-    assert (reply.headers["x-content-type-options"], reply.headers["cache-control"]) == ("nosniff", "no-store")
     assert reply.headers["server"] == "relay"
 
 

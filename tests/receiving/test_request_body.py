@@ -44,14 +44,6 @@ async def test_a_sender_that_asks_first_is_told_to_go_on(front: Front) -> None:
     assert reply.status == 202
 
 
-async def test_a_sender_that_asks_first_need_not_send_what_is_refused(front: Front) -> None:
-    request = front.sender().raw(b"", {"Content-Length": "1000000000", "Expect": "100-continue"})
-
-    reply = await front.sender().exchange(request, whole=True)
-
-    assert reply.body.startswith(b"HTTP/1.1 413 ")
-
-
 @pytest.mark.parametrize("source", ["ops", "unheard-of"])
 async def test_a_sender_that_asked_first_and_is_refused_need_not_guess_where_its_next_request_begins(
     source: str, front: Front

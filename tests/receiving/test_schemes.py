@@ -94,13 +94,6 @@ def test_the_header_s_name_is_configurable() -> None:
     assert case.verify() == "current"
 
 
-def test_under_another_name_than_the_configured_one_a_signature_is_missing() -> None:
-    case = Case("hmac-sha256", header="X-Mindzie-Signature", headers={"x-webhook-signature": [hexed()]})
-
-    with pytest.raises(InvalidSignature, match="x-mindzie-signature"):
-        case.verify()
-
-
 def test_the_published_example_of_standard_webhooks_passes() -> None:
     request = SignedRequest(
         b'{"test": 2432232314}',
@@ -121,14 +114,6 @@ def test_the_published_example_of_github_passes() -> None:
     secrets = {"current": b"It's a Secret to Everybody"}
 
     assert verify("github", request, secrets, header=None, tolerance=300, now=0) == "current"
-
-
-def test_standard_webhooks_takes_several_signatures_and_ignores_other_versions() -> None:
-    case = Case("standard-webhooks")
-
-    value = b"v1a,x v1," + based(secret=b"old") + b" " + case.signature + b" v2,y"
-
-    assert case.with_signature(value).verify() == "current"
 
 
 STANDARD = ("id", "timestamp", "signature")
@@ -157,28 +142,12 @@ def test_a_mixture_of_the_two_spellings_is_refused(parts: tuple[str, ...]) -> No
         Case("standard-webhooks", headers=in_svix(*parts)).verify()
 
 
-def test_stripe_takes_several_signatures_in_any_order() -> None:
-    case = Case("stripe")
-    time, _, signature = case.signature.partition(b",")
-
-    assert case.with_signature(b"v0=x, v1=" + b"0" * 64 + b", " + signature + b", " + time).verify() == "current"
-
-
 @pytest.mark.parametrize("secret", [b"whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ=", b"whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ"])
 def test_a_whsec_secret_is_base64_of_the_key_with_or_without_padding(secret: bytes) -> None:
     case = Case("standard-webhooks", secrets={"current": secret})
     signed = b"msg-1.1705750800." + BODY
 
     case = case.with_signature(b"v1," + based(signed, b"secret-secret-secret"))
-
-    assert case.verify() == "current"
-
-
-def test_a_whsec_secret_that_is_no_base64_is_the_key_itself() -> None:
-    secret = b"whsec_no base64 at all!"
-    case = Case("standard-webhooks", secrets={"current": secret})
-
-    case = case.with_signature(b"v1," + based(b"msg-1.1705750800." + BODY, secret))
 
     assert case.verify() == "current"
 
@@ -205,13 +174,6 @@ def test_a_wrong_bearer_token_is_not_mended_by_a_right_one_in_the_address() -> N
 
     with pytest.raises(InvalidSignature):
         case.verify()
-
-
-def test_a_header_of_its_own_holds_the_bare_token() -> None:
-    case = Case("token", header="X-Api-Key")
-
-    assert case.signature == SECRET
-    assert case.verify() == "current"
 
 
 def test_what_is_not_signed_needs_no_secret_and_names_none() -> None:

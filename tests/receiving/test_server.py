@@ -14,8 +14,6 @@ import relay.receiving as receiving_room
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
-from relay.receiving.receiver import make_app
-from relay.receiving.server import serve
 from tests.support.events import body
 from tests.support.front import Front, assert_problem, receiving
 from tests.support.patience import patience
@@ -30,15 +28,6 @@ async def test_a_body_that_stops_is_given_up() -> None:
 
     assert_problem(reply, 408)
     assert reply.headers["connection"] == "close"
-
-
-async def test_a_body_that_drips_is_given_up() -> None:
-    async with receiving(body_timeout=0.2) as front:
-        head, _, content = front.sender().raw(b" " * 5_000).partition(b"\r\n\r\n")
-
-        reply = await front.sender().exchange(head + b"\r\n\r\n", slowly(content))
-
-    assert_problem(reply, 408)
 
 
 async def test_headers_that_stop_or_drip_are_given_up_without_an_answer() -> None:
@@ -66,18 +55,6 @@ async def test_the_headers_of_later_requests_have_a_deadline_too() -> None:
         writer.close()
 
     assert (first.status, second.status) == (202, 0)
-
-
-async def test_a_sender_that_hangs_up_within_its_body_has_sent_nothing() -> None:
-    with capture_logs() as lines:
-        async with receiving() as front:
-            reader, writer = await asyncio.open_connection(*front.runner.addresses[0])
-            writer.write(front.sender().raw(b"", {"Content-Length": "100", "Expect": "100-continue"}))
-            await reader.readuntil(b"\r\n\r\n")  # now the body is waited for
-            writer.transport.abort()
-
-    assert front.events == []
-    assert [(line["event"], line["status"]) for line in lines] == [("event.refused", 400)]
 
 
 async def test_a_sender_that_hangs_up_does_not_stop_what_was_begun() -> None:
@@ -136,13 +113,6 @@ async def test_no_answer_tells_the_versions_of_the_software(front: Front) -> Non
     assert {reply.headers["server"] for reply in (good, bad, worse)} == {"relay"}
     assert {reply.headers["x-content-type-options"] for reply in (good, bad, worse)} == {"nosniff"}
     assert {reply.headers["cache-control"] for reply in (good, bad, worse)} == {"no-store"}
-
-
-async def test_an_address_in_use_stops_the_start(front: Front) -> None:
-    port = front.runner.addresses[0][1]
-
-    with pytest.raises(OSError, match="address already in use"):
-        await serve(make_app(front.receiver), "127.0.0.1", port)
 
 
 def test_no_private_attribute_of_aiohttp_is_read_or_overwritten() -> None:

@@ -1,6 +1,5 @@
 """A genuine signature passes, in time, and nothing else ever raises anything else."""
 
-import contextlib
 import json
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ import pytest
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import sign, verify
-from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based, hexed
+from tests.receiving.signed_requests import BODY, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -23,15 +22,6 @@ def test_headers_alone_are_refused_only_if_no_body_could_make_them_genuine(schem
         headers = {**case.good, case.name: values}
         with pytest.raises(InvalidSignature):
             verify(scheme, SignedRequest(b"", headers), case.secrets, unread=True, **rules)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_during_a_rotation_the_secret_that_signed_is_named(scheme: str) -> None:
-    case = Case(
-        scheme, secrets={"next": b"the-secret-of-next-month", "current": SECRET, "old": b"the-old-secret-of-may"}
-    )
-
-    assert case.verify() == "current"
 
 
 @pytest.mark.parametrize("scheme", SIGNING)
@@ -82,16 +72,6 @@ def test_only_the_bytes_that_were_signed_pass(scheme: str, body: bytes) -> None:
         Case(scheme, body=body).verify()
 
 
-@pytest.mark.parametrize("scheme", [name for name in SIGNING if name != "token"])
-def test_a_body_that_is_no_text_can_be_signed(scheme: str) -> None:
-    body = b"\xff\x00\xfe"
-    signed = sign(scheme, body, SECRET, message_id="msg-1", timestamp=NOW)
-
-    headers = {name.lower(): [value.encode()] for name, value in signed.items()}
-
-    assert Case(scheme, body=body, headers=headers).verify() == "current"
-
-
 @pytest.mark.parametrize("scheme", TIMED)
 @pytest.mark.parametrize("skew", [-TOLERANCE, -1, 0, 1, TOLERANCE])
 def test_within_the_tolerance_the_time_does_not_matter(scheme: str, skew: float) -> None:
@@ -121,31 +101,3 @@ def test_a_time_that_is_no_number_of_seconds_is_refused_even_when_signed(timesta
 
     with pytest.raises(InvalidSignature):
         replace(case, headers=headers).verify()
-
-
-@pytest.mark.parametrize("timestamp", TIMESTAMPS, ids=lambda said: repr(said[:24]))
-def test_nor_does_stripe_s_time_pass_unless_it_is_a_number_of_seconds(timestamp: bytes) -> None:
-    value = b"t=" + timestamp + b",v1=" + hexed(timestamp + b"." + BODY)
-
-    with pytest.raises(InvalidSignature):
-        Case("stripe").with_signature(value).verify()
-
-
-@pytest.mark.parametrize("scheme", SIGNING)
-def test_no_single_bit_may_differ(scheme: str) -> None:
-    case = Case(scheme)
-    parts = {name: values[0] for name, values in case.good.items()} | ({} if scheme == "token" else {"body": BODY})
-    accepted = set()
-
-    for name, good in parts.items():
-        for place in range(len(good) * 8):
-            value = bytearray(good)
-            value[place // 8] ^= 1 << place % 8
-            change = {"body": bytes(value)} if name == "body" else {"headers": {**case.good, name: [bytes(value)]}}
-            with contextlib.suppress(InvalidSignature):
-                replace(case, **change).verify()
-                accepted.add(bytes(value))
-
-    # The case of hexadecimal digits, and that of "Bearer", is no difference.
-    assert {value.lower() for value in accepted} <= {case.signature.lower()}
-    assert not accepted or scheme in ("hmac-sha256", "token")

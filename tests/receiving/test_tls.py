@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -16,7 +15,7 @@ import pytest
 
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import Certificates
-from relay.receiving.tls import Tls, ending, ends, faults, validity, warnings
+from relay.receiving.tls import Tls, ending, ends, faults, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
 from tests.support.events import body
 from tests.support.front import Front, receiving
@@ -47,20 +46,6 @@ def tls(certificate: Certificate, client_ca: Certificate | None = None) -> Tls:
     )
 
 
-def test_a_certificate_says_when_it_begins_and_ends(server: Certificate) -> None:
-    begin, end = validity(server.authority.read_text())
-
-    assert end - begin == timedelta(days=2)
-    assert abs((begin - datetime.now(UTC)).total_seconds()) < 3600
-
-
-def test_of_a_chain_the_first_to_end_counts(server: Certificate, directory: Path) -> None:
-    longer = make_certificate(directory / "longer", days=30)
-    texts = [longer.authority.read_text(), server.authority.read_text()]
-
-    assert validity("\n".join(["a comment", *texts]))[1] == validity(texts[1])[1]
-
-
 def test_each_fault_names_its_key_and_what_was_expected(
     server: Certificate, other: Certificate, tmp_path: Path
 ) -> None:
@@ -84,14 +69,6 @@ def test_each_fault_names_its_key_and_what_was_expected(
         ("client_ca", f"{server.key} holds no certificate; expected PEM, -----BEGIN CERTIFICATE-----")]  # fmt: skip
     assert [key for key, _ in fault(certificate=nothing, key=nothing, client_ca=nothing)] == [
         "certificate", "key", "client_ca"]  # fmt: skip
-
-
-def test_a_key_that_was_written_in_place_of_its_name_is_not_repeated(server: Certificate) -> None:
-    text = server.key.read_text()
-
-    [(key, fault)] = faults(Tls(certificate=server.authority, key=Path(text)), time.time())
-
-    assert (key, fault) == ("key", "expected the name of a file, without file: before it")
 
 
 def test_a_certificate_that_has_ended_or_not_begun_is_refused(server: Certificate) -> None:
@@ -142,14 +119,6 @@ async def test_events_come_over_one_connection_with_tls(server: Certificate) -> 
     assert statuses == [202, 202, 202]
     assert spoken in ("TLSv1.2", "TLSv1.3")
     assert len(front.events) == 3
-
-
-async def test_clear_text_is_not_answered(server: Certificate) -> None:
-    async with served(tls(server)) as (front, _):
-        clear = await front.sender().exchange(b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n")
-        after = await healthz(front, trusting(server))
-
-    assert (clear.status, after) == (0, 200)
 
 
 async def test_where_client_certificates_are_wanted_who_has_none_of_them_is_not_answered(

@@ -56,15 +56,6 @@ def test_what_to_do_is_said(own: Build, text: str, said: str) -> None:
     assert fault(own({FILE: f"text: '{text}'\n"})) == f"operation.progress.yaml:1: {said}"
 
 
-def test_what_fails_inside_of_a_built_in_part_is_told_where_it_was_called(own: Build) -> None:
-    text = "text: |\n  {{ parts.listed('a', 'b') }}\n"
-
-    said = fault(own({FILE: text}))
-
-    assert said.startswith("operation.progress.yaml:2: ")
-    assert "(in parts.j2:" in said
-
-
 def test_a_field_that_is_asked_for_carefully_is_no_fault(own: Build) -> None:
     text = "{{ op.nmae|default('-') }}{% if op.nmae is defined %}x{% endif %}{% if not op.other|default %}y{% endif %}"
 

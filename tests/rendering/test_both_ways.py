@@ -42,7 +42,7 @@ def made(renderer: Renderer, case: Case, number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "fixture", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FIXTURES]
+    "fixture", [pytest.param(name, marks=() if name in QUICK else pytest.mark.soak) for name in FIXTURES]
 )
 def test_every_message_is_the_same_in_the_sandbox_and_without(own: Renderer, sandboxed: Renderer, fixture: str) -> None:
     for number, case in enumerate(cases(own.library, [BUILT_IN], ["en"], [fixture])):

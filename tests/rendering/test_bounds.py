@@ -166,12 +166,6 @@ def test_the_sandbox_refuses(alone: Build, text: str) -> None:
         render(alone(only(text) | {"sentences.j2": "{% macro progress() %}{% endmacro %}"}), progress())
 
 
-@pytest.mark.parametrize("name", ["attr", "center", "format", "indent", "pprint", "safe", "tojson", "xmlattr"])
-def test_filters_that_grow_or_reach_further_are_not_there(alone: Build, name: str) -> None:
-    with pytest.raises(TemplateError, match=f"No filter named '{name}'"):
-        alone(only(f"{{{{ op.name|{name} }}}}"))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("text", TOO_MUCH.values(), ids=TOO_MUCH.keys())
 async def test_what_takes_too_much_holds_up_nobody(mine: Callable[..., IsolatedRenderer], text: str) -> None:
@@ -273,13 +267,3 @@ async def test_a_mail_says_so_in_both_parts_and_in_the_readers_language(mine: Ca
     assert page.findall("body/p")[-1].text == note
     german = await message(renderer, language="de")
     assert note_of(german) == f"In relays eigenem Wortlaut: Die Vorlage {FILE} ist fehlgeschlagen."
-
-
-async def test_closing_lets_what_was_asked_for_be_made(mine: Callable[..., IsolatedRenderer]) -> None:
-    renderer = mine("mine")
-    asked = [asyncio.ensure_future(message(renderer)) for _ in range(5)]
-    await asyncio.sleep(0)
-
-    await renderer.aclose()
-
-    assert [(one.content["text"], one.fault) for one in await asyncio.gather(*asked)] == [("mine", "")] * 5

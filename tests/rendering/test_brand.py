@@ -11,7 +11,7 @@ from relay.rendering import Brand, Renderer, RenderOptions
 from relay.rendering.renderer import DARK_CARD
 from tests.support import samples
 from tests.support.mails import document, visible
-from tests.support.renderers import AS_A_USERS, BUILT_IN, Build, render
+from tests.support.renderers import BUILT_IN, Build, render
 
 ACME = Brand(
     name="Acme <Analytics>", logo="https://acme.example/logo.png?a=1&b=2", url="https://acme.example/", color="#8A1C7C",
@@ -44,21 +44,6 @@ def test_a_brand_is_seen_in_every_part_of_a_mail(branded: dict[str, Any]) -> Non
     assert 'bgcolor="#8A1C7C"' in branded["html"]
 
 
-def test_it_comes_out_the_same_directly_and_in_the_sandbox(branded: dict[str, Any]) -> None:
-    for brand in (ACME, Brand(name="Acme"), Brand(color="#333"), Brand(footer="x"), Brand(subject_prefix="x")):
-        options = RenderOptions(samples.BASE_URL, links=samples.LINKS, brand=brand)
-        direct, sandboxed = Renderer([BUILT_IN], options), Renderer([AS_A_USERS], options)
-
-        assert mail(direct) == mail(sandboxed)
-
-
-def test_a_text_instead_of_a_message_has_the_prefix_too() -> None:
-    renderer = Renderer([BUILT_IN], RenderOptions(brand=ACME))
-
-    assert renderer.fallback("email", FAILED, "en")["subject"].startswith("[Acme] ")
-    assert "[Acme]" not in renderer.fallback("slack", FAILED, "en")["text"]
-
-
 @pytest.mark.parametrize(
     ("block", "text", "said"),
     [
@@ -78,15 +63,6 @@ def test_each_part_of_the_layout_can_be_another(own: Build, block: str, text: st
     assert said in page
 
 
-def test_a_text_layout_has_a_header_and_a_footer(own: Build) -> None:
-    layout = '{% extends "relay/email/layout.txt" %}\n{% block footer %}\n-- \nAcme\n{% endblock %}\n'
-
-    text = mail(own({"email/layout.txt": layout}, base_url=samples.BASE_URL, links=samples.LINKS))["text"]
-
-    assert text.endswith("\n--\nAcme\n")
-    assert "You get this" not in text
-
-
 def test_a_fault_in_a_block_is_told_at_its_place(own: Build) -> None:
     renderer = own({"email/layout.html": EXTENDED % ("header", "\n{{ brand.nmae }}\n")})
 
@@ -97,10 +73,6 @@ def test_a_fault_in_a_block_is_told_at_its_place(own: Build) -> None:
 # Colours
 
 EVERY = [f"#{red:02X}{green:02X}{blue:02X}" for red, green, blue in product(range(0, 256, 51), repeat=3)]
-
-
-def test_the_text_of_a_button_of_any_colour_can_be_read() -> None:
-    assert [colour for colour in EVERY if contrast(text_on(colour), colour) < OF_TEXT] == []
 
 
 def test_a_button_of_any_colour_is_seen_in_the_dark() -> None:

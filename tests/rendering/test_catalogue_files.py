@@ -74,16 +74,6 @@ def test_what_is_translated_stays_and_what_is_no_more_is_marked(tmp_path: Path) 
     assert merged(file, SAID, folders=[Path("/t")])[0] == text
 
 
-def test_a_text_that_is_said_again_has_its_translation_again(tmp_path: Path) -> None:
-    obsolete = '\n#~ msgid "Running"\n#~ msgstr "En cours"\n\n#~ msgid "Gone"\n#~ msgstr "Disparu"\n'
-    file = catalogue(tmp_path, NEW.replace('msgid "Running"\nmsgstr ""\n\n', "") + obsolete)
-
-    text, holds = merged(file, SAID, folders=[Path("/t")])
-
-    assert '\nmsgid "Running"\nmsgstr "En cours"\n' in text
-    assert [*holds.obsolete] == ["Gone"]
-
-
 def test_a_catalogue_in_another_encoding_is_refused_with_its_name(tmp_path: Path) -> None:
     file = catalogue(tmp_path, "x")
     text = NEW.replace("utf-8", "iso-8859-1").replace('msgid "Running"\nmsgstr ""', 'msgid "Running"\nmsgstr "é"')

@@ -1,47 +1,18 @@
 """A failure below another of its cause, and the end of a run that makes one good, in the words of Slack."""
 
-from itertools import product
-
 import pytest
 
-from relay.channels.slack.channel import Slack
-from relay.domain.deliveries import Form
 from relay.rendering import Renderer, RenderOptions
-from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
-from tests.support.renderers import AS_A_USERS, BUILT_IN, render
+from tests.support.renderers import BUILT_IN, render
 from tests.support.slack_reading import shown
 
 OPTIONS = RenderOptions(samples.BASE_URL)
-MESSAGES: list[tuple[str, Form]] = [
-    ("operation.failed", "also"),
-    ("operation.timeout", "also"),
-    ("batch.operation.failed", "also"),
-    ("operation.completed", "healed"),
-]
 
 
 @pytest.fixture(scope="module")
 def direct() -> Renderer:
     return Renderer([BUILT_IN], OPTIONS)
-
-
-@pytest.fixture(scope="module")
-def sandboxed() -> Renderer:
-    return Renderer([AS_A_USERS], OPTIONS)
-
-
-@pytest.mark.parametrize(("name", "form"), MESSAGES)
-def test_slack_takes_it_and_both_ways_make_the_same(
-    direct: Renderer, sandboxed: Renderer, name: str, form: Form
-) -> None:
-
-    for change, language in product(FIXTURES.values(), ("en", "de")):
-        event, history = slacks.event_and_history(name, change)
-        options = {"language": language, "timezone": "", "now": slacks.NOW, "healed": "<no> answer & *more*"}
-        content = direct.render("slack", form, event, history, **options)
-        assert content == sandboxed.render("slack", form, event, history, **options)
-        assert [*Slack.refusals(content)] == []
 
 
 def test_it_says_what_it_is(direct: Renderer) -> None:

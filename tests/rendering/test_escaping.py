@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.display import TEXT_BUDGET, length
-from relay.domain.links import LinkHosts
 from relay.rendering import Renderer
 from relay.rendering.jobs import action
 from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
@@ -57,20 +56,6 @@ def test_nothing_hostile_becomes_active_in_slack(renderer: Renderer, name: str) 
                 passages = [content, *mrkdwn(content)]
                 assert not any(re.search(r"&(?!amp;|lt;|gt;)", passage["text"]) for passage in passages)
                 assert "\n" not in content["text"]
-
-
-@pytest.mark.parametrize("name", ["operation.progress", "batch.started", "batch.operation.completed"])
-def test_a_status_that_nobody_knows_is_undisguised(renderer: Renderer, name: str) -> None:
-    body = samples.bodies()[name]
-    odd = {"status": "Run\u202e\x9cning\u200b"}
-    body |= {part: {**body[part], **odd} for part in ("operation", "batch") if part in body}
-    if name == "batch.operation.completed":
-        body["batch"]["operations"] = [row | odd for row in body["batch"]["operations"]]
-
-    told = render(renderer, samples.event_of(body))
-
-    assert any("Running" in text for text in strings(told))
-    assert [text for text in strings(told) if re.search(UNSEEN, text) or "\x9c" in text] == []
 
 
 def strings(value: Any) -> list[str]:
@@ -133,47 +118,9 @@ def test_what_events_say_stays_inert_when_it_is_put_together_with_markup(alone: 
     assert "<!" not in told
 
 
-@pytest.mark.parametrize(
-    ("expression", "told"),
-    [
-        ("{{ (op.name ~ ' & co')|upper }}", "A &lt; B &amp; CO"),
-        ("{{ ['', none, op.name, 1]|join('-') }}", "--a &lt; b-1"),
-        ("{{ [op, op]|join(' ', attribute='name') }}", "a &lt; b a &lt; b"),
-        ("{{ op.name|replace('a', 'x', 1) }}", "x &lt; b"),
-        ("{{ code('x') ~ ' ' ~ op.name }}", "`x` a &lt; b"),
-        ("{{ 1 + 2 }}{{ ([1] + [2])|length }}", "32"),
-    ],
-)
-def test_texts_are_put_together_as_ever(alone: Build, expression: str, told: str) -> None:
-    renderer = alone(only(expression))
-
-    assert text_of(renderer, progress(operationName="a < b")) == told
-
-
 @pytest.mark.parametrize(("user", "mention"), [("U0ANALYST1", "<@U0ANALYST1>"), ("<!channel>", ""), ("u1> x", "")])
 def test_only_an_id_of_slacks_becomes_a_mention(user: str, mention: str) -> None:
     assert action({"name": "retry", "user": user})["by"] == mention
-
-
-def test_links_lead_to_the_allowed_hosts_alone(own: Build) -> None:
-    files = {"slack/operation.progress.yaml": """
-text: x
-blocks:
-  - type: section
-    text: {type: mrkdwn, text: "{{ link(op.first, 'one') }} {{ link(op.second, 'two') }}"}
-  - type: actions
-    elements:
-      - {type: button, text: {type: plain_text, text: A}, url: "{{ op.first }}"}
-      - {type: button, text: {type: plain_text, text: B}, url: "{{ op.second }}"}
-"""}  # fmt: skip
-    event = progress(first="https://files.example.com/a", second="https://example.com.evil.org/b")
-
-    told = render(own(files, hosts=LinkHosts(("example.com",))), event)
-    anywhere = render(own(files), event)
-
-    assert told["blocks"][0]["text"]["text"] == "<https://files.example.com/a|one> two"
-    assert [button["url"] for button in told["blocks"][1]["elements"]] == ["https://files.example.com/a"]
-    assert len(anywhere["blocks"][1]["elements"]) == 2
 
 
 @pytest.mark.parametrize(

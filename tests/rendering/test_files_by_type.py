@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.rendering import Renderer
 from relay.rendering.checks import cases
-from relay.rendering.template_files import FileName, mark, parsed, written
+from relay.rendering.template_files import FileName, mark, parsed
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, Build, render
 
@@ -44,15 +43,6 @@ def test_a_destinations_file_goes_before_a_types_and_that_before_the_plain_one(
     assert renderer.overriding_file("slack", kind, completed(), destination) == f"slack/operation.completed{told}.yaml"
 
 
-def test_other_types_keep_the_built_in_wording(own: Build, renderer: Renderer) -> None:
-    mine = own({f"slack/operation.completed{TYPE}.yaml": "text: mine"}, base_url=samples.BASE_URL, links=samples.LINKS)
-    other = completed(operationType="ReportGeneration")
-
-    assert render(mine, completed())["text"] == "mine"
-    assert render(mine, other) == render(renderer, other)
-    assert mine.overriding_file("slack", "each", other) == ""
-
-
 def test_a_type_that_an_earlier_event_told_counts(own: Build) -> None:
     renderer = own({f"slack/operation.completed{TYPE}.yaml": "text: mine"})
     operation = {"operationId": "op-1", "status": "Completed"}
@@ -80,20 +70,6 @@ def test_a_type_of_any_spelling_has_a_file_name(own: Build, operation_type: str,
     renderer = own({f"slack/operation.completed@type={file}.yaml": "text: mine"})
 
     assert render(renderer, completed(operationType=operation_type))["text"] == "mine"
-
-
-@pytest.mark.parametrize(
-    ("stem", "name"),
-    [
-        ("operation.completed", ("operation.completed", "", "", "")),
-        ("operation.completed.reply@team@type=X", ("operation.completed", "reply", "team", "X")),
-        ("operation.completed@type=X@team", ("operation.completed", "", "team", "X")),
-        ("batch.started.live", ("batch.started", "live", "", "")),
-    ],
-)
-def test_a_files_name_says_what_it_is_for(stem: str, name: tuple[str, str, str, str]) -> None:
-    assert parsed(stem) == name
-    assert (written(parsed(stem)) == stem) is not stem.endswith("X@team")
 
 
 def test_each_type_with_a_file_is_tried_out(own: Build) -> None:

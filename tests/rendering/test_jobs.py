@@ -14,7 +14,6 @@ from relay.rendering.jobs import EMPTY
 from relay.rendering.renderer import Renderer
 from relay.rendering.translations import Catalogues
 from relay.resources import resource_dir
-from tests.support import events
 from tests.support.events import event_of
 
 MINUTE, DAY = 60.0, 86_400.0
@@ -104,13 +103,6 @@ def test_a_failure_says_how_many_there_were(before: str, streak: int, since: int
     assert said["last_success"] == (days_ago(len(before) - before.rindex("C")) if "C" in before else "")
 
 
-@pytest.mark.parametrize(("before", "recovered"), [("CC", 0), ("CF", 1), ("CFF", 2), ("CFFx", 2), ("", 0)])
-def test_a_success_says_how_many_failures_it_ends(before: str, recovered: int) -> None:
-    said = job(run(), ends(before))
-
-    assert (said["recovered_after"], said["streak"], said["streak_since"]) == (recovered, 0, "")
-
-
 @pytest.mark.parametrize(
     ("usual_minutes", "estimate", "late", "expected"),
     [
@@ -143,28 +135,6 @@ def test_the_phase_that_took_longest_explains_a_slow_run() -> None:
 def test_where_all_phases_took_longer_none_explains_it() -> None:
     assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60, phases=(24, 18, 18)))["slowest"] is None
     assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60))["slowest"] is None
-
-
-def test_the_phases_of_a_run_that_goes_on_say_how_far_it_is() -> None:
-    phases = [
-        {"phaseName": "Load", "status": "Completed", "duration": "12 minutes"},
-        {"phaseName": "Discover", "status": "Running", "startTime": "2024-01-20T10:12:00Z"},
-        {"phaseName": "Report", "status": "Pending"},
-    ]
-    event = run("operation.progress", "Running", phases=phases, currentPhase="Discover")
-
-    said = job(event, ends("CCCCC", 60, phases=(12, 27, 20)))
-
-    assert [(row["state"], row["duration"], row["slow"]) for row in said["phases"]] == [
-        ("complete", 720.0, False), ("in_progress", 5280.0, True), ("pending", None, False)
-    ]  # fmt: skip
-    assert said["slowest"]["name"] == "Discover"
-
-
-def test_an_event_that_tells_no_status_of_a_run_tells_what_is_known() -> None:
-    said = job(event_of(events.body("operation.paused", operationName="O2C")), ends("CCCCC"))
-
-    assert said["ends"] == 5
 
 
 def test_a_run_that_is_over_much_too_soon_says_so_in_each_language() -> None:

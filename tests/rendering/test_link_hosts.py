@@ -11,7 +11,7 @@ import pytest
 
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import build_digest
-from relay.domain.links import LinkHosts, LinkTemplates
+from relay.domain.links import LinkHosts
 from relay.rendering import Renderer, RenderOptions
 from relay.rendering.texts import ZERO_WIDTH_SPACE, unlinked
 from tests.support import digests, samples
@@ -93,18 +93,6 @@ def test_no_message_leads_to_a_host_that_the_configuration_does_not_name() -> No
     assert leading > 100  # those of the configuration are there
 
 
-def test_where_nobody_said_which_hosts_are_right_each_link_shows_its_own() -> None:
-    renderer = Renderer([BUILT_IN], RenderOptions(hosts=LinkHosts(shown=True)))
-    leading = 0
-    with every_case() as case:
-        for name, content in messages(renderer):
-            with case(*name):
-                for url, shown in links_in(content):
-                    assert f"({urlsplit(url).hostname})" in shown, url
-                leading += len(links_in(content))
-    assert leading > 50
-
-
 def test_a_button_shows_where_it_leads(alone: Build) -> None:
     renderer = alone({"slack/operation.progress.yaml": """
 text: x
@@ -145,22 +133,6 @@ blocks:
     content = render(renderer, progress(operationName="evil.test", trackingUrl=ADDRESS))
 
     assert content["blocks"][0]["elements"][0].get("url") == leads
-
-
-@pytest.mark.parametrize(
-    ("listed", "base_url", "page", "names", "shown"),
-    [
-        ((), "", "", (), True),
-        ((), "https://api.example.com/v1", "", ("api.example.com",), False),
-        ((), "", "https://{tenantId}.app.example.com/runs", ("app.example.com",), False),
-        (("files.example.com",), "http://127.0.0.1:8099", "", ("127.0.0.1", "files.example.com"), False),
-        (("*",), "https://api.example.com", "", (), False),
-    ],
-)
-def test_the_configurations_own_addresses_say_which_hosts_are_right(
-    listed: tuple[str, ...], base_url: str, page: str, names: tuple[str, ...], shown: bool
-) -> None:
-    assert LinkHosts.of(listed, base_url, LinkTemplates(operation=page)) == LinkHosts(names, shown)
 
 
 @pytest.mark.parametrize(

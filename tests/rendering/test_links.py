@@ -2,14 +2,11 @@
 
 import json
 import re
-from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
-from relay.domain.digest_entries import summarize
-from relay.domain.digests import build_digest
 from relay.domain.links import LinkTemplates
 from relay.rendering import Renderer, RenderOptions
 from tests.support import digests, samples, slacks
@@ -77,31 +74,6 @@ def test_without_templates_the_platforms_own_page_is_linked_and_its_api_is_not(
     renderer = alone(saying("[{{ links.operation }}]"), base_url=samples.BASE_URL)
 
     assert text_of(renderer, progress(trackingUrl=address), channel="chat") == f"[{link}]"
-
-
-def test_an_alarm_about_a_batch_leads_to_the_batch(alone: Build) -> None:
-    started = samples.messages()["batch.started"]
-    alarm = samples.watchdog_bodies()["operation.stalled.silent"]
-    alarm["operation"] = {"operationId": started.subject, "operationName": "Month-end", "status": "Running"}
-    event = samples.event_of(alarm)
-
-    told = links_of(alone, event, "{{ links.operation }}", history=(started, event))
-
-    assert told == f"{APP}/tenant-1/project-1/batches/{started.subject}"
-
-
-def test_rows_of_a_digest_lead_to_their_runs_and_all_of_them_to_the_list(alone: Build) -> None:
-    events = samples.messages()
-    entries = [summarize(events["operation.failed"]), summarize(events["batch.completed"])]
-    end = events["batch.completed"].occurred_at
-    document = build_digest("digest", (end - timedelta(days=1)).timestamp(), end.timestamp(), entries)
-    row_urls = "{{ (digest.attention + digest.done)|map(attribute='url')|join(' ') }}"
-    renderer = alone(saying(row_urls + " {{ links.runs }}"), links=TEMPLATES)
-    told = text_of(renderer, digests.event_of(document), channel="chat")
-
-    run, batch = (entry["id"] for entry in entries)
-    home = f"{APP}/tenant-1/project-1"
-    assert sorted(told.split()) == sorted([f"{home}/runs/{run}", f"{home}/batches/{batch}", f"{home}/runs"])
 
 
 @pytest.mark.parametrize("options", [samples.OPTIONS, RenderOptions(samples.BASE_URL)], ids=["configured", "default"])

@@ -1,15 +1,13 @@
 """Numbers, times, amounts and ids as the readers of each language expect them."""
 
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from babel import Locale
 
-from relay.rendering.filters import MAX_STEPS, named, short_id, timed
+from relay.rendering.filters import short_id
 from relay.rendering.localized_values import Localizer
-from relay.rendering.translations import Catalogues, LocalePatterns
+from relay.rendering.translations import Catalogues
 from tests.support.renderers import BUILT_IN, NOW
 
 
@@ -111,55 +109,3 @@ def test_a_full_time_names_its_zone_so_that_the_repeated_hour_is_clear(utc: str,
 ])  # fmt: skip
 def test_an_id_is_as_short_as_tells_it_from_the_next(whole: object, short: str) -> None:
     assert short_id(whole) == short
-
-
-def steps(*durations: float | None, **more: Any) -> list[dict[str, Any]]:
-    return [{"name": f"P{n}", "duration": lasted, **more} for n, lasted in enumerate(durations)]
-
-
-@pytest.mark.parametrize(("phases", "durations"), [
-    (steps(720, 1020, 5400), ["12", "17", "90 min"]),
-    (steps(720, 30), ["12 min", "30 s"]),  # half a minute is no number of minutes
-    (steps(720, 14_400), ["12 min", "4 h"]),
-    (steps(720, None, 60), ["12", "1 min"]),
-    (steps(720), []), (steps(720, None), []), ([], []),
-    (steps(*[60] * (MAX_STEPS + 1)), []),
-])  # fmt: skip
-def test_phases_are_told_in_minutes_where_minutes_say_enough(
-    phases: list[dict[str, Any]], durations: list[str]
-) -> None:
-    assert [row["duration"] for row in timed(formats("en"), phases)] == durations
-
-
-def test_what_is_usual_is_told_of_a_slow_phase_alone() -> None:
-    slow, normal = steps(1620, usual=840, slow=True)[0], steps(720, usual=700, slow=False)[0]
-
-    assert [(row["duration"], row["usual"]) for row in timed(formats("en"), [slow, normal])] == [
-        ("27", "14"),
-        ("12 min", ""),
-    ]
-
-
-def test_of_a_phase_that_is_not_there_nothing_is_known() -> None:
-    assert named(steps(720), "P0")["duration"] == 720
-    assert named(steps(720), "P1") == {"name": "", "duration": None, "usual": None, "state": "", "slow": False}
-
-
-@pytest.mark.parametrize(
-    ("code", "zone", "names"),
-    [
-        ("en-GB", "Europe/Berlin", ("CET", "CEST")),
-        ("de", "Europe/Berlin", ("MEZ", "MESZ")),
-        ("fr", "Europe/Berlin", ("UTC+1", "UTC+2")),
-        ("en-GB", "Europe/London", ("GMT", "BST")),
-        ("de", "Europe/London", ("UTC", "UTC+1")),
-        ("en-GB", "America/New_York", ("UTC−5", "UTC−4")),
-        ("en-GB", "Asia/Kathmandu", ("UTC+5:45", "UTC+5:45")),
-        ("en-GB", "America/St_Johns", ("UTC−3:30", "UTC−2:30")),
-    ],
-)
-def test_a_zone_without_a_short_name_is_called_by_its_offset(code: str, zone: str, names: tuple[str, str]) -> None:
-    patterns = LocalePatterns(Locale.parse(code, sep="-"))
-    times = [datetime(2024, month, 20, 12, tzinfo=ZoneInfo(zone)) for month in (1, 7)]
-
-    assert tuple(map(patterns.zone, times)) == names

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
-from relay.rendering import IsolatedRenderer, is_long
-from relay.rendering.samples import maximal, sample_events
+from relay.rendering import IsolatedRenderer
+from relay.rendering.samples import maximal
 from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW
-
-LISTING = ("operation.failed", "operation.completed", "batch.started", "batch.completed", "digest", "roundup")
 
 
 @pytest.fixture
@@ -39,13 +37,6 @@ async def test_a_first_message_of_a_file_and_a_long_one_are_made_beside_the_loop
         await renderer.message("slack", "live", event, (event,), language="en", timezone="", now=NOW)
 
     assert made == in_loop
-
-
-def test_only_what_lists_much_is_long() -> None:
-    usual, most = sample_events([BUILT_IN]), sample_events([BUILT_IN], "maximal")
-
-    assert not [name for name, event in usual.items() if is_long(event, (event,))]
-    assert [name for name in LISTING if is_long(most[name], (most[name],))] == list(LISTING)
 
 
 async def test_messages_under_way_at_a_time_are_each_their_own(renderer: IsolatedRenderer) -> None:

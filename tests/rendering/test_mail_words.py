@@ -1,6 +1,5 @@
 """What mails say beyond what was agreed: in the order of the questions, once, and nothing that is not known."""
 
-import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,7 @@ import pytest
 
 from relay.domain.events import Event
 from relay.rendering import Renderer
-from tests.support import samples, slacks
+from tests.support import samples
 from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
 from tests.support.renderers import BUILT_IN
 
@@ -39,25 +38,6 @@ def test_no_sentence_and_no_figure_stands_there_twice(renderer: Renderer, name: 
         assert label not in visible(html) or name == "operation.phase.completed"
 
 
-def test_a_slow_phase_stands_out_and_says_what_is_usual(renderer: Renderer) -> None:
-    event = events_of(dict)["operation.completed"]
-    slower = [replace(end, phases=tuple((name, time / 3) for name, time in end.phases)) for end in event.past]
-
-    content = rendered(renderer, replace(event, past=tuple(slower)))
-
-    assert "Machine Learning Analysis 20 min (usually 6 min" in content["text"]
-    assert 'class="phase phase-stalled"' in content["html"]
-
-
-def test_a_job_without_a_past_is_compared_with_nothing(renderer: Renderer) -> None:
-    for name in ("operation.failed", "operation.completed", "operation.progress"):
-        event = replace(events_of(dict)[name], past=())
-        content = rendered(renderer, event)
-
-        assert "usual" not in content["text"] + content["preheader"]
-        assert "First failure" not in content["text"] + content["preheader"]
-
-
 @pytest.mark.parametrize("name", [name for name in SINGLE if name != "operation.completed"])
 def test_without_an_address_there_is_no_button_and_no_link(name: str) -> None:
     event = events_of(_without_addresses)[name]
@@ -78,34 +58,6 @@ def _without_addresses(body: samples.Body) -> samples.Body:
     return changed
 
 
-def test_the_mail_of_a_batchs_run_that_failed_leads_to_its_error_first(renderer: Renderer) -> None:
-    event, history = slacks.event_and_history("batch.operation.failed")
-
-    content = renderer.render("email", "each", event, history, language="en", timezone="UTC", now=slacks.NOW)
-
-    links = re.findall(r"^(View error|Runbook|Follow the batch): (\S+)$", content["text"], re.MULTILINE)
-    assert [label for label, _ in links] == ["View error", "Runbook", "Follow the batch"]
-    assert links[0][1].endswith("/runs/op-0013")
-    assert content["subject"].endswith(" – SAP extractor did not answer for 300 s")
-
-
-def test_a_run_that_was_too_quick_asks_for_a_look_above_its_button(renderer: Renderer) -> None:
-    event, history = slacks.event_and_history("operation.completed")
-    longer = tuple(replace(end, duration=(end.duration or 0) * 8) for end in event.past)
-
-    content = renderer.render(
-        "email", "each", replace(event, past=longer), (*history[:-1], replace(event, past=longer)),
-        language="en", timezone="UTC", now=slacks.NOW,
-    )  # fmt: skip
-
-    text = content["text"].replace("\xa0", " ")
-    assert " – unusually quick, 23 anomalies, " in content["subject"]
-    assert content["preheader"].startswith("Over after 45")
-    assert text.count("please check that it had its data") == 1
-    assert text.index("please check") < text.index("Open result")
-    assert text.count("usually") == 1
-
-
 @pytest.mark.parametrize(
     ("days", "finished", "foot"),
     [(0, "✕ Failed at 12:52", "20 January 2024, all times in CET"),
@@ -119,20 +71,6 @@ def test_a_time_names_its_day_only_if_it_is_not_the_mails(
 
     assert text.startswith(finished)
     assert f"\n{foot}\n" in text
-
-
-def test_a_mail_of_a_failure_says_what_it_holds_up(renderer: Renderer) -> None:
-    def in_batch(body: samples.Body) -> samples.Body:
-        if body["event"] != "operation.failed":
-            return body
-        members = [{"operationId": body["operation"]["operationId"], "operationKey": "a", "status": "Failed"},
-                   {"operationId": "b", "operationKey": "b", "status": "Pending", "dependencies": ["a"]},
-                   {"operationId": "c", "operationKey": "c", "status": "Pending", "dependencies": ["b"]}]  # fmt: skip
-        return body | {"batch": {"batchId": "batch-1", "operations": members}}
-
-    text = mail(renderer, "operation.failed", change=in_batch)["text"]
-
-    assert "\n2 later runs of this batch are waiting.\n" in text
 
 
 def test_a_long_error_is_cut_at_500_characters_and_the_rest_is_linked(renderer: Renderer) -> None:

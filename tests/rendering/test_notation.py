@@ -1,11 +1,9 @@
 """The notation of message templates, and what stops a faulty file."""
 
-from pathlib import Path
-
 import pytest
 
 from relay.errors import TemplateError
-from tests.support.renderers import Build, only, progress, render
+from tests.support.renderers import Build, progress, render
 
 # The notation
 
@@ -85,17 +83,6 @@ def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: di
         alone(files)
 
 
-def test_a_file_that_is_not_utf8_is_named(alone: Build, tmp_path: Path) -> None:
-    for name in ("slack/x.yaml", "sentences.j2"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"text: f\xfcr")
-
-        with pytest.raises(TemplateError, match=f"^{name}: expected UTF-8"):
-            alone({})
-
-        (tmp_path / name).unlink()
-
-
 @pytest.mark.parametrize(
     ("channel", "template"),
     [
@@ -130,14 +117,4 @@ def test_a_fault_that_shows_late_names_file_and_line_too(alone: Build, template:
     renderer = alone({"slack/operation.progress.yaml": template})
 
     with pytest.raises(TemplateError, match=place):
-        render(renderer, progress())
-
-
-def test_a_fault_in_a_macro_is_placed_in_the_macro(alone: Build) -> None:
-    renderer = alone(
-        {"slack/parts.j2": "{% macro push(a, b, c) %}\n{{ nobody }}\n{% endmacro %}"}
-        | only("{{ parts.push(1, 2, 3) }}")
-    )
-
-    with pytest.raises(TemplateError, match=r"slack/parts\.j2:2: nobody is unknown"):
         render(renderer, progress())

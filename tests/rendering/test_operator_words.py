@@ -14,7 +14,6 @@ from relay.policy.notices import Notice, event_of
 from relay.rendering import Renderer
 from tests.support import mails
 from tests.support.every_case import every_case
-from tests.support.renderers import AS_A_USERS
 
 NOW = datetime(2024, 1, 20, 10, 20, tzinfo=UTC)
 REFUSALS = ("unsigned", "rate_limited", "unavailable", "fault", "invalid", "malformed", "too_large")
@@ -52,11 +51,6 @@ def renderer() -> Renderer:
     return mails.renderer()
 
 
-@pytest.fixture(scope="module")
-def in_sandbox() -> Renderer:
-    return Renderer([AS_A_USERS], mails.renderer().options)
-
-
 def rendered(renderer: Renderer, channel: str, of: Event, language: str) -> dict[str, Any]:
     return deepcopy(
         renderer.render(channel, "each", of, (of,), language=language, timezone="UTC", now=NOW, destination="on-call")
@@ -77,15 +71,6 @@ def test_every_trouble_is_worded_without_gaps(renderer: Renderer) -> None:
                 text = rendered(renderer, channel, event_about(name, rows), language)["text"]
                 assert "  " not in text.replace("\n    ", "\n").replace("\n  ", "\n")
                 assert not re.search(r": *[.,]|\( *\)|: *$", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize(("name", "channel", "language"), FORMS)
-def test_all_troubles_are_worded_the_same_in_the_sandbox_and_without(
-    renderer: Renderer, in_sandbox: Renderer, name: str, channel: str, language: str
-) -> None:
-    all_of_them = event_about(name, ROWS)
-
-    assert rendered(renderer, channel, all_of_them, language) == rendered(in_sandbox, channel, all_of_them, language)
 
 
 def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_to_do(renderer: Renderer) -> None:
@@ -117,12 +102,6 @@ def test_the_end_says_how_long_it_lasted_and_what_it_has_left(
     assert content["text"] == "relay: Slack: messages get through again"
     assert section["text"]["text"].replace("\u00a0", " ").endswith(words)
     assert ("1 other trouble lasts." in context["elements"][0]["text"]) is bool(standing)
-
-
-def test_more_destinations_than_a_message_names_are_no_sentence_of_two_ands(renderer: Renderer) -> None:
-    text = rendered(renderer, "slack", event(TROUBLE, ROWS[2]), "en")["blocks"][0]["text"]["text"]
-
-    assert "team-0, team-1, team-2, team-3, team-4 and others. " in text
 
 
 def test_of_many_a_message_shows_some_and_says_how_many_more(renderer: Renderer) -> None:

@@ -90,26 +90,6 @@ def test_the_closest_file_of_the_users_own_is_taken(
     assert renderer.overriding_file("slack", kind, event, destination) == f"slack/operation.{told}.yaml"
 
 
-def test_without_a_file_that_fits_the_built_in_one_is_taken(own: Build, renderer: Renderer) -> None:
-    event = samples.messages()["operation.completed"]
-    with_others = own({"slack/operation.completed@team.yaml": "text: other", "slack/operation.failed.yaml": "text: x"},
-                      base_url=samples.BASE_URL, links=samples.LINKS)  # fmt: skip
-
-    assert render(with_others, event) == render(renderer, event)
-    assert with_others.overriding_file("slack", "each", event, "analysts") == ""
-
-
-def test_a_mail_has_the_layout_that_is_closest(own: Build) -> None:
-    renderer = own(
-        {"email/layout@analysts.txt": "analysts: {{ mail.heading }}", "email/operation.failed.txt": "failed"}
-    )
-    events = samples.messages()
-
-    assert render(renderer, events["operation.completed"], "email")["text"].startswith("analysts: Comprehensive")
-    assert render(renderer, events["operation.failed"], "email")["text"] == "failed\n"
-    assert "analysts: " not in render(renderer, events["operation.completed"], "email", destination="team")["text"]
-
-
 # A language of the user's own
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,14 +16,6 @@ from tests.support import samples
 from tests.support.renderers import BUILT_IN, NOW, Build, body, only, progress, render, text_of
 
 # What templates are given
-
-
-def test_fields_that_relay_does_not_know_are_reachable_under_their_own_names(alone: Build) -> None:
-    renderer = alone(only("{{ op.costCentre }} {{ doc.operation.nested.deep }} {{ op.execution.workerNode }}"))
-
-    told = text_of(renderer, progress(costCentre="CC-7", nested={"deep": 5}))
-
-    assert told == "CC-7 5 async-worker-03"
 
 
 def test_a_documents_own_field_beats_a_method_of_that_name(alone: Build) -> None:
@@ -89,19 +80,6 @@ def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone
     assert told["rows"] == [{"told": text} for text in ("a 2", "b 0", "c 0", "d 0", "e 0", "f 0", "g 0")]
 
 
-def test_the_largest_batch_that_is_accepted_is_rendered_soon(renderer: Renderer) -> None:
-    members = [{"operationId": f"{n}", "status": "Failed", "dependencies": [f"{n - 1}"]} for n in range(14_000)]
-    event = samples.event_of(
-        samples.envelope("batch.completed", "2024-01-20T12:03:00Z", batch={"batchId": "b", "operations": members})
-    )
-    started = time.process_time()
-
-    told = text_of(renderer, event)
-
-    assert "14,000 failed" in told
-    assert time.process_time() - started < 5
-
-
 # Which message it is
 
 
@@ -133,20 +111,6 @@ def test_a_timeout_is_told_as_one_whatever_the_event_is_called(renderer: Rendere
 
 
 # Without templates
-
-
-@pytest.mark.parametrize("name", sorted(samples.bodies()))
-@pytest.mark.parametrize("change", [samples.bare, samples.hostile, samples.maximal])
-def test_a_message_can_be_made_without_any_template(renderer: Renderer, name: str, change: Any) -> None:
-    event = samples.messages(change)[name]
-
-    slack, mail = (renderer.fallback(channel, event, "de") for channel in ("slack", "email"))
-
-    assert 0 < len(slack["text"]) <= 400
-    assert not re.search(r"[<>]", slack["text"] + slack["blocks"][0]["text"]["text"])
-    assert set(mail) == {"subject", "preheader", "text", "html"}
-    assert "\n" not in mail["subject"]
-    assert "<script" not in mail["html"]
 
 
 # Trying it all out
@@ -230,13 +194,3 @@ def test_a_live_message_shows_an_alarm_for_as_long_as_it_stands(
 
     said = json.dumps(told["blocks"], ensure_ascii=False)
     assert {sign: said.count(sign) for sign in ("⚠️", "▶️", "✅") if sign in said} == {shown: 1}
-
-
-def test_an_alarm_that_stands_is_shown_with_the_run_as_it_is_by_now(renderer: Renderer) -> None:
-    at_40 = alarm("stalled", stalled={"rule": "overdue", "since": "2024-01-20T11:30:00Z", "percentage": 40})
-
-    told = renderer.render("slack", "live", PROGRESS, (at_40, PROGRESS), language="en", timezone="UTC", now=NOW)
-
-    said = json.dumps(told, ensure_ascii=False)
-    assert "67%" in said
-    assert "40%" not in said

@@ -25,19 +25,6 @@ def test_unknown_progress_is_not_shown_as_none(renderer: Renderer, name: str) ->
                 assert "None" not in text
 
 
-@pytest.mark.parametrize("status", ["Running", "Completed", "Failed"])
-def test_only_what_is_complete_is_at_a_hundred(renderer: Renderer, status: str) -> None:
-    body = samples.bodies()["operation.progress"]
-    body["operation"] |= {"status": status, "progress": {"percentage": 100, "currentPhase": "Reporting"}}
-    names = {"Running": "progress", "Completed": "completed", "Failed": "failed"}
-
-    content = rendered(renderer, samples.event_of(body | {"event": f"operation.{names[status]}"}), "live")
-
-    assert "100" not in shown(content) + content["text"]
-    assert ("99%" in shown(content)) == (status != "Completed")
-    assert "▰▰▰▰▰▰▰▰▰▰" not in shown(content)
-
-
 def test_a_run_that_says_nothing_of_its_progress_is_told_to_last(renderer: Renderer) -> None:
     body = samples.bodies()["operation.progress"]
     body["operation"] = {"operationId": "op-1", "operationName": "Quiet", "dateCreated": "2024-01-20T11:15:00Z"}
@@ -80,12 +67,6 @@ def test_a_time_that_stands_for_none_is_not_told(none: str, zone: str) -> None:
         assert "9999" not in str(content)
 
 
-def test_a_reply_says_nothing_that_its_root_has_said(renderer: Renderer) -> None:
-    *_, root, reply = [shown(content).split("\n") for _, content in slacks.life("en", renderer)]
-
-    assert not {line for line in reply[1:] if len(line) > len("*Files*")} & set(root)
-
-
 def test_a_phone_shows_a_long_cause_and_the_place_below_a_name_that_is_cut(renderer: Renderer) -> None:
     body = samples.bodies()["operation.failed"]
     body["operation"]["operationName"] = "Name " * 40
@@ -99,17 +80,6 @@ def test_a_phone_shows_a_long_cause_and_the_place_below_a_name_that_is_cut(rende
     assert cause.endswith("… Machine Learning Analysis, 72%, after 34 min.")
 
 
-def test_a_batch_names_five_of_each_and_counts_the_rest(renderer: Renderer) -> None:
-    body = slacks.bodies()["batch.operation.failed"]
-    body["batch"] = slacks.month_end(1, 8, 9)
-
-    lines = shown(rendered(renderer, samples.event_of(body), "live")).split("\n")
-
-    assert sum(line.startswith("❌ ") for line in lines) == 5
-    assert [line.count(", ") + 1 for line in lines if line.startswith("Running:")] == [5]
-    assert "+ 7 more" in lines
-
-
 def test_what_never_ran_in_a_batch_that_is_over_waits_for_nothing(renderer: Renderer) -> None:
     body = samples.bodies()["batch.completed"]
     body["batch"]["operations"][2]["status"] = "Pending"
@@ -119,11 +89,3 @@ def test_what_never_ran_in_a_batch_that_is_over_waits_for_nothing(renderer: Rend
         "1 of 3 completed, 1 failed, 1 not started. Duration: 1 h 17 min.",
         "❌ discovery – Failed (blocks 1)", "✅ data-prep · Completed", "⏹️ performance · Not started",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("rule", ["silent", "flat", "overdue", "deadline", "slow"])
-def test_a_message_that_stays_names_moments_and_no_spans_that_grow(renderer: Renderer, rule: str) -> None:
-    text = shown(slacks.message(renderer, f"operation.stalled.{rule}", "live"))
-
-    assert "32 min" not in text  # that would be wrong a minute later
-    assert ("please check" in text) == (rule == "deadline")

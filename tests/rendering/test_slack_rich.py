@@ -2,7 +2,6 @@
 
 import pytest
 
-from relay.channels.slack.limits import validate
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES
 from tests.support import samples, slacks
@@ -37,14 +36,6 @@ def test_a_batch_ends_with_a_table_of_all_its_operations(renderer: Renderer) -> 
     assert rows[1] == ["AP invoices DE", "❌ Fehlgeschlagen", "–", "–"]  # what failed comes first
     assert rows[-1] == ["Group consolidation", "⏹️ Abgebrochen", "–", "AP reconciliation"]
     assert "rich" not in slacks.message(renderer, "batch.finished", "live")
-
-
-def test_a_table_that_is_too_long_ends_with_a_mark(renderer: Renderer) -> None:
-    content = slacks.message(renderer, "batch.completed", "reply", change=FIXTURES["maximal"])
-
-    table = next(block for block in content["rich"] if block["type"] == "table")
-    assert [cell["text"] for cell in table["rows"][-1]] == ["…"] * 4
-    assert validate({"text": content["text"], "blocks": content["rich"]}) == []
 
 
 def test_a_message_without_phases_has_no_richer_form(renderer: Renderer) -> None:

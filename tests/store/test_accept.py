@@ -48,36 +48,12 @@ async def test_the_same_delivery_id_with_another_fact_is_another_event(store: St
     assert (answer.status, answer.deliveries, answer.id_reused) == ("accepted", 1, True)
 
 
-async def test_what_happened_in_one_second_is_read_in_the_order_in_which_it_came(store: Store) -> None:
-    names = ["operation.started", "operation.progress", "operation.phase.completed", "operation.completed"]
-    for name in names:
-        status = "Completed" if name == "operation.completed" else "Running"
-        await store.accept(events.event_of(events.body(name, 67, status=status)), [room()])
-
-    found = await Admin(store).events(events.completed().subject)
-
-    assert ([event.name for event in found], len({event.occurred_at for event in found})) == (names, 1)
-
-
 async def test_two_sources_may_use_the_same_delivery_id(store: Store) -> None:
     await store.accept(events.event_of(events.body(percentage=10), id="1", source="one"), [room()])
 
     answer = await store.accept(events.event_of(events.body(percentage=50), id="1", source="two"), [room()])
 
     assert answer.status == "accepted"
-
-
-async def test_the_webhook_and_the_callback_of_one_completion_are_one_fact(store: Store) -> None:
-    await store.accept(
-        events.event_of(events.body("operation.completed", 100, status="Completed"), id="evt-1"), [room()]
-    )
-    callback = events.event_of(events.seed("operation-results.response"), id="other", source="completion")
-
-    answers = [await store.accept(callback, [room()], completes=completes) for completes in (False, True, False)]
-
-    # It says more of it, the results; once that is kept too, it is nothing but a repetition.
-    assert [answer.status for answer in answers] == ["fuller", "duplicate", "duplicate"]
-    assert (await Admin(store).ledger()).counts["pending"] == 1
 
 
 @pytest.mark.parametrize(
@@ -100,14 +76,6 @@ async def test_an_event_older_than_what_is_known_is_late(store: Store, first: Ev
     await store.accept(first, [room()])
 
     assert (await store.accept(then, [room()])).status == status
-
-
-async def test_phase_ends_pass_the_gate(store: Store) -> None:
-    gated = room(gates=(Gate(50),))
-    await store.accept(events.progress(10), [gated])
-    phase = events.body("operation.phase.completed", 12) | {"phase": {"phaseName": "Process Discovery"}}
-
-    assert (await store.accept(events.event_of(phase), [gated])).deliveries == 1
 
 
 async def test_progress_without_a_percentage_is_told_when_its_phase_changes(store: Store) -> None:
@@ -185,19 +153,6 @@ async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(s
     assert getattr(answers[1], "status", None) == "accepted"
 
 
-async def test_the_end_of_a_member_that_retries_another_run_is_the_batchs(store: Store) -> None:
-    await store.accept(events.started(operationId="op-2"), [room()])
-    member = {"operationId": "op-2", "originalOperationId": "op-1", "status": "Completed", "retryNumber": 1}
-    told = events.event_of(
-        {"event": "batch.operation.completed", "batch": events.seed("submit-batch.response"), "operation": member}
-    )
-
-    first, again = await store.accept(told, [room()]), await store.accept(told, [room()])
-
-    assert (first.status, again.status) == ("accepted", "duplicate")
-    assert "original" not in await store.known("op-2")  # the member's own message stays its own
-
-
 @pytest.mark.parametrize("source", ["/platform/a", "/platform/b"])
 async def test_cloud_events_ids_are_unique_within_their_source_alone(store: Store, source: str) -> None:
     def cloud_event(percentage: float, source: str) -> Event:
@@ -242,27 +197,6 @@ async def test_forgotten_scripts_are_sent_again(store: Store) -> None:
     await store.redis.script_flush()
 
     assert (await store.accept(events.progress(20), [room()])).status == "accepted"
-
-
-async def test_a_run_of_hundreds_of_events_knows_each_of_them_again(store: Store) -> None:
-    told = [events.event_of(events.body("operation.audited"), id=f"evt-{number}") for number in range(200)]
-    first = await asyncio.gather(*(store.accept(event, []) for event in told))
-
-    again = await asyncio.gather(*(store.accept(event, []) for event in told))
-
-    assert {answer.status for answer in first} == {"accepted"}
-    assert {answer.status for answer in again} == {"duplicate"}
-
-
-async def test_ids_with_braces_newlines_and_colons_stay_inside_the_keyspace(store: Store) -> None:
-    hostile = "}{relay}:ledger\n:*"
-
-    await store.accept(events.progress(10, operationId=hostile), [room()])
-
-    assert all(key.startswith(b"{relay}:") and b"\n" not in key for key in await store.redis.keys("*"))
-    timeline = await Admin(store).timeline(hostile)
-    assert timeline is not None
-    assert timeline.facts["id"] == hostile
 
 
 async def test_two_first_events_of_a_retry_at_once_agree_which_run_it_is(open_store: Callable[..., Store]) -> None:

@@ -6,9 +6,8 @@ from relay.domain.deliveries import Window
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
-from tests.support.bundles import DAY, POSTED, SENT, claim, counts, digest, next_day, night, send, statuses
+from tests.support.bundles import DAY, SENT, claim, counts, digest, next_day, send, statuses
 from tests.support.clock import Clock
-from tests.support.targets import mail, team
 
 
 class TestDigests:
@@ -109,30 +108,6 @@ class TestDigests:
 
         assert statuses(again) == {"a": "Completed"}
 
-    async def test_the_next_digest_knows_what_the_last_one_said(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(operationId="a"), [digest(clock())])
-        await store.accept(events.failed(operationId="b"), [digest(clock())])
-        next_day(clock)
-        (first,) = await send(store)
-        await store.accept(events.completed(operationId="c"), [digest(clock())])
-        next_day(clock)
-
-        (second,) = await claim(store)
-
-        assert first.event.document["before"] is None
-        before = second.event.document["before"]
-        assert (before["completed"], before["failed"], before["to"]) == (1, 1, first.event.document["to"])
-
-    async def test_no_digest_of_nothing_unless_it_is_asked_for(self, store: Store, clock: Clock) -> None:
-        target = digest(clock())
-        ensured = [await store.bundles.schedule(target, target.how.windows[0]) for _ in range(3)]
-        next_day(clock)
-
-        (delivery,) = await send(store)
-
-        assert (ensured, statuses(delivery)) == ([True, False, False], {})
-        assert not await store.bundles.schedule(target, target.how.windows[0])
-
     async def test_sent_before_its_time_the_rest_comes_at_the_end(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
         await store.accept(events.completed(operationId="a"), [target])
@@ -156,27 +131,3 @@ class TestDigests:
         (delivery,) = await send(store)
 
         assert shown.document == delivery.event.document
-
-    async def test_nothing_stays_behind_forever(self, store: Store, clock: Clock) -> None:
-        await store.accept(
-            events.completed(), [digest(clock()), night(clock(), mail()), team(new_message_cap=(1, 600.0))]
-        )
-        await store.accept(events.completed(operationId="b"), [team(new_message_cap=(1, 600.0))])
-        await send(store, "slack", POSTED)
-        clock.advance(60)
-        await send(store, "slack", POSTED)
-        next_day(clock, 2)
-        await send(store)
-
-        lasting = [key for key in await store.redis.keys("*") if await store.redis.ttl(key) < 0]
-
-        forever = {
-            "ledger",
-            "schema",
-            "partitions",
-            "channels",
-            "job",
-            "jobs",
-        }  # of jobs there are so many (test_jobs.py)
-        assert {key.decode().split(":")[1] for key in lasting} <= forever
-        assert await store.redis.keys("{relay}:lane:*") + await store.redis.keys("{relay}:delivery:*") == []

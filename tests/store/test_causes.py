@@ -1,20 +1,15 @@
 """Failures of one cause at one address: one is told, the others stand below it or come together, and none gets lost."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
-
-import pytest
 
 from relay.domain.deliveries import Delivery, Presentation, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
-from relay.store.admin import Admin
 from relay.store.causes import EVERYBODY
 from tests.support import events
 from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS
 from tests.support.queue import accept, claim, claim_one, counts, send_all
 from tests.support.targets import changed, mail, room, team
 
@@ -46,22 +41,6 @@ class TestThreads:
             ("reply", "also", name, {"channel": "C1", "ts": "a"}) for name in "bc"
         ]
 
-    @pytest.mark.parametrize("hold", [0.0, 60.0])
-    async def test_whose_message_was_claimed_but_not_begun_has_one_row(
-        self, store: Store, clock: Clock, hold: float
-    ) -> None:
-        await accept(store, events.progress(40, operationId="b"), to=TEAM)
-        claimed = await claim_one(store)
-        await accept(store, failing("a"), to=TEAM)
-        await send_all(store, clock)
-        await accept(store, failing("b"), to=replace(TEAM, hold=hold))
-        await store.release(claimed)
-
-        at_once, later = [await send_all(store, clock, seconds=seconds) for seconds in (30, 60)]
-
-        rows = [(one.kind, one.wording, one.event.subject) for one in (later if hold else at_once)]
-        assert (rows, len(at_once + later)) == ([("reply", "also", "b")], 1)
-
     async def test_a_first_one_that_is_dead_hides_no_other(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=TEAM)
         delivery = (await store.claim("slack", 1)).deliveries[0]
@@ -71,20 +50,6 @@ class TestThreads:
         (second,) = await send_all(store, clock)
 
         assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
-
-    async def test_a_first_one_that_died_and_was_dropped_hides_no_other(self, store: Store, clock: Clock) -> None:
-        await accept(store, failing("a"), to=TEAM)
-        first = await claim_one(store)
-        assert await store.causes.call(first, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
-        await store.mark_sending(first)
-        await store.dead_letter(first, "rejected", "is_archived")
-        await Admin(store).drop([first.id])
-        await accept(store, failing("b"), to=TEAM)
-
-        (second,) = await send_all(store, clock)
-
-        assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
-        assert await store.causes.call(second, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
     async def test_one_whose_worker_died_is_the_first_again(
         self, open_store: Callable[..., Store], clock: Clock
@@ -111,18 +76,6 @@ class TestThreads:
 
         assert (graver.event.subject, graver.wording) == ("b", "")
         assert (again.event.subject, again.kind, again.wording, again.unknown) == ("a", "live", "", True)
-
-    async def test_where_they_live_in_another_partition_they_are_told_all_the_same(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        store = open_store(partitions=PARTITIONS)
-        await accept(store, *(failing(f"op-{number}") for number in range(8)), to=TEAM)
-
-        told = await send_all(store, clock)
-
-        assert [one.wording for one in told] == ["", *["also"] * 7]
-        assert len({one.event.subject for one in told}) == 8
-        assert len({one.thread["ts"] for one in told[1:]}) == 1
 
 
 class TestCalls:
@@ -155,30 +108,6 @@ class TestCalls:
         for _ in range(2):
             assert await store.causes.call(row, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
 
-    async def test_one_whose_fuller_form_took_its_place_and_died_hides_no_other(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await accept(store, failing("a"), to=TEAM)
-        first = await claim_one(store)
-        await store.causes.call(first, ("@lead", EVERYBODY))
-        await store.mark_sending(first)
-        more = {"code": "SOURCE_TIMEOUT", "message": "The extractor did not answer for 300 s.", "stack": "…"}
-        await store.accept(replace(failing("a"), error=more), [TEAM], completes=True)
-        await store.reschedule(first, 5, "Slack answered 503")
-        clock.advance(10)
-        heir = await claim_one(store)
-        assert heir.id != first.id
-        await store.causes.call(heir, ("@lead", EVERYBODY))
-        await store.mark_sending(heir)
-        await store.dead_letter(heir, "rejected", "msg_too_long")
-
-        await accept(store, failing("b"), to=TEAM)
-        clock.advance(1)
-        told = await claim_one(store)
-
-        assert (told.event.subject, told.wording) == ("b", "")
-        assert await store.causes.call(told, ("@lead", EVERYBODY)) == ("@lead", EVERYBODY)
-
 
 async def _reply(store: Store, clock: Clock) -> Delivery:
     """The next reply; edits before it are sent."""
@@ -209,20 +138,6 @@ class TestMails:
         assert (first.event.subject, rest.kind, rest.event.document["kind"]) == ("a", "roundup", "cause")
         assert statuses(rest) == dict.fromkeys("bcd", "Failed")
         assert (await counts(store))["held:same_cause"] == 3
-
-    async def test_a_clock_that_was_set_back_divides_them_no_further(self, store: Store, clock: Clock) -> None:
-        await accept(store, failing("a"), to=MAIL)
-        await send_all(store, clock, "email")
-        clock.advance(-3600)
-        for name in "bcd":
-            clock.advance(60)
-            await accept(store, failing(name), to=MAIL)
-            assert await send_all(store, clock, "email") == []
-        clock.advance(WINDOW)
-
-        (rest,) = await send_all(store, clock, "email")
-
-        assert statuses(rest) == dict.fromkeys("bcd", "Failed")
 
     async def test_it_waits_for_the_end_of_quiet_hours_that_began_meanwhile(self, store: Store, clock: Clock) -> None:
         await fail_in_turn(store, clock, *"ab", to=MAIL)

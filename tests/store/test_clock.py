@@ -26,13 +26,6 @@ async def set_back(store: Store, clock: Clock, seconds: float = BACK) -> float:
     return await store.pulse()
 
 
-async def test_the_step_is_noticed_once_and_to_the_second(store: Store, clock: Clock) -> None:
-    noticed = await set_back(store, clock)
-    clock.advance(1)
-
-    assert (noticed, await store.pulse()) == (BACK, 0.0)
-
-
 async def test_what_waited_for_a_retry_waits_as_long_as_before(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(), to=mail())
     delivery = await claim_one(store, "email")
@@ -88,16 +81,6 @@ async def test_a_dead_process_is_found_dead_as_soon_as_before(open_store: Callab
         await alive.pulse()
 
     assert len(await claim(alive)) == 1
-
-
-async def test_the_next_in_a_lane_follows_its_head(store: Store, clock: Clock) -> None:
-    await accept(store, events.progress(10), events.progress(20), to=room())
-    head = await claim_one(store)
-    await store.mark_sending(head)
-    await set_back(store, clock)
-    await store.dead_letter(head, "rejected", "no")
-
-    assert (await claim_one(store)).event.percentage == 20
 
 
 async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """A Cluster of real servers: scripts at the owner of their slot, slots that move under load, primaries that die."""
 
 import asyncio
-import contextlib
 import re
 import shlex
 import time
@@ -11,14 +10,13 @@ from pathlib import Path
 
 import pytest
 from redis.crc import key_slot
-from redis.exceptions import RedisError
 
 from relay.errors import ConfigError, StoreUnavailable
 from relay.store import Store, keys
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.cluster import MOVING, parse
-from relay.store.keys import LEDGER, PREFIX
+from relay.store.keys import PREFIX
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 from tests.support import events
@@ -105,21 +103,6 @@ class TestConnecting:
             for port in sorted(group.ports[:3])
         ]
 
-    async def test_commands_that_travel_together_go_to_the_owner_of_each_slot(self, store: Store) -> None:
-        async with store.redis.pipeline(transaction=False) as pipeline:
-            for number in range(20):
-                pipeline.set(f"{{relay-{number}}}:a", number)
-            for number in range(20):
-                pipeline.get(f"{{relay-{number}}}:a")
-            answers = await pipeline.execute()
-        async with store.redis.pipeline(transaction=True) as pipeline:
-            pipeline.set("{relay-1}:a", 1)
-            pipeline.set("{relay-2}:a", 1)
-            with pytest.raises(RedisError, match="a transaction has one slot"):
-                await pipeline.execute()
-
-        assert answers == [True] * 20 + [b"%d" % number for number in range(20)]
-
 
 @pytest.mark.slow
 class TestAnswersThatAreLost:
@@ -201,27 +184,6 @@ async def contents(group: Clustered) -> dict[int, tuple[str, list[str]]]:
 
 @pytest.mark.slow
 class TestMovingTheSlot:
-    @pytest.mark.soak
-    @pytest.mark.timeout(120)
-    @divided
-    async def test_key_by_key_under_load(self, group: Clustered, partitions: int) -> None:
-        async with load(group.url, partitions=partitions) as using:
-            await using.more(100)
-            slot = slot_of_first(using.store)
-            source = await group.owner(slot)
-            target = await group.another(source)
-            await group.move(target, slot)
-            await using.more(100)
-            await group.move(source, slot)
-            await using.more(100)
-            await using.end()
-            ledger = await Admin(using.store).ledger()
-        print(f"{partitions} partitions, slot moved key by key: {using}")
-
-        assert using.repeated == set()
-        assert (ledger.imbalance, ledger.counts["delivered"]) == (0, len(using.sent))
-        assert using.unknown == set()
-
     async def test_a_script_waits_for_a_move_that_ends_soon(self, group: Clustered, store: Store) -> None:
         await store.accept(events.completed(operationId="op-1"), [room()])
         target = await group.another(await group.owner())
@@ -258,57 +220,6 @@ class TestMovingTheSlot:
         assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
         assert len(await claim(store)) == 11
 
-    @pytest.mark.soak
-    async def test_half_way_plain_reads_find_what_has_moved_and_what_has_not(
-        self, group: Clustered, store: Store
-    ) -> None:
-        admin = Admin(store)
-        for number in range(10):
-            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
-        kept = await admin.quarantine("ops", b"{", {}, "no JSON")
-        async with AuditTrail(store.redis).act(Act("jana@host-1", "dead drop")):
-            pass
-        target = await group.another(await group.owner())
-        source = await group.begin_move(target)
-        await group.move_keys(source, target, most=await source.ask("DBSIZE") // 2)
-
-        known = await asyncio.gather(*(store.known(f"op-{number}") for number in range(11)))
-        ledger, timeline, quarantined = await admin.ledger(), await admin.timeline("op-3"), await admin.quarantined()
-        await store.probe()
-        acts = await AuditTrail(store.redis).entries()
-        await group.move_keys(source, target)
-        await group.end_move(source, target)
-
-        assert [bool(facts) for facts in known] == [True] * 10 + [False]
-        assert ledger.counts["accepted"] == 10
-        assert timeline is not None
-        assert [body.id for body in quarantined] == [kept]
-        assert [act.outcome for act in acts] == ["done"]
-
-    @pytest.mark.soak
-    @pytest.mark.timeout(120)
-    @divided
-    async def test_to_a_node_that_was_added_under_load(self, partitions: int) -> None:
-        async with clustered() as group, load(group.url, partitions=partitions) as using:
-            await using.more(100)
-            added = await group.add()
-            await group.add(follows=added)
-            slots = [key_slot(partition.prefix.encode()) for partition in using.store.partitions[::4]]
-            for slot in slots:
-                await group.move(added, slot)
-            await using.more(100)
-            await using.end()
-            moved_to = {(await group.owner(slot)).port for slot in slots}
-        print(f"{partitions} partitions, {len(slots)} of them moved to a node that was added: {using}")
-
-        assert moved_to == {added.port}
-        assert (using.repeated, using.unknown) == (set(), set())
-
-
-def slot_of_first(store: Store) -> int:
-    """The slot of the first partition."""
-    return int(key_slot(store.partitions[0].prefix.encode()))
-
 
 @pytest.mark.slow
 class TestLosingAPrimary:
@@ -333,30 +244,6 @@ class TestLosingAPrimary:
         assert using.repeated == set()
         assert ledger.imbalance == 0
         assert using.longest < patience(NODE_TIMEOUT / 1000 * 2 + 4)
-
-    @pytest.mark.soak
-    @pytest.mark.timeout(120)
-    async def test_one_that_hands_over_its_slot_just_then(self) -> None:
-        """Valkey's replicas know that a slot is being moved: the new primary refuses as the old one did."""
-        async with clustered() as group:
-            store = Store.open(group.url, worker="w")
-            for number in range(10):
-                await store.accept(events.completed(operationId=f"op-{number}"), [room()])
-            target = await group.another(await group.owner())
-            source = await group.begin_move(target)
-            await group.move_keys(source, target, but=LEDGER)
-            source.kill()
-            successor = await group.replaced(source)
-            with contextlib.suppress(StoreUnavailable):  # by the connection to the old one
-                await store.ping()
-
-            with pytest.raises(StoreUnavailable, match=MOVED):
-                await store.claim("slack", 20)
-            await group.move_keys(successor, target)
-            await group.end_move(successor, target)
-
-            assert len(await claim(store)) == 10
-            await store.aclose()
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from relay.store import Store
 from relay.store.copies import Copies
 from relay.store.copying import COPIES
 from relay.store.history import History
-from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim_one, message
@@ -99,15 +98,3 @@ async def test_there_are_few_of_them(
     assert 1 <= len(kept) <= 3
     assert kept == [delivery.id for delivery in deliveries[-len(kept) :]]
     assert sizes.pop(b"") == sum(sizes.values()) <= most_bytes
-
-
-async def test_they_are_sealed_where_there_is_a_key(open_store: Callable[..., Store]) -> None:
-    store = open_store(copies=COPIES, sealer=Sealer({"current": b"k" * 32}))
-    await accept(store, events.completed(), to=room())
-    delivery = await sent(store)
-
-    kept = await store.redis.get(f"{{relay}}:copy:{delivery.id}")
-
-    assert kept.startswith(b"\xffs1")
-    assert await Copies(store).of(delivery.id)
-    assert await Copies(open_store()).of(delivery.id) is None  # without the key

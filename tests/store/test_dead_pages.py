@@ -6,7 +6,7 @@ import pytest
 
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.dead_pages import LOOKED, DeadPages
+from relay.store.dead_pages import DeadPages
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
 from tests.support import events
 from tests.support.clock import Clock
@@ -61,26 +61,6 @@ async def test_those_of_several_partitions_stand_in_one_order(open_store: Callab
     assert await pages(store, 4) == [["op-5", "op-4", "op-3", "op-2"], ["op-1", "op-0"]]
     assert [letter.operation for letter in await Admin(store).dead()] == [
         f"op-{number}" for number in reversed(range(6))
-    ]
-
-
-async def test_a_page_has_those_that_fit_and_says_how_far_it_looked(store: Store, clock: Clock) -> None:
-    await bury(store, "old", reason="expired")
-    began = clock()
-    clock.advance(10)
-    await bury(store, "new")
-    dead = {f"00{number:030x}": (clock() + 1) * 1000 for number in range(LOOKED)}  # that have just been dropped
-    await store.redis.zadd("{relay}:dead", dead)
-
-    first = await DeadPages(store).page(lambda letter: letter.reason == "expired")
-    second = await DeadPages(store).page(lambda letter: letter.reason == "expired", cursor=first.cursor)
-    since = await DeadPages(store).page(since=began + 5, until=clock() + 1)
-
-    assert (first.rows, first.looked, first.looked_to) == ([], LOOKED, clock() + 1)
-    assert [letter.operation for letter in second.rows] == ["old"]
-    assert (second.cursor, second.looked_to) == ("", None)
-    assert [(letter.operation, letter.title) for letter in since.rows] == [
-        ("new", "Comprehensive Customer Journey Analysis")
     ]
 
 

@@ -1,6 +1,5 @@
 """A server that steps down keeps its connections: they are dropped, so that the address leads to its successor."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -126,19 +125,3 @@ async def _answers(store: Store) -> bool:
     except StoreUnavailable:
         return False
     return True
-
-
-async def test_connections_in_use_are_dropped_when_they_come_back(pair: Pair, store: Store) -> None:
-    await asyncio.gather(*(store.ping() for _ in range(8)))
-    opened = pair.address.connections
-    await pair.fail_over()
-    await asyncio.gather(
-        *(store.accept(events.progress(number, operationId=f"op-{number}"), [room()]) for number in range(8)),
-        *(store.known(f"op-{number}") for number in range(8)),
-        return_exceptions=True,
-    )
-
-    answers = [(await store.accept(events.completed(operationId=f"op-{n}"), [room()])).status for n in range(8)]
-
-    assert answers == ["accepted"] * 8
-    assert pair.address.connections > opened

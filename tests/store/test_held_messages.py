@@ -42,19 +42,6 @@ class TestQuietHours:
         assert [one.event.subject for one in posted] == ["a"]
         assert statuses(roundup) == {"a": "Failed", "b": "Completed", "c": "Completed"}
 
-    async def test_a_first_message_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.started(), [team(post_after=60)])
-        clock.advance(60)
-        hours = Window(clock() - 30, clock() + 3600)
-
-        during = await claim(store, "slack", {"team": hours})
-        clock.advance(3600)
-        after = await send(store, "slack", POSTED)
-
-        assert during == []
-        assert [one.event.document["kind"] for one in after] == ["quiet"]
-        assert (await counts(store))["held:quiet_hours"] == 1
-
     async def test_a_retry_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [mail()])
         (delivery,) = await claim(store)
@@ -77,13 +64,6 @@ class TestQuietHours:
         told_now = await send(store, "slack", POSTED, quiet={"*": urgent.how.quiet_window})
 
         assert (answer.deliveries, [one.event.name for one in told_now]) == (1, ["operation.failed"])
-
-    async def test_another_destination_is_not_quiet(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [room(), mail()])
-        hours = Window(clock() - 1, clock() + 60)
-
-        assert await claim(store, "slack", {"*": hours}) == []
-        assert len(await claim(store, "email", {"*": hours, "analysts": Window(0, 0)})) == 1
 
 
 class TestCap:

@@ -59,20 +59,6 @@ async def test_a_message_that_arrived_has_its_row(store: Store, clock: Clock) ->
     assert (row.detail, row.attempts, row.at, row.took) == ("250 2.0.0 Ok: queued as 4Xk", 1, clock(), 2.0)
 
 
-async def test_edits_are_counted_beside_the_message_that_they_keep_true(store: Store, clock: Clock) -> None:
-    await accept(store, events.started(), to=team())
-    posted = await send(store)
-    for percentage in (10, 60):
-        clock.advance(60)
-        await accept(store, events.progress(percentage), to=team())
-        await send(store)
-
-    (row,) = (await History(store).page()).rows
-
-    assert (row.id, row.kind, row.event, row.outcome) == (posted.id, "live", "operation.started", "delivered")
-    assert (row.edits, row.edited_at, row.copy) == (2, clock(), posted.lane)
-
-
 async def test_a_message_that_is_posted_anew_has_a_row_and_edits_of_its_own(store: Store, clock: Clock) -> None:
     for percentage, receipt in ((10, POSTED), (40, POSTED), (70, Receipt("C1/2.2", {"channel": "C1", "ts": "2.2"}))):
         await accept(store, events.progress(percentage), to=team())
@@ -105,29 +91,6 @@ async def test_each_way_in_which_a_delivery_ends(store: Store, clock: Clock) -> 
     ]
     assert [row.subject for row in rows] == ["quiet", "unread", "dies", "dies"]
     assert rows[-1].detail == "channel_not_found"
-
-
-async def test_a_state_that_a_newer_one_replaces_is_no_row(store: Store, clock: Clock) -> None:
-    await accept(store, events.started(), to=team())
-    first = await claim_one(store)
-    await accept(store, events.progress(50), to=team())
-    await store.reschedule(first, 1, "HTTP 500")
-    clock.advance(10)
-    await send(store)
-
-    assert ends((await History(store).page()).rows) == [("team", "delivered", "")]
-
-
-async def test_filters_leave_out_the_rest(store: Store, clock: Clock) -> None:
-    began = clock()
-    await fill(store, clock, 5)
-    await accept(store, events.completed(operationId="by mail"), to=mail())
-    await store.dead_letter(await claim_one(store, "email"), "rejected", "550")
-
-    assert [row.subject for row in await all_of(store, 10, destination="analysts")] == ["by mail"]
-    assert [row.subject for row in await all_of(store, 10, outcome="dead")] == ["by mail"]
-    assert [row.subject for row in await all_of(store, 10, since=began + 1, until=began + 3)] == ["op-2", "op-1"]
-    assert await all_of(store, 10, outcome="no such word") == []
 
 
 async def test_a_page_that_finds_little_says_how_far_it_looked(store: Store, clock: Clock) -> None:

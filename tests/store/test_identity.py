@@ -68,13 +68,6 @@ def start(minute: int, **operation: Any) -> dict[str, Any]:
     }
 
 
-def member_run(minute: int, *, fails: bool) -> list[dict[str, Any]]:
-    """A run of a batch's member, whose outcome the batch tells as well."""
-    ended = outcome(minute + 1, "operation.failed" if fails else "operation.completed")
-    told = ended | {"event": "batch.operation.completed", "batch": {"batchId": "b", "status": "Running"}}
-    return [start(minute), ended, told]
-
-
 async def statuses(send: Send, *documents: dict[str, Any], **of: Any) -> list[str]:
     return [(await send(document, **of)).status for document in documents]
 
@@ -96,12 +89,6 @@ async def test_without_a_percentage_the_counts_are_the_progress(send: Send, wher
     assert await statuses(send, *reports, again) == ["accepted"] * 3 + ["duplicate"]
 
 
-async def test_with_nothing_but_a_phase_only_time_tells_reports_apart(send: Send) -> None:
-    reports = [progress(minute, currentPhase="Load") for minute in (1, 2)]
-
-    assert await statuses(send, *reports, reports[1]) == ["accepted", "accepted", "duplicate"]
-
-
 async def test_a_thinner_report_of_the_same_percentage_says_nothing_new(send: Send) -> None:
     callback = {"operationId": "op-1", "status": "Running", "progress": 45}
 
@@ -121,12 +108,6 @@ async def test_events_of_an_unknown_name_are_facts_by_their_id(send: Send) -> No
     answers = await statuses(send, audited(1, "first"), audited(2, "second"), audited(2, "second"))
 
     assert answers == ["accepted", "accepted", "duplicate"]
-
-
-async def test_events_of_an_unknown_name_without_an_id_are_facts_by_their_whole_body(send: Send) -> None:
-    first, second = (progress(1, 45) | {"event": "data.audited", "note": note} for note in ("first", "second"))
-
-    assert await statuses(send, first, second, second) == ["accepted", "accepted", "duplicate"]
 
 
 async def test_a_start_after_the_outcome_is_a_new_run_of_which_all_is_told(send: Send, store: Store) -> None:
@@ -181,13 +162,6 @@ async def test_two_reports_of_the_second_runs_end_at_one_time_are_one(send: Send
     assert (await Admin(store).ledger()).counts["events"] == 2
 
 
-async def test_neither_a_missing_time_nor_an_id_used_again_hides_the_second_run(send: Send) -> None:
-    first, second = of_execution("a", 3), of_execution("b", 8)
-    del first["timestamp"], second["timestamp"]
-
-    assert await statuses(send, first, second, second, id="wh_8f2c") == ["accepted", "accepted", "duplicate"]
-
-
 async def test_an_end_that_was_compared_before_another_was_recorded_is_compared_again(send: Send, store: Store) -> None:
     unaware = compare(events.event_of(of_execution("b", 8)), {})
     await send(of_execution("a", 3))
@@ -214,29 +188,6 @@ async def test_a_report_with_another_error_or_end_is_counted_and_in_the_timeline
     lines = [sentence_of(line) for line in facts_of(timeline)["timeline"]]
     assert lines[-1].startswith("operation.failed again, from async-operations, with another end and error")
     assert differing() - before == 1
-
-
-async def test_a_failure_that_was_not_sent_yet_gives_way_to_its_completion(send: Send, store: Store) -> None:
-    await statuses(send, outcome(1), outcome(2, "operation.completed"))
-
-    assert [delivery.event.name for delivery in await claim(store)] == ["operation.completed"]
-    assert (await Admin(store).ledger()).imbalance == 0
-
-
-async def test_what_a_batch_repeats_of_an_earlier_run_of_a_member_is_the_same_after_several_starts(send: Send) -> None:
-    runs = [part for minute in (1, 11, 21, 31) for part in member_run(minute, fails=minute == 1)]
-
-    assert await statuses(send, *runs) == ["accepted"] * 12
-    assert await statuses(send, *runs) == ["duplicate"] * 12
-
-
-async def test_what_an_earlier_run_adds_late_does_not_take_the_newest_back(send: Send) -> None:
-    runs = [part for minute in (1, 11, 21) for part in (start(minute), outcome(minute + 1))]
-    audit = {"event": "data.audited", "timestamp": "2024-01-20T11:12:30Z", "operation": {"operationId": "op-1"}}
-    numbered = progress(31, 40) | {"retryNumber": 0}
-
-    assert await statuses(send, *runs, start(30), audit) == ["accepted"] * 8
-    assert await statuses(send, numbered, numbered) == ["accepted", "duplicate"]
 
 
 async def test_of_an_id_that_is_started_again_and_again_the_last_starts_are_known(send: Send, store: Store) -> None:
@@ -304,28 +255,6 @@ async def test_a_repeated_outcome_that_says_more_completes_the_message_that_stan
     assert "Order-to-Cash" in f"{root.text} {root.blocks}"
     assert "The extractor did not answer." in f"{root.text} {root.blocks}"
     assert len(live.messages()) == told
-
-
-async def test_a_repeated_outcome_that_says_the_same_or_less_edits_nothing(live: Flow) -> None:
-    await live.send(FULL)
-    await live.wait(10)
-    calls = len(live.slack.calls)
-
-    answers = [(await live.send(document, source="errors")).status for document in (FULL, THIN, FULL)]
-    await live.wait(60)
-
-    assert (answers, len(live.slack.calls)) == (["duplicate"] * 3, calls)
-
-
-async def test_a_report_adds_to_an_outcome_and_takes_nothing_from_it(live: Flow) -> None:
-    await live.send(FULL)
-    await live.send(outcome(1, error={"code": "OTHER", "phase": "Load"}), source="errors")
-
-    (kept,) = await live.admin.events("op-1")
-
-    assert kept.error == {**ERROR, "phase": "Load"}
-    assert kept.operation
-    assert kept.operation.name == "Order-to-Cash"
 
 
 async def test_what_was_sent_before_it_was_reported_is_brought_up_to_date_though_its_receipt_comes_late(

@@ -9,19 +9,17 @@ import pytest
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import complete_outcome
 from relay.domain.identity import error_of, signature
-from relay.domain.jobs import Job, job_of
+from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.ends import job_name, run_name
-from relay.store.jobs import KEPT, Jobs
+from relay.store.jobs import Jobs
 from relay.store.keys import partition
-from relay.store.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
 
-DAY = 86_400.0
 MOST = 64  # rows that a list of ends may have before it is cut
 
 
@@ -105,18 +103,6 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
     assert end.error == signature(event.error)
 
 
-async def test_fifty_ends_of_a_job_are_kept(store: Store) -> None:
-    for number in range(150):
-        await store.accept(sales(number), [])
-        (key,) = await store.redis.keys("*:job:*")
-        assert await store.redis.llen(key) < MOST
-
-    told = await ends(store, sales(0))
-
-    assert [end.run for end in told] == [run_name(sales(number)) for number in range(100, 150)]
-    assert len(told) == KEPT
-
-
 async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,28 +116,3 @@ async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
     assert [len(await ends(store, outcome("x", operationName=f"Job {letter}"))) for letter in "abcd"] == [5, 0, 1, 1]
     assert await store.redis.zcard("{relay}:jobs") == 3
     assert len(await store.redis.keys("*:job:*")) == 3
-
-
-async def test_a_job_that_has_not_ended_for_ninety_days_goes(store: Store, clock: Clock) -> None:
-    await store.accept(sales(1), [])
-    clock.advance(89 * DAY)
-    await Runs(store).tick(0)
-    assert len(await ends(store, sales(9))) == 1
-
-    clock.advance(2 * DAY)
-    await Runs(store).tick(0)
-
-    assert await store.redis.keys("*:job*") == []
-
-
-async def test_what_a_template_asks_for_may_be_stated_before_the_outcome(store: Store) -> None:
-    await store.accept(replace(events.progress(40, operationName="Run 1"), job="sales by region"), [])
-    await store.accept(replace(events.completed(operationName="Run 1"), job=None), [])
-    await store.accept(replace(events.completed(operationId="op-2", operationName="Run 2"), job="sales by region"), [])
-    await store.accept(replace(events.completed(operationId="op-3", operationName="Run 3"), job=None), [])
-
-    event = events.completed()
-    told = await Jobs(store).ends(Job("", "tenant-1", "project-1", event.operation.type if event.operation else "",
-                                      "sales by region"))  # fmt: skip
-
-    assert [end.run for end in told] == [run_name(event), run_name(events.completed(operationId="op-2"))]

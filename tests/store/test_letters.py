@@ -12,7 +12,7 @@ from relay.store.keys import operation
 from relay.store.target_plan import home_of
 from tests.support import events
 from tests.support.partitions import OP, PARTITIONS, Away, carried, number, source_of, waiting
-from tests.support.queue import POSTED, claim, counts, send
+from tests.support.queue import POSTED, claim, counts
 from tests.support.targets import room
 
 
@@ -57,20 +57,6 @@ async def test_one_that_is_brought_again_is_applied_once(store: Store, monkeypat
 
     assert len(letters) == 1
     assert ((await counts(store))["pending"], (await counts(store))["delivered"]) == (0, 1)
-
-
-async def test_they_are_applied_in_the_order_in_which_they_were_written(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = Away(store.partitions[number(home_of(room()))], monkeypatch)
-    home.leave()
-    for percentage in range(0, 100, 10):
-        await store.accept(events.progress(percentage, operationId=OP), [room()])
-    home.come_back()
-    await store.accept(events.progress(99, operationId=OP), [room()])
-    told = [(await send(store)).event.percentage for _ in range(11)]
-
-    assert told == [*range(0, 100, 10), 99]
 
 
 async def test_one_that_cannot_be_applied_keeps_no_other_back(store: Store) -> None:

@@ -15,40 +15,6 @@ from tests.support.targets import team
 
 
 class TestLiveMessages:
-    async def test_a_short_run_is_told_once_with_its_outcome(self, store: Store, clock: Clock) -> None:
-        live = team(post_after=60)
-        await accept(store, events.started(), to=live)
-        clock.advance(59)
-        before = await claim(store)
-        await accept(store, events.completed(), to=live)
-
-        delivery = await send(store)
-
-        assert before == []
-        assert (delivery.kind, delivery.event.name) == ("live", "operation.completed")
-        assert await claim(store) == []
-
-    async def test_newer_states_replace_the_one_that_waits(self, store: Store) -> None:
-        await accept(store, *(events.progress(p) for p in range(10, 60, 10)), to=team())
-
-        delivery = await claim_one(store)
-
-        assert delivery.event.percentage == 50
-        assert (await counts(store))["superseded"] == 4
-
-    async def test_edits_keep_their_interval_but_an_outcome_does_not_wait(self, store: Store, clock: Clock) -> None:
-        live = team(min_interval=15)
-        await accept(store, events.progress(10), to=live)
-        await send(store)
-        await accept(store, events.progress(20), to=live)
-        early = await claim(store)
-        await accept(store, events.completed(), to=live)
-
-        outcome = await claim_one(store)
-
-        assert early == []
-        assert outcome.event.name == "operation.completed"
-
     async def test_an_outcome_during_the_first_post_is_not_told_twice(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         flying = await claim_one(store)
@@ -227,19 +193,3 @@ class TestLiveMessages:
         assert await claim(store) == []
         clock.advance(1)
         assert (await claim_one(store)).event.percentage == 20
-
-    async def test_replaying_an_old_state_does_not_disturb_the_one_being_sent(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        dead = await claim_one(store)
-        await store.mark_sending(dead)
-        await store.dead_letter(dead, "rejected", "no")
-        await accept(store, events.progress(20), to=team())
-        clock.advance(2)
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await accept(store, events.progress(30), to=team())
-        await Admin(store).replay([dead.id])
-        clock.advance(2)
-
-        assert await claim(store) == []
-        assert await store.complete(flying, POSTED)

@@ -1,22 +1,16 @@
 """What a finished run leaves in Redis, and for how long."""
 
-import pytest
-
-from relay.config import parse_config
-from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.keys import operation
 from relay.store.records import PACKED, values_of
 from relay.store.runs import Runs
-from tests.support import events, records
+from tests.support import events
 from tests.support.clock import Clock
-from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import team
 
 DAY = 86_400.0
-CONFIGURED = parse_config(GOOD, env=SECRETS, channels=CHANNELS)
 KEY = "{relay}:operation:" + operation(events.completed().subject)
 
 
@@ -53,31 +47,6 @@ async def test_three_days_after_its_end_the_documents_of_a_run_are_gone_and_its_
     assert timeline.log[-1][1] == "late"
 
 
-async def test_the_rest_of_a_run_stays_for_the_retention(store: Store, clock: Clock) -> None:
-    await finished(store)
-    clock.advance(3 * DAY)
-
-    await Runs(store).trim(100, retention=60 * DAY)
-
-    log = KEY.replace("operation:", "log:")
-    assert [await store.redis.ttl(key) / DAY for key in (KEY, log)] == pytest.approx([57, 57], abs=0.01)
-
-
-async def test_another_with_the_same_id_takes_nothing_from_the_retention(store: Store, clock: Clock) -> None:
-    mine, theirs = ({"tenantId": tenant} for tenant in ("mine", "theirs"))
-    ingest = Ingest(store, lambda: CONFIGURED, CHANNELS)
-    await store.accept(events.event_of(events.body("operation.completed", 100, status="Completed") | mine), [])
-    clock.advance(3 * DAY)
-    await Runs(store).trim(100, retention=60 * DAY)
-    before = await store.redis.ttl(KEY) / DAY
-
-    await ingest.ingest(events.event_of(events.body("operation.progress", 10) | theirs))
-
-    assert before == pytest.approx(57, abs=0.01)
-    assert await records.read(store, events.completed().subject, "apart") == 1
-    assert await store.redis.ttl(KEY) / DAY == pytest.approx(57, abs=0.01)
-
-
 async def test_what_is_queued_keeps_the_documents_that_it_is_made_from(store: Store, clock: Clock) -> None:
     await store.accept(events.completed(), [team()])
     clock.advance(3 * DAY)
@@ -108,13 +77,3 @@ async def test_what_came_is_known_again_after_the_documents_are_gone(store: Stor
     again = [(await store.accept(event, [])).status for event in (*told, events.completed())]
 
     assert set(again) == {"duplicate"}
-
-
-async def test_a_run_that_is_over_is_small_once_its_documents_are_gone(store: Store, clock: Clock) -> None:
-    await finished(store)
-    clock.advance(3 * DAY)
-    await Runs(store).trim(100)
-
-    bytes_kept = {key: await store.redis.memory_usage(key) or 0 for key in await store.redis.keys("{relay}:*")}
-
-    assert sum(size for key, size in bytes_kept.items() if key.split(b":")[1] in (b"operation", b"thread")) < 1000

@@ -45,18 +45,6 @@ async def test_an_operation_with_all_that_is_shown_of_it(store: Store, clock: Cl
     assert row.phase
 
 
-async def test_a_failure_is_found_behind_many_that_ended_since(store: Store, clock: Clock) -> None:
-    since = clock() - 60
-    await tell(store, clock, events.failed(operationId="op-0"))
-    await tell(store, clock, *(events.completed(operationId=f"op-{number}") for number in range(1, 9)))
-
-    operations = Operations(store, looked=3)
-    found, cut = await operations.failed(since), await operations.failed(since, most=4)
-
-    assert (ids(found.rows), found.looked_to) == (["op-0"], None)
-    assert (ids(cut.rows), cut.looked_to) == ([], clock() - 4)
-
-
 async def test_pages_follow_each_other_newest_first(open_store: Callable[..., Store], clock: Clock) -> None:
     store = open_store(partitions=PARTITIONS)
     await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))
@@ -81,17 +69,6 @@ async def test_a_part_of_its_id_name_or_type_finds_it(
     )
 
     assert ids(await all_of(store, text=text)) == expected
-
-
-async def test_a_search_says_how_far_it_looked(store: Store, clock: Clock) -> None:
-    await tell(store, clock, events.started(operationId="sought"))
-    await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(3)))
-
-    first = await Operations(store, looked=3).page(text="sought")
-    second = await Operations(store, looked=3).page(text="sought", cursor=first.cursor)
-
-    assert (first.rows, first.looked, first.looked_to) == ([], 3, clock() - 3)
-    assert (ids(second.rows), second.cursor, second.looked_to) == (["sought"], "", None)
 
 
 async def test_names_that_are_sealed_are_found_as_well(open_store: Callable[..., Store], clock: Clock) -> None:

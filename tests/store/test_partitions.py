@@ -8,11 +8,9 @@ import pytest
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.errors import ConfigError
-from relay.ingest import Ingest
 from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
-from relay.store.admin import Admin
 from relay.store.keys import operation
 from relay.store.runs import Runs
 from relay.store.suppressions import Suppressions
@@ -21,7 +19,7 @@ from tests.support import events
 from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, Away, apart_from, carried, number, source_of
-from tests.support.queue import POSTED, claim, claim_one, send
+from tests.support.queue import POSTED, claim, claim_one
 from tests.support.targets import mail, room, team
 
 
@@ -58,13 +56,6 @@ class TestTelling:
 
         assert (delivery.kind, history(delivery)) == ("live", ["operation.started", "operation.completed"])
 
-    async def test_the_sender_learns_of_whom_nobody_is_told_there(self, store: Store) -> None:
-        await Suppressions(store).add("analyst@example.com")
-
-        accepted = await store.accept(events.completed(operationId=OP), [mail(), room()])
-
-        assert (accepted.deliveries, accepted.held) == (1, (("analysts", "suppressed"),))
-
     async def test_a_run_that_begins_again_leaves_the_outcome_before_a_message_of_its_own(
         self, store: Store, clock: Clock
     ) -> None:
@@ -97,27 +88,6 @@ class TestTelling:
         assert first == []
         assert "operation.failed" in told
 
-    async def test_another_report_of_an_outcome_brings_the_message_up_to_date(self, store: Store, clock: Clock) -> None:
-        ingest = Ingest(store, lambda: None, {}, clock=clock)  # type: ignore[arg-type, return-value]
-        await ingest.ingest(events.completed(operationId=OP), [team()])
-        await send(store)
-        fuller = replace(events.completed(operationId=OP), id="another", results={"rows": 5})
-
-        accepted = await ingest.ingest(fuller, [team()])
-        (edit,) = await claim(store)
-
-        assert accepted.status == "duplicate"
-        assert (edit.edits, edit.event.results) == (True, {"rows": 5})
-
-    async def test_so_are_runs_of_several_partitions(self, store: Store, clock: Clock) -> None:
-        at_night, ids = night(clock(), room()), [f"op-{count}" for count in range(3 * PARTITIONS)]
-        for id_ in ids:
-            await store.accept(events.started(operationId=id_), [at_night])
-            await store.accept(events.progress(40, operationId=id_), [])
-        clock.advance(8 * 3600)
-
-        assert statuses(await claim_one(store)) == dict.fromkeys(ids, "Running")
-
     async def test_a_partition_that_is_away_keeps_no_run_of_the_others_back(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -148,27 +118,6 @@ class TestTelling:
 
         assert (first, told) == ([], [("live", "operation.failed")])
 
-    async def test_what_should_be_told_of_a_forgotten_operation_is_dead(self, store: Store) -> None:
-        await store.accept(events.started(operationId=OP), [team(post_after=0.0)])
-        await store.redis.delete(source_of(store).key(f"operation:{operation(OP)}"))
-
-        assert await claim(store) == []
-        assert [letter.reason for letter in await Admin(store).dead()] == ["expired"]
-
-    async def test_the_documents_stay_while_something_is_to_be_made_from_them_elsewhere(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await store.accept(events.completed(operationId=OP), [team()])
-        clock.advance(4 * 86_400)
-        await Runs(store).trim(100)
-        (delivery,) = await claim(store)
-        await deliver(store, delivery)
-        clock.advance(2 * 86_400)
-        await Runs(store).trim(100)
-
-        assert history(delivery) == ["operation.completed"]
-        assert await Admin(store).events(OP) == []
-
     async def test_an_alarm_of_a_member_whose_batch_says_that_it_is_over_is_not_told(
         self, store: Store, clock: Clock
     ) -> None:
@@ -184,40 +133,7 @@ class TestTelling:
         assert await claim(store) == []
 
 
-class TestOtherOperations:
-    async def test_a_retry_under_a_new_id_continues_the_message_of_the_original(
-        self, store: Store, clock: Clock
-    ) -> None:
-        ingest = Ingest(store, lambda: None, {}, clock=clock)  # type: ignore[arg-type, return-value]
-        again = apart_from(operation(OP), name="again")
-        await ingest.ingest(events.failed(operationId=OP), [team()])
-        await send(store)
-        for event in (events.started, events.completed):
-            filled = await ingest._filled(event(operationId=again, originalOperationId=OP))
-            assert (filled.subject, filled.retry) == (OP, 1)
-            await store.accept(filled, [team()])
-
-        assert (await claim_one(store)).event.subject == OP
-        assert (await store.known(again))["original"] == OP
-
-
 class TestPeople:
-    async def test_dead_letters_are_listed_replayed_and_made_from_what_is_kept(self, store: Store) -> None:
-        admin = Admin(store)
-        for id_ in (OP, apart_from(operation(OP), name="another")):
-            await store.accept(events.completed(operationId=id_), [team(new_limits=()), mail()])
-        for channel in ("slack", "email"):
-            for delivery in await claim(store, channel):
-                await store.mark_sending(delivery)
-                await store.dead_letter(delivery, "rejected", "550")
-        listed = await admin.dead()
-        await Runs(store).trim(100)
-
-        assert len(listed) == 4
-        assert await admin.replay([letter.id for letter in listed]) == 4
-        assert len([*await claim(store), *await claim(store, "email")]) == 4
-        assert (await admin.ledger()).imbalance == 0
-
     async def test_whoever_wants_no_mail_gets_none_from_any_partition(self, store: Store) -> None:
         suppressions, addresses = Suppressions(store), [f"{count}@example.com" for count in range(8)]
         for address in addresses:

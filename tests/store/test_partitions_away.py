@@ -1,7 +1,6 @@
 """Partitions on the nodes of a Cluster: what is away takes its own events along, and nobody else's."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,17 +9,13 @@ import pytest
 from aiohttp import ClientSession
 from redis.crc import key_slot
 
-from relay.delivering.worker import IDLE
-from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.keys import PREFIX, operation, partition
 from relay.store.target_plan import home_of
 from tests.chaos.failovers import configuration
-from tests.support import events
 from tests.support.clusters import Clustered, ClusterServer, clustered
 from tests.support.events import body
 from tests.support.patience import patience
-from tests.support.queue import POSTED
 from tests.support.stage import Stage, running, surroundings
 from tests.support.targets import mail
 from tests.support.waiting import until
@@ -55,58 +50,6 @@ async def at(group: Clustered, node: ClusterServer, store: Store) -> set[int]:
 
 def whose(name: str) -> int:
     return partition(operation(name), PARTITIONS)
-
-
-def address_in(numbers: set[int]) -> str:
-    """Of a mailbox that lives in one of these partitions."""
-    addresses = (f"reader-{number}@example.com" for number in range(1000))
-    return next(to for to in addresses if partition(home_of(mail(to)), PARTITIONS) in numbers)
-
-
-async def taken(store: Store, name: str, to: str) -> bool:
-    with contextlib.suppress(StoreUnavailable):
-        return (await store.accept(events.completed(operationId=name), [mail(to)])).status == "accepted"
-    return False
-
-
-async def sent(store: Store, count: int) -> list[str]:
-    """The operations of so many deliveries, each claimed and settled as a worker does it."""
-    names = list[str]()
-
-    async def some() -> bool:
-        for delivery in (await store.claim("email", 20, idle=IDLE)).deliveries:
-            assert await store.mark_sending(delivery)
-            assert await store.complete(delivery, POSTED)
-            names.append(delivery.event.subject)
-        return len(names) >= count
-
-    await until(some)
-    return sorted(names)
-
-
-@pytest.mark.parametrize(("how", "number"), [("killed", 0), ("hanging", 1)])
-async def test_the_others_are_taken_and_told(group: Clustered, store: Store, number: int, how: str) -> None:
-    node = group.running[number]
-    gone = await at(group, node, store)
-    to = address_in({*range(PARTITIONS)} - gone)
-    node.kill() if how == "killed" else node.pause()
-    names = [f"op-{count}" for count in range(EVENTS)]
-    with contextlib.suppress(StoreUnavailable):
-        await store.pulse()
-    begun = time.monotonic()
-    answers = dict(zip(names, await asyncio.gather(*(taken(store, name, to) for name in names)), strict=True))
-    told = await sent(store, sum(answers.values()))
-    seconds = time.monotonic() - begun
-    if how == "hanging":
-        node.resume()
-    print(
-        f"{how}: {len(gone)} of {PARTITIONS} partitions away; {sum(answers.values())} of {EVENTS} events taken and told"
-    )
-
-    assert {name for name, yes in answers.items() if not yes} == {name for name in names if whose(name) in gone}
-    assert told == sorted(name for name, yes in answers.items() if yes)
-    assert 0 < len(told) < EVENTS
-    assert seconds < patience(15)
 
 
 @pytest.mark.parametrize("how", ["hanging", pytest.param("killed", marks=pytest.mark.soak)])

@@ -43,15 +43,6 @@ async def test_what_a_dead_process_held_is_claimed_after_four_seconds(pair: tupl
     assert (again.attempt, again.unknown) == (1, False)
 
 
-async def test_the_living_keep_theirs(pair: tuple[Store, Store], clock: Clock) -> None:
-    one, two = pair
-    await accept(one, events.completed(), to=room())
-    await claim_one(one)
-    await live(clock, 20, one, two)
-
-    assert await claim(two) == []
-
-
 async def test_after_redis_was_away_nobody_is_taken_for_dead_and_every_lease_is_prolonged(
     pair: tuple[Store, Store], clock: Clock
 ) -> None:
@@ -67,18 +58,6 @@ async def test_after_redis_was_away_nobody_is_taken_for_dead_and_every_lease_is_
     assert first == await claim(two) == []
     assert await one.complete(delivery, POSTED)
     assert "unknown_outcomes" not in await counts(one)
-
-
-async def test_a_process_that_died_while_redis_was_away_is_found_dead_soon_after(
-    pair: tuple[Store, Store], clock: Clock
-) -> None:
-    dead, alive = pair
-    await accept(dead, events.completed(), to=room())
-    await claim_one(dead)
-    clock.advance(3600)
-    await live(clock, 4, alive)
-
-    assert len(await claim(alive)) == 1
 
 
 async def test_a_receipt_is_taken_after_the_lease_has_lapsed_if_nobody_else_has_begun(
@@ -126,13 +105,3 @@ async def test_who_knows_that_nobody_else_lives_takes_everything_over_at_once(
 
     assert len((await heir.claim("email", 60)).deliveries) + len((await heir.claim("email", 60)).deliveries) == 60
     assert await Admin(heir).dead() == []
-
-
-async def test_a_full_redis_takes_pulses(store: Store) -> None:
-    await store.redis.config_set("maxmemory", 1)
-    try:
-        await store.pulse()
-    finally:
-        await store.redis.config_set("maxmemory", 0)
-
-    assert await store.redis.zcard("{relay}:pulses") == 1

@@ -40,14 +40,6 @@ async def test_runs_that_go_on_and_were_silent_are_given_the_longest_silent_firs
     assert [run.operation for run in await ReconciliationState(store).unheard(61, 10, OURS)] == ["op-1"]
 
 
-async def test_runs_of_another_project_are_not_asked_about(store: Store, clock: Clock) -> None:
-    await store.accept(events.progress(40), [])
-    rounds = ReconciliationState(store)
-    assert await rounds.unheard(0, 10, Space("", "tenant-1", "project-2")) == []
-    assert await rounds.unheard(0, 10, Space("", "tenant-2", "project-1")) == []
-    assert len(await rounds.unheard(0, 10, OURS)) == 1
-
-
 async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id(store: Store, clock: Clock) -> None:
     async def take(event: Event) -> None:
         known = await intake._filled(event)

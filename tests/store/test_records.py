@@ -1,13 +1,11 @@
 """What an event costs Redis, and what becomes of one that fails half-way: its operation is written last."""
 
-import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from relay.domain.deliveries import Limit, Target
+from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.store import Store
@@ -17,15 +15,6 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, claim_one, send
 from tests.support.targets import mail, room, team
-
-
-async def commands(store: Store) -> int:
-    """Those since the last reset, but for the calls of scripts and what a new connection says."""
-    calls = {
-        name.removeprefix("cmdstat_"): row["calls"] for name, row in (await store.redis.info("commandstats")).items()
-    }
-    others = ("eval", "evalsha", "client|setinfo", "hello", "info", "config|resetstat")
-    return sum(number for name, number in calls.items() if name not in others)
 
 
 async def fail_half_way(store: Store, event: Event, targets: list[Target]) -> None:
@@ -87,60 +76,3 @@ async def test_what_it_made_before_it_failed_waits_for_the_event_to_be_sent_agai
 
     assert (early, delivery.event.name) == ([], "operation.completed")
     assert await Admin(store).dead() == []
-
-
-@pytest.mark.parametrize(("sender", "repeated"), [("evt", 1.2), ("", 2.2)], ids=["ids", "none"])
-@pytest.mark.parametrize(("targets", "most"), [([], 2.7), ([team()], 7.4)], ids=["nobody", "live"])
-async def test_what_an_event_costs(
-    store: Store, targets: list[Target], most: float, sender: str, repeated: float
-) -> None:
-    """Commands of Redis for each event in batches of 24. A repetition of the same id is not even a sign of life."""
-    batches = [
-        [
-            events.event_of(body, id=sender and f"{sender}-{number}-{step}")
-            for number in range(24)
-            for body in [events.body("operation.progress", 7 * step, operationId=f"op-{number}")]
-        ]
-        for step in range(8)
-    ]
-
-    async def cost() -> float:
-        await store.redis.config_resetstat()
-        for batch in batches:
-            await asyncio.gather(*(store.accept(event, targets) for event in batch))
-        return await commands(store) / (8 * 24)
-
-    assert await cost() < most
-    assert await cost() < repeated
-
-
-def own_room(number: int) -> Target:
-    return room(address=f"#room-{number}")
-
-
-def own_team(number: int) -> Target:
-    limits = (Limit(f"post:#team-{number}", 0.001),)
-    return team(address=f"#team-{number}", post_after=0.0, new_limits=limits, edit_limits=(Limit("edit", 0.001, 1000),))
-
-
-@pytest.mark.parametrize(
-    ("target", "percentages", "most"),
-    [(own_room, (10,), 22.5), (own_team, (10,), 31.5), (own_team, (10, 40), 26.5)],
-    ids=["each", "live", "edit"],
-)
-async def test_what_a_delivery_costs(
-    store: Store, clock: Clock, target: Callable[[int], Target], percentages: Sequence[int], most: float
-) -> None:
-    """Commands of Redis from the claim to the receipt, where 24 are claimed and settled together."""
-    for percentage in percentages:
-        for number in range(24):
-            await store.accept(events.progress(percentage, operationId=f"op-{number}"), [target(number)])
-        clock.advance(60)
-        await store.redis.config_resetstat()
-        claimed = (await store.claim("slack", 24)).deliveries
-        await asyncio.gather(*map(store.mark_sending, claimed))
-        await asyncio.gather(*(store.complete(delivery, POSTED) for delivery in claimed))
-        cost = await commands(store) / 24
-
-    assert len(claimed) == 24
-    assert cost < most

@@ -14,7 +14,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import claim, counts
-from tests.support.targets import mail, team
+from tests.support.targets import mail
 
 HOUR = 3600.0
 MOST = 4
@@ -117,20 +117,6 @@ async def test_they_are_counted_together_in_any_number_of_partitions(
     assert rows(late) == sorted(
         {f"op-{number}" for number in range(2 * MOST)} - {delivery.event.subject for delivery in at_once}
     )
-
-
-async def test_a_live_message_is_one_whatever_its_edits(store: Store, clock: Clock) -> None:
-    to = asked(target=team(post_after=0.0, min_interval=0.0), limit=RequestLimit("#team", 1, HOUR))
-    for percentage in (10, 40, 70):
-        await store.accept(events.progress(percentage, operationId="op-1"), [to])
-        assert len(await sent(store, "slack")) == 1
-        clock.advance(10)
-    await store.accept(events.progress(10, operationId="op-2"), [to])
-    assert await sent(store, "slack") == []
-    clock.advance(HOUR)
-    (late,) = await sent(store, "slack")
-
-    assert (late.kind, rows(late)) == ("roundup", ["op-2"])
 
 
 @pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])

@@ -16,20 +16,14 @@ from relay.errors import StoreUnavailable
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
-from relay.store.copies import Copies
-from relay.store.copying import COPIES
-from relay.store.forgetting import Forgetting
-from relay.store.history import History
-from relay.store.operations import Operations
 from relay.store.runs import Runs
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import TroubleMemory
-from relay.store.waiting import Waiting
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.events import body
-from tests.support.queue import claim, message, send
+from tests.support.queue import claim, send
 from tests.support.redis_server import RedisServer
 from tests.support.stage import Stage, running, surroundings
 from tests.support.targets import mail, room, team
@@ -61,25 +55,6 @@ async def refused(administrator: Redis) -> list[str]:
     lines = [f"{entry['reason']}: {entry['object']}" for entry in await administrator.acl_log()]
     await administrator.acl_log_reset()
     return lines
-
-
-async def test_what_people_look_at(server: RedisServer, administrator: Redis, clock: Clock) -> None:
-    store = Store.open(of_user(server), worker="w", clock=clock, copies=COPIES)
-    await store.accept(events.completed(operationId="op-1"), [room()])
-    (delivery,) = await claim(store)
-    await store.mark_sending(delivery)
-    await store.complete(delivery, Receipt("1.1"), message(delivery))
-    await History(store).page()
-    await History(store).of_operation("op-1")
-    await Operations(store).page()
-    page = await Waiting(store).page(["slack"], clock())
-    await Forgetting(store).forget(clock(), DAY)
-    await Copies(store).of(delivery.id)
-    await Copies(store).forget(1.0)
-    await store.aclose()
-
-    assert page.rows == []
-    assert await refused(administrator) == []
 
 
 async def test_a_stores_whole_life(server: RedisServer, administrator: Redis, clock: Clock) -> None:

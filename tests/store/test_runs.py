@@ -1,8 +1,5 @@
 """What is kept of a run for the watchdog, and that an alarm is taken once, or not at all."""
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
 
 from relay.domain.events import Event
@@ -38,26 +35,6 @@ async def alarm_of(watch: Runs, look: DueRun, now: float) -> Event:
     return event_of(news, look.run, await watch.history(look.operation), now)
 
 
-async def test_a_run_is_kept_with_all_that_the_rules_ask(store: Store, watch: Runs, clock: Clock) -> None:
-    await store.accept(events.progress(67), [])
-
-    run = await the_run(watch)
-
-    assert run.subject == events.progress(67).subject
-    assert (run.last_event, run.moved, run.percentage) == (clock(), clock(), 67)
-    assert run.phase == "Machine Learning Analysis"
-    assert (run.estimate, run.deadline) == (_at("12:05"), _at("13:15"))
-    assert run.planned == 47 * MINUTE  # from 11:18 to 12:05
-
-
-async def test_gaps_are_kept_and_bounded(store: Store, watch: Runs, clock: Clock) -> None:
-    for percentage in range(40):
-        await store.accept(events.progress(percentage), [])
-        clock.advance(percentage)
-
-    assert (await the_run(watch)).gaps == tuple(float(gap) for gap in range(38, 23, -1))
-
-
 async def test_the_webhook_and_the_callback_of_one_fact_are_one_sign_of_life(
     store: Store, watch: Runs, clock: Clock
 ) -> None:
@@ -79,17 +56,6 @@ async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, wa
 
     run = await the_run(watch)
     assert (run.moved, run.phase) == (clock(), "Report Generation")
-
-
-async def test_the_first_estimate_stays_and_its_moves_are_counted(store: Store, watch: Runs) -> None:
-    for percentage, minute in ((10, "05"), (20, "06"), (30, "20"), (40, "21"), (50, "40")):
-        document = events.body(percentage=percentage)
-        document["operation"]["progress"]["estimatedCompletion"] = f"2024-01-20T12:{minute}:00Z"
-        await store.accept(events.event_of(document), [])
-
-    run = await the_run(watch)
-    assert run.estimate == _at("12:05")
-    assert run.estimate_moves == 2  # by less than a tenth of what was planned is no move
 
 
 @pytest.mark.parametrize("end", [events.completed(), events.failed(), events.cancelled()])
@@ -139,15 +105,6 @@ async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
     assert (answer.status, await store.redis.keys("{relay}:operation:*")) == ("late", [])
 
 
-async def test_a_batch_is_watched_until_its_end_and_known_as_one(store: Store, watch: Runs) -> None:
-    submitted = events.seed("submit-batch.response")
-    await store.accept(events.event_of(submitted | {"event": "batch.started"}), [])
-    assert (await the_run(watch)).batch
-
-    await store.accept(events.event_of(submitted | {"event": "batch.completed"}), [])
-    assert await store.redis.zcard("{relay}:watch") == 0
-
-
 async def test_what_is_given_out_is_given_again_only_later(store: Store, watch: Runs, clock: Clock) -> None:
     await store.accept(events.progress(10), [])
     look = await the_look(watch)
@@ -170,20 +127,6 @@ async def test_what_happens_to_a_stalled_run_is_seen_at_once(store: Store, watch
 
     await store.accept(events.progress(20), [])
     assert (await the_run(watch)).alarms.open
-
-
-async def test_an_alarm_that_two_found_is_taken_once(
-    open_store: Callable[..., Store], watch: Runs, store: Store, clock: Clock
-) -> None:
-    await store.accept(events.progress(10), [team()])
-    clock.advance(900)
-    look = await the_look(watch)
-    found = [await alarm_of(watch, look, clock() + second) for second in range(4)]  # each at its own moment
-    other = open_store()
-
-    answers = await asyncio.gather(*((store, other)[n % 2].accept(event, [team()]) for n, event in enumerate(found)))
-
-    assert sorted(answer.status for answer in answers) == ["accepted"] + ["duplicate"] * 3
 
 
 @pytest.mark.parametrize("then", [events.progress(20), events.progress(5)])
@@ -214,16 +157,3 @@ async def test_a_retry_forgets_what_was_found_of_the_run_before(
     run = await the_run(watch)
     assert (run.retry, run.gaps, run.alarms.open, run.alarms.episode) == (1, (), {}, 0)
     assert (await watch.tick(0)).stalled == 0
-
-
-async def test_the_grace_is_decided_once_for_all(watch: Runs, clock: Clock) -> None:
-    first = await watch.tick(600)
-    assert first.grace_until == clock() + 600
-    clock.advance(30)
-    assert (await watch.tick(600)).grace_until == first.grace_until
-    clock.advance(121)
-    assert (await watch.tick(600)).grace_until == clock() + 600
-
-
-def _at(time: str) -> float:
-    return events.RECEIVED.replace(hour=int(time[:2]), minute=int(time[3:])).timestamp()

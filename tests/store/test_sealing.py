@@ -10,7 +10,6 @@ from structlog.testing import capture_logs
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event
 from relay.domain.facts import Space
-from relay.domain.jobs import job_of
 from relay.domain.links import issue
 from relay.errors import ConfigError, NotSealed, StoreUnavailable, Unsealable
 from relay.store import Store, keys
@@ -20,12 +19,10 @@ from relay.store.audit_pages import audit_page
 from relay.store.claiming import SEALED
 from relay.store.copies import Copies
 from relay.store.copying import COPIES, copied_as
-from relay.store.ends import job_name
-from relay.store.jobs import Jobs
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
 from relay.store.seal_existing import SealExisting
-from relay.store.sealing import BODY, HEAD, NAME, PATH, RESULTS, SIGNING, TAG, Sealer, is_sealed, is_sealed_by
+from relay.store.sealing import BODY, NAME, PATH, RESULTS, Sealer, is_sealed, is_sealed_by
 from relay.store.sealing_keys import older_keys
 from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
@@ -35,7 +32,7 @@ from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
+from tests.support.partitions import PARTITIONS
 from tests.support.queue import POSTED, claim, claim_one, counts, message
 from tests.support.silences import silence
 from tests.support.targets import mail, room, team
@@ -43,7 +40,6 @@ from tests.support.targets import mail, room, team
 ONE, OTHER = b"1" * 16 + b"the first key, whatever", b"2" * 16 + b"the second key, whatever"
 DAY = 86_400.0
 MERGER = "the merger that nobody may read of"
-TAKEOVER = "the takeover"  # as a job has it: nothing in it differs from run to run
 
 
 def sealer(*secrets: bytes, kept: float = 100 * DAY) -> Sealer:
@@ -70,14 +66,6 @@ async def everything(redis: Redis) -> bytes:
 
 
 class TestASealer:
-    def test_what_it_seals_it_opens(self) -> None:
-        one = sealer(ONE)
-        sealed = [one.seal(b"content", BODY, "op-1") for _ in range(3)]
-
-        assert [one.open(value, BODY, "op-1") for value in sealed] == [b"content"] * 3
-        assert len({*sealed}) == 3
-        assert {len(value) for value in sealed} == {HEAD + len(b"content") + TAG}
-
     def test_what_an_earlier_key_sealed_is_opened_and_the_first_one_seals(self) -> None:
         both, sealed = sealer(OTHER, ONE), sealer(ONE).seal(b"content", BODY, "op-1")
 
@@ -140,21 +128,6 @@ async def test_nothing_of_a_body_is_readable_in_redis_and_all_of_it_is_delivered
 def said_of(event: Event | None) -> object:
     assert event
     return event.document["operation"]["parameters"]["purpose"]
-
-
-async def test_a_body_that_is_not_sealed_waits_and_the_log_says_why(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    store = open_store(sealer=sealer(ONE))
-    await open_store().accept(secretive(), [room()])
-    with capture_logs() as lines:
-        for _ in range(30):
-            assert await claim(store) == []
-            clock.advance(SEALED / 1000)
-
-    assert {line["event"] for line in lines} == {"delivery.sealed"}
-    assert all("is not sealed" in line["error"] and "relay keys seal" in line["error"] for line in lines)
-    assert (await counts(store))["pending"] == 1
 
 
 @pytest.mark.parametrize("lacking", [None, sealer(OTHER)])
@@ -225,20 +198,6 @@ async def test_lists_show_what_they_can_open_and_say_of_the_rest_why_not(open_st
     assert [sealer(ONE).current in text for text in (entry.detail, act.subject)] == [True, True]
 
 
-@pytest.mark.parametrize("key", [None, sealer(ONE)])
-async def test_a_full_redis_is_still_relied_on(open_store: Callable[..., Store], key: Sealer | None) -> None:
-    """Else nothing would be cleaned up there, nor any command work."""
-    store = open_store(sealer=key)
-    await open_store().prepare()
-    await store.redis.config_set("maxmemory", 1)
-    try:
-        await store.prepare()
-    finally:
-        await store.redis.config_set("maxmemory", 0)
-
-    assert [*await store.redis.hgetall(keys.SEALED)] == ([key.current.encode()] if key else [])
-
-
 async def test_an_earlier_key_is_named_with_how_long_it_is_needed(open_store: Callable[..., Store]) -> None:
     await open_store(sealer=sealer(ONE)).prepare()
     store = open_store(sealer=sealer(OTHER, ONE))
@@ -256,19 +215,6 @@ async def test_a_body_that_is_put_in_the_place_of_another_is_not_delivered(open_
     await store.redis.hset(one, "body", await store.redis.hget(two, "body"))
 
     assert len(await claim(store)) == 1
-
-
-async def test_a_dead_letter_shows_its_event(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=sealer(ONE))
-    await store.accept(secretive(), [room()])
-    await store.dead_letter(await claim_one(store), "rejected", "550")
-
-    (letter,) = await Admin(store).dead()
-    (unreadable,) = await Admin(open_store(sealer=sealer(OTHER))).dead()
-    assert MERGER in letter.body
-    assert (unreadable.body, sealer(ONE).current in unreadable.error) == ("", True)
-    await Admin(store).replay([letter.id])
-    assert said(await claim_one(store)) == MERGER
 
 
 async def test_the_quarantine_is_sealed_and_lists_what_it_cannot_open(open_store: Callable[..., Store]) -> None:
@@ -317,17 +263,6 @@ async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_store: Call
     assert [await alone.redeem("unsubscribe", link) for link in links] == [("x",)] * 2
     values = [await alone._redis.get(keys.KEY), *await alone._redis.hgetall(keys.KEYS_RETIRED)]
     assert [is_sealed_by(sealer(OTHER), value) for value in values] == [True] * 2
-
-
-async def test_a_key_of_links_that_was_replaced_meanwhile_is_not_put_back(open_store: Callable[..., Store]) -> None:
-    """Between reading the key and sealing it anew somebody else rotates: what others may have stays forgotten."""
-    signing = SigningKeys(open_store(sealer=sealer(OTHER, ONE)))
-    stored = sealer(ONE).seal(b"k" * 32, SIGNING, keys.KEY)
-    await signing._redis.set(keys.KEY, sealer(OTHER).seal(b"n" * 32, SIGNING, keys.KEY))
-
-    await signing._seal_anew(stored, b"k" * 32, [])
-
-    assert await signing.current() == b"n" * 32
 
 
 async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_store: Callable[..., Store]) -> None:
@@ -419,24 +354,6 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert MERGER.encode() not in await everything(store.redis)
 
 
-async def test_nothing_says_which_job_a_run_is_of_and_its_history_is_found(open_store: Callable[..., Store]) -> None:
-    store = open_store(sealer=sealer(ONE), partitions=PARTITIONS)
-    await store.prepare()
-    event = events.completed(operationName=TAKEOVER)
-    job = job_of(event)
-    assert job
-    await store.accept(event, [])
-    await carried(store)
-
-    at_rest = await everything(store.redis)
-    assert TAKEOVER.encode() not in at_rest
-    assert job_name(job).encode() not in at_rest + repr(await store.redis.keys()).encode()
-    assert len(await Jobs(store).ends(job)) == 1
-    assert [row.job for row in (await Jobs(store).page()).rows] == [job]
-    assert await Jobs(open_store(sealer=sealer(OTHER, ONE), partitions=PARTITIONS)).ends(job) == ()
-    assert (await Jobs(open_store(sealer=sealer(OTHER), partitions=PARTITIONS)).page()).rows == []
-
-
 class TestShortTexts:
     """What scripts carry beside the bodies: names, whom operations ask for, errors and answers."""
 
@@ -448,10 +365,6 @@ class TestShortTexts:
         assert again.open_text(sealed, NAME) == "Größe ?"
         assert sealer(OTHER, ONE).open_text(sealed, NAME) == "Größe ?"
         assert sealed != one.seal_text("Größe \ud83d", PATH)
-
-    @pytest.mark.parametrize("text", ["", "Order-to-Cash", "\x02", "\x02no base64", "\x01abc"])
-    def test_what_was_never_sealed_is_as_it_is(self, text: str) -> None:
-        assert sealer(ONE).open_text(text, NAME) == text
 
     async def test_they_are_unreadable_in_redis_and_all_are_told(
         self, open_store: Callable[..., Store], clock: Clock
@@ -475,17 +388,3 @@ class TestShortTexts:
         assert timeline.facts["fact:name"] == MERGER
         assert (entry["name"], "did not answer" in entry["error"], "a-page" in entry["path"]) == (MERGER, True, True)
         assert "did not answer" in str(told["each"].event.document["error"])
-
-    async def test_answers_and_errors_are_for_those_who_ask_relay(self, open_store: Callable[..., Store]) -> None:
-        store = open_store(sealer=sealer(ONE))
-        await store.accept(secretive(), [mail()])
-        delivery = await claim_one(store, "email")
-        await store.mark_sending(delivery)
-        await store.dead_letter(delivery, "rejected", "550 no such user here", bounce="hard")
-
-        assert b"no such user" not in await everything(store.redis)
-        (letter,), (entry,) = await Admin(store).dead(), await Suppressions(store).all()
-        timeline = await Admin(store).timeline("op-1")
-        assert (letter.error, entry.detail) == ("550 no such user here", "550 no such user here")
-        assert timeline
-        assert any("550 no such user here" in line for line in timeline.log)

@@ -22,13 +22,11 @@ from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.bundles import Bundles
 from relay.store.jobs import Jobs
-from relay.store.results import ResultsCache
 from relay.store.runs import Runs
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import claim, send_all
+from tests.support.queue import send_all
 
 CONFIG = """
 sources:
@@ -190,15 +188,6 @@ async def test_what_another_platform_runs_is_not_cancelled_at_the_configured_one
     assert {button.action for button in _buttons(shared, delivery)} == offered
 
 
-async def test_results_are_kept_for_each(store: Store) -> None:
-    results = ResultsCache(store)
-    await results.keep("42", 0, {"of": "acme"})
-    other = Space("", "globex", "p1").dump()
-
-    assert await results.get("42", 0, other) is None
-    assert await results.keep("42", 0, {"of": "globex"}, other) == {"of": "globex"}
-
-
 def _buttons(shared: Shared, delivery: Delivery) -> Iterator[Button]:
     for one in buttons_for(delivery, shared.config, KEY):
         yield Button.of(links.redeem(KEY, PURPOSE, one["value"]))
@@ -289,18 +278,3 @@ async def test_what_is_usual_is_of_ones_own_job(shared: Shared, pair: tuple[Whos
 
 
 # What is told together
-
-
-@pairs
-async def test_a_digest_has_a_row_for_each(shared: Shared, pair: tuple[Whose, Whose], clock: Clock) -> None:
-    for one in pair:
-        await shared.tell(one, "operation.completed", operation={"operationName": "Sales", "operationType": "Report",
-                                                                 "priority": "Normal"})  # fmt: skip
-    clock.advance(2 * 86_400)
-    (digest,) = [delivery for delivery in await claim(shared.store, "email") if delivery.kind == "digest"]
-
-    bundles = Bundles(shared.store.redis, shared.store.partitions)
-    rows = (await bundles.event(digest.id)).document["entries"]
-
-    found = [Space(row.get("platform", ""), row.get("tenant", ""), row.get("project", "")) for row in rows]
-    assert sorted(found) == sorted(one.space for one in pair)

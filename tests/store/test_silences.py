@@ -5,10 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.deliveries import Window
-from relay.errors import RelayError
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.silences import MOST, SilenceList
+from relay.store.silences import SilenceList
 from tests.support import events
 from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
@@ -33,18 +31,6 @@ class TestWhatComesIn:
         assert (delivery.kind, delivery.event.document["kind"]) == ("roundup", "silence")
         assert statuses(delivery) == {"a": "Completed", "b": "Failed"}
         assert (await counts(store))["held:silenced"] == 2
-
-    async def test_or_not_at_all(self, store: Store, clock: Clock) -> None:
-        target = silent(silence(clock(), then="nothing"), room())
-        answer = await store.accept(events.failed(), [target])
-        clock.advance(2 * HOUR)
-
-        timeline = await Admin(store).timeline(events.failed().subject)
-        assert timeline
-        assert [line[1:] for line in timeline.log if line[1] == "held"] == [["held", "room", "silenced", "s-1"]]
-        assert answer.held == (("room", "silenced"),)
-        assert await claim(store, "slack") == []
-        assert (await counts(store))["held:silenced"] == 1
 
     @pytest.mark.parametrize("then", ["summary", "nothing"])
     async def test_in_another_partition_as_well(
@@ -80,19 +66,6 @@ class TestWhatWasQueuedBefore:
         assert during == []
         assert statuses(summary) == {"a": "Completed", "b": "Completed"}
 
-    async def test_or_is_never_told(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [room()])
-        (delivery,) = await claim(store, "slack")
-
-        await hold(store, silence(clock(), then="nothing"), delivery, "dropped")
-        clock.advance(HOUR)
-
-        assert await claim(store, "slack") == []
-        assert (await counts(store))["held:silenced"] == 1
-        assert [
-            name for name in await store.redis.keys("{relay}:*") if b":delivery:" in name or b":event:" in name
-        ] == []
-
     async def test_what_comes_next_need_not_wait_for_its_slot(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [team()])
         (delivery,) = await claim(store, "slack")
@@ -100,19 +73,6 @@ class TestWhatWasQueuedBefore:
         await store.accept(events.completed(operationId="b"), [team()])
 
         assert [one.event.subject for one in await claim(store, "slack")] == ["b"]
-
-    async def test_a_round_up_is_told_with_the_rest(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(operationId="a"), [night(clock(), room(), 1)])
-        clock.advance(HOUR)
-        its = silence(clock())
-        await store.accept(events.failed(operationId="b"), [silent(its, room())])
-        (morning,) = await claim(store, "slack")
-        await hold(store, its, morning)
-        clock.advance(HOUR)
-
-        (summary,) = await send(store, "slack", POSTED)
-
-        assert statuses(summary) == {"a": "Completed", "b": "Failed"}
 
     async def test_a_digest_waits_and_is_still_that_of_its_window(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(), [digest(clock())])
@@ -155,16 +115,6 @@ class TestQuietHours:
         assert during == []
         assert statuses(morning) == {"a": "Completed", "b": "Completed"}
 
-    async def test_unless_it_holds_what_would_have_passed_them(self, store: Store, clock: Clock) -> None:
-        at_night = night(clock(), room(bypass_quiet_hours=True), 3)
-        quiet = {"room": Window(clock() - 60, clock() + 3 * HOUR)}
-        await store.accept(events.failed(), [silent(silence(clock()), at_night)])
-        clock.advance(HOUR)
-
-        (summary,) = await claim(store, "slack", quiet)
-
-        assert summary.event.document["kind"] == "silence"
-
 
 class TestAnEarlyEnd:
     async def test_what_was_held_is_told_at_once(self, open_store: Callable[..., Store], clock: Clock) -> None:
@@ -198,20 +148,6 @@ class TestAnEarlyEnd:
         assert await store.mark_sending(queued)
         assert [one.event.subject for one in await send(store, "slack", POSTED)] == [OP]
 
-    async def test_a_digest_that_waited_for_it_is_due(self, open_store: Callable[..., Store], clock: Clock) -> None:
-        store = open_store(partitions=PARTITIONS)
-        await store.accept(events.completed(operationId=OP), [digest(clock())])
-        await carried(store)
-        next_day(clock)
-        its = silence(clock(), destinations=("daily",))
-        kept = await added(store, its)
-        (due,) = await claim(store)
-        await hold(store, its, due, "later")
-
-        await kept.expire(its.id)
-
-        assert [one.event.document for one in await send(store)] == [due.event.document]
-
 
 class TestTheList:
     async def test_others_see_a_change_and_nothing_where_there_is_none(
@@ -236,20 +172,6 @@ class TestTheList:
 
         assert soon == [("s-2", "expired"), ("s-1", "active")]
         assert [one.id for one in await kept.all()] == ["s-3"]
-
-    async def test_there_is_room_for_so_many(self, store: Store, clock: Clock) -> None:
-        kept = SilenceList(store)
-        for number in range(MOST):
-            await kept.add(silence(clock(), id=f"s-{number}"))
-        with pytest.raises(RelayError, match="200 silences that are not over"):
-            await kept.add(silence(clock(), id="s-more"))
-        await kept.expire("s-7")
-
-        await kept.add(silence(clock(), id="s-more"))
-
-        reading = await kept.read("")
-        assert reading.silences is not None
-        assert len(reading.silences) == MOST
 
 
 async def test_what_a_silence_held_by_itself_is_not_lost_where_nothing_is_known_of_its_run(

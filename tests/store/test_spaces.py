@@ -14,7 +14,6 @@ from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.keys import operation
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim
@@ -153,24 +152,6 @@ async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Se
     assert shown.facts["percentage"] == "20"
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
-
-
-async def test_of_thousands_with_one_id_each_is_found_by_what_is_said_of_it(send: Send, store: Store) -> None:
-    """One is said to be of a project alone, and is the only one of its project."""
-    await send("Initiated", tenant="first", project="p-first")
-    name = operation("1042")
-    others = [Space("", f"tenant-{number}", f"p-{number}") for number in range(3000)]
-    await store.redis.sadd(f"{{relay}}:spaces:{name}", *(space.dump() for space in others))  # they were forgotten
-    await send("Initiated", tenant="acme", project="p1")
-    await send("Initiated", tenant="globex", project="p2")
-
-    thin = [await send("Running", project="p1", progress=percentage) for percentage in (10, 20)]
-
-    assert [answer.status for answer in thin] == ["accepted", "accepted"]
-    assert {facts["tenant"] for facts in await store.spaces.all("1042")} == {"first", "acme", "globex"}
-    for _ in range(3):
-        with pytest.raises(AmbiguousId):
-            await send("Running", progress=30)
 
 
 async def test_two_retries_of_one_new_id_that_begin_at_once_are_kept_apart(store: Store) -> None:

@@ -9,7 +9,7 @@ from relay.store.sealing import Sealer
 from relay.store.settling import Pause
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import accept, claim, claim_one, send
+from tests.support.queue import accept, claim, claim_one
 from tests.support.targets import room
 
 CHANNEL, DESTINATION = "channel:slack", "destination:room/#room"
@@ -25,37 +25,6 @@ async def fail(store: Store, *scopes: str, error: str) -> None:
     await store.mark_sending(delivery)
     pauses = [Pause(scope, 60, error, probe=True) for scope in scopes]
     await store.reschedule(delivery, 60, error, refund_attempt=True, unknown=False, holds=pauses)
-
-
-async def test_failures_keep_when_they_began_until_a_success(store: Store, clock: Clock) -> None:
-    await accept(store, events.completed(), to=room())
-    await fail(store, CHANNEL, error="slack.com: not known")
-    first = await state(store, CHANNEL)
-    clock.advance(70)
-    await fail(store, CHANNEL, error="slack.com: refused")
-    second = await state(store, CHANNEL)
-    clock.advance(70)
-    await send(store)
-    third = await state(store, CHANNEL)
-
-    assert (first["since"], first["failed"], first["cause"]) == (
-        first["failed"],
-        first["since"],
-        "slack.com: not known",
-    )
-    assert second["since"] == first["since"]
-    assert int(second["failed"]) - int(first["failed"]) == 70_000
-    assert second["cause"] == "slack.com: refused"
-    assert not third["since"]
-    assert int(third["works"]) == int(second["failed"]) + 70_000
-
-
-async def test_a_failure_of_an_address_says_nothing_of_its_channel(store: Store) -> None:
-    await accept(store, events.completed(), to=room())
-    await fail(store, DESTINATION, error="not_in_channel")
-
-    assert (await state(store, DESTINATION))["cause"] == "not_in_channel"
-    assert await state(store, CHANNEL) == {}
 
 
 async def test_its_reader_says_the_same_of_sealed_causes_with_how_much_waits(

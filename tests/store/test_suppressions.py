@@ -5,7 +5,7 @@ import pytest
 from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.suppressions import BOUNCED, EVERYWHERE, UNSUBSCRIBED, Suppressions
+from relay.store.suppressions import BOUNCED, EVERYWHERE, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail
@@ -17,10 +17,6 @@ DAY = 86_400
 @pytest.fixture
 def suppressions(store: Store) -> Suppressions:
     return Suppressions(store)
-
-
-async def counts(store: Store) -> dict[str, int]:
-    return dict((await Admin(store).ledger()).counts)
 
 
 async def claimed(store: Store) -> list[Delivery]:
@@ -52,23 +48,6 @@ class TestHolding:
         assert (await store.accept(events.completed(), [mail()])).deliveries == 0
         assert await suppressions.reason("analysts", ANALYST) == "suppressed"
         assert [one.address for one in await suppressions.find(ANALYST)] == [written]
-
-
-class TestTheList:
-    async def test_an_entry_has_its_reason_and_its_time(self, suppressions: Suppressions, clock: Clock) -> None:
-        await suppressions.add(ANALYST, "analysts", reason=UNSUBSCRIBED)
-        clock.advance(60)
-        await suppressions.add("lead@example.com", detail="asked on the phone")
-
-        first, second = await suppressions.all()
-
-        assert (first.destination, first.address, first.reason) == ("analysts", ANALYST, "unsubscribed")
-        assert first.at.timestamp() == clock.now - 60
-        assert (second.destination, second.reason, second.detail) == ("*", "suppressed", "asked on the phone")
-
-    async def test_adding_and_removing_twice_is_once(self, suppressions: Suppressions) -> None:
-        assert [await suppressions.add(ANALYST), await suppressions.add(ANALYST)] == [True, False]
-        assert [await suppressions.remove(ANALYST, "*"), await suppressions.remove(ANALYST, "*")] == [True, False]
 
 
 class TestBounces:

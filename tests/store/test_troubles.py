@@ -1,6 +1,5 @@
 """What processes remember together of relay itself: one of two changes wins, and one has the turn."""
 
-import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -21,15 +20,6 @@ from tests.support.targets import mail, room
 def memories(open_store: Callable[..., Store]) -> list[TroubleMemory]:
     """Of three processes."""
     return [TroubleMemory(open_store()) for _ in range(3)]
-
-
-async def test_of_those_that_change_the_same_text_one_does(memories: list[TroubleMemory]) -> None:
-    kept = await asyncio.gather(*(memory.keep("", f"by {number}") for number, memory in enumerate(memories)))
-
-    assert sorted(kept) == [False, False, True]
-    assert (await memories[0].look()).text == f"by {kept.index(True)}"
-    assert await memories[0].keep(f"by {kept.index(True)}", "later")
-    assert not await memories[1].keep("", "too late")
 
 
 async def test_one_process_in_each_period_has_the_turn(memories: list[TroubleMemory], clock: Clock) -> None:

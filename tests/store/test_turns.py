@@ -8,7 +8,7 @@ import pytest
 from relay.domain.deliveries import Delivery
 from relay.store import Store
 from tests.support import events
-from tests.support.queue import POSTED, send
+from tests.support.queue import POSTED
 from tests.support.targets import mail
 
 PARTITIONS = 16
@@ -32,14 +32,6 @@ async def claims(store: Store, times: int = 1) -> int:
     for _ in range(times):
         await store.claim("email", 20, idle=IDLE)
     return await scripts(store) - before
-
-
-async def test_partitions_with_nothing_due_are_left_alone(store: Store) -> None:
-    await store.pulse()
-    await claims(store)
-
-    assert await claims(store, 10) == 0
-    assert (await store.claim("email", 20, idle=IDLE)).next_due == pytest.approx(IDLE, abs=30)
 
 
 async def test_those_that_this_process_has_changed_are_asked_at_once(store: Store) -> None:
@@ -67,18 +59,6 @@ class TestAfterADelivery:
     async def told(self, store: Store, delivery: Delivery) -> None:
         assert await store.mark_sending(delivery)
         assert await store.complete(delivery, POSTED)
-
-    async def test_an_event_that_is_told_takes_four_scripts(self, store: Store) -> None:
-        await store.accept(events.completed(operationId="op-0"), [mail()])
-        await send(store, "email")  # now the server has all scripts
-        before = await scripts(store)
-        await store.accept(events.completed(operationId="op-1"), [mail()])
-        [delivery] = await self.claimed(store)
-        await self.told(store, delivery)
-
-        assert await self.claimed(store) == []
-
-        assert await scripts(store) - before == 4
 
     async def test_what_is_accepted_meanwhile_is_claimed_at_once(self, store: Store) -> None:
         await store.accept(events.completed(operationId="op-1"), [mail()])

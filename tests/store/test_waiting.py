@@ -10,7 +10,7 @@ from relay.store.waiting import Waiting, WaitingRow
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-from tests.support.queue import POSTED, accept, claim, claim_one
+from tests.support.queue import accept, claim, claim_one
 from tests.support.targets import mail, room, team
 
 CHANNELS = ("email", "slack")
@@ -91,28 +91,3 @@ async def test_pages_follow_each_other_through_all_queues(open_store: Callable[.
 
     assert len(rows) == len({row.id for row in rows}) == 18
     assert {row.subject for row in rows} == {f"op-{number}" for number in range(6)}
-
-
-async def test_a_delivery_that_left_meanwhile_ends_no_listing(store: Store, clock: Clock) -> None:
-    for number in range(4):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
-        clock.advance(1)
-    page = await Waiting(store).page(CHANNELS, clock(), most=2)
-    for delivery in (await store.claim("slack", 2)).deliveries:
-        await store.mark_sending(delivery)
-        await store.complete(delivery, POSTED)
-
-    rest = await Waiting(store).page(CHANNELS, clock(), cursor=page.cursor)
-
-    assert [row.subject for row in page.rows] == ["op-0", "op-1"]
-    assert {"op-2", "op-3"} <= {row.subject for row in rest.rows}
-
-
-async def test_a_page_reads_no_more_than_it_may(store: Store, clock: Clock) -> None:
-    for number in range(5):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
-
-    page = await Waiting(store, looked=2).page(CHANNELS, clock(), destination="elsewhere")
-
-    assert (page.rows, page.looked) == ([], 2)
-    assert page.cursor

@@ -28,14 +28,6 @@ async def waiting(redis: Redis) -> bool:
     return any(row["cmd"] == "blpop" for row in await redis.client_list())
 
 
-async def test_calls_that_are_under_way_together_get_their_own_answers(pool: WiredPool) -> None:
-    calls = [pool.call(("SET", f"key {n}", n), ("APPEND", f"key {n}", "x" * n * 50)) for n in range(100)]
-
-    answers = await asyncio.gather(*calls)
-
-    assert answers == [[b"OK", len(str(n)) + n * 50] for n in range(100)]
-
-
 async def test_an_error_is_an_answer_and_costs_no_other_its_own(pool: WiredPool) -> None:
     first, lost, last = await asyncio.gather(
         pool.call(("SET", "n", "no number"), ("INCR", "n")),
@@ -103,24 +95,3 @@ async def test_what_cannot_be_sent_costs_no_other_its_own_answer(pool: WiredPool
         await pool.call(("SET", "a", "half a character: \ud800"))
 
     assert await asyncio.gather(pool.call(("GET", "a")), pool.call(("GET", "b"))) == [[b"of a"], [b"of b"]]
-
-
-async def connecting(pool: WiredPool, server: RedisServer) -> asyncio.Task[list[object]]:
-    """A call that waits for its connection, which the server has not welcomed yet."""
-    server.pause()
-    call = asyncio.create_task(pool.call(("PING",)))
-    await until(lambda: pool._wiring is not None)
-    await asyncio.sleep(0)
-    return call
-
-
-async def test_one_that_is_dropped_while_it_is_made_is_made_anew() -> None:
-    with RedisServer() as server:
-        pool = WiredPool.from_url(server.url, **LIMITS)
-        call = await connecting(pool, server)
-
-        await drop_connections(Redis(connection_pool=pool))
-        server.resume()
-
-        assert await call == [b"PONG"]
-        await pool.aclose()

@@ -133,17 +133,11 @@ class Clustered:
         await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         return source
 
-    async def move_keys(
-        self, source: ClusterServer, target: ClusterServer, slot: int = SLOT, *, most: int = 10**6, but: str = ""
-    ) -> int:
-        """Move up to so many keys, a few at a time, and all `but` one; how many that were."""
+    async def move_keys(self, source: ClusterServer, target: ClusterServer, slot: int = SLOT, *, but: str = "") -> int:
+        """Move all keys `but` one, a few at a time; how many that were."""
         auth = ["AUTH", target.password] if target.password else []
         moved = 0
-        while moved < most:
-            keys = [key for key in await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 11) if key != but]
-            if not keys:
-                break
-            keys = keys[: min(10, most - moved)]
+        while keys := [key for key in await source.ask("CLUSTER", "GETKEYSINSLOT", slot, 11) if key != but]:
             await source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5_000, *auth, "KEYS", *keys)
             moved += len(keys)
         return moved

@@ -79,15 +79,8 @@ class Watched:
     async def join(self, port: int, primary: int) -> None:
         """Start a server as a replica of this one, as a new one is; returns before it has the data."""
         self.servers[port].start()
-        await self.replicate(port, "127.0.0.1", primary)
-
-    async def promote(self, port: int) -> None:
-        """The first step of a failover: this server follows nobody any more."""
-        await self.replicate(port, "NO", "ONE")
-
-    async def replicate(self, port: int, *source: Any) -> None:
         async with Redis.from_url(self.servers[port].url) as redis:
-            await redis.execute_command("REPLICAOF", *source)
+            await redis.execute_command("REPLICAOF", "127.0.0.1", primary)
 
     async def followers(self, port: int) -> set[int]:
         """The ports of the replicas that this server calls online."""

@@ -1,8 +1,6 @@
 """Connections that are kept for the next mail, and what goes through them."""
 
 import asyncio
-import email
-import email.policy
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -93,24 +91,3 @@ class TestConnections:
             await mails.send(MAIL)
 
         assert (attempt.cancelled(), server.connections, len(server.taken)) == (True, 2, 1)
-
-
-class TestContent:
-    async def test_lines_of_dots_arrive_as_they_are(self, smtp: Smtp, connect: Connect) -> None:
-        dots = ".\n..\n.x\n\n.\nRSET\n.\n"
-        async with smtp() as server:
-            await connect(server).send(replace(MAIL, content={"subject": "dots", "text": dots, "html": ""}))
-
-        mail = email.message_from_bytes(server.taken[0].data, policy=email.policy.default)
-        assert mail.get_content().replace("\r\n", "\n") == dots
-
-    async def test_megabytes_arrive_whole_and_leave_the_connection_good_for_the_next(
-        self, smtp: Smtp, connect: Connect
-    ) -> None:
-        async with smtp() as server:
-            mails = connect(server)
-            await mails.send(replace(MAIL, content={**MAIL.content, "text": f"{'line' * 18}\n" * 100_000}))
-            await mails.send(MAIL)
-
-        assert server.taken[0].data.count(b"line\r\n") == 100_000
-        assert (len(server.taken), server.connections) == (2, 1)

@@ -16,13 +16,6 @@ from tests.support.scripted_smtp import GOOD, Reply, ScriptedSmtp, scripted
 
 
 class TestEncryption:
-    async def test_the_mail_travels_encrypted(self, connect: Connect, certificate: Certificate) -> None:
-        async with ScriptedSmtp(tls=certificate.context) as server:
-            await connect(server, tls="starttls", ca_file=str(certificate.authority)).send(MAIL)
-
-        assert len(server.taken) == 1
-        assert next(line for line in server.commands if not line.startswith("EHLO")) == "STARTTLS"
-
     @pytest.mark.parametrize(
         "spoilt", [{"extensions": ["SIZE 1000"], "tls": None}, {"starttls": ["454 4.7.0 not now"]},
                    {"starttls": ["502 5.5.1 unknown"]}, {"starttls": ["250 2.0.0 fine"]}], ids=str
@@ -102,18 +95,6 @@ class TestLogin:
             await failing(connect(server, username="relay", password=PASSWORD))
 
         assert sum(line.startswith("AUTH") for line in server.commands) == 1
-
-    async def test_a_server_that_wants_a_login_stops_everything(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp(rcpt=["530 5.7.0 authentication required"]) as server:
-            error = await failing(connect(server))
-
-        assert error.pause == "channel"
-
-    async def test_a_server_without_logins_stops_everything(self, smtp: Smtp, connect: Connect) -> None:
-        async with smtp(extensions=[]) as server:
-            error = await failing(connect(server, username="relay", password=PASSWORD))
-
-        assert (error.pause, server.taken) == ("channel", [])
 
     def test_a_password_never_travels_in_clear_text(self) -> None:
         with pytest.raises(ValidationError, match="clear text") as caught:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from relay.channels.email.channel import Email
 from relay.errors import DeliveryError
 from tests.support.certificates import Certificate
 from tests.support.mail_channel import PASSWORD, Connect, settings
@@ -32,13 +31,6 @@ class TestCheck:
 
 
 class TestSettings:
-    def test_the_port_follows_the_encryption(self) -> None:
-        good = {"host": "mx.example.com", "from": "relay@example.com"}
-
-        ports = [Email.Settings.model_validate(good | {"tls": tls}).port for tls in ("starttls", "tls")]
-
-        assert ports == [587, 465]
-
     @pytest.mark.parametrize(
         "changes",
         [{"host": ""}, {"host": "mx example"}, {"port": 0}, {"port": 70_000}, {"tls": "maybe"}, {"from": "Operations"},

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from relay.channels.slack.authority import Authority, People, kind_of
 from relay.channels.slack.channel import Slack
@@ -88,31 +87,6 @@ async def test_a_failure_is_remembered_for_seconds_and_never_as_a_yes(
     assert await channel.is_allowed(ANALYST, TEAM) == JANA
 
 
-async def test_slack_is_not_asked_again_before_it_wants_to_be(
-    channel: Slack, slack: SlackStandin, clock: Clock
-) -> None:
-    slack.script("usergroups.list", Fault(status=429, headers={"Retry-After": "30"}))
-    for seconds in (0, 29):
-        clock.advance(seconds)
-        with pytest.raises(SlackError):
-            await channel.is_allowed(ANALYST, TEAM)
-    assert len(slack.called("usergroups.list")) == 1
-
-    clock.advance(1)
-    assert await channel.is_allowed(ANALYST, TEAM) == JANA
-
-
-@pytest.mark.parametrize("body", [b"[]", b'{"ok": true}', b'{"ok": true, "users": {}, "user": [], "usergroups": 7}'])
-@pytest.mark.parametrize("method", ["usergroups.list", "usergroups.users.list", "users.info", "auth.test"])
-async def test_an_answer_that_makes_no_sense_is_none(
-    method: str, body: bytes, channel: Slack, slack: SlackStandin
-) -> None:
-    slack.outages[method] = Fault(body=body)
-
-    with pytest.raises(SlackError):
-        await channel.is_allowed(ANALYST, TEAM)
-
-
 async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: SlackStandin, clock: Clock) -> None:
     asked, released = asyncio.Event(), asyncio.Event()
 
@@ -131,17 +105,6 @@ async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: Slack
     await slack.wait_for(lambda: bool(slack.called("usergroups.list")), patience())
     assert await authority.find(ANALYST, TEAM) == JANA
     assert len(slack.called("usergroups.list")) == 1
-
-
-async def test_a_handle_that_names_no_group_is_logged_once_for_many_presses(channel: Slack, clock: Clock) -> None:
-    with capture_logs() as logs:
-        for seconds in (0, 1, REMEMBERED_FOR):
-            clock.advance(seconds)
-            for _ in range(3):
-                assert await channel.is_allowed(ANALYST, ["@nobody"]) is None
-
-    assert [line["event"] for line in logs] == ["action.names_no_group"] * 2
-    assert (logs[1]["names"], logs[1]["left_out"]) == (["@nobody"], 5)
 
 
 async def test_a_handle_that_two_groups_have_is_nobodys(channel: Slack, slack: SlackStandin) -> None:

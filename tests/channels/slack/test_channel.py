@@ -16,9 +16,6 @@ from tests.support.slack_channel import (
 
 
 class TestCheck:
-    async def test_says_who_we_are(self, channel: Slack) -> None:
-        assert await channel.check() == "relay in Example"
-
     async def test_says_what_will_not_work_of_what_is_configured(self, channel: Slack, slack: SlackStandin) -> None:
         slack.scopes = "chat:write,users:read"
         await channel.check()
@@ -35,12 +32,6 @@ class TestCheck:
             " button",
         }
         assert channel.lacking(Demands(frozenset({"D0PERSON01"}))) == {"im:history": f"to a person {again}"}
-
-    async def test_a_slack_that_tells_no_scopes_is_believed(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.scopes = ""
-
-        assert await channel.check() == "relay in Example"
-        assert channel.lacking(Demands(frozenset({"#a"}))) == {}
 
     async def test_an_app_that_may_not_post_is_refused(self, channel: Slack, slack: SlackStandin) -> None:
         slack.scopes = "users:read"

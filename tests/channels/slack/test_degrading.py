@@ -18,13 +18,6 @@ class TestRefusedMessages:
         assert (message.text, message.blocks) == (f"<!here> {words}", [])
         assert message.metadata["event_payload"]["delivery_id"] == "d-1"
 
-    async def test_metadata_that_is_refused_is_left_out(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(error="metadata_too_large"))
-
-        message = await posted(channel, slack)
-
-        assert (message.text[:10], message.metadata) == ("🔴 *Failed*", {})
-
     async def test_in_the_end_one_plain_line_is_left(self, channel: Slack, slack: SlackStandin) -> None:
         slack.script(POST, Fault(error="msg_blocks_too_long"), Fault(error="msg_too_long"))
 
@@ -43,13 +36,6 @@ class TestRefusedMessages:
         assert decision(error) == (True, "", False)
         assert "invalid_blocks, [ERROR] must be less than 3001 characters [/blocks/0/text]" in str(error)
         assert len(slack.called(POST)) == 3
-
-    async def test_only_a_refusal_of_the_message_reduces_it(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(error="invalid_blocks"), Fault(close=True, applied=True))
-
-        error = await failing(channel)
-
-        assert (error.outcome_unknown, len(slack.called(POST))) == (True, 2)
 
     async def test_a_message_over_the_budget_is_cut_before_it_is_sent(
         self, channel: Slack, slack: SlackStandin

@@ -1,6 +1,5 @@
 """What a refusal, a broken connection or an odd answer of Slack's means, and that no error shows a secret."""
 
-import asyncio
 import socket
 import traceback
 from typing import Any
@@ -112,13 +111,6 @@ class TestAnswers:
 
         assert message.blocks == []
 
-    async def test_a_known_refusal_counts_more_than_its_status(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.outages[POST] = Fault(status=503, error="service_unavailable", headers={"Retry-After": "9"})
-
-        error = await failing(channel)
-
-        assert (decision(error), error.retry_after) == (AWAY, 9)
-
     async def test_a_missing_scope_is_named(self, channel: Slack, slack: SlackStandin) -> None:
         slack.outages[POST] = Fault(error="missing_scope", extra={"needed": "chat:write", "provided": "users:read"})
 
@@ -149,25 +141,11 @@ class TestConnections:
         assert decision(error) == UNKNOWN
         assert str(error) == "Slack did not answer chat.postMessage to #process-mining: no answer in time"
 
-    @pytest.mark.slow
-    async def test_all_steps_of_an_attempt_share_its_deadline(self, connect: Connect, slack: SlackStandin) -> None:
-        slack.script(POST, Fault(error="invalid_blocks"), Fault(hang=True))
-        started, deadline = asyncio.get_running_loop().time(), patience(1.0)
-
-        await failing(connect(deadline=deadline))
-
-        assert asyncio.get_running_loop().time() - started < 1.9 * deadline
-
     async def test_a_refused_connection_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
         error = await failing(connect(base_url="http://127.0.0.1:1/api/"))
 
         assert decision(error) == AWAY
         assert "no connection to 127.0.0.1:1: " in str(error)
-
-    async def test_a_failed_handshake_sent_nothing(self, connect: Connect, slack: SlackStandin) -> None:
-        error = await failing(connect(base_url=slack.base_url.replace("http:", "https:")))
-
-        assert (decision(error), slack.called(POST)) == (AWAY, [])
 
     @pytest.mark.slow
     async def test_a_handshake_that_never_ends_sent_nothing(self, connect: Connect) -> None:
@@ -178,13 +156,6 @@ class TestConnections:
 
         assert decision(error) == AWAY
         assert "no connection in time" in str(error)
-
-    async def test_a_proxy_is_used_if_the_settings_name_one(self, connect: Connect, slack: SlackStandin) -> None:
-        channel = connect(base_url="http://slack-behind-a-proxy/api/", proxy=slack.url)
-
-        await channel.send(notification())
-
-        assert len(slack.messages("#process-mining")) == 1
 
     async def test_the_environment_names_no_proxy(
         self, connect: Connect, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch

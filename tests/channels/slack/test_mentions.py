@@ -5,12 +5,11 @@ import asyncio
 import pytest
 
 from relay.channels.slack.channel import Slack
-from relay_sandbox.standins.slack import Fault, Group, SlackStandin, User
+from relay_sandbox.standins.slack import Fault, SlackStandin, User
 from tests.support.clock import Clock
 from tests.support.patience import patience
 from tests.support.slack_channel import (
     CONTENT,
-    UPDATE,
     Connect,
     notification,
     posted,
@@ -60,41 +59,12 @@ class TestMentions:
 
         assert message.text == f"{shown} {CONTENT['text']}"
 
-    async def test_an_edit_calls_nobody(self, channel: Slack, slack: SlackStandin) -> None:
-        first = await channel.send(notification(kind="live", mentions=("@analyst",)))
-
-        await channel.send(notification(kind="live", mentions=("@analyst",), thread=first.thread))
-
-        (message,) = slack.messages("#process-mining")
-        assert "<@" not in message.text + message.blocks[0]["text"]["text"]
-
-    async def test_a_root_posted_anew_calls(self, channel: Slack, slack: SlackStandin) -> None:
-        gone = {"channel": "C0123ABCD", "ts": "1.000001"}
-
-        slack.script(UPDATE, Fault(error="message_not_found"))
-        message = await posted(channel, slack, kind="live", mentions=("@analyst",), thread=gone)
-
-        assert message.text.startswith("<@U0ANALYST1> ")
-
-    async def test_blocks_without_a_text_to_hold_them_get_one(self, channel: Slack, slack: SlackStandin) -> None:
-        header = {"type": "header", "text": {"type": "plain_text", "text": "Failed"}}
-
-        message = await posted(channel, slack, mentions=("@here",), content={"text": "Failed", "blocks": [header]})
-
-        assert message.blocks == [{"type": "section", "text": {"type": "mrkdwn", "text": "<!here>"}}, header]
-
     async def test_an_ambiguous_display_name_calls_nobody(self, clock: Clock, connect: Connect) -> None:
         twins = (User("U0000001", "sam"), User("U0000002", "SAM"))
         async with SlackStandin(users=twins) as slack:
             message = await posted(connect(base_url=slack.base_url), slack, mentions=("@sam",))
 
         assert message.text.startswith("@sam ")
-
-    async def test_a_group_goes_before_a_person_of_the_same_name(self, connect: Connect) -> None:
-        async with SlackStandin(users=[User("U0000001", "ops")], groups=[Group("S0000001", "ops")]) as slack:
-            message = await posted(connect(base_url=slack.base_url), slack, mentions=("@ops",))
-
-        assert message.text.startswith("<!subteam^S0000001> ")
 
     async def test_an_address_nobody_has_is_looked_up_once_a_day(
         self, channel: Slack, slack: SlackStandin, clock: Clock
@@ -116,17 +86,6 @@ class TestMentions:
             texts.append((await posted(channel, slack, mentions=("analyst@example.com",))).text.split()[0])
 
         assert texts == ["analyst@example.com", "analyst@example.com", "<@U0ANALYST1>"]
-
-    async def test_what_was_known_stays_known_while_slack_does_not_answer(
-        self, channel: Slack, slack: SlackStandin, clock: Clock
-    ) -> None:
-        await channel.send(notification(mentions=("@analyst",)))
-        slack.outages |= {"users.list": Fault(status=429), "usergroups.list": Fault(status=500)}
-        clock.advance(7_200)
-
-        message = await posted(channel, slack, mentions=("@analyst",))
-
-        assert message.text.startswith("<@U0ANALYST1> ")
 
     @pytest.mark.slow
     async def test_a_lookup_that_hangs_delays_no_message_for_long(self, connect: Connect, slack: SlackStandin) -> None:

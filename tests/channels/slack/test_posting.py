@@ -37,13 +37,6 @@ class TestPosting:
         lane = live.metadata["event_payload"].pop("lane")
         assert (live.metadata, len(lane), "lane" in lane) == (message.metadata, 16, False)
 
-    async def test_the_receipt_names_the_message_and_where_to_look(self, channel: Slack, slack: SlackStandin) -> None:
-        receipt = await channel.send(notification())
-
-        (message,) = slack.messages("#process-mining")
-        assert receipt.thread == {"channel": message.channel, "ts": message.ts}
-        assert receipt.detail == f"{slack.url}archives/{message.channel}/p{message.ts.replace('.', '')}"
-
 
 class TestLiveMessage:
     async def test_a_run_is_one_message_edited_in_place_and_its_outcome_a_reply(
@@ -59,15 +52,6 @@ class TestLiveMessage:
         assert (root.blocks, root.edited, len(root.revisions)) == ([section("95 %")], False, 19)
         assert reply.thread_ts == root.ts
         assert slack.violations == []
-
-    async def test_an_edit_carries_blocks_the_conversations_id_and_no_parsing(
-        self, channel: Slack, slack: SlackStandin
-    ) -> None:
-        first = await channel.send(notification(kind="live"))
-        await channel.send(notification(kind="live", thread=first.thread))
-
-        (edit,) = slack.called(UPDATE)
-        assert edit == {**first.thread, "parse": "none", "link_names": False, **CONTENT}
 
     async def test_a_deleted_message_is_posted_anew(self, channel: Slack, slack: SlackStandin) -> None:
         first = await channel.send(notification(kind="live"))
@@ -104,14 +88,6 @@ class TestLiveMessage:
 
 
 class TestReplies:
-    async def test_a_reply_leaves_the_thread_to_the_root(self, channel: Slack, slack: SlackStandin) -> None:
-        root = await channel.send(notification(kind="live"))
-
-        receipt = await channel.send(notification(kind="reply", thread=root.thread))
-
-        assert receipt.thread == root.thread
-        assert receipt.detail.endswith(f"?thread_ts={root.thread['ts']}&cid={root.thread['channel']}")
-
     async def test_a_reply_is_shown_in_the_conversation_too_if_it_is_to_be(
         self, channel: Slack, slack: SlackStandin
     ) -> None:

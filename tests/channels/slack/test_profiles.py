@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.domain.deliveries import Notification
-from relay_sandbox.standins.slack import Fault, SlackStandin
+from relay_sandbox.standins.slack import SlackStandin
 
 POST, UPDATE = "chat.postMessage", "chat.update"
 PLAIN = {"type": "section", "text": {"type": "mrkdwn", "text": "🔵 *Running* · Order-to-Cash"}}
@@ -75,15 +75,4 @@ async def test_where_the_workspace_has_not_got_them_they_are_tried_once(old: Sla
     assert old.messages("#team")[0].metadata["event_payload"]["operation_id"] == "op-1"
     assert [line["event"] for line in logs] == ["blocks.classic"]
     assert old.violations == []
-    await slack.aclose()
-
-
-async def test_another_fault_of_a_message_does_not_end_them(new: SlackStandin) -> None:
-    slack = channel(new)
-    new.script(POST, Fault(error="msg_blocks_too_long"))
-
-    await slack.send(notification())
-    await slack.send(notification())
-
-    assert kinds(new) == ["section plan", "section", "section plan"]
     await slack.aclose()

@@ -56,13 +56,6 @@ async def test_a_message_that_is_refused_says_the_same(name: str, channel: Slack
     assert error.pause == "destination"
 
 
-async def test_the_app_is_called_by_its_own_name(channel: Slack, workspace: SlackStandin) -> None:
-    workspace.workspace.app_name = "ops-bot"
-    await channel.check()
-
-    assert "/invite @ops-bot in #uninvited" in (await channel.reach(["#uninvited"])).obstacles["#uninvited"]
-
-
 async def test_an_app_that_may_post_uninvited_needs_no_invitation_in_public(
     channel: Slack, workspace: SlackStandin
 ) -> None:

@@ -69,20 +69,6 @@ class TestFound:
         assert (receipt.thread, receipt.detail.endswith(link)) == (thread, True)
         assert not slack.called(HISTORY)
 
-    async def test_a_reply_is_found_beside_its_thread_where_that_is_gone(
-        self, channel: Slack, slack: SlackStandin
-    ) -> None:
-        thread = (await channel.send(notification(**LIVE))).thread
-        slack.delete(slack.messages("#process-mining")[0])
-        reply: dict[str, Any] = {"delivery": "d-2", "kind": "reply", "thread": thread}
-        await lost(channel, slack, **reply)
-
-        receipt = await found(channel, **reply)
-
-        assert receipt is not None
-        assert receipt.detail.endswith(slack.messages("#process-mining")[0].ts.replace(".", ""))
-        assert [len(slack.called(method)) for method in (REPLIES, HISTORY)] == [1, 1]
-
     async def test_a_live_message_is_found_by_its_lane_with_the_event_that_it_shows(
         self, channel: Slack, slack: SlackStandin
     ) -> None:
@@ -165,15 +151,6 @@ class TestCannotFind:
         await channel.check()
         assert channel.finds("#hidden")
         assert await found(channel, address="#hidden")
-
-    @pytest.mark.parametrize("code", ["invalid_ts_oldest", "invalid_arguments", "unknown_method"])
-    async def test_what_would_be_refused_again_is_not_asked_again(
-        self, code: str, channel: Slack, slack: SlackStandin
-    ) -> None:
-        await lost(channel, slack)
-        slack.script(HISTORY, Fault(error=code))
-
-        assert isinstance(await refused(channel), CannotFind)
 
 
 class TestLater:

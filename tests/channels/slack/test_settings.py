@@ -7,7 +7,6 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import NewMessageLimit, SlackSettings
 from relay.config import parse_config
-from relay.errors import ConfigError
 from tests.support.slack_channel import TOKEN
 
 
@@ -28,25 +27,6 @@ rules: []
 )
 def test_the_limit_on_new_messages_has_an_old_name_too(key: str, value: str, limit: NewMessageLimit | None) -> None:
     assert settings(f"{key}: {value}").new_message_limit == limit
-
-
-def test_the_limit_under_both_names_is_a_mistake() -> None:
-    with pytest.raises(ConfigError) as caught:
-        settings("new_message_limit: off, new_roots: {count: 5, per: 1m}")
-
-    assert str(caught.value) == "3: channels.slack.new_roots: the same as new_message_limit; write it once"
-
-
-@pytest.mark.parametrize("key", ["new_message_limit", "new_roots"])
-@pytest.mark.parametrize(
-    ("value", "path", "expected"),
-    [("20", "", "expected {count: 20, per: 10m}, or off"), ("{count: 0}", ".count", "expected at least 1")],
-)
-def test_a_mistake_is_reported_under_the_name_that_was_written(key: str, value: str, path: str, expected: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        settings(f"{key}: {value}")
-
-    assert str(caught.value) == f"3: channels.slack.{key}{path}: {expected}"
 
 
 class TestSettings:
@@ -77,10 +57,6 @@ class TestSettings:
             SlackSettings(token=token)
 
         assert token not in str(caught.value)
-
-    def test_the_address_is_slacks_and_ends_in_a_slash(self) -> None:
-        assert SlackSettings(token=TOKEN).base_url == "https://slack.com/api/"
-        assert SlackSettings(token=TOKEN, base_url="http://127.0.0.1:9/api").base_url == "http://127.0.0.1:9/api/"
 
     @pytest.mark.parametrize("address", ["", "slack.com", "ftp://slack.com/", "https://", "https://slack.com:port/"])
     def test_an_address_that_is_none_is_refused(self, address: str) -> None:
@@ -120,16 +96,6 @@ class TestLimits:
 
         assert [limit.name for limit in (*new, *edit)] == ["slack:post:#a", "slack:edit"]
         assert new[0].period == 1.0
-
-    @pytest.mark.parametrize(
-        ("posts", "period", "burst"), [(0.2, 5.0, 1), (0.5, 2.0, 2), (1, 1.0, 3), (100, 0.01, 300)]
-    )
-    def test_a_conversation_takes_what_is_configured_and_three_seconds_of_it_at_once(
-        self, posts: float, period: float, burst: int
-    ) -> None:
-        (new,), _ = Slack.limits("#a", SlackSettings(token=TOKEN, posts_per_second=posts))
-
-        assert (new.period, new.burst) == (period, burst)
 
     @pytest.mark.parametrize("allowed", [4, 10, 40, 300])
     def test_no_minute_sees_more_edits_than_are_allowed(self, allowed: int) -> None:

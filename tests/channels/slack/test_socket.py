@@ -105,16 +105,6 @@ async def test_slack_asks_for_another_connection_and_what_is_under_way_is_acknow
         assert await sockets.press(PRESS, patience())
 
 
-async def test_a_connection_that_breaks_is_replaced(slack: SlackStandin, sockets: Sockets, taking: Taking) -> None:
-    async with opened(slack, taking) as socket:
-        await until(lambda: socket.connected)
-
-        sockets.drop()
-        await until(lambda: sockets.opened == 2 and socket.connected)
-
-        assert await sockets.press(PRESS, patience())
-
-
 async def test_those_that_end_as_soon_as_they_are_there_are_replaced_ever_later(
     slack: SlackStandin, sockets: Sockets, taking: Taking
 ) -> None:
@@ -146,17 +136,6 @@ async def test_a_wrong_token_is_said_once_without_showing_it_and_tried_again(
     assert "invalid_auth: channels.slack.app_token has to be an app-level token of the same app" in socket.trouble
     assert [line["event"] for line in lines] == ["socket.disconnected"]
     assert "xapp-of-another-app" not in repr(lines)
-
-
-async def test_a_slack_that_limits_the_calls_is_asked_no_sooner(
-    slack: SlackStandin, sockets: Sockets, taking: Taking
-) -> None:
-    slack.script("apps.connections.open", Fault(error="ratelimited", status=429, headers={"Retry-After": "1"}))
-    async with opened(slack, taking) as socket:
-        await until(lambda: socket.connected)
-
-    first, second = [call.at for call in slack.calls if call.method == "apps.connections.open"]
-    assert second - first >= 1
 
 
 @pytest.mark.parametrize("url", [None, 7, "https://example.com/", "ftp://x/", "ws://"])

@@ -1,7 +1,6 @@
 """Slack's incoming webhooks: one message each, every answer's meaning, and the address stays a secret."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.domain.deliveries import PERSON, Notification
+from relay.domain.deliveries import Notification
 from relay.errors import ConfigError, DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support import events
@@ -82,25 +81,6 @@ class TestPosting:
         assert receipt.thread == {}
         assert (slack.violations, len(slack.calls)) == ([], 1)
 
-    @pytest.mark.parametrize(
-        ("mentions", "called"),
-        [
-            (("U0ANALYST1",), "<@U0ANALYST1>"),
-            (("S0DATATEAM",), "<!subteam^S0DATATEAM>"),
-            (("@here",), "<!here>"),
-            (("@analyst", "<!channel>"), "@analyst &lt;!channel&gt;"),
-            ((f"{PERSON}U0ANALYST1", f"{PERSON}S0DATATEAM", f"{PERSON}@here"), "<@U0ANALYST1> S0DATATEAM @here"),
-        ],
-        ids=str,
-    )
-    async def test_ids_call_somebody_and_names_are_text(
-        self, mentions: tuple[str, ...], called: str, slack: SlackStandin, connect: Connect
-    ) -> None:
-        await connect().send(replace(FAILED, mentions=mentions))
-
-        (message,) = slack.messages("#ops")
-        assert message.blocks[0]["text"]["text"] == f"{called} It *failed*."
-
 
 # Slack's answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 ANSWERS = [
@@ -132,13 +112,6 @@ class TestAnswers:
         assert {call["channel"] for call in slack.called("webhook")} == {"#ops"}
         assert "an incoming webhook to #ops" in str(error)
         assert SECRET not in f"{error!r} {error} {error.__cause__}"
-
-    async def test_a_throttle_says_how_long(self, slack: SlackStandin, connect: Connect) -> None:
-        slack.script("webhook", Fault(status=429, body=b"rate_limited", headers={"Retry-After": "30"}))
-
-        error = await failing(connect())
-
-        assert (error.pause, error.retry_after) == ("limit", 30.0)
 
     @pytest.mark.parametrize("fault", [Fault(close=True), Fault(hang=True)], ids=["close", "hang"])
     @pytest.mark.slow
@@ -194,12 +167,6 @@ class TestConfiguration:
 
         assert config.destinations["ops"].mode == "outcomes"
         assert warnings(config) == ["an incoming webhook cannot edit: #ops gets outcomes only"]
-
-    def test_names_that_cannot_be_looked_up_are_warned_of(self) -> None:
-        config = configured("slack: '#ops', mode: outcomes, mention: {failed: ['@analyst', U0ANALYST1, owner]}")
-
-        [warning] = warnings(config)
-        assert warning.startswith("an incoming webhook cannot look names up: @analyst will stand in #ops as text")
 
     def test_a_conversation_without_any_way_is_refused(self) -> None:
         with pytest.raises(ConfigError, match=r"destinations\.ops\.slack: channels\.slack has no way to #team"):

@@ -4,7 +4,6 @@ from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.life.accidents import befall
 from tests.support.life.ending import end_well
-from tests.support.life.leaks import leaked
 from tests.support.life.silencing import silencing
 from tests.support.life.turns import one_at_a_time
 from tests.support.life.verdict import Verdict
@@ -24,7 +23,7 @@ async def faults_of(
             await world.step(silencing if silent else befall)
         dead = await end_well(world)
     verdict = Verdict(world.record, [*dead, *world.record.dropped])
-    return [*verdict.untold(), *verdict.repeated(), *await leaked(store)]
+    return [*verdict.untold(), *verdict.repeated()]
 
 
 __all__ = ["faults_of"]
