@@ -56,9 +56,13 @@ class Blockers:
             why = ": ".join(filter(None, (REASONS.get(entry.reason, ""), entry.detail)))
             lift = f"`relay suppressed remove {letter.address}{scope}` first"
             return Blocker(f"{letter.address} is suppressed{f' ({why})' if why else ''}: {lift}", refuses=True)
+        address = letter.address
         if not self._is_configured(letter):
-            return Blocker(f"it waits: the configuration has no {letter.address} at {letter.destination} any more")
-        return await self.paused(letter.destination, letter.channel, letter.address)
+            address = await self._admin.present(letter.destination, letter.channel)
+            if not address:
+                gone = f"the configuration has no {letter.address} at {letter.destination} any more"
+                return Blocker(f"{gone}: restore it, or `relay dead drop` it", refuses=True)
+        return await self.paused(letter.destination, letter.channel, address)
 
     def _is_configured(self, letter: DeadLetter) -> bool:
         if letter.event == ACTION_REQUESTED or (letter.destination == DYNAMIC and self._config.dynamic_destinations):

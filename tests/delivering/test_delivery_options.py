@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Each, Live
 from relay.domain.events import Event
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
@@ -126,6 +128,28 @@ async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Sto
     received = [delivery.id for _ in range(40) for delivery in await claim(store)]
     assert len(received) == 300
     assert await Admin(store).removed(clock()) == []
+
+
+@pytest.mark.parametrize("had", [1, 2])
+async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Store, clock: Clock, had: int) -> None:
+    admin = Admin(store)
+    slack = {"ops": "slack"}
+    await admin.announce({"ops": ("#ops", "#more")[:had]}, channels=slack)
+    told = (events.failed(operationId="each"), Each()), (events.failed(operationId="over"), Live())
+    for event, how in (*told, (events.progress(10, operationId="running"), Live(post_after=0))):
+        await store.accept(event, [room(destination="ops", address="#ops", how=how)])
+    dead, *_ = await claim(store)
+    await store.dead_letter(dead, "rejected", "channel_not_found")
+    for _ in range(2):
+        await admin.announce({"ops": ("#new",)}, channels=slack)
+    assert await admin.present("ops", "slack") == ("#new" if had == 1 else "")
+    await admin.replay([dead.id])
+
+    received = [delivery for _ in range(3) for delivery in await claim(store)]
+
+    assert {delivery.address for delivery in received} == ({"#new"} if had == 1 else set())
+    assert len(received) == (2 if had == 1 else 0)  # the next event of what runs tells it there
+    assert len(await admin.removed(clock())) == 1
 
 
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(

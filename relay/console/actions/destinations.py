@@ -99,7 +99,7 @@ async def resume(context: Context, form: ResumeForm, identity: Identity) -> Done
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
     if left := await blockers.remaining(form.name):
         return Done(N_("%(name)s goes on. %(notes)s"), {**values, "notes": "; ".join(left)})
-    return Done(N_("%(name)s goes on: what waited for it goes out."), values)
+    return Done(N_("%(name)s goes on: what waited for its addresses goes out."), values)
 
 
 @for_each_of_a_team
