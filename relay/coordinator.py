@@ -16,7 +16,8 @@ from relay.channels import CHANNELS, Channel
 from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 from relay.interactivity.buttons import press_transport
-from relay.rendering import Brand, IsolatedRenderer, RenderOptions
+from relay.rendering import Brand, IsolatedRenderer, RenderOptions, in_daemon
+from relay.rendering.checks import file_of, problems
 from relay.resources import resource_dir
 from relay.store.sealing import Sealer
 
@@ -98,6 +99,14 @@ class Coordinator:
         """Log what in the file works, but probably not as it was meant."""
         for warning in self._config.warnings:
             log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
+        if self._config.templates:
+            self._closing.add(asyncio.create_task(self._try_templates(self._renderer, self._config)))
+
+    async def _try_templates(self, renderer: IsolatedRenderer, config: Config) -> None:
+        """Log and show the user's templates that `relay check` refuses: relay's own wording takes their place."""
+        for fault in await in_daemon(lambda: problems(build_renderer(config).renderer)):
+            log.warning("config.warned", line=None, key="templates", warning=fault)
+            renderer.faults.setdefault(file_of(fault)[0], fault)
 
     def open_channels(self, internal: Mapping[str, Channel]) -> None:
         """Make the channels: the configured ones, and these, which relay has for itself."""
@@ -131,6 +140,7 @@ class Coordinator:
         self._config, self._renderer = fresh, renderer
         for subscriber in self._subscribers:
             subscriber()
+        self.log_warnings()
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
         return taken
 

@@ -99,7 +99,7 @@ class Admin:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
         What is queued for others is held back by every process, also by one that still has them; what was held back for
-        these goes on at once. Where a destination has one address instead of another, in the channel that `channels` names,
+        these goes on at once. Where a destination has one address instead of another, in the channel of `channels`,
         it goes there. Answers the partitions that know it now; `aware` are those that did before.
         """
         return await self._destinations.announce(addresses, aware, channels)
