@@ -17,7 +17,6 @@ from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 from relay.interactivity.buttons import press_transport
 from relay.rendering import Brand, IsolatedRenderer, RenderOptions, in_daemon
-from relay.rendering.checks import file_of, problems
 from relay.resources import resource_dir
 from relay.store.sealing import Sealer
 
@@ -104,6 +103,8 @@ class Coordinator:
 
     async def _try_templates(self, renderer: IsolatedRenderer, config: Config) -> None:
         """Log and show the user's templates that `relay check` refuses: relay's own wording takes their place."""
+        from relay.rendering.checks import file_of, problems  # noqa: PLC0415 - a relay without templates needs none of it
+
         for fault in await in_daemon(lambda: problems(build_renderer(config).renderer)):
             log.warning("config.warned", line=None, key="templates", warning=fault)
             renderer.faults.setdefault(file_of(fault)[0], fault)

@@ -1,6 +1,6 @@
 """A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,12 @@ from relay.reasons import Held, sentences
 from relay.receiving.permissions import source_permissions
 
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
-DIGEST = "told together with everything else until %(time)s"
+DIGEST = "told together with everything else at %(time)s"
 QUIET = "quiet hours: what would be a new message is told together at %(time)s"
 GATES = "progress waits until %(distance)s after the last that was told here; 100 %% always passes"
 REQUESTED = "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end"
 FAILURE = "a failure: nobody is notified for %(time)s, in case its run is begun again"
-BELOW = "it is told below another run, if that failed with this error in the %(time)s before"
+BELOW = "if another run failed with this error in the %(time)s before, the two are grouped: it is told below that one"
 NO_STATE = "no state of the operation: told at once, beside the live message"
 LOW = "its priority is Low: no message is begun for it, only one that stands is kept up to date"
 IN_THREAD = "if batch %(batch)s has a message here, it is told in its thread"
@@ -45,10 +45,12 @@ def explanation_of(
     *,
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
+    held: Callable[[Event, str], Sequence[str]] = lambda _event, _destination: (),
 ) -> dict[str, Any]:
     """Return the event, its rules with conditions, and its destinations with possible holds, as plain data.
 
-    `ignored`: recipients that the source may not name; `limits`: its other restrictions.
+    `ignored`: recipients that the source may not name; `limits`: its other restrictions; `held`: what silences and
+    pauses hold at a destination, where a relay runs.
     """
     targets = Targets(config, channels)
     requested = targets.requested(event)
@@ -59,7 +61,7 @@ def explanation_of(
         destinations.append({
             "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
-            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
+            "holds": [*held(event, destination.name), *holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [_rule(trace) for trace in targets.matcher.traces(event)]
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
@@ -67,7 +69,9 @@ def explanation_of(
             "limits": [*limits]}  # fmt: skip
 
 
-def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
+def explained(
+    body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime, **more: Any
+) -> dict[str, Any]:
     """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
     document = decode(body)
     sender, permissions = config.sources[source], source_permissions(config.sources)[source]
@@ -76,7 +80,8 @@ def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: 
     whole = parse(document, **how)
     event = permissions.read(document, **how) if permissions else whole
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
-    return explanation_of(event, config, channels, ignored=ignored, limits=permissions.limits if permissions else ())
+    limits = permissions.limits if permissions else ()
+    return explanation_of(event, config, channels, ignored=ignored, limits=limits, **more)
 
 
 def source_named(config: Config, name: str | None) -> str:

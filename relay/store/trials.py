@@ -12,6 +12,7 @@ from relay.store.sealing import TRIAL, opened
 
 PAUSE = 10.0  # seconds between two to a destination, be it by whichever process
 KEPT = 7 * 86_400  # seconds
+WORKS_KEPT = 60 * 86_400  # seconds, as in scripts/include/state.lua
 # KEYS: the destination. ARGV: ms since the epoch, and of the pause. Answers the ms to wait; 0: it has begun. What was
 # written before the clock was set back holds up nobody for longer than the pause.
 BEGIN = """
@@ -46,6 +47,7 @@ class Trials:
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
+        self._first = store.partitions[0]
         self._sealer = store.sealer
 
     async def begin(self, destination: str, now: float) -> float:
@@ -57,6 +59,13 @@ class Trials:
         key, text = _key("tested", destination), json.dumps(asdict(trial)).encode()
         sealed = self._sealer.seal(text, TRIAL, key) if self._sealer else text
         await write(self._redis, self._redis.set(key, sealed, ex=KEPT))
+
+    async def works(self, scopes: Sequence[str], now: float) -> None:
+        """What it got through works; what delivering found of them stays."""
+        for scope in scopes:
+            key = self._first.key(f"state:{scope}")
+            if await write(self._redis, self._redis.hsetnx(key, "works", int(now * 1000))):
+                await write(self._redis, self._redis.expire(key, WORKS_KEPT))
 
     async def last(self, destination: str) -> LastTrial | None:
         """None also where it is not sealed with a key that is here."""

@@ -54,7 +54,7 @@ def test_destinations_are_told_with_addresses_and_reasons() -> None:
         "rules": ["follow important runs", "failures reach people"], "holds": [],
     }  # fmt: skip
     assert (analysts["mode"], analysts["addresses"]) == ("each", ["analyst@example.com"])
-    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else until")) == ("digest", True)
+    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else at")) == ("digest", True)
 
 
 def test_progress_is_held_by_gates_and_manners() -> None:
@@ -73,7 +73,7 @@ def test_a_failure_may_be_held_and_told_below_another(tmp_path: Path) -> None:
 
     assert holds(explain(document, config=config))[-2:] == [
         "a failure: nobody is notified for 5m, in case its run is begun again",
-        "it is told below another run, if that failed with this error in the 10m before",
+        "if another run failed with this error in the 10m before, the two are grouped: it is told below that one",
     ]
 
 

@@ -45,7 +45,7 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage
     ("document", "arguments", "says"),
     [
         ({"event": "operation.failed"}, (), "422 Unprocessable"),
-        ({"event": "operation.failed"}, ("--now",), "the event states no timestamp"),
+        ({"event": "operation.failed"}, ("--now",), "422 Unprocessable"),
     ],
 )
 async def test_what_is_not_taken_leaves_with_1_and_says_why(

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,16 +21,20 @@ from relay.console.facts import Form, Name
 from relay.console.view import Done, refused
 from relay.domain import documents
 from relay.domain.documents import decode
+from relay.domain.events import Event
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
 from relay.operating.explanation import explained, source_named
 from relay.operating.test_message import moved
+from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
+from relay.store.operator_pauses import OperatorPauses
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
+from relay.store.silences import SilenceList
 
 KEEP = "366d"
 DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."
@@ -149,9 +154,29 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     facts: dict[str, Any] = {"status": status, "answer": document}
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
-            facts["explanation"] = explained(body, config, context.kinds, source, now)
+            held = await _held(context, config)
+            facts["explanation"] = explained(body, config, context.kinds, source, now, held=held)
     shown = f"{status} {_phrase(status)}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
+
+
+async def _held(context: Context, config: Config) -> Callable[[Event, str], list[str]]:
+    """Return what silences and pauses hold of an event at a destination, as sentences."""
+    now = context.clock()
+    silences = Silences(await SilenceList(context.store).all())
+    pauses = {row.destination: row for row in await OperatorPauses(context.store, partial=True).all(now)}
+
+    def until(end: float | None) -> str:
+        return f" until {local(datetime.fromtimestamp(end, UTC), config.timezone)}" if end else ""
+
+    def held(event: Event, destination: str) -> list[str]:
+        its = [its for its in silences.matching(event, now) if destination in (its.destinations or (destination,))]
+        lines = [f"silence {its.id} by {its.author}{until(its.ends)}: {its.reason}" for its in its]
+        if row := pauses.get(destination):
+            lines.append(f"paused by {row.by}{until(row.until)}: {row.reason}")
+        return lines
+
+    return held
 
 
 def _body(form: EventForm, now: datetime) -> bytes:
@@ -159,7 +184,7 @@ def _body(form: EventForm, now: datetime) -> bytes:
         return form.event.encode()
     document = decode(form.event.encode())
     if not documents.moment(document.get("timestamp")):
-        raise RelayError("the event states no timestamp that its times could be moved by")
+        document["timestamp"] = now.isoformat()
     return json.dumps(moved(document, now), ensure_ascii=False).encode()
 
 
