@@ -111,7 +111,7 @@ def _link_warnings(config: Config) -> Iterator[Problem]:
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         yield Problem("platform.links.operation", f"{text} operation, such as {EXAMPLE}")
     if config.platform.hosts.shown and config.destinations:
-        text = "not set, and neither are base_url and links: messages link to any host that an event names; expected"
+        text = "not set, and neither are base_url and links: messages link to any host that an event names; list"
         yield Problem("platform.link_hosts", f"{text} the allowed hosts, or '*'")
 
 

@@ -137,7 +137,8 @@ def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterato
     if event.member_of and not event.about_batch:
         yield (IN_THREAD if presentation.batch_reply else BY_EDITS) % {"batch": event.member_of}
     if event.terminal:
-        yield OUTCOME
+        if not live.quiet_window or live.bypass_quiet_hours:
+            yield OUTCOME
     else:
         if live.post_after:
             yield FIRST % {"time": spoken(live.post_after)}

@@ -81,7 +81,8 @@ REFUSALS: Mapping[str, str] = {
     "malformed": N_("body is not JSON"), "unsigned": N_("signature missing, wrong or too old"),
     "too_slow": N_("body too slow"), "too_large": N_("body larger than server.max_body"),
     "unsupported": N_("content type or encoding that relay does not read"),
-    "invalid": N_("no event that relay takes from it"), "rate_limited": N_("more than the source may send"),
+    "invalid": N_("no event that relay accepts from this source"),
+    "rate_limited": N_("more than the source may send"),
     "unavailable": N_("could not be made durable"), "fault": N_("relay itself failed"),
     "wrong_method": N_("no POST"),
 }  # fmt: skip
