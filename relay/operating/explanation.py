@@ -1,6 +1,6 @@
 """A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -45,12 +45,10 @@ def explanation_of(
     *,
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
-    held: Callable[[Event, str], Sequence[str]] = lambda _event, _destination: (),
 ) -> dict[str, Any]:
     """Return the event, its rules with conditions, and its destinations with possible holds, as plain data.
 
-    `ignored`: recipients that the source may not name; `limits`: its other restrictions; `held`: what silences and
-    pauses hold at a destination, where a relay runs.
+    `ignored`: recipients that the source may not name; `limits`: its other restrictions.
     """
     targets = Targets(config, channels)
     requested = targets.requested(event)
@@ -61,7 +59,7 @@ def explanation_of(
         destinations.append({
             "destination": destination.name, "channel": destination.channel, "mode": destination.mode,
             "addresses": [*destination.addresses], "rules": recipient.reached.rules,
-            "holds": [*held(event, destination.name), *holds(event, targets.at(recipient, event)[0], zone)],
+            "holds": [*holds(event, targets.at(recipient, event)[0], zone)],
         })  # fmt: skip
     rules = [_rule(trace) for trace in targets.matcher.traces(event)]
     refused = [asdict(denied) for denied in (*requested.denied, *ignored)]
@@ -69,9 +67,7 @@ def explanation_of(
             "limits": [*limits]}  # fmt: skip
 
 
-def explained(
-    body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime, **more: Any
-) -> dict[str, Any]:
+def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
     """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
     document = decode(body)
     sender, permissions = config.sources[source], source_permissions(config.sources)[source]
@@ -80,8 +76,7 @@ def explained(
     whole = parse(document, **how)
     event = permissions.read(document, **how) if permissions else whole
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
-    limits = permissions.limits if permissions else ()
-    return explanation_of(event, config, channels, ignored=ignored, limits=limits, **more)
+    return explanation_of(event, config, channels, ignored=ignored, limits=permissions.limits if permissions else ())
 
 
 def source_named(config: Config, name: str | None) -> str:

@@ -103,7 +103,7 @@ FEW = 3  # as many of a kind are shown one by one
 
 
 def fold(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Fold lines of one kind into the first of them, with a count; the first and last event and the last message stay."""
+    """Fold lines of one kind into the first, with a count; the first and last event and the last message stay."""
     kinds: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for number, line in enumerate(lines):
         if line["what"] in ORDINARY:

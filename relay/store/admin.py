@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
@@ -94,7 +93,7 @@ class Admin:
         self,
         addresses: Mapping[str, Sequence[str]],
         aware: Collection[int] = (),
-        channels: Mapping[str, str] = MappingProxyType({}),
+        channels: Mapping[str, str] | None = None,
     ) -> set[int]:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
@@ -102,7 +101,7 @@ class Admin:
         these goes on at once. Where a destination has one address instead of another, in the channel of `channels`,
         it goes there. Answers the partitions that know it now; `aware` are those that did before.
         """
-        return await self._destinations.announce(addresses, aware, channels)
+        return await self._destinations.announce(addresses, aware, channels or {})
 
     async def removed(self, now: float) -> list[tuple[str, str]]:
         """Destination and address of what was held back in the last minutes, because they are configured no more."""

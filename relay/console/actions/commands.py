@@ -3,7 +3,7 @@
 import contextlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +22,7 @@ from relay.console.view import Done, refused
 from relay.domain import documents
 from relay.domain.documents import decode
 from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
@@ -156,29 +157,26 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     facts: dict[str, Any] = {"status": status, "answer": document}
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
-            held = await _held(context, config)
-            facts["explanation"] = explained(body, config, context.kinds, source, now, held=held)
+            facts["explanation"] = explained(body, config, context.kinds, source, now)
+            event = parse(decode(body), source=source, received_at=now, default_event=config.sources[source].event)
+            await _say_held(context, facts["explanation"]["destinations"], event)
     shown = f"{status} {_phrase(status)}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
 
 
-async def _held(context: Context, config: Config) -> Callable[[Event, str], list[str]]:
-    """Return what silences and pauses hold of an event at a destination, as sentences."""
-    now = context.clock()
-    silences = Silences(await SilenceList(context.store).all())
-    pauses = {row.destination: row for row in await OperatorPauses(context.store, partial=True).all(now)}
-
-    def until(end: float | None) -> str:
-        return f" until {local(datetime.fromtimestamp(end, UTC), config.timezone)}" if end else ""
-
-    def held(event: Event, destination: str) -> list[str]:
-        its = [its for its in silences.matching(event, now) if destination in (its.destinations or (destination,))]
-        lines = [f"silence {its.id} by {its.author}{until(its.ends)}: {its.reason}" for its in its]
-        if row := pauses.get(destination):
-            lines.append(f"paused by {row.by}{until(row.until)}: {row.reason}")
-        return lines
-
-    return held
+async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], event: Event) -> None:
+    """Add what silences and pauses hold there to the explanation."""
+    now, zone = context.clock(), context.config().timezone
+    silences = Silences(await SilenceList(context.store).all()).matching(event, now)
+    pauses = await OperatorPauses(context.store, partial=True).all(now)
+    for row in destinations:
+        name = row["destination"]
+        at: list[tuple[str, float | None, str]] = [
+            (f"silence {its.id}", its.ends, its.reason) for its in silences if name in (its.destinations or (name,))
+        ]
+        at += [(f"paused by {its.by}", its.until, its.reason) for its in pauses if its.destination == name]
+        ends = [f" until {local(datetime.fromtimestamp(end, UTC), zone)}" if end else "" for _, end, _ in at]
+        row["holds"][:0] = [f"{what}{end}: {why}" for (what, _, why), end in zip(at, ends, strict=True)]
 
 
 def _body(form: EventForm, now: datetime) -> bytes:

@@ -90,11 +90,7 @@ CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSA
 
 
 def obstacles(
-    checks: Mapping[str, str],
-    states: States,
-    remembered: str = "",
-    imbalance: int = 0,
-    missing: Iterable[bytes] = (),
+    checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0, missing: Iterable[bytes] = ()
 ) -> list[Obstacle]:
     """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
