@@ -5,7 +5,7 @@ began: old channels are closed when relay stops.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -94,9 +94,12 @@ class Coordinator:
     def renderer(self) -> IsolatedRenderer:
         return self._renderer
 
-    def log_warnings(self) -> None:
-        """Log what in the file works, but probably not as it was meant."""
+    def log_warnings(self, known: Iterable[Problem] = ()) -> None:
+        """Log what in the file works, but probably not as it was meant, but for what is known."""
+        logged = {(warning.path, warning.message) for warning in known}
         for warning in self._config.warnings:
+            if (warning.path, warning.message) in logged:
+                continue
             log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
         if self._config.templates:
             self._closing.add(asyncio.create_task(self._try_templates(self._renderer, self._config)))
@@ -138,10 +141,10 @@ class Coordinator:
                 self._retired.append(self.channels[name])  # it may be sending: closed when relay stops
                 self.channels[name] = CHANNELS[name](settings)
         self._closing.add(asyncio.create_task(self._renderer.aclose()))  # after what it has been asked for
-        self._config, self._renderer = fresh, renderer
+        known, self._config, self._renderer = self._config.warnings, fresh, renderer
         for subscriber in self._subscribers:
             subscriber()
-        self.log_warnings()
+        self.log_warnings(known)
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
         return taken
 

@@ -1,7 +1,7 @@
 """Obstacles to a replayed dead letter, each in a sentence that says what ends it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.config import Config
 from relay.domain.deliveries import Delivery
@@ -49,6 +49,11 @@ class Blockers:
         return self._places[key] or await self._silenced(letter)
 
     async def _of_place(self, letter: DeadLetter) -> Blocker | None:
+        if not self._is_configured(letter):
+            gone = f"the configuration has no {letter.address} at {letter.destination} any more"
+            letter = replace(letter, address=await self._admin.present(letter.destination, letter.channel))
+            if not letter.address:
+                return Blocker(f"{gone}: restore it, or `relay dead drop` it", refuses=True)
         entry = (await self._suppressions.among(letter.destination, [letter.address])).get(letter.address)
         passes = letter.kind == "roundup" or (entry and entry.reason == Held.UNSUBSCRIBED and letter.essential)
         if entry and not passes:
@@ -56,13 +61,7 @@ class Blockers:
             why = ": ".join(filter(None, (REASONS.get(entry.reason, ""), entry.detail)))
             lift = f"`relay suppressed remove {letter.address}{scope}` first"
             return Blocker(f"{letter.address} is suppressed{f' ({why})' if why else ''}: {lift}", refuses=True)
-        address = letter.address
-        if not self._is_configured(letter):
-            address = await self._admin.present(letter.destination, letter.channel)
-            if not address:
-                gone = f"the configuration has no {letter.address} at {letter.destination} any more"
-                return Blocker(f"{gone}: restore it, or `relay dead drop` it", refuses=True)
-        return await self.paused(letter.destination, letter.channel, address)
+        return await self.paused(letter.destination, letter.channel, letter.address)
 
     def _is_configured(self, letter: DeadLetter) -> bool:
         if letter.event == ACTION_REQUESTED or (letter.destination == DYNAMIC and self._config.dynamic_destinations):
