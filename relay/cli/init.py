@@ -98,7 +98,8 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
         for name, meaning, command in VARIABLE_LINE.findall(text)
         if not os.environ.get(name)
     ]
-    relay = "relay" if which("relay") else shlex.quote(sys.argv[0])
+    called = Path(sys.argv[0])
+    relay = shlex.quote(str(called)) if called.name == "relay" and not which("relay") else "relay"
     steps += [(f"{relay} check{option}", "says what is missing or wrong, with file and line"),
               (f"{relay} serve{option}", "receives and delivers, until Ctrl-C"),
               (f"echo '{FIRST_EVENT}' | {relay} send --now -{option}", "a first event, signed")]  # fmt: skip

@@ -72,7 +72,7 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
     ("arguments", "says"),
     [
         (["--destination", "rom", "--for", "2h"], "there is no destination rom; did you mean room?"),
-        (["--priority", "critical", "--for", "2h"], "there is no priority critical; did you mean Critical?"),
+        (["--priority", "critcal", "--for", "2h"], "there is no priority Critcal; did you mean Critical?"),
         (["--all", "--for", "31d"], "it lasts longer than 30 days"),
     ],
 )

@@ -123,7 +123,7 @@ async def reload(context: Context, _form: ReloadForm, identity: Identity) -> Don
     values = {"config": done.after, "before": done.before, "keys": ", ".join(done.needs_restart)}
     text = "The configuration was read again and is in use: %(config)s, before %(before)s."
     if done.before == done.after:
-        text = "The configuration and its templates were read again; the file has not changed: %(config)s."
+        text = "The configuration was read again and is in use: %(config)s; only templates may have changed."
     return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
 
 
