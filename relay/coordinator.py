@@ -29,8 +29,7 @@ CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good ord
 
 
 def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
-    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. TemplateError names file and
-    line."""
+    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. Raises TemplateError."""
     custom = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())

@@ -109,8 +109,7 @@ async def _ask_provider(oidc: Oidc, document: Document) -> str:
 
 
 async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Ask whether the app may do what the configuration says. ConfigError with the line of each destination that it may
-    not post to."""
+    """Ask whether the app may do what the configuration says. ConfigError with the lines of what it may not."""
     settings, slack = slack_settings(config), channels[CHANNEL]
     if settings is None:
         return ""

@@ -55,9 +55,7 @@ class Streams:
         self._stopping = False
 
     async def follow(self, request: web.Request, key: object, look: Callable[[], Awaitable[str]]) -> web.StreamResponse:
-        """Send what `look` returns, shared by `key`. Raises what its first call raises, and HTTPServiceUnavailable at
-        the limit.
-        """
+        """Send what `look` returns, shared by `key`; HTTPServiceUnavailable at the limit."""
         viewer = self._begin(request)
         page = self._pages.setdefault(key, _Page())
         page.viewers += 1

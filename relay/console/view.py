@@ -41,8 +41,7 @@ def scripted_frame(document: str) -> Frame:
 
 
 def message_frame(content: Mapping[str, Any], at: float) -> Frame:
-    """A message as its reader sees it: Slack's blocks drawn, of time `at` (seconds since the epoch); a mail's HTML;
-    of any other one nothing."""
+    """A message as its reader sees it: Slack's blocks, of time `at` (seconds since the epoch), or a mail's HTML."""
     if "blocks" in content:
         return scripted_frame(page_of([{"text": content.get("text", ""), "blocks": content["blocks"]}], at=at))
     html = content.get("html")
@@ -59,9 +58,7 @@ def framed(frame: Frame) -> web.Response:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Outcome of an action: sentences in English with their values, and `facts` for /api/v1. `refused`: nothing was
-    done.
-    """
+    """Outcome of an action: sentences with their values, `facts` for /api/v1. `refused`: nothing was done."""
 
     text: str
     values: Mapping[str, Value] = field(default_factory=dict)
@@ -81,9 +78,7 @@ def refused(fault: str) -> Done:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter's field: text, time or choice. `values`: the facts' attribute with a choice's values. `extra`: shown if
-    filled in.
-    """
+    """A filter's field: text, time or choice. `values`: the facts' attribute with the choices."""
 
     name: str
     label: str

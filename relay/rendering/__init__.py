@@ -77,8 +77,7 @@ class IsolatedRenderer:
     async def message(
         self, channel: str, kind: Form, event: Event, history: tuple[Event, ...], *, language: str, **options: Any
     ) -> Rendered:
-        """Render one notification, from what `Renderer.render` takes. A template's fault never costs a message: another
-        wording is used then, and says so."""
+        """Render one notification, as `Renderer.render`; where a template fails, in another wording that says so."""
         render = partial(self.renderer.render, channel, kind, event, history, language=language, **options)
         message = channel, kind, event, options.get("destination", ""), history
         file = ""

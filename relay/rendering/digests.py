@@ -23,8 +23,7 @@ FIGURES = ("completed", "failed", "overdue", "median")
 
 
 def digest(event: Event, language: Language, base: Base, templates: LinkTemplates = NO_LINKS) -> dict[str, Any]:
-    """Return the values of the event's document (`domain/digests.build_digest`); every field is there for other events
-    too."""
+    """Return the values of the event's document (`domain/digests.build_digest`); each field is there for any event."""
     document: Mapping[str, Any] = clean(event.document) if event.name in ROUND_UPS else {}
     totals, before = mapping(document.get("totals")), mapping(document.get("before"))
     entries = [

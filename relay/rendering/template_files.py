@@ -92,8 +92,7 @@ class TemplateFiles:
     def _layout_file(
         self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
     ) -> str:
-        """Return the message's own layout, else the channel's; of each, the one for this destination first, then the
-        one for this type of operation."""
+        """Return the message's own layouts, then the channel's; of each first this destination's, then this type's."""
         places = self._marks(destination, operation_type)
         names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])

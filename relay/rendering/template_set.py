@@ -47,8 +47,7 @@ class TemplateSet(TemplateFiles):
         hosts: LinkHosts = ANYWHERE,
         data_dir: Path | None = None,
     ) -> None:
-        """Compile the user's files. TemplateError at the first fault; with a list of `faults`, each is noted there and
-        its file left out."""
+        """Compile the user's files. TemplateError at the first fault; with `faults` each is noted and left out."""
         super().__init__(directories)
         self.hosts = hosts
         self._faults = faults

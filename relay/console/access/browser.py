@@ -48,9 +48,7 @@ def below(path: str, *roots: str) -> bool:
 
 
 def same_origin(request: web.Request, url: str) -> bool:
-    """Return whether a page of this relay sent it: by Sec-Fetch-Site, or without TLS by Origin. `url` is relay's
-    address behind a proxy.
-    """
+    """Return whether a page of this relay, at `url`, sent it: by Sec-Fetch-Site, or without TLS by Origin."""
     if site := request.headers.get("Sec-Fetch-Site"):
         return site == "same-origin"
     scheme, _, host = request.headers.get("Origin", "").partition("://")  # a stranger's: not all of them are addresses

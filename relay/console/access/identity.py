@@ -22,9 +22,7 @@ MOST_GROUPS, LONGEST_GROUP = 200, 200  # of a session, which is read at each req
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A logged-in user: `via` is the way in, `csrf` the token of their forms, `run_as` the system's user behind a
-    command.
-    """
+    """A logged-in user: `via` is the way in, `csrf` their forms' token, `run_as` the system's user of a command."""
 
     name: str
     role: Role
@@ -114,9 +112,7 @@ LONGEST_ID = 64  # characters: what is longer is no id of ours
 
 
 class BrowserSessions:
-    """Sessions end after `console.session` without a request, and after a week. `tls`: of the listener. Raises
-    StoreUnavailable.
-    """
+    """Sessions end after `console.session` without a request, and after a week. `tls`: of the listener."""
 
     def __init__(
         self, sessions: Sessions, config: Callable[[], Config], clock: Callable[[], float], *, tls: bool
@@ -137,9 +133,7 @@ class BrowserSessions:
         return f"__Host-{NAME}" if self.secure else NAME
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
-        """Return the session's user; None if the cookie is missing, too old, or of a user without a role. `extend`:
-        count it as use.
-        """
+        """Return the session's user; None if it is missing, too old, or without a role. `extend`: count it as use."""
         id_ = request.cookies.get(self.cookie, "")
         if not id_ or len(id_) > LONGEST_ID:
             return None

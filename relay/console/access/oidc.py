@@ -212,9 +212,7 @@ def display_name(claims: Mapping[str, Any]) -> str:
 
 
 def groups_of(claims: Mapping[str, Any], claim: str) -> Sequence[str] | None:
-    """Return the groups in a claim, also a nested one; None if it is missing, or an e-mail address that is not
-    verified.
-    """
+    """Return the groups in a claim, also a nested one; None if it is missing, or an unverified e-mail address."""
     value: Any = claims.get(claim)
     if value is None and "." in claim:
         value = claims

@@ -28,9 +28,7 @@ log = structlog.get_logger(__name__)
 
 
 class OidcState:
-    """State of a login at the provider, kept in the browser's cookie alone: state, nonce and verifier follow from its
-    secret.
-    """
+    """State of a login at the provider, in the browser's cookie alone: the rest follows from its secret."""
 
     def __init__(self, secret: str, back: str) -> None:
         self.cookie = f"{secret}.{quote(back, safe='')}"

@@ -48,9 +48,7 @@ class DigestForm(Form):
 
 
 class RotateForm(Form):
-    """`keep`: validity of the present key, 0 to end it and all earlier ones. `force`: also if an older key must go
-    early.
-    """
+    """`keep`: validity of the present key, 0: it and all earlier ones end. `force`: an older key may go early."""
 
     keep: Name = KEEP
     force: bool = False
