@@ -43,7 +43,15 @@ class Blockers:
 
     async def of(self, letter: DeadLetter) -> Blocker | None:
         """The first that would hold it, in the order in which a delivery meets them; None where it is sent at once."""
-        key = letter.destination, letter.channel, letter.address, letter.kind, letter.event, letter.essential
+        key = (
+            letter.destination,
+            letter.channel,
+            letter.address,
+            letter.kind,
+            letter.event,
+            letter.essential,
+            letter.posted,
+        )
         if key not in self._places:
             self._places[key] = await self._of_place(letter)
         return self._places[key] or await self._silenced(letter)
@@ -51,8 +59,9 @@ class Blockers:
     async def _of_place(self, letter: DeadLetter) -> Blocker | None:
         if not self._is_configured(letter):
             gone = f"the configuration has no {letter.address} at {letter.destination} any more"
-            letter = replace(letter, address=await self._admin.present(letter.destination, letter.channel))
-            if not letter.address:
+            present = await self._admin.present(letter.destination, letter.channel)
+            letter = replace(letter, address=present)
+            if not present or letter.posted:
                 return Blocker(f"{gone}: restore it, or `relay dead drop` it", refuses=True)
         entry = (await self._suppressions.among(letter.destination, [letter.address])).get(letter.address)
         passes = letter.kind == "roundup" or (entry and entry.reason == Held.UNSUBSCRIBED and letter.essential)
