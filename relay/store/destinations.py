@@ -1,6 +1,5 @@
 """Which destinations and addresses there are, as the newest configuration says it to all processes."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -55,14 +54,11 @@ class Destinations:
 
 
 def _rows(addresses: Mapping[str, Sequence[str]], channels: Mapping[str, str], before: Sequence[str]) -> dict[Any, Any]:
-    """Return the hash. What waits may follow to the one address of a destination that never had several: of several,
-    another was told already, and one may have been taken out.
-    """
+    """Return the hash. Of a destination with several addresses nothing follows: one may have been taken out."""
     rows: dict[Any, Any] = {}
-    had = Counter(name.partition("\0")[0] for name in before if "\0\0" not in name)
     for name, them in addresses.items():
         rows |= {f"{name}\0{address}": 1 for address in them}
-        if len(them) > 1 or had[name] > 1 or f"{name}\0\0" in before:
+        if len(them) > 1 or f"{name}\0\0" in before:
             rows[f"{name}\0\0"] = 1
         elif name in channels and them:
             rows[f"{name}\0\0{channels[name]}"] = them[0]

@@ -12,7 +12,6 @@ from relay.store.sealing import TRIAL, opened
 
 PAUSE = 10.0  # seconds between two to a destination, be it by whichever process
 KEPT = 7 * 86_400  # seconds
-WORKS_KEPT = 60 * 86_400  # seconds, as in scripts/include/state.lua
 # KEYS: the destination. ARGV: ms since the epoch, and of the pause. Answers the ms to wait; 0: it has begun. What was
 # written before the clock was set back holds up nobody for longer than the pause.
 BEGIN = """
@@ -63,9 +62,7 @@ class Trials:
     async def works(self, scopes: Sequence[str], now: float) -> None:
         """What it got through works; what delivering found of them stays."""
         for scope in scopes:
-            key = self._first.key(f"state:{scope}")
-            if await write(self._redis, self._redis.hsetnx(key, "works", int(now * 1000))):
-                await write(self._redis, self._redis.expire(key, WORKS_KEPT))
+            await write(self._redis, self._redis.hsetnx(self._first.key(f"state:{scope}"), "works", int(now * 1000)))
 
     async def last(self, destination: str) -> LastTrial | None:
         """None also where it is not sealed with a key that is here."""

@@ -80,9 +80,7 @@ class IdQuestion(Question):
 
 
 class DeadFacts(OfOperation):
-    """A dead letter: `why` is its reason as a sentence, `advice` a remedy, `error` the last answer; `operation` is ''
-    for a digest.
-    """
+    """A dead letter: `why` is its reason in words, `advice` a remedy, `error` the last answer."""
 
     id: str
     event: str

@@ -126,9 +126,7 @@ LISTING = Listing(
 
 
 class DeliveriesQuestion(Filters):
-    """`state` is an end ('' for any), or what it waits for (`waiting` for anything). `since` and `until`: `2h` (ago) or
-    times, of ended ones.
-    """
+    """`state`: an end, or what it waits for (`waiting`: anything). `since`, `until`: `2h` (ago) or times, of ends."""
 
     operation: Name = ""
     tenant: Name = ""

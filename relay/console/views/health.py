@@ -16,9 +16,7 @@ BY_GRAVITY = ("failing", "paused", "works", "never_tried")
 
 
 class ChannelHealth(Facts):
-    """`state` is never_tried, works or failing. Of `waiting` deliveries `parked` wait for it to work; digests do not
-    count.
-    """
+    """`state`: never_tried, works or failing. Of `waiting`, without digests, `parked` wait for it to work."""
 
     name: str
     state: str

@@ -79,9 +79,7 @@ class JobsFacts(Facts):
 
 
 class RunEnd(OfOperation):
-    """One run that ended; `duration` in seconds, `verdict` quick, usual, slow or '', `error` the signature of its
-    failure.
-    """
+    """A run that ended: `duration` in seconds, `verdict` quick, usual, slow or '', `error` its signature."""
 
     name: str = Field(default="", exclude=True)  # as links to operations want it
     status: str

@@ -126,9 +126,7 @@ class SilencesQuestion(Silenced, Question):
 
 
 class SilenceFacts(Facts):
-    """All `matchers` must match, one word of each; none: everything. `held`: messages waiting for its end, if they are
-    stored.
-    """
+    """All `matchers` must match, one word of each; none: everything. `held`: messages that wait, if stored."""
 
     id: str
     state: str

@@ -31,9 +31,7 @@ def _zone(name: str) -> str:
 
 
 class TemplateQuestion(Question):
-    """`name` of the message, `fixture` of its sample, `kind` of its Slack form; by default as the destination reads it.
-    `source`: a file to show.
-    """
+    """Message `name`, sample `fixture` and Slack `kind`, by default as the destination reads it; `source`: a file."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     channel: Annotated[str, Field(max_length=100)] = ""

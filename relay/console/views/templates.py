@@ -29,9 +29,7 @@ class TemplatesQuestion(Question):
 
 
 class MessageRow(Facts):
-    """One message in one channel: its `file`, `own` if the operator's, and the operator's file that `overridden` a
-    part.
-    """
+    """A message in a channel: its `file`, `own` if the operator's; `overridden`: the operator's file of a part."""
 
     name: str
     channel: str
