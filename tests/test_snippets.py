@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from relay.domain.parsing import parse
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin
 from tests.support.certificates import make_certificate
@@ -176,6 +178,28 @@ def test_every_document_can_be_read(language: str) -> None:
     for block in (block for block in blocks(language) if not block.text.startswith(" ")):  # those are parts of a file
         for text in block.text.splitlines() if language == "json" and block.text.count("\n{") else [block.text]:
             read(text)
+
+
+def test_what_senders_are_shown_is_understood_as_it_is_meant() -> None:
+    [shown] = [block.text for block in blocks("json") if block.page == "docs/events.md"]
+    events = [parse(json.loads(line), source="nightly", received_at=datetime.now(UTC)) for line in shown.splitlines()]
+
+    assert [event.name for event in events] == [
+        f"operation.{one}" for one in ("started", "progress", "completed", "failed")
+    ]
+    assert {event.subject for event in events} == {"nightly-2026-11-29"}
+    assert all(event.dated for event in events)
+    started, progress, completed, failed = events
+    assert started.operation
+    assert (started.operation.name, started.operation.priority) == ("Nightly load", "High")
+    assert progress.operation
+    assert (progress.percentage, progress.operation.phase, progress.operation.estimate is None) == (
+        40,
+        "Transform",
+        False,
+    )
+    assert completed.results["summary"]["recordsProcessed"] == 89_420
+    assert failed.error["message"] == "disk full"
 
 
 def test_a_reason_names_only_tests_that_exist() -> None:

@@ -125,7 +125,14 @@ def zone() -> str:
 
 def shown(text: str) -> str:
     """Return relay's text for a terminal, with its UTC times by the clocks of relay's zone."""
-    return UTC_TIME.sub(lambda match: local(datetime.fromisoformat(f"{match[0][:-4]}+00:00"), zone()), visible(text))
+    return UTC_TIME.sub(_by_the_zone, visible(text))
+
+
+def _by_the_zone(match: re.Match[str]) -> str:
+    try:
+        return local(datetime.fromisoformat(f"{match[0][:-4]}+00:00"), zone())
+    except (ValueError, OverflowError):  # a stranger's text may look like a time
+        return match[0]
 
 
 def older(page: Asked, mark: str = "") -> None:

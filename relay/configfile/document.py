@@ -28,7 +28,7 @@ PLAIN_TAGS = {
 }
 # How placeholders begin, by a key on their path.
 PLACEHOLDERS = {"app_token": "xapp-", "redis": "redis://placeholder.invalid/"} | dict.fromkeys(
-    ("webhooks", "heartbeat", "proxy", "issuer", "url", "base_url", "public_url"), "https://placeholder.invalid/"
+    ("webhooks", "heartbeat", "proxy", "issuer", "url", "public_url"), "https://placeholder.invalid/"
 )
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NULL = "tag:yaml.org,2002:null"
@@ -219,6 +219,8 @@ def _placeholder(name: str, path: KeyPath) -> str:
     """Return a text that is as long and as random as a secret, in the form that the key expects."""
     if path[-1] == "port":
         return "1"
+    if path[-1] == "base_url" or "links" in path:  # which may be empty, and would be seen in previews
+        return ""
     beginning = next((text for key, text in PLACEHOLDERS.items() if key in path), "")
     return beginning + sha256(name.encode()).hexdigest()
 

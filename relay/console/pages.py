@@ -1,5 +1,6 @@
 """Facts as pages: the templates, in the reader's language and the relay's time zone; and the files that they load."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -79,6 +80,7 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=_lasting,
+        written=partial(json.dumps, ensure_ascii=False, indent=2),
     )
     return environment
 
@@ -113,7 +115,8 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
 
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     local = moment.astimezone(zone)
-    name = _written(local.replace(minute=0, second=0, microsecond=0), zone, "zzz", language)
+    hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)  # local ones may come twice
+    name = _written(hour, zone, "zzz", language)
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     whole = f"{local:%Y-%m-%d %H:%M:%S} {name}"
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped

@@ -95,7 +95,10 @@ class OperationsClient:
                 return
 
     async def cancel(self, operation: str, *, reason: str = "", force_termination: bool = False) -> models.Cancelled:
-        body = {**({"reason": reason} if reason else {}), "forceTermination": force_termination}
+        body = {
+            **({"reason": reason} if reason else {}),
+            "preservePartialResults": True, "forceTermination": force_termination, "notifyCallbacks": True,
+        }  # fmt: skip
         return await self._call(models.Cancelled, "DELETE", f"/operation/{_segment(operation)}", body=body)
 
     async def results(self, operation: str) -> models.Results:

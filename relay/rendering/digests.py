@@ -55,6 +55,14 @@ def digest(event: Event, language: Language, base: Base, templates: LinkTemplate
     }
 
 
+def counts(event: Event, language: Language) -> str:
+    """Return a digest in one line without any template: `Completed: 41, Failed: 2, Stalled: 1, Running: 3`."""
+    totals = mapping(event.document.get("totals"))
+    figures = {"Completed": "completed", "Failed": "failed", "Stalled": "overdue", "Running": "running"}
+    parts = [(status, int(number(totals, name) or 0)) for status, name in figures.items()]
+    return ", ".join(f"{language.label(status)}: {count}" for status, count in parts if count or status == "Completed")
+
+
 def _counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Add `upto` to each, the number of runs that it and those before it stand for."""
     runs = 0

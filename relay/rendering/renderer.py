@@ -19,6 +19,7 @@ from relay.errors import TemplateError
 from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
 from relay.rendering.built_in import BuiltIn
 from relay.rendering.context import Context, Request, request_of
+from relay.rendering.digests import ROUND_UPS, counts
 from relay.rendering.environments import TemplateEnvironment, Values
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
@@ -191,6 +192,8 @@ class Renderer:
         name = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")
         parts = [f"{words.label(event.status or event.name)}: {name}", reason if isinstance(reason, str) else ""]
+        if event.name in ROUND_UPS:
+            parts = [counts(event, words)]
         text = line(clean(" – ".join(part for part in parts if part)))
         return self.options.brand.on_subject(format_of(channel).fallback(text, words.code))
 

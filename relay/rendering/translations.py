@@ -74,6 +74,8 @@ class LocalePatterns:
         """
         key = time.tzinfo, time.year, time.utcoffset(), time.dst()
         if key not in self._zones:
+            if len(self._zones) >= MAX_DATES:  # senders state the year
+                self._zones.clear()
             name = get_timezone_name(time, width="short", locale=self._locale)
             self._zones[key] = name if _ABBREVIATION.fullmatch(name) else _offset(time)
         return self._zones[key]

@@ -1,4 +1,4 @@
-"""The inbox by itself, for a compose file: python -m relay_sandbox.standins --smtp-port 1025 --port 8025."""
+"""A Slack and an inbox by themselves, for a relay of your own or a compose file: python -m relay_sandbox.standins."""
 
 import argparse
 import asyncio
@@ -9,16 +9,20 @@ import sys
 TIMEOUT = 3.0  # seconds
 
 
-async def serve(host: str, port: int, smtp_port: int) -> None:
+async def serve(host: str, port: int, smtp_port: int, slack_port: int) -> None:
     try:
         from relay_sandbox.standins.inbox import Inbox  # noqa: PLC0415 - who only asks needs no mail server
+        from relay_sandbox.standins.slack import SlackStandin  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("aiosmtpd"):
             raise
         sys.exit("the inbox needs aiosmtpd, which is not installed: pip install 'operation-relay[demo]'")
     inbox = Inbox()
     await inbox.start(host, port, smtp_port)
-    print(f"page {inbox.url}, SMTP on port {inbox.smtp_port}", flush=True)
+    slack = SlackStandin()
+    await slack.start(host, slack_port)
+    print(f"inbox {inbox.url} (channels.email: {{host: {host}, port: {inbox.smtp_port}, tls: none}})")
+    print(f"Slack {slack.url} (channels.slack: {{token: xoxb-any, base_url: {slack.base_url}}})", flush=True)
     await asyncio.Event().wait()
 
 
@@ -40,16 +44,19 @@ def check(port: int, smtp_port: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m relay_sandbox.standins", description="An inbox to look at.")
+    parser = argparse.ArgumentParser(
+        prog="python -m relay_sandbox.standins", description="A Slack and an inbox to look at."
+    )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8025, help="of the page")
+    parser.add_argument("--port", type=int, default=8025, help="of the inbox")
     parser.add_argument("--smtp-port", type=int, default=1025)
+    parser.add_argument("--slack-port", type=int, default=8026, help="of Slack: its page and its API")
     parser.add_argument("--ask", action="store_true", help="do not serve: ask the one that runs here how it is")
     options = parser.parse_args()
     if options.ask:
         check(options.port, options.smtp_port)
     else:
-        asyncio.run(serve(options.host, options.port, options.smtp_port))
+        asyncio.run(serve(options.host, options.port, options.smtp_port, options.slack_port))
 
 
 if __name__ == "__main__":

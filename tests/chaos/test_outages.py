@@ -58,6 +58,7 @@ async def test_once_redis_is_back_events_are_taken_within_2_seconds_without_a_re
 async def test_an_outage_is_two_lines_of_the_log_however_much_fails_meanwhile() -> None:
     with RedisServer(**DURABLE) as server:
         async with surroundings(server.url) as around, RunningRelay(CONFIG, around.env) as relay:
+            await relay.wait_for_line("console.link")  # the last one of a start
             start = len(relay.lines)
             server.kill()
             statuses = {(await post(relay.url, EVENT)).status for _ in range(20)}

@@ -17,6 +17,8 @@ def test_times_are_by_the_clocks_of_the_relay_that_answered() -> None:
         ctx.meta[ZONE] = "Asia/Tokyo"
 
         assert shown("it waits until 2026-07-01 18:30:00 UTC\x1b") == "it waits until 2026-07-02 03:30:00 JST\ufffd"
+        no_time = "Load of 2024-02-30 10:00 UTC and 9999-12-31 23:00 UTC"  # a stranger's name of a run
+        assert shown(no_time) == no_time
 
 
 @pytest.mark.parametrize("text", ['{"data_dir": "/srv/relay", "sources": {}}', "data_dir: /srv/relay  # here\n"])

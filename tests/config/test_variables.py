@@ -110,6 +110,8 @@ def test_where_a_section_is_not_needed_its_secrets_may_be_missing() -> None:
         return parse_config(f"{text}redis: {{url: '${{URL}}'}}\n", env={}, channels=CHANNELS, needed=needed)
 
     assert loaded(("timezone",)).timezone == "Europe/Berlin"
+    text += "platform: {base_url: '${URL}', links: {operation: '${URL}'}}\n"
+    assert loaded(("timezone",)).platform.base_url == ""  # else previews would link to a placeholder
     with pytest.raises(ConfigError, match=r"redis.url: the environment variable URL is not set"):
         loaded(("redis",))
     with pytest.raises(ConfigError, match=r"RELAY_WEBHOOK_SECRET is not set"):

@@ -1,5 +1,7 @@
 """The inbox, filled by the e-mail channel and read as the browser reads it."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +13,8 @@ from relay.channels.email.channel import Email
 from relay.domain.deliveries import Notification
 from relay.errors import DeliveryError
 from relay_sandbox.standins.inbox import Inbox
+from tests.support.commands import ROOT
+from tests.support.patience import patience
 
 GREETING = {
     "subject": "Läuft: Übersicht",
@@ -76,3 +80,24 @@ async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(i
     assert never.value.permanent
     assert receipt.detail.startswith("250 2.0.0 OK")
     assert len(inbox.mails) == 1
+
+
+@pytest.mark.slow
+async def test_it_is_served_with_a_slack_for_a_relay_of_ones_own() -> None:
+    command = ["-m", "relay_sandbox.standins", "--port", "0", "--smtp-port", "0", "--slack-port", "0"]
+    serving = await asyncio.create_subprocess_exec(sys.executable, *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    assert serving.stdout
+    async with asyncio.timeout(patience()):
+        inbox, slack = [(await serving.stdout.readline()).decode() for _ in range(2)]
+    api = slack.partition("base_url: ")[2].rstrip("})\n")
+    async with aiohttp.ClientSession() as client:
+        posted = await client.post(f"{api}chat.postMessage", json={"channel": "#any", "text": "Hello"},
+                                   headers={"Authorization": "Bearer xoxb-any"})  # fmt: skip
+        answer = await posted.json()
+        shown = await (await client.get(f"{api.removesuffix('api/')}messages.json")).text()
+    serving.terminate()
+    await serving.communicate()
+
+    assert answer["ok"]
+    assert "Hello" in shown
+    assert "tls: none" in inbox

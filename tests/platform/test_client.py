@@ -72,7 +72,10 @@ async def test_cancelling_sends_the_documented_body() -> None:
     async with scripted_platform(answers) as platform, client_of(platform.url) as client:
         answer = await client.cancel("op-1", reason="changed requirements")
     assert answer.sent()["cancelledBy"] == "user123"
-    assert platform.asked[0].body == {"reason": "changed requirements", "forceTermination": False}
+    assert platform.asked[0].body == {
+        "reason": "changed requirements", "preservePartialResults": True, "forceTermination": False,
+        "notifyCallbacks": True,
+    }  # fmt: skip
 
 
 async def test_filters_travel_as_the_api_spells_them_and_pages_are_walked() -> None:

@@ -80,6 +80,7 @@ def test_slack_takes_every_digest_and_round_up(renderer: Renderer, name: str, la
     assert 1 <= len(content["blocks"]) <= 7
     assert 0 < len(content["text"]) <= 400
     assert not re.search(r"[*_<>`\n]|&amp;amp;", content["text"])
+    assert re.search(r"\w+: \d", renderer.fallback("slack", digests.DIGESTS[name](), language)["text"])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

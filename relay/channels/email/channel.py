@@ -191,13 +191,15 @@ class Pool:
                 await self._free.acquire()
         except TimeoutError as error:
             raise failed(Stage.CONNECT, error, str(self._server)) from None
-        session = (None if fresh else self._take_idle()) or Session(self._server, self._timeouts)
         try:
-            if not session.used:
-                await session.open(until)
-            yield session
+            session = (None if fresh else self._take_idle()) or Session(self._server, self._timeouts)
+            try:
+                if not session.used:
+                    await session.open(until)
+                yield session
+            finally:
+                self._put_back(session)
         finally:
-            self._put_back(session)
             self._free.release()
 
     async def aclose(self) -> None:

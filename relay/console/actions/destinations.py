@@ -10,7 +10,7 @@ from pydantic import Field
 
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, Form, Name, Value
+from relay.console.facts import N_, REFUSED, Form, Name, Value
 from relay.console.view import Done
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating import pauses
@@ -133,9 +133,9 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
                 patience=PATIENCE_OF_COMMANDS if command else PATIENCE,
                 event=form.event,
             )
-        except WrongEvent:
+        except WrongEvent as error:  # of this part of a team; another may have been sent to
             act.outcome = "refused"
-            raise
+            return Done(REFUSED, {"fault": str(error)}, refused=True)
         act.outcome = trial.outcome
     values |= {"reached": trial.reached, "all": len(trial.sent)}
     try:
