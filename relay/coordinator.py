@@ -5,7 +5,7 @@ began: old channels are closed when relay stops.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from relay.channels import CHANNELS, Channel
 from relay.config import Config, digest_of, load
 from relay.errors import ConfigError, Problem, RelayError, TemplateError
 from relay.interactivity.buttons import press_transport
-from relay.rendering import Brand, IsolatedRenderer, RenderOptions
+from relay.rendering import Brand, IsolatedRenderer, RenderOptions, in_daemon
 from relay.resources import resource_dir
 from relay.store.sealing import Sealer
 
@@ -29,8 +29,7 @@ CLOSING_TIME = 2.0  # seconds for connections to others to be closed in good ord
 
 
 def build_renderer(config: Config, data_dir: Path | None = None) -> IsolatedRenderer:
-    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. TemplateError names file and
-    line."""
+    """The user's templates before the built-in ones; compiled ones are kept in `data_dir`. Raises TemplateError."""
     custom = [config.templates] if config.templates else []
     platform = config.platform
     brand = Brand(**config.brand.model_dump())
@@ -94,10 +93,23 @@ class Coordinator:
     def renderer(self) -> IsolatedRenderer:
         return self._renderer
 
-    def log_warnings(self) -> None:
-        """Log what in the file works, but probably not as it was meant."""
+    def log_warnings(self, known: Iterable[Problem] = ()) -> None:
+        """Log what in the file works, but probably not as it was meant, but for what is known."""
+        logged = {(warning.path, warning.message) for warning in known}
         for warning in self._config.warnings:
+            if (warning.path, warning.message) in logged:
+                continue
             log.warning("config.warned", line=warning.line, key=warning.path, warning=warning.message)
+        if self._config.templates:
+            self._closing.add(asyncio.create_task(self._try_templates(self._renderer, self._config)))
+
+    async def _try_templates(self, renderer: IsolatedRenderer, config: Config) -> None:
+        """Log and show the user's templates that `relay check` refuses: relay's own wording takes their place."""
+        from relay.rendering.checks import file_of, problems  # noqa: PLC0415 - a relay without templates needs none of it
+
+        for fault in await in_daemon(lambda: problems(build_renderer(config).renderer)):
+            log.warning("config.warned", line=None, key="templates", warning=fault)
+            renderer.faults.setdefault(file_of(fault)[0], fault)
 
     def open_channels(self, internal: Mapping[str, Channel]) -> None:
         """Make the channels: the configured ones, and these, which relay has for itself."""
@@ -128,9 +140,10 @@ class Coordinator:
                 self._retired.append(self.channels[name])  # it may be sending: closed when relay stops
                 self.channels[name] = CHANNELS[name](settings)
         self._closing.add(asyncio.create_task(self._renderer.aclose()))  # after what it has been asked for
-        self._config, self._renderer = fresh, renderer
+        known, self._config, self._renderer = self._config.warnings, fresh, renderer
         for subscriber in self._subscribers:
             subscriber()
+        self.log_warnings(known)
         log.info("config.reloaded", rules=len(fresh.rules), destinations=len(fresh.destinations), config=fresh.digest)
         return taken
 

@@ -236,7 +236,8 @@ class Health:
         if config is not self._announced:
             self._announced, self._aware = config, set()
         if len(self._aware) < len(self._store.partitions):
-            self._aware = await self.admin.announce(known_addresses(config), self._aware)
+            channels = {name: destination.channel for name, destination in config.destinations.items()}
+            self._aware = await self.admin.announce(known_addresses(config), self._aware, channels)
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""

@@ -100,7 +100,7 @@ class Dead(Reason):
 
     REJECTED = "rejected", "refused for good"
     RETRIES_EXHAUSTED = "retries_exhausted", "every attempt failed"
-    PAUSED_TOO_LONG = "paused_too_long", "its destination was unreachable for too long"
+    PAUSED_TOO_LONG = "paused_too_long", "it waited for too long for what was failing"
     CHANNEL_REMOVED = "channel_removed", "its channel is not configured any more"
     OUTCOME_UNKNOWN = "outcome_unknown", "it may have arrived, so it was not repeated again"
     WORKER_CRASHED = "worker_crashed", "it ended every worker that took it"

@@ -1,5 +1,6 @@
 """A reload takes a file whole or not at all, and exchanges what differs without disturbing what is in use."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,22 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(coordinator: 
     assert coordinator.config().timezone == "UTC"
 
 
+async def test_templates_that_check_refuses_are_logged_and_shown(
+    coordinator: Coordinator, file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "slack").mkdir()
+    (tmp_path / "slack/operation.failed.yaml").write_text("text: '{{ op.nmae }}'\n", "utf-8")
+    change(file, "timezone: Europe/Berlin", f"templates: {tmp_path}")
+
+    with capture_logs() as lines:
+        coordinator.reload()
+        await asyncio.wait(list(coordinator._closing))
+    await coordinator.aclose()
+
+    assert {line["event"] for line in lines} == {"config.reloaded", "config.warned"}
+    assert any("op.nmae" in text for text in coordinator.template_faults().values())
+
+
 async def test_certificates_that_are_not_served_yet_are_checked_by_each_reload(
     coordinator: Coordinator, file: Path, tmp_path: Path
 ) -> None:
@@ -99,7 +116,8 @@ async def test_certificates_that_are_not_served_yet_are_checked_by_each_reload(
         coordinator.reload()
     await coordinator.aclose()
 
-    assert [line["event"] for line in lines] == ["config.needs_restart", "config.reloaded", "config.refused"]
+    said = [line["event"] for line in lines if line["event"] != "config.warned"]
+    assert said == ["config.needs_restart", "config.reloaded", "config.refused"]
 
 
 async def test_a_channels_first_use_needs_a_restart(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 PROMISES = ("memory", "fsync", "replicated")
 NOTHING = dict.fromkeys(("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped"), 0)
 SCOPES = ("channel", "destination")
-REMOVED = "destination_removed: the newest configuration does not have it; what is queued waits, and is dead in 3 days"
+REMOVED = "the configuration does not have it any more; what waits for it becomes a dead letter after 3 days"
 OVERDUE = 3 * PERIOD  # seconds without a tick of the scheduler after which it is not well
 
 
@@ -98,6 +98,7 @@ class Figures:
                 sum(state.fails and scope.startswith(f"{kind}:") for scope, state in states.items())
             )
         metrics.pauses.labels("limit").set(len(await self.admin.throttled()))
+        metrics.pauses.labels("removed").set(len(await self.admin.removed(now)))
         faults = await self.admin.faults()
         metrics.quarantine_bodies.labels("fault").set(faults)
         metrics.quarantine_bodies.labels("other").set(await self.admin.quarantine_size() - faults)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -110,7 +111,7 @@ def _link_warnings(config: Config) -> Iterator[Problem]:
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         yield Problem("platform.links.operation", f"{text} operation, such as {EXAMPLE}")
     if config.platform.hosts.shown and config.destinations:
-        text = "not set, and neither are base_url and links: messages link to any host that an event names; expected"
+        text = "not set, and neither are base_url and links: messages link to any host that an event names; list"
         yield Problem("platform.link_hosts", f"{text} the allowed hosts, or '*'")
 
 
@@ -159,8 +160,16 @@ def _summary(config: Config) -> dict[str, list[str]]:
         **_dynamic(config.dynamic_destinations),
         **_buttons(config),
         "links": [f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"],
+        **_expected(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
     }
+
+
+def _expected(config: Config) -> dict[str, list[str]]:
+    """Return the runs that are expected, with the next time of each."""
+    expected = config.watchdog.expect if config.watchdog else ()
+    lines = [f"{its.job}: next {its.next(time.time(), config.timezone):%Y-%m-%d %H:%M %Z}" for its in expected]
+    return {"expects": lines} if lines else {}
 
 
 def _listens(server: Server) -> list[str]:

@@ -119,7 +119,10 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
     for name, destination in config.destinations.items():
         for address in destination.addresses if destination.channel == CHANNEL else ():
             if obstacle := reach.obstacles.get(address):
-                document.report(("destinations", name, CHANNEL), f"{address}: {obstacle}")
+                written = name.removesuffix(
+                    f".{CHANNEL}"
+                )  # where it is one of several channels (relay/config/teams.py)
+                document.report(("destinations", written, CHANNEL), f"{address}: {obstacle}")
     allowed = config.dynamic_destinations
     for index, address in enumerate(allowed.by_channel[CHANNEL] if allowed else ()):
         if obstacle := reach.obstacles.get(address):

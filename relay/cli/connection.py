@@ -73,8 +73,8 @@ def sockets(directory: Path) -> Iterator[socket.socket]:
         yield connected
     if not answered:
         raise RelayError(
-            f"no relay answers at {main}: {reason}. `relay serve` starts one; another directory is named by "
-            "--config or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
+            f"no relay answers at {main.absolute()}: {reason}. `relay serve` starts one; another directory is named by "
+            "--config, RELAY_CONFIG or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
         )
 
 

@@ -30,7 +30,7 @@ COLUMNS = {
 BODIES = {
     "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["at"]),
-    "what": lambda row: f"a signed body from {row['source']}",
+    "what": lambda row: f"a body from {row['source']}",
     "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
 }
 MEANT = {
@@ -170,7 +170,9 @@ def _print_dry_run(verb: str, chosen: Mapping[str, list[str]] | None, filters: F
         counts = {path: summary["count"] for path, _, summary in some}
     if printed(facts):
         return
-    click.echo(f"would {verb} {counts.get('/dead', 0)} dead letters and {counts.get('/quarantine', 0)} quarantined")
+    words = {"/dead": "dead letter", "/quarantine": "quarantined event"}
+    meant = [f"{count} {words[path]}{'s' * (count != 1)}" for path, count in counts.items() if count]
+    click.echo(f"would {verb} {' and '.join(meant) or 'nothing'}")
     if chosen is None and "dead" in facts:
         show(rows_table(facts["dead"]["of"], MEANT))
 

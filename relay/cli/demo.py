@@ -56,7 +56,9 @@ def demo(*, until_done: bool, speed: float) -> None:
                 return
             status = 0 if playing.result() else 1
             _verdict(console, stage)
-            if not until_done:
+            if until_done:
+                console.print("[dim]All of it has ended, with the pages above; without --until-done they stay.[/dim]")
+            else:
                 _addresses(console, stage)
                 console.print(f"Send an event of your own:\n{stage.example}\n", markup=False, soft_wrap=True)
                 console.print("[dim]Serving until Ctrl-C.[/dim]")

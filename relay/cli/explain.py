@@ -164,7 +164,8 @@ COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "
 def page(facts: Mapping[str, Any], *, every: bool) -> Iterator[Text | Table]:
     """Yield its parts, one below the other, with the times of relay's zone."""
     yield Text(visible(facts["name"] or facts["id"]), "bold", overflow="fold")
-    percentage = "" if facts["percentage"] is None else f"{facts['percentage']:g} %"
+    done = facts["percentage"] is None or facts["status"] == "Completed"  # what is complete may have reported less
+    percentage = "" if done else f"{facts['percentage']:g} %"
     parts = (facts["id"] if facts["name"] else "", facts["type"], facts["priority"],
             f"{facts['status']} {percentage}".strip(), *(f"{key} {facts[key]}" for key in ("tenant", "project")
                                                         if facts[key]))  # fmt: skip
@@ -188,6 +189,8 @@ def page(facts: Mapping[str, Any], *, every: bool) -> Iterator[Text | Table]:
 
 def _verdict(verdict: Mapping[str, Any]) -> Text:
     words = ": ".join(verdict[name]["text"] for name in ("why", "more") if verdict[name])
+    if not verdict["destination"]:
+        return Text(visible(words or "nobody is told"), overflow="fold")
     sentence = Text(visible(f"{verdict['state']}{f', {words}' if words else ''}"))
     return Text.assemble((visible(f"{verdict['destination'] or 'nobody'}: "), "bold"), sentence, overflow="fold")
 

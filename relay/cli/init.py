@@ -9,12 +9,14 @@ import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from shutil import which
 
 import click
 from pydantic import TypeAdapter, ValidationError
 
 from relay.channels import CHANNELS
 from relay.cli.client import Group
+from relay.cli.logs import configure
 from relay.cli.options import CONFIG, refuse
 from relay.config import load
 from relay.config.json_schema import json_schema
@@ -28,6 +30,7 @@ from relay.resources import resource_dir
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
 VARIABLE_LINE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
+FIRST_EVENT = '{"event": "operation.failed", "operation": {"operationId": "run-1"}}'
 OPTIONAL_LINE = re.compile(r"^# (Optional, .+)$", re.MULTILINE)
 
 
@@ -58,22 +61,25 @@ def init(ctx: click.Context, path: str) -> None:
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
     click.echo(f"Wrote {file}, {beside}\n")
     option = f" -c {shlex.quote(str(file))}" if named else ""
-    if asks:
-        _send_first(file)
+    arrived = not asks or _send_first(file)
     _print_next_steps(file, option, edit=not asks)
+    if not arrived:
+        raise SystemExit(1)
 
 
-def _send_first(file: Path) -> None:
-    """Send a first message, or say what is missing for it."""
+def _send_first(file: Path) -> bool:
+    """Send a first message, or say what is missing for it. False if it did not arrive."""
+    configure(machine=False, level="error")  # what fails is said below
     trial = send_first(file)
     if isinstance(trial, str):
         click.echo(f"No message was sent yet: {trial}. Once relay serves: relay test-send {TEAM}\n")
-        return
+        return True
     for row in trial.sent:
         if row.error:
             click.echo(f"The first message to {row.address} did not arrive: {row.error}\n")
         else:
             click.echo(f"Your first message arrived: {row.address}, {row.answer}\n")
+    return not any(row.error for row in trial.sent)
 
 
 def _write_schema(file: Path) -> str:
@@ -90,9 +96,13 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     steps = [
         (f"export {name}={f'$({command})' if command else '…'}", meaning)
         for name, meaning, command in VARIABLE_LINE.findall(text)
+        if not os.environ.get(name)
     ]
-    steps += [(f"relay check{option}", "says what is missing or wrong, with file and line"),
-              (f"relay serve{option}", "receives and delivers, until Ctrl-C")]  # fmt: skip
+    called = Path(sys.argv[0])
+    relay = shlex.quote(str(called)) if called.name == "relay" and not which("relay") else "relay"
+    steps += [(f"{relay} check{option}", "says what is missing or wrong, with file and line"),
+              (f"{relay} serve{option}", "receives and delivers, until Ctrl-C"),
+              (f"echo '{FIRST_EVENT}' | {relay} send --now -{option}", "a first event, signed")]  # fmt: skip
     width = max(len(command) for command, _ in steps)
     click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:

@@ -71,10 +71,12 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
     if at := facts["oldest_due"]:
         late = (now - datetime.fromisoformat(at)).total_seconds() >= 0
         due = f", the oldest since {_ago(at, now)}" if late else f", the next due at {when(at)} ({LATER})"
+    rest = facts["ledger"].get("pending", 0) - sum(facts["waiting"].values())
+    later = f"; {rest} more in digests and round-ups, or behind another message" if rest > 0 else ""
     yield Text(shown(
         f"{facts['running']} running, {facts['stalled']} of them stalled; {facts['failed']} failed in 24 hours\n"
-        f"waiting: {', '.join(waiting) or 'nothing'}{due}\n"
-        f"{facts['dead']} dead letters, {facts['quarantined']} quarantined"
+        f"waiting: {', '.join(waiting) or 'nothing'}{due}{later}\n"
+        f"{facts['dead']} dead letter{'s' * (facts['dead'] != 1)}, {facts['quarantined']} quarantined"
     ))  # fmt: skip
     for title, rows, columns in (
         ("Running", facts["runs"][:RUNS], {

@@ -61,7 +61,9 @@ due_age = Gauge(
 )
 operator_pauses = Gauge("relay_operator_pauses", "Destinations that people have paused.")
 pauses = Gauge(
-    "relay_pauses", "Channels and addresses of destinations that fail, and limits throttled for long.", ["kind"]
+    "relay_pauses",
+    "Channels and addresses that fail or are configured no more, and limits throttled for long.",
+    ["kind"],
 )
 
 # Intake: requests, signatures, bodies, connections.

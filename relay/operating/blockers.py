@@ -1,7 +1,7 @@
 """Obstacles to a replayed dead letter, each in a sentence that says what ends it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.config import Config
 from relay.domain.deliveries import Delivery
@@ -43,12 +43,26 @@ class Blockers:
 
     async def of(self, letter: DeadLetter) -> Blocker | None:
         """The first that would hold it, in the order in which a delivery meets them; None where it is sent at once."""
-        key = letter.destination, letter.channel, letter.address, letter.kind, letter.event, letter.essential
+        key = (
+            letter.destination,
+            letter.channel,
+            letter.address,
+            letter.kind,
+            letter.event,
+            letter.essential,
+            letter.posted,
+        )
         if key not in self._places:
             self._places[key] = await self._of_place(letter)
         return self._places[key] or await self._silenced(letter)
 
     async def _of_place(self, letter: DeadLetter) -> Blocker | None:
+        if not self._is_configured(letter):
+            gone = f"the configuration has no {letter.address} at {letter.destination} any more"
+            present = await self._admin.present(letter.destination, letter.channel)
+            letter = replace(letter, address=present)
+            if not present or letter.posted:
+                return Blocker(f"{gone}: restore it, or `relay dead drop` it", refuses=True)
         entry = (await self._suppressions.among(letter.destination, [letter.address])).get(letter.address)
         passes = letter.kind == "roundup" or (entry and entry.reason == Held.UNSUBSCRIBED and letter.essential)
         if entry and not passes:
@@ -56,8 +70,6 @@ class Blockers:
             why = ": ".join(filter(None, (REASONS.get(entry.reason, ""), entry.detail)))
             lift = f"`relay suppressed remove {letter.address}{scope}` first"
             return Blocker(f"{letter.address} is suppressed{f' ({why})' if why else ''}: {lift}", refuses=True)
-        if not self._is_configured(letter):
-            return Blocker(f"it waits: the configuration has no {letter.address} at {letter.destination} any more")
         return await self.paused(letter.destination, letter.channel, letter.address)
 
     def _is_configured(self, letter: DeadLetter) -> bool:

@@ -24,9 +24,7 @@ def there(at: datetime, zone: str = "") -> datetime:
 
 
 def moment(text: str, zone: str, now: float) -> datetime:
-    """Return the time of `2h` (ago) or `2024-01-20T12:40`, by default in this zone. ValueError for others and bare
-    numbers.
-    """
+    """Return the time of `2h` (ago) or `2024-01-20T12:40`, by default in this zone; else ValueError."""
     if re.fullmatch(r"[\d.\s]+", text):
         raise ValueError("a number alone has no unit; expected for instance 2h, or a time such as 2024-01-20T12:40")
     try:

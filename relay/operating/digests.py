@@ -17,8 +17,7 @@ from relay.store import Store
 
 @dataclass(frozen=True)
 class DigestPreview:
-    """The digest at hand of one address as an event and as its message; `fault` is why that is in relay's own wording,
-    where a template failed."""
+    """The digest at hand of one address, as an event and as its message; `fault`: why in relay's own wording."""
 
     target: Target
     window: Window

@@ -23,12 +23,12 @@ from relay.reasons import Held, sentences
 from relay.receiving.permissions import source_permissions
 
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
-DIGEST = "told together with everything else until %(time)s"
+DIGEST = "told together with everything else at %(time)s"
 QUIET = "quiet hours: what would be a new message is told together at %(time)s"
 GATES = "progress waits until %(distance)s after the last that was told here; 100 %% always passes"
 REQUESTED = "at most %(count)s in %(time)s that operations ask for; what is above that is told together at the end"
 FAILURE = "a failure: nobody is notified for %(time)s, in case its run is begun again"
-BELOW = "it is told below another run, if that failed with this error in the %(time)s before"
+BELOW = "if another run failed with this error in the %(time)s before, the two are grouped: it is told below that one"
 NO_STATE = "no state of the operation: told at once, beside the live message"
 LOW = "its priority is Low: no message is begun for it, only one that stands is kept up to date"
 IN_THREAD = "if batch %(batch)s has a message here, it is told in its thread"
@@ -132,7 +132,8 @@ def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterato
     if event.member_of and not event.about_batch:
         yield (IN_THREAD if presentation.batch_reply else BY_EDITS) % {"batch": event.member_of}
     if event.terminal:
-        yield OUTCOME
+        if not live.quiet_window or live.bypass_quiet_hours:
+            yield OUTCOME
     else:
         if live.post_after:
             yield FIRST % {"time": spoken(live.post_after)}

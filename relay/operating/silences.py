@@ -36,6 +36,7 @@ def silence_of(
 ) -> Silence:
     """Return a new silence of `matchers` (`MATCHERS`) or `everything`. RelayError with everything that is wrong."""
     names = destination_names(config)
+    matchers["priority"] = [word.capitalize() for word in matchers.get("priority", ())]
     matchers["destination"] = [
         single for name in matchers.get("destination", ()) for single in config.destinations_of(name)
     ]
@@ -65,7 +66,7 @@ def _end(lasts: str | None, until: str | None, zone: str, starts: float) -> floa
 async def begin(silences: SilenceList, silence: Silence, open_act: OpenAct, zone: str) -> None:
     """Raise RelayError where there are too many. The audit trail has its times by the clocks of this zone."""
     detail = {
-        "of": meaning(silence), "from": local(_time(silence.starts), zone),
+        "scope": meaning(silence), "from": local(_time(silence.starts), zone),
         "until": local(_time(silence.until), zone), "then": THEN[silence.then], "reason": silence.reason,
     }  # fmt: skip
     async with open_act("silence add", silence.id, **detail) as act:

@@ -103,7 +103,7 @@ FEW = 3  # as many of a kind are shown one by one
 
 
 def fold(lines: Sequence[Line]) -> list[dict[str, Any]]:
-    """Fold lines of one kind into the first of them, with a count; the first and last event stay."""
+    """Fold lines of one kind into the first, with a count; the first and last event and the last message stay."""
     kinds: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for number, line in enumerate(lines):
         if line["what"] in ORDINARY:
@@ -113,7 +113,8 @@ def fold(lines: Sequence[Line]) -> list[dict[str, Any]]:
     left_out: set[int] = set()
     for numbers in kinds.values():
         if len(numbers) > FEW:
-            within = numbers[1:-1] if lines[numbers[0]]["what"] == "accepted" else numbers
+            what = lines[numbers[0]]["what"]
+            within = numbers[1:-1] if what == "accepted" else numbers[:-1] if what == "delivered" else numbers
             counted[within[0]] = _folded([lines[number] for number in within])
             left_out.update(within)
     shown = [number for number in range(len(lines)) if number in counted or number not in left_out]

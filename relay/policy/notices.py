@@ -94,6 +94,7 @@ class Trouble:
     ended: float = 0.0
     owed: bool = False  # the notice of its end is due
     lost: int = 0  # dead letters meanwhile
+    gone: bool = False  # it ended as the configuration has it no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ def _observed(row: Trouble | None, cause: Cause, observation: Observation, now: 
         return Trouble(cause, shown=now, told_at=row.told_at if row else 0.0, lost=observation.lost(cause))
     cause = replace(cause, since=min(row.cause.since, cause.since))
     lost = max(row.lost, observation.lost(cause))
-    return replace(row, cause=cause, shown=now, ended=0.0, owed=False, lost=lost)
+    return replace(row, cause=cause, shown=now, ended=0.0, owed=False, lost=lost, gone=False)
 
 
 def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble | None:
@@ -235,10 +236,11 @@ def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble |
     if (state and state.name != "works") or 0 <= now - row.shown < CALM[row.cause.kind]:
         return row
     # One that no operator could be notified of has a notice of its end all the same.
-    return replace(row, ended=row.shown, owed=row.announced or now - row.told_at >= WINDOW)
+    gone = row.cause.kind in NEEDS_PROOF and state is None
+    return replace(row, ended=row.shown, owed=row.announced or now - row.told_at >= WINDOW, gone=gone)
 
 
 def _as_document(row: Trouble) -> dict[str, Any]:
     cause = {name: value for name, value in asdict(row.cause).items() if name != "blocks"}
     times = {"since": iso(row.cause.since), "until": iso(row.ended or None)}
-    return cause | times | {"affected": list(cause["affected"]), "lost": row.lost}
+    return cause | times | {"affected": list(cause["affected"]), "lost": row.lost, "gone": row.gone}

@@ -132,7 +132,7 @@ class State:
         if self.fails:
             return f"failing since {_clock(self.since)}: {self.cause}{wait}"
         if self.name == "paused":
-            until = "" if self.until is None else f" until {_clock(self.until)}"
+            until = "" if self.until is None else f" until {_clock(self.until, ':%S')}"
             return f"paused by {self.by}{until}: {self.cause}{wait}"
         return "works" if self.name == "works" else "not tried yet"
 
@@ -187,5 +187,5 @@ def destinations_of(config: Configuration) -> dict[str, list[str]]:
     return {scope: [*them] for scope, them in names.items()}
 
 
-def _clock(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M UTC}"
+def _clock(seconds: float, exact: str = "") -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M{exact} UTC}"

@@ -53,6 +53,9 @@ class Expectation(Section):
             return self.cron or ""
         return f"{self.by.minute} {self.by.hour} * * {','.join(DAYS[day] for day in sorted(self.days))}"
 
+    def next(self, now: float, zone: str) -> datetime:
+        return next(CronSim(self.schedule, datetime.fromtimestamp(now, ZoneInfo(self.timezone or zone))))
+
     def latest(self, now: float, zone: str) -> tuple[float, float]:
         """Return the last time up to now, and the moment after which a start counts for it.
 

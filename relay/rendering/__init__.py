@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from relay.domain.deliveries import Form
 from relay.domain.events import Document, Event
@@ -23,7 +23,7 @@ from relay.rendering.formats import format_of
 from relay.rendering.renderer import DEFAULTS, Brand, Renderer, RenderOptions
 from relay.rendering.translations import FELL_BACK
 
-__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer"]
+__all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "in_daemon"]
 
 AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
 PATIENCE = 10.0  # seconds by the clock, for a thread that does not come back
@@ -31,6 +31,7 @@ MAX_ROWS = 25  # phases, files, operations: with these a message is made within 
 A_ROW = 160  # characters of a text
 
 Content = dict[str, Any]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class IsolatedRenderer:
             raise TemplateError(self._avoided[file][1])
         try:
             async with self._sandbox_lock, asyncio.timeout(self._patience):
-                return await _in_daemon(render)
+                return await in_daemon(render)
         except TimeoutError:  # the thread goes on, and neither the next message nor a stop waits for it
             fault = f"{file}: it was not made within {self._patience:g} s"
         except TemplateError as error:
@@ -143,9 +144,9 @@ class IsolatedRenderer:
             return self.renderer.fallback(channel, event, language)
 
 
-async def _in_daemon(work: Callable[[], Content]) -> Content:
+async def in_daemon(work: Callable[[], Result]) -> Result:
     """Return what `work` does in a thread that keeps no process from ending; those of asyncio.to_thread do."""
-    done: Future[Content] = Future()
+    done: Future[Result] = Future()
     done.set_running_or_notify_cancel()  # so that a result after the deadline is taken, and seen by no one
 
     def run() -> None:

@@ -206,6 +206,7 @@ def _trouble_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "reason": reason,
         "said": reason if kind in SAID else "",
         **{key: int(number(row, key) or 0) for key in ("count", "total", "lost")},
+        "gone": row.get("gone") is True,
         "affected": affected[:MOST_NAMED],
         "more": len(affected) > MOST_NAMED,
     }

@@ -60,7 +60,7 @@ class Absent(ChainableUndefined, StrictUndefined):
             return super()._undefined_message
         before = f"{origin.owner}." if origin.owner else ""
         if origin.owner.partition(".")[0] in OPEN and not nearest(name, origin.names, SURE):
-            return f'{before}{name} is not there; write {{{{ {before}{name}|default("") }}}} where it may be absent'
+            return f"{before}{name} is not there; write {{{{ {before}{name}|default('') }}}} where it may be absent"
         return unknown(name, origin.names, before)
 
 

@@ -89,17 +89,27 @@ class Admin:
         """Forget these pauses and long throttles: the configuration changed, so the reason may be gone."""
         await self._backlog.resume_all(scopes)
 
-    async def announce(self, addresses: Mapping[str, Sequence[str]], aware: Collection[int] = ()) -> set[int]:
+    async def announce(
+        self,
+        addresses: Mapping[str, Sequence[str]],
+        aware: Collection[int] = (),
+        channels: Mapping[str, str] | None = None,
+    ) -> set[int]:
         """Say which destinations there are, and their addresses (`*`: any): the newest configuration decides.
 
         What is queued for others is held back by every process, also by one that still has them; what was held back for
-        these goes on at once. Answers the partitions that know it now; `aware` are those that did before.
+        these goes on at once. Where a destination has one address instead of another, in the channel of `channels`,
+        it goes there. Answers the partitions that know it now; `aware` are those that did before.
         """
-        return await self._destinations.announce(addresses, aware)
+        return await self._destinations.announce(addresses, aware, channels or {})
 
     async def removed(self, now: float) -> list[tuple[str, str]]:
         """Destination and address of what was held back in the last minutes, because they are configured no more."""
         return await self._destinations.removed(now)
+
+    async def present(self, destination: str, channel: str) -> str:
+        """The address that what waits for a former one of this destination goes to; '' where there is none."""
+        return await self._destinations.present(destination, channel)
 
     async def unread(self) -> int:
         """Letters between partitions that could not be applied: somebody was not told."""

@@ -41,6 +41,7 @@ class DeadLetter:
     project: str = ""
     platform: str = ""
     title: str = ""  # what people call it
+    posted: bool = False  # it edits a message that stands, or replies to it
     essential: bool = False  # it goes to readers who have unsubscribed, too
 
 
@@ -87,6 +88,8 @@ class DeadLetters:
             return None
         facts = await call(self._redis.hget(where.key(f"operation:{row['operation']}"), "facts"))
         stated = values_of("facts", facts)
+        thread = where.key(f"thread:{row['lane'].partition('/')[0]}")
+        posted = await call(self._redis.hexists(thread, "posted"))
         body = await call(self._redis.hget(where.key(f"event:{row['event']}"), "body")) if row["event"] else None
         try:
             row |= open_texts(self._everywhere.sealer, row, {"error": ANSWER})
@@ -109,6 +112,7 @@ class DeadLetters:
             tenant=stated.get("fact:tenant", ""),
             project=stated.get("fact:project", ""),
             platform=stated.get("fact:platform", ""),
+            posted=bool(posted),
             essential=row.get("passes") == "2",
             title=text_to_show(self._everywhere.sealer, stated.get("fact:name", ""), SEALED["fact:name"]),
         )

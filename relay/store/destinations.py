@@ -18,11 +18,13 @@ class Destinations:
         self._everywhere = everywhere
         self._redis = everywhere.redis
 
-    async def announce(self, addresses: Mapping[str, Sequence[str]], aware: Collection[int]) -> set[int]:
-        names: dict[Any, Any] = {f"{name}\0{address}": 1 for name, them in addresses.items() for address in them}
-
+    async def announce(
+        self, addresses: Mapping[str, Sequence[str]], aware: Collection[int], channels: Mapping[str, str]
+    ) -> set[int]:
         async def say(partition: Partition) -> int:
             if partition.number not in aware:
+                before = await call(self._redis.hgetall(partition.key(keys.DESTINATIONS)))
+                names = _rows(addresses, channels, [key.decode("utf-8", "replace") for key in before])
                 async with self._redis.pipeline(transaction=True) as pipeline:
                     pipeline.delete(partition.key(keys.DESTINATIONS))
                     pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
@@ -44,3 +46,20 @@ class Destinations:
         names = {name for theirs in await self._everywhere.of_each(held_back) for name in theirs}
         places = sorted(name.decode("utf-8", "replace").partition("\0") for name in names)
         return [(destination, address) for destination, _, address in places]
+
+    async def present(self, destination: str, channel: str) -> str:
+        name = f"{destination}\0\0{channel}"
+        found = await self._everywhere.each(lambda key: self._redis.hget(key(keys.DESTINATIONS), name))
+        return next(filter(None, found), b"").decode("utf-8", "replace")
+
+
+def _rows(addresses: Mapping[str, Sequence[str]], channels: Mapping[str, str], before: Sequence[str]) -> dict[Any, Any]:
+    """Return the hash. Of a destination with several addresses nothing follows: one may have been taken out."""
+    rows: dict[Any, Any] = {}
+    for name, them in addresses.items():
+        rows |= {f"{name}\0{address}": 1 for address in them}
+        if len(them) > 1 or f"{name}\0\0" in before:
+            rows[f"{name}\0\0"] = 1
+        elif name in channels and them:
+            rows[f"{name}\0\0{channels[name]}"] = them[0]
+    return rows

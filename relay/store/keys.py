@@ -139,7 +139,9 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:troubles               string  what is wrong with relay itself, and who was told (JSON,
                                            relay/policy/notices.py); in the first partition
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
-    {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1
+    {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1;
+                                           "<destination>\\0\\0<channel>" → where what waits for a former address
+                                           goes; "<destination>\\0\\0" → 1 where it has, or had, several
     {relay}:removed                hash    what is not in it, but has deliveries: the same → ms at which one was held
                                            back
     {relay}:posted                 hash    partition → the number of the newest letter to it (relay/store/letters.py)

@@ -41,9 +41,7 @@ class QuarantinePage:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineQuery:
-    """From this source ('' for any), and came from `since` on and before `until` (seconds since the epoch); `fault`:
-    that relay itself failed on, or not.
-    """
+    """From this source ('': any), from `since` until before `until` (seconds since the epoch); `fault`: relay's own."""
 
     source: str = ""
     fault: bool | None = None

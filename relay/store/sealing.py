@@ -100,8 +100,7 @@ class Sealer:
         return blake2b(content, key=_derived(self._keys[self._first], b"names"), digest_size=16).digest()
 
     def _seal_text(self, text: str, kind: str) -> str:
-        """A short text, sealed as what it is; the same text is always the same (RFC 5297), so that scripts see that
-        nothing has changed."""
+        """A short text, sealed as what it is; the same text is always the same (RFC 5297), so scripts see no change."""
         content = text.encode("utf-8", "replace")
         return SAME + b64encode(self._first + self._siv[self._first].encrypt(content, [kind.encode()])).decode()
 

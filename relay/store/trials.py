@@ -46,6 +46,7 @@ class Trials:
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
+        self._first = store.partitions[0]
         self._sealer = store.sealer
 
     async def begin(self, destination: str, now: float) -> float:
@@ -57,6 +58,11 @@ class Trials:
         key, text = _key("tested", destination), json.dumps(asdict(trial)).encode()
         sealed = self._sealer.seal(text, TRIAL, key) if self._sealer else text
         await write(self._redis, self._redis.set(key, sealed, ex=KEPT))
+
+    async def works(self, scopes: Sequence[str], now: float) -> None:
+        """What it got through works; what delivering found of them stays."""
+        for scope in scopes:
+            await write(self._redis, self._redis.hsetnx(self._first.key(f"state:{scope}"), "works", int(now * 1000)))
 
     async def last(self, destination: str) -> LastTrial | None:
         """None also where it is not sealed with a key that is here."""

@@ -91,7 +91,8 @@ async def test_filters_say_which_are_meant(running_stage: Stage, letter: str) ->
 
         counts = tuple(len(listed[kind]["rows"]) if kind in listed else 0 for kind in ("dead", "quarantine"))
         assert counts == (letters, bodies), filters
-        assert would.output.startswith(f"would drop {letters} dead letters and {bodies} quarantined\n"), filters
+        words = " and ".join(["1 dead letter"] * letters + ["1 quarantined event"] * bodies) or "nothing"
+        assert would.output.startswith(f"would drop {words}\n"), filters
     assert (await running_stage.around.ledger()).counts["dead"] == 1
 
 

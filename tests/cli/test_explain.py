@@ -54,7 +54,7 @@ def test_destinations_are_told_with_addresses_and_reasons() -> None:
         "rules": ["follow important runs", "failures reach people"], "holds": [],
     }  # fmt: skip
     assert (analysts["mode"], analysts["addresses"]) == ("each", ["analyst@example.com"])
-    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else until")) == ("digest", True)
+    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else at")) == ("digest", True)
 
 
 def test_the_text_says_the_same_to_a_person() -> None:

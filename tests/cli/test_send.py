@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
+from relay.store.operator_pauses import OperatorPauses
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage
@@ -27,13 +28,14 @@ async def send(running: Stage, *arguments: object) -> Result:
 
 
 async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage: Stage, event: Path) -> None:
+    await OperatorPauses(running_stage.around.store).pause("english", "a move", "ana", seconds=0.5)
     first, again = await send(running_stage, event), await send(running_stage, event, "--json")
     mails = await running_stage.around.mails(2)
     acts = await AuditTrail(running_stage.around.store.redis).entries()
 
     assert first.exit_code == again.exit_code == 0
     assert first.output.startswith('202 Accepted\n{"status": "accepted"')
-    assert "english email, each: english@example.com\n    because of mails\n" in first.output
+    assert "english email, each: english@example.com\n    because of mails\n    paused by ana until " in first.output
     assert json.loads(again.output)["answer"]["status"] == "duplicate"
     assert {mail.recipient for mail in mails} == {"english@example.com", "german@example.com"}
     assert [(act.actor, act.action, act.subject, act.outcome) for act in acts] == [
@@ -45,7 +47,7 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage
     ("document", "arguments", "says"),
     [
         ({"event": "operation.failed"}, (), "422 Unprocessable"),
-        ({"event": "operation.failed"}, ("--now",), "the event states no timestamp"),
+        ({"event": "operation.failed"}, ("--now",), "422 Unprocessable"),
     ],
 )
 async def test_what_is_not_taken_leaves_with_1_and_says_why(

@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
+from relay.store.reachability import Reachability
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Surroundings, running
 
@@ -45,7 +46,9 @@ async def test_slack_has_the_message_marked_in_text_and_blocks_and_its_permalink
     done = await sent(here, config, "team", "--event", "operation.failed")
     again = await sent(here, config, "team")
     [act] = await AuditTrail(here.store.redis).entries()
+    states = (await Reachability(here.store).of(["channel:slack", "destination:team/#team"], [])).values()
 
+    assert [state.name for state in states] == ["works", "works"]
     [message] = here.slack.messages("#team")
     assert done.exit_code == 0
     assert re.fullmatch(rf"#team: http\S+/archives/\w+/p{message.ts.replace('.', '')}\n", done.output)

@@ -68,7 +68,7 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
     ("arguments", "says"),
     [
         (["--destination", "rom", "--for", "2h"], "there is no destination rom; did you mean room?"),
-        (["--priority", "critical", "--for", "2h"], "there is no priority critical; did you mean Critical?"),
+        (["--priority", "critcal", "--for", "2h"], "there is no priority Critcal; did you mean Critical?"),
         (["--all", "--for", "31d"], "it lasts longer than 30 days"),
     ],
 )
@@ -112,7 +112,7 @@ async def test_a_pause_holds_what_comes_until_it_is_ended(running_stage: Stage) 
     assert (paused.exit_code, "english is paused until 20" in paused.output) == (0, True)
     assert german.recipient == "german@example.com"
     assert "jana@here Move (since " in shown.output
-    assert (resumed.exit_code, resumed.output) == (0, "english goes on: what waited for it goes out.\n")
+    assert (resumed.exit_code, resumed.output) == (0, "english goes on: what waited for its addresses goes out.\n")
     assert [mail.recipient for mail in mails] == ["german@example.com", "english@example.com"]
     assert (again.exit_code, "nobody has paused english" in again.output) == (1, True)
     assert "there is no destination englisch; did you mean english?" in unknown.output

@@ -142,7 +142,7 @@ async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
 
     async def shown() -> object:
         done = await relay_beside("status", "-c", CONFIG, env=around.env)
-        return done if "failing" in done.output and "1 dead letters" in done.output else None
+        return done if "failing" in done.output and "1 dead letter," in done.output else None
 
     done = await until(shown)
     facts = await relay_beside("status", "--json", "-c", CONFIG, env=around.env)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from relay.domain.jobs import Alarm, Alarms
+from relay.domain.jobs import Alarm, Alarms, Job
+from relay.policy.missing import Missing
 from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
@@ -38,6 +39,15 @@ async def test_what_is_stalled_comes_first_with_what_is_wrong_and_since_when(sto
         assert re.search(
             r"von ihr war nichts mehr zu hören seit <time[^>]*>20.01.24, 12:00</time>, <time[^>]*>vor 20", german
         )
+
+
+async def test_an_expected_run_that_has_not_begun_stays_until_it_does(store: Store, clock: Clock) -> None:
+    missing = Missing(Job("", "", "", "", "nightly"), clock() - 3600, clock() - 7200, expectation="nightly*")
+    await store.redis.hset("{relay}:missing", mapping={"00op": missing.dump(), "01op": "damaged"})
+    async with console(store, clock) as open_console:
+        [row] = [row for row in (await open_console.api("/now"))["obstacles"] if row["name"].startswith("missing")]
+        assert (row["part"]["text"], row["since"]) == ("expected run of nightly*", "2024-01-20T10:20:00Z")
+        assert "hat nicht begonnen" in await open_console.page("/now?lang=de")
 
 
 async def test_tells_in_words_what_operators_were_told(store: Store, clock: Clock) -> None:

@@ -106,7 +106,8 @@ async def test_one_is_begun_and_ended_and_both_are_written_down(store: Store, cl
         assert "was added" in answer
         (begun,) = await SilenceList(store).all()
         assert (begun.author, begun.destinations, begun.until) == ("ana", ("room",), clock() + 7200)
-        assert "has ended" in await open_console.act("/silences/expire", id=begun.id)
+        assert "There is no silence s-none" in await open_console.act("/silences/expire", id="s-none")
+        assert "has ended" in await open_console.act("/silences/expire", id=begun.id[:5])
         assert "over already" in await open_console.act("/silences/expire", id=begun.id)
     actions = [(entry.actor, entry.action, entry.outcome) for entry in await AuditTrail(store.redis).entries()]
     assert ("ana", "silence add", "added") in actions

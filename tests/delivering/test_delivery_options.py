@@ -1,10 +1,13 @@
 """What a message needs of the configuration travels with it, and nobody is told whom the newest one does not have."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
 
 from relay.config import Config, parse_config
 from relay.delivering.worker import Worker
-from relay.domain.deliveries import Accepted
+from relay.domain.deliveries import Accepted, Each, Live
 from relay.domain.events import Event
 from relay.health import Health, known_addresses
 from relay.ingest import Ingest
@@ -14,7 +17,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.configuration import CHANNELS
 from tests.support.flow import RENDERER
-from tests.support.queue import claim
+from tests.support.queue import claim, send
 from tests.support.targets import room
 from tests.support.wire import Wire
 from tests.support.workers import worker_of
@@ -111,6 +114,34 @@ async def test_all_of_it_goes_on_at_once_when_the_destination_is_back(store: Sto
     received = [delivery.id for _ in range(40) for delivery in await claim(store)]
     assert len(received) == 300
     assert await Admin(store).removed(clock()) == []
+
+
+@pytest.mark.parametrize("had", [1, 2])
+async def test_what_waits_goes_to_the_one_address_that_took_the_place(store: Store, clock: Clock, had: int) -> None:
+    admin = Admin(store)
+    slack = {"ops": "slack"}
+    await admin.announce({"ops": ("#ops", "#more")[:had]}, channels=slack)
+    live = room(destination="ops", address="#ops", how=Live(post_after=0))
+    await store.accept(events.started(operationId="edited"), [live])
+    await send(store)
+    await store.accept(events.failed(operationId="each"), [replace(live, how=Each())])
+    [dead] = await claim(store)
+    await store.dead_letter(dead, "rejected", "channel_not_found")
+    for event in (events.failed(operationId="over"), events.progress(10, operationId="running")):
+        await store.accept(event, [live])
+    await store.accept(events.failed(operationId="edited"), [live])
+    for _ in range(2):
+        await admin.announce({"ops": ("#new",)}, channels=slack)
+    assert await admin.present("ops", "slack") == ("#new" if had == 1 else "")
+    await admin.replay([dead.id])
+
+    received = [delivery for _ in range(3) for delivery in await claim(store)]
+
+    assert {delivery.address for delivery in received} == ({"#new"} if had == 1 else set())
+    assert len(received) == (
+        2 if had == 1 else 0
+    )  # what runs is told there by its next event; a message at the old address stays
+    assert len(await admin.removed(clock())) == 1
 
 
 async def test_each_relay_announces_its_file_once_and_again_after_a_reload(

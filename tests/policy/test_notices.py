@@ -118,6 +118,12 @@ def test_the_end_says_when_and_what_was_lost(relay: Operators) -> None:
     assert relay.words[-1] == "resolved: channel slack"
 
 
+def test_an_address_that_the_configuration_lost_is_no_all_clear(relay: Operators) -> None:
+    relay.passes(2, slack(scope="destination:team/#gone"), slack(scope=TEAM))
+    relay.passes(3, states={TEAM: State("works")})
+    assert {row["name"]: row["gone"] for row in relay.notices[-1].troubles} == {"team/#gone": True, "team/#team": False}
+
+
 def test_dead_letters_of_a_channel_that_is_down_are_no_trouble_of_their_own(relay: Operators) -> None:
     of_slack = death(NOW, "slack", "team", "#team")
     relay.passes(50, slack(), deaths=(of_slack,))

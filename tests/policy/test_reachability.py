@@ -38,5 +38,5 @@ def test_each_state_is_a_sentence() -> None:
         State("paused", day, "upgrade", by="ana", until=day + 60, parked=2), State("paused", day, "upgrade", by="ana"),
     )] == [
         "not tried yet", "works", "failing since 2024-01-20 11:20 UTC: no connection (1 waits)",
-        "paused by ana until 2024-01-20 11:21 UTC: upgrade (2 wait)", "paused by ana: upgrade",
+        "paused by ana until 2024-01-20 11:21:00 UTC: upgrade (2 wait)", "paused by ana: upgrade",
     ]  # fmt: skip

@@ -44,7 +44,7 @@ def test_a_misspelt_field_is_told_where_it_was_written(own: Build, text: str, li
     ("text", "said"),
     [
         ("{{ op.costs }}", "op.costs is unknown; did you mean op.cost?"),
-        ("{{ op.room }}", 'op.room is not there; write {{ op.room|default("") }} where it may be absent'),
+        ("{{ op.room }}", 'op.room is not there; write {{ op.room|default(\'\') }} where it may be absent'),
         ("{{ opp.name }}", "opp is unknown; did you mean op?"),
         ("{{ links.operatoin }}", "links.operatoin is unknown; did you mean links.operation?"),
         ("{{ links.nowhere }}", "links.nowhere is unknown; `relay template vars` lists what there is"),

@@ -98,7 +98,9 @@ def test_the_end_says_how_long_it_lasted_and_what_it_has_left(
 ) -> None:
     content = rendered(renderer, "slack", event(RESOLVED, over(ROWS[0], lost=lost), standing=standing), "en")
     section, context = content["blocks"]
+    gone = rendered(renderer, "slack", event(RESOLVED, over(ROWS[0], lost=lost, gone=True)), "en")["text"]
 
+    assert gone == "relay: Slack: the configuration does not name it any more"
     assert content["text"] == "relay: Slack: messages get through again"
     assert section["text"]["text"].replace("\u00a0", " ").endswith(words)
     assert ("1 other trouble lasts." in context["elements"][0]["text"]) is bool(standing)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,25 +21,28 @@ from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
 from relay.domain import documents
 from relay.domain.documents import decode
+from relay.domain.events import Event
+from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
 from relay.operating.explanation import explained, source_named
 from relay.operating.test_message import moved
+from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
+from relay.store.operator_pauses import OperatorPauses
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
+from relay.store.silences import SilenceList
 
 KEEP = "366d"
 DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."
 
 
 class RotateForm(Form):
-    """`keep`: validity of the present key, 0 to end it and all earlier ones. `force`: also if an older key must go
-    early.
-    """
+    """`keep`: validity of the present key, 0: it and all earlier ones end. `force`: an older key may go early."""
 
     keep: Name = KEEP
     force: bool = False
@@ -106,6 +110,8 @@ async def reload(context: Context, _form: Form, identity: Identity) -> Done:
         return refused(done.refusal)
     values = {"config": done.after, "before": done.before, "keys": ", ".join(done.needs_restart)}
     text = "The configuration was read again and is in use: %(config)s, before %(before)s."
+    if done.before == done.after:
+        text = "The configuration was read again and is in use: %(config)s; only templates may have changed."
     return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
 
 
@@ -140,9 +146,26 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
             facts["explanation"] = explained(body, config, context.kinds, source, now)
+            event = parse(decode(body), source=source, received_at=now, default_event=config.sources[source].event)
+            await _say_held(context, facts["explanation"]["destinations"], event)
     phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")
     shown = f"{status} {phrase}\n{answer.decode(errors='replace')[:SHOWN]}"
     return Done(ANSWERED, {"answered": shown}, refused=not 200 <= status < 300, facts=facts)
+
+
+async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], event: Event) -> None:
+    """Add what silences and pauses hold there to the explanation."""
+    now, zone = context.clock(), context.config().timezone
+    silences = Silences(await SilenceList(context.store).all()).matching(event, now)
+    pauses = await OperatorPauses(context.store, partial=True).all(now)
+    for row in destinations:
+        name = row["destination"]
+        at: list[tuple[str, float | None, str]] = [
+            (f"silence {its.id}", its.ends, its.reason) for its in silences if name in (its.destinations or (name,))
+        ]
+        at += [(f"paused by {its.by}", its.until, its.reason) for its in pauses if its.destination == name]
+        ends = [f" until {local(datetime.fromtimestamp(end, UTC), zone)}" if end else "" for _, end, _ in at]
+        row["holds"][:0] = [f"{what}{end}: {why}" for (what, _, why), end in zip(at, ends, strict=True)]
 
 
 def _body(form: EventForm, now: datetime) -> bytes:
@@ -150,7 +173,7 @@ def _body(form: EventForm, now: datetime) -> bytes:
         return form.event.encode()
     document = decode(form.event.encode())
     if not documents.moment(document.get("timestamp")):
-        raise RelayError("the event states no timestamp that its times could be moved by")
+        document["timestamp"] = now.isoformat()
     return json.dumps(moved(document, now), ensure_ascii=False).encode()
 
 

@@ -18,6 +18,7 @@ from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
 from relay.operating.pauses import destination_names
 from relay.operating.test_message import WrongEvent, send_test
+from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
@@ -94,7 +95,7 @@ async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
     if left := await blockers.remaining(form.name):
         return Done(N_("%(name)s goes on. %(notes)s"), {**values, "notes": "; ".join(left)})
-    return Done(N_("%(name)s goes on: what waited for it goes out."), values)
+    return Done(N_("%(name)s goes on: what waited for its addresses goes out."), values)
 
 
 @for_each_of_a_team
@@ -133,6 +134,10 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
         act.outcome = trial.outcome
     values |= {"reached": trial.reached, "all": len(trial.sent)}
     try:
+        reached = [row.address for row in trial.sent if not row.error]
+        channels = [channel_scope(config, destination.channel, address) for address in reached]
+        places = [f"{DESTINATION}{destination.name}/{address}" for address in reached]
+        await trials.works([*dict.fromkeys(channels), *places], context.clock())
         await trials.keep(destination.name, LastTrial(context.clock(), identity.name, trial.sent))
     except StoreUnavailable:  # what was sent stays sent: nobody shall be told to try again
         text = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")

@@ -9,7 +9,7 @@ from pydantic import Field
 from relay.background.upkeep import IN_FORCE
 from relay.console.access import Identity
 from relay.console.context import Context
-from relay.console.facts import N_, Form, IdForm, Name
+from relay.console.facts import N_, Form, IdForm, Name, Value
 from relay.console.view import Done
 from relay.console.views.records import Silenced
 from relay.domain.silences import Then
@@ -41,15 +41,20 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
     silences = SilenceList(context.store)
-    silence = next((row for row in await silences.all() if row.id == form.id), None)
-    count = (await silences.held([form.id]))[form.id]
-    if not await end(silences, form.id, partial(context.act, identity)):
-        return Done(N_("Nothing was ended: it was over already, or there is none."), refused=True)
+    meant = [row for row in await silences.all() if row.id.startswith(form.id)]
+    if len(meant) != 1:
+        text = N_("Several silences begin with %(id)s.") if meant else N_("There is no silence %(id)s.")
+        return Done(text, {"id": form.id}, refused=True)
+    [silence] = meant
+    values: dict[str, Value] = {"id": silence.id}
+    count = (await silences.held([silence.id]))[silence.id]
+    if not await end(silences, silence.id, partial(context.act, identity)):
+        return Done(N_("Nothing was ended: silence %(id)s was over already."), values, refused=True)
     await _spread(context, identity)
-    if silence and silence.then == "nothing":
-        return Done(N_("Silence %(id)s has ended. What it held is not told, as it was to be."), {"id": form.id})
+    if silence.then == "nothing":
+        return Done(N_("Silence %(id)s has ended. What it held is not told, as it was to be."), values)
     text = N_("Silence %(id)s has ended. Deliveries that it held, and that are told together now: %(count)s.")
-    return Done(text, {"id": form.id, "count": count})
+    return Done(text, {**values, "count": count})
 
 
 async def _spread(context: Context, identity: Identity) -> None:

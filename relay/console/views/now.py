@@ -15,6 +15,7 @@ from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
 from relay.health import STRENGTHS
 from relay.reasons import Held, sentences
+from relay.store.jobs import Jobs
 from relay.store.operations import OperationRow, Operations
 from relay.store.reachability import Reachability
 from relay.store.running import Running
@@ -129,8 +130,9 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         context.admin.waiting(names, clock),
         Reachability(context.store, partial=True).states(config, clock),
     )
-    quarantined, remembered, failed, throttled, redis = await asyncio.gather(
+    quarantined, missing, remembered, failed, throttled, redis = await asyncio.gather(
         context.admin.quarantine_size(),
+        Jobs(context.store).missing(),
         _remembered(context),
         Operations(context.store, partial=True).failed(clock - DAY),
         health.throttled(context),
@@ -140,7 +142,7 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
     return NowFacts.merged(
         facts,
         counts,
-        obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance),
+        obstacles=obstacles(facts.checks, states, remembered, ledger.imbalance, missing.values()),
         failed=len(failed.rows),
         failed_since=failed.looked_to,
         failures=[listed(row) for row in sorted(failed.rows, key=_gravity)[:MOST_FAILURES]],

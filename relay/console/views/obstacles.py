@@ -1,6 +1,7 @@
 """Obstacles in words: what stands in the way, what to do about it, and the page where that is done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -8,6 +9,7 @@ from pydantic import Field
 from relay.background.self_monitor import request_counts
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
+from relay.policy.missing import Missing
 from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
 from relay.policy.reachability import States
 from relay.reasons import Dead, sentences
@@ -56,6 +58,7 @@ PARTS: Mapping[str, str] = {
     DEAD: N_("dead letters"),
     REFUSED: N_("source %(name)s"),
     "template": N_("template %(name)s"),
+    "missing": N_("expected run of %(name)s"),
     STORE: "Redis",
 }
 RESUMED = N_("What is for it waits until somebody resumes it, or the pause ends.")
@@ -78,19 +81,23 @@ REFUSALS: Mapping[str, str] = {
     "malformed": N_("body is not JSON"), "unsigned": N_("signature missing, wrong or too old"),
     "too_slow": N_("body too slow"), "too_large": N_("body larger than server.max_body"),
     "unsupported": N_("content type or encoding that relay does not read"),
-    "invalid": N_("no event that relay takes from it"), "rate_limited": N_("more than the source may send"),
+    "invalid": N_("no event that relay accepts from this source"),
+    "rate_limited": N_("more than the source may send"),
     "unavailable": N_("could not be made durable"), "fault": N_("relay itself failed"),
     "wrong_method": N_("no POST"),
 }  # fmt: skip
 CODES: Mapping[str, Mapping[str, str]] = {DEAD: sentences(Dead), REFUSED: REFUSALS}  # else the reason is a text
 
 
-def obstacles(checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0) -> list[Obstacle]:
+def obstacles(
+    checks: Mapping[str, str], states: States, remembered: str = "", imbalance: int = 0, missing: Iterable[bytes] = ()
+) -> list[Obstacle]:
     """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
     shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
     shown += [_of_check(name, text, None) for name, text in checks.items() if name not in failing]
     shown += [_of_trouble(row) for row in _open(remembered) if row.cause.kind in TROUBLES]
+    shown += chain.from_iterable(map(_of_missing, missing))
     if imbalance:
         sentence = phrase(N_("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
         advice = phrase(N_("That is a fault of relay: please report it with the log."))
@@ -130,6 +137,18 @@ def _of_trouble(row: Trouble) -> Obstacle:
         why=phrase(why) if why else phrase("%(text)s", text=cause.reason) if cause.reason else None,
         since=cause.since, advice=phrase(advice), page=f"{CONSOLE}{page}" if page else "",
     )  # fmt: skip
+
+
+def _of_missing(text: bytes) -> Iterator[Obstacle]:
+    """Yield an expected run that has not begun since its alarm, as the store has it."""
+    try:
+        stored = Missing.load(text)
+    except (KeyError, TypeError, ValueError):  # the watchdog's next tick forgets it
+        return
+    name = stored.expectation or stored.job.name
+    advice = phrase(N_("See why it was not started; the next run of it ends this."))
+    yield Obstacle.merged(name=f"missing:{name}", part=_part("missing", name), sentence=phrase(N_("has not begun")),
+                          since=stored.since, advice=advice, page="")  # fmt: skip
 
 
 def _part(kind: str, name: str = "") -> Phrase:

@@ -13,14 +13,17 @@ function verbs.look()
   return 0
 end
 
--- A configuration was announced: what waits for whom it has goes on at once. Between the reload of a file with a new
+-- A configuration was announced: what waits for whom it has goes on at once, and what waits for an address that it does
+-- not have leaves for the present one (removed.lua). Between the reload of a file with a new
 -- destination and this, a claim may have parked what was accepted for it.
 function verbs.announced()
   local done = 0
   for _, place in ipairs(redis.call('ZRANGE', PARKING, 0, -1)) do
-    local scope = place:match('^%S+ (.*)$')
-    local destination, address = scope:match('^' .. REMOVED .. '([^/]*)/(.*)$')
-    if destination and configured({destination = destination, address = address}) then
+    local channel, scope = place:match('^(%S+) (.*)$')
+    local kind, destination, address = scope:match('^(%l+:)([^/]*)/(.*)$')
+    local d = {destination = destination, address = address, channel = channel}
+    local here = destination and configured(d)
+    if kind == REMOVED and (here or present_address(d)) or kind == 'destination:' and not here then
       redis.call('DEL', P .. 'pause:' .. scope)
       redis.call('HDEL', P .. 'removed', destination .. '\0' .. address)
       look_at(place)

@@ -19,6 +19,33 @@ local function configured(d)
   return known_places[place]
 end
 
+-- The one address that its destination has now in this channel, where it never had several (destinations.py).
+local function present_address(d) return redis.call('HGET', P .. 'destinations', d.destination .. '\0\0' .. d.channel) end
+
+local ENDS = {['operation.completed'] = true, ['operation.failed'] = true, ['operation.cancelled'] = true,
+              ['batch.completed'] = true}
+
+-- It goes to the present address; what stands under a message at the old one does not. The live message of a run that
+-- goes on waits: its next event begins one at the present address, and the outcome there makes this one obsolete.
+local function moved(id, d)
+  local address = not d.thread.posted and present_address(d)
+  if not address then return false end
+  if d.kind == 'live' and not ENDS[d.name] then
+    if operation_record(d.operation):get('rank') ~= TERMINAL then return false end
+    supersede(id, d.operation, d.destination, d.lane, 'the run is over')
+    return true
+  end
+  for name in pairs(d.thread) do -- receipts of the old address
+    if name:sub(1, 2) == 't:' then redis.call('HDEL', thread_key(d.lane), name) end
+  end
+  local box = P .. 'box:' .. d.lane
+  if redis.call('EXISTS', box) == 1 then redis.call('HSET', box, 'address', address) end
+  redis.call('HSET', delivery_key(id), 'address', address)
+  redis.call('HDEL', delivery_key(id), 'removed')
+  make_due(id)
+  return true -- the next claim takes it there
+end
+
 local function removed(id, d, set)
   local scope = removed_scope(d.destination, d.address)
   local key = P .. 'pause:' .. scope
@@ -28,6 +55,7 @@ local function removed(id, d, set)
     if redis.call('DEL', key) == 1 then look_at(place_of(d.channel, scope)) end -- the others follow
     return false
   end
+  if moved(id, d) then return true end
   if not d.removed then
     redis.call('HSET', delivery_key(id), 'removed', now)
     note(d.operation, 'waits', d.destination, 'destination_removed', d.address)
