@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from relay.domain.deliveries import Presentation
 from relay.domain.events import PRIORITIES, Event
 from relay.policy.destinations import QuietHours
-from relay.policy.presentation import MATRIX, callable_names, mentions_for, presentation_for
+from relay.policy.presentation import MATRIX, callable_names, mentions_for, presentation_for, reply_in_batch_thread
 from relay.policy.presentation import OWNER as OWNERS
 from tests.support.events import body, cancelled, completed, event_of, failed, progress, seed, started
 from tests.support.matrix import CELLS, PASSING
@@ -64,12 +65,34 @@ def test_every_cell_of_the_matrix_calls_whom_it_says(status: str, priority: str,
     assert mentions_for(told_as(status, priority), (), GROUP) == expected
 
 
+def test_the_documentation_has_a_row_for_every_status() -> None:
+    assert {status for status, _, _ in CELLS} == MATRIX.keys() - {"Recovered"}
+
+
 def test_quiet_hours_are_passed_by_what_the_documentation_says() -> None:
     hours = QuietHours.model_validate({"from": "20:00", "to": "07:00"})
 
     assert {
         (status, priority) for status, priority, _ in CELLS if hours.lets_pass(told_as(status, priority))
     } == PASSING
+
+
+def test_what_states_no_priority_is_told_as_normal() -> None:
+    assert presentation_for(told_as("Failed", "")) == presentation_for(told_as("Failed", "Normal"))
+
+
+def test_a_low_priority_that_a_rule_names_is_told_as_normal() -> None:
+    assert presentation_for(told_as("Completed", "Low"), low_wanted=True) == presentation_for(
+        told_as("Completed", "Normal")
+    )
+    assert presentation_for(told_as("Failed", "High"), low_wanted=True) == presentation_for(told_as("Failed", "High"))
+
+
+def test_an_event_that_relay_does_not_know_is_in_no_cell() -> None:
+    audited = event_of(body("operation.audited", status="Failed", priority="Critical"))
+
+    assert presentation_for(audited) == Presentation()
+    assert mentions_for(audited, (), {}) == ()
 
 
 def test_a_reminder_goes_to_the_conversation_where_the_alarm_itself_was_an_edit() -> None:
@@ -94,6 +117,11 @@ def test_a_member_that_met_with_a_mishap_is_told_in_the_batchs_thread_and_a_succ
     assert presentation_for(member(status)).thread_reply == reply
 
 
+def test_a_batch_keeps_its_message_whatever_the_priority_of_a_member() -> None:
+    assert presentation_for(member("Completed", priority="Low")).new_message
+    assert presentation_for(member("Failed", priority="Low")) == Presentation(thread_reply=True)
+
+
 def test_the_end_of_a_batch_with_failures_goes_to_the_conversation_and_calls_nobody() -> None:
     ended = [batch_of("Completed", status) for status in ("Failed", "Timeout", "Completed", "Cancelled")]
 
@@ -105,6 +133,18 @@ def test_of_members_that_fail_and_call_nobody_the_conversation_sees_one() -> Non
     assert presentation_for(member("Failed", priority="Normal")).once_in_batch
     assert not presentation_for(member("Failed", priority="High")).once_in_batch
     assert not presentation_for(batch_of("Failed")).once_in_batch
+
+
+def test_a_members_own_events_are_told_in_the_batchs_thread_only_if_something_is_wrong() -> None:
+    told = {(status, priority) for status, priority, _ in CELLS if reply_in_batch_thread(told_as(status, priority))}
+
+    wrong = {(status, priority) for status in ("Failed", "Timeout") for priority in PRIORITIES}
+    assert told == wrong | {("Stalled", "High"), ("Stalled", "Critical")}
+
+
+def test_a_failed_member_calls_whom_a_failure_of_its_priority_calls() -> None:
+    assert mentions_for(member("Failed", **OWNER), (), {}) == ("j.mueller@example.com",)
+    assert mentions_for(member("Failed"), (), {"high_failed": ("@analyst",), "running": ("@all",)}) == ("@analyst",)
 
 
 # Who
@@ -162,6 +202,13 @@ def test_nobody_is_called_for_a_cancel_of_his_own(actor: str, named: str) -> Non
     event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": actor})
 
     assert mentions_for(event, (), {"cancelled": (named, "@lead")}) == ("@lead",)
+
+
+def test_nobody_is_called_for_a_cancel_that_he_pressed_the_button_for() -> None:
+    pressed = {"user": "U0JANA0001", "userName": "jana", "realName": "Jana Müller"}
+    event = replace(told_as("Cancelled", "Critical"), cancellation={"cancelledBy": "user123"}, pressed=pressed)
+
+    assert mentions_for(event, (), {"cancelled": ("U0JANA0001", "jana@example.com", "@lead")}) == ("@lead",)
 
 
 def test_a_cancel_by_somebody_else_calls_whom_it_is_configured_to() -> None:

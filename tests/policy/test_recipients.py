@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.channels import CHANNELS
+from relay.channels.email.channel import Email
 from relay.config import Config, parse_config
 from relay.domain.deliveries import RequestLimit, Target
 from relay.domain.events import Audience, Event
@@ -154,6 +155,22 @@ class TestGranting:
         assert refused(event, config) == ["dynamic_destinations is not configured"] * 2
         assert mentions(event, config.dynamic_destinations) == ()
 
+    def test_at_most_ten_addresses_are_told_for_an_operation(self) -> None:
+        event = asking(email=[f"a{number}@example.com" for number in range(12)])
+
+        assert len(told(event, configured())) == Email.max_requested == 10
+        assert refused(event, configured()) == ["only 10 are told for an operation"] * 2
+
+    @pytest.mark.parametrize(
+        "address",
+        ["o'brien@example.com", "a.b+c@example.com", "a_b-c=d@example.com", "müller@example.com", "a&b@example.com"],
+    )
+    def test_an_ordinary_address_is(self, address: str) -> None:
+        assert [found for _, found, _ in told(asking(email=address), configured())] == [address]
+
+    def test_a_refusal_is_not_repeated_with_all_progress(self) -> None:
+        assert held(asking("operation.progress", "Running", email="a@evil.com"), configured()) == []
+
     def test_a_batch_asks_for_nobody(self) -> None:
         document = events.body("batch.operation.completed", notifications={"email": "analyst@example.com"})
         event = events.event_of(document | {"batch": {"batchId": "batch-1"}})
@@ -173,6 +190,11 @@ class TestLimit:
         assert self.limits("a@example.com", limited) == [RequestLimit("a@example.com", 3, 600.0)]
         assert self.limits("a@example.com", "{email_domains: [example.com], message_limit: off}") == [None]
 
+    def test_whom_a_rule_reaches_has_no_such_limit(self) -> None:
+        rules = "[{events: ['operation.*'], notify: [analysts]}]"
+
+        assert self.limits("analyst@example.com", destinations=TestTellingOnce.named, rules=rules) == [None]
+
 
 class TestTellingOnce:
     named = "{analysts: {email: [Analyst@example.com]}, team: {slack: '#process-mining', mode: live}}"
@@ -186,16 +208,37 @@ class TestTellingOnce:
             ("team", "#process-mining", "live"),
         ]
 
+    def test_a_live_conversation_that_has_a_name_keeps_its_one_message(self) -> None:
+        config = configured(destinations=self.named, rules="[{priorities: [Critical], notify: [analysts, team]}]")
+        event = asking(slack={"channel": "#process-mining"})
+
+        assert told(event, config) == [("team", "#process-mining", "live")]
+
     def test_an_address_that_is_listed_twice_is_told_once(self) -> None:
         event = asking(email=["analyst@example.com", "analyst@EXAMPLE.com", "Analyst@example.com"])
 
         assert len(told(event, configured())) == 1
+
+    def test_where_only_a_webhook_leads_outcomes_are_told(self) -> None:
+        webhooks = ", webhooks: {'#process-mining': 'https://hooks.slack.com/services/T0/B0/x1'}"
+        config = configured(channels=webhooks)
+        progress = asking("operation.progress", "Running", slack={"channel": "#process-mining"})
+
+        assert told(asking(slack={"channel": "#process-mining"}), config) == [
+            ("dynamic", "#process-mining", "outcomes")
+        ]
+        assert held(progress, config) == [("dynamic", "#process-mining", "no_outcome")]
 
 
 class TestMentions:
     def called_by(self, names: list[str], allowed: str = "{slack: ['#process-mining']}") -> list[str]:
         event = asking(slack={"channel": "#process-mining", "mentionUsers": names})
         return [name.removeprefix("person:") for name in mentions(event, configured(allowed).dynamic_destinations)]
+
+    def test_people_are_called_as_they_are_written(self) -> None:
+        assert self.called_by(["@Analyst", "U0LEAD0001", "lead@example.com"]) == [
+            "@Analyst", "U0LEAD0001", "lead@example.com",
+        ]  # fmt: skip
 
     @pytest.mark.parametrize(
         "name",

@@ -226,6 +226,13 @@ def test_a_wildcard_mails_only_what_is_worth_a_mail(event: Event, held: str) -> 
     assert {one.hold_reason for one in found if one.channel == "slack"} == {""}
 
 
+@pytest.mark.parametrize(("priorities", "root"), [([], False), (["Low", "High"], True)])
+def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: list[str], *, root: bool) -> None:
+    found = targets(progress(40, priority="Low"), rule(priorities=priorities))
+
+    assert found[0].presentation.new_message == root
+
+
 # What holds for all rules
 
 NAMES = st.sampled_from(["team", "analysts", "managers"])
