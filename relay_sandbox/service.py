@@ -137,5 +137,6 @@ async def sandbox(
         links.base_url = f"http://{f'[{address}]' if ':' in address else address}:{actual_port}"
         session = await stack.enter_async_context(aiohttp.ClientSession())
         work = asyncio.create_task(SandboxWorker(context, server, session).run())
-        stack.push_async_callback(cancel_until_done, work)
+        stack.push_async_callback(asyncio.wait, [work])  # its Redis goes only after its loops, so it is cancelled once
+        stack.callback(work.cancel)
         yield RunningSandbox(links.base_url, failed)

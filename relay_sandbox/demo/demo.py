@@ -75,7 +75,7 @@ class Demo:
         """
         secret, token, key = (secrets.token_urlsafe(24) for _ in range(3))
         async with AsyncExitStack() as stack:
-            data = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-"))
+            data = stack.enter_context(tempfile.TemporaryDirectory(prefix="relay-demo-", ignore_cleanup_errors=True))
             slack = await stack.enter_async_context(SlackStandin(channels=[ROOM.lstrip("#")], workspace="Acme"))
             inbox = await stack.enter_async_context(Inbox())
             platform_stack = await stack.enter_async_context(AsyncExitStack())
