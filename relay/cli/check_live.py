@@ -9,7 +9,7 @@ from relay.channels.slack.scopes import LOSSES, OPTIONAL
 from relay.cli.slack import demands_of, slack_settings
 from relay.config import Config, Oidc
 from relay.configfile.document import Document
-from relay.console.access.oidc import Provider, http_session
+from relay.console.access.oidc import LEAST_BITS, Provider, http_session, short_keys
 from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
@@ -33,7 +33,7 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
-        **({OIDC: lambda: _ask_provider(oidc)} if (oidc := config.console.oidc) else {}),
+        **({OIDC: lambda: _ask_provider(oidc, document)} if (oidc := config.console.oidc) else {}),
         **{f"channels.{name}": channel.check for name, channel in channels.items()},
         **({SLACK_APP: lambda: _ask_slack_app(config, channels, document)} if slack_settings(config) else {}),
         **(
@@ -90,6 +90,7 @@ async def _places(store: Store) -> list[str]:
 
 
 async def _ask_platform(config: Config) -> str:
+
     if not configured(config.platform):
         return "is not asked: without tenant and project its address is only where links start"
     async with client_of(config.platform) as client:
@@ -97,11 +98,13 @@ async def _ask_platform(config: Config) -> str:
     return f"answers; operations: {page.summary.total_operations}"
 
 
-async def _ask_provider(oidc: Oidc) -> str:
+async def _ask_provider(oidc: Oidc, document: Document) -> str:
     async with http_session() as http:
         provider = Provider(oidc, http)
         await provider.metadata()
         keys = await provider.keys()
+    for key in short_keys(keys):
+        document.warn(("console", "oidc"), f"the provider signs with {key}; expected RSA keys of {LEAST_BITS} or more")
     return f"answers; keys: {len(keys.keys)}"
 
 

@@ -1,11 +1,14 @@
 """Checks across the configuration: names that lead nowhere, and settings that do not go together."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
+from relay.domain.events import WATCH_EVENTS
 from relay.domain.identity import KNOWN_EVENTS, known_events
+from relay.domain.permissions import Permissions
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.recipients import KEYS
@@ -145,13 +148,31 @@ def _check_rules(config: Config, document: Document) -> None:
 
 
 def _check_reach(config: Config, document: Document) -> None:
-    """Warn of settings that no source can ever use."""
+    """Warn of rules and settings that no source can ever match, by what its permissions leave out."""
     by_source = permissions.source_permissions(config.sources)
     if config.dynamic_destinations and all(limits and not limits.recipients for limits in by_source.values()):
         document.warn(("dynamic_destinations",), "no source may name recipients; see sources.X.may_name_recipients")
     for name, source in config.sources.items():
         if source.max_age and source.max_age > config.retention:
             document.warn(("sources", name, "max_age"), "longer than retention, after which a repetition is told again")
+    for index, rule in enumerate(config.rules):
+        limits = [by_source.get(name) for name in rule.sources or by_source if name != SOURCE]
+        for position, pattern in enumerate(rule.events):
+            names = known_events(pattern) or (pattern,)
+            if not {*WATCH_EVENTS} & {*names} and not _sayable(limits, names):
+                document.warn(("rules", index, "events", position), f"{pattern}: no source of this rule may say it")
+        for key in ("tenants", "projects"):
+            for position, name in enumerate(getattr(rule, key)):
+                if limits and all(
+                    limit and getattr(limit, key) and name not in getattr(limit, key) for limit in limits
+                ):
+                    document.warn(("rules", index, key, position), f"{name}: no source of this rule may speak for it")
+
+
+def _sayable(limits: Sequence[Permissions | None], names: Iterable[str]) -> bool:
+    return not limits or any(
+        limit is None or limit.events is None or not limit.events.isdisjoint(names) for limit in limits
+    )
 
 
 def _check_holds(config: Config, document: Document) -> None:

@@ -193,6 +193,10 @@ def _with_possible_modes(config: Config, document: Document, channels: Channels)
                 )
             elif destination.mode not in possible:
                 changed[name] = destination.model_copy(update={"mode": possible[0]})
-            for warning in getattr(settings, "warnings_for", lambda *_: ())(address, destination.mode, called):
+            for warning in getattr(settings, "warnings_for", _no_warnings)(address, destination.mode, called):
                 document.warn(("destinations", name), warning)
     return config.model_copy(update={"destinations": {**config.destinations, **changed}}) if changed else config
+
+
+def _no_warnings(*_: object) -> tuple[str, ...]:
+    return ()

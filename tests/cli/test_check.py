@@ -12,7 +12,7 @@ from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
-from tests.support.oidc_provider import oidc_provider
+from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
 
@@ -122,6 +122,7 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     answers = {"GET /api/t/p/async/operations": [(200, listed), (401, {"detail": "The token is not known."})]}
     with_buttons(live, BUTTONS.replace('"@analyst"', "everyone"))
     async with scripted_platform(answers) as platform, oidc_provider(clock) as provider:
+        provider.published = [*KEYS.values(), SHORT_KEY]
         oidc = f'{{issuer: "{provider.issuer}", client_id: relay, client_secret: x, viewers: [staff]}}'
         add(live, f"console: {{url: http://localhost:8081, oidc: {oidc}}}")
         add(live, f"platform: {{base_url: {platform.url}, tenant: t, project: p, token: t0ken}}")
@@ -134,8 +135,11 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     assert facts["live"].pop("channels.email")
     assert facts["live"] == {
         "redis": "answers; durability is memory", "platform": "answers; operations: 1247",
-        "console.oidc": "answers; keys: 2", "channels.slack.actions": "Slack knows everybody who may press",
+        "console.oidc": "answers; keys: 3", "channels.slack.actions": "Slack knows everybody who may press",
     }  # fmt: skip
+    assert [warning["message"] for warning in facts["warnings"] if warning["path"] == "console.oidc"] == [
+        "the provider signs with the key short of 1024 bits; expected RSA keys of 2048 or more"
+    ]
     assert [one["path"] for one in refused["problems"]] == ["platform"]
     assert "GET /api/t/p/async/operations: 401" in refused["problems"][0]["message"]
 

@@ -154,9 +154,15 @@ def test_a_heartbeat_that_is_no_address_is_refused_without_repeating_it(url: str
     assert "8c1" not in found
 
 
+OPS = ("    signature:\n      secrets:", "    events: ['batch.*']\n    tenants: acme\n    signature:\n      secrets:")
+
+
 @pytest.mark.parametrize(
     ("changes", "warning"),
     [
+        ([OPS], "rules[1].events[0]: operation.failed: no source of this rule may say it"),
+        ([OPS, ("priorities:", "tenants: [acme, globex]\n    sources: async-operations\n    priorities:")],
+         "rules[0].tenants[1]: globex: no source of this rule may speak for it"),
         ([("timezone: Europe/Berlin", "dynamic_destinations: {email_domains: example.com}"),
           ("    signature:\n", "    may_name_recipients: false\n    signature:\n")],
          "dynamic_destinations: no source may name recipients; see sources.X.may_name_recipients"),

@@ -6,6 +6,7 @@ It knows one client and one person, who is logged in already: who is sent to it 
 import base64
 import json
 import secrets
+import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from tests.support.clock import Clock
 CLIENT, SECRET = "relay", "s3cr3t: with signs & spaces"
 JANA = {"sub": "u-17", "preferred_username": "jana", "email": "jana@example.com", "groups": ["everybody", "data"]}
 KEYS = {"RS256": RSAKey.generate_key(2048, {"kid": "rsa"}), "ES256": ECKey.generate_key("P-256", {"kid": "ec"})}
+with warnings.catch_warnings(action="ignore"):
+    SHORT_KEY = RSAKey.generate_key(1024, {"kid": "short"})
 STRANGER = RSAKey.generate_key(2048)
 
 

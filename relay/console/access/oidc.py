@@ -31,6 +31,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY = 60  # seconds between two clocks
 MAX_AGE = 600  # seconds of an ID token: it was made for this login
 MAX_TOKEN = 100_000  # characters
+LEAST_BITS = 2048  # of an RSA key
 NAMES = ("preferred_username", "email", "name", "sub")
 
 
@@ -191,6 +192,14 @@ def claims_of(token: object, keys: "KeySet", oidc: Oidc, *, nonce: str, now: flo
     return claims
 
 
+def short_keys(keys: "KeySet") -> list[str]:
+    """List the RSA keys that can be broken, each with its size."""
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - an extra
+
+    sizes = {str(key.kid): key.public_key.key_size for key in keys if isinstance(key, RSAKey)}
+    return [f"the key {name} of {bits} bits" for name, bits in sizes.items() if bits < LEAST_BITS]
+
+
 def display_name(claims: Mapping[str, Any]) -> str:
     """Return what a user is called; an e-mail address only if the provider has verified it."""
     for key in NAMES:
@@ -222,7 +231,7 @@ def _key(published: Any) -> "Key | None":
     from joserfc.jwk import JWKRegistry  # noqa: PLC0415
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # of short keys
+        with warnings.catch_warnings(action="ignore"):  # of short keys, of which `relay check --live` warns
             key = JWKRegistry.import_key(published)
         key.ensure_kid()
     except (errors.JoseError, ValueError, TypeError, KeyError, AttributeError):  # KeyError: of a curve, for instance
