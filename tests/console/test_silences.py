@@ -79,14 +79,14 @@ async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(store: 
 
 async def test_ending_one_says_how_many_are_told(store: Store, clock: Clock) -> None:
     now = clock()
-    kept, dropped = silence(now, jobs=("Sales *",)), silence(now, id="s-2", jobs=("HR *",), then="nothing")
+    kept, dropped = silence(now, jobs=("Sales *",)), silence(now, id="s-12", jobs=("HR *",), then="nothing")
     for its in (kept, dropped):
         await added(store, its)
     await accept(store, events.completed(operationId="op-1"), to=room())
     await hold(store, kept, await claim_one(store), "later")
     async with console(store, clock) as open_console:
         assert "told together now: 1." in await open_console.act("/silences/expire", id="s-1")
-        assert "What it held is not told" in await open_console.act("/silences/expire", id="s-2")
+        assert "What it held is not told" in await open_console.act("/silences/expire", id="s-12")
 
 
 async def test_pages_of_what_may_be_silenced_lead_to_the_form_filled_in(store: Store, clock: Clock) -> None:

@@ -41,7 +41,8 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
     silences = SilenceList(context.store)
-    meant = [row for row in await silences.all() if row.id.startswith(form.id)]
+    rows = await silences.all()
+    meant = [row for row in rows if row.id == form.id] or [row for row in rows if row.id.startswith(form.id)]
     if len(meant) != 1:
         text = N_("Several silences begin with %(id)s.") if meant else N_("There is no silence %(id)s.")
         return Done(text, {"id": form.id}, refused=True)
