@@ -54,8 +54,6 @@ METHODS: Mapping[str, frozenset[str]] = {
     "users.lookupByEmail": frozenset({"users:read", "users:read.email"}),  # Slack gives the second with the first alone
 }
 
-# With an app-level token, whose one scope no manifest can give.
-APP_METHODS: Mapping[str, frozenset[str]] = {"apps.connections.open": frozenset({"connections:write"})}
 
 # What goes missing without a scope; without chat:write nothing works at all.
 _AGAIN = "a message whose answer was lost is sent again, so it may come twice"
