@@ -32,7 +32,6 @@ class View:
     kind: Form = "each"
     fixture: str = "typical"
     destination: str = ""
-    profile: str = "classic"
     language: str = "en"
     timezone: str = "UTC"
     operation_type: str = ""
@@ -67,9 +66,7 @@ def drawn(renderer: Renderer, channel: str, last: Sample, view: View) -> Drawing
         labels=event.labels,
     )  # fmt: skip
     preview = getattr(CHANNELS.get(channel), "preview", None)
-    return Drawing(
-        kind, content, preview(notification, view.profile) if preview else _text_alone(notification, channel)
-    )
+    return Drawing(kind, content, preview(notification) if preview else _text_alone(notification, channel))
 
 
 def kind_of(channel: str, event: Event, form: Form) -> Form:

@@ -84,7 +84,7 @@ class Studio:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
-        how |= {"profile": self.workspace.profile, "destination": destination}
+        how |= {"destination": destination}
         return Choice(message, View(language=language or usual, timezone=zone or _zone(reader.timezone), **how))
 
     def sample(self, choice: Choice) -> Sample:

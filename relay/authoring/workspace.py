@@ -43,7 +43,6 @@ class Workspace:
     destinations: Mapping[str, Reader] = field(default_factory=dict)
     rules: tuple[frozenset[str], ...] = ()
     """Of each rule the types of operations that it is for, none: all. No rules: which types are sent is unknown."""
-    profile: str = "classic"  # of Slack's blocks
 
     @property
     def sample_url(self) -> str:
@@ -82,5 +81,4 @@ def workspace_of(config: Config) -> Workspace:
             for name, its in config.destinations.items()
         },
         rules=() if config.dynamic_destinations else tuple(frozenset(rule.operation_types) for rule in config.rules),
-        profile=getattr(config.channels.get("slack"), "profile", "classic"),
     )

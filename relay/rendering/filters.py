@@ -137,7 +137,6 @@ def _language(context: Context) -> Language:
     return formats.language
 
 
-NO_PHASE = {"name": "", "duration": None, "usual": None, "state": "", "slow": False}
 MAX_ID = 24
 MAX_STEPS = 20
 MINUTES = (60.0, 3 * 3600.0)  # from here to there a number of minutes says enough
@@ -176,11 +175,6 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
     return rows
 
 
-def named(phases: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """Return the phase of this name; `NO_PHASE` where there is none."""
-    return next((phase for phase in phases if phase.get("name") == name), NO_PHASE)
-
-
 def _is_known(time: object) -> bool:
     return isinstance(time, int | float) and not isinstance(time, bool) and time >= 0
 
@@ -188,7 +182,6 @@ def _is_known(time: object) -> bool:
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
     "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound_in_html, "short_id": short_id,
-    "named": named,
     "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
     "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),
     "amount": _format(Localizer.amount), "localtime": _format(Localizer.localtime),

@@ -18,10 +18,7 @@ from tests.support.slack_blocks import (
     mrkdwn,
     plain,
     sections,
-    task,
 )
-
-CELL = {"type": "raw_text", "text": "x"}
 
 # (what is limited, its limit, the message of a length)
 LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
@@ -40,8 +37,6 @@ LIMITS: list[tuple[str, int, Callable[[int], JSON]]] = [
     ("action id", 255, lambda n: beside(button(action_id="x" * n))),
     ("image text", 2_000, lambda n: message(image(alt_text="x" * n))),
     ("image url", 3_000, lambda n: message(image(image_url=address(n)))),
-    ("table rows", 100, lambda n: block("table", rows=[[CELL]] * n)),
-    ("plan tasks", 50, lambda n: block("plan", title="x", tasks=[task()] * n)),
     ("metadata", 8_000, metadata),
 ]
 

@@ -86,8 +86,7 @@ def test_a_fault_stops_the_start_and_names_file_and_line(alone: Build, files: di
 @pytest.mark.parametrize(
     ("channel", "template"),
     [
-        ("slack", "text: a\nblocks: [{type: table, rows: [hello]}]"),
-        ("slack", "text: a\nblocks: [{type: plan, title: x, tasks: [hello]}]"),
+        ("slack", "text: a\nblocks: [{type: section, text: x, fields: 5}]"),
         ("slack", "text: a\nblocks: 5"),
         ("email", "subject: a\nsections: [{title: x}]"),
         ("email", "subject: a\nsections: 5"),

@@ -179,11 +179,8 @@ def page_of(
     })  # fmt: skip
 
 
-def preview(notification: Notification, profile: str) -> Preview:
-    """Build the preview with the blocks that every Slack shows, or the newer ones (`rich`)."""
-    content = notification.content
-    rich = content.get("rich") if profile == "rich" else None
-    message = {"text": content["text"], "blocks": rich or content["blocks"]}
+def preview(notification: Notification) -> Preview:
+    message = {"text": notification.content["text"], "blocks": notification.content["blocks"]}
     return Preview(
         {
             "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",
