@@ -27,14 +27,13 @@ Sample = tuple[Event, tuple[Event, ...]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Choices that change how a message looks. `operation_type` replaces the sample's where it is not empty."""
+    """Choices that change how a message looks."""
 
     kind: Form = "each"
     fixture: str = "typical"
     destination: str = ""
     language: str = "en"
     timezone: str = "UTC"
-    operation_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)

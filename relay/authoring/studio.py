@@ -20,8 +20,8 @@ from relay.rendering import Renderer
 from relay.rendering.context import context, message_of, request_of
 from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
-from relay.rendering.samples import bare_events, history_of, of_type, sample_events
-from relay.rendering.template_files import PARTS, SENTENCES, FileName, written
+from relay.rendering.samples import bare_events, history_of, sample_events
+from relay.rendering.template_files import PARTS, SENTENCES, FileName
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
 ENDINGS = ("html", "txt")  # of layouts
@@ -75,11 +75,6 @@ class Studio:
         near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
         return tuple(dict.fromkeys([*codes, *near]))
 
-    @property
-    def operation_types(self) -> list[str]:
-        """Types of operations that files of templates are for."""
-        return sorted(self.renderer.library.operation_types) if self.renderer else []
-
     def choice(self, message: str, *, language: str = "", destination: str = "", zone: str = "", **how: Any) -> Choice:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
@@ -88,10 +83,7 @@ class Studio:
         return Choice(message, View(language=language or usual, timezone=zone or _zone(reader.timezone), **how))
 
     def sample(self, choice: Choice) -> Sample:
-        event, history = self.messages(choice.view.fixture)[choice.message]
-        if choice.view.operation_type:
-            event = of_type(event, choice.view.operation_type)
-        return event, (*history[:-1], event)
+        return self.messages(choice.view.fixture)[choice.message]
 
     async def drawing(self, channel: str, choice: Choice) -> Drawing | str:
         """Return the message, or what is wrong with it."""
@@ -215,7 +207,7 @@ def places_for(channel: str, kind: Form, last: Sample, view: View) -> list[str]:
     shapes = [FileName(message), FileName(message, kind if kind != "each" else "")]
     if view.destination:
         shapes.append(FileName(message, destination=view.destination))
-    return list(dict.fromkeys(f"{channel}/{written(shape)}.yaml" for shape in shapes))
+    return list(dict.fromkeys(f"{channel}/{shape}.yaml" for shape in shapes))
 
 
 def _stamps_of(folder: Path) -> Stamps:

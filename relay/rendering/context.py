@@ -44,14 +44,11 @@ class Request(NamedTuple):
     message: str
     kind: Form
     destination: str
-    operation_type: str
 
 
 def request_of(channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> Request:
-    """Return the message about the event. The type of its operation may be known from an earlier event alone."""
-    operations = [other.operation for other in (event, *reversed(history)) if other.operation and event.operation]
-    type_ = next((operation.type for operation in operations if operation.type), "")
-    return Request(channel, message_of(event, kind, history), kind, destination, type_)
+    """Return the message about the event."""
+    return Request(channel, message_of(event, kind, history), kind, destination)
 
 
 def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:

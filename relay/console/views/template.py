@@ -36,7 +36,6 @@ class TemplateQuestion(Question):
     kind: Kind = "each"
     zone: Annotated[str, Field(max_length=100), AfterValidator(lambda name: name and known_zone(name))] = ""
     scheme: Literal["", "light", "dark"] = ""
-    type: Annotated[str, Field(max_length=200)] = ""
     source: Annotated[str, Field(max_length=300)] = ""
 
 
@@ -100,7 +99,6 @@ class TemplateFacts(Facts):
     destinations: list[str]
     fixtures: list[str]
     kinds: list[str]
-    types: list[str]
 
 
 async def template(context: Context, question: TemplateQuestion) -> TemplateFacts:
@@ -129,7 +127,6 @@ async def template(context: Context, question: TemplateQuestion) -> TemplateFact
         destinations=[*studio.workspace.destinations],
         fixtures=[*FIXTURES],
         kinds=[*FORMS],
-        types=studio.operation_types,
     )
 
 
@@ -151,7 +148,7 @@ async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio,
     channel = channel_of(studio, question.channel, "")
     choice = await chosen(
         studio, question.name, fixture=question.fixture, language=question.language,
-        destination=question.destination, kind=question.kind, zone=question.zone, operation_type=question.type,
+        destination=question.destination, kind=question.kind, zone=question.zone,
     )  # fmt: skip
     return studio, choice, channel or channel_of(studio, "", question.destination)
 
