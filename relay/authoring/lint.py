@@ -58,8 +58,8 @@ def faults_of(workspace: Workspace) -> list[str]:
 
     renderer = Renderer(workspace.directories, workspace.options())
     more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
-    reported = {fault.partition("; ")[0] for fault in faults}
-    return faults + [fault for fault in more if fault.partition("; ")[0] not in reported]
+    reported = {file_of(fault)[:2] for fault in faults}
+    return faults + [fault for fault in more if file_of(fault)[:2] not in reported]
 
 
 def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:

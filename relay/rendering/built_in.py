@@ -10,20 +10,20 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, Template, nodes
-from jinja2.compiler import Frame, MacroRef
+from jinja2.compiler import CodeGenerator, Frame, MacroRef
 from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
 from relay.rendering.autoescape import check_size, marked, trimmed, unquoted
-from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, environment
+from relay.rendering.environments import Filters, TemplateEnvironment, Values, environment
 from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
 MESSAGE: ContextVar[Values] = ContextVar("message")
 
 
-class BuiltInCode(LineByLine):
+class BuiltInCode(CodeGenerator):
     """Code whose macros are functions, and that prints by one call instead of three."""
 
     def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:

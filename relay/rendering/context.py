@@ -1,6 +1,5 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -110,9 +109,6 @@ class Context(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         value = self[name] = MAKERS[name](self)
         return value
-
-    def __or__(self, more: dict[str, Any]) -> ChainMap[str, Any]:  # type: ignore[override]
-        return ChainMap(more, self)
 
     def complete(self) -> dict[str, Any]:
         """Return all values, as plain data."""

@@ -19,7 +19,6 @@ from typing import Any, TypeVar, cast
 import jinja2
 from jinja2 import BaseLoader, Template, nodes
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
@@ -80,24 +79,10 @@ class DiskCache(FileSystemBytecodeCache):
         )
 
 
-class LineByLine(CodeGenerator):
-    """Code that knows the line of each part of an expression over several; Jinja's own knows that of the first."""
-
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame, **kwargs: Any) -> None:  # noqa: N802 - the name is Jinja's
-        if node.lineno == self._last_line:
-            super().visit_Getattr(node, frame, **kwargs)
-            return
-        self.write("(")  # inside of which a line may end
-        self.newline(node)
-        super().visit_Getattr(node, frame, **kwargs)
-        self.write(")")
-
-
 class TemplateEnvironment(jinja2.Environment):
     """Base of both environments. `printed` makes a value harmless in this kind of text; the sandbox alone has a
     `check_translation` and its values, which it raises for, and counts the objects that are `repeated`."""
 
-    code_generator_class = LineByLine
     rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
     unknown: type[jinja2.Undefined]
     range: Callable[..., range] = range

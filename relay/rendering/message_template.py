@@ -217,7 +217,16 @@ class MessageTemplate:
                 raise self._fault(loop, str(error)) from error
             if texts.environment.repeated:
                 texts.environment.repeated(len(repeated))
-            return [part(values | {name: item}) for item in repeated]
+            outer = dict.get(values, name, EMPTY)
+            rows = []
+            for item in repeated:
+                values[name] = item
+                rows.append(part(values))
+            if outer is EMPTY:
+                values.pop(name, None)
+            else:
+                values[name] = outer
+            return rows
 
         return render
 

@@ -64,7 +64,7 @@ FAULTY = [
     ("text: 'x{% if 0 %}{{ op is fine }}{% endif %}'\n", ":1: is fine is unknown; "),
     ("text: x\nlist?: [{each: a in opp.list, t: '{{ a }}'}]\n", ":2: opp is unknown; did you mean op?"),
     ("text: '{% trans %}Mine.{% endtrans %}'\n", ":1: no translation to de of 'Mine.'"),
-    ("text: '{{ doc.reason.deeper.yet }}'\n", ":1: doc.reason is not there; write {{ doc.reason|default("),
+    ("text: '{{ doc.reason.deeper.yet }}'\n", ":1: reason is not there; write |default("),
     ("text: '{{ parts.push(op.status_label, op.nmae) }}'\n", ":1: op.nmae is unknown; did you mean op.name?"),
     ("text: x\nblocks: [{type: alert}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
     ("text: x\nblocks: [{type: section}]\n", ": Slack would refuse it: invalid_blocks: /blocks/0"),
