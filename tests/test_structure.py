@@ -16,7 +16,7 @@ GUARD = Path(sys.executable).with_name("lint-imports")
 MODULES_OF_AN_EVENT = 97  # from its POST to the call at Slack
 
 PLANTED = {
-    "reconciliation that posts": ("relay/background/reconciliation.py", "import slack_sdk"),
+    "reconciliation that posts": ("relay/background/reconciliation.py", "import aiosmtplib"),
     "a receiver with a Redis of its own": ("relay/receiving/request_body.py", "import redis"),
     "an app that mails": ("relay/app.py", "import aiosmtplib"),
     "a worker that knows Slack": ("relay/delivering/worker.py", "from relay.channels.slack.channel import Slack"),

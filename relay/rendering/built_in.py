@@ -10,21 +10,20 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import BaseLoader, ChainableUndefined, StrictUndefined, Template, nodes
-from jinja2.compiler import CodeGenerator, Frame, MacroRef
+from jinja2.compiler import Frame, MacroRef
 from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from relay.rendering.autoescape import check_size, marked, trimmed, unquoted
+from relay.rendering.autoescape import Code, marked
 from relay.rendering.environments import Filters, TemplateEnvironment, Values, environment
-from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
-MESSAGE: ContextVar[Values] = ContextVar("message")
+MESSAGE: ContextVar[Any] = ContextVar("message")
 
 
-class BuiltInCode(CodeGenerator):
-    """Code whose macros are functions, and that prints by one call instead of three."""
+class BuiltInCode(Code):
+    """Code whose macros are functions."""
 
     def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
         if macro_ref.accesses_kwargs or macro_ref.accesses_caller:
@@ -32,12 +31,6 @@ class BuiltInCode(CodeGenerator):
             return
         names = tuple(argument.name for argument in macro_ref.node.args)
         self.write(f"environment.macro(macro, {names!r}, {macro_ref.accesses_varargs!r})")
-
-    def _output_child_pre(self, *_args: Any) -> None:
-        self.write("environment.printed(")
-
-    def _output_child_post(self, *_args: Any) -> None:
-        self.write(")")
 
 
 class Unknown(ChainableUndefined, StrictUndefined):
@@ -73,19 +66,14 @@ class BuiltIn(TemplateEnvironment):
     context_class = MessageContext
     unknown = Unknown
 
-    def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
+    def writer(self, template: Template) -> Callable[[Values], Iterable[str]]:
         context, write = template.new_context({}), template.root_render_func
-        escaping, file = self.escaping, template.filename
 
-        def fill(values: Values) -> str:
+        def writes(values: Values) -> Iterable[str]:
             MESSAGE.set(values)
-            try:
-                text = "".join(write(context)).strip()
-            except Exception as error:
-                raise fault(error, template) from error
-            return unquoted(trimmed(check_size(text, file, limit)), escaping)
+            return write(context)
 
-        return fill
+        return writes
 
     def variable(self, template: Template, name: str, values: Values) -> Any:
         MESSAGE.set(values)
@@ -117,8 +105,14 @@ class BuiltIn(TemplateEnvironment):
     def macro(self, function: Callable[..., str], names: tuple[str, ...], varargs: bool) -> Callable[..., str]:
         """Return what calls a compiled macro, which takes every argument by its place."""
         count, mark = len(names), marked if self.autoescape else str
+        blank = (*[missing] * count, *[()] * varargs)
 
         def call(*arguments: Any, **named: Any) -> str:
+            if not arguments and not named:  # most: their text is the same wherever it stands in a message
+                texts: dict[Any, str] = MESSAGE.get().texts
+                if function not in texts:
+                    texts[function] = mark(function(*blank))
+                return texts[function]
             if len(arguments) < count:
                 arguments += tuple([named.pop(name, missing) for name in names[len(arguments) :]])
             if named:

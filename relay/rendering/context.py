@@ -94,6 +94,7 @@ class Context(dict[str, Any]):
         quick_pct   the part of what its job's runs take at least, below which a run was too quick
         """
         super().__init__(formats=formats)
+        self.texts: dict[Any, str] = {}  # of sentences that were written already
         self.event = event
         self.history = history
         self.events = (

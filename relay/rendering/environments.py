@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType
@@ -80,9 +80,10 @@ class DiskCache(FileSystemBytecodeCache):
 
 
 class TemplateEnvironment(jinja2.Environment):
-    """Base of both environments. `printed` makes a value harmless in this kind of text; the sandbox alone has a
-    `check_translation` and its values, which it raises for, and counts the objects that are `repeated`."""
+    """Base of both environments. `printed` makes a value harmless in this kind of text, and `output` prints it; the
+    sandbox alone has a `check_translation`, which raises, and counts the objects that are `repeated`."""
 
+    code_generator_class = autoescape.Code
     rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
     unknown: type[jinja2.Undefined]
     range: Callable[..., range] = range
@@ -90,6 +91,7 @@ class TemplateEnvironment(jinja2.Environment):
     hosts: LinkHosts = ANYWHERE
     disk: DiskCache | None = None
     printed: Callable[[Any], str]
+    output: Callable[[Any], str]
     check_translation: Callable[[str, Values], None] | None = None
     repeated: Callable[[int], None] | None = None
 
@@ -132,20 +134,20 @@ class TemplateEnvironment(jinja2.Environment):
     def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
         """Return what fills in a template, without the white space around it. TemplateError names file and line."""
 
+        write, escaping, file = self.writer(template), self.escaping, template.filename
+
         def fill(values: Values) -> str:
-            pieces: list[str] = []
-            room = limit
             try:
-                for piece in template.generate(**values):
-                    pieces.append(piece)
-                    room -= len(piece)
-                    if room < 0:
-                        break
+                text = "".join(write(values))
             except Exception as error:
                 raise fault(error, template) from error
-            return unquoted(trimmed(check_size("".join(pieces), template.filename, limit)), self.escaping)
+            return unquoted(trimmed(check_size(text, file, limit)), escaping)
 
         return fill
+
+    def writer(self, template: Template) -> Callable[[Values], Iterable[str]]:
+        """Return what writes a template, piece by piece."""
+        return template.generate
 
     def variable(self, template: Template, name: str, values: Values) -> Any:
         """Return what a template sets this name to."""
@@ -162,10 +164,9 @@ class TemplateEnvironment(jinja2.Environment):
         """Return the tests, within what this environment allows them."""
         return tests
 
-    @staticmethod
-    def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what is done with each value that is printed."""
-        return finalize
+    def counted(self, printed: Callable[[Any], str]) -> Callable[[Any], str]:
+        """Return what prints a value, within what this environment allows."""
+        return printed
 
 
 def environment(
@@ -176,7 +177,6 @@ def environment(
         loader=loader,
         autoescape=escaping != "text",
         undefined=kind.unknown,
-        finalize=kind.finalizer(autoescape.finalize_mrkdwn if escaping == "mrkdwn" else autoescape.finalize),
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -186,6 +186,7 @@ def environment(
     made.escaping, made.hosts = escaping, hosts
     made.disk = DiskCache(data_dir, kind.__name__.lower()) if data_dir else None
     made.printed = autoescape.PRINTED[escaping]
+    made.output = made.counted(made.printed)
     filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
     made.filters = made.bounded(filters | (MRKDWN_FILTERS if escaping == "mrkdwn" else {}))
     tests: Filters = {name: JINJA_TESTS[name] for name in ALLOWED_TESTS}  # type: ignore[misc]

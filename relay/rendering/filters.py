@@ -114,12 +114,9 @@ def figures(context: Context, document: object, without: Iterable[str] = (), lim
 @pass_context
 def list_and(context: Context, values: Iterable[Any]) -> str:
     """Write `a, b and c`, leaving out what is empty."""
-    items = [value for value in values if value]
-    finalize = context.environment.finalize
-    if not context.eval_ctx.autoescape or finalize is None:
-        return format_list([str(value) for value in items], locale=_language(context).locale)
-    escaped = [str(escape(finalize(context, value))) for value in items]
-    return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
+    environment: Any = context.environment
+    text = format_list([str(environment.printed(value)) for value in values if value], locale=_language(context).locale)
+    return Markup(text) if environment.autoescape else text  # noqa: S704 - each was escaped just now
 
 
 def _format(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -85,4 +85,4 @@ class TestLimits:
         assert validate(block("section", text={"type": "mrkdwn", "text": "😀" * 1_501})) != []
 
     def test_the_text_beside_the_blocks_does_not_count(self) -> None:
-        assert text_size(block("section", text=mrkdwn(7), fields=[plain(2)])) == 9
+        assert text_size(block("section", text=mrkdwn(7), fields=[plain(2)])["blocks"]) == 9

@@ -1,4 +1,4 @@
-"""Whose mails they are: the name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
+"""The brand of mails: name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
 
 from itertools import product
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which hosts messages lead to: those of the configuration, and where nobody said which, each link shows its own."""
+"""Hosts that messages lead to: those of the configuration; without any, each link shows its own."""
 
 import json
 import re

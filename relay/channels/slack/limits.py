@@ -30,23 +30,29 @@ def validate(message: Node) -> list[str]:
         faults.append(f"msg_too_long: /text: {length(text)} characters, at most {MAX_TEXT}")
     faults += [f"invalid_blocks: {fault}" for fault in _block_faults(blocks or [], "/blocks")]
     faults += _metadata_faults(message.get("metadata"))
-    if not faults and blocks and (total := text_size(message)) > TEXT_BUDGET:
+    if not faults and blocks and (total := text_size(blocks)) > TEXT_BUDGET:
         faults.append(f"msg_blocks_too_long: /: {total} characters of text, at most {TEXT_BUDGET}")
     return faults
 
 
-def text_size(message: Node) -> int:
-    """Count the text towards TEXT_BUDGET: every text and title inside blocks that have no sum of their own."""
+def text_size(node: Any) -> int:
+    """Count the text towards TEXT_BUDGET."""
+    return sum(map(length, texts_in(node)))
 
-    def size(node: Any) -> int:
-        if isinstance(node, list):
-            return sum(map(size, node))
-        if isinstance(node, Mapping) and node.get("type") not in ("markdown", "data_table"):
-            return sum(length(value) if key in ("text", "title") and isinstance(value, str) else size(value)
-                       for key, value in node.items())  # fmt: skip
-        return 0
 
-    return size(message.get("blocks"))
+def texts_in(node: Any) -> list[str]:
+    """List every text and title in blocks, in reading order."""
+    texts: list[str] = []
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(value, str):
+                texts += texts_in(value)
+            elif key in ("text", "title"):
+                texts.append(value)
+    elif isinstance(node, (list, tuple)):
+        for item in node:
+            texts += texts_in(item)
+    return texts
 
 
 def _block_faults(blocks: Any, at: str) -> Iterator[str]:
