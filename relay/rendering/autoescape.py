@@ -25,6 +25,7 @@ Escaping = Literal["mrkdwn", "html", "text"]
 # Without Markup's own `__new__`, which looks for `__html__` first.
 marked: Callable[[str], Markup] = partial(str.__new__, Markup)
 
+_ESCAPED = re.compile("[&<>'\"]")
 _ACTIVE = re.compile("[&<>'\"*_~`:]")  # what is escaped or made inert; most texts hold none of it
 
 
@@ -104,7 +105,9 @@ def _mrkdwn(value: Any) -> str:
 
 
 def _html(value: Any) -> str:
-    return value if type(value) is Markup else "" if value is None else escape(value)
+    if type(value) is Markup or (type(value) is str and not _ESCAPED.search(value)):
+        return value
+    return "" if value is None else escape(value)
 
 
 def check_size(text: str, file: str | None, limit: int) -> str:
@@ -139,7 +142,7 @@ def gettext_functions() -> dict[str, Callable[..., str]]:
         def translate(context: Context, *arguments: Any, **values: Any) -> str:
             if method in ("ngettext", "npgettext"):
                 values.setdefault("num", arguments[texts])
-            translated: str = getattr(context["formats"].language.translations, method)(*arguments)
+            translated: str = getattr(context.resolve_or_missing("formats").language.translations, method)(*arguments)
             environment: Any = context.environment
             values = {name: environment.printed(value) for name, value in values.items()}
             if environment.check_translation:

@@ -4,7 +4,7 @@ Each file is compiled and run once: its macros serve every message, whose values
 costs the macros that it calls, and nothing before them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from relay.rendering.autoescape import Code, marked
 from relay.rendering.environments import Filters, TemplateEnvironment, Values, environment
+from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
 MESSAGE: ContextVar[Any] = ContextVar("message")
@@ -66,20 +67,13 @@ class BuiltIn(TemplateEnvironment):
     context_class = MessageContext
     unknown = Unknown
 
-    def writer(self, template: Template) -> Callable[[Values], Iterable[str]]:
-        context, write = template.new_context({}), template.root_render_func
-
-        def writes(values: Values) -> Iterable[str]:
-            MESSAGE.set(values)
-            return write(context)
-
-        return writes
-
-    def variable(self, template: Template, name: str, values: Values) -> Any:
+    def run(self, template: Template, values: Values) -> tuple[str, Mapping[str, Any]]:
         MESSAGE.set(values)
-        context = template.new_context({})
-        "".join(template.root_render_func(context))
-        return context.vars[name]
+        context = MessageContext(self, {}, template.name, template.blocks)  # what it knows is in `values`
+        try:
+            return "".join(template.root_render_func(context)), context.vars
+        except Exception as error:
+            raise fault(error, template) from error
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj.__class__ is not dict:

@@ -124,7 +124,9 @@ def _format(method: Callable[..., Any]) -> Callable[..., Any]:
     def formatted(context: Context, value: Any, *arguments: Any) -> Any:
         if value is None:
             return ""
-        return value if isinstance(value, Undefined) else method(context["formats"], value, *arguments)
+        return (
+            value if isinstance(value, Undefined) else method(context.resolve_or_missing("formats"), value, *arguments)
+        )
 
     return formatted
 
