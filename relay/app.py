@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -122,11 +122,10 @@ class Relay:
             lookups = Lookups(lambda: config().platform, name=lambda: config().platform_space.platform)
             stack.push_async_callback(lookups.aclose)
 
-            wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
             unguarded = Ingest(
-                store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
+                store, config, CHANNELS, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
             unsubscribe = Unsubscribe(
@@ -145,7 +144,7 @@ class Relay:
                 renderer,
                 clock=clock,
                 enrich=Enrichment(lookups, ResultsCache(store), clock=clock).complete,
-                job_history=JobHistory(Jobs(store), clock=clock, template=lambda: config().job).complete,
+                job_history=JobHistory(Jobs(store), clock=clock, config=config).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
                 calls=store.causes.call,
@@ -161,6 +160,7 @@ class Relay:
                 silences=watch.silences,
                 tracing=tracing,
             )
+            unguarded.wake = worker.wake
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )

@@ -64,6 +64,7 @@ class Health:
         self._emptied: datetime | None = None  # when relay's data was found deleted
         self._looks = 0
         self.fullness = 0.0  # the part of Redis's maxmemory that is used
+        self._full = ""  # why that is too much
         self._announced: Config | None = None
         self._aware: set[int] = set()  # the partitions that know it
         self._away: dict[int, str] = {}  # those that take nothing, and why, as of the last look
@@ -128,6 +129,7 @@ class Health:
             if self._trouble:
                 return
             self.fullness = await self._store.fullness()
+            self._full = full(self.fullness)
             self._notice(self._store.away | await self._store.probe())
             await self._announce()
             await self._figures.measure(partial=bool(self._away))
@@ -175,7 +177,7 @@ class Health:
         """Return why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self._store.promise.shortfall or full(self.fullness)
+        return self._trouble or self._store.promise.shortfall or self._full
 
     def shortcomings(self) -> dict[str, str]:
         """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""
@@ -199,7 +201,7 @@ class Health:
         if readiness.ready:
             return checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
-        return redis or self._store.promise.shortfall or full(self.fullness) or checks.get("partitions", "")
+        return redis or self._store.promise.shortfall or self._full or checks.get("partitions", "")
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""

@@ -12,8 +12,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.attempts import Attempts, DeliveryChannel
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import Reporting
-from relay.delivering.safeguards import REDIS_PAUSE, Settlement
+from relay.delivering.safeguards import REDIS_PAUSE, Reporting, Settlement
 from relay.domain.deliveries import Delivery, Window
 from relay.errors import StoreUnavailable
 from relay.outage import Outage

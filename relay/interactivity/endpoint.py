@@ -26,7 +26,6 @@ from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
-from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
@@ -152,7 +151,7 @@ class Interactions:
         except InvalidSignature as error:
             self._lines.warning(log, "press.unsigned", reason=str(error), peer=partial(client_of, request))
             if unread:
-                count_refused("unsigned")
+                metrics.bodies_refused.labels("unsigned").inc()
             detail = "The signature is missing, wrong or too old."
             raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}, close=unread) from error
 
