@@ -26,6 +26,7 @@ from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health
 from relay.ingest import Ingest, guarded
+from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
@@ -132,7 +133,7 @@ class Relay:
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock, audit=audit
+                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock
             )
             executor = Executor(
                 lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark
@@ -169,7 +170,8 @@ class Relay:
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
-            presses, socket, routes = open_presses(coordinator, interactivity, outage, receives=self._receives)
+            presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
+            socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)
             self._socket = socket
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)

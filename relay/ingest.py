@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -34,23 +34,16 @@ IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
-class IngestEvent(Protocol):
-    """`Ingest.ingest`, or what stands in front of it."""
-
-    async def __call__(
-        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
-    ) -> Accepted: ...
+IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what stands in front of it
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
     """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
 
-    async def admitted(
-        event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
-    ) -> Accepted:
+    async def admitted(*arguments: Any, **options: Any) -> Accepted:
         if reason := await obstacle():
             raise StoreUnavailable(reason)
-        return await ingest(event, targets, permissions=permissions)
+        return await ingest(*arguments, **options)
 
     return admitted
 

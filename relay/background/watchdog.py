@@ -101,7 +101,7 @@ class MissingRuns:
         for operation, text in (await self.jobs.missing()).items():
             try:
                 missing = Missing.load(text)
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 log.error("missing.unreadable", operation=operation, error=type(error).__name__)
                 await self.jobs.forget_missing(operation)
                 continue

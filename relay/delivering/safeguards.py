@@ -21,7 +21,7 @@ from relay.outage import Outage
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 from relay.store.settling import Pause
-from relay.tracing import Tracing
+from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
 
@@ -159,7 +159,7 @@ class Reporting:
 
     clock: Callable[[], float]
     lines: RateLimitedLog
-    tracing: Tracing | None
+    tracing: Spans | None
 
     def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
         metrics.latency.labels(delivery.channel).observe(

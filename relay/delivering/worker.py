@@ -20,7 +20,7 @@ from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
-from relay.tracing import Tracing
+from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,7 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
         silences: Silences | None = None,
-        tracing: Tracing | None = None,
+        tracing: Spans | None = None,
     ) -> None:
         outage, self._lines = outage or Outage(clock), RateLimitedLog(clock, BROKEN_PERIOD)
         self._store = store

@@ -29,7 +29,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, lab
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import RateLimit, Source
-from relay.tracing import Accepting, Tracing
+from relay.tracing import Accepting, Spans
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class Receiver:
         public_url: str = "",
         outage: Outage | None = None,
         early: Early | None = None,
-        tracing: Tracing | None = None,
+        tracing: Spans | None = None,
     ) -> None:
         self._configured: Mapping[str, Configured] = {}
         self.sources = sources
