@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from relay.store.merging import RawRow
 from relay.store.notes import FIRST, WORDS
-from relay.store.packing import unpack
+from relay.store.records import unpack
 
 OUTCOMES = ("delivered", "dead", "superseded", "dropped", "held")
 NAME = 16  # bytes that stand for the first 32 hex digits of a name of the store

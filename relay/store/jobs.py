@@ -1,4 +1,4 @@
-"""The history of jobs, read: how the last runs of each ended (relay/store/ends.py writes it)."""
+"""The history of jobs, read: how the last runs of each ended (relay/store/run_plan.py writes it)."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from relay.domain.events import Outcome
 from relay.domain.jobs import Job
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
-from relay.store.ends import job_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
+from relay.store.run_plan import job_name
 from relay.store.sealing import NAME as NAMES
 from relay.store.sealing import Sealer, open_texts
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from relay.store.packing import Value, unpack
+from relay.store.records import Value, unpack
 
 # Each is one byte in a line, from 0x80 on: no text in UTF-8 consists of one of these. They may grow at their end alone.
 WORDS = (

@@ -23,13 +23,12 @@ from relay.store.knowledge import Knowledge
 from relay.store.layout import agree
 from relay.store.letters import Letters
 from relay.store.owners import at_owner, is_cluster
-from relay.store.partitions import Partition, Partitions
+from relay.store.partitions import AllTurns, Partition, Partitions
 from relay.store.pulses import Pulses
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 from relay.store.settling import Pause, Settling
-from relay.store.turns import AllTurns
 
 LEASE = 30.0
 PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not

@@ -1,4 +1,4 @@
-"""Which operations the ends of a job's runs were of: an end keeps but a part of that name (relay/store/ends.py).
+"""Which operations the ends of a job's runs were of: an end keeps but a part of that name (relay/store/run_plan.py).
 
 The name is looked for among the operations that relay first heard of about when the run began, or about when it ended.
 So a run that was first heard of at another time, or that retries an older operation, stays without.

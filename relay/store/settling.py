@@ -16,13 +16,12 @@ import structlog
 from relay.domain.deliveries import Delivery, Notification, Receipt
 from relay.domain.digests import digest_baseline
 from relay.domain.silences import Hold
-from relay.store.batching import Batcher
+from relay.store.accepting import Batcher
 from relay.store.copying import copied_as, packed_copy
-from relay.store.partitions import Partition, Partitions
+from relay.store.partitions import AllTurns, Partition, Partitions
 from relay.store.records import to_json
 from relay.store.sealing import ANSWER, Sealer
 from relay.store.target_plan import silence_plan
-from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
 

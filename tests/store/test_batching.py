@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relay.store.batching import Batcher
+from relay.store.accepting import Batcher
 from tests.support.patience import patience
 
 

@@ -13,9 +13,9 @@ from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.ends import job_name, run_name
 from relay.store.jobs import Jobs
 from relay.store.keys import partition
+from relay.store.run_plan import job_name, run_name
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
@@ -106,7 +106,7 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
 async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.store.ends.MOST", 3)
+    monkeypatch.setattr("relay.store.run_plan.MOST", 3)
     for letter in "abcd":
         await store.accept(outcome(letter, operationName=f"Job {letter}"), [])
         clock.advance(1)
