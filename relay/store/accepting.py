@@ -62,7 +62,7 @@ class Batcher(Generic[Request, Result]):
             except asyncio.CancelledError:
                 batch, self._waiting = batch + self._waiting, []
                 for _, future in batch:
-                    future.cancel()  # nobody else would ever tell them
+                    future.cancel()  # their callers wait for these futures alone
                 raise
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():
@@ -84,7 +84,7 @@ class Batcher(Generic[Request, Result]):
 
 
 class Accepting:
-    """What arrives together travels together; what other partitions have to hear of goes out as letters."""
+    """Accepts events in batches, and sends letters for what lives in other partitions."""
 
     def __init__(
         self, partitions: Partitions, letters: Letters, promise: Callable[[], Promise], sealer: Sealer | None = None
@@ -137,7 +137,7 @@ class Accepting:
 
 
 def accepted(answer: Sequence[Any]) -> Accepted | Exception:
-    """What accept.lua answers of one event."""
+    """Read the answer of accept.lua about one event."""
     if answer[0] == b"error":
         return refusal(answer[1].decode(errors="replace"), "accept")
     return _accepted(*answer)

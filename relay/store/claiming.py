@@ -35,7 +35,7 @@ FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What a claim got, and the seconds until the next delivery is due (None: nothing is queued)."""
+    """Result of a claim, and the seconds until the next delivery is due (None: nothing is queued)."""
 
     deliveries: tuple[Delivery, ...]
     next_due: float | None
@@ -152,7 +152,7 @@ class Claiming:
         return True
 
     async def _news(self, row: list[Any], source: Partition, partition: Partition) -> bool:
-        """Return True where what the partition had not heard is on its way, or there by now."""
+        """Return True where the missing letters are on their way, or there by now."""
         if await call(self._redis.llen(source.key(f"letters:{partition.number}"))):
             return True
         course = await call(self._redis.hgetall(partition.key(f"operation:{operation_of(row)}")))
@@ -170,7 +170,7 @@ def operation_of(row: Sequence[Any]) -> str:
 
 
 def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
-    """Whether more has become of the run than the partition of a live message had heard: a new run, or its end."""
+    """Return True where a live message's partition has not yet got a new run, or the end of this one."""
     run, rank = _course(fields)
     heard = int(row[16] or -1)
     return bool(row[5] == b"live") and (run > heard or (run == heard and rank == int(OVER) != row[17]))
@@ -225,7 +225,7 @@ def delivery_of(row: Sequence[Any], bundle: Event | None = None) -> Delivery:
 
 
 def _telling(kind: str, words: Sequence[bytes | int]) -> dict[str, Any]:
-    """How it is told beside what it says, from names and values in turn."""
+    """Return the options of presentation, from names and values in turn."""
     texts = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in words]
     how = dict(zip(texts[::2], texts[1::2], strict=True))
     return {

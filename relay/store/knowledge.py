@@ -1,4 +1,4 @@
-"""What is known of an operation or batch: what its events stated so far, and which of them are kept."""
+"""Facts of an operation or batch, as its events stated them, and its kept events."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -99,7 +99,7 @@ class Spaces:
         self._facts = facts
 
     async def resolved(self, id_: str, space: Space) -> Facts:
-        """What is known of the operation or batch that this means; `space` is in it where that is not the id's first.
+        """Return the facts of the operation or batch that this means; with `space` where it is not the id's first.
 
         Where nothing is known, `space` says under which name it begins. AmbiguousId where it could mean several.
         """
@@ -115,14 +115,14 @@ class Spaces:
         return meant[0] if meant else {"space": own}
 
     async def all(self, id_: str) -> list[Facts]:
-        """What is known of each operation or batch with this id; `space` as in `resolved`."""
+        """Return the facts of each operation or batch with this id; `space` as in `resolved`."""
         first = await self._facts(id_, "")
         if first.pop("apart", ""):
             return [facts async for facts in self._each(id_, first, NOWHERE, most=None)]
         return [first] if first else []
 
     async def _each(self, id_: str, first: Facts, space: Space, most: int | None = ENOUGH) -> AsyncIterator[Facts]:
-        """Those that `space` may mean, up to `most`: all names are looked at, however many there are.
+        """Yield the operations that `space` may mean, up to `most`: all names are read, however many there are.
 
         A name says no more of whose it is than what is known under it does, so one that cannot be meant is not read.
         """

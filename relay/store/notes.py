@@ -19,11 +19,11 @@ WORDS = (
 FIRST = 0x80
 ACCEPTED = ("event", "status", "percentage", "source")  # the values of such a line
 PROGRESS = "operation.progress"
-PLACES = 3  # values that say of one destination why nobody there is told
+PLACES = 3  # values that say why one destination gets no message
 
 
 class Counted(NamedTuple):
-    """The last value of a line that stands for several, which differ in time and percentage alone (`tallies.lua`)."""
+    """The last value of a line that covers several, which differ in time and percentage alone (`tallies.lua`)."""
 
     times: int
     until: int  # when the last of them came, in ms since the epoch; the line has the time of the first
@@ -31,7 +31,7 @@ class Counted(NamedTuple):
 
 
 def lines_of(packed: bytes) -> list[list[Any]]:
-    """[ms since the epoch, what, ...], and behind it the lines that say why nobody is told, where it has that."""
+    """[ms since the epoch, what, ...], and behind it the lines that say why there is no message, where it has that."""
     line = [*unpack(packed, _text)]
     while line[-1] is None:
         line.pop()

@@ -1,4 +1,4 @@
-"""What accept gets of an event: the plan that it decides by, and what is kept."""
+"""Arguments of accept for an event: the plan that it decides by, and what is kept."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -64,7 +64,7 @@ def accept_arguments(
         completes=completes,
         **failure_plan(event, targets),
     )
-    # Also where nobody is notified: a round-up that lists the run must not be behind.
+    # Also without targets: a round-up that lists the run must not be behind.
     summary = {} if event.action else summarize(event)
     plan |= run_plan(event, terminal=terminal)
     if terminal:
@@ -92,7 +92,7 @@ def accept_arguments(
 
 
 def _seal_texts(plan: dict[str, Any], sealer: Sealer) -> None:
-    """What the plan says in words that scripts carry and never read."""
+    """Seal the texts of the plan that scripts carry and never read."""
     if said_of := plan.get("said"):
         plan["said"] = sealer.seal_text(said_of, ERROR)
     action = plan.get("action", {})
@@ -111,7 +111,7 @@ def size(arguments: AcceptArguments) -> int:
 
 
 def _sender_id(event: Event) -> bytes:
-    """The sender's id as it is remembered: its own, and of whom it speaks."""
+    """Return the digest of the sender's id, its source, producer and space."""
     parts = ["delivery", event.source, event.id]
     if producer := event.producer:
         parts.append(producer)
@@ -121,14 +121,14 @@ def _sender_id(event: Event) -> bytes:
 
 
 def _spaces(event: Event) -> dict[str, Any]:
-    """Of the ids that others had first, the plain name and the space in which this one is kept."""
+    """Return the plain names and spaces of the ids that others had first."""
     ids = dict.fromkeys((event.subject, event.subject if event.about_batch else event.own_id))
     spaces = [[operation(id_), event.space(id_)] for id_ in ids if event.space(id_)]
     return {"spaces": spaces, "apart": bool(event.space(event.subject))} if spaces else {}
 
 
 def _sender(event: Event) -> str:
-    """Whom it came from, for people; what relay fetched itself says so (relay/background/reconciliation.py)."""
+    """Return the sender for people; events that relay fetched itself say so (relay/background/reconciliation.py)."""
     return f"{event.source} when asked" if event.document.get("reconciled") is True else event.source
 
 
@@ -136,7 +136,7 @@ SAID = 200  # characters of an error that are kept for the message that it had h
 
 
 def failure_plan(event: Event, targets: Sequence[Target]) -> dict[str, str]:
-    """Nothing for what is none. The cause: how grave it is, whose run failed, and by what its error is recognised."""
+    """Return {} for anything else. The cause: its gravity, the operation, and the signature of its error."""
     plan = {}
     if any(target.group for target in targets) and (cause := signature(error_of(event))):
         priority = event.operation.priority if event.operation else ""
@@ -150,13 +150,13 @@ def failure_plan(event: Event, targets: Sequence[Target]) -> dict[str, str]:
 
 
 def _whose(event: Event) -> str:
-    """The operation's name, be it told by itself or by its batch."""
+    """Return the operation's name, reported by itself or by its batch."""
     subject = event.own_id if event.about_batch else event.subject
     return operation(subject, event.space(subject))
 
 
 def apart(plan: dict[str, Any], name: str, partitions: int) -> dict[str, Any]:
-    """With the partitions of all but targets that does not live where the operation of this name does."""
+    """Return the plan with the partitions of all but targets that live elsewhere than this operation."""
     away = away_from(name, partitions)
     there: dict[str, Any] = {"home": f"{partition(name, partitions)}"}
     there |= if_any(spaces=[[own, space, *filter(None, [away(own)])] for own, space in plan.get("spaces", ())])
@@ -167,7 +167,7 @@ def apart(plan: dict[str, Any], name: str, partitions: int) -> dict[str, Any]:
 
 
 def away_from(here: str, partitions: int) -> Callable[[str], str]:
-    """What says of another name in which partition that lives, and '' where that is the one in which this lives."""
+    """Return the function that gives the partition of another name, '' where both live in one."""
     if partitions == 1:
         return lambda _: ""
     number = partition(here, partitions)
@@ -175,7 +175,7 @@ def away_from(here: str, partitions: int) -> Callable[[str], str]:
 
 
 def link(event: Event, partitions: int, sealer: Sealer | None = None) -> tuple[str, str, bytes] | None:
-    """Of a retry under a new id that lives apart from its original: the name, what it is (JSON), and its facts."""
+    """Return the link of a retry under a new id in another partition than its original: name, link (JSON), facts."""
     if not event.original:
         return None
     own, name = (operation(id_, event.space(id_)) for id_ in (event.own_id, event.subject))

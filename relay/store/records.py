@@ -1,4 +1,4 @@
-"""What the scripts keep of an operation: short values in packed fields (`scripts/include/records.lua`)."""
+"""Records of operations: short values in packed fields (`scripts/include/records.lua`)."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -153,7 +153,7 @@ def values_in(row: Iterable[bytes | None]) -> dict[str, str]:
 
 
 def _text(value: Value) -> str:
-    """As JSON and Lua write it: 30 for 30.0."""
+    """Return the text that JSON and Lua write: 30 for 30.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else f"{value}"
@@ -173,7 +173,7 @@ def documents_of(row: Mapping[bytes, bytes], up_to: int | None = None) -> list[b
 def packed_facts(
     event: Event, stated: Mapping[str, str], summary: Mapping[str, Any], sealer: Sealer | None = None
 ) -> bytes:
-    """What it states that lasts (`facts`), as the scripts keep it; of the summary True stands for what a fact says."""
+    """Return its lasting facts as the scripts keep them; a value of the summary is True where a fact has it."""
     if event.original:  # facts of the new id, not of the original
         stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
     if event.restarts and not event.about_batch:

@@ -1,6 +1,6 @@
 """mark_sending, extend, release, complete, reschedule, dead_letter: what becomes of a claimed delivery.
 
-One step of settle.lua settles many; none of them does anything for whoever has lost the lease.
+One step of settle.lua settles many; none does anything for a worker that has lost the lease.
 """
 
 import json
@@ -32,7 +32,7 @@ ANSWERS = ("error", "detail")  # what the other side said, which scripts carry a
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Something that now fails for everyone: nobody else runs into it for `seconds`.
+    """A fault that concerns every delivery in a scope: none is tried there for `seconds`.
 
     With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds. `witnessed`: only
     with another message that failed within a minute, for it may be this one's own fault.
@@ -205,7 +205,7 @@ class Settling:
 
 
 def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What settling a digest keeps for the next one."""
+    """Return what settling a digest keeps for the next one."""
     baseline = digest_baseline(document)
     end = datetime.fromisoformat(document["to"])
     oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()

@@ -1,4 +1,4 @@
-"""What is still known of one operation or batch: what happened to it, and its newest events."""
+"""History of one operation or batch, and its newest events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
