@@ -29,7 +29,7 @@ EMPTY = frozenset((
 ))  # fmt: skip
 LEFT_OUT = frozenset(("tests", "CHANGELOG.md", "node_modules"))
 
-WORD = re.compile(r"[A-Za-z]+")
+WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 
 Place = tuple[str, str]  # file:line, and what stands there
 
