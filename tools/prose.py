@@ -31,7 +31,7 @@ LEFT_OUT = frozenset(("tests", "CHANGELOG.md", "node_modules"))
 
 WORD = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 
-Place = tuple[str, str]  # file:line, and what stands there
+Place = tuple[str, str]  # file:line, and the text there
 
 
 def files(root: Path, suffix: str) -> list[Path]:
