@@ -14,6 +14,7 @@ from relay.store import keys, plan
 from relay.store.client import Promise, refusal
 from relay.store.letters import Letters
 from relay.store.partitions import Partition, Partitions
+from relay.store.run_plan import MAX_JOBS
 from relay.store.sealing import Sealer
 
 Request = TypeVar("Request")
@@ -87,12 +88,18 @@ class Accepting:
     """Accepts events in batches, and sends letters for what lives in other partitions."""
 
     def __init__(
-        self, partitions: Partitions, letters: Letters, promise: Callable[[], Promise], sealer: Sealer | None = None
+        self,
+        partitions: Partitions,
+        letters: Letters,
+        promise: Callable[[], Promise],
+        sealer: Sealer | None = None,
+        jobs: int = MAX_JOBS,
     ) -> None:
         self._sealer = sealer
         self._partitions = partitions
         self._letters = letters
         self._promise = promise
+        self._jobs = jobs
         self._batchers: list[Batcher[plan.AcceptArguments, Accepted]] = [
             Batcher(partial(self._accept_all, partition), size=plan.size) for partition in partitions
         ]
@@ -111,6 +118,7 @@ class Accepting:
                 unasked=unasked,
                 partitions=len(self._partitions),
                 sealer=self._sealer,
+                jobs=self._jobs,
             )
         partition = self._partitions.of(name)
         if why := self._promise().short.get(partition.number):

@@ -14,7 +14,7 @@ from relay.domain.identity import error_of, fingerprint, signature
 from relay.domain.parsing import dump
 from relay.store.keys import digest, operation, partition
 from relay.store.records import entry_of, packed_facts, to_json
-from relay.store.run_plan import ID, OUTCOMES, end_plan, job_plan, ms, run_plan, stated_retry, urgency_of
+from relay.store.run_plan import ID, MAX_JOBS, OUTCOMES, end_plan, job_plan, ms, run_plan, stated_retry, urgency_of
 from relay.store.sealing import BODY, ERROR, PRESSED, Sealer
 from relay.store.target_plan import if_any, target_plans
 
@@ -30,6 +30,7 @@ def accept_arguments(
     unasked: bool = False,
     partitions: int = 1,
     sealer: Sealer | None = None,
+    jobs: int = MAX_JOBS,
 ) -> AcceptArguments:
     """The plan is all that accept decides by; the body is kept as it is and never looked into by Redis.
 
@@ -68,7 +69,7 @@ def accept_arguments(
     summary = {} if event.action else summarize(event)
     plan |= run_plan(event, terminal=terminal)
     if terminal:
-        plan |= end_plan(event, partitions, sealer)
+        plan |= end_plan(event, partitions, sealer, jobs)
     elif event.job:
         plan |= job_plan(event, sealer)
     if event.spaces:

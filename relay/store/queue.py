@@ -25,6 +25,7 @@ from relay.store.letters import Letters
 from relay.store.owners import at_owner, is_cluster
 from relay.store.partitions import AllTurns, Partition, Partitions
 from relay.store.pulses import Pulses
+from relay.store.run_plan import MAX_JOBS
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
@@ -48,11 +49,12 @@ class Store:
         clock: Callable[[], float] | None = None,
         sealer: Sealer | None = None,
         copies: tuple[int, int] | None = None,
+        jobs: int = MAX_JOBS,
     ) -> None:
         """`sealer` seals what events held, and opens it; without one it is kept as it is.
 
         `copies`: so many messages, of so many bytes, are kept for three days as they were sent, for people to look at
-        (relay/store/copies.py; `copying.COPIES` is enough).
+        (relay/store/copies.py; `copying.COPIES` is enough). `jobs`: so many have a history.
         """
         self.redis = redis
         self.sealer = sealer
@@ -68,7 +70,7 @@ class Store:
         self._agreed = False
         self._knowledge = Knowledge(redis, self.partitions, sealer)
         self.spaces = self._knowledge.spaces
-        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer)
+        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer, jobs)
         self._turns = AllTurns(self.partitions)
         self._settling = Settling(
             self.partitions, self._turns, lease, lambda: self.promise.replicas, sealer, copies=copies

@@ -121,7 +121,7 @@ def stated_retry(event: Event) -> int:
     return 0
 
 
-MAX_JOBS = 10_000  # jobs
+MAX_JOBS = 10_000  # that a store remembers, in all partitions together
 
 
 def run_name(event: Event) -> str:
@@ -135,7 +135,7 @@ def job_name(job: Job, sealer: Sealer | None = None) -> str:
     return (sealer.hashed(plain) if sealer else plain).hex()
 
 
-def end_plan(event: Event, partitions: int, sealer: Sealer | None = None) -> dict[str, Any]:
+def end_plan(event: Event, partitions: int, sealer: Sealer | None = None, jobs: int = MAX_JOBS) -> dict[str, Any]:
     """Return the job, the end for its later runs, and how many jobs a partition keeps. {} for what ends no run."""
     job = job_of(event, name=event.job)
     if job is None and (event.job is not None or event.about_batch):
@@ -144,7 +144,7 @@ def end_plan(event: Event, partitions: int, sealer: Sealer | None = None) -> dic
     times = (round(1000 * moment) if moment is not None else None for moment in (end.ended, end.started))
     phases = [[_text(name), seconds] for name, seconds in end.phases]
     row = [end.run, end.status, *times, end.duration, end.error, _text(end.priority), phases]
-    return {"end": [_line(job, sealer) if job else "", to_json(row).decode(), -(-MAX_JOBS // partitions), partitions]}
+    return {"end": [_line(job, sealer) if job else "", to_json(row).decode(), -(-jobs // partitions), partitions]}
 
 
 def job_plan(event: Event, sealer: Sealer | None = None) -> dict[str, Any]:

@@ -20,8 +20,6 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
 
-MOST = 64  # rows that a list of ends may have before it is cut
-
 
 def outcome(name: str = "op-1", status: str = "Completed", **operation: Any) -> Event:
     made = {"Completed": events.completed, "Cancelled": events.cancelled}.get(status, events.failed)
@@ -104,9 +102,9 @@ async def test_a_second_report_that_says_more_completes_it(store: Store) -> None
 
 
 async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., Store], clock: Clock
 ) -> None:
-    monkeypatch.setattr("relay.store.run_plan.MOST", 3)
+    store = open_store(jobs=3)
     for letter in "abcd":
         await store.accept(outcome(letter, operationName=f"Job {letter}"), [])
         clock.advance(1)
