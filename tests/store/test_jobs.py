@@ -1,13 +1,11 @@
 """The history of jobs: one end for each run, whoever reports it, wherever it lives, and the last of them alone."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.domain.events import Event, Outcome
-from relay.domain.facts import complete_outcome
 from relay.domain.identity import error_of, signature
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
@@ -87,20 +85,6 @@ async def test_another_outcome_of_the_run_corrects_it(store: Store) -> None:
     )
 
 
-async def test_a_second_report_that_says_more_completes_it(store: Store) -> None:
-    event = sales(1, "Failed")
-    thin = replace(event, error={}, document={**event.document, "error": {}})
-    await store.accept(thin, [])
-    assert (await store.accept(event, [])).status == "fuller"
-    kept = await store.kept(event)
-    assert kept
-    await store.accept(complete_outcome(kept, event), [], completes=True)
-
-    (end,) = before(await ends(store, sales(9)), "", 2e12)
-
-    assert end.error == signature(event.error)
-
-
 async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
     open_store: Callable[..., Store], clock: Clock
 ) -> None:
@@ -112,5 +96,3 @@ async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
         clock.advance(1)
 
     assert [len(await ends(store, outcome("x", operationName=f"Job {letter}"))) for letter in "abcd"] == [5, 0, 1, 1]
-    assert await store.redis.zcard("{relay}:jobs") == 3
-    assert len(await store.redis.keys("*:job:*")) == 3
