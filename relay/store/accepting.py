@@ -33,12 +33,12 @@ class Batcher(Generic[Request, Result]):
         self,
         run: Callable[[Sequence[Request]], Awaitable[Sequence[Result | Exception]]],
         *,
-        most: int = 64,
+        limit: int = 64,
         most_bytes: int = 4 << 20,
         size: Callable[[Request], int] = lambda _request: 0,
     ) -> None:
         self._run = run
-        self._most = most
+        self._limit = limit
         self._most_bytes = most_bytes
         self._size = size
         self._waiting: list[tuple[Request, asyncio.Future[Result]]] = []
@@ -75,7 +75,7 @@ class Batcher(Generic[Request, Result]):
 
     def _next(self) -> list[tuple[Request, asyncio.Future[Result]]]:
         count, total = 0, 0
-        for request, _ in self._waiting[: self._most]:
+        for request, _ in self._waiting[: self._limit]:
             total += self._size(request)
             if count and total > self._most_bytes:
                 break

@@ -82,7 +82,7 @@ class History:
         since: float | None = None,
         until: float | None = None,
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
     ) -> HistoryPage:
         """Return the deliveries that ended from `since` on and before `until` (seconds since the epoch).
 
@@ -100,7 +100,7 @@ class History:
         every = [stream for some in lists for stream in some]
         merged = Merged(self._everywhere, "history:", every, since=since, until=until, before=before)
         start = outcome_bytes(outcome) if outcome else b""
-        rows = await merged.newest(min(most, MOST), lambda row: row.startswith(start))
+        rows = await merged.newest(min(limit, MOST), lambda row: row.startswith(start))
         return HistoryPage(
             await self._whole([ended(row) for row in rows]),
             merged.cursor,

@@ -109,13 +109,13 @@ class Merged:
         self._streams = [_Stream(number, name, min(end, _behind(before, number, name))) for number, name in streams]
         self._begun = False
 
-    async def newest(self, most: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
+    async def newest(self, limit: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
         """Up to so many of the newest that are `fits`."""
         if not self._begun:
             await self._everywhere.of_each(self._begin)
             self._begun = True
         rows, last = list[RawRow](), None
-        share = -(-2 * most // max(1, len(self._streams)))
+        share = -(-2 * limit // max(1, len(self._streams)))
         for stream in self._streams:
             stream.ask = max(FEWEST, share)
         for _ in range(ROUNDS):
@@ -125,13 +125,13 @@ class Merged:
                 self.looked += 1
                 if fits(row.packed):
                     rows.append(row)
-                if len(rows) == most or self.looked == LOOKED:
+                if len(rows) == limit or self.looked == LOOKED:
                     break
-            if len(rows) == most or self.looked == LOOKED or not self.more:
+            if len(rows) == limit or self.looked == LOOKED or not self.more:
                 break
         if last and self.more:
             self.cursor = last.position.dump()
-            self.looked_to = last.ms / 1000 if len(rows) < most else None
+            self.looked_to = last.ms / 1000 if len(rows) < limit else None
         return rows
 
     @property

@@ -39,7 +39,7 @@ class ReconciliationState:
         """A reconciliation is done: every run that began before this time is known."""
         await self._store.partitions[0].run("watch", ["finished", int(at * 1000)])
 
-    async def unheard(self, seconds: float, most: int, space: Space) -> list[SilentRun]:
+    async def unheard(self, seconds: float, limit: int, space: Space) -> list[SilentRun]:
         """Runs of this project that were silent for so long; longest silent, or not given out, first.
 
         A run whose platform, tenant or project is not known is given too.
@@ -50,7 +50,7 @@ class ReconciliationState:
             silent += [_row(row) for _, *rows in pages for row in rows]
             if all(int(examined) < PAGE for examined, *_ in pages):
                 break
-        chosen = sorted(silent, key=lambda row: row[0])[:most]
+        chosen = sorted(silent, key=lambda row: row[0])[:limit]
         for partition in self._store.partitions:
             theirs = [name for _, name, _, _ in chosen if self._store.partitions.of(name.decode()) is partition]
             if theirs:

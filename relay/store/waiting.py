@@ -120,7 +120,7 @@ class Waiting:
         state: str = "",
         destination: str = "",
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
     ) -> WaitingPage:
         """Of these channels. ValueError for a cursor that no page gave."""
         rows, looked, last = list[WaitingRow](), 0, None
@@ -129,7 +129,7 @@ class Waiting:
             looked += 1
             if row and row.state == (state or row.state):
                 rows.append(row)
-            if len(rows) == most or looked == self._looked:
+            if len(rows) == limit or looked == self._looked:
                 return WaitingPage(await self._named(rows), last.dump(), looked)
         return WaitingPage(await self._named(rows), "", looked)
 
