@@ -20,8 +20,8 @@ from relay.policy.targets import Targets
 from relay.policy.watchdog import decide, event_of, next_look
 from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
-from relay.store.ends import MOST
 from relay.store.jobs import Jobs
+from relay.store.run_plan import MAX_JOBS
 from relay.store.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)
@@ -50,6 +50,7 @@ class MissingRuns:
     ingest: Tell
     config: Callable[[], Config]
     channels: Mapping[str, Any]
+    page: int = JOBS_PAGE
     _patterns: set[str] = field(default_factory=set)
     _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
     _read: dict[int, int] = field(default_factory=dict)  # by partition, up to which ms of ends the names were read
@@ -101,7 +102,7 @@ class MissingRuns:
         for operation, text in (await self.jobs.missing()).items():
             try:
                 missing = Missing.load(text)
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 log.error("missing.unreadable", operation=operation, error=type(error).__name__)
                 await self.jobs.forget_missing(operation)
                 continue
@@ -116,12 +117,14 @@ class MissingRuns:
         for partition, moment in self._read.items():
             if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
                 self._read[partition] = round(1000 * (now - OVERLAP))
-        if not patterns <= self._patterns or len(self._job_names) > 2 * MOST:  # of which the store has forgotten most
+        if (
+            not patterns <= self._patterns or len(self._job_names) > 2 * MAX_JOBS
+        ):  # of which the store has forgotten most
             self._job_names, self._read = {}, {}
         self._patterns = patterns
         whole = not patterns
         while not whole:
-            jobs, whole = await self.jobs.ended_since(self._read, JOBS_PAGE)
+            jobs, whole = await self.jobs.ended_since(self._read, self.page)
             for job in jobs:
                 if any(matches(pattern, job) for pattern in patterns):
                     self._job_names.pop(job, None)
@@ -152,11 +155,19 @@ class MissingRuns:
 class WatchdogTick:
     """`tick` is called by a scheduler; any number of processes may do so at once."""
 
-    def __init__(self, store: Store, ingest: Tell, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ingest: Tell,
+        config: Callable[[], Config],
+        channels: Mapping[str, Any],
+        *,
+        jobs_page: int = JOBS_PAGE,
+    ) -> None:
         self._runs = Runs(store)
         self._jobs = Jobs(store)
         self._limits = JobLimits(self._jobs)
-        self._missing = MissingRuns(self._jobs, self._runs, ingest, config, channels)
+        self._missing = MissingRuns(self._jobs, self._runs, ingest, config, channels, jobs_page)
         self._ingest = ingest
         self._config = config
 
