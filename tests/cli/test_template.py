@@ -233,11 +233,11 @@ def test_what_was_agreed_is_compared_with_what_is_said(own: Path) -> None:
     assert '+    "text": "Paused: Comprehensive Customer Journey Analysis"' in other.output
     assert other.output.endswith("10 of 10 say something else than was agreed; --update agrees to it\n")
     stale = write(own, "golden/slack/operation.gone.typical.en.json", "{}\n")
-    for_one = write(own, "slack/operation.paused@analysts.yaml", "text: '{{ op.type }}'\n")
+    for_one = write(own, "slack/operation.paused@analysts.yaml", "text: '{{ dest.name }}'\n")
     relay("template", "test", "--templates", own, "--update")
     assert not stale.exists()
     agreed = own / "golden" / "slack" / f"{for_one.stem}.typical.en.json"
-    assert json.loads(agreed.read_text("utf-8"))["each"]["text"] == "ProcessMiningAnalysis"
+    assert json.loads(agreed.read_text("utf-8"))["each"]["text"] == "analysts"
     assert relay("template", "test").exit_code == 2  # without templates of one's own
 
 
