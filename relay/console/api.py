@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler as AnyHandler
-from aiohttp.typedefs import Middleware
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from relay.console import forms
@@ -18,7 +16,6 @@ from relay.errors import StoreUnavailable
 from relay.operating.relay_sock import ZONE
 from relay.receiving.openapi import Address
 from relay.receiving.problems import HttpProblem, RateLimitedLog
-from relay.receiving.request_body import expect_later
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +32,31 @@ class Outcome(BaseModel):
     text: str
 
 
-def json_api(
-    context: Context, views: Sequence[View], actions: Sequence[Action], auth: Sequence[Middleware]
-) -> web.Application:
-    """Return the sub-application; `auth` sets `IDENTITY` of each request."""
-    lines = RateLimitedLog(time.monotonic)
+class JsonApi:
+    """Handlers, which raise HttpProblem."""
 
-    @web.middleware
-    async def answered(request: web.Request, handler: AnyHandler) -> web.StreamResponse:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lines = RateLimitedLog(time.monotonic)
+
+    def facts(self, view: View) -> Handler:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            facts = await view.answer(self._context, forms.question_of(view, request))
+            body, headers = facts.model_dump_json().encode(), {ZONE: self._context.config().timezone}
+            return web.Response(body=body, content_type="application/json", headers=headers)
+
+        return answer
+
+    def call(self, action: Action) -> Handler:
+        async def act(request: web.Request) -> web.StreamResponse:
+            form = await forms.called_with(action, request)
+            done = await action.perform(self._context, form, request[IDENTITY])
+            answer = {"done": not done.refused, **done.values, **done.facts, "text": done.worded()}
+            return web.json_response(answer, status=409 if done.refused else 200)
+
+        return act
+
+    async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except ValidationError as error:
@@ -51,34 +65,8 @@ def json_api(
         except Unknown as error:
             raise HttpProblem(404, str(error)) from None
         except StoreUnavailable as error:
-            lines.warning(log, "console.unavailable", reason=str(error))
+            self._lines.warning(log, "console.unavailable", reason=str(error))
             raise HttpProblem(503, "relay's store does not answer at the moment.") from None
-
-    app = web.Application(middlewares=[*auth, answered])
-    app.add_routes([
-        *(web.get(view.path, _question(context, view)) for view in views),
-        *(web.post(action.path, _call(context, action), expect_handler=expect_later) for action in actions),
-    ])  # fmt: skip
-    return app
-
-
-def _question(context: Context, view: View) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        facts = await view.answer(context, forms.question_of(view, request))
-        body, headers = facts.model_dump_json().encode(), {ZONE: context.config().timezone}
-        return web.Response(body=body, content_type="application/json", headers=headers)
-
-    return answer
-
-
-def _call(context: Context, action: Action) -> Handler:
-    async def act(request: web.Request) -> web.StreamResponse:
-        form = await forms.called_with(action, request)
-        done = await action.perform(context, form, request[IDENTITY])
-        answer = {"done": not done.refused, **done.values, **done.facts, "text": done.worded()}
-        return web.json_response(answer, status=409 if done.refused else 200)
-
-    return act
 
 
 def described(views: Sequence[View], actions: Sequence[Action], base: str) -> Iterator[Address]:

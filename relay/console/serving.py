@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler as AnyHandler
 from pydantic import ValidationError
 
 from relay.console import forms
@@ -90,8 +89,7 @@ class Site:
 
         return act
 
-    @web.middleware
-    async def answered(self, request: web.Request, handler: AnyHandler) -> web.StreamResponse:
+    async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer with a page also where there is none, or it cannot be shown; not for files, which nobody types."""
         try:
             return await handler(request)

@@ -1,20 +1,17 @@
 """The table of the console: which pages there are, what can be done on them, and how both are served."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
-from relay.console.access import ConsoleAuth
 from relay.console.access.browser import API, PAGES
 from relay.console.actions import bulk, commands
 from relay.console.actions import destinations as destination_acts
-from relay.console.api import described, json_api
-from relay.console.command_socket import CommandSocket
+from relay.console.api import JsonApi, described
 from relay.console.context import Context
 from relay.console.pages import Pages, static_routes
 from relay.console.serving import Site
-from relay.console.view import Action, View
+from relay.console.view import Action, Handler, View
 from relay.console.views import (
     dead,
     deliveries,
@@ -30,9 +27,7 @@ from relay.console.views import (
     silences,
     templates,
 )
-from relay.receiving.probes import BESIDES
-from relay.receiving.request_body import expect_later
-from relay.receiving.tls import Admin, is_loopback
+from relay.receiving.openapi import Address
 
 ALL, MESSAGE = "all.html", "message.html"
 VIEWS: Sequence[View] = (
@@ -86,23 +81,41 @@ COMMANDS: Sequence[Action] = (  # without a page, too
 
 
 class Console:
-    """Two applications for the operators' listener: `pages` for /console, `api` for /api/v1."""
+    """All that is answered at /console and /api/v1 to whoever may ask."""
 
-    def __init__(
-        self, context: Context, *, auth: Sequence[Middleware] = (), api_auth: Sequence[Middleware] = ()
-    ) -> None:
+    def __init__(self, context: Context) -> None:
         self._site = Site(context, Pages({"states": deliveries.STATES}), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
-        self.pages = web.Application(middlewares=[*auth, self._site.answered])
-        self.pages.add_routes([
+        self._api = JsonApi(context)
+        self._pages = _served([
             *page_routes(self._site, VIEWS),
-            *(web.post(action.path, self._site.form(action), expect_handler=expect_later) for action in ACTIONS),
+            *(web.post(f"{PAGES}{action.path}", self._site.form(action)) for action in ACTIONS),
         ])  # fmt: skip
-        self.api = api(context, api_auth)
+        self._answers = _served([
+            *(web.get(f"{API}{view.path}", self._api.facts(view)) for view in (*VIEWS, *ANSWERS)),
+            *(web.post(f"{API}{row.path}", self._api.call(row)) for row in (*ACTIONS, *COMMANDS)),
+        ])  # fmt: skip
+
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        return await self._site.answered(request, self._pages)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        return await self._api.answered(request, self._answers)
+
+    def described(self) -> Iterator[Address]:
+        """Yield the addresses of the JSON for /openapi.json."""
+        return described((*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), API)
 
 
-def api(context: Context, auth: Sequence[Middleware] = ()) -> web.Application:
-    return json_api(context, (*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), auth)
+def _served(routes: Iterable[web.RouteDef]) -> Handler:
+    """Return a handler that leads to these routes. It raises HTTPNotFound and HTTPMethodNotAllowed."""
+    router = web.UrlDispatcher()
+    router.add_routes(routes)
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await (await router.resolve(request)).handler(request)
+
+    return serve
 
 
 def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:
@@ -112,40 +125,9 @@ def page_routes(site: Site, views: Sequence[View]) -> list[web.RouteDef]:
         raise web.HTTPFound(f"{PAGES}{views[0].path}")
 
     return [
-        web.get("", first),
-        web.get("/", first),
-        *(web.get(view.path, site.page(view)) for view in views),
-        *(web.get(f"{view.path}/html", site.framed(view)) for view in views if view.html),
+        web.get(PAGES, first),
+        web.get(f"{PAGES}/", first),
+        *(web.get(f"{PAGES}{view.path}", site.page(view)) for view in views),
+        *(web.get(f"{PAGES}{view.path}/html", site.framed(view)) for view in views if view.html),
         *static_routes(),
     ]
-
-
-class OpenConsole:
-    """The console on the admin listener `admin`, behind authentication, and the socket of the commands."""
-
-    def __init__(self, context: Context, admin: Admin) -> None:
-        self.auth = ConsoleAuth(
-            context.config,
-            context.store,
-            loopback=is_loopback(admin.host),
-            secure=admin.tls is not None,
-            clock=context.clock,
-            audit=context.audit,
-            render=lambda request, template, values: self._console.render(request, template, values),  # noqa: PLW0108 - made below
-        )
-        self._gallery = context.gallery
-        self._console = Console(context, auth=[self.auth.middleware], api_auth=[self.auth.api_middleware])
-        self.commands = CommandSocket(api(context))
-
-    def add_to(self, app: web.Application) -> None:
-        app.on_response_prepare.append(self.auth.label)
-        app.on_response_prepare.append(self._console.keep_language)
-        app.add_routes(self.auth.routes())
-        app.add_subapp(PAGES, self._console.pages)
-        app.add_subapp(API, self._console.api)
-        app[BESIDES] = (*described((*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS), API),)
-
-    async def aclose(self) -> None:
-        await self.commands.aclose()
-        await self.auth.aclose()
-        await self._gallery.aclose()
