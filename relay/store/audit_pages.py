@@ -1,4 +1,4 @@
-"""Who did what, newest first and page by page: however long the streams are, a page reads few of their rows."""
+"""Pages of the audit trail, newest first: however long the streams are, a page reads few of their rows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +53,7 @@ async def audit_page(
                 more = True
                 break
     begun = {(STREAMS[position[2]], entry.id): entry for position, entry in chosen.items()}
-    # Of an act that lasted, the end may stand on the page before.
+    # Of an act that lasted, the end may be on the page before.
     ended |= await trail.ends([key for key, entry in begun.items() if not entry.outcome and key not in ended])
     entries = [_with_end(entry, ended.get(key)) for key, entry in begun.items()]
     cursor = "-".join(map(str, last)) if more and last else ""
@@ -72,14 +72,14 @@ async def _rows(trail: AuditTrail, before: _Position | None, since: float) -> tu
         read += rows  # type: ignore[arg-type]
         if len(page) == READ:
             goes_on.append(rows[-1][0])  # type: ignore[arg-type]
-    # What is older than the end of a stream that goes on could stand behind something that was not read.
+    # What is older than the end of a stream that goes on could follow something that was not read.
     oldest = max(goes_on, default=(0, 0, 0))
     read.sort(key=lambda row: row[0], reverse=True)
     return [row for row in read if row[0] >= oldest], bool(goes_on)
 
 
 def _with_end(entry: AuditEntry, end: _Row | None) -> AuditEntry:
-    """As it was written down once it was over."""
+    """Return an act with its outcome."""
     if end is None:
         return entry
     over = entry_of(entry.id.encode(), end)

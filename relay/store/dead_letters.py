@@ -1,4 +1,4 @@
-"""The dead letters: deliveries that are not tried again by themselves, until somebody replays or drops them."""
+"""The dead letters: deliveries that are not tried again by themselves, until an operator replays or drops them."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class DeadLetter:
     project: str = ""
     platform: str = ""
     title: str = ""  # what people call it
-    posted: bool = False  # it edits a message that stands, or replies to it
+    posted: bool = False  # it edits an existing message, or replies to it
     essential: bool = False  # it goes to readers who have unsubscribed, too
 
 
@@ -79,7 +79,7 @@ class DeadLetters:
         return sorted((death for some in answers for death in some), key=lambda death: -death.at)[:most]
 
     async def named(self, name: str) -> DeadLetter | None:
-        if not NAME.match(name):  # as somebody typed it
+        if not NAME.match(name):  # as typed
             return None
         where = self._everywhere.partitions.of(name)
         fields = await call(self._redis.hgetall(where.key(f"delivery:{name}")))

@@ -60,9 +60,9 @@ class DeadPages:
         most: int = 50,
         whole: bool = True,
     ) -> DeadPage:
-        """Those that died from `since` on and before `until` (seconds since the epoch) and are `fits`: a function of
-        destination, event, reason and time. Without `whole` nothing else is known of them; with it everything is, also
-        of their operations. ValueError for a cursor that no page gave.
+        """Return the dead letters from `since` on and before `until` (seconds since the epoch) that `fits` takes: a
+        function of destination, event, reason and time. Without `whole` nothing else is known of them; with it
+        everything is, also of their operations. ValueError for a cursor that no page gave.
         """
         most = min(most, LOOKED)
         names, all_there = await self._names(since, until, cursor, most)
@@ -96,13 +96,13 @@ class DeadPages:
 
         async def ask(partition: Partition) -> tuple[list[_Name], bool]:
             dead = partition.key(keys.DEAD)
-            # Those that died in the same moment stand at the beginning again.
+            # Those that died in the same moment are at the beginning again.
             again = int(await call(self._redis.zcount(dead, before[0], before[0]))) if before else 0
             answer = await call(self._redis.zrevrangebyscore(dead, upper, lower, 0, share + again, withscores=True))
             return [(int(ms), name.decode()) for name, ms in answer], len(answer) < share + again
 
         parts = await self._everywhere.of_each(ask)
-        # What is older than the end of a part that goes on could stand behind something that was not read.
+        # What is older than the end of a part that goes on could follow something that was not read.
         end = max((part[-1] for part, over in parts if part and not over), default=(0, ""))
         names = sorted((name for part, _ in parts for name in part if name >= end), reverse=True)
         names = [name for name in names if before is None or name < before]
@@ -146,7 +146,7 @@ class DeadPages:
 
 
 def _letter(name: str, row: dict[str, bytes | None]) -> DeadLetter:
-    """As the delivery itself has it: its operation is the store's name, its error may be sealed."""
+    """Return the row of a delivery: its operation is the store's name, its error may be sealed."""
     text = dict.fromkeys(FIELDS, "")
     for field, value in row.items():
         text[field] = (value or b"").decode("utf-8", "replace")

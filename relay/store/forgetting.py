@@ -44,7 +44,7 @@ class Forgetting:
         return total
 
     async def _expire(self, partition: Partition, oldest: int) -> dict[Stream, int]:
-        """How many rows are left of each destination."""
+        """Return how many rows are left of each destination."""
         names = [name.decode() for name in await call(self._redis.zrange(partition.key(keys.HISTORIES), 0, -1))]
         if not names:
             return {}

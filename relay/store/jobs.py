@@ -1,4 +1,4 @@
-"""The history of jobs, read: how the last runs of each ended (relay/store/ends.py writes it)."""
+"""The history of jobs, read: how the last runs of each ended (relay/store/run_plan.py writes it)."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from relay.domain.events import Outcome
 from relay.domain.jobs import Job
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
-from relay.store.ends import job_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
+from relay.store.run_plan import job_name
 from relay.store.sealing import NAME as NAMES
 from relay.store.sealing import Sealer, open_texts
 
@@ -53,15 +53,15 @@ class Jobs:
         self._sealer = store.sealer
 
     async def named(self, operation: str) -> Job | None:
-        """Where a template names jobs: that of the operation of this name, if its events have stated it."""
+        """Return the job of the operation of this name, where a template names jobs and its events have stated it."""
         row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
         return read_job(row, self._sealer) if row else None
 
     async def ends(self, job: Job) -> tuple[Outcome, ...]:
-        """The last ends of its runs, in the order in which they were told; of a run there may be several."""
+        """Return the last ends of its runs, in the order of their events; of a run there may be several."""
         name = job_name(job, self._sealer)
         partition = self._partitions.of(name)
-        if why := self._partitions.away.get(partition.number):  # whoever asks would wait for it with each message
+        if why := self._partitions.away.get(partition.number):  # each message would wait for it
             raise StoreUnavailable(why)
         rows = await call(self._redis.lrange(partition.key(f"job:{name}"), -KEPT, -1))
         return read(rows)
@@ -81,7 +81,7 @@ class Jobs:
         return [ends.get(name, ()) for name in names]
 
     async def page(self, *, cursor: str = "", most: int = 25) -> JobsPage:
-        """Those that ended last, the newest first. ValueError for a cursor that no page gave."""
+        """Return the jobs that ended last, the newest first. ValueError for a cursor that no page gave."""
         ms, behind = _position(cursor)
 
         async def ask(partition: Partition) -> list[tuple[float, bytes]]:
@@ -120,7 +120,7 @@ class Jobs:
         return jobs, all((await self._partitions.each(ask)).values())
 
     async def missing(self) -> dict[str, bytes]:
-        """What is kept of the runs that have not begun, by the names of the operations they are told as."""
+        """Return the runs that have not begun, by the names of the operations that report them."""
         rows = await self._partitions.each(lambda partition: call(self._redis.hgetall(partition.key("missing"))))
         return {name.decode(): text for row in rows.values() for name, text in row.items()}
 
@@ -129,7 +129,7 @@ class Jobs:
 
 
 def read(rows: Sequence[bytes]) -> tuple[Outcome, ...]:
-    """What a job's list has. One that is damaged, or of a newer relay, is left out."""
+    """Return the ends in a job's list. One that is damaged, or of a newer relay, is left out."""
     return tuple(end for row in rows if (end := _end(row)))
 
 
@@ -143,7 +143,7 @@ def _position(cursor: str) -> tuple[int | None, bytes]:
 
 
 def read_job(row: bytes, sealer: Sealer | None) -> Job | None:
-    """As `ends.py` writes it. None for one that is damaged, does not open or says less; a newer relay may say more."""
+    """Read a job as run_plan.py writes it, or None: damaged, sealed with another key, or with fewer names."""
     names = row.partition(b" ")[2].decode("utf-8", "replace")
     try:
         parts = from_json(open_texts(sealer, {"names": names}, {"names": NAMES})["names"])
@@ -160,7 +160,7 @@ def _end(row: bytes) -> Outcome | None:
     try:
         run, status, ended, started, duration, error, priority, phases, *_ = from_json(text)
         start = started / 1000 if started is not None else began(first)
-        if start is not None and start >= ended / 1000:  # of an outcome that was the first that was heard of the run
+        if start is not None and start >= ended / 1000:  # of an outcome that was the first event of the run
             start = None
         if duration is None and start is not None:
             duration = ended / 1000 - start

@@ -19,7 +19,7 @@ _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(\d{1,3})-(.*)", re.DOTALL)
 
 
 class Position(NamedTuple):
-    """Where a row stands among all: by its time, the newest first, then by its stream."""
+    """Return a row's place among all: by its time, the newest first, then by its stream."""
 
     ms: int
     seq: int
@@ -136,7 +136,7 @@ class Merged:
 
     @property
     def more(self) -> bool:
-        """Whether there may be rows that were not given yet."""
+        """Return True where there may be rows that were not given yet."""
         return any(stream.rows or not stream.over for stream in self._streams)
 
     def _given(self) -> Iterator[RawRow]:
@@ -185,7 +185,7 @@ class Merged:
 
 
 def _behind(before: Position | None, partition: int, name: str) -> Id:
-    """What of a stream stands behind this row is older than this."""
+    """Yield the bound of a stream: its rows behind this one are older."""
     if before is None:
         return NEWEST
     later = (partition, name) > (before.partition, before.name)  # of its very time, this comes after it

@@ -1,6 +1,6 @@
 """Operations and batches as they came, newest first, and those that are found by a part of their name.
 
-There is an index of when each was first heard of, and none of words: a page looks at the newest 500 for these, and
+There is an index of the first event of each, and none of words: a page looks at the newest 500 for these, and
 says how far it looked. By its id an operation is found at once.
 """
 
@@ -45,7 +45,7 @@ class OperationRow:
 
     operation  the store's name; `subject` is the id that people know
     run        which run it is: 0, and one more with each retry
-    first      when relay first heard of it, `last` when last, `began` when its present run began (None if unknown)
+    first      time of its first event, `last` of its last, `began` when its present run began (None if unknown)
     due        when it says that it will end
     """
 
@@ -78,7 +78,7 @@ class OperationRow:
 
 @dataclass(frozen=True, slots=True)
 class OperationsPage:
-    """As of relay.store.history.HistoryPage."""
+    """A page, like relay.store.history.HistoryPage."""
 
     rows: Sequence[OperationRow]
     cursor: str
@@ -151,13 +151,13 @@ class Operations:
         return FailedOperations(sorted(failed, key=lambda row: -row.last), max(cut, default=None))
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
-        """Those with this id, which several tenants may use."""
+        """Return the operations with this id, which several tenants may use."""
         meant = [facts for facts in await self._spaces.all(subject) if Space.of(facts).may_be(space)]
         rows = await self._read([keys.operation(subject, facts.get("space", "")) for facts in meant])
         return list(rows.values())
 
     def _may_fit(self, state: str, text: str) -> Callable[[PackedRow], bool]:
-        """Whether an operation is worth being unpacked, as its packed fields look: most of those searched are not."""
+        """Return True where an operation is worth being unpacked: most of those searched are not."""
         part = text.encode().lower() if text.isascii() and self._everywhere.sealer is None else b""
         over = {"over": True, "running": False, "stalled": False}.get(state)
 
@@ -172,7 +172,7 @@ class Operations:
     async def _read(
         self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _known
     ) -> dict[str, OperationRow]:
-        """Those of which something is known, and that may fit, in this order."""
+        """Return the known operations that may fit, in this order."""
 
         async def ask(partition: Partition) -> dict[str, OperationRow]:
             here = [name for name in names if self._everywhere.partitions.of(name) is partition]

@@ -30,8 +30,8 @@ class QuarantineRow:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinePage:
-    """Those that relay itself failed on, then the others; of each the newest first. `matching` is how many there are
-    on all pages, `cursor` asks for the next one; '' if there is none.
+    """The bodies that relay itself failed on, then the others; of each the newest first. `matching` is how many there
+    are on all pages, `cursor` asks for the next one; '' if there is none.
     """
 
     rows: Sequence[QuarantineRow]

@@ -19,7 +19,7 @@ FEW = 1000  # stalled runs of a partition, up to which all are looked at for the
 
 @dataclass(frozen=True, slots=True)
 class Goes:
-    """A run that goes on. `heard` is when its last event came, in seconds since the epoch."""
+    """A run in progress. `heard` is the time of its last event, in seconds since the epoch."""
 
     name: str  # the store's, for links to it
     subject: str

@@ -8,7 +8,7 @@ from relay.store.queue import Store
 
 PAUSE = 10.0  # seconds between two to a destination, be it by whichever process
 # KEYS: the destination. ARGV: ms since the epoch, and of the pause. Answers the ms to wait; 0: it has begun. What was
-# written before the clock was set back holds up nobody for longer than the pause.
+# written before the clock was set back delays none for longer than the pause.
 BEGIN = """
 local now, pause = tonumber(ARGV[1]), tonumber(ARGV[2])
 local free = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -26,15 +26,12 @@ class Trials:
         self._first = store.partitions[0]
 
     async def begin(self, destination: str, now: float) -> float:
-        """How many seconds the next one has to wait at `now`, in seconds since the epoch; 0: go on."""
-        args = (
-            f"{keys.CONSOLE}testing:{keys.digest('testing', destination).hex()}",
-            int(now * 1000),
-            int(PAUSE * 1000),
-        )
+        """Return the seconds that the next one has to wait at `now` (seconds since the epoch); 0: go on."""
+        key = f"{keys.CONSOLE}testing:{keys.digest('testing', destination).hex()}"
+        args = (key, int(now * 1000), int(PAUSE * 1000))
         return float(await write(self._redis, self._redis.eval(BEGIN, 1, *args))) / 1000
 
     async def works(self, scopes: Sequence[str], now: float) -> None:
-        """What it got through works; what delivering found of them stays."""
+        """Record success for its addresses; what delivering found of them stays."""
         for scope in scopes:
             await write(self._redis, self._redis.hsetnx(self._first.key(f"state:{scope}"), "works", int(now * 1000)))

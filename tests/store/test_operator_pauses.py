@@ -91,12 +91,3 @@ async def test_what_waits_is_not_given_up_however_long(store: Store, clock: Cloc
     assert await admin.expire_parked(3 * DAY) == 0
     assert len(await claim(store)) == 1
     assert (await counts(store)).get("dead", 0) == 0
-
-
-async def test_readiness_says_who_and_why(store: Store, clock: Clock, health: Health) -> None:
-    await health.prepare()
-    await OperatorPauses(store).pause("room", "the channel is renamed", "ana", seconds=3600)
-    readiness = await health.readiness()
-    assert readiness.ready
-    assert readiness.checks["destination:room"].startswith("paused by ana until 2024-01-20 ")
-    assert readiness.checks["destination:room"].endswith(": the channel is renamed")

@@ -1,4 +1,4 @@
-"""How much memory the embedded Redis may use of the machine, or of the container or unit, that it runs in."""
+"""Memory that the embedded Redis may use of the machine, container or unit that it runs in."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ def maxmemory(physical: int | None = None, limits: Sequence[Path] | None = None)
 
 
 def limiting(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Path]:
-    """Where a limit of this process's memory may stand: in its own control group, and in each that this is part of.
+    """Yield the files that may limit this process's memory: of its control group and of each that contains it.
 
     A container sees its own group as the uppermost one; a systemd unit is some groups below that.
     """
@@ -60,7 +60,7 @@ def _physical() -> int:
 
 
 def _limit(file: Path) -> int:
-    """What this file allows; 0 for none: `max`, or no such file."""
+    """Return the limit in this file; 0 for none: `max`, or no such file."""
     try:
         text = file.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):

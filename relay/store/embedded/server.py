@@ -56,7 +56,7 @@ TRUNCATED = re.compile(r"Truncating the AOF .*\d")
 class EmbeddedRedis:
     """A server with the data directory to itself.
 
-    Start it from the main thread: on Linux the server is told to end when the thread that started it ends, so a
+    Start it from the main thread: on Linux the server gets a signal when the thread that started it ends, so a
     killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
     one exit more than there are delays, all within `crash_window`, and `failed` is set instead. Times are seconds.
     A full or failing disk is waited for, with pauses that grow up to LONGEST_PAUSE, and never counts.
@@ -129,7 +129,7 @@ class EmbeddedRedis:
 
     async def _spawn(self) -> Process:
         directory = self._directory
-        directory.socket.unlink(missing_ok=True)  # the directory is ours: whoever listened there is gone
+        directory.socket.unlink(missing_ok=True)  # the directory is ours: an earlier listener is gone
         with ExitStack() as ours:  # the child has copies of its own
             output = os.open(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             ours.callback(os.close, output)
@@ -219,7 +219,7 @@ class EmbeddedRedis:
         return process
 
     def _unwritable(self) -> bool:
-        """Whether the server ended because of the disk."""
+        """Return True where the server ended because of the disk."""
         if UNWRITABLE.search(self._words()):
             return True
         with suppress(OSError):
@@ -265,7 +265,7 @@ class EmbeddedRedis:
         return "\n  ".join([f"The last lines of {self._directory.log}:", *(lines or ["(none)"])])
 
     def _words(self) -> str:
-        """What the present server has written to its log so far."""
+        """Return the log of the present server."""
         try:
             return self._directory.log.read_bytes()[self._log_start :].decode(errors="replace")
         except OSError:
