@@ -84,7 +84,7 @@ def _app(context: PreviewContext, key: str) -> web.Application:
             response.headers.setdefault(header, value)
 
     site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more
-    app = web.Application(middlewares=[with_key, web.middleware(site.answered)])
+    app = web.Application(middlewares=[with_key, site.answered])
     app.on_response_prepare.extend([label, site.keep_language])
     app.add_routes(page_routes(site, SHOWN))
     return app

@@ -89,6 +89,7 @@ class Site:
 
         return act
 
+    @web.middleware
     async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer with a page also where there is none, or it cannot be shown; not for files, which nobody types."""
         try:
