@@ -143,7 +143,7 @@ def _of_missing(text: bytes) -> Iterator[Obstacle]:
     """Yield an expected run that has not begun since its alarm, as the store has it."""
     try:
         stored = Missing.load(text)
-    except (KeyError, TypeError, ValueError):  # the watchdog's next tick forgets it
+    except ValueError:  # the watchdog's next tick forgets it
         return
     name = stored.expectation or stored.job.name
     advice = phrase(N_("See why it was not started; the next run of it ends this."))
