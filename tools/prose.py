@@ -11,7 +11,7 @@ import io
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
@@ -71,6 +71,12 @@ def vague_docstrings(texts: Sequence[Place]) -> list[Place]:
     return [(place, text) for place, text in texts if (word := WORD.search(text)) and word[0].lower() in FIRST]
 
 
+def riddle_words(prose: Iterable[Place]) -> tuple[int, Counter[str]]:
+    """Return how many words there are, and how often each of `RIDDLES` is among them."""
+    words = Counter(word.lower() for _, text in prose for word in WORD.findall(text))
+    return words.total(), Counter({word: count for word, count in words.items() if word in RIDDLES})
+
+
 def names(root: Path) -> Iterator[Place]:
     """Yield every name that is bound: functions, classes, arguments, variables, attributes."""
     for file in files(root, ".py"):
@@ -97,8 +103,7 @@ def main() -> None:
     texts = [*docstrings(root)]
     begin = vague_docstrings(texts)
     prose = [*texts, *comments(root), *pages(root)]
-    words = [word.lower() for _, text in prose for word in WORD.findall(text)]
-    riddles = Counter(word for word in words if word in RIDDLES)
+    words, riddles = riddle_words(prose)
     bound = [*names(root)]
     empty = [(place, name) for place, name in bound if name.strip("_") in EMPTY]
     if arguments.list:
@@ -107,8 +112,8 @@ def main() -> None:
         print("\n".join(f"{place}: {text.splitlines()[0]}" for place, text in (*begin, *riddled, *empty)))
     print(f"docstrings that begin with {', '.join(sorted(FIRST))}: {len(begin)} of {len(texts)} "
           f"({len(begin) / max(len(texts), 1):.1%})")  # fmt: skip
-    print(f"words that leave open who or what, in 1,000: {sum(riddles.values()) / max(len(words), 1) * 1000:.1f} "
-          f"of {len(words):,} ({', '.join(f'{word} {count}' for word, count in riddles.most_common(6))})")  # fmt: skip
+    print(f"words that leave open who or what, in 1,000: {sum(riddles.values()) / max(words, 1) * 1000:.1f} "
+          f"of {words:,} ({', '.join(f'{word} {count}' for word, count in riddles.most_common(6))})")  # fmt: skip
     print(f"names that say nothing: {len(empty)} of {len(bound)} ({len(empty) / max(len(bound), 1):.1%})")
 
 

@@ -32,7 +32,7 @@ async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
     letter = await admin.dead_letter(name)
     if letter is None and _is_short(name):
         count = (await admin.ledger()).counts.get("dead", 0)
-        letter = _one_of(await admin.dead(most=max(1, count)), name)
+        letter = _one_of(await admin.dead(limit=max(1, count)), name)
     return letter
 
 
@@ -40,7 +40,7 @@ async def quarantined_named(admin: Admin, name: str) -> Quarantined | None:
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
     entry = await admin.quarantined_body(name)
     if entry is None and _is_short(name):
-        entry = _one_of(await admin.quarantined(most=2 * QUARANTINE_LENGTH), name)
+        entry = _one_of(await admin.quarantined(limit=2 * QUARANTINE_LENGTH), name)
     return entry
 
 

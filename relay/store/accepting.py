@@ -33,12 +33,12 @@ class Batcher(Generic[Request, Result]):
         self,
         run: Callable[[Sequence[Request]], Awaitable[Sequence[Result | Exception]]],
         *,
-        most: int = 64,
+        limit: int = 64,
         most_bytes: int = 4 << 20,
         size: Callable[[Request], int] = lambda _request: 0,
     ) -> None:
         self._run = run
-        self._most = most
+        self._limit = limit
         self._most_bytes = most_bytes
         self._size = size
         self._waiting: list[tuple[Request, asyncio.Future[Result]]] = []
@@ -75,7 +75,7 @@ class Batcher(Generic[Request, Result]):
 
     def _next(self) -> list[tuple[Request, asyncio.Future[Result]]]:
         count, total = 0, 0
-        for request, _ in self._waiting[: self._most]:
+        for request, _ in self._waiting[: self._limit]:
             total += self._size(request)
             if count and total > self._most_bytes:
                 break
@@ -129,9 +129,9 @@ class Accepting:
         held = await self._letters.send(partition, answer.letters)
         return replace(answer, deliveries=answer.deliveries - len(held), held=answer.held + held, letters=())
 
-    async def _link(self, own: str, text: str, facts: bytes) -> bool:
+    async def _link(self, retry: str, text: str, facts: bytes) -> bool:
         """Lead this id to its original. False: by now it has begun something of its own, or is another run."""
-        return bool(await self._partitions.of(own).run("letters", ("link", text, facts), self._promise().replicas))
+        return bool(await self._partitions.of(retry).run("letters", ("link", text, facts), self._promise().replicas))
 
     async def _accept_all(
         self, partition: Partition, requests: Sequence[plan.AcceptArguments]

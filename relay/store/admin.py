@@ -117,16 +117,16 @@ class Admin:
             return 0
         return sum(map(int, await self._everywhere.each(lambda key: self._everywhere.redis.llen(key("unread")))))
 
-    async def dead(self, *, most: int = 100) -> list[DeadLetter]:
+    async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
-        return await self._dead_letters.newest(most)
+        return await self._dead_letters.newest(limit)
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
         return await self._dead_letters.named(name)
 
-    async def deaths(self, since: float, most: int) -> list[Death]:
-        """The newest that became dead letters since then (seconds since the epoch), up to `most`."""
-        return await self._dead_letters.deaths(since, most)
+    async def deaths(self, since: float, limit: int) -> list[Death]:
+        """The newest that became dead letters since then (seconds since the epoch), up to `limit`."""
+        return await self._dead_letters.deaths(since, limit)
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
         """With the body of what it would send if that is a bundle and no event of its own: a digest, or a round-up."""
@@ -157,9 +157,9 @@ class Admin:
         """Count the bodies in the quarantine on which relay itself failed."""
         return await self._quarantine.faults()
 
-    async def quarantined(self, *, most: int = 100) -> list[Quarantined]:
+    async def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
         """The quarantined bodies: those that relay itself failed on, then the others; of each the newest first."""
-        return await self._quarantine.newest(most)
+        return await self._quarantine.newest(limit)
 
     async def quarantine_size(self) -> int:
         return await self._quarantine.size()

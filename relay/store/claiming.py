@@ -69,16 +69,16 @@ class Claiming:
         self._claims: dict[tuple[str, int], int] = {}  # by channel and partition
 
     async def claim(
-        self, channel: str, most: int, quiet: Mapping[str, Window], *, idle: float, without: Collection[int]
+        self, channel: str, limit: int, quiet: Mapping[str, Window], *, idle: float, without: Collection[int]
     ) -> Claimed:
         turns = self._turns.of(channel)
         deliveries, due, failures = list[Delivery](), list[float](), dict[Partition, StoreUnavailable]()
         turn = turns.now(idle, without)
         for partition in turn:
-            if len(deliveries) >= most:
+            if len(deliveries) >= limit:
                 due.append(0.0)  # it is asked next time
                 break
-            question = partial(self._claim, partition, channel, most - len(deliveries), quiet)
+            question = partial(self._claim, partition, channel, limit - len(deliveries), quiet)
             try:
                 claimed = await turns.ask(partition, question)
             except StoreUnavailable as error:
@@ -96,11 +96,11 @@ class Claiming:
         due += [] if turns.next_due is None else [turns.next_due]
         return Claimed(tuple(deliveries), min(due, default=None))
 
-    async def _claim(self, partition: Partition, channel: str, most: int, quiet: Mapping[str, Window]) -> Claimed:
+    async def _claim(self, partition: Partition, channel: str, limit: int, quiet: Mapping[str, Window]) -> Claimed:
         # The same token until an answer arrives: a claim whose answer was lost is given again, not forgotten.
         number = self._claims.get((channel, partition.number), 0)
         away = " ".join(map(str, self._partitions.away))
-        args = (channel, most, self._lease, self._worker, str(number), quiet_hours(quiet), away)
+        args = (channel, limit, self._lease, self._worker, str(number), quiet_hours(quiet), away)
         next_due, *rows = await partition.run("claim", args)
         read = await asyncio.gather(*(self._read(partition, row) for row in rows))
         deliveries = [delivery for delivery in read if delivery]
@@ -172,8 +172,8 @@ def operation_of(row: Sequence[Any]) -> str:
 def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
     """Return True where a live message's partition has not yet got a new run, or the end of this one."""
     run, rank = _course(fields)
-    heard = int(row[16] or -1)
-    return bool(row[5] == b"live") and (run > heard or (run == heard and rank == int(OVER) != row[17]))
+    known_run = int(row[16] or -1)
+    return bool(row[5] == b"live") and (run > known_run or (run == known_run and rank == int(OVER) != row[17]))
 
 
 def _course(fields: Mapping[bytes, bytes]) -> tuple[int, int]:

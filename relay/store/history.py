@@ -82,7 +82,7 @@ class History:
         since: float | None = None,
         until: float | None = None,
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
     ) -> HistoryPage:
         """Return the deliveries that ended from `since` on and before `until` (seconds since the epoch).
 
@@ -100,7 +100,7 @@ class History:
         every = [stream for some in lists for stream in some]
         merged = Merged(self._everywhere, "history:", every, since=since, until=until, before=before)
         start = outcome_bytes(outcome) if outcome else b""
-        rows = await merged.newest(min(most, MOST), lambda row: row.startswith(start))
+        rows = await merged.newest(min(limit, MOST), lambda row: row.startswith(start))
         return HistoryPage(
             await self._whole([ended(row) for row in rows]),
             merged.cursor,
@@ -116,7 +116,7 @@ class History:
         _, name = await self._timelines.named(subject, space)
         if not name:
             return []
-        own = operation_bytes(name)
+        searched = operation_bytes(name)
 
         async def ask(partition: Partition) -> list[RawRow]:
             log = await call(self._redis.lrange(partition.key(f"log:{name}"), 0, -1))
@@ -130,7 +130,7 @@ class History:
                 RawRow(*Position.split(id_), partition.number, destination, fields[b"r"])
                 for (_, destination), rows in zip(ends, answers, strict=True)
                 for id_, fields in rows
-                if fields[b"r"][2:].startswith(own)
+                if fields[b"r"][2:].startswith(searched)
             ]
 
         parts = await self._everywhere.of_each(ask)

@@ -80,26 +80,28 @@ class Jobs:
         ends = {name: some for part in parts.values() for name, some in part.items()}
         return [ends.get(name, ()) for name in names]
 
-    async def page(self, *, cursor: str = "", most: int = 25) -> JobsPage:
+    async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
         """Return the jobs that ended last, the newest first. ValueError for a cursor that no page gave."""
         ms, behind = _position(cursor)
 
         async def ask(partition: Partition) -> list[tuple[float, bytes]]:
             key, until = partition.key("jobs"), "+inf" if ms is None else ms
             rows = await call(
-                self._redis.zrevrangebyscore(key, until, "-inf", start=0, num=most + ALIKE, withscores=True)
+                self._redis.zrevrangebyscore(key, until, "-inf", start=0, num=limit + ALIKE, withscores=True)
             )
             return [(-float(score), row) for row, score in rows]
 
         parts = await self._partitions.each(ask)
         every = sorted(row for part in parts.values() for row in part)
         left = [(score, row) for score, row in every if ms is None or (score, row[:NAME]) > (-float(ms), behind)]
-        rows = [(JobEnd(job, -score / 1000), row) for score, row in left[:most] if (job := read_job(row, self._sealer))]
-        last = left[min(most, len(left)) - 1] if left else None
-        more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > most else ""
+        rows = [
+            (JobEnd(job, -score / 1000), row) for score, row in left[:limit] if (job := read_job(row, self._sealer))
+        ]
+        last = left[min(limit, len(left)) - 1] if left else None
+        more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > limit else ""
         return JobsPage([job for job, _ in rows], more)
 
-    async def ended_since(self, moments: dict[int, int], most: int) -> tuple[list[Job], bool]:
+    async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
         """Up to so many of each partition that ended since these ms (by partition), and whether these were all.
 
         The longest ago first. `moments` goes on with them; what ended in the last of these ms is given again.
@@ -109,13 +111,13 @@ class Jobs:
         async def ask(partition: Partition) -> bool:
             since = moments.get(partition.number, 0)
             rows = await call(
-                self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=most, withscores=True)
+                self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=limit, withscores=True)
             )
             jobs.extend(job for row, _ in rows if (job := read_job(row, self._sealer)))
             moments[partition.number] = int(rows[-1][1]) if rows else since
-            if len(rows) == most and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
+            if len(rows) == limit and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
                 moments[partition.number] += 1
-            return len(rows) < most
+            return len(rows) < limit
 
         return jobs, all((await self._partitions.each(ask)).values())
 

@@ -106,23 +106,23 @@ class Spaces:
         first = await self._facts(id_, "")
         if not first.pop("apart", ""):
             return first if Space.of(first).may_be(space) else {"space": space.dump()}
-        own = space.dump()
-        if exact := await self._facts(id_, own):
-            return exact | {"space": own}
+        stated = space.dump()
+        if exact := await self._facts(id_, stated):
+            return exact | {"space": stated}
         meant = [facts async for facts in self._each(id_, first, space)]
         if len(meant) > 1:
             raise AmbiguousId(id_, [Space.of(facts) for facts in meant])
-        return meant[0] if meant else {"space": own}
+        return meant[0] if meant else {"space": stated}
 
     async def all(self, id_: str) -> list[Facts]:
         """Return the facts of each operation or batch with this id; `space` as in `resolved`."""
         first = await self._facts(id_, "")
         if first.pop("apart", ""):
-            return [facts async for facts in self._each(id_, first, NOWHERE, most=None)]
+            return [facts async for facts in self._each(id_, first, NOWHERE, limit=None)]
         return [first] if first else []
 
-    async def _each(self, id_: str, first: Facts, space: Space, most: int | None = ENOUGH) -> AsyncIterator[Facts]:
-        """Yield the operations that `space` may mean, up to `most`: all names are read, however many there are.
+    async def _each(self, id_: str, first: Facts, space: Space, limit: int | None = ENOUGH) -> AsyncIterator[Facts]:
+        """Yield the operations that `space` may mean, up to `limit`: all names are read, however many there are.
 
         A name says no more of whose it is than what is known under it does, so one that cannot be meant is not read.
         """
@@ -137,7 +137,7 @@ class Spaces:
                 if facts and Space.of(facts).may_be(space):
                     yield facts | {"space": name}
                     meant += 1
-            if most and meant >= most:
+            if limit and meant >= limit:
                 return
 
     async def _names(self, id_: str) -> list[str]:

@@ -35,7 +35,7 @@ PackedRow = Sequence[bytes | None]  # the values of FIELDS
 RANK_OVER = bytes([int(OVER)])  # what the state begins with
 
 
-def _known(row: PackedRow) -> bool:
+def _has_facts(row: PackedRow) -> bool:
     return row[FIELDS.index("facts")] is not None
 
 
@@ -104,7 +104,7 @@ class Operations:
         self._spaces = store.spaces
         self._redis = store.redis
 
-    async def page(self, *, state: str = "", text: str = "", cursor: str = "", most: int = 50) -> OperationsPage:
+    async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> OperationsPage:
         """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
         before = Position.load(cursor) if cursor else None
         streams = [(partition.number, "") for partition in self._everywhere.partitions.present]
@@ -112,8 +112,8 @@ class Operations:
         fits, may_fit = _filter(state, text), self._may_fit(state, text)
         rows, last, looked = list[OperationRow](), None, 0
         behind: Sequence[RawRow] = ()
-        step = STEP if state or text else most
-        while len(rows) < most and looked < self._looked:
+        step = STEP if state or text else limit
+        while len(rows) < limit and looked < self._looked:
             chunk = behind = await merged.newest(min(step, self._looked - looked), lambda _: True)
             read = await self._read([_name(raw) for raw in chunk], may_fit)
             for number, raw in enumerate(chunk, 1):
@@ -121,33 +121,33 @@ class Operations:
                 row = read.get(_name(raw))
                 if row and fits(row):
                     rows.append(row)
-                if len(rows) == most:
+                if len(rows) == limit:
                     break
             if not merged.more:
                 break
         more = last is not None and (merged.more or bool(behind))
-        cut = more and len(rows) < most
+        cut = more and len(rows) < limit
         cursor = last.position.dump() if last and more else ""
         return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
 
-    async def failed(self, since: float, *, most: int = MOST_ENDED) -> FailedOperations:
-        """Return those that failed since then, of the newest `most` of each partition that ended."""
+    async def failed(self, since: float, *, limit: int = MOST_ENDED) -> FailedOperations:
+        """Return those that failed since then, of the newest `limit` of each partition that ended."""
 
         async def ended(partition: Partition) -> list[tuple[str, float]]:
             oldest, key = round((since + KEEP_DOCUMENTS) * 1000), partition.key("over")
-            rows = await call(self._redis.zrevrangebyscore(key, "+inf", oldest, 0, most + 1, withscores=True))
+            rows = await call(self._redis.zrevrangebyscore(key, "+inf", oldest, 0, limit + 1, withscores=True))
             return [(name.decode(), ms / 1000 - KEEP_DOCUMENTS) for name, ms in rows]
 
         def may_fit(row: PackedRow) -> bool:
             return row[FIELDS.index("facts")] is not None and any(status in (row[0] or b"") for status in _FAILED)
 
         partitions = await self._everywhere.of_each(ended)
-        names = [name for rows in partitions for name, _ in rows[:most]]
+        names = [name for rows in partitions for name, _ in rows[:limit]]
         failed = list[OperationRow]()
         for begin in range(0, len(names), self._looked):
             rows = (await self._read(names[begin : begin + self._looked], may_fit)).values()
             failed += [row for row in rows if row.status in FAILED and row.over and row.last >= since]
-        cut = [rows[most - 1][1] for rows in partitions if len(rows) > most]
+        cut = [rows[limit - 1][1] for rows in partitions if len(rows) > limit]
         return FailedOperations(sorted(failed, key=lambda row: -row.last), max(cut, default=None))
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
@@ -170,7 +170,7 @@ class Operations:
         return may_fit
 
     async def _read(
-        self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _known
+        self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _has_facts
     ) -> dict[str, OperationRow]:
         """Return the known operations that may fit, in this order."""
 

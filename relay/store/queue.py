@@ -210,19 +210,19 @@ class Store:
     async def claim(
         self,
         channel: str,
-        most: int,
+        limit: int,
         quiet: Mapping[str, Window] = MappingProxyType({}),
         *,
         idle: float = 0.0,
         without: Collection[int] = (),
     ) -> Claimed:
-        """Lease up to `most` due deliveries of one channel.
+        """Lease up to `limit` due deliveries of one channel.
 
         `quiet` has the destinations with quiet hours now (`*`: all that are not named), and these hours: new messages
         there are bundled until their end. `idle`: seconds for which a partition that has nothing due need not be asked,
         though another process may have changed something there. `without`: the partitions that are left alone.
         """
-        return await self._claiming.claim(channel, most, quiet, idle=idle, without=without)
+        return await self._claiming.claim(channel, limit, quiet, idle=idle, without=without)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent.

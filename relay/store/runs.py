@@ -82,12 +82,12 @@ class Runs:
         lasts = await self._store.partitions.each(lambda partition: call(redis.hget(partition.key(TICKS), "last")))
         return max((int(last) / 1000 for last in lasts.values() if last), default=None)
 
-    async def trim(self, most: int, retention: float = RETENTION) -> int:
-        """Let the documents go of up to `most` runs of a partition that ended three days ago; how many were due in one.
+    async def trim(self, limit: int, retention: float = RETENTION) -> int:
+        """Drop the documents of up to `limit` runs of a partition that ended three days ago; how many were due in one.
 
         `retention`: seconds after its outcome for which the rest of a run is remembered.
         """
-        args = (most, int(retention * 1000))
+        args = (limit, int(retention * 1000))
 
         async def trim(partition: Partition) -> int:
             done, *elsewhere = await partition.run("trim", args)
@@ -125,9 +125,9 @@ class Runs:
                   for name, value in row.items() if name.startswith(b"failed:")}  # fmt: skip
         return {name: (float(text.partition(" ")[0]), text.partition(" ")[2]) for name, text in failed.items()}
 
-    async def due(self, most: int) -> Page:
+    async def due(self, limit: int) -> Page:
         """Runs that may be due, the longest waiting first."""
-        pages = await self._each("watch", ["due", most, int(PAUSE * 1000)])
+        pages = await self._each("watch", ["due", limit, int(PAUSE * 1000)])
         runs = [
             DueRun(name.decode(), int(ticket), run)
             for _, _, *rows in pages
@@ -135,7 +135,7 @@ class Runs:
             if (run := _read(name, row, self._store.sealer))
         ]
         now, looked = min(int(now) for now, *_ in pages), max(int(looked) for _, looked, *_ in pages)
-        return Page(now / 1000, runs, looked >= most)
+        return Page(now / 1000, runs, looked >= limit)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
         """Set the time of the next look at these; events may bring it forward."""

@@ -40,9 +40,9 @@ def signs_of(infos: Iterable[Info]) -> Signs:
 
 def fullness_of(memory: Mapping[str, Any]) -> float:
     """Return the used part of a server's `maxmemory` by its INFO; 0 without one."""
-    most = int(memory.get("maxmemory", 0))
+    limit = int(memory.get("maxmemory", 0))
     used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-    return used / most if most else 0.0
+    return used / limit if limit else 0.0
 
 
 def _lag(info: Info) -> int:

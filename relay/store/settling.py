@@ -72,10 +72,10 @@ class Settling:
         self._lease = int(lease * 1000)
         self._replicas = replicas
         self._begins: list[Batcher[str | bytes, bool]] = [
-            Batcher(partial(self._begin_all, partition), most=128) for partition in partitions
+            Batcher(partial(self._begin_all, partition), limit=128) for partition in partitions
         ]
         self._settles: list[Batcher[str | bytes, bool]] = [
-            Batcher(partial(self._settle_all, partition), most=128) for partition in partitions
+            Batcher(partial(self._settle_all, partition), limit=128) for partition in partitions
         ]
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:

@@ -52,7 +52,7 @@ class Workspace:
         self.name = name
         self.scopes = ALL_SCOPES  # of relay's app; nothing: Slack neither says nor asks
         self.url = ""  # of the page, once it is served
-        self.whispers: list[Json] = []  # what one person alone was told: channel, user, text
+        self.whispers: list[Json] = []  # messages to one person alone: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts too soon after the one before, in the same conversation
         self._without = frozenset() if rich else RICH
@@ -75,7 +75,7 @@ class Workspace:
             return {"ok": False, "error": refused.code} | refused.extra
 
     def conversation(self, reference: str, *, create: bool = False) -> Conversation | None:
-        """By id, by name, or by a person's id, which stands for the conversation with them."""
+        """By id, by name, or by a person's id for the conversation with them."""
         person = self.users.get(reference)
         name = f"@{person.name}" if person else reference.removeprefix("#")
         for conversation in self.conversations.values():

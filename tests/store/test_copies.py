@@ -65,11 +65,11 @@ async def test_they_go_after_three_days(open_store: Callable[..., Store], clock:
     assert await Copies(store).of(old.id) is None
 
 
-@pytest.mark.parametrize(("most", "most_bytes"), [(3, 10**6), (100, 500)])
+@pytest.mark.parametrize(("limit", "most_bytes"), [(3, 10**6), (100, 500)])
 async def test_there_are_few_of_them(
-    open_store: Callable[..., Store], clock: Clock, most: int, most_bytes: int
+    open_store: Callable[..., Store], clock: Clock, limit: int, most_bytes: int
 ) -> None:
-    store = open_store(copies=(most, most_bytes))
+    store = open_store(copies=(limit, most_bytes))
     deliveries = []
     for number in range(6):
         await accept(store, events.completed(operationId=f"op-{number}"), to=room())

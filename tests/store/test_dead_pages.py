@@ -22,11 +22,11 @@ async def bury(store: Store, *subjects: str, reason: str = "rejected") -> None:
             await store.dead_letter(delivery, reason, "channel_not_found")
 
 
-async def pages(store: Store, most: int, **which: object) -> list[list[str]]:
+async def pages(store: Store, limit: int, **which: object) -> list[list[str]]:
     """Whose they are, page by page."""
     listed, cursor = list[list[str]](), ""
     while True:
-        page = await DeadPages(store).page(most=most, cursor=cursor, **which)  # type: ignore[arg-type]
+        page = await DeadPages(store).page(limit=limit, cursor=cursor, **which)  # type: ignore[arg-type]
         listed.append([letter.operation for letter in page.rows])
         if not (cursor := page.cursor):
             return listed
@@ -53,8 +53,8 @@ async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> No
         await admin.quarantine("api", b"%d" % number, {}, f"refused {number}")
     await admin.quarantine("other", b"[]", {}, "KeyError at relay/x.py:1", fault=True)
 
-    first = await QuarantinePages(store).page(QuarantineQuery(), most=3)
-    second = await QuarantinePages(store).page(QuarantineQuery(), most=3, cursor=first.cursor)
+    first = await QuarantinePages(store).page(QuarantineQuery(), limit=3)
+    second = await QuarantinePages(store).page(QuarantineQuery(), limit=3, cursor=first.cursor)
 
     assert [row.fault for row in first.rows] == [True, False, False]
     assert (first.rows[0].source, first.rows[0].size) == ("other", 2)

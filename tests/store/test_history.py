@@ -31,12 +31,12 @@ async def fill(store: Store, clock: Clock, count: int) -> None:
         clock.advance(1)
 
 
-async def all_of(store: Store, most: int, **which: object) -> list[Ended]:
+async def all_of(store: Store, limit: int, **which: object) -> list[Ended]:
     rows: list[Ended] = []
-    page = await History(store).page(most=most, **which)  # type: ignore[arg-type]
+    page = await History(store).page(limit=limit, **which)  # type: ignore[arg-type]
     rows += page.rows
     while page.cursor:
-        page = await History(store).page(most=most, cursor=page.cursor, **which)  # type: ignore[arg-type]
+        page = await History(store).page(limit=limit, cursor=page.cursor, **which)  # type: ignore[arg-type]
         rows += page.rows
     return rows
 
@@ -162,7 +162,7 @@ async def test_of_too_many_the_busiest_give_first(store: Store, clock: Clock) ->
     await rows_of(store, "busy", 4000, ms)
     await rows_of(store, "quiet", 50, ms)
 
-    assert await Forgetting(store, most=2050).forget(clock(), 86_400) == 2050
+    assert await Forgetting(store, bound=2050).forget(clock(), 86_400) == 2050
 
     assert await store.redis.xlen("{relay}:history:quiet") == 50
 

@@ -48,9 +48,9 @@ async def test_pages_follow_each_other_newest_first(open_store: Callable[..., St
     await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))
     await tell(store, clock, events.completed(operationId="op-0"))  # it is no news that it exists
 
-    assert ids(await all_of(store, most=4)) == [f"op-{number}" for number in reversed(range(9))]
-    assert ids(await all_of(store, most=2, state="over")) == ["op-0"]
-    assert ids(await all_of(store, most=4, state="running")) == [f"op-{number}" for number in reversed(range(1, 9))]
+    assert ids(await all_of(store, limit=4)) == [f"op-{number}" for number in reversed(range(9))]
+    assert ids(await all_of(store, limit=2, state="over")) == ["op-0"]
+    assert ids(await all_of(store, limit=4, state="running")) == [f"op-{number}" for number in reversed(range(1, 9))]
 
 
 async def test_names_that_are_sealed_are_found_as_well(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -103,7 +103,7 @@ async def test_what_is_too_old_is_given_up_whatever_the_probes_say(store: Store,
     ledger = await counts(store)
     assert ledger["buried:paused_too_long"] >= 249
     assert ledger["pending"] <= 11
-    assert (await Admin(store).dead(most=1))[0].error == "is_archived"
+    assert (await Admin(store).dead(limit=1))[0].error == "is_archived"
 
 
 class TestCredentials:

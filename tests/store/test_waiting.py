@@ -17,11 +17,11 @@ CHANNELS = ("email", "slack")
 HOLD = Pause("destination:room/#room", 60, "is_archived", probe=True)
 
 
-async def all_of(store: Store, clock: Clock, most: int = 3, **which: Any) -> list[WaitingRow]:
-    page = await Waiting(store).page(CHANNELS, clock(), most=most, **which)
+async def all_of(store: Store, clock: Clock, limit: int = 3, **which: Any) -> list[WaitingRow]:
+    page = await Waiting(store).page(CHANNELS, clock(), limit=limit, **which)
     rows = [*page.rows]
     while page.cursor:
-        page = await Waiting(store).page(CHANNELS, clock(), most=most, cursor=page.cursor, **which)
+        page = await Waiting(store).page(CHANNELS, clock(), limit=limit, cursor=page.cursor, **which)
         rows += page.rows
     return rows
 
@@ -77,7 +77,7 @@ async def test_pages_follow_each_other_through_all_queues(open_store: Callable[.
         await store.accept(events.completed(operationId=f"op-{number}"), targets)
     await carried(store)
 
-    rows = await all_of(store, clock, most=4)
+    rows = await all_of(store, clock, limit=4)
 
     assert len(rows) == len({row.id for row in rows}) == 18
     assert {row.subject for row in rows} == {f"op-{number}" for number in range(6)}

@@ -114,7 +114,7 @@ async def test_a_batch_that_fails_or_is_cancelled_fails_its_callers_and_those_be
     async def run(_: Sequence[str]) -> Sequence[str]:
         raise error
 
-    batcher = Batcher[str, str](run, most=1)
+    batcher = Batcher[str, str](run, limit=1)
     calls = [asyncio.create_task(batcher.submit(request)) for request in ("in it", "behind it")]
 
     done, waiting = await asyncio.wait(calls, timeout=patience(2.0))

@@ -81,7 +81,7 @@ def _letters(context: Context, form: DeadForm) -> NextPage:
     since, before = seconds_of(context, form.since), form.before or context.clock()
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await pages.page(means, since=since, until=before, cursor=cursor, most=STEP, whole=False)
+        page = await pages.page(means, since=since, until=before, cursor=cursor, limit=STEP, whole=False)
         return [row.id for row in page.rows], page.cursor
 
     return next_page
@@ -91,7 +91,7 @@ def _bodies(context: Context, form: QuarantineForm) -> NextPage:
     query = query_of(context, form, form.before or context.clock())
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await QuarantinePages(context.store).page(query, cursor=cursor, most=STEP)
+        page = await QuarantinePages(context.store).page(query, cursor=cursor, limit=STEP)
         return [row.id for row in page.rows], page.cursor
 
     return next_page

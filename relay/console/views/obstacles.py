@@ -140,7 +140,7 @@ def _missing(stored: Iterable[bytes]) -> Iterator[tuple[str, float]]:
     for text in stored:
         try:
             run = Missing.load(text)
-        except (KeyError, TypeError, ValueError):  # the watchdog's next tick forgets it
+        except ValueError:  # the watchdog's next tick forgets it
             continue
         yield run.expectation or run.job.name, run.since
 

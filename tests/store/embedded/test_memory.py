@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from relay.store.embedded.memory import LEAST, limiting, maxmemory
+from relay.store.embedded.launch import LEAST, limiting, maxmemory
 from relay.store.embedded.server import EmbeddedRedis
 
 GIB = 1 << 30
