@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from relay.channels.slack.limits import text_size, validate
+from relay.channels.slack.limits import validate
+from relay.rendering.formats.slack import text_size
 from tests.support.slack_blocks import (
     JSON,
     address,

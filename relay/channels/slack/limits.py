@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from relay.domain.display import MAX_BLOCKS, TEXT_BUDGET, length
+from relay.rendering.formats.slack import text_size
 
 MAX_METADATA = 8_000  # characters of JSON
 
@@ -33,26 +34,6 @@ def validate(message: Node) -> list[str]:
     if not faults and blocks and (total := text_size(blocks)) > TEXT_BUDGET:
         faults.append(f"msg_blocks_too_long: /: {total} characters of text, at most {TEXT_BUDGET}")
     return faults
-
-
-def text_size(node: Any) -> int:
-    """Count the text towards TEXT_BUDGET."""
-    return sum(map(length, texts_in(node)))
-
-
-def texts_in(node: Any) -> list[str]:
-    """List every text and title in blocks, in reading order."""
-    texts: list[str] = []
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if not isinstance(value, str):
-                texts += texts_in(value)
-            elif key in ("text", "title"):
-                texts.append(value)
-    elif isinstance(node, (list, tuple)):
-        for item in node:
-            texts += texts_in(item)
-    return texts
 
 
 def _block_faults(blocks: Any, at: str) -> Iterator[str]:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from relay.channels.slack.errors import FailureKind, SlackError
-from relay.channels.slack.limits import text_size, texts_in, validate
+from relay.channels.slack.limits import validate
 from relay.domain.deliveries import PERSON, Notification, Preview, Receipt
 from relay.domain.display import TEXT_BUDGET, truncate_mrkdwn
+from relay.rendering.formats.slack import text_size, texts_in
 
 MAX_SECTION = 3_000
 MAX_LINE = 300

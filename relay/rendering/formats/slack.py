@@ -127,3 +127,23 @@ def _slack_time(formats: Localizer, value: object, style: str) -> str:
 def plain_dates(text: str) -> str:
     """The text with every date as it is written for those to whom Slack does not write it."""
     return _DATE.sub(r"\1", text) if "<!date^" in text else text
+
+
+def text_size(node: Any) -> int:
+    """Count the text towards TEXT_BUDGET."""
+    return sum(map(length, texts_in(node)))
+
+
+def texts_in(node: Any) -> list[str]:
+    """List every text and title in blocks, in reading order."""
+    texts: list[str] = []
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(value, str):
+                texts += texts_in(value)
+            elif key in ("text", "title"):
+                texts.append(value)
+    elif isinstance(node, (list, tuple)):
+        for item in node:
+            texts += texts_in(item)
+    return texts
