@@ -41,6 +41,18 @@ rows:
     ]  # fmt: skip
 
 
+def test_the_name_of_a_repeated_object_is_no_more_than_its_own(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": """
+rows:
+  - {each: "op in op.phases[:1]", name: "{{ op.phaseName }}"}
+  - {each: "run in [op]", name: "{{ op.id|short_id }}"}
+"""})  # fmt: skip
+
+    assert render(renderer, progress(), "teams")["rows"] == [
+        {"name": "Data Loading & Validation"}, {"name": "op-ff0e8400"}
+    ]  # fmt: skip
+
+
 def test_data_can_not_become_structure(alone: Build) -> None:
     renderer = alone({"teams/generic.yaml": 'a: "{{ op.name }}"'})
     name = 'x"\nb: injected\n- {"c": 1}'
