@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 
@@ -15,7 +15,7 @@ from relay import __version__
 from relay.channels import CHANNELS
 from relay.cli.connection import data_dir
 from relay.cli.logs import configure
-from relay.cli.options import config_option, json_option, print_json, refuse, visible
+from relay.cli.options import config_option, json_option, print_json, visible
 from relay.config import Config, load
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.clocks import iso, local
@@ -37,15 +37,10 @@ def backup(file: Path, config: Path | None) -> None:
     readable by its owner alone (0600) and must not exist yet. Back up a Redis of your own (redis.url) with its own
     tools.
     """
-    try:
-        copied_from = data_dir(config, os.environ)
-        with _file(file) as to:
-            copied = back_up(copied_from, to, {"taken": iso(datetime.now(UTC)), "relay": __version__})
-        click.echo(f"{file}: {copied.size:,} bytes of {copied_from}, in {copied.files} files", err=True)
-    except RelayError as error:
-        refuse(error)
-    except OSError as error:
-        refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
+    copied_from = data_dir(config, os.environ)
+    with _file(file) as to:
+        copied = back_up(copied_from, to, {"taken": iso(datetime.now(UTC)), "relay": __version__})
+    click.echo(f"{file}: {copied.size:,} bytes of {copied_from}, in {copied.files} files", err=True)
 
 
 @contextlib.contextmanager
@@ -93,29 +88,37 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     The directory must be empty. The private Redis is started once to check that it can read the data. The next `relay
     serve` continues from the moment of the backup: messages sent since then are sent again.
     """
-    try:
-        loaded = load(config, env=os.environ, channels=CHANNELS, needed=("data_dir", "redis", "timezone"))
-        if loaded.redis.url:
-            raise EmbeddedRedisError(ELSEWHERE)
-        server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
-        with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
-            try:
-                about = put_back(archive, loaded.data_dir)
-            except EmbeddedRedisError as error:
-                raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
-        configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
+    loaded = load(config, env=os.environ, channels=CHANNELS, needed=("data_dir", "redis", "timezone"))
+    if loaded.redis.url:
+        raise EmbeddedRedisError(ELSEWHERE)
+    server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))  # before anything lies there that needs one
+    with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as archive:
         try:
-            ledger = asyncio.run(_count(loaded, server))
-        except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
-            raise EmbeddedRedisError(
-                f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
-                "that is mended, start relay on it; or move it away and restore again"
-            ) from None
-    except RelayError as error:
-        refuse(error)
-    except OSError as error:
-        refuse(RelayError(f"{error.filename or file}: {error.strerror or error}"))
-    _print_restored(about, ledger, loaded.data_dir, loaded.timezone, as_json=as_json)
+            about = put_back(archive, loaded.data_dir)
+        except EmbeddedRedisError as error:
+            raise EmbeddedRedisError(f"{file} was not restored: {error}") from None
+    configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
+    try:
+        ledger = asyncio.run(_count(loaded, server))
+    except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
+        raise EmbeddedRedisError(
+            f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
+            "that is mended, start relay on it; or move it away and restore again"
+        ) from None
+    counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
+    taken, version = str(about.get("taken", "")), str(about.get("relay", ""))
+    if as_json:
+        print_json({"data_dir": str(loaded.data_dir), "taken": taken, "relay": version, **counts,
+                    "imbalance": ledger.imbalance})  # fmt: skip
+    else:
+        with contextlib.suppress(ValueError):
+            taken = local(datetime.fromisoformat(taken), loaded.timezone)
+        click.echo(visible(
+            f"{loaded.data_dir} is as it was at {taken}, under relay {version}:\n{counts['accepted']:,} deliveries "
+            f"accepted, {counts['pending']:,} still to be sent, {counts['dead']:,} dead letters."
+        ))  # fmt: skip
+    if ledger.imbalance:
+        raise RelayError(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it")
 
 
 async def _count(config: Config, server: Path) -> Ledger:
@@ -126,26 +129,3 @@ async def _count(config: Config, server: Path) -> Ledger:
             return await Admin(store).ledger()
         finally:
             await store.aclose()
-
-
-def _print_restored(about: dict[str, Any], ledger: Ledger, data_dir: Path, zone: str, *, as_json: bool) -> None:
-    counts = {name: ledger.counts.get(name, 0) for name in ("accepted", "pending", "dead")}
-    facts = {"data_dir": str(data_dir), "taken": str(about.get("taken", "")), "relay": str(about.get("relay", "")),
-             **counts, "imbalance": ledger.imbalance}  # fmt: skip
-    if as_json:
-        print_json(facts)
-    else:
-        click.echo(
-            visible(f"{data_dir} is as it was at {_local(str(facts['taken']), zone)}, under relay {facts['relay']}:")
-        )
-        click.echo(f"{counts['accepted']:,} deliveries accepted, {counts['pending']:,} still to be sent, "
-                   f"{counts['dead']:,} dead letters.")  # fmt: skip
-    if ledger.imbalance:
-        refuse(RelayError(f"{ledger.imbalance} of them are counted nowhere, or twice: please report it"))
-
-
-def _local(taken: str, zone: str) -> str:
-    try:
-        return local(datetime.fromisoformat(taken), zone)
-    except ValueError:
-        return taken

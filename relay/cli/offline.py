@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from relay.channels import CHANNELS
 from relay.cli.logs import configure
-from relay.cli.options import actor, refuse
+from relay.cli.options import actor
 from relay.config import load
 from relay.config.redis import RedisUrl
 from relay.console.context import Context
@@ -63,12 +63,9 @@ async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
 
 
 def sealed(path: Path) -> tuple[dict[str, int], str]:
-    """Seal it; return how many values of each kind, and that in words. Leave with 1 where it cannot be done."""
+    """Seal it; return how many values of each kind, and that in words. RelayError where it cannot be done."""
     configure(machine=False, level="warning")  # what a command says of itself is its answer
-    try:
-        return asyncio.run(_sealed(path))
-    except RelayError as error:
-        refuse(error)
+    return asyncio.run(_sealed(path))
 
 
 async def _sealed(path: Path) -> tuple[dict[str, int], str]:

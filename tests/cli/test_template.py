@@ -195,7 +195,7 @@ def test_a_message_is_written_for_both_channels(tmp_path: Path) -> None:
     ("arguments", "reason"),
     [
         (["operation.faild"], "there is no sample of operation.faild; did you mean operation.failed?"),
-        (["--event", "/no/such.json"], "/no/such.json: cannot be read: No such file or directory"),
+        (["--event", "/no/such.json"], "/no/such.json: No such file or directory"),
         (["operation.failed", "--lang", "dx"], "there is no dx; expected de or en"),
         (["operation.paused"], "operation.paused.yaml:1: division by zero"),
     ],
