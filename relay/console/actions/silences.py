@@ -13,7 +13,7 @@ from relay.console.facts import N_, Form, IdForm, Name, Value
 from relay.console.view import Done
 from relay.console.views.records import Silenced
 from relay.domain.silences import Then
-from relay.operating.clocks import local
+from relay.operating.clocks import CLOCK, local
 from relay.operating.silences import begin, end, meaning, silence_of
 from relay.store.audit import COMMAND
 from relay.store.silences import SilenceList
@@ -36,7 +36,9 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
     await _spread(context, identity)
     begins, until = (local(datetime.fromtimestamp(at, UTC), config.timezone) for at in (silence.starts, silence.ends))
     text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
-    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until})
+    passed = CLOCK.fullmatch((form.until or "").strip()) and begins[:10] != until[:10]
+    more = [N_("It ends on the next day: that time of day has passed already.")] if passed else ()
+    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until}, more=more)
 
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
