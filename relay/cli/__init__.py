@@ -47,7 +47,7 @@ MODULES = {
         "console": "Create a login link for the console.",
         "keys": "List and rotate the signing keys of links and buttons; encrypt older data.",
     },
-    "backup": {
+    "offline": {
         "backup": "Back up the private Redis, while relay runs.",
         "restore": "Restore a backup into an empty data directory.",
     },

@@ -12,9 +12,10 @@ import click
 from babel import Locale, UnknownLocaleError
 
 from relay.authoring.lint import faults_of
-from relay.authoring.variables import variables
+from relay.authoring.variables import shown, variables
 from relay.authoring.workspace import Workspace
 from relay.cli.options import json_option, print_json, visible
+from relay.cli.screen import rows_table, show
 from relay.cli.template import read_workspace, workspace_options
 from relay.errors import TemplateError
 from relay.rendering import Renderer
@@ -65,12 +66,12 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(variable) for variable in listed])
         return
-    width = max(len(variable.path) for variable in listed)
-    for variable in listed:
-        shown = "" if variable.example is None or isinstance(variable.example, list | dict) else str(variable.example)
-        example = " ".join(visible(shown).split())[:EXAMPLE]
-        optional = "optional" if variable.optional else ""
-        click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
+    show(rows_table(listed, {
+        "name": lambda row: row.path,
+        "type": lambda row: row.type,
+        "": lambda row: "optional" if row.optional else "",
+        "example": lambda row: " ".join(shown(row.example).split())[:EXAMPLE],
+    }))  # fmt: skip
 
 
 @click.command()

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 import yarl
+from click.testing import Result
 
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
+from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
+from tests.support.sentinels import NAME, watched
 
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 
@@ -142,6 +145,28 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     ]
     assert [one["path"] for one in refused["problems"]] == ["platform"]
     assert "GET /api/t/p/async/operations: 401" in refused["problems"][0]["message"]
+
+
+@pytest.mark.soak
+async def test_live_asks_the_primary_of_a_cluster_or_of_sentinels_and_shows_no_password(live: Path) -> None:
+    add(live, "redis: {durability: replicated}")
+
+    async def asked(url: str) -> Result:
+        return await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": url})
+
+    async with clustered(password="a-password") as group:
+        right, wrong_password = await asked(group.url), await asked(group.url.replace("a-password", "another-one"))
+    async with watched(password="a-password", requirepass="a-password", masterauth="a-password",
+                       more=f"sentinel auth-pass {NAME} a-password\n") as group:  # fmt: skip
+        url = group.url.replace("://", "://:a-password@")
+        named, unnamed = await asked(url), await asked(url.replace(NAME, "other"))
+
+    assert [done.exit_code for done in (right, wrong_password, named, unnamed)] == [0, 1, 0, 1]
+    assert "the Cluster of the nodes at redis.url" in right.output
+    assert "it wants a password, or another one" in wrong_password.output
+    assert "the primary that the Sentinels at redis.url name" in named.output
+    assert "the Sentinels that answer watch no primary called other" in unnamed.output
+    assert "a-password" not in right.output + wrong_password.output + named.output + unnamed.output
 
 
 @pytest.mark.slow

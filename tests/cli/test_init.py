@@ -50,6 +50,16 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     assert checked.status == 0, checked.out
 
 
+async def test_people_may_be_notified_in_both_ways(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    screen = await typed(["both", "#ops", "lead@example.com", ""], "init", file, env={})
+
+    assert "No message was sent yet: " in screen
+    assert "the environment variable SLACK_BOT_TOKEN is not set" in screen
+    checked = await relay("check", "-c", file, env=NEEDED)
+    assert (checked.status, "team.slack: slack, live: #ops" in checked.out) == (0, True), checked.out
+
+
 async def typed(answers: list[str], *arguments: object, env: dict[str, str]) -> str:
     """Run a command at a terminal, answer each of its questions, and return the screen."""
     here, there = pty.openpty()
