@@ -1,1 +1,1 @@
-"""What relay costs and what it spares, measured side by side in one run. Never run as a test of time."""
+"""Benchmarks of relay beside its peers, never run as a test of time."""

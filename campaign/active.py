@@ -49,7 +49,7 @@ PADDING = "\u2007\ufeff"  # relay's own, behind what a list of mails shows of on
 
 
 def in_html(html: str, hosts: Collection[str]) -> Iterator[str]:
-    """As a browser reads it: elements, attributes and addresses that have no business in a mail."""
+    """Find elements, attributes and addresses that must not be in a mail, as a browser reads it."""
     root: Element = html5lib.HTMLParser(namespaceHTMLElements=False).parse(html)
     for element in root.iter():
         tag: object = element.tag

@@ -30,7 +30,7 @@ class Canaries:
         return tuple({spelling for spelling in spellings(MARK.encode()) if len(spelling) > 6})
 
     def within(self, output: bytes) -> Iterator[str]:
-        """The name of each secret that this holds, in clear, in base64 or in hexadecimal; what stands around it."""
+        """The name of each secret that this holds, in clear, in base64 or in hexadecimal; with the text around it."""
         for spelling in self._spellings:
             start = output.find(spelling)
             while start >= 0:

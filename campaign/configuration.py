@@ -1,6 +1,6 @@
 """The relay that is attacked: every scheme, both channels, buttons, and a canary for every secret.
 
-Its secrets come by all three ways: some stand in the file, some in the environment, some in files of their own.
+Its secrets come by all three ways: some are in the file, some in the environment, some in files of their own.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from campaign.canaries import Canaries
 
-TENANT, HOSTILE_TENANT = "tenant-1", "hostile"  # whom nobody hears of, and whom everybody does
+TENANT, HOSTILE_TENANT = "tenant-1", "hostile"  # without messages, and with all
 LINK_HOST = "mining.example.com"
 BASE_URL = f"https://{LINK_HOST}"
 PUBLIC_URL = "https://relay.example.com"

@@ -70,7 +70,7 @@ async def under_way(target: Target, report: Report, seconds: float, when: str) -
 
 
 async def _sent(target: Target, request: Request) -> int:
-    """On a connection of its own: whoever is kept out must show."""
+    """On a connection of its own: a visitor that is kept out must show."""
     try:
         [status] = await answered(target.address, [request], target.outputs, 10.0, peer=SENDER)
     except TimeoutError:

@@ -128,7 +128,7 @@ def mixed_spellings(dice: Random, genuine: Genuine) -> Request | None:
 
 
 def text_of_key(_dice: Random, genuine: Genuine) -> Request | None:
-    """Signed with the text of a `whsec_` secret instead of what it stands for, with or without its beginning."""
+    """Signed with the text of a `whsec_` secret instead of its bytes, with or without its beginning."""
     if not genuine.secret.startswith(b"whsec_"):
         return None
     stamp, body = b"%d" % genuine.timestamp(), genuine.request.body

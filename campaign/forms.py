@@ -50,7 +50,7 @@ def _bearer(token: str) -> Header:
 
 
 def _stated(dice: Random) -> tuple[Header, Header]:
-    """Headers of an authenticating proxy, from somebody who is none."""
+    """Headers of an authenticating proxy, from another sender."""
     forwarded = dice.choice((AUTH_PROXY, "127.0.0.1", "::1")).encode()
     return (USER_HEADER.encode(), OPERATOR.encode()), (b"X-Forwarded-For", forwarded)
 

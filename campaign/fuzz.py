@@ -21,7 +21,7 @@ DEADLINE = 30.0  # seconds on a machine at rest: relay gives ten for headers, an
 GROWTH = 100  # MB
 EXPECTED = {100, 200, 202, 400, 401, 404, 405, 408, 411, 413, 414, 415, 417, 421, 422, 426, 429, 431, 501}
 
-NOT_READY = b'{"ready": false}'  # what a probe hears on a machine that is too busy
+NOT_READY = b'{"ready": false}'  # the answer to a probe on a machine that is too busy
 
 NO_FAULT = "no answer is a fault of relay (5xx but 501, or 503 that says when to come back)"
 IN_TIME = "each connection is answered or closed within its deadline"

@@ -24,7 +24,7 @@ class Genuine:
 
     @property
     def proof(self) -> bytes:
-        """Return what stands in the header of the signature."""
+        """Return the header of the signature."""
         return next(value for name, value in self.request.headers if name.lower() == self.name.lower())
 
     @property
@@ -35,7 +35,7 @@ class Genuine:
         return self.request.without(self.name).having(*((self.name, proof) for proof in proofs))
 
     def signed_by(self, secret: bytes, *, age: float = 0.0, message_id: str = "forged") -> Request:
-        """As the scheme has it, by this secret."""
+        """Sign with this secret, as the scheme does."""
         stamp = self.timestamp() - age
         made = sign(self.scheme, self.request.body, secret, header=self.header or None, message_id=message_id,
                     timestamp=stamp)  # fmt: skip

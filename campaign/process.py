@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from campaign.configuration import Configuration
-from relay.store.embedded.server import ends_with_parent
+from relay.store.embedded.launch import ends_with_parent
 from tests.support.patience import patience
 from tests.support.waiting import until
 

@@ -77,7 +77,7 @@ def hostile_event(dice: Random) -> Event:
 
 
 def _as_received(document: Mapping[str, Any]) -> dict[str, Any]:
-    """As it comes over the wire, where some texts cannot be."""
+    """Return the document as it comes over the wire, where some texts cannot be."""
     return decode(json.dumps(document).encode())
 
 

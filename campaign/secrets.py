@@ -84,7 +84,7 @@ def broken(text: str) -> Iterator[str]:
         lambda line: re.sub(r'": "?([^"{,]+)"?(,?)$', r'": ["\1"]\2', line),  # a list
         lambda line: re.sub(r'": "([^"]+)"(,?)$', r'": {"x": "\1"}\2', line),  # a table
         lambda line: re.sub(r'": "([^"]+)"(,?)$', r'": "\1\2', line),  # a quote that does not close
-        lambda line: re.sub(r'"(\w+)": "([^"]+)"(,?)$', r'"\1s": "\2"\3', line),  # a key that nobody knows
+        lambda line: re.sub(r'"(\w+)": "([^"]+)"(,?)$', r'"\1s": "\2"\3', line),  # an unknown key
         lambda line: re.sub(r'": "([^"]+)"(,?)$', r'": "changeme \1"\2', line),  # white space, a placeholder
         lambda line: "\t" + line + "\t: &x *y",
     )

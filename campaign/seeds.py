@@ -18,7 +18,7 @@ PROBES = (b"/", b"/healthz", b"/readyz", b"/readyz?verbose", b"/metrics", b"/ope
 
 
 def signed(configured: Configuration, source: str, body: bytes, message_id: str) -> Request:
-    """As a sender of this source would send it, now."""
+    """Return a genuine request of this source, of now."""
     facts = configured.sources[source]
     headers = sign(facts.scheme, body, facts.secret.encode(), header=facts.header, message_id=message_id,
                    timestamp=time.time())  # fmt: skip
@@ -33,7 +33,7 @@ def documents() -> dict[str, dict[str, Any]]:
 
 
 def press(configured: Configuration, value: str = "", action: str = "relay_retry") -> Request:
-    """A button that somebody pressed in Slack."""
+    """A pressed button in Slack."""
     payload = {
         "type": "block_actions", "user": {"id": "U0ANALYST1", "team_id": "T0STANDIN1"}, "team": {"id": "T0STANDIN1"},
         "channel": {"id": "C1"}, "actions": [{"type": "button", "action_id": action, "value": value}],

@@ -113,7 +113,7 @@ def _mixed(
 def _body(
     dice: Random, configured: Configuration, source: str, bodies: dict[str, dict[str, object]]
 ) -> dict[str, object]:
-    """Whoever has no more than a token may say its own event, of an operation that somebody else told of."""
+    """A sender with a token alone reports its own event, of an operation of another source."""
     return bodies[configured.sources[source].event or dice.choice((*bodies,))]
 
 

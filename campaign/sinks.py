@@ -1,4 +1,4 @@
-"""Hostile documents through the running relay: sent, told, refused, listed and counted."""
+"""Hostile documents through the running relay: sent, delivered, refused, listed and counted."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from campaign.target import Target
 from tests.support.patience import patience
 
 FULL = 11_000  # in all; relay refuses some
-SENT = 120  # documents that are sent, at most; most are told five times
+SENT = 120  # documents that are sent, at most; most have five messages
 SHOWN = 6  # operations, dead letters and bodies that are looked at, at most
 PLAIN = "no command sends a terminal controls or disguises"
 LINES = "each line of the log is one JSON object"
@@ -44,7 +44,7 @@ async def sinks(target: Target, count: int, seed: int) -> Report:
 
 
 async def _send(target: Target, report: Report, count: int, seed: int) -> list[str]:
-    """Documents of operations that nobody has heard of; a few of their ids, once they are taken."""
+    """Documents of new operations; a few of their ids, once they are taken."""
     requests, operations, bodies = [], [], documents()
     for number in range(count):
         dice = Random(f"{seed} sent {number}")

@@ -24,7 +24,7 @@ OPERATORS = ("/metrics", "/openapi.json", "/console", "/console/", "/admin", "/d
              "/ready")  # fmt: skip
 METHODS = (b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"HEAD", b"PATCH")
 # Everything that a stranger may hear, by status: the document's detail, or the first words of a page. A new sentence is
-# to be read by somebody before it stands here: does it say more than that relay is there?
+# before an entry, read it: does it say more than that relay is there?
 KNOWN: Mapping[int, frozenset[str]] = {
     200: frozenset({
         '{"status": "ok"}', '{"ready": true}', "",

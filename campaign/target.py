@@ -71,7 +71,7 @@ class Target:
             return False
 
     async def get(self, path: str, *, admin: bool = False) -> tuple[int, str]:
-        """Status and body; 0 if nobody answers."""
+        """Status and body; 0 without an answer."""
         token = self.configured.admin_token
         headers = {"Authorization": f"Bearer {token}"} if admin and token else {}
         url = (self.admin_url if admin else self.url) + path
@@ -139,6 +139,6 @@ async def target(directory: Path) -> AsyncIterator[Target]:
 
 
 def _configured(arguments: tuple[str | Path, ...], config: Path) -> list[str | Path]:
-    """The configuration stands before what may follow `--`."""
+    """Put the configuration before what may follow `--`."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return [*arguments[:place], "-c", config, *arguments[place:]]

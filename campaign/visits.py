@@ -1,4 +1,4 @@
-"""Legitimate visits of the operators' listener: somebody who logs in and looks, and programs that ask for numbers."""
+"""Legitimate visits of the operators' listener: a user who logs in and looks, and programs that ask for numbers."""
 
 import asyncio
 import contextlib
@@ -37,7 +37,7 @@ async def entered_by_proxy(listener: Target) -> tuple[str, str]:
 
 
 async def entered_by_link(listener: Target, role: str, name: str) -> tuple[str, str]:
-    """The same of a login by a link that somebody of this name has made.
+    """The same of a login by a link of this name.
 
     Its token, which also comes from elsewhere and to no page, and the session become canaries.
     """
@@ -64,7 +64,7 @@ async def _session(listener: Target, login: Request, peer: str, *headers: Header
 
 
 async def working(listener: Target, report: Report, end: float) -> None:
-    """Somebody logs in, and looks at one page after the other."""
+    """Log in, and look at one page after the other."""
     while time.monotonic() < end:
         begun = time.monotonic()
         cookie, csrf = await entered_by_proxy(listener)

@@ -1,7 +1,7 @@
-"""How `make docs` makes a site of the pages: of README, docs/ and the others, as they lie, so that their links hold.
+"""Settings of `make docs`, which makes a site of README, docs/ and the other pages as they are, so that links hold.
 
 The navigation is what docs/index.md lists, group by group. Warnings are errors: a link, an anchor or a page that leads
-nowhere ends the build. Nothing is fetched, neither here nor by whoever reads.
+nowhere ends the build. Nothing is fetched, neither here nor by readers.
 """
 
 import re

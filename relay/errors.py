@@ -1,8 +1,7 @@
 """The whole error vocabulary. Each error says who can do something about it."""
 
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import EADDRINUSE
 from pathlib import Path
@@ -218,15 +217,14 @@ class CannotFind(DeliveryError):
     """The channel cannot look for a message whose answer was lost: it is sent again."""
 
 
-@contextmanager
-def handling() -> Iterator[None]:
+class handling:  # noqa: N801 - a context manager
     """Raise unexpected errors of pure steps as HandlingFailed, for a retry cannot help; relay's own errors pass."""
-    try:
-        yield
-    except RelayError:
-        raise
-    except Exception as error:
-        raise HandlingFailed(type(error).__name__, relay_line(error)) from error
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, RelayError):
+            raise HandlingFailed(type(error).__name__, relay_line(error)) from error
 
 
 def relay_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""When relay stops, and how: it is asked to leave, drains, and has a deadline for what is under way.
+"""Stop of relay: it is asked to leave, drains, and has a deadline for what is under way.
 
 After the deadline everything is cut off. That loses nothing: what was accepted is durable, and is delivered by another
 process or after the next start.

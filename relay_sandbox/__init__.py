@@ -1,5 +1,5 @@
 """A sandbox of the Async Operations API: the whole of it, with real state, to try, test and develop against.
 
-Its rooms, from the top: `api` answers, `engine` makes things happen, `simulation` says what happens, `webhooks` says
-who hears of it and sends, `storage` remembers, `schema` is the surface of the API. `service` joins them.
+Its rooms, from the top: `api` answers, `engine` makes things happen, `simulation` says what happens, `webhooks`
+reports it, `storage` remembers, `schema` is the surface of the API. `service` joins them.
 """

@@ -78,7 +78,7 @@ class SandboxWorker:
             await asyncio.wait(loops)
         finally:
             await cancel_until_done(*loops)
-            # Whoever claims the lane next sends it again, under the same id.
+            # The next claim of the lane sends it again, under the same id.
             await cancel_until_done(*self.outbox.in_flight)
 
 

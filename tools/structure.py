@@ -1,4 +1,4 @@
-"""relay's structure in figures, for whoever changes it: `python -m tools.structure`.
+"""relay's structure in figures: `python -m tools.structure`.
 
 A room is a module or a folder directly under `relay/`. Its floor is the longest way down from it, so an arrow up is a
 circle.
@@ -43,7 +43,7 @@ def room_of(module: str) -> str:
 
 
 def rooms(arrows: Arrows) -> dict[str, set[str]]:
-    """The same between rooms. What everybody may ask for, relay's version, is no arrow."""
+    """Return the same between rooms, without the import of relay's version."""
     joined: dict[str, set[str]] = {room_of(module): set() for module in arrows if module != "relay"}
     for module, imported in arrows.items():
         if module != "relay":
@@ -69,7 +69,7 @@ def _reachable(start: str, arrows: Arrows) -> set[str]:
 
 
 def floors(arrows: Arrows) -> dict[str, int]:
-    """Return how many rooms stand below each at most; only where there is no circle."""
+    """Return the longest way down from each; only where there is no circle."""
     heights: dict[str, int] = {}
 
     def height(name: str) -> int:

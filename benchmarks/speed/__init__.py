@@ -1,1 +1,1 @@
-"""How fast relay is, beside what else takes webhooks and tells people: `make bench`."""
+"""Speed of relay beside other receivers of webhooks: `make bench`."""

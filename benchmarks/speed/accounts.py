@@ -1,9 +1,12 @@
-"""Whether what was answered 2xx is what is there afterwards: nothing lost, nothing counted twice."""
+"""One subject's turn under load, and the check that what was answered 2xx is there, once."""
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
-from benchmarks.speed import load, peers
+from benchmarks.speed import load, peers, requests
+from benchmarks.speed.findings import Sample
+from benchmarks.speed.processes import busy, own_cpu
 from benchmarks.speed.relays import Relay
 
 FEW = 400  # events that are sent again and again
@@ -23,8 +26,8 @@ def received(subject: peers.Started, answered: int) -> list[str]:
     return _agree("received", _ledger(subject)["received"], answered)
 
 
-def told(subject: peers.Started, messages: int) -> list[str]:
-    """Where it is relay: that its ledger has each message as delivered, once, and nothing else."""
+def delivered(subject: peers.Started, messages: int) -> list[str]:
+    """Check that the ledger of a relay has each message as delivered, once, and nothing else."""
     if not isinstance(subject, Relay):
         return []
     ledger = subject.ledger()
@@ -57,6 +60,32 @@ def _late(ledger: Counter[str]) -> list[str]:
 
 
 def _agree(word: str, count: int, answered: int) -> list[str]:
-    """At the end of each of two runs a request may be under way on every connection, whose answer nobody waits for."""
+    """Allow for the requests under way on every connection at the end of each of two runs."""
     most = answered + 2 * load.CONNECTIONS
     return [] if answered <= count <= most else [f"{count} {word}, {answered} answered 2xx"]
+
+
+WARM_UP = 1  # seconds
+FASTEST = 32_000  # requests a second that are prepared for subjects that must not get one twice
+
+
+def taken(subject: peers.Started, faults: list[str], file: Path, seconds: int, check: Check) -> Sample:
+    again = check in (nothing, duplicates)
+    address = subject.url + (requests.ALERTS if check is alerts else requests.PATH)
+    warm = load.load(address, file, WARM_UP, again=again)
+    before, busy_before, own_before = subject.usage(), busy(), own_cpu()
+    made = load.load(address, file, seconds, start=warm.place, again=again)
+    used = subject.usage().since(before)
+    others = busy() - busy_before - (own_cpu() - own_before) - used.app_cpu - used.redis_cpu
+    faults += [f"{bad.refused} refused, {bad.broken} broken" for bad in (warm, made) if bad.refused or bad.broken]
+    if made.ended:
+        faults.append(f"{FASTEST} requests a second were too few, so some came twice")
+    faults += check(subject, warm.requests + made.requests)
+    if not made.requests:  # it was busy with what the warm-up brought
+        return {"rate": 0.0, "others": others / made.seconds}
+    return {
+        "rate": made.rate, "p50": made.p50, "p99": made.p99,
+        "app_us": used.app_cpu / made.requests * 1e6, "redis_us": used.redis_cpu / made.requests * 1e6,
+        "cpu_us": (used.app_cpu + used.redis_cpu) / made.requests * 1e6,
+        "app_mb": used.app_memory, "redis_mb": used.redis_memory, "others": others / made.seconds,
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What aiohttp takes when nothing is done with it: reads the body, answers 202. python -m benchmarks.speed.bare PORT"""
+"""A bare aiohttp that reads the body and answers 202: python -m benchmarks.speed.bare PORT"""
 
 import asyncio
 import sys

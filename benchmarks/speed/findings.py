@@ -1,22 +1,45 @@
-"""What a part of the benchmark hands to the report, and what it is told."""
+"""Figures of a part of the benchmark: medians of rounds, and ratios to a subject of the same round."""
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from subprocess import SubprocessError
 
 from benchmarks.speed.relays import CHECKOUT
-from benchmarks.speed.statistics import Rounds, Sample, middle, ratio
+
+Sample = Mapping[str, float]  # one subject's figures of one round
+Rounds = Mapping[str, Sequence[Sample]]  # by subject
+
+
+def middle(samples: Iterable[Sample], figure: str) -> float | None:
+    """The median over the rounds that have this figure."""
+    values = [sample[figure] for sample in samples if figure in sample]
+    return median(values) if values else None
+
+
+def ratio(rounds: Rounds, subject: str, base: str, figure: str) -> float | None:
+    """The median of what each round's two figures give; None if no round has both."""
+    pairs = zip(rounds.get(subject, ()), rounds.get(base, ()), strict=False)
+    values = [one[figure] / other[figure] for one, other in pairs if figure in one and other.get(figure)]
+    return median(values) if values else None
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """The value that this share of all does not exceed; 0 of none."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+
 
 BASE = "bare aiohttp"
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long and how often: `scale` is 1 for figures, and less to see that it works. `only`: subjects
-    that have one of these words, and what ratios are taken to."""
+    """Length and rounds: `scale` is 1 for figures, and less to see that it works. `only`: subjects with one of these
+    words, and the base of ratios."""
 
     directory: Path
     rounds: int = 2
@@ -95,7 +118,7 @@ def interleaved(findings: Findings, subjects: Mapping[str, Measure], bounds: Bou
             directory = bounds.directory / f"{findings.name}-{number}-{[*subjects].index(subject)}"
             directory.mkdir()
             found: list[str] = []
-            sample: Sample = {}  # so that the rounds of one that failed stand beside those of the others
+            sample: Sample = {}  # so that the rounds of one that failed match those of the others
             try:
                 sample = subjects[subject](directory, found)
             except (OSError, RuntimeError, TimeoutError, SubprocessError) as error:

@@ -1,15 +1,13 @@
-"""How soon relay is ready, and what it takes while nothing comes."""
+"""Time until relay is ready, and its cost while nothing comes."""
 
 import time
 from functools import partial
 from pathlib import Path
 
 from benchmarks.speed import peers
-from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
+from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, Sample, interleaved
 from benchmarks.speed.ingest import Start
-from benchmarks.speed.processes import pause
 from benchmarks.speed.relays import relay
-from benchmarks.speed.statistics import Sample
 from tests.support.redis_server import RedisServer
 
 SETTLE, SECONDS = 2, 6
@@ -50,9 +48,9 @@ def _turn(directory: Path, _faults: list[str], *, begin: Start, seconds: int) ->
     began = time.perf_counter()
     with begin(directory) as subject:
         ready = time.perf_counter() - began
-        pause(SETTLE)
+        time.sleep(SETTLE)
         before = subject.usage()
-        pause(seconds)
+        time.sleep(seconds)
         used = subject.usage().since(before)
     return {
         "ready": ready, "app_cpu": used.app_cpu / seconds * 100, "redis_cpu": used.redis_cpu / seconds * 100,

@@ -1,4 +1,4 @@
-"""How many signed events are taken, and what one costs, with 64 connections that are kept and never wait."""
+"""Signed events per second and the cost of one, with 64 connections that are kept and never wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,11 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.speed import accounts, load, peers, requests
-from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, interleaved
-from benchmarks.speed.relays import EVERYBODY, relay, strangers
+from benchmarks.speed.accounts import FASTEST, WARM_UP, taken
+from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, Sample, interleaved
+from benchmarks.speed.relays import ALL, relay, strangers
 from benchmarks.speed.standins import Standins
-from benchmarks.speed.statistics import Sample
-from benchmarks.speed.turn import FASTEST, WARM_UP, taken
 
 SECONDS = 4
 
@@ -21,7 +20,7 @@ TEXT = """\
 Events of about {size} bytes, signed as Standard Webhooks has it, of operations of ten events each; 64 connections
 that are kept (wrk), {seconds} s after {warm_up} s of warm-up. relay has its default: a private Redis with an fsync
 before each answer. Alertmanager gets alerts of the same size, unsigned, and keeps them in memory. *new* is that no
-event came before, *heard* that one live destination in Slack hears of all. CPU is
+event came before, *live* that one live destination in Slack shows all. CPU is
 of the program and of its Redis, per request; *others* is what else ran on the machine meanwhile, in cores."""
 
 COLUMNS = (
@@ -46,7 +45,7 @@ def measure(bounds: Bounds) -> Findings:
     )
     findings = Findings("ingest", "Ingest", "", COLUMNS, charts)
     seconds = bounds.seconds(SECONDS)
-    if not load.found():
+    if not load.program():
         findings.left_out.append("all of it: there is no wrk")
         return findings
     files = _files(bounds.directory, FASTEST * (seconds + WARM_UP))
@@ -82,7 +81,7 @@ def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
         BASE: of(peers.bare, "few", accounts.nothing),
         "Alertmanager": of(peers.alertmanager, "alerts", accounts.alerts),
         "relay, new": of(relay, "new", accounts.new),
-        "relay, new, heard": of(_heard, "new", accounts.new),
+        "relay, new, live": of(_live, "new", accounts.new),
         "relay, duplicates": of(relay, "few", accounts.duplicates),
         "relay, new, 10 rules": of(rules(10), "new", accounts.new),
         "relay, new, 10,000 rules": of(rules(10_000), "new", accounts.new),
@@ -100,9 +99,9 @@ def _measure(
 
 
 @contextmanager
-def _heard(directory: Path) -> Iterator[peers.Started]:
+def _live(directory: Path) -> Iterator[peers.Started]:
     """With a Slack that takes what the live destination posts meanwhile."""
     with Standins() as standins:
         slack = {"token": "xoxb-7Qm2-benchmark", "base_url": f"http://127.0.0.1:{standins.slack_port}/api/"}
-        with relay(directory, {"rules": [EVERYBODY], "channels": {"slack": slack}}) as subject:
+        with relay(directory, {"rules": [ALL], "channels": {"slack": slack}}) as subject:
             yield subject

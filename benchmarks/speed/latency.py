@@ -4,11 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.speed import accounts, peers
-from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, interleaved
+from benchmarks.speed.findings import Bounds, Chart, Column, Findings, Measure, Sample, interleaved, quantile
+from benchmarks.speed.notifiers import Notifier, Trial, notifiers
 from benchmarks.speed.standins import Standins
-from benchmarks.speed.statistics import Sample, quantile
-from benchmarks.speed.telling import Teller, tellers
-from benchmarks.speed.trial import Trial
 
 RATE, SECONDS = 50, 8
 WARM_UP = 20
@@ -38,20 +36,20 @@ def measure(bounds: Bounds) -> Findings:
     )  # fmt: skip
     findings.left_out += peers.missing()
     subjects: dict[str, Measure] = {
-        name: partial(_turn, teller=teller, bounds=bounds) for name, teller in tellers().items()
+        name: partial(_turn, notifier=notifier, bounds=bounds) for name, notifier in notifiers().items()
     }
     interleaved(findings, subjects, bounds)
     return findings
 
 
-def _turn(directory: Path, faults: list[str], *, teller: Teller, bounds: Bounds) -> Sample:
-    with Standins() as standins, teller.start(directory, standins) as subject:
-        trial = Trial(teller, standins, subject.url)
+def _turn(directory: Path, faults: list[str], *, notifier: Notifier, bounds: Bounds) -> Sample:
+    with Standins() as standins, notifier.start(directory, standins) as subject:
+        trial = Trial(notifier, standins, subject.url)
         trial.send(WARM_UP, RATE)
         before = subject.usage()
         steady = trial.send(bounds.count(RATE * SECONDS), RATE)
         used = subject.usage().since(before)
-        faults += [*trial.faults(), *accounts.told(subject, trial.sent)]
+        faults += [*trial.faults(), *accounts.delivered(subject, trial.sent)]
     return {
         **_milliseconds("", steady.waits, (50, 99, 100)), **_milliseconds("answer_", steady.sent.waits, (50, 99)),
         "app_us": used.app_cpu / len(steady.waits) * 1e6, "redis_us": used.redis_cpu / len(steady.waits) * 1e6,

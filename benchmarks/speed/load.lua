@@ -1,5 +1,5 @@
 -- Sends the requests of a file, one after the other: wrk -s load.lua URL -- FILE START AGAIN
--- Each stands there after its length in eight digits. At the end it stops, or begins again if AGAIN is 1.
+-- Each follows its length in eight digits. At the end it stops, or begins again if AGAIN is 1.
 local file, again
 place = 0 -- where the next one begins; global, for `done` to get
 ended = 0
@@ -32,8 +32,8 @@ end
 function done(summary, latency)
   local errors = summary.errors
   print(string.format(
-    '{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"max":%f,"refused":%d,"broken":%d,"place":%d,"ended":%d}',
+    '{"requests":%d,"seconds":%f,"p50":%f,"p99":%f,"refused":%d,"broken":%d,"place":%d,"ended":%d}',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    latency.max / 1e3, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout,
     threads[1]:get('place'), threads[1]:get('ended')))
 end

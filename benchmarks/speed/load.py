@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).with_name("load.lua")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk says of a run; times are milliseconds.
+    """Result of a run of wrk; times are milliseconds.
 
     `place` is where the next run has to begin in the file; `ended`: there was no request left to send before the time
     was over, and some were sent twice.
@@ -22,7 +22,6 @@ class Load:
     seconds: float
     p50: float
     p99: float
-    max: float
     refused: int  # not 2xx or 3xx
     broken: int  # connections, time-outs
     place: int
@@ -33,15 +32,14 @@ class Load:
         return self.requests / self.seconds
 
 
-def found() -> str:
-    """The program, or nothing."""
+def program() -> str:
     return shutil.which("wrk") or ""
 
 
 def load(url: str, requests: Path, seconds: int, *, start: int = 0, again: bool = False) -> Load:
     """Send the file's requests from byte `start` on, for so many seconds; `again`: from its beginning if it ends."""
     done = subprocess.run(
-        [found(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", SCRIPT, url, "--", requests,
+        [program(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", SCRIPT, url, "--", requests,
          f"{start}", f"{again:d}"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip

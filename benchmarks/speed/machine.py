@@ -1,4 +1,4 @@
-"""What runs here, and what it takes to bring the rest: peers from Debian, where we are root."""
+"""The machine and its programs; missing peers are installed from Debian, where we are root."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def install() -> list[str]:
-    """Bring what is missing by apt-get; returns what cannot be had, by name."""
+    """Bring what is missing by apt-get; return the names of those that cannot be had."""
     wanted = [package for program, package in PACKAGES.items() if not shutil.which(program, path=PATH)]
     if wanted and os.geteuid() == 0 and shutil.which("apt-get"):
         # In runlevel 1 Debian's packages do not start their services.

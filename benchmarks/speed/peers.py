@@ -1,15 +1,17 @@
-"""What relay runs beside: a bare aiohttp, which only answers, and Alertmanager, which notifies as well."""
+"""Peers of relay: a bare aiohttp, which only answers, and Alertmanager, which notifies as well."""
 
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from benchmarks.speed.processes import Measured, Usage, pause
+from benchmarks.speed.machine import PATH
+from benchmarks.speed.processes import Measured, Usage
 from tests.support.forked import ROOT
 from tests.support.ports import free_ports
 
@@ -44,7 +46,7 @@ def bare(directory: Path) -> Iterator[Started]:
 
 @contextmanager
 def alertmanager(directory: Path, receiver: str = "", wait: str = "1h") -> Iterator[Started]:
-    """`receiver` are the lines of its integrations; without any nobody is told."""
+    """`receiver` are the lines of its integrations; without any it sends nothing."""
     [port] = free_ports(1)
     (directory / "alertmanager.yml").write_text(ALERTMANAGER.format(receiver=receiver, wait=wait))
     command = [
@@ -56,7 +58,7 @@ def alertmanager(directory: Path, receiver: str = "", wait: str = "1h") -> Itera
 
 
 def alerts_taken(url: str) -> int:
-    """How many Alertmanager says that it was sent."""
+    """Return the number of alerts that Alertmanager counted."""
     with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - it is on loopback
         found = re.findall(r"^alertmanager_alerts_received_total\{.*\} (\S+)$", answer.read().decode(), re.MULTILINE)
     return sum(int(float(number)) for number in found)
@@ -68,7 +70,7 @@ def missing() -> list[str]:
 
 
 def _program(name: str) -> str:
-    return shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin") or ""
+    return shutil.which(name, path=PATH) or ""
 
 
 def answering(process: Measured, url: str, path: str) -> Started:
@@ -80,5 +82,5 @@ def answering(process: Measured, url: str, path: str) -> Started:
         except URLError as error:
             if getattr(error, "code", 0) in (404, 405):
                 return Started(process, url)
-            pause(LOOK)
+            time.sleep(LOOK)
     raise RuntimeError(f"{url} does not answer: {process.log}")

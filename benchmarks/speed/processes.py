@@ -3,14 +3,13 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from relay.store.embedded.server import ends_with_parent
+from relay.store.embedded.launch import ends_with_parent
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -96,20 +95,16 @@ def usage_of(pid: int) -> Usage:
 
 
 def busy() -> float:
-    """CPU seconds that this whole machine has worked, whoever asked for it."""
+    """Return the CPU seconds of this whole machine."""
     figures = (PROC / "stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _idle, _waiting, irq, soft_irq = map(int, figures[:7])
     return (user + nice + system + irq + soft_irq) / TICKS
 
 
-def own() -> float:
+def own_cpu() -> float:
     """CPU seconds of this process and of those that it started and that have ended."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
-
-
-def pause(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def _below(pid: int) -> list[tuple[str, float, float]]:

@@ -1,8 +1,9 @@
-"""relay as a subject: its configuration, its processes, and what its ledger says afterwards."""
+"""relay as a subject: its configuration, its processes, and its ledger afterwards."""
 
 import json
 import re
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,13 @@ from typing import Any
 from urllib.request import urlopen
 
 from benchmarks.speed.peers import Started, answering
-from benchmarks.speed.processes import Measured, pause
+from benchmarks.speed.processes import Measured
 from benchmarks.speed.requests import SECRET
 from tests.support.forked import ROOT
 from tests.support.ports import free_ports
 
-NOBODY = {"name": "another tenant's", "events": ["operation.*"], "tenants": ["nobody"], "notify": ["team"]}
-EVERYBODY = {"name": "all", "events": ["operation.*"], "notify": ["team"]}
+OTHERS = {"name": "another tenant's", "events": ["operation.*"], "tenants": ["other"], "notify": ["team"]}
+ALL = {"name": "all", "events": ["operation.*"], "notify": ["team"]}
 TEAM: Mapping[str, Any] = {"team": {"slack": "#team", "mode": "live"}}
 LOOKS = 100  # at the ledger, until two are the same
 REFRESHED = 1.5  # seconds, after which `/metrics` shows another one
@@ -40,12 +41,12 @@ class Relay(Started):
             if shown and shown == before:
                 break
             before = shown
-            pause(REFRESHED)
+            time.sleep(REFRESHED)
         return shown
 
 
-def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (NOBODY,), **changes: Any) -> dict[str, Any]:
-    """As it is by default, but for addresses and for the age of signatures: they were made before the run."""
+def configuration(port: int, rules: Sequence[Mapping[str, Any]] = (OTHERS,), **changes: Any) -> dict[str, Any]:
+    """Return the default settings, but for addresses and the age of signatures, which were made before the run."""
     signature = {"scheme": "standard-webhooks", "secrets": {"current": SECRET.decode()}, "tolerance": "12h"}
     return {
         "server": {"host": "127.0.0.1", "port": port, "drain": "0s"},
@@ -85,7 +86,7 @@ def relay(directory: Path, settings: Mapping[str, Any] | None = None, *, role: s
 
 
 def _shown(url: str) -> Counter[str]:
-    """As `/metrics` shows it."""
+    """Return the ledger in `/metrics`."""
     with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - it is on loopback
         rows = re.findall(r'^relay_ledger\{place="([^"]+)"\} (\S+)$', answer.read().decode(), re.MULTILINE)
     return Counter({place: int(float(count)) for place, count in rows})

@@ -60,14 +60,6 @@ def progress(operations: int) -> Iterator[tuple[str, bytes]]:
             yield f"msg-{operation:09}-{step}", before + name + between + name + after
 
 
-def starts(first: int) -> Iterator[tuple[str, bytes]]:
-    """Id and body of the first event of one operation after another."""
-    before, between, after = _pieces("operation.started", 0, "Initiated")
-    for operation in itertools.count(first):
-        name = b"op-%09d" % operation
-        yield f"msg-{operation:09}-s", before + name + between + name + after
-
-
 SPELLED = bytes.maketrans(b"0123456789", b"abcdefghij")  # what differs by digits alone is of one cause
 
 

@@ -1,4 +1,4 @@
-"""A Slack and a mail server that take everything and note when: they cost far less than who sends to them.
+"""A Slack and a mail server that take everything and note when: they cost far less than their senders.
 
 Those of relay's tests and demo check every message and show it, which takes longer than a sender may take here.
 """
@@ -8,7 +8,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,8 +21,8 @@ POSTS = (b"/api/chat.postMessage", b"/services/")  # one by token, one by webhoo
 LOOK = 0.02  # seconds
 
 
-class Heard:
-    """When which operation was told, by `time.perf_counter`."""
+class Arrivals:
+    """Moments of each operation's messages, by `time.perf_counter`."""
 
     def __init__(self) -> None:
         self.moments: dict[str, list[float]] = {}
@@ -34,32 +34,24 @@ class Heard:
     def __len__(self) -> int:
         return len(self.moments)
 
-    def reaches(self, number: int, seconds: float) -> bool:
-        """Whether so many are told of, in at most so many seconds."""
+    def wait_for(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait until it is `done`, for at most so many seconds."""
         end = time.perf_counter() + seconds
-        while len(self) < number and time.perf_counter() < end:
+        while not done() and time.perf_counter() < end:
             time.sleep(LOOK)
-        return len(self) >= number
-
-    def wait_for(self, expected: set[str], seconds: float) -> list[str]:
-        """The faults, once all of these are told of, or so many seconds later."""
-        end = time.perf_counter() + seconds
-        while expected - self.moments.keys() and time.perf_counter() < end:
-            time.sleep(LOOK)
-        return self.faults(expected)
 
     def faults(self, expected: set[str]) -> list[str]:
-        """What is missing of these, and what came twice."""
+        """Return which of these are missing, and which came twice."""
         lost, twice = expected - self.moments.keys(), [name for name in expected if len(self.moments.get(name, ())) > 1]
-        said = [f"{len(lost)} of {len(expected)} not told, such as {min(lost)}"] if lost else []
-        return [*said, *([f"{len(twice)} told twice, such as {min(twice)}"] if twice else [])]
+        missing = [f"{len(lost)} of {len(expected)} without a message, such as {min(lost)}"] if lost else []
+        return [*missing, *([f"{len(twice)} with two messages, such as {min(twice)}"] if twice else [])]
 
 
 class Standins:
     """`with Standins() as standins`: both serve in a thread, in which `run` runs what sends, too."""
 
     def __init__(self) -> None:
-        self.slack, self.mail = Heard(), Heard()
+        self.slack, self.mail = Arrivals(), Arrivals()
         self._loop = import_module("uvloop").new_event_loop() if find_spec("uvloop") else asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -81,13 +73,13 @@ class Standins:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _serve(self, kind: "type[_Slack | _Mail]") -> asyncio.Server:
-        heard = self.slack if kind is _Slack else self.mail
-        return await self._loop.create_server(lambda: kind(heard), "127.0.0.1", 0)
+        arrivals = self.slack if kind is _Slack else self.mail
+        return await self._loop.create_server(lambda: kind(arrivals), "127.0.0.1", 0)
 
 
 class _Peer(asyncio.Protocol):
-    def __init__(self, heard: Heard) -> None:
-        self._heard = heard
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
         self._data = b""
 
     def connection_made(self, transport: Any) -> None:
@@ -109,7 +101,7 @@ class _Slack(_Peer):
                 return
             body, self._data = self._data[end + 4 : end + 4 + size], self._data[end + 4 + size :]
             if head.split(b" ", 2)[1].startswith(POSTS):
-                self._heard.note(body)
+                self._arrivals.note(body)
             answer = json.dumps({"ok": True, "channel": "C0STANDIN", "ts": f"{next(self._stamps)}.000100"}).encode()
             self._transport.write(
                 b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
@@ -136,7 +128,7 @@ class _Mail(_Peer):
             self._data = rest
             if self._reading:
                 self._reading = False
-                self._heard.note(piece)
+                self._arrivals.note(piece)
                 self._transport.write(b"250 2.0.0 OK queued\r\n")
                 continue
             verb = piece[:4].upper()

@@ -1,5 +1,6 @@
-"""A critical failure amid a storm of progress: how long it takes until people know."""
+"""A critical failure amid a storm of progress: time until its message."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -8,12 +9,10 @@ from itertools import chain, islice
 from pathlib import Path
 
 from benchmarks.speed import accounts, load, requests
-from benchmarks.speed.findings import Bounds, Column, Findings, interleaved
-from benchmarks.speed.processes import pause
+from benchmarks.speed.findings import Bounds, Column, Findings, Sample, interleaved, quantile
 from benchmarks.speed.relays import relay
 from benchmarks.speed.sending import at_once
 from benchmarks.speed.standins import Standins
-from benchmarks.speed.statistics import Sample, quantile
 
 EVENTS, OPERATIONS = 100_000, 1_000
 SECONDS = 12  # at most
@@ -40,7 +39,7 @@ COLUMNS = (
 
 def measure(bounds: Bounds) -> Findings:
     findings = Findings("storm", "A critical failure in a storm", TEXT, COLUMNS)
-    if not load.found():
+    if not load.program():
         findings.left_out.append("all of it: there is no wrk")
         return findings
     made = (requests.signed(*pair) for pair in requests.progress(OPERATIONS))
@@ -76,12 +75,14 @@ def _turn(directory: Path, faults: list[str], *, file: Path, seconds: int) -> Sa
             storm = aside.submit(load.load, address, file, seconds)
             due: dict[Failure, float] = {}
             for failure in _failures():
-                pause(seconds / (2 * FAILURES + 1))
+                time.sleep(seconds / (2 * FAILURES + 1))
                 sent = standins.run(at_once(address, [failure.request], lanes=1))
                 faults += [f"{failure.name} was not answered 2xx"] * sent.refused
                 due[failure] = sent.due[0]
             made = storm.result()
-        faults += standins.slack.wait_for({failure.name for failure in due}, PATIENCE)
+        names = {failure.name for failure in due}
+        standins.slack.wait_for(lambda: names <= standins.slack.moments.keys(), PATIENCE)
+        faults += standins.slack.faults(names)
         used = subject.usage()
         faults += accounts.received(subject, made.requests + len(due))
         faults += [f"{made.refused} refused, {made.broken} broken"] * bool(made.refused or made.broken)

@@ -20,8 +20,8 @@ from relay.policy.targets import Targets
 from relay.policy.watchdog import decide, event_of, next_look
 from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
-from relay.store.ends import MOST
 from relay.store.jobs import Jobs
+from relay.store.run_plan import MAX_JOBS
 from relay.store.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)
@@ -116,7 +116,9 @@ class MissingRuns:
         for partition, moment in self._read.items():
             if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
                 self._read[partition] = round(1000 * (now - OVERLAP))
-        if not patterns <= self._patterns or len(self._job_names) > 2 * MOST:  # of which the store has forgotten most
+        if (
+            not patterns <= self._patterns or len(self._job_names) > 2 * MAX_JOBS
+        ):  # of which the store has forgotten most
             self._job_names, self._read = {}, {}
         self._patterns = patterns
         whole = not patterns

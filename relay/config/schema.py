@@ -171,7 +171,7 @@ class Config(Section):
 
     @cached_property
     def platform_space(self) -> Space:
-        """Whose runs those of `platform` are."""
+        """Tenant and project of the runs of `platform`."""
         return Space(self.sources[self.platform_source].platform, self.platform.tenant, self.platform.project)
 
     @cached_property

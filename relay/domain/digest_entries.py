@@ -162,4 +162,4 @@ def _number(document: Document, *keys: str) -> float | None:
 def _text(value: object, limit: int) -> str:
     """Return one line of at most `limit` characters that Redis can keep."""
     line = " ".join(value.split()) if isinstance(value, str) else ""
-    return line.encode("utf-8", "replace").decode()[:limit]
+    return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:limit]

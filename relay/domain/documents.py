@@ -6,7 +6,7 @@ A field that decides something and is unreadable raises InvalidEvent; others rai
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -31,7 +31,7 @@ _ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({N
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the object, or an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}  # dict first: asking for Mapping is slow
 
 
 def rows(value: object) -> list[Mapping[str, Any]]:
@@ -51,12 +51,12 @@ def decode(raw: bytes) -> dict[str, Any]:
     try:
         # The first is strict about UTF-8, surrogates and recursion; the second shows each pair and each number.
         from_json(raw, allow_inf_nan=False)
-        document = json.loads(raw, object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite)
+        document = _DECODER.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
     if not isinstance(document, dict):
         raise NotJson("expected an object at the top")
-    if _depth(document) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
         raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
     return document
 
@@ -78,6 +78,9 @@ def _finite(digits: str) -> float:
     if abs(number := float(digits)) == float("inf"):
         raise ValueError("a number is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite)
 
 
 def _depth(value: object) -> int:
@@ -114,9 +117,11 @@ def text(document: Mapping[str, Any], key: str, limit: int, prefix: str = "") ->
     return value
 
 
-def spelled(document: Mapping[str, Any], key: str, words: Iterable[str], prefix: str) -> str:
+def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefix: str) -> str:
     """Return the text as one of these words where it is one in any case of letters, else as it came."""
     stated = text(document, key, 64, prefix)
+    if not stated or stated in words:
+        return stated
     return next((word for word in words if word.casefold() == stated.casefold()), stated)
 
 
@@ -165,6 +170,11 @@ def time(value: object, path: str) -> datetime | None:
 
 
 def _read(value: str | datetime) -> datetime | None:
+    return _read_short(value) if isinstance(value, datetime) or len(value) <= LONGEST else None
+
+
+@lru_cache(1024)  # all events of a run state when it began
+def _read_short(value: str | datetime) -> datetime | None:
     try:
         parsed = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)

@@ -6,31 +6,9 @@ Only the fields that relay decides by are typed; all others are in `document`, w
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple
 
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """The declaration of a field, in its type: `region: Annotated[str, Declared("region", condition="regions")]`."""
-
-    key: str = ""  # in the operation's document, or in that of an earlier event; '': it is read in a way of its own
-    limit: int = 128  # characters; longer text is refused
-    words: tuple[str, ...] = ()  # the known ones, which are accepted in any case of letters
-    condition: str = ""  # the key in a rule that asks for it; '' for none
-
-
-def declared(owner: type, *, keyed: bool = False) -> dict[str, Declared]:
-    """Return the declared fields of a class by name: with a key each (`keyed`), or conditions alone. TypeError."""
-    marked = {}
-    for name, hint in get_type_hints(owner, include_extras=True).items():
-        for mark in getattr(hint, "__metadata__", ()):
-            if isinstance(mark, Declared):
-                if hint.__origin__ is not str or not (mark.key if keyed else mark.condition and not mark.key):
-                    expected = '"its key in the document"' if keyed else 'condition="its key in rules"'
-                    raise TypeError(f"{owner.__name__}.{name}: expected Annotated[str, Declared({expected}, …)]")
-                marked[name] = mark
-    return marked
-
+from relay.domain.fields import Declared, declared, immutable
 
 Document = Mapping[str, Any]
 
@@ -64,7 +42,7 @@ class Audience:
     mentions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Operation:
     """Long-running operation, as far as one event states it. Empty or None: not stated."""
 
@@ -143,7 +121,7 @@ class Comparison(NamedTuple):
     completes: str = ""  # it completed, and this is the status with which the same run had failed
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Event:
     """One fact about one operation or batch, verified and parsed."""
 

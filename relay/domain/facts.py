@@ -18,6 +18,7 @@ PRESSED = "pressed"
 PARTS = ("phase", "results", "error", "cancellation", "batch")
 OUTCOME_PARTS = ("error", "results", "cancellation")
 MAX_FIELDS = 20  # of a part that are compared
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
 
 
 class Space(NamedTuple):
@@ -40,7 +41,7 @@ class Space(NamedTuple):
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return json.dumps(self, ensure_ascii=False, separators=(",", ":"))
+        return _to_json(self)
 
     def may_be(self, other: "Space") -> bool:
         """Return whether all parts that both state are equal."""
@@ -72,7 +73,7 @@ def facts(event: Event) -> dict[str, str]:
         stated |= {name: getattr(operation, name) for name in LASTING}
         stated["batch"] = event.member_of
         if operation.audience:
-            stated[AUDIENCE] = json.dumps(asdict(operation.audience), ensure_ascii=False, separators=(",", ":"))
+            stated[AUDIENCE] = _to_json(asdict(operation.audience))
         if event.original:
             stated |= {"original": event.original, "retry": str(event.retry)}
         elif operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id

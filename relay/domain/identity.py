@@ -106,11 +106,14 @@ def known_events(pattern: str) -> tuple[str, ...]:
     return tuple(name for name in sorted(KNOWN_EVENTS) if matches_event(pattern, name))
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode  # made once
+
+
 def fingerprint(event: Event) -> str:
     """Return the fact as text: equal facts count once."""
     whose = event.subject if event.about_batch else event.own_id  # a retry's facts are its own
     space = [event.space(whose)] if event.space(whose) else []
-    return json.dumps([whose, event.name, event.status, _detail(event), event.retry, *space], ensure_ascii=False)
+    return _to_json([whose, event.name, event.status, _detail(event), event.retry, *space])
 
 
 def _detail(event: Event) -> Any:

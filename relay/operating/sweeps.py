@@ -76,7 +76,7 @@ async def meant(pages: DeadPages, selection: Filter, since: float | None, until:
     """Count those that died in this time (seconds since the epoch)."""
     answer, cursor = Meant(), ""
     while answer.looked < COUNTED:
-        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, most=COUNTED, whole=False)
+        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, limit=COUNTED, whole=False)
         answer.by.update((letter.destination, letter.reason) for letter in page.rows)
         answer.count += len(page.rows)
         answer.looked += page.looked

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -10,12 +11,14 @@ from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Section, Texts, known_name, one_or_more, spelled
 from relay.domain.deliveries import Gate
-from relay.domain.events import TEXTS, Declared, Event, declared
+from relay.domain.events import TEXTS, Event
+from relay.domain.fields import Declared, declared
 from relay.domain.identity import PATTERN, known_events
 
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 OTHER_KEYS = frozenset({"name", "events", "min_progress_increment", "min_interval", "notify"})
+KINDS = 4096  # of events that are remembered, by what they state
 EVENTS = "events"  # the one condition with patterns; every rule has it
 
 
@@ -129,10 +132,15 @@ class Matcher:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = [(rule, [*_accepted(rule)]) for rule in rules]
+        # What decides is what is stated, and few kinds of events make up a day: thousands of rules cost them nothing.
+        self._reached_by = lru_cache(KINDS)(self._match)
 
     def reached(self, event: Event) -> tuple[Reached, ...]:
         """Return the destinations in the order in which rules name them. The store applies their gates."""
-        stated = _stated(event)
+        return self._reached_by(tuple(_stated(event).items()))
+
+    def _match(self, conditions_stated: tuple[tuple[str, str], ...]) -> tuple[Reached, ...]:
+        stated = dict(conditions_stated)
         matching: dict[str, list[Rule]] = {}
         for rule, conditions in self._rules:
             for name, accepted in conditions:
@@ -141,7 +149,7 @@ class Matcher:
             else:
                 for destination in dict.fromkeys(rule.notify):
                     matching.setdefault(destination, []).append(rule)
-        return tuple(_reached(event, destination, rules) for destination, rules in matching.items())
+        return tuple(_reached(stated[EVENTS], destination, rules) for destination, rules in matching.items())
 
     def traces(self, event: Event) -> tuple[Trace, ...]:
         """Return every rule with each of its conditions, in the order of the file."""
@@ -171,12 +179,12 @@ def _accepted(rule: Rule) -> Iterator[tuple[str, frozenset[str]]]:
             yield name, frozenset(values)
 
 
-def _reached(event: Event, destination: str, rules: Sequence[Rule]) -> Reached:
+def _reached(event: str, destination: str, rules: Sequence[Rule]) -> Reached:
     gates = [rule.gate for rule in rules]
     return Reached(
         destination,
         tuple(rule.name for rule in rules),
         () if None in gates else tuple(dict.fromkeys(gate for gate in gates if gate)),
-        named=any(event.name in rule.events for rule in rules),
+        named=any(event in rule.events for rule in rules),
         low_wanted=any("Low" in rule.priorities for rule in rules),
     )

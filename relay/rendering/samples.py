@@ -57,7 +57,7 @@ def minimal(body: Body) -> Body:
 
 
 def maximal(body: Body) -> Body:
-    """As long and as many as they may be: names, phases, files, operations."""
+    """Return the body at its limits: the longest names, and the most phases, files and operations."""
     grown = _everywhere(body, lambda text: f"{text} 🔬 & <{'W' * 200}>")
     operation, results = grown.get("operation", {}), grown.get("results", {})
     if operation.get("phases"):

@@ -1,6 +1,6 @@
 """URLs that name several hosts: redis+sentinel://[user:password@]host:port,host:port/…[?options], and redis+cluster://.
 
-What else stands there is as in any URL of redis-py; `rediss+…` is TLS.
+Other options are as in any URL of redis-py; `rediss+…` is TLS.
 """
 
 import re
@@ -13,7 +13,7 @@ Address = tuple[str, int]
 
 
 def split(url: str, mark: str, port: int) -> tuple[list[Address], str, dict[str, Any]]:
-    """The hosts (none if one is misspelt), what stands behind them, and what is said of connections to each.
+    """The hosts (none if one is misspelt), the rest of the URL, and the options of connections to each.
 
     `port` is that of a host which names none.
     """
@@ -27,6 +27,6 @@ def split(url: str, mark: str, port: int) -> tuple[list[Address], str, dict[str,
 
 
 def spelt(address: Address) -> str:
-    """As people write it."""
+    """Return it as written in a URL."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

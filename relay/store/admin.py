@@ -1,4 +1,4 @@
-"""What an operator looks at and acts on. What each does is in the module of its name."""
+"""Questions and acts of operators; each is implemented in the module of its name."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -32,14 +32,14 @@ class Admin:
         return await ledger_of(self._everywhere)
 
     async def timeline(self, subject: str, space: Space = NOWHERE) -> Timeline | None:
-        """What happened to an operation or batch; None if it is not known (any more).
+        """Return the history of an operation or batch; None if it is not known (any more).
 
         AmbiguousId if several have this id, and `space` does not say which.
         """
         return await self._timelines.timeline(subject, space)
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
-        """What is still kept of an operation or batch: the newest event of each name, oldest first.
+        """Return the kept events of an operation or batch: the newest of each name, oldest first.
 
         AmbiguousId as of `timeline`.
         """
@@ -54,7 +54,7 @@ class Admin:
         return await self._backlog.waiting(channels, now)
 
     async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
-        """Those of the scopes that are paused, each with the time since which it is, and the reason."""
+        """Return the paused ones of these scopes, each with the time of the pause and the reason."""
         return await self._backlog.paused(scopes)
 
     async def throttled(self) -> dict[str, tuple[float, str]]:
@@ -62,11 +62,11 @@ class Admin:
         return await self._backlog.throttled()
 
     async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
-        """How many deliveries of these channels wait for each of the scopes, which is paused, to work again."""
+        """Count the deliveries of these channels that wait for each of these paused scopes."""
         return await self._backlog.parked(channels, scopes)
 
     async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
-        """Since when, or from when on, the oldest of each channel is due that nobody has taken; where there is one."""
+        """Return the due time of the oldest unclaimed delivery of each channel, where there is one."""
         return await self._backlog.oldest_due(channels)
 
     async def stranded(self, configured: Collection[str]) -> dict[str, int]:
@@ -112,21 +112,21 @@ class Admin:
         return await self._destinations.present(destination, channel)
 
     async def unread(self) -> int:
-        """Letters between partitions that could not be applied: somebody was not told."""
+        """Letters between partitions that could not be applied: a message is missing."""
         if len(self._everywhere.partitions) == 1:
             return 0
         return sum(map(int, await self._everywhere.each(lambda key: self._everywhere.redis.llen(key("unread")))))
 
-    async def dead(self, *, most: int = 100) -> list[DeadLetter]:
+    async def dead(self, *, limit: int = 100) -> list[DeadLetter]:
         """The dead letters, newest first."""
-        return await self._dead_letters.newest(most)
+        return await self._dead_letters.newest(limit)
 
     async def dead_letter(self, name: str) -> DeadLetter | None:
         return await self._dead_letters.named(name)
 
-    async def deaths(self, since: float, most: int) -> list[Death]:
-        """The newest that became dead letters since then (seconds since the epoch), up to `most`."""
-        return await self._dead_letters.deaths(since, most)
+    async def deaths(self, since: float, limit: int) -> list[Death]:
+        """The newest that became dead letters since then (seconds since the epoch), up to `limit`."""
+        return await self._dead_letters.deaths(since, limit)
 
     async def with_body(self, dead_letter: DeadLetter) -> DeadLetter:
         """With the body of what it would send if that is a bundle and no event of its own: a digest, or a round-up."""
@@ -140,7 +140,7 @@ class Admin:
         return await self._dead_letters.drop(ids)
 
     async def expire_dead(self, now: datetime) -> int:
-        """Drop the dead letters that nobody wanted for 30 days."""
+        """Drop the dead letters of more than 30 days."""
         return await self._dead_letters.expire(now)
 
     async def quarantine(
@@ -148,18 +148,18 @@ class Admin:
     ) -> str:
         """Keep a signed body that made no sense, or on which relay failed by a `fault` of its own; its id.
 
-        The same body again is the same entry. What relay failed on never leaves by itself, because nobody sends it
-        again: where there is no room for more of it, StoreUnavailable lets the sender keep it.
+        The same body again is the same entry. What relay failed on never leaves by itself, because no sender repeats
+        it: where there is no room for more of it, StoreUnavailable lets the sender keep it.
         """
         return await self._quarantine.keep(source, body, headers, reason, fault=fault)
 
     async def faults(self) -> int:
-        """How many bodies wait in the quarantine because relay itself failed on them."""
+        """Count the bodies in the quarantine on which relay itself failed."""
         return await self._quarantine.faults()
 
-    async def quarantined(self, *, most: int = 100) -> list[Quarantined]:
+    async def quarantined(self, *, limit: int = 100) -> list[Quarantined]:
         """The quarantined bodies: those that relay itself failed on, then the others; of each the newest first."""
-        return await self._quarantine.newest(most)
+        return await self._quarantine.newest(limit)
 
     async def quarantine_size(self) -> int:
         return await self._quarantine.size()

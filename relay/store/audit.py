@@ -1,4 +1,4 @@
-"""Who did what: two bounded streams. An act is written down before it is done, and once more with what came of it.
+"""The audit trail: two bounded streams. An act is recorded before it is done, and again with its outcome.
 
 So no act is without its entry. A crash in between leaves one whose outcome is not known: the act may have happened.
 What strangers can bring about, however often, has a stream of its own, so that it cannot push out the rest.
@@ -45,7 +45,7 @@ DEEDS = (
     "resubscribe",
 )
 SAID = ("event", "actor", "action", "subject", "outcome", "address")  # what each line in the log says
-COMMAND = "command"  # who writes is a command, and no relay whose log anybody keeps
+COMMAND = "command"  # who writes is a command, and no relay with a log
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +96,7 @@ class AuditTrail:
         return await self._write(act, {}, stranger=stranger)
 
     async def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
-        """What came of it, also into the log. A store that is away costs the outcome, never the act."""
+        """Record the outcome, also in the log. A store that is away costs the outcome, never the act."""
         act.outcome = act.outcome or "done"
         if self._via != COMMAND:
             say(act)
@@ -104,7 +104,7 @@ class AuditTrail:
             await self._write(act, {"of": first}, stranger=stranger)
 
     async def note(self, act: Act, *, stranger: bool = False) -> None:
-        """What is over already: it was refused, or cannot wait for the store."""
+        """Record an act that is over: it was refused, or could not wait for the store."""
         await self._write(act, {}, stranger=stranger)
 
     async def entries(self, since: float = 0.0) -> list[AuditEntry]:
@@ -119,7 +119,7 @@ class AuditTrail:
         ]
 
     async def ends(self, begun: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[bytes, bytes]]:
-        """How acts ended, by the stream and id of the row that begins each; of those that did so within 100 rows."""
+        """Return the outcomes by stream and id of the row that begins each act; of those that ended within 100 rows."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for name, first in begun:
                 pipeline.xrange(name, f"({first}", "+", count=NEXT)
@@ -134,7 +134,7 @@ class AuditTrail:
     async def unlogged(self) -> tuple[list[AuditEntry], str]:
         """The ended acts of commands since `logged` was called last, and the last row that was read; '' for none.
 
-        The standard error of a command is in nobody's log.
+        The standard error of a command is in no log.
         """
         after = await call(self._redis.get(keys.AUDIT_LOGGED))
         start = f"({after.decode()}" if after else "-"
@@ -165,7 +165,7 @@ class AuditTrail:
         sealed = row.get(b"sealed")
         if sealed is None and self._sealer is None:
             return row
-        if sealed is None:  # whoever can write to Redis may have added it: it must not end a genuine act either
+        if sealed is None:  # any writer to Redis may have added it: it must not end a genuine act either
             return {b"subject": CLEAR.encode()}
         try:
             content = json.loads(opened(self._sealer, sealed, AUDIT, name))
@@ -209,13 +209,13 @@ class Notes:
         task.add_done_callback(self._tasks.discard)
 
     def end(self, first: str, act: Act, *, stranger: bool = False) -> None:
-        """`AuditTrail.end`, beside the answer that somebody waits for."""
+        """`AuditTrail.end`, beside the answer to a request."""
         task = asyncio.create_task(self._trail.end(first, act, stranger=stranger))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def aclose(self, grace: float = 1.0) -> None:
-        """What is not written after so many seconds stands in the log alone."""
+        """Rows that are not written after so many seconds are in the log alone."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
@@ -253,7 +253,7 @@ def _acts(rows: Iterable[tuple[bytes, Mapping[bytes, bytes]]]) -> Iterable[Audit
 
 
 def sealed_row(sealer: Sealer, name: str, row: Mapping[str, str]) -> bytes:
-    """What `sealed` has of an act in the stream of this name."""
+    """Return the act that `sealed` holds in the stream of this name."""
     return sealer.seal(json.dumps(row).encode(), AUDIT, name)
 
 

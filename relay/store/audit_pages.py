@@ -1,4 +1,4 @@
-"""Who did what, newest first and page by page: however long the streams are, a page reads few of their rows."""
+"""Pages of the audit trail, newest first: however long the streams are, a page reads few of their rows."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class AuditPage:
 
 
 async def audit_page(
-    trail: AuditTrail, fits: Callable[[AuditEntry], bool], *, since: float = 0.0, cursor: str = "", most: int = 50
+    trail: AuditTrail, fits: Callable[[AuditEntry], bool], *, since: float = 0.0, cursor: str = "", limit: int = 50
 ) -> AuditPage:
     """The newest acts since then (seconds since the epoch) that are `fits`, each once, with what came of it.
 
@@ -39,7 +39,7 @@ async def audit_page(
     last, looked, more = _position(cursor) if cursor else None, 0, True
     chosen: dict[_Position, AuditEntry] = {}
     ended: dict[tuple[str, str], _Row] = {}  # by stream and first row
-    while more and len(chosen) < most and looked < LOOKED:
+    while more and len(chosen) < limit and looked < LOOKED:
         rows, more = await _rows(trail, last, since)
         for position, row in rows:
             last, looked = position, looked + 1
@@ -49,15 +49,15 @@ async def audit_page(
             entry = entry_of(_id(position), row)
             if fits(entry):
                 chosen[position] = entry
-            if len(chosen) == most:
+            if len(chosen) == limit:
                 more = True
                 break
     begun = {(STREAMS[position[2]], entry.id): entry for position, entry in chosen.items()}
-    # Of an act that lasted, the end may stand on the page before.
+    # Of an act that lasted, the end may be on the page before.
     ended |= await trail.ends([key for key, entry in begun.items() if not entry.outcome and key not in ended])
     entries = [_with_end(entry, ended.get(key)) for key, entry in begun.items()]
     cursor = "-".join(map(str, last)) if more and last else ""
-    return AuditPage(entries, cursor, last[0] / 1000 if cursor and last and len(entries) < most else None)
+    return AuditPage(entries, cursor, last[0] / 1000 if cursor and last and len(entries) < limit else None)
 
 
 async def _rows(trail: AuditTrail, before: _Position | None, since: float) -> tuple[list[tuple[_Position, _Row]], bool]:
@@ -72,14 +72,14 @@ async def _rows(trail: AuditTrail, before: _Position | None, since: float) -> tu
         read += rows  # type: ignore[arg-type]
         if len(page) == READ:
             goes_on.append(rows[-1][0])  # type: ignore[arg-type]
-    # What is older than the end of a stream that goes on could stand behind something that was not read.
+    # What is older than the end of a stream that goes on could follow something that was not read.
     oldest = max(goes_on, default=(0, 0, 0))
     read.sort(key=lambda row: row[0], reverse=True)
     return [row for row in read if row[0] >= oldest], bool(goes_on)
 
 
 def _with_end(entry: AuditEntry, end: _Row | None) -> AuditEntry:
-    """As it was written down once it was over."""
+    """Return an act with its outcome."""
     if end is None:
         return entry
     over = entry_of(entry.id.encode(), end)

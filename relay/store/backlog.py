@@ -1,4 +1,4 @@
-"""What waits: in the queues, for something broken, or for a channel that is configured no more."""
+"""Figures of waiting deliveries: in the queues, behind a pause, or of a channel that is configured no more."""
 
 from collections.abc import Collection, Sequence
 from itertools import chain

@@ -33,7 +33,7 @@ REFRESHED = (
     "backlog",
     "cause",
     "requested",
-)  # the kinds that tell of a run as it is when they are sent
+)  # the kinds that show a run in its state when they are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,18 @@ class Bundles:
         self._partitions = partitions
 
     async def event(self, bundle: str) -> Event:
-        """What a claimed bundle holds, as the event of its delivery."""
+        """Return the contents of a claimed bundle as the event of its delivery."""
         fields = await self._fields(bundle)
         if len(self._partitions) > 1 and fields.get("kind") in REFRESHED and "refreshed" not in fields:
             await self._refresh(bundle)
         return event_of(bundle, fields, await self._entries(bundle))
 
     async def look(self, bundle: str) -> Event:
-        """What it holds so far, as its partition knows it; nothing is changed."""
+        """Return the present contents, as its partition knows them; nothing is changed."""
         return event_of(bundle, await self._fields(bundle), await self._entries(bundle))
 
     async def _refresh(self, bundle: str) -> None:
-        """Bring the entries up to date whose operations live elsewhere; of what is away, what is known here is told."""
+        """Renew the entries of operations that live elsewhere, as far as their partitions are there."""
         where = self._partitions.of(bundle)
         names = [name.decode() for name in await call(self._redis.hkeys(where.key(f"entries:{bundle}")))]
         for partition in self._partitions.present:
@@ -80,7 +80,7 @@ class Bundles:
         await where.run("letters", ("refresh", bundle, 1))
 
     async def preview(self, target: Target, window: Window) -> Event:
-        """What this window's digest would say now; nothing is closed and nothing sent."""
+        """Return the digest of this window as it would be now; nothing is closed and nothing sent."""
         bundle, where = self._window(target, window)
         fields = {"kind": "digest", "from": window.start * 1000, "to": window.end * 1000, "zone": _zone(target)}
         fields |= await self._fields(bundle)
@@ -122,7 +122,7 @@ class Bundles:
         entries = [json.loads(value) for _, value in sorted(rows.items())]
         if self._sealer is not None:
             return [open_texts(self._sealer, entry, SEALED_IN_ENTRIES) for entry in entries]
-        # A name that only looks sealed, as anybody may send one, keeps nobody's digest from leaving.
+        # A name that only looks sealed, as any sender may choose one, must not block a digest.
         for key in filter(None, {key_of_texts(entry, SEALED_IN_ENTRIES) for entry in entries}):
             if await call(self._redis.hexists(SEALED, key)):
                 raise Unsealable(key)

@@ -1,4 +1,4 @@
-"""Failures of one cause at one address: who was called for them already."""
+"""Failures of one cause at one address, and the people mentioned for them."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class Causes:
         self._partitions = partitions
 
     async def call(self, delivery: Delivery, names: Sequence[str]) -> tuple[str, ...]:
-        """Those of them whom this delivery calls: no other did within the window, or it never will (`_void`)."""
+        """Return the names that this delivery mentions: no other did within the window, or it never will (`_void`)."""
         if not names:
             return ()
         where = self._partitions.of(delivery.id)
@@ -34,12 +34,12 @@ class Causes:
         callers = dict(zip(fields, (answer.decode() for answer in answers[1::2]), strict=False))
         void = await self._void(where, key, {*callers.values()} - {delivery.id})
         inherited = [text for name, caller in callers.items() if caller in void for text in (fields[name], delivery.id)]
-        if inherited:  # those of one cause stand in one lane, so no other does this now
+        if inherited:  # failures of one cause are in one lane, so no other does this now
             await call(self._redis.hset(key, items=inherited))
         return tuple(name for name, caller in callers.items() if caller == delivery.id or caller in void)
 
     async def _void(self, where: Partition, key: str, deliveries: set[str]) -> set[str]:
-        """Those of these deliveries that did not tell of it, and will not by themselves: they are dead, or a newer
+        """Return the deliveries that did not report it, and will not by themselves: they are dead, or a newer
         state took their place (scripts/include/causes.lua, is_void)."""
         if not deliveries:
             return set()

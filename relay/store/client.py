@@ -1,4 +1,4 @@
-"""How relay talks to Redis: connections without hidden retries, scripts by digest, and honest durability."""
+"""Access to Redis: connections without hidden retries, scripts by digest, and honest durability."""
 
 import re
 import time
@@ -42,7 +42,7 @@ INCLUDE = re.compile(r'^--- @include "(\w+)"$', re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What a 2xx of this Redis means, and what falls short of what was configured."""
+    """The durability behind a 2xx, and its shortfalls against the configured one."""
 
     durability: Durability
     replicas: int = 0
@@ -53,7 +53,7 @@ class Promise:
 def connect(url: str) -> Redis:
     """A client that raises what it meets: redis-py's own ten retries would hide a lost reply from us.
 
-    Whoever finds all connections taken waits for one, instead of failing beside a healthy Redis.
+    Where all connections are taken, a call waits for one, instead of failing beside a healthy Redis.
     """
     options: dict[str, Any] = {"retry": Retry(NoBackoff(), 0), **LIMITS}
     if sentinel.MARK in url:
@@ -73,7 +73,7 @@ LINE = re.compile(r"@?user_script: ?(\d+):")  # how Lua begins an error of the s
 
 
 def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
-    """What to raise where Redis refused one of many: whether another try can help decides. `error` is Redis's text."""
+    """Return the error for one refused item of many: another try may help, or not. `error` is Redis's text."""
     if line := LINE.match(error):
         return HandlingFailed("LuaError", script_of(script).origin(int(line[1])))
     word = error.partition(" ")[0]
@@ -84,7 +84,7 @@ def refusal(error: str, script: str = "") -> HandlingFailed | StoreUnavailable:
 class Script:
     """One Lua script with what it includes; sent by digest, and whole where the server forgot it.
 
-    `--- @include "lanes"` stands for `scripts/include/lanes.lua`, once however often it is named.
+    `--- @include "lanes"` inserts `scripts/include/lanes.lua`, once however often it is named.
     """
 
     def __init__(self, name: str) -> None:

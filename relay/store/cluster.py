@@ -118,7 +118,7 @@ class Cluster(Redis):
         except (MovedError, AskError) as error:
             error.host = error.host or settings["host"]  # to the same host, where the nodes do not know their names
             raise
-        except LOST:  # nobody knows whether it was done; who asks again asks whoever has the slot then
+        except LOST:  # unknown whether it was done; another try asks the node that has the slot then
             self._survey.suspect((settings["host"], settings["port"]))
             self._stale = True
             raise
@@ -127,7 +127,7 @@ class Cluster(Redis):
             raise Disconnected(f"the Cluster does not serve slot {where} now: {error}") from None
 
     async def _ask(self, error: AskError, args: Sequence[Any], options: dict[str, Any]) -> Any:
-        # Together by one connection: the permission is for the next command there, whoever sends it.
+        # Together by one connection: the permission is for the next command there, by any caller.
         async with self._node((error.host, error.port)).pipeline(transaction=False) as pipeline:
             pipeline.execute_command("ASKING")
             pipeline.execute_command(*args, **options)
@@ -148,7 +148,7 @@ class Cluster(Redis):
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._update())
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
-        await asyncio.shield(self._looking)  # whoever gives up must not end it for the others
+        await asyncio.shield(self._looking)  # a caller that gives up must not end it for the others
 
     async def _update(self) -> None:
         self._stale = False  # before the question: what is noticed after it asks again
@@ -168,7 +168,7 @@ def connect_to_cluster(url: str, **options: Any) -> Cluster:
 
 
 def parse(url: str) -> tuple[list[Address], dict[str, Any]]:
-    """Where the Cluster may be asked for all its nodes, and what is said of connections to each."""
+    """Return the nodes to ask for the Cluster's topology, and the options of connections to each."""
     hosts, path, settings = split(url, MARK, PORT)
     if path or not hosts or settings.pop("db", 0):
         raise ValueError("expected redis+cluster://HOST:6379,HOST:6379; a Cluster has one database")

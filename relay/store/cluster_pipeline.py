@@ -26,7 +26,7 @@ class Owners(Protocol):
 
 
 class ClusterPipeline(Pipeline):
-    """As redis-py's for a single server."""
+    """Pipeline with the interface of redis-py's for a single server."""
 
     def __init__(self, cluster: Owners, *, transaction: bool) -> None:
         super().__init__(cluster.connection_pool, cluster.response_callbacks, transaction, None)
@@ -61,7 +61,7 @@ class ClusterPipeline(Pipeline):
         ]
 
     async def _again(self, args: Sequence[Any], options: Mapping[str, Any]) -> Any:
-        """What was not done, by itself: it is done by whoever has the key now."""
+        """Run the commands that were not done one by one, at the node that has the key now."""
         try:
             return await self._cluster.execute_command(*args, **options)
         except RedisError as error:

@@ -1,6 +1,6 @@
 """Copies of what was sent: each message as people got it, for three days.
 
-Written by relay/store/copying.py. Of a message that is kept true there is one: as it stands now.
+Written by relay/store/copying.py. Of a message that is kept true there is one: its present state.
 """
 
 import json
@@ -56,7 +56,7 @@ class Copies:
         try:
             packed = opened(self._everywhere.sealer, kept, COPY, name)
         except Unsealable:
-            return None  # clear, or sealed with a key that is gone: nobody reads it any more
+            return None  # clear, or sealed with a key that is gone: unreadable
         return Copy(name=name, **json.loads(zlib.decompress(packed)))
 
     async def forget(self, part: float) -> int:
@@ -65,5 +65,5 @@ class Copies:
 
 
 def is_name(text: str) -> bool:
-    """Whether something may be kept under this name: a store's names begin with where they live."""
+    """Return True where a copy may have this name: names of the store begin with their home."""
     return len(text) <= 100 and len(text) >= 2 and set(text[:2]) <= set("0123456789abcdef")

@@ -1,4 +1,4 @@
-"""What is kept of a message as it was sent, where somebody may look at it (`Store.open(…, copies=COPIES)`).
+"""Copies of messages as they were sent, for operators (`Store.open(…, copies=COPIES)`).
 
 It is written in the step that settles its delivery, and read by relay/store/copies.py.
 """
@@ -17,12 +17,12 @@ NO_LINK = "#"  # in place of the reader's own link: who follows it unsubscribes
 
 
 def copied_as(delivery: Delivery) -> str:
-    """Under which name a message is kept: of one that is kept true, its lane's."""
+    """Return the name of a message's copy: that of its lane where the message is edited."""
     return delivery.lane if delivery.kind in ("live", "roundup") else delivery.id
 
 
 def packed_copy(delivery: Delivery, sent: Notification, at: float, sealer: Sealer | None) -> bytes:
-    """What is kept of a message; nothing of one that is too long."""
+    """Return the copy of a message; empty for one that is too long."""
     document = {
         "at": at,
         "channel": delivery.channel,

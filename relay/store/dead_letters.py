@@ -1,4 +1,4 @@
-"""The dead letters: deliveries that are not tried again by themselves, until somebody replays or drops them."""
+"""The dead letters: deliveries that are not tried again by themselves, until an operator replays or drops them."""
 
 import re
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class DeadLetter:
     project: str = ""
     platform: str = ""
     title: str = ""  # what people call it
-    posted: bool = False  # it edits a message that stands, or replies to it
+    posted: bool = False  # it edits an existing message, or replies to it
     essential: bool = False  # it goes to readers who have unsubscribed, too
 
 
@@ -53,19 +53,19 @@ class DeadLetters:
         self._redis = everywhere.redis
         self._bundles = bundles
 
-    async def newest(self, most: int) -> list[DeadLetter]:
+    async def newest(self, limit: int) -> list[DeadLetter]:
         newest = await self._everywhere.each(
-            lambda key: self._redis.zrevrange(key(keys.DEAD), 0, most - 1, withscores=True)
+            lambda key: self._redis.zrevrange(key(keys.DEAD), 0, limit - 1, withscores=True)
         )
         died = sorted(((at, name) for ids in newest for name, at in ids), reverse=True)
-        dead_letters = [await self.named(name.decode()) for _, name in died[:most]]
+        dead_letters = [await self.named(name.decode()) for _, name in died[:limit]]
         return [dead_letter for dead_letter in dead_letters if dead_letter]
 
-    async def deaths(self, since: float, most: int) -> list[Death]:
+    async def deaths(self, since: float, limit: int) -> list[Death]:
 
         async def ask(partition: Partition) -> list[Death]:
             dead = partition.key(keys.DEAD)
-            rows = await call(self._redis.zrevrangebyscore(dead, "+inf", since * 1000, 0, most, withscores=True))
+            rows = await call(self._redis.zrevrangebyscore(dead, "+inf", since * 1000, 0, limit, withscores=True))
             if not rows:
                 return []
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -76,10 +76,10 @@ class DeadLetters:
             return [Death(float(at) / 1000, *fields) for (_, at), fields in zip(rows, texts, strict=True)]
 
         answers = await self._everywhere.of_each(ask)
-        return sorted((death for some in answers for death in some), key=lambda death: -death.at)[:most]
+        return sorted((death for some in answers for death in some), key=lambda death: -death.at)[:limit]
 
     async def named(self, name: str) -> DeadLetter | None:
-        if not NAME.match(name):  # as somebody typed it
+        if not NAME.match(name):  # as typed
             return None
         where = self._everywhere.partitions.of(name)
         fields = await call(self._redis.hgetall(where.key(f"delivery:{name}")))

@@ -57,52 +57,52 @@ class DeadPages:
         since: float | None = None,
         until: float | None = None,
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
         whole: bool = True,
     ) -> DeadPage:
-        """Those that died from `since` on and before `until` (seconds since the epoch) and are `fits`: a function of
-        destination, event, reason and time. Without `whole` nothing else is known of them; with it everything is, also
-        of their operations. ValueError for a cursor that no page gave.
+        """Return the dead letters from `since` on and before `until` (seconds since the epoch) that `fits` takes: a
+        function of destination, event, reason and time. Without `whole` nothing else is known of them; with it
+        everything is, also of their operations. ValueError for a cursor that no page gave.
         """
-        most = min(most, LOOKED)
-        names, all_there = await self._names(since, until, cursor, most)
+        limit = min(limit, LOOKED)
+        names, all_there = await self._names(since, until, cursor, limit)
         rows, looked, last = list[DeadLetter](), 0, (0, "")
         left = iter(names)
-        while len(rows) < most and (step := [*islice(left, STEP if looked else min(STEP, most))]):
+        while len(rows) < limit and (step := [*islice(left, STEP if looked else min(STEP, limit))]):
             read = await self._read([name for _, name in step], CHOSEN_BY)
             for died in step:
                 looked, last = looked + 1, died
                 letter = read.get(died[1])
                 if letter and fits(letter):
                     rows.append(letter)
-                if len(rows) == most:
+                if len(rows) == limit:
                     break
         more = looked < len(names) or not all_there
         return DeadPage(
             await self._whole(rows) if whole else rows,
             f"{last[0]}-{last[1]}" if more and looked else "",
             looked,
-            last[0] / 1000 if more and looked and len(rows) < most else None,
+            last[0] / 1000 if more and looked and len(rows) < limit else None,
         )
 
     async def _names(
-        self, since: float | None, until: float | None, cursor: str, most: int
+        self, since: float | None, until: float | None, cursor: str, limit: int
     ) -> tuple[list[_Name], bool]:
         """The newest, as many as a page looks at; and whether there are no others."""
         before = _position(cursor) if cursor else None
         upper = before[0] if before else "+inf" if until is None else f"({until * 1000:.0f}"
         lower = "-inf" if since is None else f"{since * 1000:.0f}"
-        share = max(most + 1, min(LOOKED + 1, 4 * LOOKED // len(self._everywhere.partitions)))
+        share = max(limit + 1, min(LOOKED + 1, 4 * LOOKED // len(self._everywhere.partitions)))
 
         async def ask(partition: Partition) -> tuple[list[_Name], bool]:
             dead = partition.key(keys.DEAD)
-            # Those that died in the same moment stand at the beginning again.
+            # Those that died in the same moment are at the beginning again.
             again = int(await call(self._redis.zcount(dead, before[0], before[0]))) if before else 0
             answer = await call(self._redis.zrevrangebyscore(dead, upper, lower, 0, share + again, withscores=True))
             return [(int(ms), name.decode()) for name, ms in answer], len(answer) < share + again
 
         parts = await self._everywhere.of_each(ask)
-        # What is older than the end of a part that goes on could stand behind something that was not read.
+        # What is older than the end of a part that goes on could follow something that was not read.
         end = max((part[-1] for part, over in parts if part and not over), default=(0, ""))
         names = sorted((name for part, _ in parts for name in part if name >= end), reverse=True)
         names = [name for name in names if before is None or name < before]
@@ -146,7 +146,7 @@ class DeadPages:
 
 
 def _letter(name: str, row: dict[str, bytes | None]) -> DeadLetter:
-    """As the delivery itself has it: its operation is the store's name, its error may be sealed."""
+    """Return the row of a delivery: its operation is the store's name, its error may be sealed."""
     text = dict.fromkeys(FIELDS, "")
     for field, value in row.items():
         text[field] = (value or b"").decode("utf-8", "replace")

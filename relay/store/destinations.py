@@ -1,4 +1,4 @@
-"""Which destinations and addresses there are, as the newest configuration says it to all processes."""
+"""The destinations and addresses of the newest configuration, for all processes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,9 @@ class Destinations:
                     pipeline.delete(partition.key(keys.DESTINATIONS))
                     pipeline.hset(partition.key(keys.DESTINATIONS), mapping=names)
                     await call(pipeline.execute())
-                await partition.run("parking", ["announced"])  # a crash before this: whoever announced does both again
+                await partition.run(
+                    "parking", ["announced"]
+                )  # a crash before this: the process that announced does both again
             return partition.number
 
         return {*aware, *await self._everywhere.of_each(say)}

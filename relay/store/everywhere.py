@@ -20,7 +20,7 @@ class Everywhere:
         self._partial = partial
 
     async def each(self, command: Callable[[Callable[[str], str]], Any]) -> list[Any]:
-        """What a plain command answers in each partition, given how a key is called there."""
+        """Return the answers of a plain command in each partition, made from the function that names a key there."""
         return await self.of_each(lambda partition: call(command(partition.key)))
 
     async def of_each(self, act: Callable[[Partition], Awaitable[Result]]) -> list[Result]:
@@ -29,6 +29,6 @@ class Everywhere:
         return await asyncio.gather(*map(act, self.partitions))
 
     async def members(self, name: str) -> list[str]:
-        """Those of the sets of this name, of all partitions."""
+        """Return the members of the sets of this name, of all partitions."""
         sets = await self.each(lambda key: self.redis.smembers(key(name)))
         return sorted({member.decode() for members in sets for member in members})

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from relay.store.wire import WiredPool
 
 REPLICA_TIMEOUT = 2.0  # seconds to wait for the replicas before the sender is asked to try again
-LAG = 3  # seconds since a replica's last sign, from which on nobody waits for it
+LAG = 3  # seconds since a replica's last sign, after which it is not waited for
 Replicas = Counter[str]  # by address; those behind one NAT may share theirs
 
 
@@ -42,7 +42,7 @@ def unconfirmed(
 ) -> str:
     """Return why a write is not promised, '' if it is.
 
-    `before` are the candidates when it was sent, `confirmed` is the answer of WAIT, which names nobody, and
+    `before` are the candidates when it was sent, `confirmed` is the answer of WAIT, which names no replica, and
     `replication` what the primary said after that. All that confirmed are in it or left since, so as many as there are
     candidates are the candidates: one that joins during a failover does not count for the one that is promoted.
     """

@@ -19,10 +19,10 @@ Stream = tuple[int, str]  # number of the partition, destination
 class Forgetting:
     """Every failure is StoreUnavailable; the next call goes on where this ended."""
 
-    def __init__(self, store: Store, most: int = ALL) -> None:
+    def __init__(self, store: Store, bound: int = ALL) -> None:
         self._everywhere = Everywhere(store, partial=True)
         self._redis = store.redis
-        self._most = most
+        self._bound = bound
 
     async def forget(self, now: float, retention: float, fullness: float = 0.0) -> int:
         """Rows older than `retention` (seconds) go, and of too many the oldest; those with most rows give first.
@@ -36,15 +36,15 @@ class Forgetting:
             for stream, length in part.items()
         }
         total = sum(lengths.values())
-        most = min(self._most, int(total * SHARE)) if fullness > FULL else self._most
-        if total > most:
-            level = _level(list(lengths.values()), most)
+        bound = min(self._bound, int(total * SHARE)) if fullness > FULL else self._bound
+        if total > bound:
+            level = _level(list(lengths.values()), bound)
             await self._everywhere.of_each(lambda partition: self._cut(partition, lengths, level))
             total = sum(min(length, level) for length in lengths.values())
         return total
 
     async def _expire(self, partition: Partition, oldest: int) -> dict[Stream, int]:
-        """How many rows are left of each destination."""
+        """Return how many rows are left of each destination."""
         names = [name.decode() for name in await call(self._redis.zrange(partition.key(keys.HISTORIES), 0, -1))]
         if not names:
             return {}
@@ -68,12 +68,12 @@ class Forgetting:
             await write(self._redis, pipeline.execute())
 
 
-def _level(lengths: Sequence[int], most: int) -> int:
-    """The length to which the longest are cut, so that no more than `most` rows are left in all."""
-    left = most
+def _level(lengths: Sequence[int], bound: int) -> int:
+    """The length to which the longest are cut, so that no more than `bound` rows are left in all."""
+    left = bound
     for cut, length in enumerate(ordered := sorted(lengths)):
         share = left // (len(ordered) - cut)
         if length > share:
             return share
         left -= length
-    return most
+    return bound

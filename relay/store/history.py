@@ -52,12 +52,12 @@ class History:
         self._timelines = Timelines(self._everywhere, store.spaces)
 
     async def destinations(self) -> list[str]:
-        """Those that have rows, the ones that are configured no more among them."""
+        """Return the destinations that have rows, also those that are configured no more."""
         sets = await self._everywhere.each(lambda key: self._redis.zrange(key(keys.HISTORIES), 0, -1))
         return sorted({name.decode() for names in sets for name in names})
 
     async def last_delivered(self, destinations: Sequence[str]) -> dict[str, float]:
-        """When something last arrived at each of these (seconds since the epoch), by its newest few rows."""
+        """Return the time of the last arrival at each of these (seconds since the epoch), by its newest few rows."""
         start = outcome_bytes("delivered")
 
         async def ask(partition: Partition) -> list[Any]:
@@ -82,9 +82,9 @@ class History:
         since: float | None = None,
         until: float | None = None,
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
     ) -> HistoryPage:
-        """Those that ended from `since` on and before `until` (seconds since the epoch).
+        """Return the deliveries that ended from `since` on and before `until` (seconds since the epoch).
 
         ValueError for a cursor that no page gave.
         """
@@ -100,7 +100,7 @@ class History:
         every = [stream for some in lists for stream in some]
         merged = Merged(self._everywhere, "history:", every, since=since, until=until, before=before)
         start = outcome_bytes(outcome) if outcome else b""
-        rows = await merged.newest(min(most, MOST), lambda row: row.startswith(start))
+        rows = await merged.newest(min(limit, MOST), lambda row: row.startswith(start))
         return HistoryPage(
             await self._whole([ended(row) for row in rows]),
             merged.cursor,
@@ -109,7 +109,7 @@ class History:
         )
 
     async def of_operation(self, subject: str, space: Space = NOWHERE) -> list[Ended]:
-        """What people were told of an operation or batch, newest first; by the last 200 lines of its log.
+        """Return the messages about an operation or batch, newest first; by the last 200 lines of its log.
 
         Of one that was over three days ago its log has the last lines alone. AmbiguousId as of `Admin.timeline`.
         """
@@ -138,7 +138,7 @@ class History:
         return await self._whole([ended(row) for row in rows])
 
     async def _whole(self, rows: Sequence[Ended]) -> list[Ended]:
-        """With what is known of their operations, and the edits of messages that stand."""
+        """Add the facts of their operations, and the edits of live messages."""
         sealer = self._everywhere.sealer
         facts = await facts_of(self._everywhere, {row.operation for row in rows})
         threads = await self._threads({(row.partition, row.lane) for row in rows if row.lane})

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from relay.store.merging import RawRow
 from relay.store.notes import FIRST, WORDS
-from relay.store.packing import unpack
+from relay.store.records import unpack
 
 OUTCOMES = ("delivered", "dead", "superseded", "dropped", "held")
-NAME = 16  # bytes that stand for the first 32 hex digits of a name of the store
+NAME = 16  # bytes for the first 32 hex digits of a name of the store
 TEXT = 0xA0  # and the length: what a short text begins with
 VALUES = ("outcome", "operation", "id", "channel", "address", "kind", "event", "attempts", "took", "reason", "detail",
           "lane")  # fmt: skip
@@ -24,12 +24,12 @@ class Ended:
     operation  the store's name of what it was about; of a bundle (kind digest, roundup, rolling) its id
     subject    the id that people know, and `name`, `type`, `tenant`, `project`, `platform`: '' where it is
                no longer known
-    kind       each, live, reply, digest, roundup or rolling; `event` is the name of what it told
+    kind       each, live, reply, digest, roundup or rolling; `event` is the name of its event
     outcome    delivered, dead, superseded, dropped or held; `reason` is its code (relay/reasons.py), '' if none
     detail     a permalink, or the mail server's answer; of a dead letter the error
     attempts   that it took
     at         when it ended (seconds since the epoch), `took`: seconds since it was made, or due by the calendar
-    edits      of a live message that stands: how often it was edited since, and when last
+    edits      of a live message: how often it was edited since, and when last
     """
 
     id: str
@@ -59,12 +59,12 @@ class Ended:
 
 
 def outcome_bytes(outcome: str) -> bytes:
-    """What a row with this outcome begins with; of a word that is none, what no row does."""
+    """Return the first bytes of a row with this outcome; of an unknown word, bytes that no row begins with."""
     return bytes([TEXT + 1, FIRST + WORDS.index(outcome)]) if outcome in OUTCOMES else b"\xff"
 
 
 def operation_bytes(name: str) -> bytes:
-    """What stands behind the outcome in the rows about this operation."""
+    """Return the bytes behind the outcome in the rows about this operation."""
     return bytes([TEXT + NAME]) + bytes.fromhex(name)
 
 

@@ -1,4 +1,4 @@
-"""What a Redis can promise: each of its primaries is looked at, and the weakest decides."""
+"""Inspection of a Redis's durability: of several primaries the weakest decides."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class _Server:
 
 
 async def inspect(redis: Redis, partitions: Partitions, requested: Durability, replicas: int) -> Promise:
-    """What this Redis can promise. Raises ConfigError for one that relay must not run on.
+    """Return the durability of this Redis. ConfigError for one that relay must not run on.
 
     Of a Cluster, each primary that has a partition is looked at. One that falls short, or is silent, is so for its
     own partitions alone, as long as there are others.
@@ -94,7 +94,7 @@ async def _answering(servers: Sequence[Home], partitions: int) -> tuple[list[_Se
 
 
 async def _falls_short(server: _Server, requested: Durability, replicas: int) -> tuple[int, str]:
-    """How many replicas have to confirm, and what this one does not keep of the promise, '' if nothing."""
+    """Return how many replicas have to confirm, and the shortfall of this one, '' if none."""
     if requested != "replicated":
         name = server.where or "Redis"
         lacks = requested == "fsync" and not server.fsync

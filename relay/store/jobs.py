@@ -1,4 +1,4 @@
-"""The history of jobs, read: how the last runs of each ended (relay/store/ends.py writes it)."""
+"""The history of jobs, read: how the last runs of each ended (relay/store/run_plan.py writes it)."""
 
 import re
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from relay.domain.events import Outcome
 from relay.domain.jobs import Job
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
-from relay.store.ends import job_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
+from relay.store.run_plan import job_name
 from relay.store.sealing import NAME as NAMES
 from relay.store.sealing import Sealer, open_texts
 
@@ -53,15 +53,15 @@ class Jobs:
         self._sealer = store.sealer
 
     async def named(self, operation: str) -> Job | None:
-        """Where a template names jobs: that of the operation of this name, if its events have stated it."""
+        """Return the job of the operation of this name, where a template names jobs and its events have stated it."""
         row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
         return read_job(row, self._sealer) if row else None
 
     async def ends(self, job: Job) -> tuple[Outcome, ...]:
-        """The last ends of its runs, in the order in which they were told; of a run there may be several."""
+        """Return the last ends of its runs, in the order of their events; of a run there may be several."""
         name = job_name(job, self._sealer)
         partition = self._partitions.of(name)
-        if why := self._partitions.away.get(partition.number):  # whoever asks would wait for it with each message
+        if why := self._partitions.away.get(partition.number):  # each message would wait for it
             raise StoreUnavailable(why)
         rows = await call(self._redis.lrange(partition.key(f"job:{name}"), -KEPT, -1))
         return read(rows)
@@ -80,26 +80,28 @@ class Jobs:
         ends = {name: some for part in parts.values() for name, some in part.items()}
         return [ends.get(name, ()) for name in names]
 
-    async def page(self, *, cursor: str = "", most: int = 25) -> JobsPage:
-        """Those that ended last, the newest first. ValueError for a cursor that no page gave."""
+    async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
+        """Return the jobs that ended last, the newest first. ValueError for a cursor that no page gave."""
         ms, behind = _position(cursor)
 
         async def ask(partition: Partition) -> list[tuple[float, bytes]]:
             key, until = partition.key("jobs"), "+inf" if ms is None else ms
             rows = await call(
-                self._redis.zrevrangebyscore(key, until, "-inf", start=0, num=most + ALIKE, withscores=True)
+                self._redis.zrevrangebyscore(key, until, "-inf", start=0, num=limit + ALIKE, withscores=True)
             )
             return [(-float(score), row) for row, score in rows]
 
         parts = await self._partitions.each(ask)
         every = sorted(row for part in parts.values() for row in part)
         left = [(score, row) for score, row in every if ms is None or (score, row[:NAME]) > (-float(ms), behind)]
-        rows = [(JobEnd(job, -score / 1000), row) for score, row in left[:most] if (job := read_job(row, self._sealer))]
-        last = left[min(most, len(left)) - 1] if left else None
-        more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > most else ""
+        rows = [
+            (JobEnd(job, -score / 1000), row) for score, row in left[:limit] if (job := read_job(row, self._sealer))
+        ]
+        last = left[min(limit, len(left)) - 1] if left else None
+        more = f"{-last[0]:.0f}-{last[1][:NAME].decode()}" if last and len(left) > limit else ""
         return JobsPage([job for job, _ in rows], more)
 
-    async def ended_since(self, moments: dict[int, int], most: int) -> tuple[list[Job], bool]:
+    async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
         """Up to so many of each partition that ended since these ms (by partition), and whether these were all.
 
         The longest ago first. `moments` goes on with them; what ended in the last of these ms is given again.
@@ -109,18 +111,18 @@ class Jobs:
         async def ask(partition: Partition) -> bool:
             since = moments.get(partition.number, 0)
             rows = await call(
-                self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=most, withscores=True)
+                self._redis.zrangebyscore(partition.key("jobs"), since, "+inf", start=0, num=limit, withscores=True)
             )
             jobs.extend(job for row, _ in rows if (job := read_job(row, self._sealer)))
             moments[partition.number] = int(rows[-1][1]) if rows else since
-            if len(rows) == most and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
+            if len(rows) == limit and rows[0][1] == rows[-1][1]:  # all of one ms: none would follow
                 moments[partition.number] += 1
-            return len(rows) < most
+            return len(rows) < limit
 
         return jobs, all((await self._partitions.each(ask)).values())
 
     async def missing(self) -> dict[str, bytes]:
-        """What is kept of the runs that have not begun, by the names of the operations they are told as."""
+        """Return the runs that have not begun, by the names of the operations that report them."""
         rows = await self._partitions.each(lambda partition: call(self._redis.hgetall(partition.key("missing"))))
         return {name.decode(): text for row in rows.values() for name, text in row.items()}
 
@@ -129,7 +131,7 @@ class Jobs:
 
 
 def read(rows: Sequence[bytes]) -> tuple[Outcome, ...]:
-    """What a job's list has. One that is damaged, or of a newer relay, is left out."""
+    """Return the ends in a job's list. One that is damaged, or of a newer relay, is left out."""
     return tuple(end for row in rows if (end := _end(row)))
 
 
@@ -143,7 +145,7 @@ def _position(cursor: str) -> tuple[int | None, bytes]:
 
 
 def read_job(row: bytes, sealer: Sealer | None) -> Job | None:
-    """As `ends.py` writes it. None for one that is damaged, does not open or says less; a newer relay may say more."""
+    """Read a job as run_plan.py writes it, or None: damaged, sealed with another key, or with fewer names."""
     names = row.partition(b" ")[2].decode("utf-8", "replace")
     try:
         parts = from_json(open_texts(sealer, {"names": names}, {"names": NAMES})["names"])
@@ -160,7 +162,7 @@ def _end(row: bytes) -> Outcome | None:
     try:
         run, status, ended, started, duration, error, priority, phases, *_ = from_json(text)
         start = started / 1000 if started is not None else began(first)
-        if start is not None and start >= ended / 1000:  # of an outcome that was the first that was heard of the run
+        if start is not None and start >= ended / 1000:  # of an outcome that was the first event of the run
             start = None
         if duration is None and start is not None:
             duration = ended / 1000 - start

@@ -32,19 +32,19 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:thread:<lane>          hash    a live message: waiting, flying, posted, sent; name and seq of what was
                                            claimed last, spec and interval for what is made without an event; doubt:
                                            its message may have arrived, and the delivery is gone; dead: the dead letter
-                                           that its message became last; failed: which delivery told the first failure
-                                           in a batch; edits: how often the message that stands was edited;
+                                           that its message became last; failed: which delivery had the first failure
+                                           in a batch; edits: how often the message was edited;
                                            healed: the run that makes a failure good, how many
                                            in a row were held, and what had gone wrong; calls: the event
-                                           that the message itself tells people of, and call its run and body where
+                                           whose mentions are in the message itself, and call its run and body where
                                            the operation lives elsewhere; t:* is the channel's own
-    {relay}:cause:<sha1>           hash    failures of one cause at an address: the first that was told (id, at, whose,
-                                           gravity, lane), which delivery called whom (called:<name>), and of
+    {relay}:cause:<sha1>           hash    failures of one cause at an address: the first that was sent (id, at, whose,
+                                           gravity, lane), which delivery mentioned a name (called:<name>), and of
                                            these which have been sent (sent:<id>)
     {relay}:event:<digest>         hash    a body and how many deliveries still need it
     {relay}:due:<channel><queue>   zset    delivery id → ms since the epoch from which it may be claimed; the queues are
                                            :urgent, :stalled, :phases and the rest, claimed from in this order
-    {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation, or of the removal of whom it is for; what
+    {relay}:parked:<ch> <scope>    zset    delivery id → ms of its creation, or of the removal of its address; what
                                            waits for this pause to end
     {relay}:urgent:<ch> <scope>    zset    those of them that are urgent
     {relay}:parking                zset    <ch> <scope> → ms at which to look whether it may go on; 0 is now
@@ -89,7 +89,7 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:digests:<sha1>         hash    of a destination's address: last (the newest digest's figures), and how many
                                            runs a day completed and failed (c:<day>, f:<day>)
     {relay}:roots:<ch>/<address>   zset    lane → ms; the new live messages that the cap counts
-    {relay}:requested:<sha1>       hash    of a reader: what operations asked for and was told since `from` (ms)
+    {relay}:requested:<sha1>       hash    of a reader: what operations requested, and what was sent since `from` (ms)
     {relay}:overflow:<sha1>        string  of a destination's address: the bundle that takes what is above the cap
     {relay}:backlog:<sha1>         string  of a destination's address: the bundle for the oldest of what waits there
     {relay}:audit                  stream  who did what (relay/store/audit.py): actor, action, subject, address, detail
@@ -99,7 +99,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            that are refused
     {relay}:history:<destination>  stream  how deliveries to it ended (relay/store/history.py), packed in r; at most
                                            100,000 rows of each and 1,000,000 of all, 30 days
-    {relay}:operations             stream  the operations and batches as they were first heard of (r, 16 bytes);
+    {relay}:operations             stream  the operations and batches in the order of their first events (r, 16 bytes);
                                            200,000, 30 days
     {relay}:histories              zset    destination → ms of its newest row
     {relay}:copy:<name>            string  a message as it was sent (relay/store/copies.py), of its delivery, or of its
@@ -113,7 +113,7 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:key:retired            hash    the keys before it → ms at which each was replaced, and until which what it
                                            sealed still opens
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
-    {relay}:console:link:<hash>    string  of a link that lets in once: as whom (JSON); for ten minutes
+    {relay}:console:link:<hash>    string  of a link for one login: its identity (JSON); for ten minutes
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
     {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
                                            sealed; relay/store/trials.py); for a week
@@ -124,7 +124,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            and what the outcome said (JSON); the last of a run counts
     {relay}:jobs                   zset    <job> and what it is (JSON, or that sealed) → ms of its last end; at most
                                            10,000
-    {relay}:missing                hash    <op> of each run that has not begun, of which people heard → what relay goes
+    {relay}:missing                hash    <op> of each run that has not begun, that was announced → what relay goes
                                            by (JSON, relay/policy/missing.py)
     {relay}:ticks                  hash    last: ms of the last tick; grace: ms until which no alarm is given; asked: ms
                                            of the last reconciliation; reconciled: ms up to which new runs are known;
@@ -136,7 +136,7 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            letters were read (letters.lua); doing:receive, doing:deliver: when a
                                            process that does this last looked after relay itself; turn:<name>: when
                                            one process last had the turn (trouble.lua)
-    {relay}:troubles               string  what is wrong with relay itself, and who was told (JSON,
+    {relay}:troubles               string  what is wrong with relay itself, and its notices (JSON,
                                            relay/policy/notices.py); in the first partition
     {relay}:found:<digest>         string  the results (JSON) that a finished run was completed with; {} in vain
     {relay}:destinations           hash    of the newest configuration: "<destination>\\0<address or *>" → 1;
@@ -195,7 +195,7 @@ HISTORIES = "histories"
 
 
 def digest(*parts: str) -> bytes:
-    """16 bytes that stand for these texts, in this order."""
+    """Return a digest of 16 bytes of these texts, in this order."""
     pieces = [len(text := part.encode("utf-8", "surrogatepass")).to_bytes(4, "big") + text for part in parts]
     return blake2b(b"".join(pieces), digest_size=16).digest()
 
@@ -216,7 +216,7 @@ def partition(name: str, partitions: int) -> int:
 
 
 def prefix(number: int, partitions: int) -> str:
-    """What the keys of this partition begin with."""
+    """Return the prefix of this partition's keys."""
     return PREFIX if partitions == 1 else f"{{relay-{number}}}:"
 
 
@@ -245,7 +245,7 @@ def digests(destination: str, address: str) -> str:
 
 
 def requested(channel: str, reader: str) -> str:
-    """The key, without its prefix, of what operations asked for and a reader was told."""
+    """The key, without its prefix, of what operations requested for a reader, and of what was sent."""
     return f"requested:{_sha1(f'{channel} {reader}')}"
 
 

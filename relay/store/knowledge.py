@@ -1,22 +1,22 @@
-"""What is known of an operation or batch: what its events stated so far, and which of them are kept."""
+"""Facts of an operation or batch, as its events stated them, and its kept events."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from redis.asyncio import Redis
 
 from relay.domain.events import Event
-from relay.domain.facts import AUDIENCE, LASTING, PRESSED, Space
+from relay.domain.facts import AUDIENCE, LASTING, NOWHERE, PRESSED, Space
 from relay.domain.parsing import load
-from relay.errors import HandlingFailed, Unsealable, handling
+from relay.errors import AmbiguousId, HandlingFailed, Unsealable, handling
 from relay.store import keys
-from relay.store.batching import Batcher
+from relay.store.accepting import Batcher
 from relay.store.client import call, refusal
 from relay.store.owners import answers_at_owner
 from relay.store.partitions import Partition, Partitions
 from relay.store.records import FIELDS, OVER, SEALED, values_in
 from relay.store.sealing import BODY, Sealer, open_texts, opened
-from relay.store.spaces import Spaces
 
 FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
 KINDS = {name.removeprefix("fact:"): kind for name, kind in SEALED.items() if name.startswith("fact:")}
@@ -83,3 +83,69 @@ def _lasting(values: Mapping[str, str]) -> dict[str, str]:
         facts["runs"] = values["retry"]
     facts |= {name: values[name] for name in ("began", "starts", "ends", "went_on", "apart") if values.get(name)}
     return facts | ({"since": values["first"]} if values.get("first") else {})
+
+
+Facts = dict[str, str]
+PAGE = 500  # names that are read, and looked up, at a time
+ENOUGH = 2  # that an id may mean: from here on it means none
+
+
+class Spaces:
+    """`facts` gives what is known under an id in one space, as the store keeps it. Failures are StoreUnavailable."""
+
+    def __init__(self, redis: Redis, partitions: Partitions, facts: Callable[[str, str], Awaitable[Facts]]) -> None:
+        self._redis = redis
+        self._partitions = partitions
+        self._facts = facts
+
+    async def resolved(self, id_: str, space: Space) -> Facts:
+        """Return the facts of the operation or batch that this means; with `space` where it is not the id's first.
+
+        Where nothing is known, `space` says under which name it begins. AmbiguousId where it could mean several.
+        """
+        first = await self._facts(id_, "")
+        if not first.pop("apart", ""):
+            return first if Space.of(first).may_be(space) else {"space": space.dump()}
+        own = space.dump()
+        if exact := await self._facts(id_, own):
+            return exact | {"space": own}
+        meant = [facts async for facts in self._each(id_, first, space)]
+        if len(meant) > 1:
+            raise AmbiguousId(id_, [Space.of(facts) for facts in meant])
+        return meant[0] if meant else {"space": own}
+
+    async def all(self, id_: str) -> list[Facts]:
+        """Return the facts of each operation or batch with this id; `space` as in `resolved`."""
+        first = await self._facts(id_, "")
+        if first.pop("apart", ""):
+            return [facts async for facts in self._each(id_, first, NOWHERE, limit=None)]
+        return [first] if first else []
+
+    async def _each(self, id_: str, first: Facts, space: Space, limit: int | None = ENOUGH) -> AsyncIterator[Facts]:
+        """Yield the operations that `space` may mean, up to `limit`: all names are read, however many there are.
+
+        A name says no more of whose it is than what is known under it does, so one that cannot be meant is not read.
+        """
+        meant = 0
+        if first and Space.of(first).may_be(space):
+            yield first
+            meant += 1
+        names = [name for name in await self._names(id_) if Space.load(name).may_be(space)]
+        for page in range(0, len(names), PAGE):
+            rows = await asyncio.gather(*(self._facts(id_, name) for name in names[page : page + PAGE]))
+            for name, facts in zip(names[page:], rows, strict=False):
+                if facts and Space.of(facts).may_be(space):
+                    yield facts | {"space": name}
+                    meant += 1
+            if limit and meant >= limit:
+                return
+
+    async def _names(self, id_: str) -> list[str]:
+        """The spaces of all but the first with this id, in one order."""
+        name, names, cursor = keys.operation(id_), set[str](), 0
+        key = self._partitions.of(name).key(f"spaces:{name}")
+        while True:
+            cursor, page = await call(self._redis.sscan(key, cursor, count=PAGE))
+            names.update(text.decode() for text in page)
+            if not cursor:
+                return sorted(names)

@@ -1,4 +1,4 @@
-"""What waits of one operation or batch: by the queues of its addresses, however much else waits."""
+"""Waiting deliveries of one operation or batch, by the queues of its addresses."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""Which layout the data has, and in how many partitions it is: decided once, by whoever comes first."""
+"""Layout of the data and its number of partitions: decided once, by the first process."""
 
 from redis.asyncio import Redis
 
@@ -8,7 +8,7 @@ from relay.store.client import call
 
 
 async def agree(redis: Redis, partitions: int) -> None:
-    """Which layout the data has, and that names live where their number of partitions says: it is decided once."""
+    """Check the layout and the number of partitions of the data, or set both where it is empty."""
     if None in await call(redis.mget(keys.SCHEMA, keys.PARTITIONS)):  # later nothing is written: Redis may be full
         await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
         there = await call(redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
@@ -23,7 +23,7 @@ async def agree(redis: Redis, partitions: int) -> None:
 
 
 async def layout_of(redis: Redis, partitions: int) -> str:
-    """'' where that is not known: nobody has begun there, or the node that knows is away, and others are not."""
+    """Return its layout, '' if unknown: it is empty, or the node that knows is away, and others are not."""
     try:
         version = await call(redis.get(keys.SCHEMA))
     except StoreUnavailable:

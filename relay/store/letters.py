@@ -1,7 +1,8 @@
-"""What crosses partitions: letters, which the scripts write (include/letters.lua), carried to where they are for.
+"""Letters between partitions: the scripts write them (include/letters.lua), and this carries them.
 
-An event is decided on where its operation lives, and told where its addresses live. The step that accepts it writes the
-letter; so it may be carried by anybody, any number of times: the partition that it is for applies each once, in order.
+An event is decided on where its operation lives, and delivered where its addresses live. The step that accepts it
+writes the letter; so any process may carry it, any number of times: the partition that it is for applies each once, in
+order.
 """
 
 import asyncio
@@ -15,14 +16,14 @@ from relay.store.partitions import Partition, Partitions
 log = structlog.get_logger(__name__)
 
 MOST = 64  # letters in one step
-PATIENCE = 0.5  # seconds that whoever wrote some waits for them; then they follow by themselves
+PATIENCE = 0.5  # seconds that the writer waits for them; then they follow by themselves
 
 Pair = tuple[int, int]  # from which partition to which
 Held = tuple[tuple[str, str], ...]  # destination and reason
 
 
 class Letters:
-    """One carrier for each pair of partitions; whoever asks while it is under way has the next round."""
+    """One carrier for each pair of partitions; a call while it is under way gets the next round."""
 
     def __init__(self, partitions: Partitions, replicas: Callable[[], int]) -> None:
         """`replicas` that must have a letter before it is carried, and what it led to before it is struck."""
@@ -38,7 +39,7 @@ class Letters:
         return [self._start((source.number, home)) for home in homes]
 
     async def send(self, source: Partition, letters: Sequence[tuple[int, bytes]]) -> Held:
-        """Carry these, each named by where it goes and its number: of whom nobody is told, if that is known in time."""
+        """Carry these, each a partition and a number; return the places without a message, if known in time."""
         if not letters:
             return ()
         keys = [((source.number, home), number) for home, number in letters]

@@ -19,7 +19,7 @@ _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(\d{1,3})-(.*)", re.DOTALL)
 
 
 class Position(NamedTuple):
-    """Where a row stands among all: by its time, the newest first, then by its stream."""
+    """Return a row's place among all: by its time, the newest first, then by its stream."""
 
     ms: int
     seq: int
@@ -109,13 +109,13 @@ class Merged:
         self._streams = [_Stream(number, name, min(end, _behind(before, number, name))) for number, name in streams]
         self._begun = False
 
-    async def newest(self, most: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
+    async def newest(self, limit: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
         """Up to so many of the newest that are `fits`."""
         if not self._begun:
             await self._everywhere.of_each(self._begin)
             self._begun = True
         rows, last = list[RawRow](), None
-        share = -(-2 * most // max(1, len(self._streams)))
+        share = -(-2 * limit // max(1, len(self._streams)))
         for stream in self._streams:
             stream.ask = max(FEWEST, share)
         for _ in range(ROUNDS):
@@ -125,18 +125,18 @@ class Merged:
                 self.looked += 1
                 if fits(row.packed):
                     rows.append(row)
-                if len(rows) == most or self.looked == LOOKED:
+                if len(rows) == limit or self.looked == LOOKED:
                     break
-            if len(rows) == most or self.looked == LOOKED or not self.more:
+            if len(rows) == limit or self.looked == LOOKED or not self.more:
                 break
         if last and self.more:
             self.cursor = last.position.dump()
-            self.looked_to = last.ms / 1000 if len(rows) < most else None
+            self.looked_to = last.ms / 1000 if len(rows) < limit else None
         return rows
 
     @property
     def more(self) -> bool:
-        """Whether there may be rows that were not given yet."""
+        """Return True where there may be rows that were not given yet."""
         return any(stream.rows or not stream.over for stream in self._streams)
 
     def _given(self) -> Iterator[RawRow]:
@@ -185,7 +185,7 @@ class Merged:
 
 
 def _behind(before: Position | None, partition: int, name: str) -> Id:
-    """What of a stream stands behind this row is older than this."""
+    """Yield the bound of a stream: its rows behind this one are older."""
     if before is None:
         return NEWEST
     later = (partition, name) > (before.partition, before.name)  # of its very time, this comes after it

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from relay.store.packing import Value, unpack
+from relay.store.records import Value, unpack
 
 # Each is one byte in a line, from 0x80 on: no text in UTF-8 consists of one of these. They may grow at their end alone.
 WORDS = (
@@ -19,11 +19,11 @@ WORDS = (
 FIRST = 0x80
 ACCEPTED = ("event", "status", "percentage", "source")  # the values of such a line
 PROGRESS = "operation.progress"
-PLACES = 3  # values that say of one destination why nobody there is told
+PLACES = 3  # values that say why one destination gets no message
 
 
 class Counted(NamedTuple):
-    """The last value of a line that stands for several, which differ in time and percentage alone (`tallies.lua`)."""
+    """The last value of a line that covers several, which differ in time and percentage alone (`tallies.lua`)."""
 
     times: int
     until: int  # when the last of them came, in ms since the epoch; the line has the time of the first
@@ -31,7 +31,7 @@ class Counted(NamedTuple):
 
 
 def lines_of(packed: bytes) -> list[list[Any]]:
-    """[ms since the epoch, what, ...], and behind it the lines that say why nobody is told, where it has that."""
+    """[ms since the epoch, what, ...], and behind it the lines that say why there is no message, where it has that."""
     line = [*unpack(packed, _text)]
     while line[-1] is None:
         line.pop()

@@ -1,6 +1,6 @@
 """Operations and batches as they came, newest first, and those that are found by a part of their name.
 
-There is an index of when each was first heard of, and none of words: a page looks at the newest 500 for these, and
+There is an index of the first event of each, and none of words: a page looks at the newest 500 for these, and
 says how far it looked. By its id an operation is found at once.
 """
 
@@ -45,7 +45,7 @@ class OperationRow:
 
     operation  the store's name; `subject` is the id that people know
     run        which run it is: 0, and one more with each retry
-    first      when relay first heard of it, `last` when last, `began` when its present run began (None if unknown)
+    first      time of its first event, `last` of its last, `began` when its present run began (None if unknown)
     due        when it says that it will end
     """
 
@@ -78,7 +78,7 @@ class OperationRow:
 
 @dataclass(frozen=True, slots=True)
 class OperationsPage:
-    """As of relay.store.history.HistoryPage."""
+    """A page, like relay.store.history.HistoryPage."""
 
     rows: Sequence[OperationRow]
     cursor: str
@@ -104,7 +104,7 @@ class Operations:
         self._spaces = store.spaces
         self._redis = store.redis
 
-    async def page(self, *, state: str = "", text: str = "", cursor: str = "", most: int = 50) -> OperationsPage:
+    async def page(self, *, state: str = "", text: str = "", cursor: str = "", limit: int = 50) -> OperationsPage:
         """Newest first. `text`: a part of the id, the name or the type. ValueError for a cursor that no page gave."""
         before = Position.load(cursor) if cursor else None
         streams = [(partition.number, "") for partition in self._everywhere.partitions.present]
@@ -112,8 +112,8 @@ class Operations:
         fits, may_fit = _filter(state, text), self._may_fit(state, text)
         rows, last, looked = list[OperationRow](), None, 0
         behind: Sequence[RawRow] = ()
-        step = STEP if state or text else most
-        while len(rows) < most and looked < self._looked:
+        step = STEP if state or text else limit
+        while len(rows) < limit and looked < self._looked:
             chunk = behind = await merged.newest(min(step, self._looked - looked), lambda _: True)
             read = await self._read([_name(raw) for raw in chunk], may_fit)
             for number, raw in enumerate(chunk, 1):
@@ -121,43 +121,43 @@ class Operations:
                 row = read.get(_name(raw))
                 if row and fits(row):
                     rows.append(row)
-                if len(rows) == most:
+                if len(rows) == limit:
                     break
             if not merged.more:
                 break
         more = last is not None and (merged.more or bool(behind))
-        cut = more and len(rows) < most
+        cut = more and len(rows) < limit
         cursor = last.position.dump() if last and more else ""
         return OperationsPage(rows, cursor, looked, last.ms / 1000 if last and cut else None)
 
-    async def failed(self, since: float, *, most: int = MOST_ENDED) -> FailedOperations:
-        """Return those that failed since then, of the newest `most` of each partition that ended."""
+    async def failed(self, since: float, *, limit: int = MOST_ENDED) -> FailedOperations:
+        """Return those that failed since then, of the newest `limit` of each partition that ended."""
 
         async def ended(partition: Partition) -> list[tuple[str, float]]:
             oldest, key = round((since + KEEP_DOCUMENTS) * 1000), partition.key("over")
-            rows = await call(self._redis.zrevrangebyscore(key, "+inf", oldest, 0, most + 1, withscores=True))
+            rows = await call(self._redis.zrevrangebyscore(key, "+inf", oldest, 0, limit + 1, withscores=True))
             return [(name.decode(), ms / 1000 - KEEP_DOCUMENTS) for name, ms in rows]
 
         def may_fit(row: PackedRow) -> bool:
             return row[FIELDS.index("facts")] is not None and any(status in (row[0] or b"") for status in _FAILED)
 
         partitions = await self._everywhere.of_each(ended)
-        names = [name for rows in partitions for name, _ in rows[:most]]
+        names = [name for rows in partitions for name, _ in rows[:limit]]
         failed = list[OperationRow]()
         for begin in range(0, len(names), self._looked):
             rows = (await self._read(names[begin : begin + self._looked], may_fit)).values()
             failed += [row for row in rows if row.status in FAILED and row.over and row.last >= since]
-        cut = [rows[most - 1][1] for rows in partitions if len(rows) > most]
+        cut = [rows[limit - 1][1] for rows in partitions if len(rows) > limit]
         return FailedOperations(sorted(failed, key=lambda row: -row.last), max(cut, default=None))
 
     async def named(self, subject: str, space: Space = NOWHERE) -> list[OperationRow]:
-        """Those with this id, which several tenants may use."""
+        """Return the operations with this id, which several tenants may use."""
         meant = [facts for facts in await self._spaces.all(subject) if Space.of(facts).may_be(space)]
         rows = await self._read([keys.operation(subject, facts.get("space", "")) for facts in meant])
         return list(rows.values())
 
     def _may_fit(self, state: str, text: str) -> Callable[[PackedRow], bool]:
-        """Whether an operation is worth being unpacked, as its packed fields look: most of those searched are not."""
+        """Return True where an operation is worth being unpacked: most of those searched are not."""
         part = text.encode().lower() if text.isascii() and self._everywhere.sealer is None else b""
         over = {"over": True, "running": False, "stalled": False}.get(state)
 
@@ -172,7 +172,7 @@ class Operations:
     async def _read(
         self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _known
     ) -> dict[str, OperationRow]:
-        """Those of which something is known, and that may fit, in this order."""
+        """Return the known operations that may fit, in this order."""
 
         async def ask(partition: Partition) -> dict[str, OperationRow]:
             here = [name for name in names if self._everywhere.partitions.of(name) is partition]

@@ -45,7 +45,7 @@ class OperatorPauses:
         return any(map(int, await self._store.partitions.run("parking", ["resume", destination])))
 
     async def all(self, now: float) -> list[OperatorPause]:
-        """Those that hold, by name; also of destinations that the configuration has no more."""
+        """Return the pauses in force, by name; also of destinations that the configuration has no more."""
         names = (await self._everywhere.members(keys.PAUSED))[:MOST]
         if not names:
             return []

@@ -1,4 +1,4 @@
-"""What is done at the server that has a key, be it the only one or one of a Cluster's."""
+"""Calls at the server that has a key: the only one, or one of a Cluster's."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, cast
@@ -32,7 +32,7 @@ async def at_owner(redis: Redis, key: str, act: Act[Result]) -> Result:
 
 
 async def answers_at_owner(redis: Redis, key: str, commands: Sequence[Command]) -> list[Any]:
-    """What the server that has this key answers to commands about it and its slot; errors are among the answers."""
+    """Return the answers of the server that has this key to commands about its slot; errors are among them."""
 
     def called(server: Redis) -> Awaitable[list[Any]]:
         return cast("WiredPool", server.connection_pool).call(*commands)

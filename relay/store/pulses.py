@@ -18,10 +18,13 @@ class Pulses:
         self._beat = ("beat", worker, int(lease * 1000))
         self._under_way: dict[int, asyncio.Task[Any]] = {}
         self._epochs: dict[int, bytes] = {}  # of each, what names its data
-        self.emptied = False  # the last found that somebody had deleted data
+        self.emptied = False  # the last found that data had been deleted
 
     async def give(self) -> float:
-        """The seconds by which Redis's clock was set back since anybody's last. StoreUnavailable if none was taken."""
+        """Give one; return the seconds by which Redis's clock was set back since the last of any process.
+
+        StoreUnavailable if none was taken.
+        """
         fresh = [partition for partition in self._partitions if partition.number not in self._under_way]
         for partition in fresh:
             beat = partition.run("pulse", (*self._beat, secrets.token_hex(8)))

@@ -72,11 +72,11 @@ class Quarantine:
     async def faults(self) -> int:
         return int(await call(self._redis.scard(keys.FAULTS)))
 
-    async def newest(self, most: int) -> list[Quarantined]:
+    async def newest(self, limit: int) -> list[Quarantined]:
         names = await call(self._redis.zrevrange(keys.QUARANTINE, 0, -1))
         faults = await call(self._redis.smembers(keys.FAULTS))
         names.sort(key=lambda name: name not in faults)
-        return [body for body in [await self.named(name.decode()) for name in names[:most]] if body]
+        return [body for body in [await self.named(name.decode()) for name in names[:limit]] if body]
 
     async def size(self) -> int:
         return int(await call(self._redis.zcard(keys.QUARANTINE)))

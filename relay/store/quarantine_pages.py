@@ -30,8 +30,8 @@ class QuarantineRow:
 
 @dataclass(frozen=True, slots=True)
 class QuarantinePage:
-    """Those that relay itself failed on, then the others; of each the newest first. `matching` is how many there are
-    on all pages, `cursor` asks for the next one; '' if there is none.
+    """The bodies that relay itself failed on, then the others; of each the newest first. `matching` is how many there
+    are on all pages, `cursor` asks for the next one; '' if there is none.
     """
 
     rows: Sequence[QuarantineRow]
@@ -56,7 +56,7 @@ class QuarantinePages:
         self._redis = store.redis
         self._sealer = store.sealer
 
-    async def page(self, query: QuarantineQuery, *, cursor: str = "", most: int = 50) -> QuarantinePage:
+    async def page(self, query: QuarantineQuery, *, cursor: str = "", limit: int = 50) -> QuarantinePage:
         """ValueError for a cursor that no page gave."""
         before = _position(cursor) if cursor else None
         lower = "-inf" if query.since is None else f"{query.since * 1000:.0f}"
@@ -70,9 +70,9 @@ class QuarantinePages:
         if query.source:
             sources = await self._fields([name for *_, name in order], "source")
             order = [row for row, (own,) in zip(order, sources, strict=True) if own == query.source.encode()]
-        shown = [row for row in order if before is None or row < before][: most + 1]
-        rows = await self._rows(shown[:most])
-        last = "-".join(map(str, (int(shown[most - 1][0]), *shown[most - 1][1:]))) if len(shown) > most else ""
+        shown = [row for row in order if before is None or row < before][: limit + 1]
+        rows = await self._rows(shown[:limit])
+        last = "-".join(map(str, (int(shown[limit - 1][0]), *shown[limit - 1][1:]))) if len(shown) > limit else ""
         return QuarantinePage(rows, len(order), last)
 
     async def _rows(self, order: Sequence[tuple[bool, int, str]]) -> list[QuarantineRow]:

@@ -23,13 +23,13 @@ from relay.store.knowledge import Knowledge
 from relay.store.layout import agree
 from relay.store.letters import Letters
 from relay.store.owners import at_owner, is_cluster
-from relay.store.partitions import Partition, Partitions
+from relay.store.partitions import AllTurns, Partition, Partitions
 from relay.store.pulses import Pulses
+from relay.store.run_plan import MAX_JOBS
 from relay.store.sealing import Sealer
 from relay.store.sealing_keys import agree_on_keys, check_sealed
 from relay.store.server_signs import Signs, fullness_of, signs_of
 from relay.store.settling import Pause, Settling
-from relay.store.turns import AllTurns
 
 LEASE = 30.0
 PATIENCE = 0.5  # seconds that a Cluster's nodes which answer wait for one that does not
@@ -49,11 +49,12 @@ class Store:
         clock: Callable[[], float] | None = None,
         sealer: Sealer | None = None,
         copies: tuple[int, int] | None = None,
+        jobs: int = MAX_JOBS,
     ) -> None:
         """`sealer` seals what events held, and opens it; without one it is kept as it is.
 
         `copies`: so many messages, of so many bytes, are kept for three days as they were sent, for people to look at
-        (relay/store/copies.py; `copying.COPIES` is enough).
+        (relay/store/copies.py; `copying.COPIES` is enough). `jobs`: so many have a history.
         """
         self.redis = redis
         self.sealer = sealer
@@ -69,7 +70,7 @@ class Store:
         self._agreed = False
         self._knowledge = Knowledge(redis, self.partitions, sealer)
         self.spaces = self._knowledge.spaces
-        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer)
+        self._accepting = Accepting(self.partitions, self._letters, lambda: self.promise, sealer, jobs)
         self._turns = AllTurns(self.partitions)
         self._settling = Settling(
             self.partitions, self._turns, lease, lambda: self.promise.replicas, sealer, copies=copies
@@ -87,7 +88,7 @@ class Store:
         )
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
-        """As of `copies` of the constructor, from now on."""
+        """Change `copies` of the constructor from now on."""
         self._settling.keep_copies(bounds)
 
     @classmethod
@@ -129,12 +130,12 @@ class Store:
         await self._at(self.partitions.present[0], lambda redis: redis.ping())
 
     async def fullness(self) -> float:
-        """Which part of its `maxmemory` this Redis uses; 0 where it has none. Of a Cluster, the fullest primary's."""
+        """Return the used part of this Redis's `maxmemory`, 0 without one; of a Cluster, its fullest primary's."""
         memories = await self.partitions.each(lambda partition: self._at(partition, lambda redis: redis.info("memory")))
         return max(map(fullness_of, memories.values()))
 
     async def signs(self) -> Signs:
-        """How Redis itself is doing: of several primaries, together or the worst of them."""
+        """Return the health of Redis itself: of several primaries, together or the worst of them."""
         parts = ("server", "memory", "persistence", "replication")
         infos = await self.partitions.each(lambda partition: self._at(partition, lambda redis: redis.info(*parts)))
         return signs_of(infos.values())
@@ -160,20 +161,20 @@ class Store:
 
     @property
     def emptied(self) -> bool:
-        """Whether the last pulse found that somebody had deleted data (FLUSHALL)."""
+        """True where the last pulse found that data had been deleted (FLUSHALL)."""
         return self._pulses.emptied
 
     async def pulse(self) -> float:
         """The sign that this process lives, to be given each second: without it for 4 s, what it holds is taken over.
 
         One that gives none keeps what it holds until the lease lapses. Answers the seconds by which Redis's clock was
-        set back since anybody's last pulse, 0 if it was not; what waits has been put right then. Partitions that do not
-        answer in time are `away` from then on; StoreUnavailable if none does.
+        set back since the last pulse of any process, 0 if it was not; what waits has been put right then. Partitions
+        that do not answer in time are `away` from then on; StoreUnavailable if none does.
         """
         return await self._pulses.give()
 
     async def take_over(self) -> None:
-        """Make due what any process holds. Only for whoever knows that no other lives."""
+        """Make due what any process holds. Only for a process that knows that no other lives."""
         await self.partitions.run("pulse", ["alone"])
 
     async def accept(
@@ -182,7 +183,7 @@ class Store:
         """Make the event and all its deliveries durable, or recognise it. StoreUnavailable: nothing is promised.
 
         `completes`: it is a known outcome with what another report of it adds; live messages are brought up to date.
-        `unasked`: nobody looked up what is known of its operation; where that says more, the answer is `elsewhere`.
+        `unasked`: the facts of its operation were not looked up; where they say more, the answer is `elsewhere`.
 
         HandlingFailed: nothing is promised either, and the next try would fail as well.
         """
@@ -198,7 +199,7 @@ class Store:
         `space` says whose id it is, or for each id the name space that was decided before. AmbiguousId if it could
         mean several. `space` and `original_space` are in the answer where another had the id, or the original's, first.
 
-        `since` says that it was heard of, however little was said; `runs` how often it was run again, `began` when the
+        `since` says that it has events, however little they stated; `runs` how often it was run again, `began` when the
         last of these runs did (ms) and `starts` when those before did (relay.domain.run_numbers); `ended` when its
         outcome was (ms; absent while it goes on), and `restarts` how many of the runs are starts after an outcome,
         which the platform does not count. Of a retry under a new id, `original` and `retry` say whose run it is, and
@@ -209,25 +210,25 @@ class Store:
     async def claim(
         self,
         channel: str,
-        most: int,
+        limit: int,
         quiet: Mapping[str, Window] = MappingProxyType({}),
         *,
         idle: float = 0.0,
         without: Collection[int] = (),
     ) -> Claimed:
-        """Lease up to `most` due deliveries of one channel.
+        """Lease up to `limit` due deliveries of one channel.
 
         `quiet` has the destinations with quiet hours now (`*`: all that are not named), and these hours: new messages
         there are bundled until their end. `idle`: seconds for which a partition that has nothing due need not be asked,
         though another process may have changed something there. `without`: the partitions that are left alone.
         """
-        return await self._claiming.claim(channel, most, quiet, idle=idle, without=without)
+        return await self._claiming.claim(channel, limit, quiet, idle=idle, without=without)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """The mark before the first byte leaves. False: the lease is gone, so nothing may be sent.
 
         Where the durability is `replicated`, the replicas have it as well: after a failover the outcome is unknown, and
-        nobody takes the delivery for one that was never begun.
+        the delivery does not count as one that was never begun.
         """
         return await self._settling.mark_sending(delivery)
 
@@ -242,9 +243,9 @@ class Store:
         return await self._settling.release(delivery, delay, probes_in)
 
     async def silence(self, delivery: Delivery, hold: Hold) -> bool:
-        """A silence means this unsent delivery: it becomes part of what is told at its end, waits for that, or is over.
+        """A silence means this unsent delivery: it becomes part of the summary at its end, waits for that, or is over.
 
-        False: by Redis's clock, or because somebody ended it, the silence is over, so that it may be sent; or the lease
+        False: by Redis's clock, or because it was ended, the silence is over, so that it may be sent; or the lease
         is gone.
         """
         return await self._settling.silence(delivery, hold)

@@ -1,4 +1,4 @@
-"""What reconciliation remembers: whose turn it is, up to when new runs are known, and which runs were not heard of."""
+"""State of reconciliation: whose turn it is, up to when new runs are known, and the silent runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -39,8 +39,8 @@ class ReconciliationState:
         """A reconciliation is done: every run that began before this time is known."""
         await self._store.partitions[0].run("watch", ["finished", int(at * 1000)])
 
-    async def unheard(self, seconds: float, most: int, space: Space) -> list[SilentRun]:
-        """Runs of this project that were silent for so long; those first that were not heard of or given out longest.
+    async def unheard(self, seconds: float, limit: int, space: Space) -> list[SilentRun]:
+        """Runs of this project that were silent for so long; longest silent, or not given out, first.
 
         A run whose platform, tenant or project is not known is given too.
         """
@@ -50,7 +50,7 @@ class ReconciliationState:
             silent += [_row(row) for _, *rows in pages for row in rows]
             if all(int(examined) < PAGE for examined, *_ in pages):
                 break
-        chosen = sorted(silent, key=lambda row: row[0])[:most]
+        chosen = sorted(silent, key=lambda row: row[0])[:limit]
         for partition in self._store.partitions:
             theirs = [name for _, name, _, _ in chosen if self._store.partitions.of(name.decode()) is partition]
             if theirs:
@@ -63,14 +63,14 @@ class ReconciliationState:
         return [*(await self._store.partitions.each(lambda partition: partition.run("watch", args))).values()]
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
-        """Those of this project that relay never heard of, in the same order."""
+        """Return the runs of this project that relay has no event of, in the same order."""
         heard_of = await asyncio.gather(*(self._is_known(name, space) for name in operations))
         return [name for name, heard in zip(operations, heard_of, strict=True) if not heard]
 
     async def _is_known(self, operation: str, space: Space) -> bool:
         try:
             return (await self._store.spaces.resolved(operation, space)).keys() - {"space"} != set()
-        except AmbiguousId:  # of this project or of another that says less: it was heard of in any case
+        except AmbiguousId:  # of this project or of another that says less: it has events in any case
             return True
 
     async def _own(self, name: bytes, run: SilentRun) -> SilentRun:

@@ -1,16 +1,98 @@
-"""What the scripts keep of an operation: short values in packed fields (`scripts/include/records.lua`)."""
+"""Records of operations: short values in packed fields (`scripts/include/records.lua`)."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from struct import Struct, error
 from typing import Any
 
 from pydantic_core import to_json as to_bytes
 
 from relay.domain.events import TEXTS, Event
 from relay.store.keys import REMEMBERED
-from relay.store.packing import Value, pack, unpack
 from relay.store.sealing import AUDIENCE, ERROR, NAME, PATH, PRESSED, Sealer
+
+Value = str | int | float | bool | None
+
+_NUMBERS = {
+    kind: Struct(code)
+    for kind, code in zip(range(0xCA, 0xD4), (">f", ">d", ">B", ">H", ">I", ">Q", ">b", ">h", ">i", ">q"), strict=True)
+}
+_FLOAT, _DOUBLE = 0xCA, 0xCB
+_TEXTS = {0xD9: 1, 0xDA: 2, 0xDB: 4}  # bytes of the length
+_CONSTANTS: dict[int, Value] = {0xC0: None, 0xC2: False, 0xC3: True}
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+def unpack(packed: bytes, text: Callable[[bytes], str] = _decoded) -> Iterator[Value]:
+    """The values one by one. ValueError where it is damaged or of types that the scripts do not write."""
+    offset, end = 0, len(packed)
+    while offset < end:
+        kind = packed[offset]
+        offset += 1
+        if kind < 0x80:
+            yield kind
+        elif kind >= 0xE0:
+            yield kind - 0x100
+        elif kind in _CONSTANTS:
+            yield _CONSTANTS[kind]
+        elif number := _NUMBERS.get(kind):
+            if offset + number.size > end:
+                raise ValueError("a number is cut off")
+            yield number.unpack_from(packed, offset)[0]
+            offset += number.size
+        else:
+            if 0xA0 <= kind < 0xC0:
+                length = kind - 0xA0
+            elif width := _TEXTS.get(kind):
+                length = int.from_bytes(packed[offset : offset + width])
+                offset += width
+            else:
+                raise ValueError(f"nothing that the scripts write: {kind:#x}")
+            if offset + length > end:
+                raise ValueError("a text is cut off")
+            yield text(packed[offset : offset + length])
+            offset += length
+
+
+def pack(values: Sequence[Value]) -> bytes:
+    """These values as the scripts would write them, byte for byte."""
+    return b"".join(_packed(value) for value in values)
+
+
+def _packed(value: Value) -> bytes:
+    if isinstance(value, str):
+        return _packed_text(value.encode())
+    if isinstance(value, bool) or value is None:
+        return next(bytes([kind]) for kind, constant in _CONSTANTS.items() if constant is value)
+    if value == int(value):
+        return _packed_whole(int(value))
+    short = _NUMBERS[_FLOAT].pack(value) if abs(value) < 1e38 else b""
+    if short and _NUMBERS[_FLOAT].unpack(short)[0] == value:
+        return bytes([_FLOAT]) + short
+    return bytes([_DOUBLE]) + _NUMBERS[_DOUBLE].pack(value)
+
+
+def _packed_text(text: bytes) -> bytes:
+    length = len(text)
+    if length < 0x20:
+        return bytes([0xA0 + length]) + text
+    kind, width = next((kind, width) for kind, width in _TEXTS.items() if length < 256**width)
+    return bytes([kind]) + length.to_bytes(width) + text
+
+
+def _packed_whole(number: int) -> bytes:
+    if -0x20 <= number < 0x80:
+        return bytes([number % 256])
+    for kind in range(0xCC, 0xD0) if number >= 0 else range(0xD0, 0xD4):
+        with suppress(error):
+            return bytes([kind]) + _NUMBERS[kind].pack(number)
+    return bytes([_DOUBLE]) + _NUMBERS[_DOUBLE].pack(number)
+
 
 # By field, in the order of the scripts.
 PACKED: Mapping[str, Sequence[str]] = {
@@ -71,7 +153,7 @@ def values_in(row: Iterable[bytes | None]) -> dict[str, str]:
 
 
 def _text(value: Value) -> str:
-    """As JSON and Lua write it: 30 for 30.0."""
+    """Return the text that JSON and Lua write: 30 for 30.0."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, str) else f"{value}"
@@ -91,7 +173,7 @@ def documents_of(row: Mapping[bytes, bytes], up_to: int | None = None) -> list[b
 def packed_facts(
     event: Event, stated: Mapping[str, str], summary: Mapping[str, Any], sealer: Sealer | None = None
 ) -> bytes:
-    """What it states that lasts (`facts`), as the scripts keep it; of the summary True stands for what a fact says."""
+    """Return its lasting facts as the scripts keep them; a value of the summary is True where a fact has it."""
     if event.original:  # facts of the new id, not of the original
         stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
     if event.restarts and not event.about_batch:

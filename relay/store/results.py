@@ -1,4 +1,4 @@
-"""What the platform was asked for once about a finished run, so that every message of it says the same."""
+"""Results documents of finished runs, fetched once, so that every message of a run says the same."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' detail
 
 
 class ResultsCache:
-    """One document for each run of an operation; the first one that is kept counts, whoever asked."""
+    """One document for each run of an operation; the first one that is kept counts."""
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
@@ -22,7 +22,7 @@ class ResultsCache:
         self._sealer = store.sealer
 
     async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
-        """It; empty if it was asked for in vain, None if nobody has asked yet; `space` as of `Event.space`."""
+        """Return it; empty if it was requested in vain, None before the first request; `space` as of `Event.space`."""
         key = self._key(subject, run, space)
         text = await call(self._redis.get(key))
         return json.loads(opened(self._sealer, text, RESULTS, key)) if text else None

@@ -1,7 +1,7 @@
-"""Which operations the ends of a job's runs were of: an end keeps but a part of that name (relay/store/ends.py).
+"""Operations of the ends in a job's history: an end keeps but a part of that name (relay/store/run_plan.py).
 
-The name is looked for among the operations that relay first heard of about when the run began, or about when it ended.
-So a run that was first heard of at another time, or that retries an older operation, stays without.
+The name is looked for among the operations whose first event came about when the run began, or about when it ended.
+So a run whose first event came at another time, or that retries an older operation, stays without.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from relay.store.sealing import BODY, opened
 from relay.store.subjects import facts_of, together
 
 PART = 16  # characters of the operation's name, which a run's begins with
-BEFORE, BEHIND = 60.0, 300.0  # seconds around a run's start, and its end, in which it was first heard of
+BEFORE, BEHIND = 60.0, 300.0  # seconds around a run's start, and its end, in which its first event came
 LOOKED = 100  # operations of these seconds
 FAILURE = "doc:operation.failed"
 
@@ -73,7 +73,7 @@ class RunNames:
         }
 
     async def error(self, operation: str) -> str:
-        """What failed it, in the words of its event; '' where that is not kept any more."""
+        """Return the error of its event; '' where that is not kept any more."""
         where = self._everywhere.partitions.of(operation)
         body = await call(self._redis.hget(where.key(f"operation:{operation}"), FAILURE))
         if body is None:

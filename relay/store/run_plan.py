@@ -1,14 +1,20 @@
-"""What accept gets of the run that an event tells of: its number, times, progress, and its place in the run's life."""
+"""The plan of an event's run: number, times, progress, place in the run's life, and the end for the job's history."""
 
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
+
+from pydantic_core import to_json
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
 from relay.domain.identity import fingerprint
+from relay.domain.jobs import Job, job_of
+from relay.domain.outcomes import outcome_of
 from relay.domain.run_numbers import stated_begin
 from relay.store.keys import digest, operation
 from relay.store.records import OVER
+from relay.store.sealing import NAME, Sealer
 
 # An event's place in the life of its operation or batch; other names move nothing and are never late.
 RANKS = {
@@ -26,13 +32,13 @@ ID = 8  # bytes by which an operation remembers a fact or a sender's id
 
 
 def run_plan(event: Event, *, terminal: bool) -> dict[str, Any]:
-    """What is not stated is left out."""
+    """Return the stated values alone."""
     run = event.operation
     rank = int(OVER) if terminal else RANKS.get(event.name)
     plan: dict[str, Any] = {} if rank is None else {"rank": rank}
     if event.watch:
         plan["watch"] = event.watch
-        if event.watch.get("batch"):  # its message goes on to show what is done: the alarm stands below it
+        if event.watch.get("batch"):  # its message goes on to show what is done: the alarm is posted below it
             del plan["rank"]
     if event.name == "batch.started":  # one of which members' ends alone are reported may never report its own
         plan["run"] = 1
@@ -88,7 +94,7 @@ def urgency_of(event: Event, *, terminal: bool) -> str:
 
 
 def _times(run: Operation, *, goes_on: bool) -> dict[str, int]:
-    """When it is expected to end (`eta`); where it goes on, what the watchdog measures it by, too: start, estimate and
+    """Return its expected end (`eta`) and, where it goes on, the measures of the watchdog: start, estimate and
     deadline. All in ms, as far as they are stated."""
     times = {"eta": ms(run.estimate)} if run.estimate else {}
     if not goes_on:
@@ -113,3 +119,46 @@ def stated_retry(event: Event) -> int:
         if isinstance(number, int) and 0 <= number < 1_000_000:
             return number
     return 0
+
+
+MAX_JOBS = 10_000  # that a store remembers, in all partitions together
+
+
+def run_name(event: Event) -> str:
+    """Return the key of a run's end: operation and number of the run."""
+    return f"{operation(event.subject, event.space(event.subject))[:16]}:{event.retry}"
+
+
+def job_name(job: Job, sealer: Sealer | None = None) -> str:
+    """Return the name of a job's list of ends; with another current key it is another one."""
+    plain = digest("job", *job)
+    return (sealer.hashed(plain) if sealer else plain).hex()
+
+
+def end_plan(event: Event, partitions: int, sealer: Sealer | None = None, jobs: int = MAX_JOBS) -> dict[str, Any]:
+    """Return the job, the end for its later runs, and how many jobs a partition keeps. {} for what ends no run."""
+    job = job_of(event, name=event.job)
+    if job is None and (event.job is not None or event.about_batch):
+        return {}
+    end = outcome_of(event, run_name(event))
+    times = (round(1000 * moment) if moment is not None else None for moment in (end.ended, end.started))
+    phases = [[_text(name), seconds] for name, seconds in end.phases]
+    row = [end.run, end.status, *times, end.duration, end.error, _text(end.priority), phases]
+    return {"end": [_line(job, sealer) if job else "", to_json(row).decode(), -(-jobs // partitions), partitions]}
+
+
+def job_plan(event: Event, sealer: Sealer | None = None) -> dict[str, Any]:
+    """Return the job of an event before the outcome, where a template names jobs: the outcome may not state them."""
+    job = job_of(event, name=event.job) if event.job else None
+    return {"job": _line(job, sealer)} if job else {}
+
+
+@lru_cache(1024)
+def _line(job: Job, sealer: Sealer | None) -> str:
+    """Return the job as the list of all jobs has it: always the same with one key."""
+    names = to_json([_text(part) for part in job]).decode()
+    return f"{job_name(job, sealer)} {sealer.seal_text(names, NAME) if sealer else names}"
+
+
+def _text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

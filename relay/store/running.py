@@ -19,7 +19,7 @@ FEW = 1000  # stalled runs of a partition, up to which all are looked at for the
 
 @dataclass(frozen=True, slots=True)
 class Goes:
-    """A run that goes on. `heard` is when its last event came, in seconds since the epoch."""
+    """A run in progress. `heard` is the time of its last event, in seconds since the epoch."""
 
     name: str  # the store's, for links to it
     subject: str
@@ -53,23 +53,23 @@ class Running:
         stalled = await self._everywhere.each(lambda key: self._redis.scard(key("stalled")))
         return Counts(sum(watched), sum(stalled))
 
-    async def some(self, most: int) -> list[Goes]:
+    async def some(self, limit: int) -> list[Goes]:
         """Up to so many: those with an alarm, then those that the watchdog looks at next."""
 
         async def ask(partition: Partition) -> list[Goes]:
-            stalled = await self._stalled(partition, most)
-            names = await call(self._redis.zrange(partition.key("watch"), 0, most - 1))
-            chosen = list(dict.fromkeys([*stalled, *(name.decode() for name in names)]))[:most]
+            stalled = await self._stalled(partition, limit)
+            names = await call(self._redis.zrange(partition.key("watch"), 0, limit - 1))
+            chosen = list(dict.fromkeys([*stalled, *(name.decode() for name in names)]))[:limit]
             return await self._read(partition, chosen, set(stalled))
 
         rows = [row for rows in await self._everywhere.of_each(ask) for row in rows]
-        return sorted(rows, key=lambda row: (not row.stalled, -row.heard))[:most]
+        return sorted(rows, key=lambda row: (not row.stalled, -row.heard))[:limit]
 
-    async def _stalled(self, partition: Partition, most: int) -> list[str]:
+    async def _stalled(self, partition: Partition, limit: int) -> list[str]:
         key = partition.key("stalled")
         few = await call(self._redis.scard(key)) <= FEW
-        members = await call(self._redis.smembers(key) if few else self._redis.srandmember(key, most))
-        return sorted(member.decode() for member in members)[:most]
+        members = await call(self._redis.smembers(key) if few else self._redis.srandmember(key, limit))
+        return sorted(member.decode() for member in members)[:limit]
 
     async def _read(self, partition: Partition, names: Sequence[str], stalled: set[str]) -> list[Goes]:
         commands = [("HMGET", partition.key(f"operation:{name}"), *FIELDS) for name in names]

@@ -35,7 +35,7 @@ PAUSE = 20.0  # seconds for which a run that was given out is not given again: l
 class Heartbeat:
     """Redis's time, until when nothing may be found wrong, and how many runs are stalled.
 
-    `left`: those that were forgotten since the last tick with an open alarm, and without a last word to anybody.
+    `left`: those that were forgotten since the last tick with an open alarm, and without a last message.
     """
 
     now: float
@@ -67,7 +67,7 @@ class Runs:
         self._store = store
 
     async def _each(self, script: str, args: Sequence[str | int]) -> list[Any]:
-        """What those partitions answer that are not away: of their runs nobody hears meanwhile."""
+        """Return the answers of the present partitions: the others' runs are not watched meanwhile."""
         return [*(await self._store.partitions.each(lambda partition: partition.run(script, args))).values()]
 
     async def tick(self, grace: float) -> Heartbeat:
@@ -77,17 +77,17 @@ class Runs:
         return Heartbeat(min(now) / 1000, max(until) / 1000, sum(stalled), sum(left))
 
     async def last_tick(self) -> float | None:
-        """When any process last ticked; None if none ever did."""
+        """Return the time of the last tick of any process; None before the first."""
         redis = self._store.redis
         lasts = await self._store.partitions.each(lambda partition: call(redis.hget(partition.key(TICKS), "last")))
         return max((int(last) / 1000 for last in lasts.values() if last), default=None)
 
-    async def trim(self, most: int, retention: float = RETENTION) -> int:
-        """Let the documents go of up to `most` runs of a partition that ended three days ago; how many were due in one.
+    async def trim(self, limit: int, retention: float = RETENTION) -> int:
+        """Drop the documents of up to `limit` runs of a partition that ended three days ago; how many were due in one.
 
         `retention`: seconds after its outcome for which the rest of a run is remembered.
         """
-        args = (most, int(retention * 1000))
+        args = (limit, int(retention * 1000))
 
         async def trim(partition: Partition) -> int:
             done, *elsewhere = await partition.run("trim", args)
@@ -100,7 +100,7 @@ class Runs:
         return max((await self._store.partitions.each(trim)).values())
 
     async def _queued(self, lanes: Sequence[str]) -> bool:
-        """Whether something waits in one of these, wherever they are."""
+        """Return True where a delivery waits in one of these lanes."""
         for lane in lanes:
             keys = [self._store.partitions.of(lane).key(f"lane:{lane}{queue}") for queue in ("", "/replies")]
             if await call(self._store.redis.exists(*keys)):
@@ -108,7 +108,7 @@ class Runs:
         return False
 
     async def report_tick(self, name: str, fault: str) -> None:
-        """What went wrong with the newest tick of this name, of any process; '' for nothing."""
+        """Return the error of the newest tick of this name, of any process; '' for none."""
         redis, kept, moment = self._store.redis, f"failed:{name}", await self._store.time()
 
         async def report(partition: Partition) -> None:
@@ -125,9 +125,9 @@ class Runs:
                   for name, value in row.items() if name.startswith(b"failed:")}  # fmt: skip
         return {name: (float(text.partition(" ")[0]), text.partition(" ")[2]) for name, text in failed.items()}
 
-    async def due(self, most: int) -> Page:
+    async def due(self, limit: int) -> Page:
         """Runs that may be due, the longest waiting first."""
-        pages = await self._each("watch", ["due", most, int(PAUSE * 1000)])
+        pages = await self._each("watch", ["due", limit, int(PAUSE * 1000)])
         runs = [
             DueRun(name.decode(), int(ticket), run)
             for _, _, *rows in pages
@@ -135,10 +135,10 @@ class Runs:
             if (run := _read(name, row, self._store.sealer))
         ]
         now, looked = min(int(now) for now, *_ in pages), max(int(looked) for _, looked, *_ in pages)
-        return Page(now / 1000, runs, looked >= most)
+        return Page(now / 1000, runs, looked >= limit)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
-        """When to look at these again; what happens meanwhile may bring it forward."""
+        """Set the time of the next look at these; events may bring it forward."""
         partitions = self._store.partitions
 
         async def check(partition: Partition) -> None:
@@ -150,7 +150,7 @@ class Runs:
         await partitions.each(check)
 
     async def begun(self, *, named: bool = False) -> dict[Job, list[float]]:
-        """When the runs of each job began that go on. `named`: a template names the jobs.
+        """Return the beginnings of each job's present runs. `named`: a template names the jobs.
 
         All of them are looked at: it is asked seldom.
         """
@@ -176,7 +176,7 @@ class Runs:
         return tuple(load(opened(sealer, document, BODY, operation)) for document in documents_of(row))
 
     async def members_heard(self, history: Sequence[Event], now: float) -> float:
-        """When any member of the batch that these events are of was heard of last; `now` where all are over.
+        """Return the time of the last event of any member of this batch; `now` where all are over.
 
         Looked up, and not kept with the batch: so it costs their events nothing.
         """

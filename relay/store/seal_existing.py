@@ -116,7 +116,7 @@ class SealExisting:
             self._counts[kind] += int(await write(self._redis, self._redis.eval(REPLACE, 1, key, *words)))
 
     async def _audit(self, name: str) -> int:
-        """Copy the rows, each under its id, until nobody has added one meanwhile."""
+        """Copy the rows, each under its id, until none was added meanwhile."""
         scratch, last, clear = name + SCRATCH, "", 0
         await write(self._redis, self._redis.delete(scratch))
         while True:

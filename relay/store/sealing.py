@@ -1,14 +1,14 @@
-"""What events held, sealed in Redis: who reads its memory, files or backups reads nothing of it without the key.
+"""Encryption of event data in Redis: its memory, files and backups are unreadable without the key.
 
-AES-256-GCM. Each process seals with a key of its own, made from the configured one and 16 random bytes that stand
-before each value, so its nonces may simply count. What a value is and which record it belongs to is sealed with it:
-moved elsewhere it opens no more. With a key a value that is not sealed is refused: whoever can write to Redis makes no
-login, no signing key and no event that way. What was written before there was a key is sealed by
+AES-256-GCM. Each process seals with a key of its own, made from the configured one and 16 random bytes before
+each value, so its nonces may simply count. What a value is and which record it belongs to is sealed with it:
+moved elsewhere it opens no more. With a key a value that is not sealed is refused: write access to Redis gives no
+login, signing key or event that way. What was written before there was a key is sealed by
 relay/store/seal_existing.py.
 
 Short texts that scripts carry and compare are sealed by AES-256-SIV, so that the same text is the same. Clear ones are
-read as they are, whatever they are: scripts write some themselves, and they stand in packed fields and lines beside
-values that are never sealed.
+read as they are, whatever they are: scripts write some themselves, in packed fields and lines beside values that are
+never sealed.
 """
 
 from base64 import b64decode, b64encode
@@ -75,7 +75,7 @@ class Sealer:
 
     @property
     def name(self) -> str:
-        """That key as people know it."""
+        """Return the id of that key for people."""
         return f"{self.names[self.current]} ({self.current})"
 
     def seal(self, content: bytes, kind: str, record: str) -> bytes:
@@ -83,7 +83,7 @@ class Sealer:
         return self._head + nonce + self._cipher.encrypt(nonce, content, _bound(kind, record))
 
     def open(self, stored: bytes, kind: str, record: str) -> bytes:
-        """What was sealed as this. Unsealable for what is another's, or damaged; NotSealed for what never was."""
+        """Open a value sealed as this. Unsealable if it is another's, or damaged; NotSealed if it never was."""
         if not is_sealed(stored):
             raise NotSealed
         id_ = stored[len(MARK) : len(MARK) + ID]
@@ -96,7 +96,7 @@ class Sealer:
             raise Unsealable(id_.hex(), damaged=True) from None
 
     def hashed(self, content: bytes) -> bytes:
-        """16 bytes that stand for this, and from which nobody without the key can tell it by trying."""
+        """Return a keyed digest of 16 bytes, which cannot be guessed without the key."""
         return blake2b(content, key=_derived(self._keys[self._first], b"names"), digest_size=16).digest()
 
     def _seal_text(self, text: str, kind: str) -> str:
@@ -105,7 +105,7 @@ class Sealer:
         return SAME + b64encode(self._first + self._siv[self._first].encrypt(content, [kind.encode()])).decode()
 
     def _open_text(self, stored: str, kind: str) -> str:
-        """What `seal_text` sealed; what never was, as it is."""
+        """Open what `seal_text` sealed; return a clear text as it is."""
         if not (sealed := _sealed_text(stored)):
             return stored
         if sealed[:ID] not in self._siv:
@@ -120,7 +120,7 @@ class Sealer:
 
 
 def opened(sealer: Sealer | None, stored: bytes, kind: str, record: str) -> bytes:
-    """As of `Sealer.open`. Without a key clear values are read, and nothing that is sealed can be."""
+    """Open it as `Sealer.open` does. Without a key clear values are read, and sealed ones refused."""
     if sealer:
         return sealer.open(stored, kind, record)
     if is_sealed(stored):
@@ -159,7 +159,7 @@ def is_sealed(stored: bytes) -> bool:
 
 
 def is_sealed_by(sealer: Sealer | None, stored: bytes) -> bool:
-    """Whether it is as this one would seal it today; without a key that is as it is."""
+    """Return True where this one would seal it alike today; without a key, where it is clear."""
     return sealer is None or stored.startswith(MARK + bytes.fromhex(sealer.current))
 
 
@@ -174,7 +174,7 @@ def _derived(key: bytes, salt: bytes) -> bytes:
 
 
 def _sealed_text(stored: str) -> bytes:
-    """What stands behind the mark of a short text; nothing if it is not sealed."""
+    """Return the part behind the mark of a short text; empty if it is not sealed."""
     if not stored.startswith(SAME):
         return b""
     try:

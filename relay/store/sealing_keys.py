@@ -1,4 +1,4 @@
-"""Which keys the data is sealed with, as Redis remembers it: who lacks one of them must not begin."""
+"""The keys that the data is sealed with, as recorded in Redis: a process that lacks one must not start."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from relay.store.partitions import Partition, Partitions
 from relay.store.sealing import Sealer
 
 CLEAR = "the data in Redis was written without a key; run `relay keys seal` once, or begin with an empty Redis"
-FORGOTTEN = 400 * 86_400.0  # seconds after which whoever has no key at all is believed
+FORGOTTEN = 400 * 86_400.0  # seconds after which a process without any key is accepted
 
 
 async def agree_on_keys(redis: Redis, sealer: Sealer | None) -> None:
@@ -56,7 +56,7 @@ async def sealed_with(redis: Redis) -> tuple[float, dict[str, float]]:
 
 
 async def older_keys(redis: Redis, sealer: Sealer) -> list[str]:
-    """What is to be said of the keys before the present one: until when each is needed."""
+    """Return the state of the keys before the present one: until when each is needed."""
     now, used = await sealed_with(redis)
     earlier = [(id_, at) for id_, at in used.items() if id_ != sealer.current and now - at < sealer.kept]
     return [f"{sealer.names.get(id_, id_)} ({id_}) is needed until {_day(at + sealer.kept)}" for id_, at in earlier]

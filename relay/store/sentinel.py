@@ -3,7 +3,7 @@
     redis+sentinel://[user:password@]host:26379,host:26379/mymaster[/db]
 
 `rediss+sentinel` is TLS, to the Sentinels as well. User and password are those of Redis; Sentinels that want some have
-them as `?sentinel_username=` and `sentinel_password=`. What else stands there is as in any URL of redis-py.
+them as `?sentinel_username=` and `sentinel_password=`. Other options are as in any URL of redis-py.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ class _Sentinels(Sentinel):
 
     async def discover_master(self, service_name: str) -> tuple[str, int]:
         # One at a time: redis-py moves the Sentinel that answered to the front of its list, and two that do so at once
-        # lose one, whose connection nobody closes.
+        # lose one, whose connection is never closed.
         async with self._asking:
             self._down = False
             try:
@@ -116,7 +116,7 @@ def parse(url: str) -> tuple[list[Address], str, dict[str, Any]]:
 
 
 def by_sentinels(redis: Redis) -> bool:
-    """Whether Sentinels may replace the server that this client talks to, at any moment."""
+    """Return True where Sentinels may replace the server of this client at any moment."""
     return isinstance(redis.connection_pool, _Pool)
 
 

@@ -1,4 +1,4 @@
-"""How a Redis is doing, as it says itself in INFO: its memory, its disk, its replicas."""
+"""Health of a Redis by its INFO: its memory, its disk, its replicas."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,10 +39,10 @@ def signs_of(infos: Iterable[Info]) -> Signs:
 
 
 def fullness_of(memory: Mapping[str, Any]) -> float:
-    """Which part of its `maxmemory` a server uses, as INFO describes it; 0 where it has none."""
-    most = int(memory.get("maxmemory", 0))
+    """Return the used part of a server's `maxmemory` by its INFO; 0 without one."""
+    limit = int(memory.get("maxmemory", 0))
     used = int(memory.get("used_memory", 0)) - int(memory.get("mem_not_counted_for_evict", 0))
-    return used / most if most else 0.0
+    return used / limit if limit else 0.0
 
 
 def _lag(info: Info) -> int:

@@ -1,6 +1,6 @@
-"""Who is logged in at the console, and the links that let somebody in once.
+"""Sessions of the console, and one-time login links.
 
-Of an id or a link Redis has the hash alone: who reads its memory or its files can be nobody with it.
+Of an id or a link Redis has the hash alone: its memory and files give no access.
 """
 
 import json
@@ -33,14 +33,14 @@ class Session:
 
 @dataclass(frozen=True)
 class Link:
-    """What a link is worth, once."""
+    """Return the identity of a link, once."""
 
     role: str
     maker: str
 
 
 class Sessions:
-    """Raises StoreUnavailable. A full Redis takes a session, too: somebody has to look why it is full."""
+    """Raises StoreUnavailable. A full Redis takes a session, too: an operator has to see why it is full."""
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
@@ -61,11 +61,11 @@ class Sessions:
         await write(self._redis, self._redis.delete(_key("session", id_)))
 
     async def lay(self, token: str, link: Link, seconds: float) -> None:
-        """Let whoever has this token in, within so long."""
+        """Store a one-time link for this token, valid for so long."""
         await self._write(_key("link", token), asdict(link), seconds)
 
     async def take(self, token: str) -> Link | None:
-        """What the token is worth, for whoever comes first."""
+        """Return the identity of the token, for the first call alone."""
         key = _key("link", token)
         content = self._read(key, await write(self._redis, self._redis.getdel(key)))
         return Link(**content) if content else None

@@ -1,6 +1,6 @@
 """mark_sending, extend, release, complete, reschedule, dead_letter: what becomes of a claimed delivery.
 
-One step of settle.lua settles many; none of them does anything for whoever has lost the lease.
+One step of settle.lua settles many; none does anything for a worker that has lost the lease.
 """
 
 import json
@@ -16,13 +16,12 @@ import structlog
 from relay.domain.deliveries import Delivery, Notification, Receipt
 from relay.domain.digests import digest_baseline
 from relay.domain.silences import Hold
-from relay.store.batching import Batcher
+from relay.store.accepting import Batcher
 from relay.store.copying import copied_as, packed_copy
-from relay.store.partitions import Partition, Partitions
+from relay.store.partitions import AllTurns, Partition, Partitions
 from relay.store.records import to_json
 from relay.store.sealing import ANSWER, Sealer
 from relay.store.target_plan import silence_plan
-from relay.store.turns import AllTurns
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +32,7 @@ ANSWERS = ("error", "detail")  # what the other side said, which scripts carry a
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Something that now fails for everyone: nobody else runs into it for `seconds`.
+    """A fault that concerns every delivery in a scope: none is tried there for `seconds`.
 
     With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds. `witnessed`: only
     with another message that failed within a minute, for it may be this one's own fault.
@@ -73,10 +72,10 @@ class Settling:
         self._lease = int(lease * 1000)
         self._replicas = replicas
         self._begins: list[Batcher[str | bytes, bool]] = [
-            Batcher(partial(self._begin_all, partition), most=128) for partition in partitions
+            Batcher(partial(self._begin_all, partition), limit=128) for partition in partitions
         ]
         self._settles: list[Batcher[str | bytes, bool]] = [
-            Batcher(partial(self._settle_all, partition), most=128) for partition in partitions
+            Batcher(partial(self._settle_all, partition), limit=128) for partition in partitions
         ]
 
     def keep_copies(self, bounds: tuple[int, int] | None) -> None:
@@ -206,7 +205,7 @@ class Settling:
 
 
 def digest_baseline_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What settling a digest keeps for the next one."""
+    """Return what settling a digest keeps for the next one."""
     baseline = digest_baseline(document)
     end = datetime.fromisoformat(document["to"])
     oldest = (end - timedelta(days=KEPT_DAYS)).date().isoformat()

@@ -26,7 +26,7 @@ for i = 3, #ARGV, 2 do
   if times and redis.call('HDEL', KEYS[2], ARGV[i]) then redis.call('HSET', KEYS[2], ARGV[i + 1], times) end
 end
 """
-MOST = 3  # earlier keys that still open: each costs whoever brings a forged link an HMAC more
+MOST = 3  # earlier keys that still open: each costs an HMAC more for a forged link
 FRESH = 5.0  # seconds for which what was read counts
 LOOK = 1.0  # seconds between two looks on behalf of a token that nothing opens: another process may have a new key
 
@@ -57,7 +57,7 @@ class SigningKeys:
         self._keys: Sequence[bytes] = ()
 
     async def current(self) -> bytes:
-        """What seals: 32 bytes that all instances share, made once."""
+        """Return the sealing key: 32 bytes that all instances share, made once."""
         return (await self._opening(FRESH))[0]
 
     async def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ class SigningKeys:
 
 
 def name_of(key: bytes) -> str:
-    """What a key may be called where people read it: nothing follows from it."""
+    """Return the short id of a key for people: nothing follows from it."""
     return sha256(b"name of a key\0" + key).hexdigest()[:8]
 
 

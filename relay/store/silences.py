@@ -1,7 +1,7 @@
 """Silences in Redis: made and ended by people, read by every process, remembered for 30 days after their end.
 
 They live in the first partition. What one holds is where its messages are made, and so is the mark that it was ended
-before its time: from then on nothing more is held, by whichever process has not heard of it yet.
+before its time: from then on nothing more is held, also by a process that does not know of it yet.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the store says: which version, those that are not over, None where the version is the one asked about; and
+    """The state in the store: its version, the silences that are not over, None where the version is the same; and
     those that were ended and are still to be lifted, with the ends that were planned (ms)."""
 
     version: str
@@ -55,9 +55,9 @@ class SilenceList:
             raise RelayError(f"there are {MOST} silences that are not over, which is as many as there may be; end one")
 
     async def expire(self, id_: str) -> bool:
-        """End it now, whether it has begun or not; what it held is told at once. False: it was over, or there is none.
+        """End it now, begun or not, and release what it held. False: it was over, or there is none.
 
-        A crash in between leaves it ended, and the next process that looks tells what it held.
+        A crash in between leaves it ended, and the next process that looks releases what it held.
         """
         if not await self._run("expire", id_):
             return False
@@ -65,12 +65,12 @@ class SilenceList:
         return True
 
     async def all(self) -> list[Silence]:
-        """Those that are not over, and those that ended in the last 30 days: by their ends, the next first."""
+        """Return the silences that are not over, or ended in the last 30 days: by their ends, the next first."""
         rows = await self._run("list", "-inf", "+inf")
         return [*self._silences(rows)]
 
     async def held(self, ids: Sequence[str]) -> dict[str, int]:
-        """How many deliveries wait for the end of each, in the partitions that are there."""
+        """Count the deliveries that wait for the end of each, in the partitions that are there."""
 
         async def count(partition: Partition) -> list[int]:
             async with self._store.redis.pipeline(transaction=False) as pipeline:
@@ -82,13 +82,13 @@ class SilenceList:
         return {id_: sum(column) for id_, column in zip(ids, zip(*sizes, strict=True), strict=True)}
 
     async def read(self, version: str) -> Reading:
-        """What is not over, if that has changed since this version; '' is none."""
+        """Return the silences that are not over, if changed since this version; '' is none."""
         is_, lifting, rows = await self._run("current", version)
         ends = [(id_.decode(), int(float(at))) for id_, at in zip(lifting[::2], lifting[1::2], strict=True)]
         return Reading(is_.decode(), None if rows == b"" else [*self._silences(rows)], ends)
 
     async def lift(self, lifting: Sequence[tuple[str, int]]) -> None:
-        """See to it that what these held is told, in every partition. StoreUnavailable where one is away."""
+        """Release what these held, in every partition. StoreUnavailable where one is away."""
         for id_, planned in lifting:
             await self._store.partitions.run("silence", ["lift", id_, planned])
             await self._run("lifted", id_)
@@ -98,7 +98,7 @@ class SilenceList:
             name = id_.decode()
             try:
                 yield load(name, opened(self._store.sealer, text, SILENCE, name).decode(), float(ends) / 1000)
-            except Unsealable as error:  # nothing is held by it, as nobody here can say what it means
+            except Unsealable as error:  # nothing is held by it, for its meaning is unknown here
                 log.error("silence.sealed", silence=name, error=str(error))
             except (AttributeError, TypeError, ValueError) as error:
                 log.error("silence.unreadable", silence=name, error=type(error).__name__)

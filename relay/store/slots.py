@@ -11,7 +11,7 @@ from relay.store.keys import PREFIX
 NOT_DONE = (MovedError, AskError, TryAgainError)  # what a node answers that has not touched a key
 KEYLESS = ("PING", "TIME", "INFO", "CONFIG")  # asked of the node that has relay's own slot
 EVERYWHERE = ("FLUSHALL", "SCRIPT")  # asked of all primaries; what the first answers counts
-EVALUATING = ("EVAL", "EVALSHA")  # script and number of keys stand before the first key
+EVALUATING = ("EVAL", "EVALSHA")  # script and number of keys come before the first key
 
 
 class SlotMoving(RedisError):
@@ -26,7 +26,7 @@ def slot(key: str | bytes) -> int:
 
 
 def word(args: Sequence[Any]) -> str:
-    """What a command does."""
+    """Return the name of a command."""
     return str(args[0]).partition(" ")[0].upper()
 
 

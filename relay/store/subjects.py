@@ -1,4 +1,4 @@
-"""What people call an operation, by the store's name of it."""
+"""Facts of operations by the store's names of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from relay.store.records import values_of
 
 
 async def facts_of(everywhere: Everywhere, operations: set[str]) -> dict[str, Mapping[str, str]]:
-    """What lasts of each of these (`records.PACKED`), as far as it is known; texts that are sealed stay so."""
+    """Return the lasting facts of each of these (`records.PACKED`), as far as known; sealed texts stay sealed."""
 
     async def ask(partition: Partition) -> dict[str, Mapping[str, str]]:
         here = [name for name in operations if name and everywhere.partitions.of(name) is partition]
@@ -22,5 +22,5 @@ async def facts_of(everywhere: Everywhere, operations: set[str]) -> dict[str, Ma
 
 
 def together(parts: Sequence[dict[Any, Any]]) -> dict[Any, Any]:
-    """What each partition answered, in one."""
+    """Join the answers of all partitions."""
     return {key: value for part in parts for key, value in part.items()}

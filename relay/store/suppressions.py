@@ -1,4 +1,4 @@
-"""Who is not written to any more, and why: asked for by the reader, bounced, or added by an operator.
+"""Suppressed addresses and reasons: requested by the reader, bounced, or added by an operator.
 
 accept holds back what would go there, and claim drops what was queued already. Both look here in the same step, so
 nothing is sent after a reader has unsubscribed, except what is being sent at that moment.
@@ -103,5 +103,5 @@ def _entries(rows: Iterable[tuple[bytes, bytes]], sealer: Sealer | None) -> Iter
 
 
 def _folded(address: str) -> str:
-    """As the scripts compare addresses: ASCII letters in small ones, all others as they are."""
+    """Return an address as the scripts compare it: ASCII letters in small ones, all others as they are."""
     return address.encode("utf-8", "replace").lower().decode()

@@ -1,4 +1,4 @@
-"""What accept gets of a target, and what is queued with each of its deliveries."""
+"""The plan of a target for accept, and what is queued with each of its deliveries."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from relay.domain.silences import Silenced
 from relay.store.keys import home, lane
 from relay.store.records import to_json
 
-ESSENTIAL = 2  # passes quiet hours, and reaches whoever has unsubscribed (scripts/include/suppressions.lua)
+ESSENTIAL = 2  # passes quiet hours, and reaches readers who have unsubscribed (scripts/include/suppressions.lua)
 MOST_KEPT = 16_384  # addresses; about 700 bytes each
 _KEPT: dict[tuple[int, int], tuple[Limits, DeliveryOptions | None, str]] = {}
 
@@ -36,7 +36,7 @@ def target_plans(
 
 
 def _event_fields(event: Event, target: Target, unique: str, where: str) -> dict[str, str]:
-    """What each event has of its own: its delivery's id is of what tells events, and lanes, apart by their names."""
+    """Return the fields of one event: the delivery's id is made of the parts that differ between events, and lanes."""
     subject, batch = event.subject, event.member_of
     name = lane(where, subject, target.destination, target.address, event.space(subject))
     fields = {"id": f"{where}{unique[-15:]}{name[-15:]}", "lane": name}
@@ -46,7 +46,7 @@ def _event_fields(event: Event, target: Target, unique: str, where: str) -> dict
 
 
 def _standing_fields(target: Target) -> dict[str, Any]:
-    """What is the same in all events that reach the target."""
+    """Return the fields that are the same in all events for this target."""
     presentation = target.presentation
     return {
         **if_any(
@@ -90,7 +90,7 @@ def _how(how: Each | Live | Digest) -> dict[str, Any]:
 
 
 def if_any(**optional: object) -> dict[str, object]:
-    """What scripts take as absent where it is empty."""
+    """Return the values that are not empty: scripts take the others as absent."""
     return {key: value for key, value in optional.items() if value}
 
 
@@ -99,7 +99,7 @@ def _ms(window: Window) -> list[int]:
 
 
 def silence_plan(silence: Silenced) -> list[str | int]:
-    """As include/withholding.lua takes it."""
+    """Return a silence as include/withholding.lua takes it."""
     return [silence.id, round(silence.start * 1000), round(silence.end * 1000), int(silence.in_summary)]
 
 
@@ -140,7 +140,7 @@ def _delivery_options(target: Target) -> dict[str, Any]:
 
 
 def delivery_options_of(limits: bytes) -> DeliveryOptions | None:
-    """What `limits_of` wrote; None where an older relay made the delivery."""
+    """Read the options that `limits_of` wrote; None where an older relay made the delivery."""
     options = json.loads(limits).get("options")
     if options is None:
         return None

@@ -1,4 +1,4 @@
-"""What is still known of one operation or batch: what happened to it, and its newest events."""
+"""History of one operation or batch, and its newest events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from relay.errors import AmbiguousId
 from relay.store import keys
 from relay.store.client import call
 from relay.store.everywhere import Everywhere
+from relay.store.knowledge import Spaces
 from relay.store.notes import lines_of, open_lines
 from relay.store.records import FIELDS, SEALED, documents_of, values_in
 from relay.store.sealing import ANSWER, BODY, open_texts, opened, text_to_show
-from relay.store.spaces import Spaces
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which primary of a Cluster has which slot, as one of its nodes last said."""
+"""The primaries of a Cluster's slots, as one of its nodes last said."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ class Topology:
 
     @property
     def primaries(self) -> list[Address]:
-        """Those that have slots."""
+        """Return the primaries that have slots."""
         return [*dict.fromkeys(address for _, _, address in self.ranges)]
 
     def owner(self, slot: int) -> Address | None:
@@ -36,7 +36,7 @@ class Survey:
     """Asks the nodes of a Cluster, one after the other, until one answers."""
 
     def __init__(self, hosts: Sequence[Address], client: Callable[[Address], Redis]) -> None:
-        """`hosts` are those of the URL: they are asked again when nobody else is left."""
+        """`hosts` are those of the URL: they are asked again when no other is left."""
         self._hosts = hosts
         self._client = client
         self._first: Address | None = None

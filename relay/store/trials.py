@@ -13,7 +13,7 @@ from relay.store.sealing import TRIAL, opened
 PAUSE = 10.0  # seconds between two to a destination, be it by whichever process
 KEPT = 7 * 86_400  # seconds
 # KEYS: the destination. ARGV: ms since the epoch, and of the pause. Answers the ms to wait; 0: it has begun. What was
-# written before the clock was set back holds up nobody for longer than the pause.
+# written before the clock was set back delays none for longer than the pause.
 BEGIN = """
 local now, pause = tonumber(ARGV[1]), tonumber(ARGV[2])
 local free = tonumber(redis.call('GET', KEYS[1]) or '0')
@@ -34,7 +34,7 @@ class TriedAddress:
 
 @dataclass(frozen=True)
 class LastTrial:
-    """The last one: when (seconds since the epoch), by whom, and what came of it at each address."""
+    """The last one: its time (seconds since the epoch), its author, and the result at each address."""
 
     at: float
     by: str
@@ -50,7 +50,7 @@ class Trials:
         self._sealer = store.sealer
 
     async def begin(self, destination: str, now: float) -> float:
-        """How many seconds the next one has to wait at `now`, in seconds since the epoch; 0: go on."""
+        """Return the seconds that the next one has to wait at `now` (seconds since the epoch); 0: go on."""
         args = (_key("testing", destination), int(now * 1000), int(PAUSE * 1000))
         return float(await write(self._redis, self._redis.eval(BEGIN, 1, *args))) / 1000
 
@@ -60,7 +60,7 @@ class Trials:
         await write(self._redis, self._redis.set(key, sealed, ex=KEPT))
 
     async def works(self, scopes: Sequence[str], now: float) -> None:
-        """What it got through works; what delivering found of them stays."""
+        """Record success for its addresses; what delivering found of them stays."""
         for scope in scopes:
             await write(self._redis, self._redis.hsetnx(self._first.key(f"state:{scope}"), "works", int(now * 1000)))
 

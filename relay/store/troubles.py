@@ -1,6 +1,6 @@
-"""What is wrong with relay itself, as its processes remember it together, and who says that all is well.
+"""Shared state of relay's own troubles, and the process that reports that all is well.
 
-All of it lives in the first partition. Where that is away nothing is noticed, and nobody says that all is well.
+All of it lives in the first partition. Where that is away nothing is noticed, and no process reports that all is well.
 """
 
 from collections.abc import Collection
@@ -29,7 +29,7 @@ class TroubleMemory:
         self._partition = store.partitions[0]
 
     async def look(self, parts: Collection[str] = ()) -> Remembered:
-        """What is remembered; `parts` are those of the work that this process does."""
+        """Return the shared state; `parts` are those of the work that this process does."""
         answer: list[bytes] = await self._run("look", " ".join(parts))
         now, text, received, delivered = answer
         ago = [int(ms) / 1000 if ms != b"" else None for ms in (received, delivered)]

@@ -1,7 +1,7 @@
-"""What waits now, delivery by delivery: what is due, held by a process, tried again, parked, or of a later time.
+"""Waiting deliveries one by one: due, held by a process, tried again, parked, or of a later time.
 
 There is no order among all of it but that of the queues: a page goes through them one by one, and a cursor goes on
-where it ended. Of what waits behind others of the same operation and address, the first alone stands in a queue.
+where it ended. Of what waits behind others of the same operation and address, the first alone is in a queue.
 """
 
 import re
@@ -50,7 +50,7 @@ class WaitingRow:
              time yet, as with a bundle whose window is open. By its id alone also those are found that are behind:
              another of their lane comes first, and dead
     subject  the id that people know, and `name`, `tenant`, `project`, `platform`: '' where it is no longer known
-    behind   how many others of its operation wait there behind it; `entries`: of a bundle, how much it tells so far
+    behind   how many others of its operation wait there behind it; `entries`: of a bundle, its present size
     """
 
     id: str
@@ -85,7 +85,7 @@ class WaitingPage:
 
 
 class _Position(NamedTuple):
-    """The delivery at which a page ended: where it stands, and by which score."""
+    """The delivery at which a page ended: its set and its score."""
 
     partition: int
     score: int
@@ -120,7 +120,7 @@ class Waiting:
         state: str = "",
         destination: str = "",
         cursor: str = "",
-        most: int = 50,
+        limit: int = 50,
     ) -> WaitingPage:
         """Of these channels. ValueError for a cursor that no page gave."""
         rows, looked, last = list[WaitingRow](), 0, None
@@ -129,7 +129,7 @@ class Waiting:
             looked += 1
             if row and row.state == (state or row.state):
                 rows.append(row)
-            if len(rows) == most or looked == self._looked:
+            if len(rows) == limit or looked == self._looked:
                 return WaitingPage(await self._named(rows), last.dump(), looked)
         return WaitingPage(await self._named(rows), "", looked)
 
@@ -173,7 +173,7 @@ class Waiting:
                         yield _Position(partition.number, int(score), name, queue), row
 
     async def _queues(self, partition: Partition, channels: Sequence[str], state: str) -> list[str]:
-        """The sets in which what is in this state may stand, in one order."""
+        """Return the sets that may have deliveries in this state, in one order."""
         due = [f"due:{channel}{queue}" for channel in channels for queue in ("", *keys.QUEUES)]
         if state not in ("", "parked"):
             return ["leases"] if state == "leased" else sorted(due)

@@ -34,7 +34,7 @@ class _Call:
 
 
 class Wire(asyncio.Protocol):
-    """`ended`: it takes no more calls. What is under way when it is lost fails: nobody knows what became of it."""
+    """`ended`: it takes no more calls. Calls under way when it is lost fail: their outcome is unknown."""
 
     def __init__(self, connection: AbstractConnection, patience: float) -> None:
         """Takes over a connection of redis-py that has just been made. `patience`: seconds that an answer may take."""
@@ -51,7 +51,7 @@ class Wire(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def call(self, commands: Sequence[Command]) -> asyncio.Future[list[Any]]:
-        """Their answers; an error of the server stands among them."""
+        """Return their answers; an error of the server is among them."""
         # First of all: what cannot be packed is asked nothing, and must not wait for an answer that is another's.
         packed = b"".join(hiredis.pack_command(cast("Any", tuple(command))) for command in commands)
         future: asyncio.Future[list[Any]] = self._loop.create_future()
@@ -62,7 +62,7 @@ class Wire(asyncio.Protocol):
         return future
 
     def retire(self) -> None:
-        """What is under way is waited for."""
+        """End after the calls under way."""
         self.ended = True
         if not self._calls:
             self._transport.close()
@@ -86,7 +86,7 @@ class Wire(asyncio.Protocol):
             call.answers.append(answer)
             if len(call.answers) == call.expected:
                 self._calls.popleft()
-                if not call.future.done():  # else whoever asked has given up
+                if not call.future.done():  # else the caller has given up
                     call.future.set_result(call.answers)
         return self.retire() if self.ended else None
 
@@ -94,7 +94,7 @@ class Wire(asyncio.Protocol):
         self._fail(Disconnected(f"Connection closed by server: {exc}" if exc else "Connection closed by server."))
 
     def _look(self) -> None:
-        """Whether the oldest call waits for too long."""
+        """Fail if the oldest call waits for too long."""
         self._timer = None
         if self._calls and (left := self._calls[0].until - self._loop.time()) > 0:
             self._timer = self._loop.call_later(left, self._look)
@@ -134,7 +134,7 @@ class WiredPool(BlockingConnectionPool):
         if wiring and not wiring.done() and wiring is not asyncio.current_task():
             wiring.cancel()
             if not inuse_connections:
-                self._wiring = None  # whoever waits for it connects anew
+                self._wiring = None  # a waiting caller connects anew
             await asyncio.wait([wiring])
         for wire in [*self._open]:
             (wire.abort if inuse_connections else wire.retire)()
@@ -152,7 +152,7 @@ class WiredPool(BlockingConnectionPool):
                 self._wiring = asyncio.create_task(self._connect())
                 self._wiring.add_done_callback(lambda task: task.cancelled() or task.exception())
             wiring = self._wiring
-            await asyncio.wait([wiring])  # whoever gives up must not end it for the others
+            await asyncio.wait([wiring])  # a caller that gives up must not end it for the others
             if not wiring.cancelled() and not wiring.result().ended:
                 return wiring.result()
             if wiring is self._wiring:

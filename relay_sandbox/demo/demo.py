@@ -44,7 +44,7 @@ TENANT, PROJECT = "acme", "order-to-cash"
 SPEED = 180.0  # 45 minutes take 15 seconds
 MAX_WAIT = 90.0  # seconds that an expected message may take
 # A run that says nothing for so many seconds at the platform is stalled; the report does so for 40 minutes. Less than
-# the second is too short for anybody to see it.
+# the second is too short to be seen.
 SILENT, LEAST_SILENT = 900.0, 2.0
 TICK = 0.5  # seconds between two looks of the watchdog, so that it is not late in a demo
 
@@ -185,7 +185,7 @@ class Demo:
     async def _send_again(self, operation: str) -> None:
         """Repeat a fact, and send an old one much too late, as platforms do after a lost answer."""
         now = (await self.platform.status(operation)).sent()
-        # The platform tells every fifth percent, so this one is new, and still older than the failure.
+        # The platform reports every fifth percent, so this one is new, and still older than the failure.
         earlier = now | {"status": "Running", "progress": {"percentage": 22, "currentPhase": "Data Cleaning"}}
         await self._send("the same failure again", "operation.failed", now, answers="duplicate")
         await self._send("an older event, late", "operation.progress", earlier, answers="late")

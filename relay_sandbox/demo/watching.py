@@ -37,7 +37,7 @@ class DemoEvent:
 
 
 async def watch_platform(platform: OperationsClient, show: Callable[[DemoEvent], None]) -> None:
-    """Every state and phase that an operation comes to, as anybody sees it who asks."""
+    """Yield every state and phase that an operation comes to, as the API shows it."""
     last_states: dict[str, tuple[str, str]] = {}
     while True:
         with contextlib.suppress(PlatformError):
@@ -97,7 +97,7 @@ DEMO = "the demo"  # who makes the link
 
 
 async def send_now(config: Config) -> None:
-    """Send every digest, as `relay digest send-now` does: nobody watches a demo until tomorrow morning."""
+    """Send every digest, as `relay digest send-now` does: no demo is watched until tomorrow morning."""
     async with _store(config) as store:
         for destination in config.destinations.values():
             if destination.mode == "digest":

@@ -1,1 +1,1 @@
-"""Operations and batches, made to happen: each step once, in one transaction with the requests that tell of it."""
+"""Operations and batches, made to happen: each step once, in one transaction with the requests that report it."""

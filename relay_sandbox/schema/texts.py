@@ -24,7 +24,7 @@ def span(seconds: float) -> str:
 
 
 def estimate(seconds: float) -> str:
-    """A span nobody can know exactly: `45-60 minutes`, `40-53 seconds`."""
+    """An approximate span: `45-60 minutes`, `40-53 seconds`."""
     unit, size = ("minutes", 60) if seconds >= 120 else ("seconds", 1)
     low, high = max(0, round(seconds / size)), max(0, round(seconds * 4 / 3 / size))
     return f"{low}-{high} {unit}" if high > low else span(low * size)

@@ -1,4 +1,4 @@
-"""The files that a simulated operation leaves: small, real, and made when somebody asks for them. Pure."""
+"""The files that a simulated operation leaves: small, real, and made on request. Pure."""
 
 import io
 import json

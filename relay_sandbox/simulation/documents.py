@@ -9,7 +9,7 @@ from relay_sandbox.simulation.timeline import expected_seconds
 from relay_sandbox.simulation.views import RATE, View, view_at
 from relay_sandbox.storage.records import Counters, Operation
 
-USER = "sandbox"  # whoever holds the token
+USER = "sandbox"  # any holder of the token
 
 
 def path(operation: Operation) -> str:

@@ -58,7 +58,7 @@ def plan(
         work = max(work, 2 * timeout)
     scale = work / sum(minutes) / speed
     trouble = max(first, _trouble(operation_type, names, play)) if scenario in ("failure", "stall") else -1
-    # Where nobody said how many fail, all attempts of an operation do, and a retry of it succeeds.
+    # Where no number of failures is given, all attempts of an operation do, and a retry of it succeeds.
     failing = play.failures or (0 if used else len(waits) + 1)
     failures = max(0, failing - used) if scenario == "failure" else 0
     return Plan(
@@ -88,7 +88,7 @@ def new_operation(
     held: bool = False, field: str = "parameters", prefix: str = "op", first: int = 0,
     used: int = 0, **fields: Any,
 ) -> Operation:  # fmt: skip
-    """A new operation. FieldError names what in its parameters cannot be played; `field` is where they stand."""
+    """A new operation. FieldError names the parameter that cannot be played; `field` is its place."""
     id_ = f"{prefix}-{uuid4()}"
     play = _play(request, field)
     seed = f"{play.seed}" if play.seed is not None else id_

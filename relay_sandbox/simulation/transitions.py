@@ -24,7 +24,7 @@ class EventContext:
 
 
 def begin(operation: Operation, context: EventContext) -> Change:
-    """A new operation. Without a delay it runs at once, so that whoever asks next sees it running.
+    """A new operation. Without a delay it runs at once, so that the next request sees it running.
 
     The time is `began`, not now: if the clock was set back since, nothing would be due and nothing would be saved.
     """

@@ -45,7 +45,7 @@ class View:
 
     @property
     def started(self) -> float | None:
-        """When it left Initiated."""
+        """Return the time at which it left Initiated."""
         operation = self.operation
         if operation.began is None or not operation.done:
             return None

@@ -21,7 +21,7 @@ class User:
     email: str = ""
     real_name: str = ""
     deleted: bool = False
-    display_name: str = ""  # which everybody chooses for themselves; the name, unless it is given
+    display_name: str = ""  # chosen by the user; the name, unless it is given
     restricted: bool = False  # a guest of several conversations,
     ultra_restricted: bool = False  # or of one
     stranger: bool = False  # of another workspace, and in no conversation that is shared with it
@@ -51,7 +51,7 @@ GROUPS = (
 
 @dataclass
 class Message:
-    """One message as it stands now; `revisions` holds what it was before each edit, oldest first."""
+    """One message in its present state; `revisions` holds what it was before each edit, oldest first."""
 
     ts: str
     channel: str
@@ -81,7 +81,7 @@ class Conversation:
     private: bool = False
     archived: bool = False
     read_only: bool = False  # for all but a few
-    user: str = ""  # the id of the person whom the app talks to there
+    user: str = ""  # the id of the person in a conversation with the app
 
     @property
     def type(self) -> str:

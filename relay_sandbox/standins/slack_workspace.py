@@ -46,7 +46,7 @@ class Workspace(People):
         super().__init__(users, groups, name)
         self.conversations: dict[str, Conversation] = {}
         self.scopes = ALL_SCOPES  # of relay's app; nothing: Slack neither says nor asks
-        self.whispers: list[Json] = []  # what one person alone was told: channel, user, text
+        self.whispers: list[Json] = []  # messages to one person alone: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts too soon after the one before, in the same conversation
         self._without = frozenset() if rich else RICH
@@ -68,7 +68,7 @@ class Workspace(People):
             return {"ok": False, "error": refused.code} | refused.extra
 
     def conversation(self, reference: str, *, create: bool = False) -> Conversation | None:
-        """By id, by name, or by a person's id, which stands for the conversation with them."""
+        """By id, by name, or by a person's id for the conversation with them."""
         person = self.users.get(reference)
         name = f"@{person.name}" if person else reference.removeprefix("#")
         for conversation in self.conversations.values():

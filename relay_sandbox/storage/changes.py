@@ -6,15 +6,15 @@ from typing import Any
 
 from relay_sandbox.storage.records import Record, Sending
 
-LEASE = 30.0  # seconds that what was claimed is left to whoever claimed it
+LEASE = 30.0  # seconds for which a claim holds
 
-# Whoever claims has until ARGV[2]; if it dies, the claim comes due again.
+# A claim holds until ARGV[2]; if it dies, the claim comes due again.
 CLAIM = """
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
 for _, name in ipairs(due) do redis.call('ZADD', KEYS[1], ARGV[2], name) end
 return due
 """
-# What somebody claimed who is gone is due again, now.
+# Claims of a process that is gone are due again, now.
 RELEASE = """
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2])) do
   redis.call('ZADD', KEYS[1], ARGV[1], name)

@@ -117,7 +117,7 @@ class Operation(Record):
 
 
 class Batch(Record):
-    """`members` in the order of the request: key → the operation that stands for it now."""
+    """`members` in the order of the request: key → its present operation."""
 
     kind = "batch"
 

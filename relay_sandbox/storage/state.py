@@ -115,9 +115,9 @@ class State:
         return [name.decode() for name in names]
 
     async def release(self, now: float) -> None:
-        """For whoever is alone and has claimed nothing yet: what a process that died had claimed waits no longer.
+        """Only for a process that is alone and has claimed nothing yet: claims of a dead process end now.
 
-        Nothing tells a claim from what is due soon anyway: a retry may be sent so much too early.
+        A claim looks like anything that is due soon: a retry may be sent so much too early.
         """
         for queue in ("due", "outbox"):
             await call(self._release(keys=[PREFIX + queue], args=[now, now + LEASE]))

@@ -12,7 +12,7 @@ from relay_sandbox.schema import texts
 from relay_sandbox.schema.requests import Authentication, BatchCallbacks, Callbacks
 from relay_sandbox.storage.records import Batch, Operation, Record, Sending, Webhook
 
-# A cancellation goes to `onError`: whoever waits for a completion must not take it for one.
+# A cancellation goes to `onError`: it must not look like a completion.
 CALLBACKS: Mapping[str, str] = {
     "operation.started": "on_progress", "operation.progress": "on_progress", "operation.phase.completed": "on_progress",
     "operation.completed": "on_completion", "operation.failed": "on_error", "operation.cancelled": "on_error",

@@ -9,8 +9,9 @@ from relay.policy.silences import Silences
 from relay.store import Store
 from relay.store.silences import SilenceList
 from tests.support import events
-from tests.support.bundles import POSTED, send
+from tests.support.bundles import send
 from tests.support.clock import Clock
+from tests.support.queue import POSTED
 from tests.support.silences import HOUR, added, silence, silent
 from tests.support.targets import room
 

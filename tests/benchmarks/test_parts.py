@@ -10,7 +10,7 @@ from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
 NEEDS_WRK = pytest.mark.skipif(not shutil.which("wrk"), reason="there is no wrk")
-TELLERS = {"relay, Slack", "relay, mail"}
+NOTIFIERS = {"relay, Slack", "relay, mail"}
 
 
 def check(found: Findings, *figures: str) -> None:
@@ -34,14 +34,14 @@ def test_latency(tmp_path: Path) -> None:
     found = latency.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
 
     check(found, "p50", "p99", "answer_p50", "app_us")
-    assert found.rounds.keys() == TELLERS
+    assert found.rounds.keys() == NOTIFIERS
 
 
 def test_burst(tmp_path: Path) -> None:
     found = burst.measure(Bounds(tmp_path, rounds=1, scale=0, only=("relay",)))
 
     check(found, "rate", "taken", "app_mb", "redis_mb")
-    assert found.rounds.keys() == TELLERS
+    assert found.rounds.keys() == NOTIFIERS
 
 
 @NEEDS_WRK

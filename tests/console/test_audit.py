@@ -36,7 +36,7 @@ async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:
 
     listed, cursor = list[str](), ""
     while True:
-        page = await audit_page(trail, lambda _: True, cursor=cursor, most=3)
+        page = await audit_page(trail, lambda _: True, cursor=cursor, limit=3)
         listed += [f"{row.action} {row.outcome}" for row in page.rows]
         if not (cursor := page.cursor):
             break

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import pytest
 
-from relay.domain.events import TEXTS, Declared, declared
+from relay.domain.events import TEXTS
 from relay.domain.facts import LASTING
+from relay.domain.fields import Declared, declared
 from relay.policy.matching import CONDITIONS, Rule, refuse_undeclared
 from relay.store.records import packed_facts, values_of
 from tests.support import events

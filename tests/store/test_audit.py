@@ -9,7 +9,9 @@ from structlog.testing import capture_logs
 from relay.background.upkeep import AuditLog
 from relay.errors import StoreUnavailable
 from relay.store import Store, keys
-from relay.store.audit import COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
+from relay.store.audit import CLEAR, COMMAND, KEEP_DAYS, Act, AuditTrail, Notes
+from relay.store.audit_pages import audit_page
+from relay.store.sealing import Sealer
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
@@ -153,3 +155,22 @@ async def test_a_note_waits_for_the_store_and_holds_up_nobody() -> None:
         await store.aclose()
 
     assert len(audited(lines)) == 1
+
+
+async def test_a_row_of_the_audit_trail_that_is_not_sealed_is_not_shown_as_genuine(
+    open_store: Callable[..., Store],
+) -> None:
+    """Neither does it take the place of one that is, by saying that it ends it."""
+    store = open_store(sealer=Sealer({"one": b"1" * 32}))
+    trail = AuditTrail(store.redis, store.sealer)
+    async with trail.act(Act("eve@host-1", "dead drop", "everything")):
+        pass
+    (first, _), *_ = await store.redis.xrange(keys.AUDIT)
+    forged = {"actor": "jana@host-1", "action": "dead drop", "outcome": "done", "via": "relay", "over": 1}
+    await store.redis.xadd(keys.AUDIT, {**forged, "of": first})
+
+    for entries in (await trail.entries(), (await audit_page(trail, lambda _: True)).rows):
+        assert {(entry.actor, entry.action, entry.subject) for entry in entries} == {
+            ("eve@host-1", "dead drop", "everything"),
+            ("", "", CLEAR),
+        }

@@ -1,29 +1,13 @@
 """Bundles: each entry in one digest, once, whoever dies when."""
 
-from collections.abc import Callable
-
-from relay.domain.deliveries import Window
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
-from tests.support.bundles import DAY, SENT, claim, counts, digest, next_day, send, statuses
+from tests.support.bundles import SENT, claim, digest, next_day, send, statuses
 from tests.support.clock import Clock
 
 
 class TestDigests:
-    async def test_an_entry_is_told_at_the_windows_end_and_not_before(self, store: Store, clock: Clock) -> None:
-        accepted = await store.accept(events.completed(operationId="a"), [digest(clock())])
-        early = await claim(store)
-        next_day(clock)
-
-        (delivery,) = await send(store)
-
-        assert (accepted.deliveries, early) == (1, [])
-        assert (delivery.kind, delivery.event.name, statuses(delivery)) == ("digest", "digest", {"a": "Completed"})
-        assert await counts(store) | {"received": 0, "events": 0} == {
-            "received": 0, "events": 0, "accepted": 2, "digested": 1, "delivered": 1,
-        }  # fmt: skip
-
     async def test_of_an_operation_the_newest_state_is_told_with_all_that_was_said(
         self, store: Store, clock: Clock
     ) -> None:
@@ -39,27 +23,6 @@ class TestDigests:
         assert row["started"]
         assert row["name"]
         assert delivery.event.document["held"] == 2
-
-    async def test_what_is_no_state_takes_the_place_of_none(self, store: Store, clock: Clock) -> None:
-        audited = events.body("operation.audited", 100, status=None, operationName="Audit", retryNumber=None)
-        await store.accept(events.completed(retryNumber=1), [digest(clock())])
-        await store.accept(events.event_of(audited), [digest(clock())])
-        next_day(clock)
-
-        (delivery,) = await claim(store)
-
-        (row,) = delivery.event.document["entries"]
-        assert (row["status"], row["retry"]) == ("Completed", 1)
-
-    async def test_however_long_its_window_a_digest_is_as_old_as_its_end(self, store: Store, clock: Clock) -> None:
-        start = clock() // DAY * DAY
-        week = digest(clock(), windows=(Window(start, start + 7 * DAY), Window(start + 7 * DAY, start + 14 * DAY)))
-        await store.accept(events.completed(), [week])
-        next_day(clock, 7)
-
-        (delivery,) = await claim(store)
-
-        assert delivery.created_at.timestamp() == start + 7 * DAY
 
     async def test_what_comes_after_the_seal_is_in_the_next_digest_alone(self, store: Store, clock: Clock) -> None:
         target = digest(clock())
@@ -78,22 +41,6 @@ class TestDigests:
 
         assert (statuses(first), between) == ({"a": "Running"}, [])
         assert statuses(second) == {"a": "Completed", "b": "Completed", "c": "Completed"}
-
-    async def test_a_kill_after_the_send_repeats_the_very_same_mail(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        dead, alive = open_store(), open_store()
-        await dead.accept(events.completed(), [digest(clock())])
-        next_day(clock)
-        seen = []
-        for store in (dead, alive):
-            (delivery,) = await claim(store)
-            await store.mark_sending(delivery)
-            seen.append((delivery.id, delivery.event.document))
-            clock.advance(store.lease + 1)
-
-        assert seen[0] == seen[1]
-        assert await Admin(alive).dead() == []
 
     async def test_a_dead_digest_is_replayed_with_its_entries(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [digest(clock())])
@@ -121,13 +68,3 @@ class TestDigests:
         assert (sent, between) == ([True, False], [])
         assert (statuses(now), statuses(rest)) == ({"a": "Completed"}, {"b": "Completed"})
         assert now.event.document["to"] == rest.event.document["from"]
-
-    async def test_a_preview_shows_what_is_there_and_changes_nothing(self, store: Store, clock: Clock) -> None:
-        target = digest(clock())
-        await store.accept(events.completed(operationId="a"), [target])
-
-        shown = await store.bundles.preview(target, target.how.windows[0])
-        next_day(clock)
-        (delivery,) = await send(store)
-
-        assert shown.document == delivery.event.document

@@ -1,9 +1,8 @@
 """Failures of one cause at one address: one is told, the others stand below it or come together, and none gets lost."""
 
-from collections.abc import Callable
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Presentation, Receipt, Target
+from relay.domain.deliveries import Delivery, Receipt, Target
 from relay.domain.events import Event
 from relay.store import Store
 from relay.store.causes import EVERYBODY
@@ -11,7 +10,7 @@ from tests.support import events
 from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one, counts, send_all
-from tests.support.targets import changed, mail, room, team
+from tests.support.targets import mail, room, team
 
 WINDOW = 600.0
 TEAM = team(group=WINDOW)
@@ -50,18 +49,6 @@ class TestThreads:
         (second,) = await send_all(store, clock)
 
         assert (second.event.subject, second.kind, second.wording) == ("b", "live", "")
-
-    async def test_one_whose_worker_died_is_the_first_again(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        store, crashing = open_store(), open_store()
-        await fail_in_turn(store, clock, *"ab", to=TEAM)
-        await crashing.claim("slack", 1)
-        clock.advance(60)
-
-        told = await send_all(store, clock)
-
-        assert [(one.event.subject, one.wording) for one in told] == [("a", ""), ("b", "also")]
 
     async def test_what_may_have_arrived_stays_what_it_was(self, store: Store, clock: Clock) -> None:
         await accept(store, failing("a"), to=TEAM)
@@ -151,18 +138,3 @@ class TestMails:
         clock.advance(quiet.end - clock())
         (rest,) = await send_all(store, clock, "email")
         assert statuses(rest) == {"b": "Failed"}
-
-    async def test_what_reaches_also_those_who_have_unsubscribed_is_mailed_by_itself(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await fail_in_turn(store, clock, *"ab", to=changed(MAIL, essential=True))
-
-        assert [one.event.subject for one in await send_all(store, clock, "email")] == ["a", "b"]
-
-
-async def test_an_error_that_says_nothing_is_no_cause(store: Store, clock: Clock) -> None:
-    for name in "ab":
-        event = events.event_of(events.body("operation.failed", 67, status="Failed", operationId=name))
-        await store.accept(event, [changed(TEAM, presentation=Presentation(thread_reply=True))])
-
-    assert [one.wording for one in await send_all(store, clock)] == ["", ""]

@@ -1,7 +1,5 @@
 """Redis's clock is set back: nothing waits for the time that was wrong to come again."""
 
-from collections.abc import Callable
-
 from structlog.testing import capture_logs
 
 from relay.config import parse_config
@@ -68,19 +66,6 @@ async def test_a_pause_lasts_no_longer_than_it_was_meant_to(store: Store, clock:
 
     assert early == []
     assert len(await claim(store)) == 2
-
-
-async def test_a_dead_process_is_found_dead_as_soon_as_before(open_store: Callable[..., Store], clock: Clock) -> None:
-    dead, alive = open_store(), open_store()
-    await dead.pulse()
-    await accept(dead, events.completed(), to=room())
-    await claim_one(dead)
-    await set_back(alive, clock)
-    for _ in range(5):
-        clock.advance(1)
-        await alive.pulse()
-
-    assert len(await claim(alive)) == 1
 
 
 async def test_progress_passes_its_gate_as_soon_as_before(store: Store, clock: Clock) -> None:

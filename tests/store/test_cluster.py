@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from redis.crc import key_slot
 
 from relay.errors import ConfigError, StoreUnavailable
-from relay.store import Store, keys
-from relay.store.admin import Admin
+from relay.store import Store
 from relay.store.audit import Act, AuditTrail
 from relay.store.cluster import MOVING, parse
 from relay.store.keys import PREFIX
@@ -21,8 +19,7 @@ from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.certificates import make_certificate
-from tests.support.clusters import NODE_TIMEOUT, SLOT, Clustered, ClusterServer, clustered
-from tests.support.load import load
+from tests.support.clusters import SLOT, Clustered, ClusterServer, clustered
 from tests.support.patience import patience
 from tests.support.ports import free_ports
 from tests.support.queue import claim, counts, send
@@ -34,7 +31,6 @@ from tests.support.waiting import until
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"
 (RULE,) = re.findall(r"^ACL SETUSER relay .*$", DOCUMENTED.read_text("utf-8"), re.M)
 PARTITIONS = 16
-divided = pytest.mark.parametrize("partitions", [PARTITIONS, pytest.param(1, marks=pytest.mark.soak)])
 MOVED = f"slot {SLOT} is being moved to another node of the Cluster"
 
 
@@ -73,88 +69,36 @@ async def store(group: Clustered) -> AsyncIterator[Store]:
     await store.aclose()
 
 
-@pytest.fixture
-async def wide(group: Clustered) -> AsyncIterator[Store]:
-    """A store with partitions on every node."""
-    store = Store.open(group.url, worker="w", partitions=PARTITIONS)
-    yield store
-    await store.aclose()
+@pytest.mark.slow
+async def test_a_store_lives_at_the_owner_of_its_slot(group: Clustered, store: Store) -> None:
+    promise = await store.prepare("replicated")
+    await store.pulse()
+    await store.accept(events.completed(operationId="op-1"), [room()])
+    await send(store)
+
+    assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 1, "")
+    assert (await counts(store))["delivered"] == 1
 
 
 @pytest.mark.slow
-class TestConnecting:
-    async def test_a_store_lives_at_the_owner_of_its_slot(self, group: Clustered, store: Store) -> None:
-        promise = await store.prepare("replicated")
-        await store.pulse()
-        await store.accept(events.completed(operationId="op-1"), [room()])
-        await send(store)
-        holders = {port: keys for port, (_, keys) in (await contents(group)).items() if keys}
+async def test_a_script_runs_once(group: Clustered, store: Store) -> None:
+    owner = await group.owner()
+    (replica,) = await group.replicas(owner)
+    await store.prepare("replicated")
+    await store.accept(events.completed(operationId="op-1"), [room()])
+    before = await calls(owner, "evalsha")
+    replica.pause()
+    try:
+        accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+        await until(lambda: blocked(owner))
+        await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        with pytest.raises(StoreUnavailable):
+            await accept
+    finally:
+        replica.resume()
 
-        assert (promise.durability, promise.replicas, promise.shortfall) == ("replicated", 1, "")
-        assert (await counts(store))["delivered"] == 1
-        assert holders.keys() == {(await group.owner()).port}
-        assert all(key.startswith(PREFIX) for keys in holders.values() for key in keys)
-
-    async def test_a_primary_without_replicas_is_named(self, group: Clustered, wide: Store) -> None:
-        promise = await wide.prepare("replicated", 2)
-
-        assert sorted(promise.shortfall.split("; ")) == [
-            f"durability is replicated to 2, but 1 replicas are attached to 127.0.0.1:{port}"
-            for port in sorted(group.ports[:3])
-        ]
-
-
-@pytest.mark.slow
-class TestAnswersThatAreLost:
-    """Nobody knows what became of the question: it is for the sender to repeat it, and for nobody below."""
-
-    async def test_a_script_runs_once(self, group: Clustered, store: Store) -> None:
-        owner = await group.owner()
-        (replica,) = await group.replicas(owner)
-        await store.prepare("replicated")
-        await store.accept(events.completed(operationId="op-1"), [room()])
-        before = await calls(owner, "evalsha")
-        replica.pause()
-        try:
-            accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
-            await until(lambda: blocked(owner))
-            await owner.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-            with pytest.raises(StoreUnavailable):
-                await accept
-        finally:
-            replica.resume()
-
-        assert await calls(owner, "evalsha") - before == 1
-        assert (await store.accept(events.completed(operationId="op-2"), [room()])).status == "duplicate"
-
-
-@pytest.mark.slow
-class TestWrongAddresses:
-    """Each is one sentence for whoever is woken by it."""
-
-    async def test_of_a_cluster_that_is_a_single_server(self) -> None:
-        (port,) = free_ports(1)
-        with RedisServer(port=str(port)):
-            reason = await refused(f"redis+cluster://127.0.0.1:{port}")
-
-        expected = f"127.0.0.1:{port} is no node of a Cluster; for one server write redis://127.0.0.1:{port}/0"
-        assert reason == f"Redis: {expected}"
-
-    async def test_of_a_single_server_that_is_a_node_of_a_cluster(self, group: Clustered) -> None:
-        stranger = await group.another(await group.owner())
-
-        reason = await refused(f"redis://127.0.0.1:{stranger.port}/0")
-
-        assert "one node of a Cluster" in reason
-        assert "redis.url (RELAY_REDIS_URL) is redis+cluster://HOST:6379,HOST:6379" in reason
-
-    async def test_nobody_there(self) -> None:
-        one, two = free_ports(2)
-
-        reason = await refused(f"redis+cluster://:a-password@127.0.0.1:{one},127.0.0.1:{two}")
-
-        assert reason.startswith("Redis: none of the 2 known nodes of the Cluster answers: ")
-        assert "a-password" not in reason
+    assert await calls(owner, "evalsha") - before == 1
+    assert (await store.accept(events.completed(operationId="op-2"), [room()])).status == "duplicate"
 
 
 async def refused(url: str) -> str:
@@ -164,6 +108,19 @@ async def refused(url: str) -> str:
         await store.prepare()
     await store.aclose()
     return str(refusal.value)
+
+
+@pytest.mark.slow
+async def test_a_wrong_kind_of_address_is_one_sentence(group: Clustered) -> None:
+    stranger, (port,) = await group.another(await group.owner()), free_ports(1)
+    with RedisServer(port=str(port)):
+        single = await refused(f"redis+cluster://127.0.0.1:{port}")
+    away = await refused(f"redis+cluster://:a-password@127.0.0.1:{port}")
+
+    assert single == f"Redis: 127.0.0.1:{port} is no node of a Cluster; for one server write redis://127.0.0.1:{port}/0"
+    assert "one node of a Cluster" in await refused(f"redis://127.0.0.1:{stranger.port}/0")
+    assert away.startswith("Redis: none of the 1 known nodes of the Cluster answers: ")
+    assert "a-password" not in away
 
 
 async def calls(node: ClusterServer, command: str) -> int:
@@ -176,85 +133,62 @@ async def blocked(node: ClusterServer) -> bool:
     return bool((await node.info("clients"))["blocked_clients"])
 
 
-async def contents(group: Clustered) -> dict[int, tuple[str, list[str]]]:
-    """Of each primary, by its port: a digest of all that it holds, and the names of its keys."""
+async def contents(group: Clustered) -> dict[int, str]:
+    """A digest of all that each primary holds, by its port."""
     primaries = [node for node in group.running if (await node.info("replication"))["role"] == "master"]
-    return {node.port: (await node.ask("DEBUG", "DIGEST"), sorted(await node.ask("KEYS", "*"))) for node in primaries}
+    return {node.port: await node.ask("DEBUG", "DIGEST") for node in primaries}
 
 
 @pytest.mark.slow
-class TestMovingTheSlot:
-    async def test_a_script_waits_for_a_move_that_ends_soon(self, group: Clustered, store: Store) -> None:
-        await store.accept(events.completed(operationId="op-1"), [room()])
-        target = await group.another(await group.owner())
-        source = await group.begin_move(target)
-        accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
-        await group.move_keys(source, target)
-        await group.end_move(source, target)
+async def test_a_script_waits_for_a_move_that_ends_soon(group: Clustered, store: Store) -> None:
+    await store.accept(events.completed(operationId="op-1"), [room()])
+    target = await group.another(await group.owner())
+    source = await group.begin_move(target)
+    accept = asyncio.create_task(store.accept(events.completed(operationId="op-2"), [room()]))
+    await group.move_keys(source, target)
+    await group.end_move(source, target)
 
-        assert (await accept).status == "accepted"
-
-    @pytest.mark.soak
-    @pytest.mark.timeout(60)
-    async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(self, group: Clustered, store: Store) -> None:
-        for number in range(10):
-            await store.accept(events.completed(operationId=f"op-{number}"), [room()])
-        target = await group.another(await group.owner())
-        source = await group.begin_move(target)
-        moved = await group.move_keys(source, target, but=f"{PREFIX}ledger")
-        before = await contents(group)
-        begun = time.monotonic()
-
-        with pytest.raises(StoreUnavailable, match=MOVED):
-            await store.accept(events.completed(operationId="op-10"), [room()])
-        waited = time.monotonic() - begun
-        with pytest.raises(StoreUnavailable, match=MOVED):
-            await store.claim("slack", 20)
-
-        assert moved > 10
-        assert await source.ask("CLUSTER", "COUNTKEYSINSLOT", SLOT) == 1
-        assert MOVING <= waited < patience(MOVING + 1)
-        assert await contents(group) == before
-        await group.move_keys(source, target)
-        await group.end_move(source, target)
-        assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
-        assert len(await claim(store)) == 11
+    assert (await accept).status == "accepted"
 
 
 @pytest.mark.slow
-class TestLosingAPrimary:
-    @pytest.mark.soak
-    @pytest.mark.timeout(120)
-    @divided
-    async def test_one_that_is_killed_takes_nothing_along(self, partitions: int) -> None:
-        async with clustered() as group:
-            primary = await group.owner(key_slot(keys.prefix(0, partitions).encode()))
-            await group.add(follows=primary)
-            async with load(group.url, partitions=partitions) as using:
-                await using.more(100)
-                primary.kill()
-                await group.replaced(primary, key_slot(keys.prefix(0, partitions).encode()))
-                await using.more(100)
-                await using.end()
-                forgotten = await using.forgotten()
-                ledger = await Admin(using.store).ledger()
-        print(f"{partitions} partitions, primary killed: {using}")
+@pytest.mark.soak
+@pytest.mark.timeout(60)
+async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Clustered, store: Store) -> None:
+    for number in range(10):
+        await store.accept(events.completed(operationId=f"op-{number}"), [room()])
+    target = await group.another(await group.owner())
+    source = await group.begin_move(target)
+    moved = await group.move_keys(source, target, but=f"{PREFIX}ledger")
+    before = await contents(group)
+    begun = time.monotonic()
 
-        assert forgotten == []
-        assert using.repeated == set()
-        assert ledger.imbalance == 0
-        assert using.longest < patience(NODE_TIMEOUT / 1000 * 2 + 4)
+    with pytest.raises(StoreUnavailable, match=MOVED):
+        await store.accept(events.completed(operationId="op-10"), [room()])
+    waited = time.monotonic() - begun
+    with pytest.raises(StoreUnavailable, match=MOVED):
+        await store.claim("slack", 20)
+
+    assert moved > 10
+    assert await source.ask("CLUSTER", "COUNTKEYSINSLOT", SLOT) == 1
+    assert MOVING <= waited < patience(MOVING + 1)
+    assert await contents(group) == before
+    await group.move_keys(source, target)
+    await group.end_move(source, target)
+    assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
+    assert len(await claim(store)) == 11
 
 
 @pytest.mark.slow
-async def test_what_was_written_without_a_key_is_sealed_on_every_node(group: Clustered, wide: Store) -> None:
+async def test_what_was_written_without_a_key_is_sealed_on_every_node(group: Clustered) -> None:
+    wide = Store.open(group.url, worker="w", partitions=PARTITIONS)
     await wide.prepare("memory")
     for number in range(8):
         await wide.accept(events.completed(operationId=f"op-{number}"), [room()])
     async with AuditTrail(wide.redis).act(Act("jana@host-1", "dead drop")):
         pass
     sealer = Sealer({"current": b"k" * 32})
-    store = Store.open(group.url, worker="sealed", partitions=len(wide.partitions), sealer=sealer)
+    store = Store.open(group.url, worker="sealed", partitions=PARTITIONS, sealer=sealer)
     try:
         with pytest.raises(ConfigError, match="relay keys seal"):
             await store.prepare("memory")
@@ -266,6 +200,7 @@ async def test_what_was_written_without_a_key_is_sealed_on_every_node(group: Clu
         assert len(await claim(store)) == 8
         assert [entry.actor for entry in await AuditTrail(store.redis, sealer).entries()] == ["jana@host-1"]
     finally:
+        await wide.aclose()
         await store.aclose()
 
 

@@ -1,7 +1,5 @@
 """Dead letters and the quarantine page by page: nothing twice, nothing left out, never more than a page may cost."""
 
-from collections.abc import Callable
-
 import pytest
 
 from relay.store import Store
@@ -10,9 +8,9 @@ from relay.store.dead_pages import DeadPages
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
+from tests.support.partitions import carried
 from tests.support.queue import accept, claim
-from tests.support.targets import mail, room
+from tests.support.targets import room
 
 
 async def bury(store: Store, *subjects: str, reason: str = "rejected") -> None:
@@ -24,11 +22,11 @@ async def bury(store: Store, *subjects: str, reason: str = "rejected") -> None:
             await store.dead_letter(delivery, reason, "channel_not_found")
 
 
-async def pages(store: Store, most: int, **which: object) -> list[list[str]]:
+async def pages(store: Store, limit: int, **which: object) -> list[list[str]]:
     """Whose they are, page by page."""
     listed, cursor = list[list[str]](), ""
     while True:
-        page = await DeadPages(store).page(most=most, cursor=cursor, **which)  # type: ignore[arg-type]
+        page = await DeadPages(store).page(limit=limit, cursor=cursor, **which)  # type: ignore[arg-type]
         listed.append([letter.operation for letter in page.rows])
         if not (cursor := page.cursor):
             return listed
@@ -49,29 +47,14 @@ async def test_pages_of_dead_letters_follow_each_other(store: Store, clock: Cloc
     assert await DeadPages(store).count() == 5
 
 
-async def test_those_of_several_partitions_stand_in_one_order(open_store: Callable[..., Store], clock: Clock) -> None:
-    store = open_store(partitions=PARTITIONS)
-    for number in range(6):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=mail(f"person-{number}@example.com"))
-        await carried(store)
-        for delivery in await claim(store, "email"):
-            await store.dead_letter(delivery, "rejected", "550")
-        clock.advance(1)
-
-    assert await pages(store, 4) == [["op-5", "op-4", "op-3", "op-2"], ["op-1", "op-0"]]
-    assert [letter.operation for letter in await Admin(store).dead()] == [
-        f"op-{number}" for number in reversed(range(6))
-    ]
-
-
 async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> None:
     admin = Admin(store)
     for number in range(3):
         await admin.quarantine("api", b"%d" % number, {}, f"refused {number}")
     await admin.quarantine("other", b"[]", {}, "KeyError at relay/x.py:1", fault=True)
 
-    first = await QuarantinePages(store).page(QuarantineQuery(), most=3)
-    second = await QuarantinePages(store).page(QuarantineQuery(), most=3, cursor=first.cursor)
+    first = await QuarantinePages(store).page(QuarantineQuery(), limit=3)
+    second = await QuarantinePages(store).page(QuarantineQuery(), limit=3, cursor=first.cursor)
 
     assert [row.fault for row in first.rows] == [True, False, False]
     assert (first.rows[0].source, first.rows[0].size) == ("other", 2)

@@ -2,29 +2,16 @@
 
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Presentation, Receipt, Window
+from relay.domain.deliveries import Delivery, Presentation, Receipt
 from relay.store import Store
 from tests.support import events
-from tests.support.bundles import POSTED, claim, counts, night, send, statuses
+from tests.support.bundles import claim, night, send, statuses
 from tests.support.clock import Clock
-from tests.support.targets import changed, mail, room, team
+from tests.support.queue import POSTED, counts
+from tests.support.targets import changed, room, team
 
 
 class TestQuietHours:
-    async def test_what_comes_in_is_told_together_at_their_end(self, store: Store, clock: Clock) -> None:
-        at_night = night(clock(), room())
-        answer = await store.accept(events.completed(operationId="a"), [at_night])
-        await store.accept(events.failed(operationId="b"), [at_night])
-        during = await claim(store, "slack")
-        clock.advance(8 * 3600)
-
-        (delivery,) = await send(store, "slack", POSTED)
-
-        assert (answer.deliveries, answer.held, during) == (0, (("room", "quiet_hours"),), [])
-        assert (delivery.kind, delivery.event.document["kind"]) == ("roundup", "quiet")
-        assert statuses(delivery) == {"a": "Completed", "b": "Failed"}
-        assert (await counts(store))["held:quiet_hours"] == 2
-
     async def test_in_the_morning_a_run_is_told_as_it_is_then(self, store: Store, clock: Clock) -> None:
         at_night = night(clock(), team())
         for name in "abc":
@@ -41,20 +28,6 @@ class TestQuietHours:
 
         assert [one.event.subject for one in posted] == ["a"]
         assert statuses(roundup) == {"a": "Failed", "b": "Completed", "c": "Completed"}
-
-    async def test_a_retry_that_becomes_due_in_them_waits_too(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(), [mail()])
-        (delivery,) = await claim(store)
-        await store.mark_sending(delivery)
-        await store.reschedule(delivery, 60, "451 later")
-        clock.advance(60)
-        hours = Window(clock() - 1, clock() + 3600)
-
-        during = await claim(store, quiet={"*": hours})
-        clock.advance(3600)
-
-        assert during == []
-        assert [one.kind for one in await send(store)] == ["roundup"]
 
     async def test_what_may_pass_does_so_at_accept_and_at_claim(self, store: Store, clock: Clock) -> None:
         urgent = changed(night(clock(), room()), bypass_quiet_hours=True)

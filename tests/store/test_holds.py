@@ -57,39 +57,6 @@ class TestMails:
 
 
 class TestLiveMessages:
-    async def test_other_replies_do_not_wait_behind_it(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(40), to=TEAM)
-        await send_all(store, clock)
-        await accept(store, events.failed(), to=TEAM)
-        await send_all(store, clock)
-        await accept(store, events.event_of(events.body("operation.audited", status="Failed")), to=TEAM)
-
-        assert names(await send_all(store, clock)) == [("reply", "operation.audited")]
-
-    async def test_one_that_heals_leaves_nothing_waiting(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(40), to=TEAM)
-        await send_all(store, clock)
-        await accept(store, events.failed(), events.progress(5, retryNumber=1), to=TEAM)
-        clock.advance(2 * HOLD)
-        await send_all(store, clock)
-
-        await accept(store, events.completed(retryNumber=1), to=TEAM)
-        clock.advance(10)
-        told = await send_all(store, clock)
-
-        assert [(one.kind, one.wording) for one in told] == [("live", ""), ("reply", "healed")]
-        assert (await counts(store))["pending"] == 0
-
-    async def test_the_run_after_the_one_that_made_it_good_is_like_any_other(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(40), to=TEAM)
-        await send_all(store, clock)
-        await accept(store, events.failed(), to=TEAM)
-        for run in (1, 2):
-            await accept(store, events.progress(5, retryNumber=run), events.completed(retryNumber=run), to=TEAM)
-            clock.advance(60)
-            told = await send_all(store, clock)
-            assert [one.wording for one in told if one.kind == "reply"] == ["healed" if run == 1 else ""]
-
     async def test_a_run_that_fails_again_and_again_is_told_all_the_same(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(40), to=TEAM)
         await send_all(store, clock)

@@ -1,26 +1,22 @@
 """The history of jobs: one end for each run, whoever reports it, wherever it lives, and the last of them alone."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.domain.events import Event, Outcome
-from relay.domain.facts import complete_outcome
 from relay.domain.identity import error_of, signature
 from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.ends import job_name, run_name
 from relay.store.jobs import Jobs
 from relay.store.keys import partition
+from relay.store.run_plan import job_name, run_name
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
-
-MOST = 64  # rows that a list of ends may have before it is cut
 
 
 def outcome(name: str = "op-1", status: str = "Completed", **operation: Any) -> Event:
@@ -89,24 +85,10 @@ async def test_another_outcome_of_the_run_corrects_it(store: Store) -> None:
     )
 
 
-async def test_a_second_report_that_says_more_completes_it(store: Store) -> None:
-    event = sales(1, "Failed")
-    thin = replace(event, error={}, document={**event.document, "error": {}})
-    await store.accept(thin, [])
-    assert (await store.accept(event, [])).status == "fuller"
-    kept = await store.kept(event)
-    assert kept
-    await store.accept(complete_outcome(kept, event), [], completes=True)
-
-    (end,) = before(await ends(store, sales(9)), "", 2e12)
-
-    assert end.error == signature(event.error)
-
-
 async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[..., Store], clock: Clock
 ) -> None:
-    monkeypatch.setattr("relay.store.ends.MOST", 3)
+    store = open_store(jobs=3)
     for letter in "abcd":
         await store.accept(outcome(letter, operationName=f"Job {letter}"), [])
         clock.advance(1)
@@ -114,5 +96,3 @@ async def test_beyond_so_many_jobs_the_least_recently_ended_goes(
         clock.advance(1)
 
     assert [len(await ends(store, outcome("x", operationName=f"Job {letter}"))) for letter in "abcd"] == [5, 0, 1, 1]
-    assert await store.redis.zcard("{relay}:jobs") == 3
-    assert len(await store.redis.keys("*:job:*")) == 3

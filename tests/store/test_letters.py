@@ -59,16 +59,6 @@ async def test_one_that_is_brought_again_is_applied_once(store: Store, monkeypat
     assert ((await counts(store))["pending"], (await counts(store))["delivered"]) == (0, 1)
 
 
-async def test_one_that_cannot_be_applied_keeps_no_other_back(store: Store) -> None:
-    source, home = source_of(store), store.partitions[number(home_of(room()))]
-    broken = b"1 0 \xa7unknown\xa0\xa0"  # a verb that nobody knows
-    await store.redis.rpush(source.key(f"letters:{home.number}"), broken)
-    await store.accept(events.completed(operationId=OP), [room()])
-
-    assert await store.redis.lrange(home.key("unread"), 0, -1) == [broken]
-    assert (len(await claim(store)), await Admin(store).unread()) == (1, 1)
-
-
 async def test_whom_a_letter_that_cannot_be_applied_was_for_counts_as_dead(store: Store) -> None:
     home = store.partitions[number(home_of(room()))]
     await store.redis.set(home.key(f"operation:{operation(OP)}"), "not a hash")

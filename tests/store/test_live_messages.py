@@ -61,16 +61,6 @@ class TestLiveMessages:
         assert timeline is not None
         assert "repair" in [line[1] for line in timeline.log]
 
-    async def test_an_unknown_event_is_told_beside_the_live_message(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        await send(store)
-        await accept(store, events.event_of(events.body("operation.audited")), to=team())
-        clock.advance(2)
-
-        delivery = await claim_one(store)
-
-        assert (delivery.kind, delivery.event.name) == ("reply", "operation.audited")
-
     async def test_what_may_have_arrived_is_known_however_many_newer_states_come(
         self, store: Store, clock: Clock
     ) -> None:
@@ -93,7 +83,10 @@ class TestLiveMessages:
         self, store: Store, clock: Clock
     ) -> None:
         await accept(store, events.progress(10), to=team())
-        await self._fail(store, clock, unknown=True)
+        flying = await claim_one(store)
+        await store.mark_sending(flying)
+        await store.reschedule(flying, 0, "reset", unknown=True)
+        clock.advance(2)
         hours = {"*": Window(clock(), clock() + 8 * 3600)}
         aside = await store.claim("slack", 5, hours)
         clock.advance(9 * 3600)
@@ -109,27 +102,6 @@ class TestLiveMessages:
         assert (aside.deliveries, anew.unknown, anew.thread) == ((), True, {})
         edit = await claim_one(store)
         assert (edit.unknown, edit.thread) == (False, POSTED.thread)
-
-    async def test_so_is_what_stands_behind_or_comes_after_a_dead_letter(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        await self._fail(store, clock, unknown=True)
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await accept(store, events.progress(20), to=team())
-        await store.reschedule(flying, 0, "reset", unknown=True)
-        clock.advance(20)
-        behind = await claim_one(store)
-        await store.dead_letter(behind, "rejected", "no")
-        await accept(store, events.progress(30), to=team())
-        clock.advance(20)
-
-        assert (behind.unknown, (await claim_one(store)).unknown) == (True, True)
-
-    async def _fail(self, store: Store, clock: Clock, *, unknown: bool) -> None:
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await store.reschedule(flying, 0, "reset", unknown=unknown)
-        clock.advance(2)
 
     async def test_a_newer_state_keeps_the_back_off_of_the_one_it_replaces(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())

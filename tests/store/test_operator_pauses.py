@@ -1,16 +1,11 @@
 """Destinations that people pause: nothing goes out, nothing is lost, and nothing but its end or a person lifts it."""
 
-from contextlib import AbstractAsyncContextManager
-
 import pytest
 
 from relay.config import parse_config
-from relay.errors import RelayError
 from relay.health import Health
-from relay.operating.pauses import pause
 from relay.store import Store
 from relay.store.admin import Admin
-from relay.store.audit import Act, AuditTrail
 from relay.store.operator_pauses import OperatorPauses
 from tests.support import events
 from tests.support.clock import Clock
@@ -96,36 +91,3 @@ async def test_what_waits_is_not_given_up_however_long(store: Store, clock: Cloc
     assert await admin.expire_parked(3 * DAY) == 0
     assert len(await claim(store)) == 1
     assert (await counts(store)).get("dead", 0) == 0
-
-
-async def test_readiness_says_who_and_why(store: Store, clock: Clock, health: Health) -> None:
-    await health.prepare()
-    await OperatorPauses(store).pause("room", "the channel is renamed", "ana", seconds=3600)
-    readiness = await health.readiness()
-    assert readiness.ready
-    assert readiness.checks["destination:room"].startswith("paused by ana until 2024-01-20 ")
-    assert readiness.checks["destination:room"].endswith(": the channel is renamed")
-
-
-@pytest.mark.parametrize(
-    ("asked", "says"),
-    [
-        (("rom", "x", ""), "there is no destination rom; did you mean room"),
-        (("room", "  ", ""), "expected a reason"),
-        (("room", "x", "soon"), "soon: "),
-        (("room", "x", "400d"), "400d: expected a duration"),
-    ],
-)
-async def test_nonsense_is_refused_and_changes_nothing(
-    store: Store, clock: Clock, asked: tuple[str, str, str], says: str
-) -> None:
-    trail = AuditTrail(store.redis)
-    name, reason, lasts = asked
-
-    def open_act(action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]:
-        return trail.act(Act("ana", action, subject, detail))
-
-    with pytest.raises(RelayError, match=says):
-        await pause(OperatorPauses(store), ROOM, name, reason=reason, lasts=lasts, by="ana", open_act=open_act)
-    assert await OperatorPauses(store).all(clock()) == []
-    assert await trail.entries() == []

@@ -145,19 +145,6 @@ class TestADeadLetter:
 
 
 class TestCalls:
-    async def test_an_outcome_calls_people_also_where_the_operation_was_forgotten_before_its_message(
-        self, store: Store, clock: Clock
-    ) -> None:
-        for percentage in (10, 20, 30):
-            await accept(store, events.progress(percentage), to=team())
-        await everything(store, clock)
-        clock.advance(29.5 * 86_400)
-        (forgotten,) = await store.redis.keys("{relay}:operation:*")
-        await store.redis.delete(forgotten)
-        await accept(store, events.failed(), to=team())
-
-        assert outcomes(await everything(store, clock)) == ["reply"]
-
     async def test_an_outcome_calls_people_also_where_the_first_post_turns_out_to_have_arrived(
         self, open_store: Callable[..., Store], clock: Clock
     ) -> None:

@@ -6,21 +6,15 @@ from dataclasses import replace
 import pytest
 
 from relay.domain.deliveries import Delivery
-from relay.domain.events import Event
 from relay.errors import ConfigError
-from relay.policy.watchdog import decide, event_of
-from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.runs import Runs
-from relay.store.suppressions import Suppressions
 from relay.store.target_plan import home_of
 from tests.support import events
-from tests.support.bundles import night, statuses
 from tests.support.clock import Clock
-from tests.support.partitions import OP, PARTITIONS, Away, apart_from, carried, number, source_of
+from tests.support.partitions import OP, PARTITIONS, Away, apart_from, number, source_of
 from tests.support.queue import POSTED, claim, claim_one
-from tests.support.targets import mail, room, team
+from tests.support.targets import mail, team
 
 
 @pytest.fixture
@@ -37,14 +31,6 @@ async def deliver(store: Store, delivery: Delivery) -> None:
 
 def history(delivery: Delivery) -> list[str]:
     return [event.name for event in delivery.history]
-
-
-async def noticed(store: Store, clock: Clock) -> Event:
-    """What the watchdog finds at the one run that it looks at."""
-    (look,) = (await Runs(store).due(10)).runs
-    news = decide(look.run, Watchdog(), clock())
-    assert news
-    return event_of(news, look.run, await Runs(store).history(look.operation), clock())
 
 
 class TestTelling:
@@ -88,19 +74,6 @@ class TestTelling:
         assert first == []
         assert "operation.failed" in told
 
-    async def test_a_partition_that_is_away_keeps_no_run_of_the_others_back(
-        self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        at_night, theirs = night(clock(), room()), apart_from(home_of(room()), operation(OP), name="other")
-        for id_ in (OP, theirs):
-            await store.accept(events.started(operationId=id_), [at_night])
-            await store.accept(events.progress(40, operationId=id_), [])
-        Away(source_of(store), monkeypatch).leave()
-        await store.pulse()
-        clock.advance(8 * 3600)
-
-        assert statuses(await claim_one(store)) == {OP: "Initiated", theirs: "Running"}
-
     async def test_a_live_message_waits_for_the_letter_of_the_end(
         self, store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -117,33 +90,6 @@ class TestTelling:
         told = [(one.kind, one.event.name) for one in await claim(store)]
 
         assert (first, told) == ([], [("live", "operation.failed")])
-
-    async def test_an_alarm_of_a_member_whose_batch_says_that_it_is_over_is_not_told(
-        self, store: Store, clock: Clock
-    ) -> None:
-        await store.accept(events.progress(10, operationId=OP), [])
-        clock.advance(900)
-        await store.accept(await noticed(store, clock), [room()])
-        document = events.body("batch.operation.completed", 100, operationId=OP, status="Completed")
-        batch = apart_from(operation(OP), name="batch")
-        await store.accept(events.event_of(document | {"batchId": batch}), [])
-        await store.pulse()  # the end of the alarm is a letter that a letter brings
-        await carried(store)
-
-        assert await claim(store) == []
-
-
-class TestPeople:
-    async def test_whoever_wants_no_mail_gets_none_from_any_partition(self, store: Store) -> None:
-        suppressions, addresses = Suppressions(store), [f"{count}@example.com" for count in range(8)]
-        for address in addresses:
-            await store.accept(events.completed(operationId=OP), [mail(address)])
-            await suppressions.add(address)
-
-        assert await claim(store, "email") == []
-        assert sorted(entry.address for entry in await suppressions.all()) == sorted(addresses)
-        assert await suppressions.remove(addresses[0], "*")
-        assert await suppressions.reason("analysts", addresses[0]) == ""
 
 
 class TestClaiming:

@@ -1,8 +1,5 @@
 """Whose turn it is to ask the platform, about which runs, and which ids are new: of any number of processes at once."""
 
-import asyncio
-from collections.abc import Callable
-
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.ingest import Ingest
@@ -12,21 +9,6 @@ from tests.support import events
 from tests.support.clock import Clock
 
 OURS = Space("", "tenant-1", "project-1")
-
-
-async def test_one_process_in_each_period_has_the_turn_and_a_crash_leaves_it_to_the_next(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    one, two = ReconciliationState(open_store()), ReconciliationState(open_store())
-    assert sorted([await one.turn(300), await two.turn(300)], key=str) == [0.0, None]
-    clock.advance(299)
-    assert await two.turn(300) is None
-    clock.advance(1)
-    assert await two.turn(300) == 0.0  # the first never finished
-    await two.finished(clock())
-    finished = clock()
-    clock.advance(300)
-    assert await asyncio.gather(one.turn(300), two.turn(300)) in ([finished, None], [None, finished])
 
 
 async def test_runs_that_go_on_and_were_silent_are_given_the_longest_silent_first(store: Store, clock: Clock) -> None:
@@ -49,10 +31,3 @@ async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id
     await take(events.failed(operationId="op-1"))
     await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
     assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, OURS)] == ["op-2"]
-
-
-async def test_ids_that_relay_never_heard_of_are_told_apart(store: Store, clock: Clock) -> None:
-    await store.accept(events.completed(operationId="op-1"), [])
-    await store.accept(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1), [])
-    assert await ReconciliationState(store).unknown(["op-3", "op-1", "op-2", "op-4"], OURS) == ["op-3", "op-4"]
-    assert await ReconciliationState(store).unknown([], OURS) == []

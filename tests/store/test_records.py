@@ -13,44 +13,20 @@ from relay.store.admin import Admin
 from relay.store.keys import home, lane, operation
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.queue import POSTED, claim, claim_one, send
+from tests.support.queue import claim
 from tests.support.targets import mail, room, team
 
 
-async def fail_half_way(store: Store, event: Event, targets: list[Target]) -> None:
-    log = "{relay}:log:" + operation(event.subject)
-    kept = await store.redis.lrange(log, 0, -1)
+async def test_an_event_that_failed_half_way_makes_the_same_deliveries_when_it_is_sent_again(store: Store) -> None:
+    first, log = events.completed(), "{relay}:log:" + operation(events.completed().subject)
     await store.redis.set(log, "not a list")  # the last that is written before the operation's record
     with pytest.raises(HandlingFailed):
-        await store.accept(event, targets)
+        await store.accept(first, [room(), mail()])
     await store.redis.delete(log)
-    if kept:
-        await store.redis.rpush(log, *kept)
-
-
-async def test_an_event_that_failed_half_way_makes_the_same_deliveries_when_it_is_sent_again(store: Store) -> None:
-    first = events.completed()
-    await fail_half_way(store, first, [room(), mail()])
     again = replace(first, received_at=first.received_at + timedelta(minutes=1))
 
     assert (await store.accept(again, [room(), mail()])).deliveries == 2
-
-    assert len(await store.redis.keys("{relay}:delivery:*")) == 2
     assert (await Admin(store).ledger()).counts["pending"] == 2
-
-
-async def test_what_it_made_before_it_failed_may_be_under_way_when_it_is_sent_again(store: Store, clock: Clock) -> None:
-    await store.accept(events.progress(10), [team(post_after=0.0)])
-    await send(store)
-    await fail_half_way(store, events.completed(), [team()])
-    clock.advance(2)
-    early = await claim_one(store)  # it knows nothing of the outcome
-    await store.mark_sending(early)
-    await store.accept(events.completed(), [team()])
-    await store.complete(early, POSTED)
-    clock.advance(2)
-
-    assert "operation.completed" in [delivery.event.name for delivery in await claim(store)]
 
 
 async def fail_at_the_second(store: Store, event: Event, first: Target) -> None:

@@ -1,6 +1,5 @@
 """`replicated`: what a failover may cost, with a real replica."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.ports import free_ports
-from tests.support.queue import claim, claim_one
+from tests.support.queue import claim_one
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail
 from tests.support.waiting import until
@@ -79,28 +78,6 @@ async def test_nothing_is_sent_before_the_replica_knows_that_it_is(pair: Pair, s
     assert await store.mark_sending(delivery)
 
 
-async def test_deliveries_that_begin_together_wait_once(store: Store) -> None:
-    for number in range(10):
-        await store.accept(events.completed(operationId=f"op-{number}"), [mail()])
-    deliveries = await claim(store, "email")
-    await store.extend(deliveries[0])  # from now on Redis knows the script
-    before = await waits(store)
-
-    await asyncio.gather(*(store.mark_sending(delivery) for delivery in deliveries))
-
-    assert len(deliveries) == 10
-    assert await waits(store) - before == 1
-
-
-async def test_settling_does_not_wait(pair: Pair, store: Store) -> None:
-    await store.accept(events.completed(), [mail()])
-    delivery = await claim_one(store, "email")
-    await store.mark_sending(delivery)
-    pair.replica.pause()
-
-    assert await store.reschedule(delivery, 60, "451")
-
-
 async def test_auto_that_becomes_weaker_says_so_and_stops_saying_so(pair: Pair, clock: Clock) -> None:
     store = Store.open(pair.primary.url, worker="w", clock=clock)
     health = Health(store, lambda: configured("auto"), clock=clock)
@@ -125,8 +102,3 @@ async def test_auto_that_becomes_weaker_says_so_and_stops_saying_so(pair: Pair, 
     assert (before, after) == ("replicated", "replicated")
     assert weaker.checks["durability"] == "memory, and it was replicated: this Redis no longer offers that"
     assert weaker.ready
-
-
-async def waits(store: Store) -> int:
-    statistics = await store.redis.info("commandstats")
-    return int(statistics["cmdstat_wait"]["calls"])

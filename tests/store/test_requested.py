@@ -1,6 +1,5 @@
 """What operations ask for themselves: so many messages to a reader in an hour, and the rest in one at its end."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ from relay.store.admin import Admin
 from relay.store.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import claim, counts
 from tests.support.targets import mail
 
@@ -99,24 +97,6 @@ async def test_a_reader_is_one_by_all_addresses_and_another_is_another(store: St
     addresses = [delivery.address for delivery in await sent(store)]
 
     assert (len(addresses), addresses.count("other@example.com")) == (MOST + 1, 1)
-
-
-async def test_they_are_counted_together_in_any_number_of_partitions(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    store = open_store(partitions=PARTITIONS)
-    await store.prepare()
-    for number in range(2 * MOST):
-        await ask(store, number, asked(f"reader+{number}@example.com"))
-    await carried(store)
-    at_once = await sent(store)
-    clock.advance(HOUR)
-    (late,) = await sent(store)
-
-    assert len(at_once) == MOST
-    assert rows(late) == sorted(
-        {f"op-{number}" for number in range(2 * MOST)} - {delivery.event.subject for delivery in at_once}
-    )
 
 
 @pytest.mark.parametrize("reason", ["bounced", "unsubscribed"])

@@ -58,38 +58,6 @@ async def test_a_repeated_percentage_with_a_new_phase_is_a_move(store: Store, wa
     assert (run.moved, run.phase) == (clock(), "Report Generation")
 
 
-@pytest.mark.parametrize("end", [events.completed(), events.failed(), events.cancelled()])
-async def test_a_run_that_ends_is_not_looked_at(store: Store, watch: Runs, end: Event) -> None:
-    await store.accept(events.progress(10), [])
-    await store.accept(end, [])
-    await store.accept(events.progress(20), [])
-
-    assert (await watch.due(10)).runs == []
-
-
-async def test_a_batch_that_tells_late_of_a_run_does_not_end_the_watch_over_its_retry(
-    store: Store, watch: Runs, clock: Clock
-) -> None:
-    def member(name: str) -> Event:
-        return events.event_of({
-            "event": "batch.operation.completed", "batch": {"batchId": "b-1"},
-            "operation": {"operationId": name, "status": "Failed"},
-        })  # fmt: skip
-
-    async def looked_at() -> list[str]:
-        clock.advance(60)
-        return [look.run.subject for look in (await watch.due(10)).runs]
-
-    await store.accept(events.progress(10, operationId="op-1"), [])
-    retry = events.progress(5, operationId="op-2", originalOperationId="op-1", retryNumber=1)
-    await store.accept(retry, [])
-    await store.accept(member("op-1"), [])
-    going = await looked_at()
-    await store.accept(member("op-2"), [])
-
-    assert (going, await looked_at()) == (["op-1"], [])
-
-
 async def test_an_alarm_of_a_run_that_was_forgotten_brings_nothing_back(
     store: Store, watch: Runs, clock: Clock
 ) -> None:

@@ -13,7 +13,6 @@ from relay.domain import links
 from relay.domain.deliveries import Accepted, Delivery
 from relay.domain.events import Event
 from relay.domain.facts import Space, audience_of
-from relay.domain.jobs import job_of
 from relay.domain.links import Person
 from relay.domain.parsing import parse
 from relay.ingest import Ingest
@@ -21,8 +20,6 @@ from relay.interactivity.buttons import PURPOSE, Button, action_requested, actio
 from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.jobs import Jobs
 from relay.store.runs import Runs
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
@@ -140,23 +137,6 @@ async def test_each_ones_own_audience_is_remembered(shared: Shared, pair: tuple[
     assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
 
 
-@pairs
-async def test_a_retry_goes_to_those_whom_its_own_original_named(shared: Shared, pair: tuple[Whose, Whose]) -> None:
-    for number, one in enumerate(pair):
-        await shared.starts(one, notifications={"email": [f"reader-{number}@example.com"]})
-        await shared.fails(one)
-    await shared.sent("email")
-    for one in pair:
-        await shared.tell(one, "operation.started", operation={"operationId": "43", "originalOperationId": "42",
-                                                               "retryNumber": 1})  # fmt: skip
-    for one in pair:
-        await shared.tell(one, "operation.completed", operation={"operationId": "43"})
-
-    mails = {(mail.address, whose(mail)) for mail in await shared.sent("email") if mail.destination == "dynamic"}
-
-    assert mails == {("reader-0@example.com", pair[0].space), ("reader-1@example.com", pair[1].space)}
-
-
 # Messages, and what they do
 
 
@@ -219,29 +199,6 @@ async def test_alarms_are_told_of_each_and_to_its_own_readers(shared: Shared, pa
 
 
 @pairs
-@pytest.mark.parametrize("first_of_batch", [0, 1])
-async def test_a_batch_is_as_silent_as_its_own_members(
-    shared: Shared, clock: Clock, pair: tuple[Whose, Whose], first_of_batch: int
-) -> None:
-    for one in (pair[first_of_batch], pair[1 - first_of_batch]):
-        await shared.tell(one, "batch.started", batch={"batchId": "b", "operations": [{"operationId": "42"}]})
-    for one in pair:
-        await shared.starts(one, batchId="b")
-    clock.advance(600)
-    await shared.tell(pair[0], "operation.progress", operation={"progress": 10, "batchId": "b"})
-
-    runs = Runs(shared.store)
-    heard = {}
-    for one in pair:
-        facts = await shared.store.known("b", one.space)
-        history = await Admin(shared.store).events("b", one.space)
-        heard[one] = await runs.members_heard(history, clock())
-        assert Space.of(facts).may_be(one.space)
-
-    assert heard == {pair[0]: clock(), pair[1]: clock() - 600}
-
-
-@pairs
 async def test_the_batch_that_does_not_say_whose_it_is_ends_no_others_member(
     shared: Shared, pair: tuple[Whose, Whose]
 ) -> None:
@@ -258,23 +215,3 @@ async def test_the_batch_that_does_not_say_whose_it_is_ends_no_others_member(
 
     assert before == {"42", "b"}
     assert "42" in {due.run.subject for due in (await Runs(shared.store).due(10)).runs}
-
-
-@pairs
-async def test_what_is_usual_is_of_ones_own_job(shared: Shared, pair: tuple[Whose, Whose]) -> None:
-    named = {"operationName": "Sales 1", "operationType": "Report", "priority": "Normal"}
-    for one in pair:
-        await shared.tell(one, "operation.completed", operation=named)
-    await shared.fails(pair[1], operationId="44", **(named | {"operationName": "Sales 2"}))
-    jobs = Jobs(shared.store)
-
-    ends = []
-    for one in pair:
-        job = job_of(shared.event(one, "operation.completed", operation=named))
-        assert job
-        ends.append([end.status for end in await jobs.ends(job)])
-
-    assert ends == [["Completed"], ["Completed", "Failed"]]
-
-
-# What is told together

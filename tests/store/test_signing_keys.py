@@ -6,12 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.links import issue
-from relay.errors import InvalidSignature
+from relay.errors import InvalidSignature, NotSealed
 from relay.store import Store, keys
+from relay.store.sealing import Sealer
 from relay.store.signing_keys import LOOK, MOST, SigningKeys
 from tests.support.clock import Clock
 
 PURPOSE = "unsubscribe"
+ONE, OTHER = Sealer({"one": b"1" * 32}), Sealer({"other": b"2" * 32, "one": b"1" * 32})
 DAY = 86_400.0
 
 
@@ -82,18 +84,6 @@ async def test_a_link_of_another_process_opens_at_once_also_by_a_key_that_is_new
     assert await opens(other, await link(signing))
 
 
-async def test_forged_links_ask_redis_once_a_second_at_most(signing: SigningKeys, store: Store, clock: Clock) -> None:
-    forged = issue(b"x" * 32, PURPOSE, "analysts")
-    await opens(signing, forged)
-    before = (await store.redis.info("commandstats"))["cmdstat_hgetall"]["calls"]
-
-    for _ in range(50):
-        assert not await opens(signing, forged)
-        clock.advance(0.01)
-
-    assert (await store.redis.info("commandstats"))["cmdstat_hgetall"]["calls"] == before
-
-
 async def test_two_rotations_at_once_lose_no_key(open_store: Callable[..., Store]) -> None:
     stores = [open_store() for _ in range(3)]
     old = await link(SigningKeys(stores[0]))
@@ -104,3 +94,27 @@ async def test_two_rotations_at_once_lose_no_key(open_store: Callable[..., Store
     retired = {key.key for key in await SigningKeys(stores[0]).retired()}
     assert {key for key, _ in made} <= {present} | retired
     assert await opens(SigningKeys(stores[1]), old)
+
+
+async def test_the_key_of_links_outlives_the_key_that_sealed_it(open_store: Callable[..., Store]) -> None:
+    old = SigningKeys(open_store(sealer=ONE))
+    links = [await link(old)]
+    await old.rotate(await open_store().time(), 365 * DAY)
+    links.append(await link(old))
+    await SigningKeys(open_store(sealer=OTHER)).current()
+
+    alone = SigningKeys(open_store(sealer=Sealer({"other": b"2" * 32})))
+    assert [await opens(alone, token) for token in links] == [True] * 2
+
+
+async def test_a_key_of_links_that_is_not_sealed_makes_and_opens_nothing(open_store: Callable[..., Store]) -> None:
+    store, forged = open_store(sealer=ONE), b"f" * 32
+    await store.redis.set(keys.KEY, forged)
+
+    with pytest.raises(NotSealed, match="relay keys seal"):
+        await opens(SigningKeys(store), issue(forged, PURPOSE, "analysts"))
+    await store.redis.delete(keys.KEY)
+    await SigningKeys(store).current()
+    await store.redis.hset(keys.KEYS_RETIRED, forged, "0 99999999999999")
+    with pytest.raises(NotSealed):
+        await opens(SigningKeys(store), issue(forged, PURPOSE, "analysts"))

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from relay.domain.deliveries import Window
 from relay.store import Store
 from relay.store.silences import SilenceList
 from tests.support import events
-from tests.support.bundles import POSTED, claim, counts, digest, next_day, night, send, statuses
+from tests.support.bundles import claim, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, carried
+from tests.support.queue import POSTED, counts
 from tests.support.silences import HOUR, added, hold, silence, silent
-from tests.support.targets import changed, room, team
+from tests.support.targets import room, team
 
 
 class TestWhatComesIn:
@@ -32,40 +31,8 @@ class TestWhatComesIn:
         assert statuses(delivery) == {"a": "Completed", "b": "Failed"}
         assert (await counts(store))["held:silenced"] == 2
 
-    @pytest.mark.parametrize("then", ["summary", "nothing"])
-    async def test_in_another_partition_as_well(
-        self, open_store: Callable[..., Store], clock: Clock, then: str
-    ) -> None:
-        store = open_store(partitions=PARTITIONS)
-        target = silent(silence(clock(), then=then), room())
-        await store.accept(events.started(operationId=OP), [target])
-        await store.accept(events.failed(operationId=OP), [target])
-        await carried(store)
-        during = await claim(store, "slack")
-        clock.advance(HOUR)
-
-        after = await send(store, "slack", POSTED)
-
-        assert during == []
-        assert [statuses(one) for one in after] == ([{OP: "Failed"}] if then == "summary" else [])
-        assert (await counts(store))["held:silenced"] == 2
-
 
 class TestWhatWasQueuedBefore:
-    async def test_it_joins_the_rest(self, store: Store, clock: Clock) -> None:
-        await store.accept(events.completed(operationId="a"), [room()])
-        its = silence(clock())
-        await store.accept(events.completed(operationId="b"), [silent(its, room())])
-        (delivery,) = await claim(store, "slack")
-
-        assert await hold(store, its, delivery)
-        during = await claim(store, "slack")
-        clock.advance(HOUR)
-        (summary,) = await send(store, "slack", POSTED)
-
-        assert during == []
-        assert statuses(summary) == {"a": "Completed", "b": "Completed"}
-
     async def test_what_comes_next_need_not_wait_for_its_slot(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [team()])
         (delivery,) = await claim(store, "slack")
@@ -172,17 +139,3 @@ class TestTheList:
 
         assert soon == [("s-2", "expired"), ("s-1", "active")]
         assert [one.id for one in await kept.all()] == ["s-3"]
-
-
-async def test_what_a_silence_held_by_itself_is_not_lost_where_nothing_is_known_of_its_run(
-    store: Store, clock: Clock
-) -> None:
-    await store.accept(events.completed(), [changed(room(), essential=True)])
-    (delivery,) = await claim(store, "slack")
-    for name in await store.redis.keys("{relay}:operation:*"):
-        await store.redis.hdel(name, "entry")
-    await hold(store, silence(clock()), delivery)
-    during = await claim(store, "slack")
-    clock.advance(HOUR)
-
-    assert (during, [one.kind for one in await send(store, "slack", POSTED)]) == ([], ["each"])

@@ -1,7 +1,6 @@
 """Tenants, projects and platforms may use the same ids: each has messages and facts of its own."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,17 +93,6 @@ async def test_what_could_mean_two_is_refused_and_names_both(send: Send) -> None
     assert (await send("Running", project="p1", tenant="acme", progress=10)).status == "accepted"
 
 
-async def test_the_members_of_two_batches_of_one_id_are_told_apart(send: Send, ingest: Ingest, store: Store) -> None:
-    for tenant in ("acme", "globex"):
-        assert (await ingest.ingest(events.event_of(batch_started(tenant)))).deliveries == 1
-    roots = {delivery.lane for delivery in await claim(store)}
-    for tenant in ("acme", "globex"):
-        await send("Failed", tenant=tenant, operationId=f"op-{tenant}", batchId="b")
-
-    assert len(roots) == 2
-    assert {delivery.lane for delivery in await claim(store)} <= roots
-
-
 async def test_a_batch_that_begins_while_another_tenants_member_is_looked_up_does_not_tell_of_it(
     ingest: Ingest, store: Store, clock: Clock
 ) -> None:
@@ -152,17 +140,3 @@ async def test_what_is_known_of_an_id_is_shown_of_the_one_that_is_meant(send: Se
     assert shown.facts["percentage"] == "20"
     assert [event.percentage for event in await admin.events("1042", Space(tenant="acme"))] == [10]
     assert await admin.timeline("1042", Space(tenant="initech")) is None
-
-
-async def test_two_retries_of_one_new_id_that_begin_at_once_are_kept_apart(store: Store) -> None:
-    """Both were looked up when nobody had the id."""
-    first = [events.event_of(document("Failed", tenant, operationId=f"op-{tenant}")) for tenant in ("acme", "globex")]
-    for event in first:
-        await store.accept(event, [])
-    planned = [
-        replace(event, original=event.own_id, operation=replace(event.operation, id="again"))
-        for event in first
-        if event.operation
-    ]
-
-    assert [(await store.accept(event, [])).status for event in planned] == ["accepted", "elsewhere"]

@@ -4,7 +4,6 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
-from relay.store.admin import Admin
 from relay.store.suppressions import BOUNCED, EVERYWHERE, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
@@ -87,32 +86,3 @@ class TestBounces:
         await bounce(store, "soft", 4)
 
         assert await suppressions.all() == []
-
-    async def test_one_refusal_reported_twice_counts_once(self, store: Store, suppressions: Suppressions) -> None:
-        await store.accept(events.completed(), [mail()])
-        (delivery,) = await claimed(store)
-        await store.mark_sending(delivery)
-        for _ in range(3):
-            await store.dead_letter(delivery, "rejected", "550 no", bounce="soft")
-
-        assert await suppressions.all() == []
-
-    async def test_taking_it_off_the_list_forgets_its_refusals(self, store: Store, suppressions: Suppressions) -> None:
-        for number in range(3):
-            await bounce(store, "soft", number)
-        await suppressions.remove(ANALYST, EVERYWHERE)
-        await bounce(store, "soft", 4)
-
-        assert await suppressions.all() == []
-
-    async def test_a_letter_to_a_suppressed_address_is_not_replayed_and_stays(
-        self, store: Store, suppressions: Suppressions
-    ) -> None:
-        await bounce(store, "hard", 1)
-        (letter,) = await Admin(store).dead()
-
-        assert await Admin(store).replay([letter.id]) == 0
-        assert await Admin(store).dead() == [letter]
-        await suppressions.remove(letter.address, EVERYWHERE)
-        assert await Admin(store).replay([letter.id]) == 1
-        assert len(await claimed(store)) == 1

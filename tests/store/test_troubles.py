@@ -9,10 +9,10 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
-from relay.store.troubles import DELIVER, RECEIVE, TroubleMemory
+from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
-from tests.support.queue import claim_one
+from tests.support.queue import claim_one, send
 from tests.support.targets import mail, room
 
 
@@ -29,21 +29,6 @@ async def test_one_process_in_each_period_has_the_turn(memories: list[TroubleMem
         clock.advance(30.0)
 
     assert turns == [1, 0, 1, 0]
-
-
-async def test_every_process_knows_when_each_part_of_the_work_was_last_done(
-    memories: list[TroubleMemory], clock: Clock
-) -> None:
-    nobody = await memories[2].look()
-    await memories[0].look([RECEIVE])
-    clock.advance(40.0)
-    await memories[1].look([DELIVER])
-    clock.advance(20.0)
-    both = await memories[2].look()
-
-    assert (nobody.received, nobody.delivered) == (None, None)
-    assert (both.received, both.delivered) == (60.0, 20.0)
-    assert both.now == clock()
 
 
 async def failed(store: Store, *addresses: str, name: str = "1") -> None:
@@ -64,6 +49,8 @@ async def test_a_pause_is_known_since_when_it_began(store: Store, clock: Clock) 
     paused = await Admin(store).paused(["channel:slack", "channel:email"])
 
     assert paused == {"channel:slack": (began, "invalid_auth")}
+    await send(store)
+    assert await Admin(store).paused(["channel:slack"]) == {}
 
 
 async def test_what_is_due_and_not_taken_is_known_since_when(store: Store, clock: Clock) -> None:

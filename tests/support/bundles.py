@@ -4,7 +4,6 @@ from typing import Any
 
 from relay.domain.deliveries import Delivery, Digest, Receipt, Target, Window
 from relay.store import Store
-from relay.store.admin import Admin
 from tests.support.clock import Clock
 from tests.support.targets import changed, mail
 
@@ -12,9 +11,6 @@ DAY = 86_400.0
 
 
 SENT = Receipt("250 ok")
-
-
-POSTED = Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})
 
 
 def digest(now: float, **changes: Any) -> Target:
@@ -38,10 +34,6 @@ async def send(store: Store, channel: str = "email", receipt: Receipt = SENT, **
         await store.mark_sending(delivery)
         await store.complete(delivery, receipt)
     return deliveries
-
-
-async def counts(store: Store) -> dict[str, int]:
-    return {name: count for name, count in (await Admin(store).ledger()).counts.items() if count}
 
 
 def statuses(delivery: Delivery) -> dict[str, str]:

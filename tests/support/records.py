@@ -2,8 +2,7 @@
 
 from relay.store import Store
 from relay.store.keys import operation
-from relay.store.packing import Value, pack, unpack
-from relay.store.records import PACKED
+from relay.store.records import PACKED, Value, pack, unpack
 
 
 async def read(store: Store, subject: str, name: str) -> Value:

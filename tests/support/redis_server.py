@@ -32,7 +32,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from relay.store.embedded.binary import find_server
-from relay.store.embedded.server import ends_with_parent
+from relay.store.embedded.launch import ends_with_parent
 from tests.support.patience import patience
 
 OPTIONS = {"port": "0", "save": "", "appendonly": "no", "unixsocketperm": "700", "unixsocket": "redis.sock"}

@@ -15,7 +15,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from relay.store.embedded.server import ends_with_parent
+from relay.store.embedded.launch import ends_with_parent
 from relay_sandbox.api.server import ApiServer
 from relay_sandbox.context import SandboxContext
 from relay_sandbox.schema.texts import Links

@@ -80,7 +80,7 @@ async def _dead(context: Context, form: DeadForm, identity: Identity, action: st
     since, before = seconds_of(context, form.since), form.before or context.clock()
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await pages.page(means, since=since, until=before, cursor=cursor, most=STEP, whole=False)
+        page = await pages.page(means, since=since, until=before, cursor=cursor, limit=STEP, whole=False)
         return [row.id for row in page.rows], page.cursor
 
     return await _act(partial(context.act, identity, action), form, step, next_page, action)
@@ -90,7 +90,7 @@ async def _quarantined(context: Context, form: QuarantineForm, identity: Identit
     query = query_of(context, form, form.before or context.clock())
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
-        page = await QuarantinePages(context.store).page(query, cursor=cursor, most=STEP)
+        page = await QuarantinePages(context.store).page(query, cursor=cursor, limit=STEP)
         return [row.id for row in page.rows], page.cursor
 
     return await _act(partial(context.act, identity, action), form, step, next_page, action)

@@ -185,7 +185,7 @@ async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
         since=seconds_of(context, question.since),
         until=seconds_of(context, question.until),
         cursor=question.cursor,
-        most=SHOWN,
+        limit=SHOWN,
     )
     return [ended_facts(row) for row in page.rows], page.cursor, page.looked_to
 
@@ -197,7 +197,7 @@ async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
         state="" if question.state == "waiting" else question.state,
         destination=question.destination,
         cursor=question.cursor,
-        most=SHOWN,
+        limit=SHOWN,
     )
     return await waiting_facts(context, page.rows), page.cursor, None
 

@@ -115,7 +115,7 @@ class JobFacts(OfJob):
 
 async def jobs(context: Context, question: JobsQuestion) -> JobsFacts:
     history = Jobs(context.store)
-    page = await existing(history.page(cursor=question.cursor, most=MOST))
+    page = await existing(history.page(cursor=question.cursor, limit=MOST))
     ends = await history.ends_of_each([row.job for row in page.rows])
     return JobsFacts.merged(page, rows=[_listed(row, of_runs(some)) for row, some in zip(page.rows, ends, strict=True)])
 

@@ -95,7 +95,7 @@ async def operations(context: Context, question: OperationsQuestion) -> Operatio
             rows = [_going(row) for row in going if row.stalled or question.state == "running"]
             return OperationsFacts(rows=rows, looked=len(going))
     pages = Operations(context.store, partial=True)
-    page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, most=MOST))
+    page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, limit=MOST))
     return OperationsFacts.merged(page, rows=[listed(row) for row in page.rows])
 
 

@@ -89,7 +89,7 @@ async def quarantine(context: Context, question: QuarantineQuestion) -> Quaranti
 async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
     before = context.clock()
     query = query_of(context, question, before)
-    page = await QuarantinePages(context.store).page(query, most=1)
+    page = await QuarantinePages(context.store).page(query, limit=1)
     return AllFacts.merged(since=query.since, count=page.matching, before=before)
 
 

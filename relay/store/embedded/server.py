@@ -4,15 +4,12 @@ It listens on a unix socket alone and fsyncs every write before it answers. `dat
 """
 
 import asyncio
-import ctypes
 import os
 import re
-import shlex
 import shutil
 import signal
-import sys
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -22,27 +19,12 @@ import structlog
 from relay.errors import EmbeddedRedisError
 from relay.store.embedded.binary import find_server
 from relay.store.embedded.data_directory import DataDirectory, ask, pauses, running_url, server_info
-from relay.store.embedded.memory import maxmemory
+from relay.store.embedded.launch import ENVIRONMENT, configuration, ends_with_parent, private, repair_advice
 
 __all__ = ["EmbeddedRedis", "find_server", "running_url"]
 
 log = structlog.get_logger(__name__)
 
-OPTIONS = """\
-port 0
-unixsocketperm 700
-daemonize no
-appendonly yes
-appendfsync always
-save ""
-maxmemory-policy noeviction
-# So that any Redis >= 7.0 or Valkey reads what another one wrote.
-aof-use-rdb-preamble no
-# What is left of a finished run is a hash of a few values up to this long: 180 bytes less in the compact form.
-hash-max-listpack-value 128
-"""
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
-PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 LAST_LINES = 8
 LONGEST_PAUSE = 10.0  # seconds between two tries while the disk is full
 ROOM = 1 << 20  # bytes; on a disk with less the server's own log may not say any more that it was full
@@ -56,7 +38,7 @@ TRUNCATED = re.compile(r"Truncating the AOF .*\d")
 class EmbeddedRedis:
     """A server with the data directory to itself.
 
-    Start it from the main thread: on Linux the server is told to end when the thread that started it ends, so a
+    Start it from the main thread: on Linux the server gets a signal when the thread that started it ends, so a
     killed relay leaves nothing behind. An unexpected exit is followed by a restart after the next of `restart_delays`;
     one exit more than there are delays, all within `crash_window`, and `failed` is set instead. Times are seconds.
     A full or failing disk is waited for, with pauses that grow up to LONGEST_PAUSE, and never counts.
@@ -129,14 +111,14 @@ class EmbeddedRedis:
 
     async def _spawn(self) -> Process:
         directory = self._directory
-        directory.socket.unlink(missing_ok=True)  # the directory is ours: whoever listened there is gone
+        directory.socket.unlink(missing_ok=True)  # the directory is ours: an earlier listener is gone
         with ExitStack() as ours:  # the child has copies of its own
             output = os.open(directory.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
             ours.callback(os.close, output)
             self._log_start = os.fstat(output).st_size
             config, to_config = os.pipe()  # on stdin: no file to write, nothing for others to read in the arguments
             ours.callback(os.close, config)
-            os.write(to_config, self._config())
+            os.write(to_config, configuration(directory.path, directory.log, directory.socket))
             os.close(to_config)
             self._process = await asyncio.create_subprocess_exec(
                 str(self._binary),
@@ -148,7 +130,7 @@ class EmbeddedRedis:
                 env=ENVIRONMENT,
                 pass_fds=(directory.server_lock,),
                 start_new_session=True,  # Ctrl-C is for relay, which needs the server until its work is finished
-                preexec_fn=_private(ends_with_parent()),
+                preexec_fn=private(ends_with_parent()),
             )
         directory.record(self._process.pid)
         return self._process
@@ -219,7 +201,7 @@ class EmbeddedRedis:
         return process
 
     def _unwritable(self) -> bool:
-        """Whether the server ended because of the disk."""
+        """Return True where the server ended because of the disk."""
         if UNWRITABLE.search(self._words()):
             return True
         with suppress(OSError):
@@ -240,24 +222,13 @@ class EmbeddedRedis:
                 await process.wait()
             log.info("redis.stopped", pid=process.pid, status=process.returncode)
 
-    def _config(self) -> bytes:
-        places = {"dir": self._directory.path, "logfile": self._directory.log, "unixsocket": self._directory.socket}
-        options = f"{OPTIONS}maxmemory {maxmemory()}\n"
-        return (options + "".join(f"{option} {_quoted(path)}\n" for option, path in places.items())).encode()
-
     def _obituary(self, status: int) -> str:
         cause = f"status {status}" if status >= 0 else f"signal {-status} ({signal.strsignal(-status)})"
         advice = ""
         if self._unwritable():
             advice = f" It could not write: the disk of {self._directory.path} is full or failing."
         if DAMAGED.search(self._words()):
-            manifest = self._directory.manifest
-            check = f"exec -a redis-check-aof {shlex.quote(str(self._binary))} {shlex.quote(str(manifest))}"
-            advice = (
-                f" The data of {manifest} is damaged; relay leaves it as it is. Keep a copy of {manifest.parent}, "
-                f"see what is wrong with\n  bash -c {shlex.quote(check)}\nand repair it with the same command and "
-                "--fix before the file: that cuts off everything from the damage on."
-            )
+            advice = repair_advice(self._binary, self._directory.manifest)
         return f"{self._binary} ended with {cause}.{advice} {self._last_words()}"
 
     def _last_words(self) -> str:
@@ -265,46 +236,11 @@ class EmbeddedRedis:
         return "\n  ".join([f"The last lines of {self._directory.log}:", *(lines or ["(none)"])])
 
     def _words(self) -> str:
-        """What the present server has written to its log so far."""
+        """Return the log of the present server."""
         try:
             return self._directory.log.read_bytes()[self._log_start :].decode(errors="replace")
         except OSError:
             return ""
-
-
-def ends_with_parent(by: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
-    """A `preexec_fn` by which, on Linux, a child gets this signal when the thread that starts it ends.
-
-    It ends by it from its first moment, also where relay itself was started with the signal ignored, as a script's `&`
-    does with SIGINT.
-    """
-    if sys.platform != "linux":
-        return None  # there the server stays, and the next relay ends it
-    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
-
-    def tie() -> None:
-        signal.signal(by, signal.SIG_DFL)
-        prctl(PR_SET_PDEATHSIG, by)
-        if os.getppid() != parent:  # it ended before it could be asked for
-            os._exit(1)
-
-    return tie
-
-
-def _private(then: Callable[[], None] | None) -> Callable[[], None]:
-    """A `preexec_fn` by which what the child writes, events and all, is for its own user alone; and then `then`."""
-
-    def close() -> None:
-        os.umask(0o077)
-        if then:
-            then()
-
-    return close
-
-
-def _quoted(path: Path) -> str:
-    """A path as the configuration reads it, whatever characters are in it."""
-    return '"' + "".join(f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

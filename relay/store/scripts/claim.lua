@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- claim: lease up to n due deliveries of one channel. A lease, never a pop: a crashed worker's lapse by themselves.
 -- KEYS[1] the ledger. ARGV from 3: channel, n, lease (ms), worker, token.
--- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claim_rows.py).
+-- Answers {ms until the next one is due or '', delivery …}, each delivery a flat array (see claiming.py).
 -- With ARGV[8], destination (or * for the others) → {from, to} of the quiet hours at hand (JSON, ms). With ARGV[9], the
 -- partitions that are away, between spaces.
 --- @include "due"

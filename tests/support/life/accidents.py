@@ -63,7 +63,7 @@ async def _set_clock_back(world: World, process: Process) -> None:
 
 async def _look_at_the_dead(world: World, admin: Admin) -> None:
     """Some are sent again and some dropped, by a command that is repeated until it has an answer."""
-    for letter in await admin.dead(most=3):
+    for letter in await admin.dead(limit=3):
         if replays := world.pick.random() < 0.7:
             world.record.replays[letter.id] += 1
         else:

@@ -26,7 +26,7 @@ async def end_well(world: World) -> list[DeadLetter]:
     for message in [*world.unanswered]:
         await world.send(last, message)
     if world.pick.random() < 0.5:
-        letters = [letter.id for letter in await admin.dead(most=1000)]
+        letters = [letter.id for letter in await admin.dead(limit=1000)]
         world.record.replays.update(letters)
         await admin.replay(letters)
     await _drain(world, last)
@@ -35,7 +35,7 @@ async def end_well(world: World) -> list[DeadLetter]:
     await _drain(world, last)
     world.clock.advance(60)
     await _claimed(world, last)  # who finds nothing there any more, forgets the places where something waited
-    return [await admin.with_body(letter) for letter in await admin.dead(most=1000)]
+    return [await admin.with_body(letter) for letter in await admin.dead(limit=1000)]
 
 
 async def _drain(world: World, last: Process) -> None:

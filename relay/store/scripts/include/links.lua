@@ -32,7 +32,7 @@ local function must_retarget(o, plan)
   return math.max(own:number('fact:retry') or 0, plan.stated) ~= plan.retry -- its first event decided which run it is
 end
 
--- Ids that others had first: these are marked, and live as long as the others do (relay/store/spaces.py).
+-- Ids that others had first: these are marked, and live as long as the others do (relay/store/knowledge.py).
 local function mark_apart(operation, space)
   redis.call('SADD', P .. 'spaces:' .. operation, space)
   operation_record(operation):set('apart', 1)
