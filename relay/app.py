@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ from relay.background.scheduler import PERIOD, Scheduler, build_schedulers, buil
 from relay.background.self_monitor import SelfMonitor
 from relay.channels import CHANNELS
 from relay.config import Config
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment, JobHistory
@@ -26,6 +26,7 @@ from relay.delivering.worker import Worker
 from relay.front import Front
 from relay.health import Health
 from relay.ingest import Ingest, guarded
+from relay.interactivity.endpoint import Interactions
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
@@ -122,18 +123,17 @@ class Relay:
             lookups = Lookups(lambda: config().platform, name=lambda: config().platform_space.platform)
             stack.push_async_callback(lookups.aclose)
 
-            wake: Callable[[Iterable[str]], None] = lambda channels: worker.wake(channels)  # noqa: E731, PLW0108 - made below
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
             unguarded = Ingest(
-                store, config, CHANNELS, wake, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
+                store, config, CHANNELS, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
             )
             ingest = guarded(unguarded.ingest, health.obstacle)
             unsubscribe = Unsubscribe(
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock, audit=audit
+                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock
             )
             executor = Executor(
                 lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark
@@ -145,7 +145,7 @@ class Relay:
                 renderer,
                 clock=clock,
                 enrich=Enrichment(lookups, ResultsCache(store), clock=clock).complete,
-                job_history=JobHistory(Jobs(store), clock=clock, template=lambda: config().job).complete,
+                job_history=JobHistory(Jobs(store), clock=clock, config=config).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
                 calls=store.causes.call,
@@ -161,6 +161,7 @@ class Relay:
                 silences=watch.silences,
                 tracing=tracing,
             )
+            unguarded.wake = worker.wake
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
@@ -169,7 +170,8 @@ class Relay:
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
-            presses, socket, routes = open_presses(coordinator, interactivity, outage, receives=self._receives)
+            presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
+            socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)
             self._socket = socket
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)

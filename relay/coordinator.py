@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -111,7 +111,7 @@ class Coordinator:
             log.warning("config.warned", line=None, key="templates", warning=fault)
             renderer.faults.setdefault(file_of(fault)[0], fault)
 
-    def open_channels(self, internal: Mapping[str, Channel]) -> None:
+    def open_channels(self, internal: Mapping[str, Any]) -> None:
         """Make the channels: the configured ones, and these, which relay has for itself."""
         self.channels.update({**build_channels(self._config), **internal})
 

@@ -8,7 +8,7 @@ from aiohttp.web import AbstractRouteDef
 from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.context import Context
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent
@@ -20,7 +20,7 @@ from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.tracing import Tracing
+from relay.tracing import Spans
 
 
 class Front:
@@ -38,7 +38,7 @@ class Front:
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
 
-    def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Tracing | None) -> Receiver:
+    def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None) -> Receiver:
         """Build the receiver. Sources and certificates are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(

@@ -12,7 +12,7 @@ from relay.background.figures import DeliveryBlockers, Figures
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM
-from relay.outage import CROWDED, PARTLY, Outage, full, reasons, room_in
+from relay.outage import PARTLY, Outage, full, reasons, room_in
 from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
@@ -64,6 +64,7 @@ class Health:
         self._emptied: datetime | None = None  # when relay's data was found deleted
         self._looks = 0
         self.fullness = 0.0  # the part of Redis's maxmemory that is used
+        self._full = ""  # why that is too much
         self._announced: Config | None = None
         self._aware: set[int] = set()  # the partitions that know it
         self._away: dict[int, str] = {}  # those that take nothing, and why, as of the last look
@@ -114,7 +115,7 @@ class Health:
     async def look(self) -> None:
         """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
         await self._look()
-        takes, _ = room_in(self._store.promise.shortfall, len(self._store.partitions), self.fullness, self._away)
+        takes, _ = self._room(self._away)
         self._figures.promise(self._trouble, self.shortcomings(), takes=takes)
 
     async def _look(self) -> None:
@@ -128,6 +129,7 @@ class Health:
             if self._trouble:
                 return
             self.fullness = await self._store.fullness()
+            self._full = full(self.fullness)
             self._notice(self._store.away | await self._store.probe())
             await self._announce()
             await self._figures.measure(partial=bool(self._away))
@@ -175,23 +177,25 @@ class Health:
         """Return why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self._store.promise.shortfall or full(self.fullness)
+        return self._trouble or self._store.promise.shortfall or self._full
 
     def shortcomings(self) -> dict[str, str]:
         """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""
-        lacks = {}
-        if short := self._trouble or self._store.promise.shortfall:
-            lacks["durability"] = short
-        elif self._weakened:
-            now = self._store.promise.durability
-            lacks["durability"] = f"{now}, and it was {self._weakened}: this Redis no longer offers that"
-        if self.fullness >= CROWDED:
-            lacks["memory"] = f"Redis uses {self.fullness:.0%} of its maxmemory"
-        if self._away:
-            lacks["partitions"] = f"{len(self._away)} of {len(self._store.partitions)} are away: {reasons(self._away)}"
+        _, lacks = self._room(self._away)
+        if self._trouble:
+            lacks["durability"] = self._trouble
         if self._emptied:
             lacks["data"] = f"somebody deleted relay's data at {self._emptied:%Y-%m-%d %H:%M:%S} UTC"
         return lacks
+
+    def _room(self, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
+        """Return whether the store takes events without these partitions, and what it lacks of its promise."""
+        promise = self._store.promise
+        takes, lacks = room_in(promise.shortfall, len(self._store.partitions), self.fullness, away)
+        if self._weakened:
+            weaker = f"{promise.durability}, and it was {self._weakened}: this Redis no longer offers that"
+            lacks.setdefault("durability", weaker)
+        return takes, lacks
 
     async def unready(self) -> str:
         """Return why `/readyz` says no, or that no scheduler runs; '' if neither."""
@@ -199,7 +203,7 @@ class Health:
         if readiness.ready:
             return checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
-        return redis or self._store.promise.shortfall or full(self.fullness) or checks.get("partitions", "")
+        return redis or self._store.promise.shortfall or self._full or checks.get("partitions", "")
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
@@ -222,16 +226,11 @@ class Health:
             checks["data"] = (
                 f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): " + LOST
             )
-        if self._weakened:
-            checks["durability"] += f", and it was {self._weakened}: this Redis no longer offers that"
-        takes, lacks = room_in(self._store.promise.shortfall, len(self._store.partitions), self.fullness, away)
+        takes, lacks = self._room(away)
         return Readiness(takes and checks["redis"] == "ok", checks | lacks)
 
     async def _announce(self) -> None:
-        """After a start and after each reload: whoever read its file last knows who is to be told.
-
-        Before anything is claimed by that file, so that nobody hears who was taken out of it.
-        """
+        """Announce the destinations after a start and each reload, before anything is claimed by that file."""
         config = self._config()
         if config is not self._announced:
             self._announced, self._aware = config, set()

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -34,23 +34,16 @@ IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
-class IngestEvent(Protocol):
-    """`Ingest.ingest`, or what stands in front of it."""
-
-    async def __call__(
-        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
-    ) -> Accepted: ...
+IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what stands in front of it
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
     """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
 
-    async def admitted(
-        event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
-    ) -> Accepted:
+    async def admitted(*arguments: Any, **options: Any) -> Accepted:
         if reason := await obstacle():
             raise StoreUnavailable(reason)
-        return await ingest(event, targets, permissions=permissions)
+        return await ingest(*arguments, **options)
 
     return admitted
 
@@ -63,21 +56,17 @@ class Ingest:
         store: Store,
         config: Callable[[], Config],
         channels: Mapping[str, Any],
-        wake: Callable[[Iterable[str]], None] | None = None,
         *,
         clock: Callable[[], float] = time.time,
         fullness: Callable[[], float] = lambda: 0.0,
         silences: Silences | None = None,
     ) -> None:
-        """`wake` hears of channels that have something; `fullness` is the part of Redis's memory that is used.
-
-        Without `silences` what they mean is held when it is about to be sent.
-        """
+        """`fullness` is the part of Redis's memory that is used. Without `silences`, messages are held when sent."""
         self._store = store
         self._config = config
         self._channels = channels
         self._made: Targets | None = None  # for the configuration that was current last
-        self._wake = wake
+        self.wake: Callable[[Iterable[str]], None] = lambda _: None  # takes the channels that have something
         self._fullness = fullness
         self._silences = silences or Silences()
         self._lines = RateLimitedLog(clock, REMINDER)
@@ -122,7 +111,8 @@ class Ingest:
                 event = replace(event, job=named(template, event.operation.document, event.document))
             if self._silences.current:
                 targets = self._silences.applied(event, targets)
-        if self._fullness() >= CROWDED and event.name == "operation.progress" and all(to.hold_reason for to in targets):
+        nobody_waits = event.name == "operation.progress" and all(target.hold_reason for target in targets)
+        if nobody_waits and self._fullness() >= CROWDED:
             raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets, unasked=unasked)
 
@@ -146,8 +136,8 @@ class Ingest:
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "duplicate" and event.compared and event.compared.differs:
             metrics.duplicates_differing.labels(event.source).inc()
-        if accepted.deliveries and self._wake:
-            self._wake(target.channel for target in targets if not target.hold_reason)
+        if accepted.deliveries:
+            self.wake(target.channel for target in targets if not target.hold_reason)
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
             self._reused(event)
         log.debug(

@@ -5,7 +5,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp.web import AbstractRouteDef
 
@@ -13,6 +13,7 @@ from relay import metrics
 from relay.background.upkeep import SilenceWatch
 from relay.config import Config
 from relay.coordinator import Coordinator, Reload, build_sealer
+from relay.interactivity.buttons import CHANNEL, press_transport
 from relay.interactivity.endpoint import Interactions
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
@@ -24,7 +25,7 @@ from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copying import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.silences import SilenceList
-from relay.tracing import Tracing, open_tracing
+from relay.tracing import Spans, open_tracing
 
 
 async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]) -> EmbeddedRedis | None:
@@ -81,7 +82,7 @@ def _reload(reload: Reload) -> Act:
     return Act(actor, "reload", subject, detail, outcome)
 
 
-def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Tracing | None:
+def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Spans | None:
     tracing = open_tracing(env)
     if tracing is not None:
         stack.push_async_callback(tracing.aclose)
@@ -96,14 +97,17 @@ async def open_silences(store: Store, clock: Callable[[], float], outage: Outage
 
 
 def open_presses(
-    coordinator: Coordinator, interactivity: Interactivity, outage: Outage, *, receives: bool
-) -> tuple[Interactions, PressSocket, Iterable[AbstractRouteDef]]:
-    """Return where presses arrive: what takes them, the connection that brings them or the addresses that do."""
-    presses = interactivity.endpoint(outage)
-    socket = interactivity.socket(presses, receives=receives)
+    coordinator: Coordinator, interactivity: Interactivity, presses: Interactions, *, receives: bool
+) -> tuple[PressSocket, Iterable[AbstractRouteDef]]:
+    """Return what brings presses: the connection to Slack, while the configuration says so, and the addresses."""
+
+    def channel() -> Any:
+        by_socket = receives and press_transport(coordinator.config()) == "socket"
+        return coordinator.channels.get(CHANNEL) if by_socket else None
+
+    socket = PressSocket(channel, presses.take)
     coordinator.subscribe(socket.renew)
-    served = receives and interactivity.signing_secret()
-    return presses, socket, presses.routes() if served else ()
+    return socket, presses.routes() if receives and interactivity.signing_secret() else ()
 
 
 class _Part(Protocol):

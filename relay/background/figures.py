@@ -121,7 +121,6 @@ class ProcessFigures:
 
     def measure(self, *, lag: float) -> None:
         """Show the figures; `lag`: by how many seconds the loop was late."""
-        metrics.hand_on()
         metrics.loop_lag.observe(max(0.0, lag))
         used, self._cpu = self._cpu, time.process_time()
         metrics.cpu_seconds.inc(self._cpu - used)

@@ -5,10 +5,10 @@ Every difference is ingested as an event with the fingerprint of the platform's 
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -20,7 +20,7 @@ from relay.domain.facts import Space
 from relay.domain.parsing import parse
 from relay.errors import HandlingFailed, InvalidEvent, PlatformError, handling
 from relay.platform.lookups import Lookups
-from relay.store.reconciliation import SilentRun
+from relay.store.reconciliation import ReconciliationState, SilentRun
 
 log = structlog.get_logger(__name__)
 
@@ -31,22 +31,6 @@ OVERLAP = 600.0  # how far before the last round new runs are looked for: clocks
 MOST = 200  # runs asked about in one round, of either kind; the longest silent and the oldest first
 AT_ONCE = 5  # concurrent calls: a slow platform must not use up the round before new runs are looked for
 LISTED = 5000  # new runs that are listed at most
-
-
-class PlatformState(Protocol):
-    """The part of the platform's lookups that is needed. Raises PlatformError."""
-
-    async def document(self, operation: str) -> dict[str, Any]: ...
-    async def since(self, when: datetime, limit: int) -> Sequence[str]: ...
-
-
-class RoundState(Protocol):
-    """Turns of the processes, and the runs that relay knows (relay.store.reconciliation). Raises StoreUnavailable."""
-
-    async def turn(self, period: float) -> float | None: ...
-    async def finished(self, at: float) -> None: ...
-    async def unheard(self, seconds: float, limit: int, space: Space) -> Sequence[SilentRun]: ...
-    async def unknown(self, operations: Sequence[str], space: Space) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +51,8 @@ class EventOrigin:
 class Reconciliation:
     """`platform` returns the configured one, and the origin of its answers; None where there is none."""
 
-    platform: Callable[[], tuple[PlatformState, EventOrigin] | None]
-    rounds: RoundState
+    platform: Callable[[], tuple[Lookups, EventOrigin] | None]
+    rounds: ReconciliationState
     ingest: Callable[[Event], Awaitable[Accepted]]
     _starting: bool = True
 
@@ -99,7 +83,7 @@ class Reconciliation:
             log.warning("reconciliation.stopped", looking_at="new runs", error=str(error))
 
     async def _compare_all(
-        self, platform: PlatformState, origin: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
+        self, platform: Lookups, origin: EventOrigin, runs: Mapping[str, SilentRun | None], now: float
     ) -> int:
         """Ask about these runs in order; return how many got no answer. PlatformError if none of a part gets one."""
         names, missed = [*runs], 0
@@ -138,7 +122,7 @@ class Reconciliation:
             log.info("reconciliation.told", operation=operation, name=event.name, status=event.status)
 
 
-def current_platform(lookups: Lookups, config: Config) -> tuple[PlatformState, EventOrigin] | None:
+def current_platform(lookups: Lookups, config: Config) -> tuple[Lookups, EventOrigin] | None:
     """Return the platform of this configuration, and its events' origin."""
     if not lookups.configured:
         return None

@@ -30,7 +30,8 @@ from relay.policy.notices import (
     observe,
     plan_notice,
 )
-from relay.policy.reachability import Serving, channel_scope, destinations_of
+from relay.policy.reachability import channel_scope, destinations_of
+from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 from relay.store.admin import Admin
@@ -164,9 +165,9 @@ def request_counts() -> dict[tuple[str, str], float]:
 
 def operator_targets(config: Config, channels: Channels, avoids: frozenset[str]) -> tuple[Target, ...]:
     """Return the operators' addresses outside of the scopes to avoid, without the cap on new messages."""
-    serving, targets = Serving(config, channels), []
+    services, targets = Targets(config, channels), []
     for name in config.operators:
-        channel, service = config.destinations[name].channel, serving.of(config.destinations[name])
+        channel, service = config.destinations[name].channel, services.service(config.destinations[name])
         for address, limits in service.addresses:
             if avoids.isdisjoint((channel_scope(config, channel, address), f"{DESTINATION}:{name}/{address}")):
                 uncapped = replace(limits, new_message_cap=None, edit=())

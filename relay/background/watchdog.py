@@ -50,6 +50,7 @@ class MissingRuns:
     ingest: Tell
     config: Callable[[], Config]
     channels: Mapping[str, Any]
+    page: int = JOBS_PAGE
     _patterns: set[str] = field(default_factory=set)
     _job_names: dict[Job, None] = field(default_factory=dict)  # that a pattern matches, the newest last
     _read: dict[int, int] = field(default_factory=dict)  # by partition, up to which ms of ends the names were read
@@ -101,7 +102,7 @@ class MissingRuns:
         for operation, text in (await self.jobs.missing()).items():
             try:
                 missing = Missing.load(text)
-            except (ValueError, KeyError, TypeError) as error:
+            except ValueError as error:
                 log.error("missing.unreadable", operation=operation, error=type(error).__name__)
                 await self.jobs.forget_missing(operation)
                 continue
@@ -123,7 +124,7 @@ class MissingRuns:
         self._patterns = patterns
         whole = not patterns
         while not whole:
-            jobs, whole = await self.jobs.ended_since(self._read, JOBS_PAGE)
+            jobs, whole = await self.jobs.ended_since(self._read, self.page)
             for job in jobs:
                 if any(matches(pattern, job) for pattern in patterns):
                     self._job_names.pop(job, None)
@@ -154,11 +155,19 @@ class MissingRuns:
 class WatchdogTick:
     """`tick` is called by a scheduler; any number of processes may do so at once."""
 
-    def __init__(self, store: Store, ingest: Tell, config: Callable[[], Config], channels: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        ingest: Tell,
+        config: Callable[[], Config],
+        channels: Mapping[str, Any],
+        *,
+        jobs_page: int = JOBS_PAGE,
+    ) -> None:
         self._runs = Runs(store)
         self._jobs = Jobs(store)
         self._limits = JobLimits(self._jobs)
-        self._missing = MissingRuns(self._jobs, self._runs, ingest, config, channels)
+        self._missing = MissingRuns(self._jobs, self._runs, ingest, config, channels, jobs_page)
         self._ingest = ingest
         self._config = config
 

@@ -23,10 +23,9 @@ from relay.config.json_schema import json_schema
 from relay.configfile.validation import Name
 from relay.coordinator import build_channels, build_renderer
 from relay.errors import RelayError
-from relay.operating.test_message import send_test
+from relay.operating.test_message import TriedAddress, send_test
 from relay.rendering.translations import TEST_NOTE
 from relay.resources import resource_dir
-from relay.store.trials import TriedAddress
 
 EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.

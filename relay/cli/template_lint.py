@@ -12,7 +12,7 @@ import click
 from babel import Locale, UnknownLocaleError
 
 from relay.authoring.lint import faults_of
-from relay.authoring.variables import shown, variables
+from relay.authoring.variables import variables
 from relay.authoring.workspace import Workspace
 from relay.cli.options import json_option, print_json, visible
 from relay.cli.screen import rows_table, show
@@ -70,7 +70,8 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         "name": lambda row: row.path,
         "type": lambda row: row.type,
         "": lambda row: "optional" if row.optional else "",
-        "example": lambda row: " ".join(shown(row.example).split())[:EXAMPLE],
+        "example": lambda row: "" if row.example is None or isinstance(row.example, list | dict) else
+                   " ".join(str(row.example).split())[:EXAMPLE],
     }))  # fmt: skip
 
 

@@ -17,8 +17,8 @@ import structlog
 from relay import metrics
 from relay.config import Config
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import LONGEST_WAIT, Reporting, failure_of
-from relay.delivering.safeguards import REDIS_PAUSE, Brakes, Settlement, find, no_answer, probe
+from relay.delivering.outcome import LONGEST_WAIT, failure_of
+from relay.delivering.safeguards import REDIS_PAUSE, Brakes, Reporting, Settlement, find, no_answer, probe
 from relay.domain.deliveries import Delivery, Limit, Notification, Receipt
 from relay.domain.silences import Hold
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
@@ -69,7 +69,7 @@ class Attempts:
             return
         channel, began = self.channels[delivery.channel], time.monotonic()
         try:
-            notification = await self.composer.compose(delivery, renders=getattr(channel, "renders", True))
+            notification = await self.composer.compose(delivery, channel)
         except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
             await self._stored(delivery, lambda: self.store.release(delivery, REDIS_PAUSE))
             return

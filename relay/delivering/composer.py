@@ -33,11 +33,12 @@ class Composer:
     enrich: Callable[[Delivery], Awaitable[Delivery]] | None = None  # adds results to the event; never raises
     job_history: Callable[[Delivery], Awaitable[Delivery]] | None = None  # adds its job's earlier outcomes, likewise
     unsubscribe: Callable[[Delivery, str], Awaitable[str]] | None = None  # the link in this language; '' for none
-    buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None  # as templates get them
+    buttons: Callable[[Delivery], Awaitable[Sequence[Mapping[str, str]]]] | None = None  # below a live message
     calls: Calls | None = None  # of these names those that no other failure of the same cause has mentioned yet
 
-    async def compose(self, delivery: Delivery, *, renders: bool = True) -> Notification:
-        """Compose it; without `renders` its content is the event's own document. Raises StoreUnavailable."""
+    async def compose(self, delivery: Delivery, channel: object = None) -> Notification:
+        """Compose it for its channel, which may take the event's own document instead. Raises StoreUnavailable."""
+        renders = getattr(channel, "renders", True)
         if self.enrich:
             delivery = await self.enrich(delivery)
         countable = False
@@ -49,10 +50,10 @@ class Composer:
         options = delivery.options or DeliveryOptions(mention=destination.mention if destination else {})
         language = options.language or (destination and destination.language) or config.language
         timezone = options.timezone or (destination and destination.timezone) or config.timezone
-        # Notices to operators cannot be unsubscribed from.
-        unsubscribe = None if delivery.event.name in OPERATOR_EVENTS else self.unsubscribe
-        link = await unsubscribe(delivery, language) if unsubscribe else ""
-        requested = mentions(delivery.event, config.dynamic_destinations)
+        link = ""
+        if self.unsubscribe and getattr(channel, "unsubscribes", False) and delivery.event.name not in OPERATOR_EVENTS:
+            link = await self.unsubscribe(delivery, language)
+        requested = mentions(delivery.event, config.dynamic_destinations) if config.dynamic_destinations else ()
         names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
         after = options.alert_after or (destination and destination.alert_after) or 0
         mentioned, broadcast = await self._audience(delivery, names, alert_after=after, countable=countable)
@@ -79,7 +80,7 @@ class Composer:
 
     async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
         """Render the message; if a template fails, in relay's own wording: its fault never costs a message."""
-        buttons = await self.buttons(delivery) if self.buttons else ()
+        buttons = await self.buttons(delivery) if self.buttons and delivery.kind == "live" else ()
         # Asked last: a reload closes the previous renderer as soon as it has rendered what it was asked for by then.
         rendered = await self.renderer().message(
             delivery.channel,

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from relay.config import Config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
@@ -42,10 +43,10 @@ class Enrichment:
 
     async def complete(self, delivery: Delivery) -> Delivery:
         """Add the results wherever the delivery shows a completion without them. Never raises."""
-        if not (self.platform.configured and self.platform.ours(Space.of_event(delivery.event))):
-            return delivery
         lacking = next((event for event in (delivery.event, *delivery.history) if _lacks_results(event)), None)
         if lacking is None:
+            return delivery
+        if not (self.platform.configured and self.platform.ours(Space.of_event(delivery.event))):
             return delivery
         try:
             results = await self._results(lacking)
@@ -97,11 +98,11 @@ def _with_results(event: Event, results: dict[str, Any]) -> Event:
 
 @dataclass(eq=False)
 class JobHistory:
-    """Job history of deliveries. `template` is the configured name of jobs; '' for the operations' own names."""
+    """Job history of deliveries. `config` may name jobs otherwise than by their operations."""
 
     jobs: Jobs
     clock: Callable[[], float]
-    template: Callable[[], str] = lambda: ""
+    config: Callable[[], Config] | None = None
     _answers: dict[Job, tuple[float, tuple[Outcome, ...]]] = field(default_factory=dict)
 
     async def complete(self, delivery: Delivery) -> Delivery:
@@ -118,7 +119,7 @@ class JobHistory:
             return await self._compared(event)
         if event.operation is None or event.about_batch:
             return event
-        job = job_of(event, name=named(self.template(), *_documents(event, history)))
+        job = job_of(event, name=named(self._template, *_documents(event, history)))
         run = run_name(event)
         over = (run, event.received_at.timestamp()) if event.terminal else None
         if job is None or not (ends := await self._ends(job, over)):
@@ -126,10 +127,14 @@ class JobHistory:
         until = outcome_of(event).ended if event.terminal else event.occurred_at.timestamp()
         return replace(event, past=before(ends, run, until))
 
+    @property
+    def _template(self) -> str:
+        return self.config().job if self.config else ""
+
     async def _compared(self, event: Event) -> Event:
         """Add to each row of a digest what is usual for its job, in seconds; not where a template names jobs."""
         entries = event.document.get("entries")
-        if self.template() or not isinstance(entries, list):
+        if self._template or not isinstance(entries, list):
             return event
         rows = [entry if entry.get("batch") else await self._row(entry) for entry in entries]
         return replace(event, document={**event.document, "entries": rows}) if rows != entries else event

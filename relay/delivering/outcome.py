@@ -3,24 +3,15 @@
 A `DeliveryError` holds the whole decision; here it is read, in the order in which its fields count.
 """
 
-import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-import structlog
-
-from relay import metrics
-from relay.domain.deliveries import Delivery, Limit, Receipt
+from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
 from relay.policy.retry import RetryPolicy, delay, retry_in
 from relay.reasons import Dead
-from relay.receiving.problems import RateLimitedLog
 from relay.store.settling import Pause
-from relay.tracing import Tracing
-
-log = structlog.get_logger(__name__)
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 
@@ -28,7 +19,6 @@ LIMIT_PAUSE = 30.0  # seconds of a throttle that names no time
 PROBE_PAUSE = 60.0  # seconds between two tries of a broken destination
 LONG_THROTTLE = 300.0  # seconds from which on a throttle is shown, and one delivery alone asks whether it is over
 LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
-LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,60 +106,3 @@ def _pauses(
             return (channel, Pause("lane", seconds, text)) if error.retry_after and channel.witnessed else (channel,)
     # Newer news of this operation must not reach the other side before that time either.
     return (Pause("lane", seconds, text),) if error.retry_after else ()
-
-
-@dataclass(eq=False)
-class Reporting:
-    """Reports of attempts; `started` is a time of `time.monotonic`."""
-
-    clock: Callable[[], float]
-    lines: RateLimitedLog
-    tracing: Tracing | None
-
-    def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
-        metrics.latency.labels(delivery.channel).observe(
-            max(0.0, self.clock() - delivery.event.received_at.timestamp())
-        )
-        self._attempted(delivery, "delivered", started, receipt.detail)
-
-    def failed(
-        self, delivery: Delivery, started: float, failure: Failure, error: DeliveryError, *, unsent: bool
-    ) -> None:
-        if failure.reason:
-            metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
-        else:
-            why = error.pause or ("unknown" if failure.unknown else "error")
-            metrics.retries.labels(delivery.channel, why).inc()
-        if unsent and not failure.reason:
-            fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
-            self.lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
-            return
-        consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
-        self._attempted(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
-
-    def _attempted(
-        self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
-    ) -> None:
-        seconds, trace = time.monotonic() - started, delivery.event.trace
-        if self.tracing is not None:
-            self.tracing.attempted(
-                trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
-                outcome=outcome, error=fault,
-            )  # fmt: skip
-            more |= {"trace_id": trace[3:35]} if trace else {}
-        metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
-        log.log(
-            LEVELS.get(outcome, logging.WARNING),
-            "delivery.attempted",
-            delivery=delivery.id,
-            subject=delivery.event.subject,
-            name=delivery.event.name,
-            destination=delivery.destination,
-            channel=delivery.channel,
-            kind=delivery.kind,
-            attempt=delivery.attempt,
-            outcome=outcome,
-            seconds=round(seconds, 3),
-            detail=detail,
-            **more,
-        )

@@ -1,26 +1,34 @@
-"""Safeguards of an attempt: pauses of this process, questions before repeating, steps repeated until Redis is back."""
+"""Around an attempt: pauses of this process, questions before repeating, storing of its outcome, and its report."""
 
 import asyncio
 import contextlib
+import logging
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
 
+from relay import metrics
+from relay.delivering.outcome import Failure
 from relay.domain.deliveries import Delivery, Notification, Receipt, Trial
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.outage import Outage
+from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
 from relay.store.settling import Pause
+from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
 
 PATIENCE = 1.0  # seconds that a delivery waits for its turn: what waits longer takes the place of others
 WITNESS = 60.0  # seconds within which another message has to fail as well, before a channel counts as broken
 LOOKED_FOR = 120.0  # seconds that look-ups may fail in a channel that answers probes, until a message is sent again
+LEVELS = {"delivered": logging.INFO, "dead": logging.ERROR}  # any other outcome of an attempt is a warning
 REDIS_PAUSE = 0.25  # seconds between two tries while Redis is away
 
 
@@ -143,3 +151,60 @@ class Settlement:
         finally:
             self._tasks.discard(task)
             self._waiting[partition] -= waits
+
+
+@dataclass(eq=False)
+class Reporting:
+    """Reports of attempts; `started` is a time of `time.monotonic`."""
+
+    clock: Callable[[], float]
+    lines: RateLimitedLog
+    tracing: Spans | None
+
+    def delivered(self, delivery: Delivery, started: float, receipt: Receipt) -> None:
+        metrics.latency.labels(delivery.channel).observe(
+            max(0.0, self.clock() - delivery.event.received_at.timestamp())
+        )
+        self._attempted(delivery, "delivered", started, receipt.detail)
+
+    def failed(
+        self, delivery: Delivery, started: float, failure: Failure, error: DeliveryError, *, unsent: bool
+    ) -> None:
+        if failure.reason:
+            metrics.given_up.labels(delivery.channel, failure.reason.value).inc()
+        else:
+            why = error.pause or ("unknown" if failure.unknown else "error")
+            metrics.retries.labels(delivery.channel, why).inc()
+        if unsent and not failure.reason:
+            fields = {"channel": delivery.channel, "scope": delivery.scope, "error": str(error)}
+            self.lines.warning(log, "channel.probe_failed", delivery.scope, **fields)
+            return
+        consequence = {"reason": failure.reason.value} if failure.reason else {"retry_in": failure.retry_in}
+        self._attempted(delivery, failure.status, started, str(error), fault=type(error).__name__, **consequence)
+
+    def _attempted(
+        self, delivery: Delivery, outcome: str, started: float, detail: str, *, fault: str = "", **more: Any
+    ) -> None:
+        seconds, trace = time.monotonic() - started, delivery.event.trace
+        if self.tracing is not None:
+            self.tracing.attempted(
+                trace, seconds, channel=delivery.channel, destination=delivery.destination, attempt=delivery.attempt,
+                outcome=outcome, error=fault,
+            )  # fmt: skip
+            more |= {"trace_id": trace[3:35]} if trace else {}
+        metrics.attempts.labels(delivery.channel, delivery.destination, outcome).inc()
+        log.log(
+            LEVELS.get(outcome, logging.WARNING),
+            "delivery.attempted",
+            delivery=delivery.id,
+            subject=delivery.event.subject,
+            name=delivery.event.name,
+            destination=delivery.destination,
+            channel=delivery.channel,
+            kind=delivery.kind,
+            attempt=delivery.attempt,
+            outcome=outcome,
+            seconds=round(seconds, 3),
+            detail=detail,
+            **more,
+        )

@@ -12,8 +12,7 @@ from relay import metrics
 from relay.config import Config
 from relay.delivering.attempts import Attempts, DeliveryChannel
 from relay.delivering.composer import Composer
-from relay.delivering.outcome import Reporting
-from relay.delivering.safeguards import REDIS_PAUSE, Settlement
+from relay.delivering.safeguards import REDIS_PAUSE, Reporting, Settlement
 from relay.domain.deliveries import Delivery, Window
 from relay.errors import StoreUnavailable
 from relay.outage import Outage
@@ -21,7 +20,7 @@ from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
-from relay.tracing import Tracing
+from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +42,7 @@ class Worker:
         jitter: Callable[[], float] = random.random,
         outage: Outage | None = None,
         silences: Silences | None = None,
-        tracing: Tracing | None = None,
+        tracing: Spans | None = None,
     ) -> None:
         outage, self._lines = outage or Outage(clock), RateLimitedLog(clock, BROKEN_PERIOD)
         self._store = store

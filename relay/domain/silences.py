@@ -1,7 +1,7 @@
 """Silences: matchers of events whose messages are held for a while, and what is valid in one. Pure."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, NamedTuple
 
@@ -80,43 +80,28 @@ class Hold(NamedTuple):
 
 def faults(silence: Silence, now: float, *, everything: bool = False) -> list[str]:
     """Name in sentences what is wrong with a new silence. `everything`: it shall match all events."""
-    checks = (*_meaning(silence, everything=everything), *_words(silence), *_times(silence, now))
-    return [sentence for wrong, sentence in checks if wrong]
-
-
-Checks = Iterator[tuple[bool, str]]  # wrong or not, and the sentence
-
-
-def _meaning(silence: Silence, *, everything: bool) -> Checks:
-    named = bool(silence.matchers())
-    yield (
-        not named and not everything,
-        "it names nothing that it is for; expected something that it is for, or that it is for everything",
-    )
-    yield named and everything, "it is for everything, and names what it is for; expected one of the two"
-    for name, words in silence.matchers().items():
-        yield len(words) > MOST_WORDS, f"{name}: {len(words)} values; expected at most {MOST_WORDS}"
+    named, lasts = silence.matchers(), silence.until - silence.starts
+    reason, author = len(silence.reason), len(silence.author.strip())
+    checks = [
+        (
+            not named and not everything,
+            "it names nothing that it is for; expected something that it is for, or that it is for everything",
+        ),
+        (named and everything, "it is for everything, and names what it is for; expected one of the two"),
+        (not silence.reason.strip(), "it has no reason; expected one, for whoever wonders why nothing comes"),
+        (reason > LONGEST_REASON, f"its reason has {reason} characters; expected at most {LONGEST_REASON}"),
+        (not 0 < author <= LONGEST_NAME, f"its author has {author} characters; expected 1 to {LONGEST_NAME}"),
+        (silence.then not in THEN, f"then: {silence.then}; expected {' or '.join(THEN)}"),
+        (silence.until <= now, "its end is over; expected a time to come"),
+        (now < silence.until <= silence.starts, "it ends before it begins"),
+        (lasts > LONGEST, f"it lasts longer than {LONGEST / DAY:.0f} days; expected at most that"),
+        (silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"),
+    ]
+    for name, words in named.items():
         odd = any(not word.strip() or len(word) > LONGEST_WORD for word in words)
-        yield odd, f"{name}: expected values of 1 to {LONGEST_WORD} characters"
-
-
-def _words(silence: Silence) -> Checks:
-    yield not silence.reason.strip(), "it has no reason; expected one, for whoever wonders why nothing comes"
-    length = len(silence.reason)
-    yield length > LONGEST_REASON, f"its reason has {length} characters; expected at most {LONGEST_REASON}"
-    length = len(silence.author.strip())
-    yield not 0 < length <= LONGEST_NAME, f"its author has {length} characters; expected 1 to {LONGEST_NAME}"
-    yield silence.then not in THEN, f"then: {silence.then}; expected {' or '.join(THEN)}"
-
-
-def _times(silence: Silence, now: float) -> Checks:
-    yield silence.until <= now, "its end is over; expected a time to come"
-    yield now < silence.until <= silence.starts, "it ends before it begins"
-    yield (
-        silence.until - silence.starts > LONGEST,
-        f"it lasts longer than {LONGEST / DAY:.0f} days; expected at most that",
-    )
-    yield silence.starts - now > AHEAD, f"it begins in more than {AHEAD / DAY:.0f} days; expected at most that"
+        checks.append((len(words) > MOST_WORDS, f"{name}: {len(words)} values; expected at most {MOST_WORDS}"))
+        checks.append((odd, f"{name}: expected values of 1 to {LONGEST_WORD} characters"))
+    return [sentence for wrong, sentence in checks if wrong]
 
 
 def dump(silence: Silence) -> str:

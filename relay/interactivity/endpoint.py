@@ -6,7 +6,7 @@ press is refused. The outcome is posted in the thread; all else is shown to the 
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,17 +16,15 @@ import structlog
 from aiohttp import web
 
 from relay import metrics
-from relay.domain.deliveries import Accepted
 from relay.domain.documents import first_text, mapping
-from relay.domain.events import Event
 from relay.domain.links import Person, Presser
 from relay.errors import DeliveryError, InvalidSignature, StoreUnavailable
 from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_requested
+from relay.interactivity.service import Interactivity
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
-from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
@@ -49,35 +47,20 @@ REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "ref
 
 
 class Interactions:
-    """Handler of `POST /slack/interactions`.
-
-    secret          Slack's signing secret; empty: there are no buttons
-    redeem          (purpose, token): facts of a token; raises InvalidSignature and StoreUnavailable
-    is_allowed      (action, presser): the person, if allowed; may take long; raises DeliveryError
-    ingest          makes a press durable, or recognises it; raises StoreUnavailable
-    post_ephemeral  (conversation, user, text, destination or ''); raises DeliveryError
-    """
+    """Handler of `POST /slack/interactions`, and of presses that come by relay's own connection."""
 
     def __init__(
         self,
+        buttons: Interactivity,
         *,
-        secret: Callable[[], bytes],
-        redeem: Callable[[str, str], Awaitable[tuple[str, ...]]],
-        is_allowed: Callable[[str, Presser], Awaitable[Person | None]],
-        ingest: Callable[[Event], Awaitable[Accepted]],
-        post_ephemeral: Callable[[str, str, str, str], Awaitable[None]],
         clock: Callable[[], float],
         patience: float = PATIENCE,
         outage: Outage | None = None,
         audit: AuditTrail | None = None,
     ) -> None:
+        self._buttons = buttons
         self._audit = audit
         self._notes = Notes(audit) if audit else None
-        self._secret = secret
-        self._redeem = redeem
-        self._is_allowed = is_allowed
-        self._ingest = ingest
-        self._post_ephemeral = post_ephemeral
         self._clock = clock
         self._patience = patience
         self._limiter = RateLimiter()
@@ -90,7 +73,7 @@ class Interactions:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer 200 once every press is durable or refused, 401 if Slack did not sign it, 503 if it is not durable."""
-        secret = self._secret()
+        secret = self._buttons.signing_secret()
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
@@ -152,7 +135,7 @@ class Interactions:
         except InvalidSignature as error:
             self._lines.warning(log, "press.unsigned", reason=str(error), peer=partial(client_of, request))
             if unread:
-                count_refused("unsigned")
+                metrics.bodies_refused.labels("unsigned").inc()
             detail = "The signature is missing, wrong or too old."
             raise HttpProblem(401, detail, headers={"WWW-Authenticate": "Signature"}, close=unread) from error
 
@@ -161,7 +144,7 @@ class Interactions:
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
-                button = Button.of(await self._redeem(PURPOSE, str(pressed.get("value", ""))))
+                button = Button.of(await self._buttons.redeem(PURPOSE, str(pressed.get("value", ""))))
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return
@@ -178,7 +161,7 @@ class Interactions:
         async with asyncio.timeout(DURABLE_WITHIN):
             # First: a crash in between leaves an entry whose outcome is not known.
             first = await self._audit.begin(act) if self._audit else ""
-            accepted = await self._ingest(action_requested(button, _handle(payload), person, now, once))
+            accepted = await self._buttons.ingest(action_requested(button, _handle(payload), person, now, once))
         act.outcome = accepted.status
         if self._notes:
             self._notes.end(first, act)
@@ -190,7 +173,7 @@ class Interactions:
         """Return the person who pressed, or the refusal. A decision that is too slow goes on for their next press."""
         try:
             async with asyncio.timeout(self._patience):
-                return await self._is_allowed(action, presser) or FORBIDDEN
+                return await self._buttons.is_allowed(action, presser) or FORBIDDEN
         except (TimeoutError, DeliveryError) as error:
             reason = str(error) or f"Slack did not say within {self._patience:g} s who may"
             self._lines.warning(log, "press.undecided", reason=reason)
@@ -209,7 +192,7 @@ class Interactions:
 
     async def _post(self, conversation: str, user: str, text: str, destination: str) -> None:
         try:
-            await self._post_ephemeral(conversation, user, text, destination)
+            await self._buttons.post_ephemeral(conversation, user, text, destination)
         except DeliveryError as error:
             self._lines.warning(log, "whisper.failed", reason=str(error))
 

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
-
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.errors import DeliveryError, PlatformError, StoreUnavailable
 from relay.platform.client import OperationsClient
@@ -23,8 +21,6 @@ class Executor:
     """The channel. `platform` is the client at present, `mark` its platform's; `report` gets the request's `action` and
     the outcome: ok, newOperationId, detail, unknown."""
 
-    Settings: ClassVar[type[BaseModel]] = BaseModel
-    modes: ClassVar[tuple[str, ...]] = ("each",)
     renders: ClassVar = False  # it gets the event's own document
     max_concurrency: ClassVar = 4
     timeout: ClassVar[float] = 60.0  # more than the client's own tries, and then making the answer durable
@@ -43,11 +39,6 @@ class Executor:
         self._sleep = sleep
 
     @staticmethod
-    def addresses(value: object) -> list[str]:
-        """Refuse every value: presses alone lead here, no destination."""
-        raise ValueError(f"expected another channel; {value!r} is asked for by a button alone")
-
-    @staticmethod
     def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
         return (), ()
 
@@ -64,9 +55,6 @@ class Executor:
     async def gave_up(self, content: Mapping[str, Any], error: str) -> None:
         """Report a dead letter as the outcome: a person waits for it."""
         await self._report(content["action"], {"ok": False, "unknown": False, "detail": _without_call(error)})
-
-    async def check(self) -> str:
-        return "asks the platform when a button is pressed"
 
     async def aclose(self) -> None:
         """Do nothing: the client is the application's."""

@@ -1,4 +1,4 @@
-"""Buttons by the current configuration: which there are, who may press them, and how presses come in."""
+"""Buttons by the current configuration: which there are, and who may press them."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,11 +18,7 @@ from relay.interactivity.buttons import (
     interactive_settings,
     press_transport,
 )
-from relay.interactivity.endpoint import Interactions
-from relay.interactivity.socket import Connecting, PressSocket
-from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
-from relay.store.audit import AuditTrail
 from relay.store.signing_keys import SigningKeys
 
 IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
@@ -53,7 +49,6 @@ class Interactivity:
         keys: SigningKeys,
         ingest: IngestTargets,
         clock: Callable[[], float],
-        audit: AuditTrail | None = None,
     ) -> None:
         self._config = config
         self._renderer = renderer
@@ -62,20 +57,6 @@ class Interactivity:
         self._keys = keys
         self._ingest = ingest
         self._clock = clock
-        self._audit = audit
-
-    def endpoint(self, outage: Outage) -> Interactions:
-        """Build the endpoint of presses."""
-        return Interactions(
-            secret=self.signing_secret,
-            redeem=self._keys.redeem,
-            is_allowed=self.is_allowed,
-            ingest=self.ingest,
-            post_ephemeral=self.post_ephemeral,
-            clock=self._clock,
-            outage=outage,
-            audit=self._audit,
-        )
 
     def signing_secret(self) -> bytes:
         """Return Slack's signing secret; empty where no presses come by HTTP."""
@@ -83,13 +64,9 @@ class Interactivity:
         settings = interactive_settings(config) if press_transport(config) == "http" else None
         return settings.signing_secret.get_secret_value().encode() if settings else b""
 
-    def socket(self, presses: Interactions, *, receives: bool = True) -> PressSocket:
-        """Build the connection to Slack by which presses come while the configuration says so."""
-
-        def channel() -> Connecting | None:
-            return self._channels.get(CHANNEL) if receives and press_transport(self._config()) == "socket" else None
-
-        return PressSocket(channel, presses.take)
+    async def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
+        """Return the facts of a token. Raises InvalidSignature and StoreUnavailable."""
+        return await self._keys.redeem(purpose, token)
 
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
         """Return the buttons under the message of this delivery, as templates get them."""

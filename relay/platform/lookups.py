@@ -1,6 +1,7 @@
 """Lookups at the platform: the results of a run, its state, and which runs began."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,9 +19,16 @@ class Lookups:
     Every call raises PlatformError.
     """
 
-    def __init__(self, settings: Callable[[], Platform], *, name: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Platform],
+        *,
+        name: Callable[[], str] = lambda: "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._settings = settings
         self._name = name
+        self._sleep = sleep
         self._clients: dict[Platform, OperationsClient] = {}  # the old ones too: they may be waiting for an answer
 
     @property
@@ -32,7 +40,7 @@ class Lookups:
     def client(self) -> OperationsClient:
         settings = self._settings()
         if settings not in self._clients:
-            self._clients[settings] = client_of(settings)
+            self._clients[settings] = client_of(settings, sleep=self._sleep)
         return self._clients[settings]
 
     def ours(self, space: Space) -> bool:
@@ -79,7 +87,7 @@ def configured(settings: Platform) -> bool:
     return bool(settings.base_url and settings.tenant and settings.project)
 
 
-def client_of(settings: Platform) -> OperationsClient:
+def client_of(settings: Platform, **more: Any) -> OperationsClient:
     """Build the client of this configuration."""
     token = settings.token.get_secret_value()
-    return OperationsClient(settings.base_url, tenant=settings.tenant, project=settings.project, token=token)
+    return OperationsClient(settings.base_url, tenant=settings.tenant, project=settings.project, token=token, **more)

@@ -27,7 +27,7 @@ from relay.configfile.validation import (
 from relay.domain.deliveries import Mode, Window
 from relay.domain.events import PRIORITIES, STATUSES, Event
 from relay.policy.retry import RetryPolicy
-from relay.policy.schedules import EVERY_DAY, Clock, Days, Quiet, Timezone, quiet
+from relay.policy.schedules import EVERY_DAY, Clock, Days, Timezone, quiet
 
 MOMENTS = tuple(dict.fromkeys((*(status.lower() for status in STATUSES), "stalled")))
 MENTIONS = (*MOMENTS, *(f"{priority.lower()}_{moment}" for priority in PRIORITIES for moment in MOMENTS))
@@ -77,7 +77,7 @@ class QuietHours(Section):
 
     def now(self, moment: float, zone: str) -> Window | None:
         """Return the quiet hours that this moment (seconds since the epoch) is in."""
-        return quiet(moment, Quiet(self.begin, self.end, self.days), zone)
+        return quiet(moment, self.begin, self.end, self.days, zone)
 
     def lets_pass(self, event: Event) -> bool:
         member = event.name == "batch.operation.completed" and event.operation

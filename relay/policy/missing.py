@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
 
-from pydantic_core import from_json, to_json
+from pydantic import TypeAdapter
 
 from relay.domain.documents import iso
 from relay.domain.events import Document, Event
@@ -49,15 +49,15 @@ class Missing:
 
     def dump(self) -> str:
         """Return it as the store keeps it until a run begins."""
-        values = {name: getattr(self, name) for name in ("since", "after", "at", "priority", "expectation")}
-        return to_json({"job": [*self.job], **values}).decode()
+        return _MISSING.dump_json(self).decode()
 
     @classmethod
     def load(cls, text: str | bytes) -> "Missing":
-        """Read what `dump` made; ValueError, KeyError or TypeError for anything else."""
-        stored = from_json(text)
-        since, after, at = (float(stored[name]) for name in ("since", "after", "at"))
-        return cls(Job(*map(str, stored["job"])), since, after, at, str(stored["priority"]), str(stored["expectation"]))
+        """Read what `dump` made; ValueError for anything else."""
+        return _MISSING.validate_json(text)
+
+
+_MISSING = TypeAdapter(Missing)
 
 
 def alarm(missing: Missing, now: float) -> Event:

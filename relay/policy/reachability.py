@@ -4,12 +4,11 @@ Every page, check and notice to operators answers from here; delivering records 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-from relay.domain.deliveries import DeliveryOptions, Limits
-from relay.policy.destinations import Channels, Destination, DestinationOptions, QuietHours, zone_at
+from relay.policy.destinations import Destination, DestinationOptions
 from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
 from relay.policy.retry import RetryPolicy
@@ -33,58 +32,6 @@ class Configuration(Protocol):
     def retry(self) -> RetryPolicy: ...
     @property
     def rules(self) -> tuple[Rule, ...]: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Service:
-    """Addresses, limits and options of a destination, whatever the event: only a reload changes them."""
-
-    destination: Destination
-    addresses: tuple[tuple[str, Limits], ...]
-    options: DeliveryOptions
-    hours: QuietHours | None
-    zone: str
-
-
-class Serving:
-    """Services of the destinations of one configuration, each made when it is first reached."""
-
-    def __init__(self, config: Configuration, channels: Channels) -> None:
-        self._config = config
-        self._channels = channels
-        self._services: dict[str, Service] = {}
-
-    def of(self, destination: Destination) -> Service:
-        """Return its service; that of a destination of the configuration is cached."""
-        cached = self._services.get(destination.name)
-        if cached is not None and cached.destination is destination:
-            return cached
-        service = self._service(destination)
-        if self._config.destinations.get(destination.name) is destination:
-            self._services[destination.name] = service
-        return service
-
-    def limits(self, channel: str, address: str) -> Limits:
-        """Return the limits of messages to an address, without the cap on live ones."""
-        settings = self._config.channels.get(channel)
-        new, edit = self._channels[channel].limits(address, settings)
-        return Limits.of(new, edit, own_host=own_host(settings, address))
-
-    def _service(self, destination: Destination) -> Service:
-        defaults = self._config.destination_defaults
-        hours, zone = destination.quiet_hours or defaults.quiet_hours, zone_at(destination, defaults)
-        channel = destination.channel
-        limit = getattr(self._config.channels.get(channel), "new_message_limit", None)
-        cap = (limit.count, limit.per) if limit and destination.mode == "live" else None
-        retry = (destination.retry or self._config.retry).model_dump(include=set(RetryPolicy.model_fields))
-        language = destination.language or defaults.language or ""
-        return Service(
-            destination,
-            tuple((its, replace(self.limits(channel, its), new_message_cap=cap)) for its in destination.addresses),
-            DeliveryOptions(language, zone, destination.mention, retry, destination.alert_after or 0),
-            hours,
-            zone,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ ends) is the first of the two. So windows always meet: each moment is in one of 
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -21,15 +20,6 @@ from relay.domain.deliveries import Window
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVERY_DAY = frozenset(range(7))
 _AROUND = 9  # days looked at on either side: a week, and what a zone may skip
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Quiet hours: from `start` until `end` by the wall clock, beginning on these days (0 is Monday)."""
-
-    start: time
-    end: time
-    days: frozenset[int] = EVERY_DAY
 
 
 def at(day: date, clock: time, zone: str) -> float:
@@ -56,16 +46,15 @@ def windows(now: float, clock: time, days: frozenset[int], zone: str) -> tuple[W
     return Window(start, end), Window(end, next_end)
 
 
-def quiet(now: float, hours: Quiet, zone: str) -> Window | None:
-    """Return the quiet hours that this moment is in, with those that follow without a break."""
-    begin = end = None
-    for start, stop in _quiet_hours(_day(now, zone), hours, zone):
-        if begin is None or end is None:
-            if start <= now < stop:
-                begin, end = start, stop
-        elif start <= end:
-            end = max(end, stop)
-    return Window(begin, end) if begin is not None and end is not None else None
+def quiet(now: float, start: time, end: time, days: frozenset[int], zone: str) -> Window | None:
+    """Return the quiet hours that this moment is in, with those that follow without a break; `days`: of their start."""
+    found: Window | None = None
+    for begin, stop in _quiet_hours(_day(now, zone), start, end, days, zone):
+        if found is None:
+            found = Window(begin, stop) if begin <= now < stop else None
+        elif begin <= found.end:
+            found = Window(found.start, max(found.end, stop))
+    return found
 
 
 def days_of(raw: object) -> frozenset[int]:
@@ -122,13 +111,11 @@ def _moments(day: int, clock: time, days: frozenset[int], zone: str) -> tuple[fl
 
 
 @lru_cache(maxsize=512)
-def _quiet_hours(day: int, hours: Quiet, zone: str) -> tuple[tuple[float, float], ...]:
-    overnight = timedelta(days=1 if hours.end <= hours.start else 0)
+def _quiet_hours(day: int, start: time, end: time, days: frozenset[int], zone: str) -> tuple[tuple[float, float], ...]:
+    overnight = timedelta(days=1 if end <= start else 0)
     around = (date.fromordinal(day + step) for step in range(-2, _AROUND))
     return tuple(
-        (at(first, hours.start, zone), at(first + overnight, hours.end, zone))
-        for first in around
-        if first.weekday() in hours.days
+        (at(first, start, zone), at(first + overnight, end, zone)) for first in around if first.weekday() in days
     )
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.domain.deliveries import Digest, Each, Gate, Limits, Live, Presentation, Target
+from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
 from relay.domain.events import Batch, Event
-from relay.policy.destinations import Channels, Destination, modes_at
+from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (
     FAILED,
@@ -15,8 +15,9 @@ from relay.policy.presentation import (
     presentation_for,
     reply_in_batch_thread,
 )
-from relay.policy.reachability import Configuration, Service, Serving
+from relay.policy.reachability import Configuration, own_host
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
+from relay.policy.retry import RetryPolicy
 from relay.policy.schedules import windows
 from relay.reasons import Held
 
@@ -34,6 +35,16 @@ class Recipient:
     update_only: bool = False  # a rule already notifies the address: update its live message, never post
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Addresses, limits and options of a destination, whatever the event: only a reload changes them."""
+
+    addresses: tuple[tuple[str, Limits], ...]
+    options: DeliveryOptions
+    hours: QuietHours | None
+    zone: str
+
+
 class Targets:
     """Makes the targets of one configuration; `channels` by name are classes that follow relay.channels.Channel."""
 
@@ -41,7 +52,7 @@ class Targets:
         self.config = config
         self.matcher = Matcher(config.rules)
         self._channels = channels
-        self._serving = Serving(config, channels)
+        self._services: dict[str, Service] = {}  # by destination, each made when it is first reached
         self._live: dict[tuple[str, str], Destination] | None = None  # by channel and address
 
     def of(self, event: Event) -> tuple[Target, ...]:
@@ -57,11 +68,41 @@ class Targets:
 
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
         """Return the targets of a digest, without an event that would reach them."""
-        service = self._serving.of(destination)
+        service = self.service(destination)
         target = Target(destination.name, destination.channel, "", how=Digest(service.zone), options=service.options)
         return tuple(replace(target, address=its, limits=replace(limits, edit=())) for its, limits in service.addresses)
 
+    def service(self, destination: Destination) -> Service:
+        """Return the service of a destination; the configuration's are made once, those for a request each time."""
+        if self.config.destinations.get(destination.name) is not destination:
+            return self._service(destination)
+        if destination.name not in self._services:
+            self._services[destination.name] = self._service(destination)
+        return self._services[destination.name]
+
+    def _service(self, destination: Destination) -> Service:
+        defaults, settings = self.config.destination_defaults, self.config.channels.get(destination.channel)
+        zone = zone_at(destination, defaults)
+        new_limit = getattr(settings, "new_message_limit", None)
+        cap = (new_limit.count, new_limit.per) if new_limit and destination.mode == "live" else None
+        retry = (destination.retry or self.config.retry).model_dump(include=set(RetryPolicy.model_fields))
+        language = destination.language or defaults.language or ""
+
+        def limits(address: str) -> Limits:
+            new, edit = self._channels[destination.channel].limits(address, settings)
+            return Limits.of(new, edit, own_host=own_host(settings, address), new_message_cap=cap)
+
+        return Service(
+            tuple((address, limits(address)) for address in destination.addresses),
+            DeliveryOptions(language, zone, destination.mention, retry, destination.alert_after or 0),
+            destination.quiet_hours or defaults.quiet_hours,
+            zone,
+        )
+
     def requested(self, event: Event) -> RequestedRecipients:
+        """Return the recipients that the event's operation requests: granted and denied ones."""
+        if event.operation is None or event.operation.audience is None:
+            return RequestedRecipients({}, ())
         config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 
@@ -74,7 +115,7 @@ class Targets:
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """Return a target for each address of the recipient."""
         destination = recipient.destination
-        service = self._serving.of(destination)
+        service = self.service(destination)
         hold_reason = _hold_reason(event, recipient, self._channels[destination.channel])
         if not hold_reason and self._is_left_to_batch(event, recipient):
             hold_reason = Held.SHOWN_BY_BATCH

@@ -12,7 +12,6 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
-from relay.receiving.guard import count_refused
 from relay.receiving.problems import HttpProblem
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
@@ -88,9 +87,6 @@ class Configured:
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
         self.read: Callable[..., Event] = permissions.read if permissions else parse
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
-        self.count = metrics.Prepared(metrics.events, name)
-        self.verified = metrics.Prepared(metrics.signatures_verified, name)
-        self.acknowledged = metrics.ack_seconds.of(name)
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
@@ -105,11 +101,11 @@ class Configured:
         except InvalidSignature as error:
             metrics.signatures_refused.labels(self.name).inc()
             if unread:
-                count_refused("unsigned")
+                metrics.bodies_refused.labels("unsigned").inc()
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
             raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
         if not unread:
-            self.verified(key)
+            metrics.signatures_verified.labels(self.name, key).inc()
 
 
 def check_age(event: Event, oldest: timedelta) -> None:

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import EMPTY_PAYLOAD, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 
+from relay import metrics
 from relay.receiving.guard import PEER, Guard
 from relay.receiving.peers import UNIX, peer_in
 from relay.receiving.problems import UNEXPECTED, location_of, problem
@@ -98,7 +99,7 @@ class GuardedConnection(web.RequestHandler):
             self._tail = data[-3:]
 
     def _refuse_headers(self) -> None:
-        self.guard.given_up("headers")
+        metrics.connections_given_up.labels(self.guard.listener, "headers").inc()
         self.guard.lines.warning(log, "request.malformed", peer=self.peer, reason=TOO_MUCH)
         self.force_close()
 
@@ -146,7 +147,7 @@ class GuardedConnection(web.RequestHandler):
 
     def _give_up(self, awaited: str, seconds: float) -> None:
         self.waiting_since = self.unread_since = inf
-        self.guard.given_up(awaited)
+        metrics.connections_given_up.labels(self.guard.listener, awaited).inc()
         self.guard.lines.warning(log, "connection.too_slow", peer=self.peer, awaited=awaited, seconds=seconds)
         self._wire.abort()
 
@@ -157,7 +158,7 @@ class GuardedConnection(web.RequestHandler):
 
     def _count_refusal(self, reason: str) -> None:
         limit = self.guard.share if reason == PEER else self.guard.max_connections
-        self.guard.refused(reason)
+        metrics.connections_refused.labels(self.guard.listener, reason).inc()
         self.guard.lines.warning(log, "connection.refused", reason, peer=self.peer, reason=reason, limit=limit)
 
     def handle_error(

@@ -26,7 +26,6 @@ MAX_BODY_BYTES = 32 * 2**20
 PIECE = 48  # bytes that Python needs beside those of a piece, however small it is
 DETAIL = "relay is receiving more at present than it has memory for. Send it again."
 
-count_refused = metrics.Prepared(metrics.bodies_refused)
 MAX_CONNECTIONS = 800  # below the usual limit of 1024 open files, so that Redis, Slack and SMTP keep theirs
 SHARE = 64
 RESERVE = 16
@@ -93,7 +92,7 @@ class Bodies:
 
 def no_memory() -> HttpProblem:
     """Count and return the refusal of a body for which there is no room."""
-    count_refused("memory")
+    metrics.bodies_refused.labels("memory").inc()
     return HttpProblem(503, DETAIL, close=True)
 
 
@@ -136,8 +135,6 @@ class Guard:
         self._peak = 0  # connections since memory was returned
         self._open = metrics.connections.labels(self.listener)
         self.evicted = metrics.connections_evicted.labels(self.listener)
-        self.refused = metrics.Prepared(metrics.connections_refused, self.listener)
-        self.given_up = metrics.Prepared(metrics.connections_given_up, self.listener)
 
     @property
     def quiet(self) -> bool:

@@ -2,19 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from relay import metrics
 from relay.receiving import openapi
 
 PERIOD = 1.0  # seconds
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
-BESIDES = web.AppKey("besides", tuple[openapi.Address, ...])  # what operators are served that describes itself
+# What operators are served besides.
+BESIDES: web.AppKey[Callable[[], Iterable[openapi.Address]]] = web.AppKey("besides")
 Answer = TypeVar("Answer")
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
@@ -54,13 +55,10 @@ class Remembered(Generic[Answer]):
 class Probes:
     """Answers of both listeners. Set `stopping` to be not ready any more."""
 
-    def __init__(
-        self, readiness: Callable[[], Awaitable[Readiness]], registry: metrics.CollectorRegistry, public_url: str
-    ) -> None:
+    def __init__(self, readiness: Callable[[], Awaitable[Readiness]], public_url: str) -> None:
         self.stopping = False
         self._readiness = Remembered(readiness, JUST_NOW)
         self._exposition = Remembered(self._expose)
-        self._registry = registry
         self._public_url = public_url
 
     def routes(self) -> list[web.RouteDef]:
@@ -71,8 +69,8 @@ class Probes:
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
-            more = request.app.get(BESIDES, ())
-            return web.json_response(openapi.document(public, served - public, self._public_url, more))
+            more = request.app.get(BESIDES, tuple)
+            return web.json_response(openapi.document(public, served - public, self._public_url, [*more()]))
 
         return [
             web.get("/healthz", self.healthz),
@@ -99,11 +97,10 @@ class Probes:
         return STOPPING if self.stopping else readiness  # it may have begun to while the question was under way
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        headers = {"Content-Type": metrics.CONTENT_TYPE_LATEST}
-        return web.Response(body=await self._exposition(), headers=headers)
+        return web.Response(body=await self._exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _expose(self) -> bytes:
-        return metrics.exposition(self._registry)
+        return generate_latest()
 
 
 def _answer(readiness: Readiness, *, verbose: bool) -> web.Response:

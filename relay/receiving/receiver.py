@@ -29,7 +29,7 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, lab
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import RateLimit, Source
-from relay.tracing import Accepting, Tracing
+from relay.tracing import Accepting, Spans
 
 log = structlog.get_logger(__name__)
 
@@ -65,15 +65,14 @@ class Receiver:
         *,
         max_body: int,
         body_timeout: float = 5.0,
-        registry: metrics.CollectorRegistry = metrics.REGISTRY,
         public_url: str = "",
         outage: Outage | None = None,
         early: Early | None = None,
-        tracing: Tracing | None = None,
+        tracing: Spans | None = None,
     ) -> None:
         self._configured: Mapping[str, Configured] = {}
         self.sources = sources
-        self.probes = Probes(readiness, registry, public_url)
+        self.probes = Probes(readiness, public_url)
         self._ingest = ingest
         self._quarantine = quarantine
         self._clock = clock
@@ -110,7 +109,7 @@ class Receiver:
         try:
             signed, configured = await self._verified(request, configured)
             if challenge := challenge_of(signed):
-                configured.count("challenge")
+                metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
             if self._tracing is not None:
                 parents = signed.headers.get("traceparent", ())
@@ -124,8 +123,8 @@ class Receiver:
             raise
         if span is not None:
             span.end(accepted.status, event=event.name)
-        configured.count(accepted.status)
-        configured.acknowledged.observe(time.perf_counter() - began)
+        metrics.events.labels(configured.name, accepted.status).inc()
+        metrics.ack_seconds.labels(configured.name).observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return web.Response(

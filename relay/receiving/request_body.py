@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from aiohttp import HttpVersion11, hdrs, web
 
+from relay import metrics
 from relay.receiving.connection import GuardedConnection
-from relay.receiving.guard import Bodies, Coming, count_refused, no_memory
+from relay.receiving.guard import Bodies, Coming, no_memory
 from relay.receiving.problems import HttpProblem
 
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
@@ -38,7 +39,7 @@ async def read(request: web.BaseRequest, *, max_size: int, seconds: float, slowe
         await _send_for_body(request)
         return await _pieces(request, max_size, seconds, slowest)
     except TimeoutError as error:
-        count_refused("slow")
+        metrics.bodies_refused.labels("slow").inc()
         detail = f"The body must be complete within {seconds:g} s, or come with {slowest // 1024} KiB a second."
         raise HttpProblem(408, detail, close=True) from error
     except (web.RequestPayloadError, ConnectionError, RuntimeError) as error:
@@ -113,7 +114,7 @@ def query_token(request: web.BaseRequest) -> str | None:
 
 def _check_size(size: int, max_size: int) -> None:
     if size > max_size:
-        count_refused("large")
+        metrics.bodies_refused.labels("large").inc()
         raise HttpProblem(413, f"The body may have up to {max_size} bytes.", close=True)
 
 

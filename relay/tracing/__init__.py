@@ -1,14 +1,16 @@
 """One trace from the sender's `traceparent` through accept to each attempt, if a collector is named in the environment.
 
 The environment's standard names decide (OTEL_*). Where they name no collector nothing of OpenTelemetry is imported, and
-who would make spans has None instead of a `Tracing`.
+who would make spans has None instead of `Spans`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import structlog
+
+__all__ = ["Accepting", "Spans", "open_tracing"]
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -20,41 +22,13 @@ EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
 log = structlog.get_logger(__name__)
 
-
-class Accepting(Protocol):
-    """The span of one request, which is genuine."""
-
-    @property
-    def context(self) -> str:
-        """Return the `traceparent` that the spans of its deliveries continue; it is kept with the event."""
-
-    def end(self, outcome: str, *, event: str = "") -> None: ...
+if TYPE_CHECKING:
+    from relay.tracing.spans import Accepting, Spans
+else:  # nobody imports OpenTelemetry who has no collector
+    Accepting = Spans = object
 
 
-class Tracing(Protocol):
-    """Makes spans, and never waits for anybody who takes them."""
-
-    def accepting(self, source: str, parents: Sequence[bytes], seconds: float) -> Accepting:
-        """`parents` are the values of its header `traceparent`; it began so many seconds ago."""
-
-    def attempted(
-        self,
-        context: str,
-        seconds: float,
-        *,
-        channel: str,
-        destination: str,
-        attempt: int,
-        outcome: str,
-        error: str = "",
-    ) -> None:
-        """An attempt that took so long and is over; `error` is the class of what went wrong."""
-
-    async def aclose(self) -> None:
-        """Send what is still here, if that is quickly done."""
-
-
-def open_tracing(env: Mapping[str, str]) -> Tracing | None:
+def open_tracing(env: Mapping[str, str]) -> Spans | None:
     """Open what this environment asks for; None where it names no collector, or one that cannot be used."""
     off = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or _exporters(env) == NO_EXPORTER
     if off or not any(map(env.get, ENDPOINTS)):

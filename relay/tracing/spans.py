@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Spans:
-    """`relay.tracing.Tracing`, by an exporter."""
+    """Makes spans, and never waits for anybody who takes them."""
 
     def __init__(self, exporter: SpanExporter, resource: Mapping[str, str]) -> None:
         self._provider = TracerProvider(resource=Resource.create({**resource}), shutdown_on_exit=False)
@@ -50,9 +50,10 @@ class Spans:
         log.info("tracing.started")
         return spans
 
-    def accepting(self, source: str, parents: Sequence[bytes], seconds: float) -> "_Accepting":
+    def accepting(self, source: str, parents: Sequence[bytes], seconds: float) -> "Accepting":
+        """`parents` are the values of its header `traceparent`; it began so many seconds ago."""
         parent = parents[0].decode("ascii", "replace") if len(parents) == 1 else ""
-        return _Accepting(
+        return Accepting(
             self._tracer.start_span(
                 "relay.accept",
                 W3C.extract({TRACEPARENT: parent}),  # what is malformed is none, and begins a trace of its own
@@ -73,6 +74,7 @@ class Spans:
         outcome: str,
         error: str = "",
     ) -> None:
+        """An attempt that took so long and is over; `error` is the class of what went wrong."""
         span = self._tracer.start_span(
             "relay.attempt",
             W3C.extract({TRACEPARENT: context}),
@@ -108,13 +110,15 @@ class Spans:
             self._exporter.shutdown()  # it stops waiting for the next try
 
 
-class _Accepting:
+class Accepting:
+    """The span of one request, which is genuine."""
+
     def __init__(self, span: Span) -> None:
         self._span = span
 
     @property
     def context(self) -> str:
-        """Written out: the propagator would make a context and a dictionary for it."""
+        """Return the `traceparent` that the spans of its deliveries continue; it is kept with the event."""
         own = self._span.get_span_context()
         return f"00-{own.trace_id:032x}-{own.span_id:016x}-{own.trace_flags:02x}"
 

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from relay.background.upkeep import Digests, at_hand
+from relay.background.upkeep import Digests
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Limit, Notification, Receipt, Target
+from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import MAX_ROWS, build_digest, per_day
 from relay.domain.events import Event
 from relay.domain.parsing import parse
-from relay.errors import DeliveryError
 from relay.ingest import Ingest
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
@@ -139,15 +138,12 @@ class Post:
 
     def __init__(self) -> None:
         self.arrived: list[Notification] = []
-        self.answers: list[Exception] = []
 
     def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
         return (), ()
 
     async def send(self, notification: Notification) -> Receipt:
         self.arrived.append(notification)
-        if self.answers:
-            raise self.answers.pop(0)
         return Receipt("ok")
 
 
@@ -216,34 +212,6 @@ class TestDelivery:
         assert "4 ×" in mails[0].content["text"]
         assert mails[0].language == "de"
 
-    async def test_downtime_makes_it_late_and_then_it_is_told_once(self, world: World) -> None:
-        world.at("2026-03-09T12:00")
-        await world.take(events.completed, "run-1")
-        world.at("2026-03-12T18:00")
-        await world.take(events.completed, "run-2")
-
-        late = [one for one in await world.run() if one.destination == "daily"]
-        world.at("2026-03-13T07:30")
-        next_day = [one for one in await world.run() if one.destination == "daily"]
-
-        assert [("run-1" in one.content["text"], "run-2" in one.content["text"]) for one in (*late, *next_day)] == [
-            (True, False), (True, False), (False, True), (False, True),
-        ]  # fmt: skip
-
-    async def test_a_refused_mail_is_tried_again_with_the_same_content(self, world: World) -> None:
-        world.at("2026-03-09T12:00")
-        await world.take(events.completed, "run-1")
-        world.at("2026-03-10T07:30")
-        world.post.answers = [DeliveryError("451 later"), DeliveryError("451 later")]
-        first = await world.run()
-        await world.take(events.completed, "run-2")
-        world.clock.advance(7200)
-
-        second = await world.run()
-
-        assert sorted(one.delivery for one in first) == sorted(one.delivery for one in second)
-        assert {one.content["text"] for one in first} == {one.content["text"] for one in second}
-
     async def test_a_digest_compares_itself_with_the_one_before(self, world: World) -> None:
         for day in ("09", "10"):
             world.at(f"2026-03-{day}T12:00")
@@ -266,14 +234,6 @@ class TestDelivery:
         assert (night, [one.kind for one in morning]) == (["third run"], ["roundup"])
         assert ["first run" in str(morning[0].content), "second run" in str(morning[0].content)] == [True, True]
         assert "third run" in str(world.post.arrived[0].content)
-
-
-def test_the_windows_at_hand_are_those_of_events(config: Config) -> None:
-    ((target, window),) = at_hand(config.destinations["weekly"], config, CHANNELS, NOON.timestamp())
-
-    assert isinstance(target, Target)
-    assert (target.address, target.how.zone) == ("#ops", "Europe/Berlin")
-    assert datetime.fromtimestamp(window.end, UTC) == datetime(2026, 3, 9, 8, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Pacific/Kiritimati"])

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 import pytest
+from prometheus_client import REGISTRY
 
-from relay import metrics
 from relay.background.figures import Figures, ProcessFigures
 from relay.channels import CHANNELS
 from relay.config import parse_config
@@ -26,7 +26,7 @@ rules: []
 
 
 def shown(name: str, **labels: str) -> float | None:
-    return metrics.REGISTRY.get_sample_value(name, labels)
+    return REGISTRY.get_sample_value(name, labels)
 
 
 @pytest.fixture

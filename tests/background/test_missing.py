@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.background import watchdog
 from tests.support.bundles import send
 from tests.support.clock import Clock
 from tests.support.runs import HOUR, MINUTE, Watched, iso
@@ -102,13 +101,12 @@ async def test_a_job_that_no_longer_runs_is_told_once_a_day_however_often_it_sho
 
 
 async def test_of_several_processes_one_tells_and_another_withdraws_also_after_a_restart(
-    process: Callable[..., Watched], daily: Watched, monkeypatch: pytest.MonkeyPatch
+    process: Callable[..., Watched], daily: Watched
 ) -> None:
     await run(daily, "Purchases 1")
-    monkeypatch.setattr(watchdog, "JOBS_PAGE", 1)  # names are read in several steps
-    other = process(watchdog=expecting(DAILY))
+    other = process(watchdog=expecting(DAILY), jobs_page=1)  # names are read in several steps
     await until(daily, "2024-01-25 07:00", other)
-    restarted = process(watchdog=expecting(DAILY))
+    restarted = process(watchdog=expecting(DAILY), jobs_page=1)
     await until(restarted, "2024-01-25 08:00", other)
     assert [*daily.words, *other.words, *restarted.words] == ["stalled missing"]
 

@@ -23,14 +23,10 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.errors import HandlingFailed, PlatformError
-from relay.platform import client
 from relay.platform.lookups import Lookups
 from relay.platform.settings import Platform
-from relay.store import Store
 from relay.store.reconciliation import SilentRun
-from tests.support import events
 from tests.support.platform import scripted_platform
-from tests.support.targets import mail
 
 NOW = 1_705_750_800.0
 
@@ -137,10 +133,10 @@ async def test_runs_that_began_and_ended_meanwhile_are_told_and_known_ones_not_a
     assert [when.timestamp() for when in api.since_when] == [NOW - PERIOD - OVERLAP]
 
 
-async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_in_the_next_round(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE", 0.0)
+async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_in_the_next_round() -> None:
+    async def no_pause(_seconds: float) -> None:
+        return None
+
     scope = "GET /api/t/p/async/operation"
     answers = {
         f"{scope}/op-1": [(200, document("op-1", "Failed"))],
@@ -148,7 +144,7 @@ async def test_a_failure_whose_results_cannot_be_had_just_now_is_told_with_them_
         f"{scope}s": [(200, {"operations": [], "hasNextPage": False})],
     }
     async with scripted_platform(answers) as platform:
-        lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"))
+        lookups = Lookups(lambda: Platform(base_url=platform.url, tenant="t", project="p"), sleep=no_pause)
         reconciliation, taken = rounds_of(lookups, Known(["op-1"]))
         await reconciliation.tick(NOW)
         early = [*taken]
@@ -195,24 +191,6 @@ async def test_a_few_are_asked_about_side_by_side() -> None:
     api = Slow({name: document(name, "Completed") for name in names})
     assert [event.subject for event in await round_of(api, Known([*names]))] == names
     assert api.most == AT_ONCE
-
-
-async def test_what_was_told_by_the_platform_as_well_is_told_once(store: Store) -> None:
-    ours = {"tenantId": "t", "projectId": "p"}
-    await store.accept(events.event_of(events.body(percentage=40) | ours), [mail()])
-    reported = events.event_of(events.body("operation.completed", 100, status="Completed") | ours)
-    assert reported.operation
-    taken = []
-
-    async def take(event: Event) -> Accepted:
-        taken.append(await store.accept(event, [mail()]))
-        return taken[-1]
-
-    api = Api({reported.operation.id: dict(reported.operation.document)})
-    sender = EventOrigin("async-operations", "t", "p")
-    await Reconciliation(lambda: (api, sender), Known([reported.operation.id]), take).tick(NOW)
-    assert [answer.status for answer in taken] == ["accepted"]
-    assert (await store.accept(reported, [mail()])).status == "duplicate"
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,8 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import records
-from tests.support.clock import Clock
-from tests.support.redis_server import RedisServer
 from tests.support.runs import HOUR, MINUTE, Watched
 
 
@@ -111,24 +108,6 @@ async def test_two_instances_tell_once(relay: Watched, process: Callable[..., Wa
 
     assert len(relay.told + other.told) == 2
     assert (await Admin(relay.store).ledger()).counts["events"] == 3
-
-
-@pytest.mark.slow
-async def test_an_outage_of_redis_is_survived_and_followed_by_a_grace(clock: Clock) -> None:
-    with RedisServer(appendonly="yes", appendfsync="always") as server:
-        store = Store.open(server.url, worker="w", clock=clock)
-        relay = Watched(store, clock)
-        await relay.tick()
-        await relay.progress(40)
-        await relay.passes(14 * MINUTE)
-        server.stop()
-        await relay.passes(3 * MINUTE)
-        server.start()
-        await relay.passes(10 * MINUTE)
-        assert relay.words == []
-        await relay.passes(MINUTE)
-        assert relay.words == ["stalled silent"]
-        await store.aclose()
 
 
 async def test_one_run_that_cannot_be_told_costs_the_others_nothing(relay: Watched) -> None:

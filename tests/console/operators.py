@@ -5,12 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import REGISTRY
 
 from relay.config import Role
 from relay.console.access.identity import LINK, NAME
 from relay.console.context import Context
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve
@@ -47,7 +46,7 @@ async def listening(context: Context, admin: Admin | None = None) -> AsyncIterat
     admin = admin or Admin()
     here = Listening(context)
     console = OpenConsole(context, admin)
-    app = make_admin_app(Probes(context.readiness, REGISTRY, ""), admin, web.Application(), console.auth)
+    app = make_admin_app(Probes(context.readiness, ""), admin, web.Application(), console.auth)
     console.add_to(app)
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:

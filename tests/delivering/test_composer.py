@@ -67,7 +67,7 @@ async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
     (tmp_path / "slack" / "operation.completed.yaml").write_text("text: 'in their own words'\n")
     renderers = [IsolatedRenderer([tmp_path, TEMPLATES]), IsolatedRenderer([tmp_path, TEMPLATES])]
     event = events.completed()
-    delivery = Delivery("d", "l", "room", "slack", "#room", "each", event, (event,), {}, 1, event.received_at)
+    delivery = Delivery("d", "l", "team", "slack", "#team", "live", event, (event,), {}, 1, event.received_at)
 
     async def reload(_delivery: Delivery) -> list[dict[str, str]]:
         await renderers.pop(0).aclose()

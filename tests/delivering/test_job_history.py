@@ -147,13 +147,14 @@ async def test_without_an_answer_nothing_is_known(store: Store, clock: Clock) ->
 
 
 async def test_a_template_names_the_job_by_whatever_event_states_it(
-    store: Store, history: Counted, clock: Clock
+    store: Store, history: Counted, clock: Clock, config: Config
 ) -> None:
+    naming = config.model_copy(update={"job": "{parameters.dataset}"})
     await store.accept(replace(run(0, operationName="Anything"), job="sales"), [])
     await store.accept(run(1, "Running", parameters={"dataset": "sales"}), [])
     delivery = await delivery_of(store, run(1, at="2024-01-20T12:00:00Z"))
 
-    complete = await JobHistory(history, clock=clock, template=lambda: "{parameters.dataset}").complete(delivery)
+    complete = await JobHistory(history, clock=clock, config=lambda: naming).complete(delivery)
 
     assert len(complete.event.past) == 1
 

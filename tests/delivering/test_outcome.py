@@ -83,11 +83,6 @@ TABLE = {
         FIRST,
         Failure("failed", retry_in=90, pauses=(paused("lane", 90),)),
     ),
-    "a time earlier than the policy's": (
-        DeliveryError("why", retry_after=9),
-        FIRST,
-        Failure("failed", retry_in=60, pauses=(paused("lane", 60),)),
-    ),
     "a time beyond all patience": (
         DeliveryError("why", retry_after=30 * DAY),
         FIRST,
@@ -117,7 +112,6 @@ TABLE = {
     ),
     "a channel that cannot be reached": (UNREACHABLE, FIRST, of_channel(2, 2)),
     "the third time in a row": (UNREACHABLE, after(faults=2), of_channel(8, 2)),
-    "for long": (UNREACHABLE, after(faults=30), of_channel(60, 2)),
     "its first probe": (UNREACHABLE, after(faults=9, probe=0), of_channel(2, 2)),
     "its fourth probe": (UNREACHABLE, after(faults=9, probe=3), of_channel(16, 16)),
     "its hundredth probe": (UNREACHABLE, after(faults=9, probe=99), of_channel(60, 60)),
@@ -127,24 +121,7 @@ TABLE = {
         FIRST,
         of_channel(300, 300),
     ),
-    "and one beyond all patience": (
-        DeliveryError("why", pause="channel", unsent=True, retry_after=30 * DAY),
-        FIRST,
-        of_channel(LONGEST_WAIT, LONGEST_WAIT),
-    ),
     "a channel that breaks off": (BROKEN, FIRST, of_channel(2, 2, unknown=True, witnessed=True)),
-    "and names a time": (
-        DeliveryError("why", pause="channel", outcome_unknown=True, retry_after=90),
-        FIRST,
-        Failure(
-            "unknown",
-            retry_in=90,
-            refund_attempt=True,
-            of_channel=True,
-            unknown=True,
-            pauses=(paused(IN_CHANNEL, 90, probe=True, witnessed=True), paused("lane", 90)),
-        ),
-    ),
     "though it may have arrived already": (BROKEN, DOUBTFUL, of_channel(2, 2, unknown=True, witnessed=True)),
     "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
     "a channel that breaks off for this message alone": (
@@ -161,11 +138,6 @@ TABLE = {
         DeliveryError("why", outcome_unknown=True),
         DOUBTFUL,
         Failure("unknown", retry_in=60, unknown=True),
-    ),
-    "unknown for another reason, the policy used up": (
-        DeliveryError("why", outcome_unknown=True),
-        replace(FIRST, attempt=3),
-        Failure("dead", Dead.RETRIES_EXHAUSTED),
     ),
     "a known failure after an unknown outcome": (DeliveryError("why"), DOUBTFUL, Failure("failed", retry_in=60)),
 }

@@ -124,30 +124,5 @@ async def test_what_was_not_begun_is_given_back_and_costs_nothing(
     assert await Admin(store).dead() == []
 
 
-async def test_all_leases_are_renewed_in_one_step(
-    own_store: Store, wire: Wire, clock: Clock, running: Worker, server: RedisServer
-) -> None:
-    done = await _sending(own_store, wire, running, 10)
-    before = await own_store.redis.zrange("{relay}:leases", 0, -1, withscores=True)
-    clock.advance(60)
-
-    before_it = await _steps(own_store)
-    await running.keep_leases()
-    steps = await _steps(own_store) - before_it
-
-    after = await own_store.redis.zrange("{relay}:leases", 0, -1, withscores=True)
-    done.set()
-    await until(lambda: _delivered(own_store, 10))
-    assert len(before) == 10
-    assert steps <= 3  # the worker's own looks at its two queues may come between
-    assert {score for _, score in after} == {(clock() + own_store.lease) * 1000 // 1}
-
-
 async def _delivered(store: Store, count: int) -> bool:
     return (await counts(store)).get("delivered", 0) == count
-
-
-async def _steps(store: Store) -> int:
-    """How many scripts have been run."""
-    statistics = await store.redis.info("commandstats")
-    return sum(statistics.get(f"cmdstat_{name}", {}).get("calls", 0) for name in ("evalsha", "eval"))

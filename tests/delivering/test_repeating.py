@@ -217,20 +217,6 @@ async def test_a_message_that_breaks_its_channel_holds_up_no_other(
     assert len(wire.arrived) == 5
 
 
-async def test_a_probe_that_fails_after_others_got_through_costs_no_attempt(
-    store: Store, worker: Worker, wire: Askable, clock: Clock
-) -> None:
-    wire.probes = [None, *[UNREACHABLE] * 5]
-    await fail(store, worker, wire, clock, BROKEN)
-    await store.accept(events.completed(operationId="well"), [replace(room(), destination="other", address="#other")])
-    for _ in range(10):
-        await worker.run_once("slack")
-        clock.advance(3600)
-
-    assert await letters(store) == []
-    assert (await Admin(store).ledger()).counts["delivered"] == 2
-
-
 async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
     store: Store, worker: Worker, wire: Askable, clock: Clock
 ) -> None:
@@ -242,21 +228,6 @@ async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
         clock.advance(1)
 
     assert [notification.address for notification in wire.arrived] == ["#room", "#other"]
-
-
-async def test_one_look_up_that_fails_after_a_long_outage_makes_no_double(
-    store: Store, worker: Worker, wire: Askable, clock: Clock
-) -> None:
-    await fail(store, worker, wire, clock, BROKEN)
-    wire.probes = [UNREACHABLE] * 8
-    while wire.probes:
-        clock.advance(61)
-        await worker.run_once("slack")
-    wire.finding = DeliveryError("HTTP 503", pause="channel")
-    clock.advance(61)
-    await worker.run_once("slack")
-
-    assert (len(wire.asked), len(wire.arrived)) == (1, 1)
 
 
 async def test_a_message_that_is_found_after_its_lease_had_lapsed_shows_the_present(

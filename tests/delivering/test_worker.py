@@ -15,7 +15,6 @@ from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.patience import patience
-from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room
 from tests.support.wire import Wire, letters
 from tests.support.workers import worker_of
@@ -57,36 +56,6 @@ async def test_what_fails_before_it_is_sent_is_tried_again_and_becomes_a_dead_le
 
     assert wire.arrived == []
     assert await letters(store) == [("retries_exhausted", "unexpected KeyError before it was sent")]
-
-
-async def test_a_broken_destination_holds_its_deliveries_and_loses_none(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("channel_not_found", pause="destination")]
-    await store.accept(events.completed(), [room()])
-    await worker.run_once("slack")
-    await store.accept(events.completed(operationId="op-2"), [room()])
-    held = await worker.run_once("slack")
-    clock.advance(61)
-    await worker.run_once("slack")
-    await worker.run_once("slack")
-
-    assert held == 0
-    assert (await Admin(store).ledger()).counts["pending"] <= 1
-    assert await letters(store) == []
-
-
-async def test_an_unknown_outcome_is_repeated_until_it_is_known(
-    store: Store, worker: Worker, wire: Wire, clock: Clock
-) -> None:
-    wire.answers = [DeliveryError("reset", outcome_unknown=True, pause="channel")] * 9
-    await store.accept(events.completed(), [room()])
-    for _ in range(10):
-        await worker.run_once("slack")
-        clock.advance(3600)
-
-    assert len(wire.arrived) == 10
-    assert await letters(store) == []
 
 
 async def test_silence_ends_with_the_channels_timeout(store: Store, worker: Worker, wire: Wire) -> None:
@@ -193,25 +162,3 @@ async def test_a_worker_that_stops_gives_back_what_it_has_not_begun_to_send(
 
     assert wire.arrived == []
     assert [delivery.attempt for delivery in (await open_store().claim("email", 1)).deliveries] == [1]
-
-
-async def test_the_proof_of_a_delivery_outlives_an_outage_of_redis(
-    wire: Wire, config: Config, renderer: IsolatedRenderer
-) -> None:
-    with RedisServer(appendonly="yes", appendfsync="always") as server:
-        store = Store.open(server.url, worker="w")
-        worker = worker_of(store, {"slack": wire}, config, renderer)
-        arrived = asyncio.Event()
-        wire.answers = [arrived]
-        await store.accept(events.completed(), [room(new_limits=())])
-        sending = asyncio.create_task(worker.run_once("slack"))
-        await wire.called.wait()
-        server.kill()
-        arrived.set()
-        await asyncio.sleep(0)
-        server.start()
-
-        await sending
-
-        assert (await Admin(store).ledger()).counts["delivered"] == 1
-        await store.aclose()

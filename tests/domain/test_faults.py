@@ -76,7 +76,7 @@ async def test_rules_that_fail_on_an_event_are_told_before_anything_reaches_redi
         "STAGE_SLACK": "http://127.0.0.1:9/", "STAGE_SMTP": "9"}, channels=CHANNELS)  # fmt: skip
     intake = Ingest(store, lambda: config, {})  # the channels that its destinations name are missing
 
-    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/reachability\.py:\d+$"):
+    with pytest.raises(HandlingFailed, match=r"^KeyError at relay/policy/targets\.py:\d+$"):
         await intake.ingest(events.event_of(tenant(body())))
 
     assert await store.known(events.event_of(body()).own_id) == {}

@@ -11,7 +11,7 @@ from relay_sandbox.standins.slack import Fault
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE
 from tests.support.outages import SLACK_OUTAGES, World, answered, world
-from tests.support.traffic import Account, Run, busy, killed_while_sending, passes, run_of, single
+from tests.support.traffic import Account, busy, killed_while_sending, passes, run_of, single
 
 PROMPTLY = 61.0  # seconds after the end of an outage in which everything is delivered
 AWAY = Fault(status=503, body=b"<p>Sorry", headers={"Content-Type": "text/html"})
@@ -105,38 +105,6 @@ class TestProbes:
         assert (await flow.ledger()).counts["pending"] == 0
 
 
-class TestRecovery:
-    async def test_of_a_channel_that_takes_one_message_and_fails_for_half_a_minute_loses_nothing(
-        self, outpost: World
-    ) -> None:
-        flow = outpost.flow
-
-        class Flapping(dict[str, Fault]):
-            """Let one message through, then none for 30 s."""
-
-            down_until = 0.0
-
-            def get(self, method: str, default: Fault | None = None) -> Fault | None:  # type: ignore[override]
-                if method not in (POST, UPDATE):
-                    return None
-                if flow.clock() < self.down_until:
-                    return AWAY
-                self.down_until = flow.clock() + 30
-                return None
-
-        flow.slack.outages = Flapping()
-        runs = [Run(f"run-{number}", number, number + 20, number + 40, "Failed") for number in range(20)]
-        for second in range(60):
-            for _at, document in [event for run in runs for event in run.events() if event[0] == second]:
-                await flow.send(document | {"tenantId": "slack"})
-            await flow.wait(1)
-        await flow.wait(2400, step=5)
-
-        account, counts = Account(outpost, "slack", runs), (await flow.ledger()).counts
-        assert (counts["dead"], counts["pending"]) == (0, 0)
-        assert (account.missing, account.stale, account.doubled) == ([], [], {})
-
-
 class TestOthers:
     async def test_a_dead_slack_delays_no_mail(self, outpost: World) -> None:
         flow = outpost.flow
@@ -172,20 +140,6 @@ class TestOthers:
         await flow.wait(PROMPTLY)
         assert len(flow.messages(rooms[dead])) == 20
         assert (await flow.ledger()).counts["dead"] == 0
-
-
-async def test_no_call_comes_before_the_time_that_slack_asked_for(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    async with world(open_store, clock, posts=5) as outpost:
-        flow = outpost.flow
-        for number in range(40):
-            await outpost.fails(f"run-{number}", "room")
-        flow.slack.script(POST, Fault(status=429, error="ratelimited", headers={"Retry-After": "30"}))
-        await flow.wait(60)
-
-        assert flow.slack.violations == []
-        assert len(flow.messages("#room")) == 40
 
 
 @pytest.mark.parametrize("traffic", ["busy", "single"])

@@ -66,17 +66,6 @@ async def test_a_platform_that_stays_down_leaves_a_dead_letter_and_whoever_press
         assert len(await one.replies(2)) == 2
 
 
-async def test_a_retry_whose_answer_was_lost_is_not_repeated(redis_server: RedisServer) -> None:
-    async with scene(redis_server, {RETRY: [BUSY]}) as one:
-        await one.tell("operation.failed", error={"message": "It broke."})
-        await one.root()
-        before = len(threaded(one.around.slack.messages("#team")))
-        await one.press("retry")
-        reply = (await one.replies(before + 1))[-1]
-        assert reply.startswith("The retry that @analyst asked for may have been done")
-        assert len(one.asked(RETRY)) == 1
-
-
 async def test_what_was_pressed_before_a_restart_is_done_after_it(redis_server: RedisServer) -> None:
     async with (
         scripted_platform({CANCEL: [CANCELLED]}) as platform,

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -80,16 +81,9 @@ async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Sc
     async def post_ephemeral(conversation: str, user: str, text: str, _destination: str) -> None:
         scene.whispered.append((conversation, user, text))
 
-    scene.endpoint = Interactions(
-        secret=lambda: SECRET,
-        redeem=opened,
-        is_allowed=is_allowed,
-        ingest=ingest,
-        post_ephemeral=post_ephemeral,
-        clock=clock,
-        patience=0.2,
-        audit=AuditTrail(store.redis),
-    )
+    buttons = SimpleNamespace(signing_secret=lambda: SECRET, redeem=opened, is_allowed=is_allowed, ingest=ingest,
+                              post_ephemeral=post_ephemeral)  # fmt: skip
+    scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.redis))  # type: ignore[arg-type]
     app = web.Application(middlewares=[answer_problems])
     app.add_routes(scene.endpoint.routes())
     scene.client = await aiohttp_client(app)

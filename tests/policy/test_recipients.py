@@ -1,22 +1,18 @@
 """Whom an operation itself asks to be told: as far as the configuration allows, once, and never a whole room."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.channels import CHANNELS
-from relay.channels.email.channel import Email
 from relay.config import Config, parse_config
 from relay.domain.deliveries import RequestLimit, Target
 from relay.domain.events import Audience, Event
-from relay.domain.facts import facts, fill
-from relay.domain.parsing import dump, load
-from relay.errors import ConfigError
 from relay.policy.presentation import mentions_for
-from relay.policy.recipients import MAX_MENTIONS, mentions
+from relay.policy.recipients import mentions
 from relay.policy.targets import Targets
 from tests.support import events
 from tests.support.redis_server import RedisServer
@@ -77,66 +73,39 @@ class TestReading:
         [
             ({"email": ["a@example.com", " b@example.com "]}, Audience(email=("a@example.com", "b@example.com"))),
             ({"email": "a@example.com"}, Audience(email=("a@example.com",))),
-            ({"slack": {"channel": "#ops", "mentionUsers": ["@a"]}}, Audience(slack=("#ops",), mentions=("@a",))),
             ({"slack": {"channel": "#ops", "mentionUsers": "@a"}}, Audience(slack=("#ops",), mentions=("@a",))),
-            (
-                {"email": ["a@example.com", 7, None, ["b@example.com"], "", "a@example.com"]},
-                Audience(("a@example.com",)),
-            ),
-            (
-                {"email": ["a@example.com\r\nBcc: x", "x" * 255, "\x1b[2J"]},
-                Audience(("a@example.com\ufffd\ufffdBcc: x", "x" * 60 + "…", "\ufffd[2J")),
-            ),
+            ({"email": ["a@example.com", 7, None, ["b@x.y"], "", "a@example.com"]}, Audience(("a@example.com",))),
+            ({"email": ["a@x.y\r\nBcc: x", "x" * 255]}, Audience(("a@x.y\ufffd\ufffdBcc: x", "x" * 60 + "…"))),
             ({"slack": {"mentionUsers": ["@a\u202e", "x" * 255]}}, None),
             ({"slack": "#ops"}, None),
             ({}, None),
-            ([], None),
             ("#ops", None),
-            (None, None),
         ],
         ids=str,
     )
     def test_whatever_makes_sense_is_read(self, notifications: Any, audience: Audience | None) -> None:
-        event = events.event_of(events.body(notifications=notifications))
-
-        assert event.operation
-        assert event.operation.audience == audience
-
-    def test_it_is_a_lasting_fact_that_later_events_are_filled_with(self) -> None:
-        first = asking(email="a@example.com", slack={"channel": "#ops", "mentionUsers": ["@a"]})
-        later = fill(events.completed(), facts(first))
-
-        assert later.operation
-        assert first.operation
-        assert later.operation.audience == first.operation.audience
-        assert load(dump(later)) == later
+        assert events.event_of(events.body(notifications=notifications)).operation.audience == audience
 
 
 class TestGranting:
     def test_addresses_of_the_listed_domains_and_listed_conversations_are_told(self) -> None:
-        event = asking(email=["analyst@example.com"], slack={"channel": "#process-mining"})
+        ordinary = ["o'brien@example.com", "a.b+c@example.com", "a_b-c=d@example.com", "müller@example.com"]
+        event = asking(email=ordinary, slack={"channel": "#process-mining"})
 
-        assert told(event, configured()) == [
-            ("dynamic", "analyst@example.com", "each"),
-            ("dynamic", "#process-mining", "live"),
-        ]
+        by_mail = [("dynamic", address, "each") for address in ordinary]
+        assert told(event, configured()) == [*by_mail, ("dynamic", "#process-mining", "live")]
 
     @pytest.mark.parametrize(
         "notifications",
         [
-            {"email": "a@elsewhere.com"}, {"email": "a@sub.example.com"}, {"email": "a@notexample.com"},
-            {"email": "a@example.com.evil.com"}, {"email": "a@example.com, b@evil.com"}, {"email": "nobody"},
-            {"email": "a@evil.com@example.com"}, {"email": "<a@evil.com>a@example.com"},
+            {"email": "a@sub.example.com"}, {"email": "a@notexample.com"}, {"email": "a@example.com.evil.com"},
+            {"email": "a@example.com, b@evil.com"}, {"email": "a@evil.com@example.com"},
             {"email": "x%evil.test@example.com"}, {"email": "evil.test!a@example.com"},
-            {"email": "-oQ/tmp@example.com"}, {"email": "|id@example.com"}, {"email": "/etc/x@example.com"},
-            {"email": "$x@example.com"}, {"email": "*@example.com"}, {"email": '"a b"@example.com'},
-            {"email": '"a@evil.test"@example.com'}, {"email": "a@[127.0.0.1]"}, {"email": "a@example.com\x00"},
-            {"email": "a\u202e@example.com"}, {"email": "a\t@example.com"}, {"email": "a@example.com\r\nBcc: b@x.y"},
-            {"email": f"{'a' * 65}@example.com"}, {"email": f"{'a' * 300}@example.com"},
-            {"slack": {"channel": "@channel"}}, {"slack": {"channel": "here"}}, {"slack": {"channel": "<!here>"}},
-            {"slack": {"channel": "#process-mining\x00"}}, {"slack": {"channel": "C0123ABCD "  "|x"}},
-            {"slack": {"channel": "#general"}}, {"slack": {"channel": "#process-mining2"}},
-            {"slack": {"channel": "@here"}}, {"slack": {"channel": "U0LEAD0001"}},
+            {"email": "|id@example.com"}, {"email": '"a@evil.test"@example.com'}, {"email": "a@[127.0.0.1]"},
+            {"email": "a\u202e@example.com"}, {"email": "a@example.com\r\nBcc: b@x.y"},
+            {"email": f"{'a' * 300}@example.com"},
+            {"slack": {"channel": "<!here>"}}, {"slack": {"channel": "#process-mining\x00"}},
+            {"slack": {"channel": "#process-mining2"}}, {"slack": {"channel": "U0LEAD0001"}},
         ],
         ids=str,
     )  # fmt: skip
@@ -147,26 +116,13 @@ class TestGranting:
         assert [reason for *_, reason in held(event, configured())] == ["not_allowed"]
         assert len(refused(event, configured())) == 1
 
-    def test_without_the_section_nobody_is_and_nothing_is_counted(self) -> None:
+    def test_without_the_section_nobody_is(self) -> None:
         event = asking(email="analyst@example.com", slack={"channel": "#process-mining", "mentionUsers": ["@analyst"]})
         config = parse_config(configuration().partition("dynamic_destinations")[0], env={}, channels=CHANNELS)
 
         assert targets_of(event, config) == ()
         assert refused(event, config) == ["dynamic_destinations is not configured"] * 2
         assert mentions(event, config.dynamic_destinations) == ()
-
-    def test_at_most_ten_addresses_are_told_for_an_operation(self) -> None:
-        event = asking(email=[f"a{number}@example.com" for number in range(12)])
-
-        assert len(told(event, configured())) == Email.max_requested == 10
-        assert refused(event, configured()) == ["only 10 are told for an operation"] * 2
-
-    @pytest.mark.parametrize(
-        "address",
-        ["o'brien@example.com", "a.b+c@example.com", "a_b-c=d@example.com", "müller@example.com", "a&b@example.com"],
-    )
-    def test_an_ordinary_address_is(self, address: str) -> None:
-        assert [found for _, found, _ in told(asking(email=address), configured())] == [address]
 
     def test_a_refusal_is_not_repeated_with_all_progress(self) -> None:
         assert held(asking("operation.progress", "Running", email="a@evil.com"), configured()) == []
@@ -189,10 +145,7 @@ class TestLimit:
         assert self.limits("A.B+tag@Example.com") == [RequestLimit("a.b@example.com", 20, 3600.0)]
         assert self.limits("a@example.com", limited) == [RequestLimit("a@example.com", 3, 600.0)]
         assert self.limits("a@example.com", "{email_domains: [example.com], message_limit: off}") == [None]
-
-    def test_whom_a_rule_reaches_has_no_such_limit(self) -> None:
         rules = "[{events: ['operation.*'], notify: [analysts]}]"
-
         assert self.limits("analyst@example.com", destinations=TestTellingOnce.named, rules=rules) == [None]
 
 
@@ -214,11 +167,6 @@ class TestTellingOnce:
 
         assert told(event, config) == [("team", "#process-mining", "live")]
 
-    def test_an_address_that_is_listed_twice_is_told_once(self) -> None:
-        event = asking(email=["analyst@example.com", "analyst@EXAMPLE.com", "Analyst@example.com"])
-
-        assert len(told(event, configured())) == 1
-
     def test_where_only_a_webhook_leads_outcomes_are_told(self) -> None:
         webhooks = ", webhooks: {'#process-mining': 'https://hooks.slack.com/services/T0/B0/x1'}"
         config = configured(channels=webhooks)
@@ -235,45 +183,19 @@ class TestMentions:
         event = asking(slack={"channel": "#process-mining", "mentionUsers": names})
         return [name.removeprefix("person:") for name in mentions(event, configured(allowed).dynamic_destinations)]
 
-    def test_people_are_called_as_they_are_written(self) -> None:
-        assert self.called_by(["@Analyst", "U0LEAD0001", "lead@example.com"]) == [
-            "@Analyst", "U0LEAD0001", "lead@example.com",
-        ]  # fmt: skip
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "@here",
-            "@channel",
-            "@everyone",
-            "here",
-            "!channel",
-            "@HERE",
-            " @here ",
-            "@!here",
-            "@@here",
-            "＠ｈｅｒｅ",
-            "@group",
-            "<!here>",
-            "<!subteam^S0DATATEAM>",
-            "person:@here",
-        ],
-    )
+    @pytest.mark.parametrize("name", ["here", " @HERE ", "@!here", "＠ｈｅｒｅ", "@group", "<!subteam^S0DATATEAM>"])
     def test_a_whole_room_never_is(self, name: str) -> None:
         assert self.called_by([name]) == []
-
-    def test_no_more_than_five_are(self) -> None:
-        assert len(self.called_by([f"@a{number}" for number in range(9)])) == MAX_MENTIONS == 5
 
     def test_with_a_list_only_those_in_it_are(self) -> None:
         allowed = "{slack: ['#process-mining'], mention: ['@analyst']}"
 
         assert self.called_by(["@Analyst", "@lead", "analyst"], allowed) == ["analyst"]
+        assert self.called_by(["@Analyst", "U0LEAD0001"]) == ["@Analyst", "U0LEAD0001"]
 
     @pytest.mark.parametrize(
         ("status", "priority", "mention", "expected"),
         [
-            ("Failed", "Critical", {}, ["person:@lead"]),
             ("Failed", "Normal", {}, ["person:@lead"]),
             ("Completed", "Normal", {}, []),
             ("Completed", "Critical", {}, ["person:@lead"]),
@@ -291,81 +213,36 @@ class TestMentions:
         assert list(mentions_for(event, (), mention, requested=("person:@lead",))) == expected
 
 
-class TestConfiguration:
-    @pytest.mark.parametrize(
-        ("allowed", "says"),
-        [
-            ("{slack: [process-mining]}", r"dynamic_destinations\.slack\[0\]: .*did you mean \"#process-mining\""),
-            ("{email_domains: ['*']}", r"dynamic_destinations\.email_domains\[0\]: expected a domain"),
-            ("{email_domains: ['a@example.com']}", "expected a domain"),
-            ("{mention: ['@here']}", "an operation never calls a whole conversation"),
-            ("{mentions: ['@analyst']}", "did you mean mention"),
-        ],
-    )
-    def test_what_could_never_be_granted_is_refused(self, allowed: str, says: str) -> None:
-        with pytest.raises(ConfigError, match=says):
-            configured(allowed)
-
-
-class Run:
-    """A relay with the section, and a way to tell it of one operation."""
-
-    def __init__(self, stage: Stage, config: Path) -> None:
-        self.stage = stage
-        self.config = config
-
-    async def post(self, event: str, status: str, **operation: Any) -> None:
-        reply = await self.stage.post(events.body(event, 50, status=status, **operation))
-        assert reply.status == 202, reply.body
-
-
-@pytest.fixture
-async def run(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Run]:
+async def test_what_the_start_asks_for_is_remembered_until_the_end_and_above_the_limit_the_rest_waits(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
     config = tmp_path / "relay.yaml"
-    config.write_text(configuration("{email_domains: [example.com], slack: ['#process-mining']}"), "utf-8")
+    config.write_text(configuration("{email_domains: [example.com], slack: ['#process-mining'], "
+                                    "message_limit: {count: 2, per: 1h}}"), "utf-8")  # fmt: skip
+    slack = {"channel": "#process-mining", "mentionUsers": ["@analyst", "@data-team", "@here"]}
+    wishes = {"email": ["analyst@example.com", "spy@evil.com"], "slack": slack}
     async with surroundings(redis_server.url) as around, running(around, config) as instance:
-        yield Run(Stage(around, instance), config)
-
-
-NOTIFICATIONS = {
-    "email": ["analyst@example.com", "spy@evil.com"],
-    "slack": {"channel": "#process-mining", "mentionUsers": ["@analyst", "@data-team", "@here"]},
-}
-
-
-async def test_what_the_start_asks_for_is_remembered_until_the_end(run: Run) -> None:
-    await run.post("operation.started", "Initiated", notifications=NOTIFICATIONS)
-    await run.post("operation.failed", "Failed", priority="Critical")
-
-    [mail] = await run.stage.around.mails(1)
-    root, *replies = await run.stage.around.messages("#process-mining", lambda found: len(found) >= 1)
-    ledger = await run.stage.around.settled()
-
-    assert mail.recipient == "analyst@example.com"
-    assert mail.message["List-Id"] == "<dynamic.relay.example.com>"
-    assert str(mail.message["List-Unsubscribe"]).startswith("<https://relay.example.com/unsubscribe/")
-    assert ledger.imbalance == 0
-    assert ledger.counts["held:not_allowed"] == 2
-    said = json.dumps([root.blocks, *[reply.blocks for reply in replies]])
-    assert "<@U0ANALYST1>" in said
-    assert "subteam" not in said
-    assert "<!" not in said.replace("<!date^", "")
-
-
-async def test_above_the_limit_the_rest_waits_for_the_round_up(redis_server: RedisServer, tmp_path: Path) -> None:
-    config = tmp_path / "relay.yaml"
-    config.write_text(configuration("{email_domains: [example.com], message_limit: {count: 2, per: 1h}}"), "utf-8")
-    async with surroundings(redis_server.url) as around, running(around, config) as instance:
-        run = Run(Stage(around, instance), config)
-        for number in range(5):
-            asking = {"operationId": f"op-{number}", "notifications": {"email": f"analyst+{number}@example.com"}}
-            await run.post("operation.completed", "Completed", **asking)
+        stage = Stage(around, instance)
+        for number in range(3):
+            first = {"notifications": wishes if not number else {"email": f"analyst+{number}@example.com"}}
+            for event, status, more in (("started", "Initiated", first), ("failed", "Failed", {})):
+                stated = {"operationId": f"op-{number}", **more}
+                reply = await stage.post(events.body(f"operation.{event}", 50, status=status, **stated))
+                assert reply.status == 202, reply.body
 
         async def held() -> bool:  # the round-up is to come
             counts = (await around.ledger()).counts
-            return (counts.get("held:requested"), counts["pending"]) == (3, 1)
+            return (counts.get("held:requested"), counts["pending"]) == (1, 1)
 
         await until(held)
+        first, second = await around.mails(2)
+        shown = await around.messages("#process-mining", bool)
         ledger = await around.ledger()
 
-    assert (len(around.inbox.mails), ledger.counts["delivered"], ledger.imbalance) == (2, 2, 0)
+    assert {mail.recipient.partition("@")[0].partition("+")[0] for mail in (first, second)} == {"analyst"}
+    assert first.message["List-Id"] == "<dynamic.relay.example.com>"
+    assert str(first.message["List-Unsubscribe"]).startswith("<https://relay.example.com/unsubscribe/")
+    assert (ledger.imbalance, ledger.counts["held:not_allowed"]) == (0, 2)
+    text = json.dumps([message.blocks for message in shown])
+    assert "<@U0ANALYST1>" in text
+    assert "<!" not in text.replace("<!date^", "")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from relay.domain.deliveries import Window
 from relay.policy.schedules import (
     EVERY_DAY,
-    Quiet,
     at,
     clock_of,
     days_of,
@@ -81,26 +80,26 @@ class TestWindows:
 
 
 class TestQuietHours:
-    NIGHT = Quiet(time(20), time(7))
+    NIGHT = time(20), time(7), EVERY_DAY
 
     @pytest.mark.parametrize(
         ("moment", "expected"),
         [("19:59", None), ("20:00", "07:00"), ("23:59", "07:00"), ("06:59", "07:00"), ("07:00", None)],
     )
     def test_a_night_is_quiet_until_its_morning(self, moment: str, expected: str | None) -> None:
-        found = quiet(utc(f"2026-03-09T{moment}"), self.NIGHT, "UTC")
+        found = quiet(utc(f"2026-03-09T{moment}"), *self.NIGHT, "UTC")
 
         assert (found and local(found.end, "UTC")[-5:]) == expected
 
     def test_nights_of_weekdays_leave_the_weekend_alone(self) -> None:
-        hours = Quiet(time(20), time(7), WEEKDAYS)
+        hours = time(20), time(7), WEEKDAYS
 
-        assert quiet(utc("2026-03-07T02:00"), hours, "UTC")  # Friday's night
-        assert quiet(utc("2026-03-07T22:00"), hours, "UTC") is None
+        assert quiet(utc("2026-03-07T02:00"), *hours, "UTC")  # Friday's night
+        assert quiet(utc("2026-03-07T22:00"), *hours, "UTC") is None
 
     @pytest.mark.parametrize(("day", "hours"), [("2026-03-28", 10), ("2026-10-24", 12)])
     def test_a_night_in_which_the_clocks_change_ends_by_the_wall_clock(self, day: str, hours: int) -> None:
-        found = quiet(utc(f"{day}T23:30"), self.NIGHT, BERLIN)
+        found = quiet(utc(f"{day}T23:30"), *self.NIGHT, BERLIN)
 
         assert found
         assert local(found.end, BERLIN)[-5:] == "07:00"

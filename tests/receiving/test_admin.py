@@ -4,7 +4,7 @@ import pytest
 from pydantic import SecretStr
 
 from relay.receiving.guard import Guard
-from relay.receiving.tls import Admin, is_loopback
+from relay.receiving.tls import Admin
 from tests.support.front import receiving
 
 TOKEN = "Yq3-the-one-that-Prometheus-has"
@@ -18,8 +18,9 @@ WITH_TOKEN = Admin(token=SecretStr(TOKEN))
 async def test_who_has_the_token_is_answered_by_whatever_name(authorization: str) -> None:
     async with receiving(admin=WITH_TOKEN) as front:
         reply = await front.operator("/metrics", f"Authorization: {authorization}", host="relay.example.com:8081")
+        alive = await front.operator("/healthz", host="10.0.0.1:8081")  # whether it lives is no secret
 
-    assert reply.status == 200
+    assert (reply.status, alive.status) == (200, 200)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +47,15 @@ async def test_who_has_not_is_told_that_there_is_one(headers: tuple[str, ...], a
     assert TOKEN.encode() not in reply.body
 
 
-async def test_whether_it_lives_is_no_secret() -> None:
-    async with receiving(admin=WITH_TOKEN) as front:
-        reply = await front.operator("/healthz", host="10.0.0.1:8081")
-
-    assert reply.status == 200
-
-
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8081", "127.0.0.1:8081", "127.1.2.3", "[::1]:8081"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.:8081", "127.0.0.1:8081", "127.1.2.3", "[::1]:8081"])
 async def test_without_a_token_this_machine_is_answered(host: str) -> None:
     async with receiving() as front:
         assert (await front.operator("/readyz?verbose", host=host)).status == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:8081", "localhost.evil.example", "evil@localhost", "", "10.0.0.1"]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example:8081", "localhost.evil.example", "evil@localhost", "", "[::]"],
 )
 async def test_a_page_that_points_a_name_of_its_own_here_learns_nothing(host: str) -> None:
     async with receiving() as front:
@@ -76,15 +71,3 @@ async def test_senders_take_no_connection_from_operators() -> None:
         reply = await front.operator("/readyz?verbose")
 
     assert (refused.status, reply.status) == (0, 200)
-
-
-@pytest.mark.parametrize(
-    ("host", "own"),
-    [
-        ("127.0.0.1", True), ("127.8.9.10", True), ("::1", True), ("[::1]", True), ("localhost", True),
-        ("Localhost.", True), ("", False), ("0.0.0.0", False), ("::", False), ("10.0.0.1", False),
-        ("relay.example.com", False), ("localhost.example.com", False),
-    ],
-)  # fmt: skip
-def test_what_is_this_machine_alone(host: str, own: bool) -> None:
-    assert is_loopback(host) is own

@@ -22,14 +22,9 @@ ADDRESSES = {
     "fe80::1%eth0 evil=1": "fe80::1",
     "": "",
     "unknown": "",
-    "_hidden": "",
-    "203.0.113": "",
-    "203.0.113.9.1": "",
     "0xCB.0.113.9": "",
     "٢٠٣.0.113.9": "",
     "203.0.113.9 level=info": "",
-    "[": "",
-    "%": "",
     "1" * 5_000: "",
 }
 
@@ -67,20 +62,9 @@ def test_nothing_in_the_header_fails_or_is_repeated_unless_it_is_an_address(peer
     assert len(client) <= 45
 
 
-@pytest.mark.parametrize(
-    ("name", "peer"),
-    [
-        (("203.0.113.9", 4711), STRANGER),
-        (("::ffff:203.0.113.9", 4711, 0, 0), STRANGER),
-        (("fe80::1%eth0", 4711, 0, 2), "fe80::1"),
-        ("", UNIX),
-        (b"\x00abstract", UNIX),
-        (None, UNIX),
-        ((), UNIX),
-    ],
-)
-def test_a_peer_is_what_its_socket_says(name: object, peer: str) -> None:
-    assert peer_in(name) == peer
+def test_a_peer_is_what_its_socket_says() -> None:
+    assert peer_in(("fe80::1%eth0", 4711, 0, 2)) == "fe80::1"
+    assert {peer_in(name) for name in ("", b"\x00abstract", None, ())} == {UNIX}
 
 
 def test_whoever_has_one_ipv6_address_has_its_whole_network() -> None:

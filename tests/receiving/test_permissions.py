@@ -25,11 +25,6 @@ def sources(**settings: dict[str, Any]) -> dict[str, Source]:
 
 
 class TestDefaults:
-    def test_whoever_signs_or_may_send_without_may_say_everything(self) -> None:
-        assert source_permissions(sources(ops=signed(), github=signed("github"), open=OPEN)) == {
-            "ops": None, "github": None, "open": None
-        }  # fmt: skip
-
     @pytest.mark.parametrize(
         ("event", "events"),
         [
@@ -86,9 +81,6 @@ class TestWarnings:
 
         assert where == path
         assert text in why
-
-    def test_a_webhook_with_its_callbacks_is_well(self) -> None:
-        assert [*warnings(sources(ops=signed(), callback={**CALLBACK, "event": "operation.progress"}))] == []
 
 
 LIMITED = {

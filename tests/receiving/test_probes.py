@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from prometheus_client import CollectorRegistry
 
 from relay.receiving import openapi
 from relay.receiving.probes import Probes, Readiness
@@ -44,7 +43,7 @@ async def test_readyz_says_no_when_relay_stops_while_it_is_worked_out() -> None:
         probes.stopping = True
         return Readiness(ready=True, checks={})
 
-    probes = Probes(readiness, CollectorRegistry(), "")
+    probes = Probes(readiness, "")
 
     assert (await probes.readyz(make_mocked_request("GET", "/readyz"))).status == 503
 

@@ -1,7 +1,6 @@
 """What a body may be: its content type, its encoding, and how it is asked for."""
 
 import asyncio
-import gzip
 import json
 
 import pytest
@@ -62,12 +61,8 @@ async def test_a_sender_that_asked_first_and_is_refused_need_not_guess_where_its
         (None, 202),
         ("application/json", 202),
         ("Application/JSON; charset=UTF-8", 202),
-        ("application/json;charset=latin-1", 202),
         ("application/cloudevents+json", 202),
         ("text/json", 415),
-        ("text/plain", 415),
-        ("application/xml", 415),
-        ("application/x-www-form-urlencoded", 415),
         ("multipart/form-data; boundary=x", 415),
         ("application/jsonp", 415),
         ("image/svg+json", 415),
@@ -94,17 +89,3 @@ async def test_a_browser_cannot_be_made_to_send_where_nothing_is_signed(front: F
     assert refused.status == 415
     assert not [name for name in asked.headers if name.startswith("access-control-")]
     assert front.events == []
-
-
-@pytest.mark.parametrize("content_type", ["application/json", "application/cloudevents+json"])
-async def test_what_says_that_it_is_json_needs_no_signature_there(front: Front, content_type: str) -> None:
-    assert (await front.sender("open").post(body(), signed=False, content_type=content_type)).status == 202
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip", "x-unheard-of", "*"])
-async def test_a_compressed_body_is_refused_unread(front: Front, encoding: str) -> None:
-    bomb = gzip.compress(b" " * 1_000_000)
-
-    reply = await front.sender().post(bomb, headers=[("Content-Encoding", encoding)])
-
-    assert_problem(reply, 415)

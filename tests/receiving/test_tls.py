@@ -1,7 +1,6 @@
 """TLS: what is wrong with its files, who may connect, and how a renewed certificate is taken up."""
 
 import asyncio
-import json
 import shutil
 import ssl
 import subprocess
@@ -17,7 +16,6 @@ from relay.receiving.guard import Guard
 from relay.receiving.listeners import Certificates
 from relay.receiving.tls import Tls, ending, ends, faults, warnings
 from tests.support.certificates import Certificate, make_certificate, trusting
-from tests.support.events import body
 from tests.support.front import Front, receiving
 from tests.support.patience import patience
 from tests.support.sender import read_reply
@@ -102,23 +100,6 @@ async def healthz(front: Front, client: ssl.SSLContext) -> int:
     address = front.url.replace("http:", "https:")
     async with aiohttp.ClientSession() as session, session.get(f"{address}/healthz", ssl=client) as response:
         return response.status
-
-
-async def test_events_come_over_one_connection_with_tls(server: Certificate) -> None:
-    async with served(tls(server)) as (front, _):
-        host, port = front.runner.addresses[0][:2]
-        reader, writer = await asyncio.open_connection(host, port, ssl=trusting(server))
-        statuses = []
-        for number in range(3):
-            event = json.dumps(body() | {"eventId": f"evt-{number}"}).encode()
-            writer.write(front.sender().raw(event))
-            statuses.append((await read_reply(reader)).status)
-        spoken = writer.get_extra_info("ssl_object").version()
-        writer.transport.abort()
-
-    assert statuses == [202, 202, 202]
-    assert spoken in ("TLSv1.2", "TLSv1.3")
-    assert len(front.events) == 3
 
 
 async def test_where_client_certificates_are_wanted_who_has_none_of_them_is_not_answered(

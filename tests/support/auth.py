@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 import aiohttp
 from aiohttp import web
 from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, StrictUndefined
-from prometheus_client import REGISTRY
 
 from relay.config import OPERATOR, Config, Role
 from relay.console.access import IDENTITY, ConsoleAuth
@@ -147,7 +146,7 @@ async def served(
     here.auth = ConsoleAuth(
         lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
     )
-    app = make_admin_app(Probes(_unready, REGISTRY, ""), admin or Admin(), web.Application(), here.auth)
+    app = make_admin_app(Probes(_unready, ""), admin or Admin(), web.Application(), here.auth)
     app.on_response_prepare.append(here.auth.label)
     app.add_routes(here.auth.routes())
     for prefix, middleware in (("/console", here.auth.middleware), ("/api/v1", here.auth.api_middleware)):
@@ -166,7 +165,6 @@ async def served(
 
         behind.add_routes(
             [
-                web.get("/live/now", show),
                 web.get("/now", show),
                 web.post("/act", act),
                 web.get("/static/console.css", style),

@@ -19,8 +19,6 @@ def counted() -> Iterator[Metric]:
     """Everything in `relay.metrics`."""
     for name in vars(metrics):
         metric = getattr(metrics, name)
-        if isinstance(metric, metrics.Tallied):
-            metric = metric._histogram
         if isinstance(metric, MetricWrapperBase):
             end = "_total" if metric._type == "counter" else ""
             yield Metric(metric._name + end, metric._type, tuple(metric._labelnames))

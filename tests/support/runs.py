@@ -23,7 +23,9 @@ MINUTE, HOUR = 60.0, 3600.0
 class Watched:
     """One process: a store, an intake and a scheduler, with a note of what the watchdog told."""
 
-    def __init__(self, store: Store, clock: Clock, watchdog: str = "{}", priority: str = "High", job: str = "") -> None:
+    def __init__(
+        self, store: Store, clock: Clock, watchdog: str = "{}", priority: str = "High", job: str = "", **options: int
+    ) -> None:
         self.store = store
         self.clock = clock
         self.priority = priority
@@ -33,9 +35,8 @@ class Watched:
         self.told: list[Event] = []  # what was accepted of what was found
         self.intake = Ingest(store, lambda: self.config, CHANNELS)
         self.refuses = ""  # the operation whose alarms cannot be taken
-        self.scheduler = Scheduler(
-            {"watchdog": WatchdogTick(store, self._take, lambda: self.config, CHANNELS).tick}, clock=clock
-        )
+        watched = WatchdogTick(store, self._take, lambda: self.config, CHANNELS, **options)
+        self.scheduler = Scheduler({"watchdog": watched.tick}, clock=clock)
 
     async def _take(self, event: Event, targets: Sequence[Target] | None = None) -> Accepted:
         if event.subject == self.refuses:
@@ -52,9 +53,6 @@ class Watched:
 
     async def happens(self, event: Event) -> Accepted:
         return await self.intake.ingest(event)
-
-    async def started(self, **operation: Any) -> Accepted:
-        return await self.happens(self.event("operation.started", 0, status="Initiated", **operation))
 
     async def progress(self, percentage: float | None, **operation: Any) -> Accepted:
         return await self.happens(self.event("operation.progress", percentage, **operation))

@@ -12,12 +12,12 @@ import html5lib
 import pytest
 import yarl
 from aiohttp import web
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Delivery
 from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
-from relay.metrics import REGISTRY
 from relay.receiving.guard import Guard
 from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
@@ -191,7 +191,7 @@ async def test_links_outlive_a_restart_and_a_rotation_until_their_key_is_forgott
     hidden = Unsubscribe(Suppressions(store), SigningKeys(store), lambda: "", clock)
 
     assert await again.link(delivery(), "en") == page.link
-    assert await hidden.link(delivery(), "en") == await page.unsubscribe.link(delivery(channel="slack"), "en") == ""
+    assert await hidden.link(delivery(), "en") == ""
     await page.keys.rotate(await store.time(), 60)
     assert await page.unsubscribe.link(delivery(), "en") != page.link
     assert (await page.ask("POST", data=ONE_CLICK))[0] == 200
