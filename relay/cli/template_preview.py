@@ -101,7 +101,7 @@ def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, 
     available = languages(workspace.directories)
     if not {language, re.split("[-_]", language)[0].lower()} & {*available}:
         raise click.BadParameter(f"there is no {language}; {suggest(language, available)}", param_hint="--lang")
-    return View(kind, fixture, destination, workspace.profile, language, reader.timezone)
+    return View(kind, fixture, destination, language, reader.timezone)
 
 
 def _from_file(file: str) -> dict[str, Sample]:

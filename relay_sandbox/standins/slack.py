@@ -43,7 +43,7 @@ class SlackStandin(PageServer):
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
     Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
-    without `rich` the newer blocks are refused; posts faster than `posts_per_second` in a conversation are counted.
+    posts faster than `posts_per_second` in a conversation are counted.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-from relay.channels.slack.limits import RICH, validate
+from relay.channels.slack.limits import validate
 from relay.channels.slack.scopes import IM, METHODS, OPTIONAL, PRIVATE, PUBLIC, UNINVITED, WRITE
 from relay_sandbox.standins.slack_people import People
 from relay_sandbox.standins.slack_records import (
@@ -38,18 +38,15 @@ class Workspace(People):
         groups: Iterable[Group] = GROUPS,
         channels: Iterable[str] | None = None,
         name: str = "Example",
-        rich: bool = True,
         posts_per_second: float = 1.0,
         clock: Callable[[], float],
     ) -> None:
-        """Without `rich` the workspace has not got the newer blocks yet."""
         super().__init__(users, groups, name)
         self.conversations: dict[str, Conversation] = {}
         self.scopes = ALL_SCOPES  # of relay's app; nothing: Slack neither says nor asks
         self.whispers: list[Json] = []  # messages to one person alone: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts too soon after the one before, in the same conversation
-        self._without = frozenset() if rich else RICH
         self._clock = clock
         self._post_period = 1 / posts_per_second
         self.fixed = channels is not None
@@ -210,7 +207,7 @@ class Workspace(People):
     def _check(self, arguments: Json) -> None:
         faults = validate(arguments)
         self.violations += faults
-        if faults or (faults := validate(arguments, without=self._without)):  # not having a block is no fault of relay
+        if faults:
             errors = [fault.partition(": ")[2] for fault in faults]
             messages = [f"[ERROR] {error}" for error in errors]
             raise SlackRefusal(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
