@@ -51,18 +51,6 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert "style=" not in html
 
 
-async def test_jobs_come_in_pages_the_one_that_ended_last_first(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        for number in range(30):
-            await run(page, clock, 1, 60, name=f"Job {chr(65 + number % 26)}{chr(97 + number // 26)}")
-        first = await page.api("/jobs")
-        second = await page.api(f"/jobs?cursor={first['cursor']}")
-        titles = [row["title"] for row in (*first["rows"], *second["rows"])]
-        assert len(first["rows"]) == 25
-        assert len(titles) == len({*titles}) == 30
-        assert second["cursor"] == ""
-
-
 async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:
     async with (
         console(store, clock) as page,
