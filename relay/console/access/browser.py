@@ -56,7 +56,7 @@ def same_origin(request: web.Request, url: str) -> bool:
 
 
 def is_fragment(request: web.Request) -> bool:
-    """Return whether an open page asks by itself, whether or not anybody looks."""
+    """Return whether an open page asks for its news (htmx), not its reader."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -112,7 +112,7 @@ async def has_csrf(request: web.Request, csrf: str) -> bool:
 
 
 def alike(shown: str, right: str) -> bool:
-    """Compare in a time that tells nothing of how much is right."""
+    """Compare in constant time."""
     return bool(right) and hmac.compare_digest(shown.encode("utf-8", "replace"), right.encode())
 
 
