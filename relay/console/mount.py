@@ -90,5 +90,5 @@ class OpenConsole:
         if self._console:
             await self._console.keep_language(request, response)
 
-    def _described(self) -> Iterable[Address]:
-        return self._opened().described()
+    async def _described(self) -> Iterable[Address]:
+        return (await self._open()).described()
