@@ -11,7 +11,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,14 @@ import relay
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
-from relay.domain.events import STATUSES
 from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
-from relay.rendering.faults import SURE, nearest
-from relay.rendering.samples import FIXTURES, sample_events
-from relay.rendering.template_files import parsed, written
+from relay.rendering.samples import FIXTURES
+from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
-from relay.rendering.translations import WORDINGS, Catalogues
+from relay.rendering.translations import Catalogues
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
@@ -60,42 +58,19 @@ def faults_of(workspace: Workspace) -> list[str]:
 
     renderer = Renderer(workspace.directories, workspace.options())
     more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
-    reported = {fault.partition("; ")[0] for fault in faults}
-    return faults + [fault for fault in more if fault.partition("; ")[0] not in reported]
+    reported = {file_of(fault)[:2] for fault in faults}
+    return faults + [fault for fault in more if file_of(fault)[:2] not in reported]
 
 
 def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
-    """Report each file for a destination that does not exist, or for a type that no operation can have."""
-    types = _types(workspace)
-    reached = set().union(*workspace.rules) if all(workspace.rules) else set()  # empty: a rule is for all types
+    """Report each file for a destination that does not exist."""
+    names = workspace.destinations
     for channel, stems in library.messages.items():
         for stem in stems:
-            if fault := _fault(stem, workspace, types, reached):
-                yield f"{library.source(f'{channel}/{stem}.yaml')[1]}:1: {fault}"
-
-
-def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str]) -> str:
-    name = parsed(stem)
-    destination, type_ = name.destination, name.operation_type
-    if stem != written(name):
-        return f"this name serves no message; expected {written(name)}.yaml"
-    if destination and workspace.destinations and destination not in workspace.destinations:
-        return f"{destination} is no destination; {suggest(destination, workspace.destinations)}"
-    if not type_ or type_ in types:
-        return ""
-    # A platform may send types that are named nowhere here: report only what is sure.
-    if near := nearest(type_, types, SURE):
-        return f"{type_} is the type of no sample and in no rule; did you mean {near}?"
-    if reached and type_ not in reached:
-        return f"no rule is for operations of type {type_}; {suggest(type_, reached)}"
-    return ""
-
-
-def _types(workspace: Workspace) -> set[str]:
-    samples = sample_events(workspace.directories).values()
-    stated = {event.operation.type for event in samples if event.operation}
-    documented = {word for word in WORDINGS if word[:1].isupper() and word not in STATUSES}
-    return {*stated, *documented, *set().union(*workspace.rules)} - {""}
+            destination = parsed(stem).destination
+            if destination and names and destination not in names:
+                file = library.source(f"{channel}/{stem}.yaml")[1]
+                yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from relay.errors import RelayError
 from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.context import request_of
-from relay.rendering.samples import bare_events, history_of, of_type, sample_events
+from relay.rendering.samples import bare_events, history_of, sample_events
 from relay.rendering.template_files import PARTS, SENTENCES
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
@@ -70,23 +70,15 @@ class Studio:
         near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
         return tuple(dict.fromkeys([*codes, *near]))
 
-    @property
-    def operation_types(self) -> list[str]:
-        """Types of operations that files of templates are for."""
-        return sorted(self.renderer.library.operation_types) if self.renderer else []
-
     def choice(self, message: str, *, language: str = "", destination: str = "", **how: Any) -> Choice:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
-        how |= {"profile": self.workspace.profile, "destination": destination}
-        return Choice(message, View(language=language or usual, timezone=_zone(reader.timezone), **how))
+        view = View(language=language or usual, timezone=_zone(reader.timezone), destination=destination, **how)
+        return Choice(message, view)
 
     def sample(self, choice: Choice) -> Sample:
-        event, history = self.messages(choice.view.fixture)[choice.message]
-        if choice.view.operation_type:
-            event = of_type(event, choice.view.operation_type)
-        return event, (*history[:-1], event)
+        return self.messages(choice.view.fixture)[choice.message]
 
     async def drawing(self, channel: str, choice: Choice) -> Drawing | str:
         """Return the message, or what is wrong with it."""

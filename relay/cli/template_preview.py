@@ -119,7 +119,7 @@ def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, 
     if not {language, re.split("[-_]", language)[0].lower()} & {*available}:
         raise click.BadParameter(f"there is no {language}; {suggest(language, available)}", param_hint="--lang")
     try:
-        return View(kind, fixture, destination, workspace.profile, language, known_zone(reader.timezone))
+        return View(kind, fixture, destination, language, known_zone(reader.timezone))
     except ValueError as error:
         raise click.BadParameter(f"timezone: {reader.timezone}: {error}", param_hint="--config") from None
 

@@ -46,7 +46,7 @@ class SlackStandin(PageServer):
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
     Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
-    without `rich` the newer blocks are refused; posts faster than `posts_per_second` in a conversation are counted.
+    posts faster than `posts_per_second` in a conversation are counted.
     """
 
     def __init__(
@@ -57,7 +57,6 @@ class SlackStandin(PageServer):
         channels: Iterable[str] | None = None,
         token: str = "",
         workspace: str = "Example",
-        rich: bool = True,
         posts_per_second: float = 1.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -67,7 +66,6 @@ class SlackStandin(PageServer):
             groups=groups,
             channels=channels,
             name=workspace,
-            rich=rich,
             posts_per_second=posts_per_second,
             clock=clock,
         )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-from relay.channels.slack.limits import RICH, validate
+from relay.channels.slack.limits import validate
 from relay.channels.slack.scopes import IM, METHODS, OPTIONAL, PRIVATE, PUBLIC, UNINVITED, WRITE
 from relay_sandbox.standins.slack_records import (
     APP,
@@ -41,11 +41,9 @@ class Workspace:
         groups: Iterable[Group] = GROUPS,
         channels: Iterable[str] | None = None,
         name: str = "Example",
-        rich: bool = True,
         posts_per_second: float = 1.0,
         clock: Callable[[], float],
     ) -> None:
-        """Without `rich` the workspace has not got the newer blocks yet."""
         self.users = {user.id: user for user in users}
         self.groups = {group.id: group for group in groups}
         self.conversations: dict[str, Conversation] = {}
@@ -55,7 +53,6 @@ class Workspace:
         self.whispers: list[Json] = []  # messages to one person alone: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts too soon after the one before, in the same conversation
-        self._without = frozenset() if rich else RICH
         self._clock = clock
         self._post_period = 1 / posts_per_second
         self.app_name = "relay"
@@ -251,7 +248,7 @@ class Workspace:
     def _check(self, arguments: Json) -> None:
         faults = validate(arguments)
         self.violations += faults
-        if faults or (faults := validate(arguments, without=self._without)):  # not having a block is no fault of relay
+        if faults:
             errors = [fault.partition(": ")[2] for fault in faults]
             messages = [f"[ERROR] {error}" for error in errors]
             raise SlackRefusal(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})
