@@ -29,6 +29,10 @@ def test_describes_every_page_and_action_that_is_served() -> None:
 
 
 async def test_operators_are_served_it(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page, listening(page.context) as here, ClientSession() as client:
-        async with client.get(f"{here.url}/openapi.json") as response:
-            assert {"/healthz", "/api/v1/now"} <= (await response.json())["paths"].keys()
+    async with (
+        console(store, clock) as page,
+        listening(page.context) as here,
+        ClientSession() as client,
+        client.get(f"{here.url}/openapi.json") as response,
+    ):
+        assert {"/healthz", "/api/v1/now"} <= (await response.json())["paths"].keys()
