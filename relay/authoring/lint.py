@@ -1,27 +1,14 @@
-"""Everything that is wrong with the templates, found before an event finds it.
+"""Everything that is wrong with the templates, found before an event finds it."""
 
-`findings_of` looks in a process of its own (`python -m relay.authoring.lint`), after all others: every message is made
-in every language, which takes seconds. The process reads the workspace, pickled by its parent, and answers with JSON;
-it gets none of relay's environment.
-"""
-
-import asyncio
-import json
-import os
-import pickle
-import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import relay
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
 from relay.errors import TemplateError
-from relay.rendering import Renderer
+from relay.rendering import Renderer, in_daemon
 from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
 from relay.rendering.samples import FIXTURES
 from relay.rendering.template_files import parsed
@@ -29,10 +16,8 @@ from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import Catalogues
 
-KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 
-
-def faults_of(workspace: Workspace) -> list[str]:
+def faults_of(workspace: Workspace, wanted: Callable[[], bool] = lambda: True) -> list[str]:
     """Return a line for each fault, with file and line where they are known."""
     faults: list[str] = []
     library = TemplateSet(workspace.directories, faults)
@@ -54,7 +39,7 @@ def faults_of(workspace: Workspace) -> list[str]:
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""
-        return workspace.own is None or bool(library.overriding_file(*case.request))
+        return wanted() and (workspace.own is None or bool(library.overriding_file(*case.request)))
 
     renderer = Renderer(workspace.directories, workspace.options())
     more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
@@ -82,39 +67,6 @@ class Finding:
     message: str
 
 
-def environment() -> dict[str, str]:
-    """Return what the process gets: none of the variables that may hold a secret."""
-    passed_on = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**passed_on, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
-
-
-async def findings_of(workspace: Workspace) -> list[Finding]:
-    """Return what is wrong with these templates. Cancelled, it ends its process.
-
-    TemplateError if the process fails.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "relay.authoring.lint",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True, env=environment(),
-    )  # fmt: skip
-    try:
-        output, _ = await process.communicate(pickle.dumps(workspace))  # each message is bounded, and so is this
-        return [Finding(*row) for row in json.loads(output)]
-    except ValueError:
-        raise TemplateError("the templates could not be checked") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-def main() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # one sent to all of relay means a reload
-    os.nice(10)  # neither a page nor an event waits for it
-    workspace: Workspace = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
-    print(json.dumps([file_of(fault) for fault in faults_of(workspace)]))
-
-
-if __name__ == "__main__":
-    main()
+async def findings_of(workspace: Workspace, wanted: Callable[[], bool]) -> list[Finding]:
+    """Return what is wrong with these templates; it takes seconds, and ends early once it is not `wanted` any more."""
+    return [Finding(*file_of(fault)) for fault in await in_daemon(lambda: faults_of(workspace, wanted))]

@@ -13,7 +13,6 @@ from relay.authoring.lint import Finding, findings_of
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
-from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.context import request_of
 from relay.rendering.samples import bare_events, history_of, sample_events
@@ -74,7 +73,7 @@ class Studio:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
-        view = View(language=language or usual, timezone=_zone(reader.timezone), destination=destination, **how)
+        view = View(language=language or usual, timezone=reader.timezone, destination=destination, **how)
         return Choice(message, view)
 
     def sample(self, choice: Choice) -> Sample:
@@ -149,9 +148,9 @@ class Gallery:
 
     async def _look(self, studio: Studio) -> None:
         try:
-            studio.findings = await findings_of(studio.workspace)
-        except RelayError as error:
-            studio.findings = [Finding("", None, str(error))]
+            studio.findings = await findings_of(studio.workspace, lambda: self._studio is studio)
+        except Exception as error:  # noqa: BLE001 - templates are their author's code, and the page goes on
+            studio.findings = [Finding("", None, str(error) or type(error).__name__)]
 
     async def _leave(self) -> None:
         if self._check:
@@ -186,10 +185,3 @@ def _stamps_of(folder: Path) -> Stamps:
             if file.suffix and "golden" not in file.parts:
                 stamps[file] = (status.st_mtime_ns, status.st_size)
     return stamps
-
-
-def _zone(name: str) -> str:
-    try:
-        return known_zone(name)
-    except ValueError:  # in a configuration that is being edited
-        return "UTC"
