@@ -122,6 +122,7 @@ def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str
         ),
         ("text: '{{ op.cost }}'", r"slack/operation\.progress\.yaml: text is empty; write `text\?:`"),
         ("text: '{{ say.nothing_such() }}'", r"slack/operation\.progress\.yaml:1: "),
+        ("text: '{{ \"\\x1e\" }}'", r"slack/operation\.progress\.yaml: a text holds "),
     ],
 )
 def test_a_fault_that_shows_late_names_file_and_line_too(alone: Build, template: str, place: str) -> None:
