@@ -20,14 +20,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.environments import TemplateEnvironment
-from relay.rendering.fillings import Filled, Filling, Values, filled
+from relay.rendering.environments import Filled, Filling, TemplateEnvironment, filled
 from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 
 MAX_REPEATS = 100
 EMPTY: Final = object()
 
+Values = dict[str, Any]
 Part = Callable[[Values, Filled, Filled], Any]
 """A part of an object, made of what its texts and its addresses were filled with."""
 
