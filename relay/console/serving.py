@@ -94,8 +94,7 @@ class Site:
             text = Phrase(text="", of=forms.faults(error))
             return self._plain(request, 400, N_("That cannot be looked up"), text)
         except Unknown as error:
-            near = [(link.page, link.text) for link in error.near]
-            return self._plain(request, 404, NOTHING, _sentence_of(error), near)
+            return self._plain(request, 404, NOTHING, _sentence_of(error), error.near)
         except StoreUnavailable as error:
             self._lines.warning(log, "console.unavailable", reason=str(error))
             return self._plain(request, 503, browser.NOT_NOW, phrase(browser.AWAY))
