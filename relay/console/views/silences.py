@@ -35,7 +35,7 @@ class Silenced(BaseModel):
 
 
 class SilencesQuestion(Silenced, Question):
-    """Values for the form of a new one; several where a name stands several times, or by lines."""
+    """Values for the form of a new silence; several by repeated names or by lines."""
 
     lasts: Typed = ""
     until: Typed = ""
