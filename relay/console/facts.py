@@ -10,7 +10,7 @@ from relay.errors import RelayError
 from relay.operating.clocks import moment
 from relay.reasons import Dead, Held, Lapsed, Reason, Superseded, Waiting, sentences
 
-LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
+LONGEST_ADDRESS = 6000  # characters; aiohttp takes 8190, and browsers more
 Value = str | int | float
 Page = TypeVar("Page")
 BESIDES = ("cursor", "verb", "id", "every", "before")  # fields that are no filters

@@ -121,7 +121,7 @@ def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
 
 
-@lru_cache(4096)  # a page has many, and shows most of them again when somebody looks again
+@lru_cache(4096)  # a page has many, and mostly the same when it is loaded again
 def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
     return format_datetime(moment.astimezone(zone), form, locale=language)
 
