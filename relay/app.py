@@ -133,7 +133,7 @@ class Relay:
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock
+                config, renderer, CHANNELS, channels, keys=signing, accept=ingest, clock=clock
             )
             executor = Executor(
                 lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark

@@ -12,6 +12,7 @@ from relay.channels import CHANNELS
 from relay.cli.options import config_option, json_option, refuse
 from relay.config import Config, load
 from relay.domain.events import BATCH_EVENTS, IMPLIED_STATUS, OPERATION_EVENTS, STATUSES, TERMINAL, WATCH_EVENTS
+from relay.domain.events import SOURCE as WATCHDOG
 from relay.domain.identity import matches_event
 from relay.errors import ConfigError, PlatformError, RelayError
 from relay.platform.lookups import client_of
@@ -20,7 +21,6 @@ from relay.platform.registration import Registered, request
 from relay.platform.registration import register as register_at
 from relay.platform.settings import REGISTERED
 from relay.policy.matching import Rule
-from relay.policy.watchdog import SOURCE as WATCHDOG
 
 # That a run hangs is for the watchdog to say: a platform's events know no such status.
 GOING = [status for status in STATUSES if status not in {*TERMINAL, "Stalled"}]

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
-from relay.domain.events import Batch, Event
+from relay.domain.events import FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (
-    FAILED,
     OUTCOME_EVENTS,
     is_failing_member,
     presentation_for,

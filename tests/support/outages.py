@@ -8,19 +8,15 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from aiohttp import connector
-
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.store import Store
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow
 from tests.support.flow_events import AT_ONCE, event_of
 from tests.support.scripted_smtp import FIN, TAKEN, Reply, ScriptedSmtp
 from tests.support.stage import SECRET
-from tests.support.tls_front import tls_front
 
 LOOPBACK = "127.0.0.1"
 SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.localhost"
@@ -81,15 +77,13 @@ class World(Peers):
 
 
 @asynccontextmanager
-async def world(
-    open_store: Callable[..., Store], clock: Clock, *, posts: int = 20, tls_port: int = 0
-) -> AsyncIterator[World]:
-    """Open a world with so many `posts_per_second`. relay looks for Slack at `tls_port`, where that is given."""
+async def world(open_store: Callable[..., Store], clock: Clock, *, posts: int = 20) -> AsyncIterator[World]:
+    """Open a world with so many `posts_per_second`."""
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=posts))
         smtp = await stack.enter_async_context(ScriptedSmtp())
         unknown = stack.enter_context(name_service())
-        text = config_text(slack, smtp, posts=posts, tls_port=tls_port)
+        text = config_text(slack, smtp, posts=posts)
         flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, partial(open_store, lease=LEASE))
         for conversation in ("#team", "#room", "#alerts"):
             slack.workspace.conversation(conversation, create=True)
@@ -98,11 +92,10 @@ async def world(
         yield world
 
 
-def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20, tls_port: int = 0) -> str:
+def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20) -> str:
     """Return a relay's configuration in which each host has a name of `name_service`."""
-    api = f"https://{LOOPBACK}:{tls_port}/api/" if tls_port else slack.base_url
     return CONFIG % {
-        "slack": api.replace(LOOPBACK, SLACK_HOST),
+        "slack": slack.base_url.replace(LOOPBACK, SLACK_HOST),
         "webhook": slack.webhook("#alerts").replace(LOOPBACK, HOOKS_HOST),
         "mail": MAIL_HOST, "smtp": smtp.port, "posts": posts, "live": AT_ONCE, "secret": SECRET,
     }  # fmt: skip
@@ -211,19 +204,3 @@ MAIL_OUTAGES: Mapping[str, Outage] = {
 OUTAGES = SLACK_OUTAGES | MAIL_OUTAGES
 # A mail's outcome cannot be found out: the same mail goes again after a quarter of an hour at the earliest.
 UNCERTAIN = ("mail-cut-after-dot", "mail-taken-then-cut")
-
-
-@asynccontextmanager
-async def behind_tls(slack: SlackStandin, port: int, good: Certificate, bad: Certificate) -> AsyncIterator[Outage]:
-    """Serve Slack with TLS. The outage is a certificate that nobody trusts."""
-    connector._SSL_CONTEXT_VERIFIED.load_verify_locations(good.authority)  # aiohttp's, which Slack's client uses
-    async with tls_front(port, port_of(slack), good.context) as front:
-
-        @asynccontextmanager
-        async def outage(world: World) -> AsyncIterator[None]:
-            front.context = bad.context
-            await world.new_process()
-            yield
-            front.context = good.context
-
-        yield outage
