@@ -70,7 +70,7 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
         lambda dice, _: _get("/console/now", _cookie(f"{dice.getrandbits(256):064x}"[: dice.choice((1, 43, 64))])),
         frozenset({303}),
     ),
-    "a long cookie": (lambda dice, _: _get("/console/live/now", _cookie("x" * dice.randrange(65, 4000))),
+    "a long cookie": (lambda dice, _: _get("/console/now", _cookie("x" * dice.randrange(65, 4000))),
                       frozenset({303})),
     "a form without a login": (lambda _, known: _post(PAUSE, _pause(known.viewer_csrf), OWN), frozenset({303})),
     "a form of one who only looks": (
@@ -113,7 +113,7 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
         frozenset({401}),
     ),
     "a user whom no proxy states": (
-        lambda dice, _: _get(dice.choice(("/console/now", "/console/live/now", "/api/v1/now")), *_stated(dice)),
+        lambda dice, _: _get(dice.choice(("/console/now", "/api/v1/now")), *_stated(dice)),
         frozenset({303, 401}),
     ),
     "an invented link": (

@@ -74,7 +74,9 @@ async def working(listener: Target, report: Report, end: float) -> None:
         )
         for path in PAGES:
             await timely(listener, report, IN, _page(path, cookie.encode(), STATED), OPERATORS)
-        await timely(listener, report, LIVE, _page("/console/live/now", cookie.encode(), STATED), OPERATORS)
+        await timely(
+            listener, report, LIVE, _page("/console/now", cookie.encode(), STATED, (b"HX-Request", b"true")), OPERATORS
+        )
         await asyncio.sleep(BETWEEN)
 
 

@@ -8,7 +8,7 @@ from aiohttp.web import AbstractRouteDef
 from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.context import Context
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent

@@ -65,7 +65,7 @@ def _agree(word: str, count: int, answered: int) -> list[str]:
     return [] if answered <= count <= most else [f"{count} {word}, {answered} answered 2xx"]
 
 
-WARM_UP = 1  # seconds
+WARM_UP = 3  # seconds; a first start compiles the templates meanwhile
 FASTEST = 32_000  # requests a second that are prepared for subjects that must not get one twice
 
 

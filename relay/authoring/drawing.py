@@ -18,8 +18,6 @@ OF_STATUS = {"also": ("Failed", "Timeout"), "healed": ("Completed",)}
 MISHAP = "SAP extractor did not answer for 300 s."  # that a healed run had had
 
 HERE = Path(__file__).parent
-FOR_THE_DARK = "(prefers-color-scheme: dark)"
-EITHER = 'content="light dark"'  # of the meta elements that say which schemes a document knows
 
 Sample = tuple[Event, tuple[Event, ...]]
 """An event, and what was known when it came, itself included."""
@@ -92,12 +90,6 @@ def _text_alone(notification: Notification, channel: str) -> Preview:
 <meta name="color-scheme" content="light dark"><title>{escape(title_of(channel))}</title></head>
 <body><pre style="white-space: pre-wrap">{escape(str(text))}</pre></body></html>"""
     return Preview({f"{channel}.json": sent, f"{channel}.html": page})
-
-
-def in_scheme(document: str, scheme: str) -> str:
-    """Return the document as readers of this scheme see it, whatever the scheme of the page around it."""
-    holds = "all" if scheme == "dark" else "not all"
-    return document.replace(FOR_THE_DARK, holds).replace(EITHER, f'content="{scheme}"')
 
 
 def scripted(document: str, nonce: str) -> str:

@@ -7,21 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from relay.authoring.drawing import Drawing, Sample, View, drawn
 from relay.authoring.lint import Finding, findings_of
-from relay.authoring.variables import UNLISTED, Variable, variables
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
 from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
-from relay.rendering.context import context, message_of, request_of
-from relay.rendering.links import Base
-from relay.rendering.localized_values import Localizer
+from relay.rendering.context import request_of
 from relay.rendering.samples import bare_events, history_of, of_type, sample_events
-from relay.rendering.template_files import PARTS, SENTENCES, FileName, written
+from relay.rendering.template_files import PARTS, SENTENCES
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
 ENDINGS = ("html", "txt")  # of layouts
@@ -47,7 +43,6 @@ class Studio:
         self.renderer: Renderer | None = None
         self.fault = ""
         self._messages: dict[str, dict[str, Sample]] = {}  # by fixture
-        self._variables: list[Variable] | None = None
         try:
             self.renderer = Renderer(workspace.directories, workspace.options())
         except RelayError as error:
@@ -80,12 +75,12 @@ class Studio:
         """Types of operations that files of templates are for."""
         return sorted(self.renderer.library.operation_types) if self.renderer else []
 
-    def choice(self, message: str, *, language: str = "", destination: str = "", zone: str = "", **how: Any) -> Choice:
+    def choice(self, message: str, *, language: str = "", destination: str = "", **how: Any) -> Choice:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
         how |= {"profile": self.workspace.profile, "destination": destination}
-        return Choice(message, View(language=language or usual, timezone=zone or _zone(reader.timezone), **how))
+        return Choice(message, View(language=language or usual, timezone=_zone(reader.timezone), **how))
 
     def sample(self, choice: Choice) -> Sample:
         event, history = self.messages(choice.view.fixture)[choice.message]
@@ -101,24 +96,6 @@ class Studio:
             return await asyncio.to_thread(drawn, self.renderer, channel, self.sample(choice), choice.view)
         except Exception as error:  # noqa: BLE001 - templates are their author's code, and the page goes on
             return str(error) or type(error).__name__
-
-    def variables(self) -> list[Variable]:
-        """Return every name that templates can use, with its type. TemplateError if a sample is none."""
-        if self._variables is None:
-            self._variables = [*variables(self.workspace)]
-        return self._variables
-
-    def values(self, choice: Choice) -> dict[str, Any]:
-        """Return what the templates of this message get."""
-        if self.renderer is None:
-            return {}
-        event, history = self.sample(choice)
-        language = self.renderer.catalogues.language(choice.view.language)
-        localizer = Localizer(language, ZoneInfo(choice.view.timezone), event.occurred_at)
-        workspace, live = self.workspace, choice.view.kind == "live"
-        values = context(event, history, localizer, Base(workspace.sample_url), links=workspace.sample_links, live=live)
-        listed = {name: value for name, value in values.items() if name not in UNLISTED}
-        return listed | {"brand": dict(workspace.brand.values)}
 
 
 class Gallery:
@@ -207,15 +184,6 @@ def sources_of(renderer: Renderer, channel: str, kind: Form, last: Sample, view:
         text, path = library.source(name)
         if text:
             yield name, path
-
-
-def places_for(channel: str, kind: Form, last: Sample, view: View) -> list[str]:
-    """Return the files that an author may write to change this message, the one for all its forms first."""
-    message = message_of(last[0], kind, last[1])
-    shapes = [FileName(message), FileName(message, kind if kind != "each" else "")]
-    if view.destination:
-        shapes.append(FileName(message, destination=view.destination))
-    return list(dict.fromkeys(f"{channel}/{written(shape)}.yaml" for shape in shapes))
 
 
 def _stamps_of(folder: Path) -> Stamps:

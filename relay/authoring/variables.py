@@ -12,7 +12,6 @@ from relay.rendering.translations import Catalogues
 
 UNLISTED = ("formats", "doc")
 DEPTH = 4
-LONGEST = 200  # characters of a value that is shown
 
 
 @dataclass
@@ -34,9 +33,9 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
         ordered = sorted(events.values(), key=lambda event: event.name.startswith("relay."))  # relay's own come last
         contexts.append(_merged(values_of(event, history_of(event, ordered), catalogues, base_url, **options)
                              for event in ordered))  # fmt: skip
-    typical, minimal = (dict(paths(values, "", DEPTH)) for values in contexts)
+    typical, minimal = (dict(_paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(typical.items()):
-        yield Variable(path, type_of(example), minimal.get(path) in (None, "", False), example)
+        yield Variable(path, _type_of(example), minimal.get(path) in (None, "", False), example)
 
 
 def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,32 +56,24 @@ def _fill(into: dict[str, Any], more: Mapping[str, Any]) -> None:
             into[name] = value
 
 
-def paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _paths(values: Mapping[str, Any], before: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Yield each name in these values with its value; `[]` means each of a list."""
     for name, value in values.items():
         path = f"{before}{name}"
         rows = [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
         if isinstance(value, Mapping) and value and depth > 1:
-            yield from paths(value, f"{path}.", depth - 1)
+            yield from _paths(value, f"{path}.", depth - 1)
         elif rows and depth > 1:
             row: dict[str, Any] = {}
             for fields in rows:
                 _fill(row, fields)
             yield path, value
-            yield from paths(row, f"{path}[].", depth - 1)
+            yield from _paths(row, f"{path}[].", depth - 1)
         else:
             yield path, value
 
 
-def shown(value: object) -> str:
-    """Return a value as a line of a table; of a list the number of its rows."""
-    if isinstance(value, list | Mapping):
-        return f"{len(value)} of them" if isinstance(value, list) and value else ""
-    text = "" if value is None else str(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-
-
-def type_of(example: Any) -> str:
+def _type_of(example: Any) -> str:
     """Return the type of such a value, as authors call it."""
     match example:
         case bool():

@@ -84,9 +84,7 @@ def _app(context: PreviewContext, key: str) -> web.Application:
             response.headers.setdefault(header, value)
 
     site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more
-    pages = web.Application(middlewares=[site.answered])
-    pages.add_routes(page_routes(site, SHOWN))
-    app = web.Application(middlewares=[with_key])
+    app = web.Application(middlewares=[with_key, site.answered])
     app.on_response_prepare.extend([label, site.keep_language])
-    app.add_subapp(PAGES, pages)
+    app.add_routes(page_routes(site, SHOWN))
     return app

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import wraps
 
 import structlog
 from aiohttp import web
@@ -27,21 +26,20 @@ ACCESS = ("console", "session")
 class Outcome(BaseModel):
     """The outcome of an action, in English; its values stand beside it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     done: bool
     text: str
 
 
 class JsonApi:
-    """Handlers for one sub-application. They raise HttpProblem."""
+    """Handlers, which raise HttpProblem."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._lines = RateLimitedLog(time.monotonic)
 
     def facts(self, view: View) -> Handler:
-        @self._answering
         async def answer(request: web.Request) -> web.StreamResponse:
             facts = await view.answer(self._context, forms.question_of(view, request))
             body, headers = facts.model_dump_json().encode(), {ZONE: self._context.config().timezone}
@@ -50,7 +48,6 @@ class JsonApi:
         return answer
 
     def call(self, action: Action) -> Handler:
-        @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
             form = await forms.called_with(action, request)
             done = await action.perform(self._context, form, request[IDENTITY])
@@ -59,21 +56,17 @@ class JsonApi:
 
         return act
 
-    def _answering(self, handler: Handler) -> Handler:
-        @wraps(handler)
-        async def answer(request: web.Request) -> web.StreamResponse:
-            try:
-                return await handler(request)
-            except ValidationError as error:
-                field = ".".join(map(str, error.errors()[0]["loc"]))
-                raise HttpProblem(422, forms.faults(error), field=field) from None
-            except Unknown as error:
-                raise HttpProblem(404, str(error)) from None
-            except StoreUnavailable as error:
-                self._lines.warning(log, "console.unavailable", reason=str(error))
-                raise HttpProblem(503, "relay's store does not answer at the moment.") from None
-
-        return answer
+    async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ValidationError as error:
+            field = ".".join(map(str, error.errors()[0]["loc"]))
+            raise HttpProblem(422, forms.faults(error), field=field) from None
+        except Unknown as error:
+            raise HttpProblem(404, str(error)) from None
+        except StoreUnavailable as error:
+            self._lines.warning(log, "console.unavailable", reason=str(error))
+            raise HttpProblem(503, "relay's store does not answer at the moment.") from None
 
 
 def described(views: Sequence[View], actions: Sequence[Action], base: str) -> Iterator[Address]:

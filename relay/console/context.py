@@ -4,10 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from relay.authoring.studio import Gallery
-from relay.authoring.workspace import workspace_of
 from relay.config import Config
 from relay.console.access import Identity
 from relay.coordinator import Reload
@@ -18,6 +16,9 @@ from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
+
+if TYPE_CHECKING:
+    from relay.authoring.studio import Gallery
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,16 @@ class Context:
     operators_url: Callable[[], str]
 
     @cached_property
-    def gallery(self) -> Gallery:
-        """It has a process of its own, so it has to be closed."""
+    def gallery(self) -> "Gallery":
+        """It has a process of its own, so `aclose` closes it."""
+        from relay.authoring.studio import Gallery  # noqa: PLC0415 - with relay.console.site, once it is asked for
+        from relay.authoring.workspace import workspace_of  # noqa: PLC0415
+
         return Gallery(lambda: workspace_of(self.config()))
+
+    async def aclose(self) -> None:
+        if "gallery" in vars(self):
+            await self.gallery.aclose()
 
     @property
     def faults(self) -> Mapping[str, str]:

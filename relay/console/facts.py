@@ -53,7 +53,7 @@ Names = Annotated[list[Typed], BeforeValidator(_lines), Field(max_length=LONGEST
 class Facts(BaseModel):
     """Facts that a page shows, and that `/api/v1` gives as JSON. Times are in UTC."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     @classmethod
     def merged(cls, *parts: object, **more: Any) -> Self:
@@ -90,7 +90,7 @@ def phrase(sentence: str, address: str = "", **values: Value) -> Phrase:
 class Question(BaseModel):
     """Parts of an address's path and query. What is empty is as if it were not there."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, defer_build=True)
 
 
 class NoQuestion(Question):
@@ -106,16 +106,18 @@ class Filters(Question):
         names = [name for name in type(self).model_fields if name not in BESIDES]
         return {name: text for name in names if (text := getattr(self, name))}
 
-    @property
-    def by_time(self) -> bool:
-        """True if the newest rows come first."""
-        return True
+
+class BulkQuestion(Filters):
+    """`cursor`: of the page before. `verb`: what shall be done with all that match."""
+
+    cursor: Name = ""
+    verb: str = Field("replay", pattern="^(replay|drop)$")
 
 
 class Form(BaseModel):
     """Input of an action. Unknown fields are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, defer_build=True)
 
 
 class NameForm(Form):

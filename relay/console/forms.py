@@ -24,7 +24,7 @@ ABOUT_THE_FORM = ("csrf", "back")
 
 def question_of(view: View, request: web.Request) -> Question:
     """Raises ValidationError."""
-    return view.question.model_validate({**_filled_in(request.query), **request.match_info})
+    return view.question.model_validate(_filled_in(request.query))
 
 
 async def fields_of(request: web.Request) -> tuple[str, dict[str, Any]]:

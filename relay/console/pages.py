@@ -17,6 +17,7 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from relay.console.access.browser import STATIC
 from relay.console.facts import N_, advice, why
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
@@ -152,7 +153,7 @@ def _number(language: Language, value: float | None) -> str:
 def static_routes() -> list[web.RouteDef]:
     """Return a route for each file, served from memory: no deadline ends asyncio's `sendfile` cleanly."""
     files = sorted(file for file in STATIC_FILES.rglob("*") if file.is_file())
-    return [web.get(f"/static/{file.relative_to(STATIC_FILES).as_posix()}", _giving(file)) for file in files]
+    return [web.get(f"{STATIC}{file.relative_to(STATIC_FILES).as_posix()}", _giving(file)) for file in files]
 
 
 def _giving(file: Path) -> Handler:

@@ -3,19 +3,28 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import structlog
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler as AnyHandler
 from pydantic import ValidationError
 
 from relay.console import forms
 from relay.console.access import IDENTITY, Identity
-from relay.console.access.browser import AWAY, NOT_NOW, PAGES, READING, START, STATIC, leading_back
+from relay.console.access.browser import (
+    AWAY,
+    NOT_NOW,
+    PAGES,
+    READING,
+    START,
+    STATIC,
+    html_page,
+    is_fragment,
+    leading_back,
+)
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Phrase, Question, Unknown, phrase
+from relay.console.facts import N_, Phrase, Unknown, phrase
 from relay.console.pages import Pages
 from relay.console.view import Action, Frame, Handler, View, answered, framed, refused
 from relay.errors import StoreUnavailable
@@ -39,10 +48,13 @@ class Site:
         self._navigation = [(f"{PAGES}{view.path}", view.title) for view in views if view.listed]
 
     def page(self, view: View) -> Handler:
-        @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
-            response = _html(await self._shown(request, view, forms.question_of(view, request), view.template))
-            forms.clear_flash(request, response)
+            question = forms.question_of(view, request)
+            facts = await view.answer(self._context, question)
+            values = {"view": view, "question": question, "facts": facts}
+            response = html_page(self.render(request, view.template, values))
+            if not is_fragment(request):  # an open page that asks for news does not show the message
+                forms.clear_flash(request, response)
             return response
 
         return show
@@ -50,64 +62,15 @@ class Site:
     def framed(self, view: View) -> Handler:
         """Serve what others wrote, for a frame of the page."""
 
-        @self._answering
         async def show(request: web.Request) -> web.StreamResponse:
             question = forms.question_of(view, request)
             return framed(await answered(view.html(self._context, question)) if view.html else Frame(""))
 
         return show
 
-    def live(self, view: View) -> Handler:
-        """Serve the part of the page that an open page asks for every few seconds."""
-
-        @self._answering
-        async def show(request: web.Request) -> web.StreamResponse:
-            return _html(await self._shown(request, view, forms.question_of(view, request), view.live))
-
-        return show
-
-    async def _shown(self, request: web.Request, view: View, question: Question, template: str) -> str:
-        facts = await view.answer(self._context, question)
-        values = self.values(request, view, question, facts)
-        return self._pages.render(template, values["language"], values)
-
-    @web.middleware
-    async def answered(self, request: web.Request, handler: AnyHandler) -> web.StreamResponse:
-        """Answer an address that is none with a page, for whoever is logged in; not of files, which nobody types."""
-        try:
-            return await handler(request)
-        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-            if request.path.startswith(STATIC):
-                raise
-            text, first = phrase("There is no page at this address."), phrase("The first page")
-            response = self._plain(request, error.status, NOTHING, text, [(START, first)])
-            response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
-            return response
-
-    def _answering(self, handler: Handler) -> Handler:
-        """Answer with a page, too, where something cannot be shown."""
-
-        @wraps(handler)
-        async def answer(request: web.Request) -> web.StreamResponse:
-            try:
-                return await handler(request)
-            except ValidationError as error:
-                return self._plain(
-                    request, 400, N_("That cannot be looked up"), Phrase(text="", of=forms.faults(error))
-                )
-            except Unknown as error:
-                near = [(link.page, link.text) for link in error.near]
-                return self._plain(request, 404, NOTHING, _sentence_of(error), near)
-            except StoreUnavailable as error:
-                self._lines.warning(log, "console.unavailable", reason=str(error))
-                return self._plain(request, 503, NOT_NOW, phrase(AWAY))
-
-        return answer
-
     def form(self, action: Action) -> Handler:
         """Perform what a page posts, and lead back to where it came from, with the outcome."""
 
-        @self._answering
         async def act(request: web.Request) -> web.StreamResponse:
             came_from, fields = await forms.fields_of(request)
             back = leading_back(came_from)
@@ -126,28 +89,47 @@ class Site:
 
         return act
 
-    def values(
-        self, request: web.Request, view: View | None, question: Question | None, facts: Facts | None
-    ) -> dict[str, Any]:
-        """Return what every template gets."""
+    @web.middleware
+    async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer with a page also where there is none, or it cannot be shown; not for files, which nobody types."""
+        try:
+            return await handler(request)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+            if request.path.startswith(STATIC):
+                raise
+            text, first = phrase("There is no page at this address."), phrase("The first page")
+            response = self._plain(request, error.status, NOTHING, text, [(START, first)])
+            response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
+            return response
+        except ValidationError as error:
+            text = Phrase(text="", of=forms.faults(error))
+            return self._plain(request, 400, N_("That cannot be looked up"), text)
+        except Unknown as error:
+            near = [(link.page, link.text) for link in error.near]
+            return self._plain(request, 404, NOTHING, _sentence_of(error), near)
+        except StoreUnavailable as error:
+            self._lines.warning(log, "console.unavailable", reason=str(error))
+            return self._plain(request, 503, NOT_NOW, phrase(AWAY))
+
+    def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
+        """Return a page: `values` beside those that every template gets."""
         identity: Identity | None = request.get(IDENTITY)
-        return {
-            "facts": facts,
-            "question": question,
-            "view": view,
+        language = self._language(request)
+        every = {
             "identity": identity,
             "may_act": bool(identity and identity.role == "operator"),
             "csrf": identity.csrf if identity else "",
             "here": request.path_qs,
             "path": request.path,
             "navigation": self._navigation,
-            "language": self._language(request),
+            "language": language,
             "languages": self._languages(request),
             "flash": forms.flash_of(request),
             "zone": self._context.zone,
             "copies_kept": self._context.copies_kept,
             "now": datetime.fromtimestamp(self._context.clock(), UTC),
         }
+        return self._pages.render(template, language, {**every, **values})
 
     def _languages(self, request: web.Request) -> Mapping[str, str]:
         """Return the same page in each of them; none where it answers a form, which nobody sends again by a link."""
@@ -156,11 +138,6 @@ class Site:
             code: f"?{address.update_query(lang=code).raw_query_string}"
             for code in (self._pages.languages if request.method in READING else ())
         }
-
-    def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
-        """Return a page of those before a login, in the look and the language of the others."""
-        every = {**self.values(request, None, None, None), **values}
-        return self._pages.render(template, every["language"], every)
 
     async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
         """Keep the language that somebody chose by a link, also before they log in."""
@@ -177,7 +154,7 @@ class Site:
     ) -> web.Response:
         links = [(page, self._translated(request, name)) for page, name in near]
         values = {"title": title, "text": self._translated(request, text), "near": links}
-        return _html(self.render(request, "plain.html", values), status)
+        return html_page(self.render(request, "plain.html", values), status)
 
     def _translated(self, request: web.Request, text: Phrase) -> str:
         return self._pages.translated(text.of, text.values, self._language(request))
@@ -191,7 +168,3 @@ class Site:
 def _sentence_of(error: Unknown) -> Phrase:
     """Without values it may have a %, which stays."""
     return Phrase(text=str(error), of=error.sentence, values=error.values)
-
-
-def _html(text: str, status: int = 200) -> web.Response:
-    return web.Response(text=text, content_type="text/html", status=status)

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from aiohttp import web
 
@@ -77,65 +77,27 @@ def refused(fault: str) -> Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """A filter's field. `values`: the facts' attribute with a choice's values. `extra`: shown if filled in."""
-
-    name: str
-    label: str
-    kind: str = "text"
-    values: str = ""
-    any: str = N_("any")
-    hint: str = ""
-    extra: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its title, and the macro of cells.html that shows a row's cell. `right`: figures."""
-
-    cell: str
-    title: str
-    right: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list with filters and pages, shown by `list.html`. The first column names the row.
-
-    bulk        rows can be chosen, and replayed or dropped
-    head, note  macros of cells.html above and below the filters
-    empty       text for an empty list; `unmatched` with filters
-    """
-
-    lead: str
-    columns: Sequence[Column]
-    empty: str
-    unmatched: str = N_("Nothing is meant by these filters.")
-    filters: Sequence[Filter] = ()
-    bulk: bool = False
-    wide: bool = False
-    head: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """A page below /console, and its facts below /api/v1.
+    """A page below /console, and its facts below /api/v1. `html`: HTML of others, for a frame at <path>/html.
 
-    live   template of the part that is kept up to date
-    html   HTML of others, for a frame at <path>/html
+    The question and the facts are those of the signature of `ask`.
     """
 
     path: str
     ask: Callable[[Context, Any], Awaitable[Facts]]
-    question: type[Question]
-    facts: type[Facts]
     template: str
     title: str
     listed: bool = False
-    live: str = ""
     html: Callable[[Context, Any], Awaitable[Frame]] | None = None
-    listing: Listing | None = None
+
+    @property
+    def question(self) -> type[Question]:
+        _, question, _ = self.ask.__annotations__.values()
+        return cast("type[Question]", question)
+
+    @property
+    def facts(self) -> type[Facts]:
+        return cast("type[Facts]", self.ask.__annotations__["return"])
 
     async def answer(self, context: Context, question: Question) -> Facts:
         """Raises Unknown and StoreUnavailable."""
@@ -160,9 +122,13 @@ class Action:
 
     path: str
     do: Callable[[Context, Any, Identity], Awaitable[Done]]
-    form: type[Form]
     summary: str
     keeps: bool = False
+
+    @property
+    def form(self) -> type[Form]:
+        _, form, *_ = self.do.__annotations__.values()
+        return cast("type[Form]", form)
 
     async def perform(self, context: Context, form: Form, identity: Identity) -> Done:
         """Raises Unknown and StoreUnavailable."""

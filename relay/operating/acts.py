@@ -1,13 +1,11 @@
-"""Acts in the audit trail, and the entries that they name: by an id, or by the beginning of its digest."""
+"""Entries that acts name: by an id, or by the beginning of its digest."""
 
 import re
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from relay.errors import RelayError
 from relay.store.admin import Admin
-from relay.store.audit import Act
 from relay.store.dead_letters import DeadLetter
 from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
@@ -15,12 +13,6 @@ NAMED = 10  # ids that the audit trail has of many
 SHORT = 8  # characters of an id's digest that people type
 ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end tells a reply from its live message
 Entry = TypeVar("Entry", DeadLetter, Quarantined)
-
-
-class OpenAct(Protocol):
-    """Write down in `relay audit` what is done inside, with who does it. StoreUnavailable: nothing is done."""
-
-    def __call__(self, action: str, subject: str, **detail: str) -> AbstractAsyncContextManager[Act]: ...
 
 
 def names_of(ids: Sequence[str]) -> str:

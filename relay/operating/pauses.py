@@ -1,14 +1,11 @@
-"""Pausing and resuming destinations: requests are checked, and each act written down."""
+"""Names of destinations, and how long they are paused, as people type them."""
 
 from relay.config import Config
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.errors import RelayError
-from relay.operating.acts import OpenAct
 from relay.policy.recipients import NAME
-from relay.store.operator_pauses import OperatorPauses
 
-LONGEST_REASON = 500
 SHORTEST = 1.0  # second
 
 
@@ -23,39 +20,8 @@ def require_destination(name: str, config: Config) -> None:
         raise RelayError(f"there is no destination {name}; {suggest(name, names)}")
 
 
-async def pause(
-    pauses: OperatorPauses,
-    config: Config,
-    name: str,
-    *,
-    reason: str,
-    lasts: str = "",
-    by: str,
-    open_act: OpenAct,
-) -> float | None:
-    """Return for how many seconds, None for no end. Raise RelayError that says what is wrong."""
-    require_destination(name, config)
-    reason = reason.strip()
-    if not 0 < len(reason) <= LONGEST_REASON:
-        raise RelayError(
-            f"expected a reason of 1 to {LONGEST_REASON} characters, for whoever wonders why nothing comes"
-        )
-    seconds = _seconds(lasts) if lasts else None
-    async with open_act("destination pause", name, reason=reason, **({"lasts": lasts} if lasts else {})) as act:
-        await pauses.pause(name, reason, by, seconds=seconds)
-        act.outcome = "paused"
-    return seconds
-
-
-async def resume(pauses: OperatorPauses, name: str, *, open_act: OpenAct) -> bool:
-    """Return False if nobody had paused it. It need not be configured any more."""
-    async with open_act("destination resume", name) as act:
-        lifted = await pauses.resume(name)
-        act.outcome = "resumed" if lifted else "was not paused"
-    return lifted
-
-
-def _seconds(lasts: str) -> float:
+def seconds_of(lasts: str) -> float:
+    """Return how long a pause lasts. RelayError that says what was expected."""
     try:
         seconds = duration(lasts)
     except ValueError as error:

@@ -1,19 +1,17 @@
-"""Silences, begun and ended by operators: a request as a silence, and each act written down."""
+"""A silence as operators ask for it, and its meaning in words."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from relay.config import Config
 from relay.configfile.units import duration
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
-from relay.domain.silences import THEN, Silence, Then, faults
+from relay.domain.silences import Silence, Then, faults
 from relay.errors import RelayError
-from relay.operating.acts import OpenAct
-from relay.operating.clocks import local, next_moment
+from relay.operating.clocks import next_moment
 from relay.operating.pauses import destination_names
-from relay.store.silences import SilenceList, new_id
+from relay.store.silences import new_id
 
 WORDS = {"destinations": "at {}", "jobs": "named {}", "types": "of type {}", "priorities": "of priority {}",
          "tenants": "of tenant {}", "projects": "of project {}"}  # fmt: skip
@@ -63,30 +61,7 @@ def _end(lasts: str | None, until: str | None, zone: str, starts: float) -> floa
     raise RelayError("when does it end? expected how long it lasts, or until when, one of the two")
 
 
-async def begin(silences: SilenceList, silence: Silence, open_act: OpenAct, zone: str) -> None:
-    """Raise RelayError where there are too many. The audit trail has its times by the clocks of this zone."""
-    detail = {
-        "scope": meaning(silence), "from": local(_time(silence.starts), zone),
-        "until": local(_time(silence.until), zone), "then": THEN[silence.then], "reason": silence.reason,
-    }  # fmt: skip
-    async with open_act("silence add", silence.id, **detail) as act:
-        await silences.add(silence)
-        act.outcome = "added"
-
-
-async def end(silences: SilenceList, id_: str, open_act: OpenAct) -> bool:
-    """Return False if it was over already, or there is none."""
-    async with open_act("silence expire", id_) as act:
-        ended = await silences.expire(id_)
-        act.outcome = "ended" if ended else "was over already"
-    return ended
-
-
 def meaning(silence: Silence) -> str:
     """Return `at process-mining or team, named Sales *`."""
     parts = [WORDS[name].format(" or ".join(words)) for name, words in silence.matchers().items()]
     return ", ".join(parts) or "everything"
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted
@@ -46,22 +45,6 @@ Step = Callable[[Sequence[str], Swept], Awaitable[None]]  # acts on these ids, a
 NextPage = Callable[[str], Awaitable[tuple[Sequence[str], str]]]  # from a cursor to ids and the next cursor
 
 
-@dataclass(frozen=True)
-class Filter:
-    """The dead letters that are meant; '' for any. The time is for the page to look at."""
-
-    destination: str = ""
-    reason: str = ""
-    event: str = ""
-
-    def means(self, letter: DeadLetter) -> bool:
-        return (
-            self.destination in ("", letter.destination)
-            and self.reason in ("", letter.reason)
-            and (not self.event or fnmatchcase(letter.event, self.event))
-        )
-
-
 @dataclass
 class Meant:
     """Matching dead letters by destination and reason, of the newest `looked`; `more`: at least so many."""
@@ -72,11 +55,11 @@ class Meant:
     more: bool = False
 
 
-async def meant(pages: DeadPages, selection: Filter, since: float | None, until: float) -> Meant:
-    """Count those that died in this time (seconds since the epoch)."""
+async def meant(pages: DeadPages, matches: Callable[[DeadLetter], bool], since: float | None, until: float) -> Meant:
+    """Count matches that died in this time (seconds since the epoch)."""
     answer, cursor = Meant(), ""
     while answer.looked < COUNTED:
-        page = await pages.page(selection.means, since=since, until=until, cursor=cursor, limit=COUNTED, whole=False)
+        page = await pages.page(matches, since=since, until=until, cursor=cursor, limit=COUNTED, whole=False)
         answer.by.update((letter.destination, letter.reason) for letter in page.rows)
         answer.count += len(page.rows)
         answer.looked += page.looked

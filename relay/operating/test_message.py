@@ -22,11 +22,19 @@ from relay.rendering.digests import ROUND_UPS
 from relay.rendering.formats import format_of
 from relay.rendering.samples import sample_bodies
 from relay.rendering.translations import TEST
-from relay.store.trials import TriedAddress
 
 USUAL = "operation.completed"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True)
+class TriedAddress:
+    """One address: the answer of the other side, or the error."""
+
+    address: str
+    answer: str
+    error: str
 
 
 @dataclass(frozen=True)

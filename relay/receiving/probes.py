@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
@@ -14,7 +14,8 @@ from relay.receiving import openapi
 
 PERIOD = 1.0  # seconds
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
-BESIDES = web.AppKey("besides", tuple[openapi.Address, ...])  # what operators are served that describes itself
+# What operators are served besides.
+BESIDES: web.AppKey[Callable[[], Iterable[openapi.Address]]] = web.AppKey("besides")
 Answer = TypeVar("Answer")
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
@@ -68,8 +69,8 @@ class Probes:
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
-            more = request.app.get(BESIDES, ())
-            return web.json_response(openapi.document(public, served - public, self._public_url, more))
+            more = request.app.get(BESIDES, tuple)
+            return web.json_response(openapi.document(public, served - public, self._public_url, [*more()]))
 
         return [
             web.get("/healthz", self.healthz),

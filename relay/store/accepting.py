@@ -129,9 +129,9 @@ class Accepting:
         held = await self._letters.send(partition, answer.letters)
         return replace(answer, deliveries=answer.deliveries - len(held), held=answer.held + held, letters=())
 
-    async def _link(self, own: str, text: str, facts: bytes) -> bool:
+    async def _link(self, retry: str, text: str, facts: bytes) -> bool:
         """Lead this id to its original. False: by now it has begun something of its own, or is another run."""
-        return bool(await self._partitions.of(own).run("letters", ("link", text, facts), self._promise().replicas))
+        return bool(await self._partitions.of(retry).run("letters", ("link", text, facts), self._promise().replicas))
 
     async def _accept_all(
         self, partition: Partition, requests: Sequence[plan.AcceptArguments]

@@ -118,15 +118,15 @@ class AuditTrail:
             (id_, self._opened(name, row)) for id_, row in await call(self._redis.xrevrange(name, end, start, count))
         ]
 
-    async def ends(self, begun: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[bytes, bytes]]:
+    async def ends(self, unfinished: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Mapping[bytes, bytes]]:
         """Return the outcomes by stream and id of the row that begins each act; of those that ended within 100 rows."""
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for name, first in begun:
+            for name, first in unfinished:
                 pipeline.xrange(name, f"({first}", "+", count=NEXT)
-            answers = await call(pipeline.execute()) if begun else []
+            answers = await call(pipeline.execute()) if unfinished else []
         return {
             (name, first): opened_row
-            for (name, first), rows in zip(begun, answers, strict=True)
+            for (name, first), rows in zip(unfinished, answers, strict=True)
             for _, row in rows
             if row.get(b"of") == first.encode() and b"of" in (opened_row := self._opened(name, row))
         }
@@ -189,8 +189,8 @@ class AuditTrail:
         fields |= {"via": self._via, **({"over": 1} if act.outcome else {}), **more}
         values = [value for pair in fields.items() for value in pair]
         # Dropping dead letters, for instance, is what a full Redis needs.
-        made = await write_although_full(self._redis, name, "XADD", "MAXLEN", "~", KEPT, "*", *values)
-        return str(made.decode())
+        row_id = await write_although_full(self._redis, name, "XADD", "MAXLEN", "~", KEPT, "*", *values)
+        return str(row_id.decode())
 
 
 class Notes:

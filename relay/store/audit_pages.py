@@ -52,10 +52,10 @@ async def audit_page(
             if len(chosen) == limit:
                 more = True
                 break
-    begun = {(STREAMS[position[2]], entry.id): entry for position, entry in chosen.items()}
+    acts = {(STREAMS[position[2]], entry.id): entry for position, entry in chosen.items()}
     # Of an act that lasted, the end may be on the page before.
-    ended |= await trail.ends([key for key, entry in begun.items() if not entry.outcome and key not in ended])
-    entries = [_with_end(entry, ended.get(key)) for key, entry in begun.items()]
+    ended |= await trail.ends([key for key, entry in acts.items() if not entry.outcome and key not in ended])
+    entries = [_with_end(entry, ended.get(key)) for key, entry in acts.items()]
     cursor = "-".join(map(str, last)) if more and last else ""
     return AuditPage(entries, cursor, last[0] / 1000 if cursor and last and len(entries) < limit else None)
 

@@ -71,9 +71,9 @@ class Backlog:
         for answers in await self._everywhere.of_each(ask) if scopes else []:
             for scope, (since, reason) in zip(scopes, answers, strict=True):
                 if reason is not None:  # until something arrives there, it is paused or being probed
-                    begun = float(since or 0) / 1000
-                    if scope not in paused or begun < paused[scope][0]:
-                        paused[scope] = begun, reason.decode("utf-8", "replace")
+                    since_when = float(since or 0) / 1000
+                    if scope not in paused or since_when < paused[scope][0]:
+                        paused[scope] = since_when, reason.decode("utf-8", "replace")
         return paused
 
     async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:

@@ -172,8 +172,8 @@ def operation_of(row: Sequence[Any]) -> str:
 def is_behind(row: Sequence[Any], fields: Mapping[bytes, bytes]) -> bool:
     """Return True where a live message's partition has not yet got a new run, or the end of this one."""
     run, rank = _course(fields)
-    heard = int(row[16] or -1)
-    return bool(row[5] == b"live") and (run > heard or (run == heard and rank == int(OVER) != row[17]))
+    known_run = int(row[16] or -1)
+    return bool(row[5] == b"live") and (run > known_run or (run == known_run and rank == int(OVER) != row[17]))
 
 
 def _course(fields: Mapping[bytes, bytes]) -> tuple[int, int]:

@@ -50,11 +50,11 @@ class Copies:
         if not is_name(name):
             return None
         where = self._everywhere.partitions.of(name)
-        kept = await call(self._redis.get(where.key(f"copy:{name}")))
-        if kept is None:
+        stored = await call(self._redis.get(where.key(f"copy:{name}")))
+        if stored is None:
             return None
         try:
-            packed = opened(self._everywhere.sealer, kept, COPY, name)
+            packed = opened(self._everywhere.sealer, stored, COPY, name)
         except Unsealable:
             return None  # clear, or sealed with a key that is gone: unreadable
         return Copy(name=name, **json.loads(zlib.decompress(packed)))

@@ -116,7 +116,7 @@ class History:
         _, name = await self._timelines.named(subject, space)
         if not name:
             return []
-        own = operation_bytes(name)
+        searched = operation_bytes(name)
 
         async def ask(partition: Partition) -> list[RawRow]:
             log = await call(self._redis.lrange(partition.key(f"log:{name}"), 0, -1))
@@ -130,7 +130,7 @@ class History:
                 RawRow(*Position.split(id_), partition.number, destination, fields[b"r"])
                 for (_, destination), rows in zip(ends, answers, strict=True)
                 for id_, fields in rows
-                if fields[b"r"][2:].startswith(own)
+                if fields[b"r"][2:].startswith(searched)
             ]
 
         parts = await self._everywhere.of_each(ask)

@@ -115,8 +115,6 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity (JSON); for ten minutes
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
-    {relay}:console:tested:<digest>        string  of a destination: what came of its last test message (JSON, or that
-                                           sealed; relay/store/trials.py); for a week
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)

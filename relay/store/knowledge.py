@@ -106,13 +106,13 @@ class Spaces:
         first = await self._facts(id_, "")
         if not first.pop("apart", ""):
             return first if Space.of(first).may_be(space) else {"space": space.dump()}
-        own = space.dump()
-        if exact := await self._facts(id_, own):
-            return exact | {"space": own}
+        stated = space.dump()
+        if exact := await self._facts(id_, stated):
+            return exact | {"space": stated}
         meant = [facts async for facts in self._each(id_, first, space)]
         if len(meant) > 1:
             raise AmbiguousId(id_, [Space.of(facts) for facts in meant])
-        return meant[0] if meant else {"space": own}
+        return meant[0] if meant else {"space": stated}
 
     async def all(self, id_: str) -> list[Facts]:
         """Return the facts of each operation or batch with this id; `space` as in `resolved`."""

@@ -30,10 +30,10 @@ class Lanes:
 
         Of a place whose home is not known each that it may have is named: where there is none, nothing waits.
         """
-        subject, own = await self._timelines.meant(subject, space)
-        if own is None:
+        subject, resolved = await self._timelines.meant(subject, space)
+        if resolved is None:
             return {}
-        named = [(keys.lane(home, subject, name, address, own), name) for home, name, address in sorted({*places})]
+        named = [(keys.lane(home, subject, name, address, resolved), name) for home, name, address in sorted({*places})]
 
         async def ask(partition: Partition) -> dict[str, list[str]]:
             here = [(lane, name) for lane, name in named if self._everywhere.partitions.of(lane) is partition]

@@ -13,11 +13,11 @@ async def agree(redis: Redis, partitions: int) -> None:
         await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))
         there = await call(redis.exists(f"{keys.PREFIX}{keys.LEDGER}"))  # of a relay that knew of one alone
         await call(redis.set(keys.PARTITIONS, 1 if there else partitions, nx=True))
-    made = int(await call(redis.get(keys.PARTITIONS)))
-    if made != partitions:
+    existing = int(await call(redis.get(keys.PARTITIONS)))
+    if existing != partitions:
         problem = (
-            f"the data is in {made} partitions, and redis.partitions is {partitions}: set it to {made}, or use an "
-            "empty database once `relay dead list` and the queues are empty"
+            f"the data is in {existing} partitions, and redis.partitions is {partitions}: set it to {existing}, or use "
+            "an empty database once `relay dead list` and the queues are empty"
         )
         raise ConfigError([Problem("redis.partitions", problem)])
 

@@ -107,20 +107,20 @@ class Merged:
         self._start = f"{max(0, int(since * 1000))}" if since is not None else "-"
         end = NEWEST if until is None else (max(0, int(until * 1000)), 0)
         self._streams = [_Stream(number, name, min(end, _behind(before, number, name))) for number, name in streams]
-        self._begun = False
+        self._started = False
 
     async def newest(self, limit: int, fits: Callable[[bytes], bool]) -> list[RawRow]:
         """Up to so many of the newest that are `fits`."""
-        if not self._begun:
+        if not self._started:
             await self._everywhere.of_each(self._begin)
-            self._begun = True
+            self._started = True
         rows, last = list[RawRow](), None
         share = -(-2 * limit // max(1, len(self._streams)))
         for stream in self._streams:
             stream.ask = max(FEWEST, share)
         for _ in range(ROUNDS):
             await self._refill()
-            for row in self._given():
+            for row in self._rows():
                 last = row
                 self.looked += 1
                 if fits(row.packed):
@@ -139,7 +139,7 @@ class Merged:
         """Return True where there may be rows that were not given yet."""
         return any(stream.rows or not stream.over for stream in self._streams)
 
-    def _given(self) -> Iterator[RawRow]:
+    def _rows(self) -> Iterator[RawRow]:
         """The newest of what was read, one by one, until one of a stream that is still to be read may be newer."""
         heap = [(stream.rows[0].order, number) for number, stream in enumerate(self._streams) if stream.rows]
         heapify(heap)

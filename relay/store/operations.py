@@ -35,7 +35,7 @@ PackedRow = Sequence[bytes | None]  # the values of FIELDS
 RANK_OVER = bytes([int(OVER)])  # what the state begins with
 
 
-def _known(row: PackedRow) -> bool:
+def _has_facts(row: PackedRow) -> bool:
     return row[FIELDS.index("facts")] is not None
 
 
@@ -170,7 +170,7 @@ class Operations:
         return may_fit
 
     async def _read(
-        self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _known
+        self, names: Sequence[str], may_fit: Callable[[PackedRow], bool] = _has_facts
     ) -> dict[str, OperationRow]:
         """Return the known operations that may fit, in this order."""
 

@@ -21,7 +21,7 @@ async def owners(redis: Redis, prefixes: Mapping[int, str]) -> list[tuple[str, R
     slots = {number: slot(prefix) for number, prefix in prefixes.items()}
     homes = dict[str, tuple[str, Redis, list[int]]]()
     for where, (address, node) in (await redis.owners(slots.values())).items():
-        theirs = [number for number, own in slots.items() if own == where]
+        theirs = [number for number, owned in slots.items() if owned == where]
         homes.setdefault(address, (address, node, []))[2].extend(theirs)
     return [*homes.values()]
 

@@ -83,7 +83,7 @@ class Partitions(Sequence[Partition]):
         finally:
             for task in tasks.values():
                 task.cancel()
-                task.add_done_callback(_heard)
+                task.add_done_callback(_consume_error)
         failures = [outcome for outcome in outcomes.values() if isinstance(outcome, StoreUnavailable)]
         if len(failures) == len(outcomes):
             raise failures[0]
@@ -109,7 +109,7 @@ class Partitions(Sequence[Partition]):
         return StoreUnavailable(f"Redis: no answer within {self.patience:g} s")
 
 
-def _heard(task: asyncio.Future[Any]) -> None:
+def _consume_error(task: asyncio.Future[Any]) -> None:
     """Consume the error of a task that is not awaited, so that asyncio does not log it."""
     if not task.cancelled():
         task.exception()

@@ -88,8 +88,8 @@ def accept_arguments(
     if sealer is not None:
         body = sealer.seal(body, BODY, name)
         _seal_texts(plan, sealer)
-    kept = packed_facts(event, stated_facts, summary, sealer), entry_of(summary, sealer), body
-    return sender_id, fact_digest[:ID], name.encode(), gates, flags, _whole(plan, texts), *kept
+    stored = packed_facts(event, stated_facts, summary, sealer), entry_of(summary, sealer), body
+    return sender_id, fact_digest[:ID], name.encode(), gates, flags, _whole(plan, texts), *stored
 
 
 def _seal_texts(plan: dict[str, Any], sealer: Sealer) -> None:

@@ -45,9 +45,9 @@ class Pulses:
         self._partitions.away = away
         if not answers:
             raise StoreUnavailable(next(iter(away.values())))
-        return self._taken(answers)
+        return self._set_back(answers)
 
-    def _taken(self, answers: dict[int, Any]) -> float:
+    def _set_back(self, answers: dict[int, Any]) -> float:
         self.emptied = any(self._epochs.get(number, epoch) != epoch for number, (_, epoch, *_) in answers.items())
         for number, (_, epoch, *homes) in answers.items():
             self._epochs[number] = epoch

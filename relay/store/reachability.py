@@ -56,5 +56,5 @@ class Reachability:
 
     def _record(self, row: Sequence[bytes | None]) -> Record:
         works, since, failed, cause, refused = ((value or b"").decode("utf-8", "replace") for value in row)
-        worked, begun, last = (float(ms or 0) / 1000 for ms in (works, since, failed))
-        return Record(worked, begun, last, text_to_show(self._everywhere.sealer, cause, ANSWER), refused == "1")
+        worked, failing_since, last = (float(ms or 0) / 1000 for ms in (works, since, failed))
+        return Record(worked, failing_since, last, text_to_show(self._everywhere.sealer, cause, ANSWER), refused == "1")

@@ -55,7 +55,7 @@ class ReconciliationState:
             theirs = [name for _, name, _, _ in chosen if self._store.partitions.of(name.decode()) is partition]
             if theirs:
                 await partition.run("watch", ["asked", *theirs])
-        return [await self._own(name, run) if again else run for _, name, run, again in chosen]
+        return [await self._by_present_id(name, run) if again else run for _, name, run, again in chosen]
 
     async def _page(self, page: int, seconds: float, space: Space) -> list[Any]:
         """Of those partitions that are not away."""
@@ -65,7 +65,7 @@ class ReconciliationState:
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
         """Return the runs of this project that relay has no event of, in the same order."""
         heard_of = await asyncio.gather(*(self._is_known(name, space) for name in operations))
-        return [name for name, heard in zip(operations, heard_of, strict=True) if not heard]
+        return [name for name, known in zip(operations, heard_of, strict=True) if not known]
 
     async def _is_known(self, operation: str, space: Space) -> bool:
         try:
@@ -73,11 +73,11 @@ class ReconciliationState:
         except AmbiguousId:  # of this project or of another that says less: it has events in any case
             return True
 
-    async def _own(self, name: bytes, run: SilentRun) -> SilentRun:
+    async def _by_present_id(self, name: bytes, run: SilentRun) -> SilentRun:
         """A run that was begun again under a new id goes by that id at the platform."""
         history = await self._runs.history(name.decode())
-        own = next((event.own_id for event in reversed(history) if event.own_id), run.operation)
-        return SilentRun(own, run.percentage, run.phase)
+        present_id = next((event.own_id for event in reversed(history) if event.own_id), run.operation)
+        return SilentRun(present_id, run.percentage, run.phase)
 
 
 def _row(row: Sequence[bytes | None]) -> tuple[int, bytes, SilentRun, bool]:

@@ -41,15 +41,15 @@ NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "p
 class Sealer:
     """Seals with the first of the keys, and opens what any of them sealed."""
 
-    def __init__(self, keys: Mapping[str, bytes], kept: float = 0.0) -> None:
-        """`kept`: seconds after which nothing is left that an earlier key sealed. RelayError if AES is not there."""
+    def __init__(self, keys: Mapping[str, bytes], retention: float = 0.0) -> None:
+        """`retention`: seconds after which nothing that an earlier key sealed is left. RelayError without AES."""
         try:
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV  # noqa: PLC0415 - few need 8 MB
         except ImportError:
             raise RelayError(
                 "it needs cryptography, which is not installed: pip install 'operation-relay[encryption]'"
             ) from None
-        self.kept = kept
+        self.retention = retention
         self._aes = AESGCM
         self._siv = {id_of(key): AESSIV(_derived(key, b"texts") + _derived(key, b"mac")) for key in keys.values()}
         self._keys = {id_of(key): key for key in keys.values()}
@@ -64,9 +64,9 @@ class Sealer:
         self.open_text = lru_cache(TEXTS)(self._open_text)
 
     @classmethod
-    def of(cls, keys: Mapping[str, bytes], kept: float = 0.0) -> Self | None:
+    def of(cls, keys: Mapping[str, bytes], retention: float = 0.0) -> Self | None:
         """None where there is no key: nothing is sealed."""
-        return cls(keys, kept) if keys else None
+        return cls(keys, retention) if keys else None
 
     @property
     def current(self) -> str:

@@ -27,11 +27,11 @@ async def check_keys(redis: Redis, sealer: Sealer | None) -> tuple[float, list[s
     """ConfigError if a key is missing that something may still be sealed with: nothing is lost, and nothing is
     delivered before it is there. Answers the time, and the keys of which nothing can be left."""
     now, used = await sealed_with(redis)
-    kept = sealer.kept if sealer else FORGOTTEN
+    retention = sealer.retention if sealer else FORGOTTEN
     here = sealer.names if sealer else {}
     missing = {id_: at for id_, at in used.items() if id_ not in here}
-    if needed := {id_: at for id_, at in missing.items() if now - at < kept}:
-        raise ConfigError([Problem("redis.encryption_key", _lacks(id_, at, kept)) for id_, at in needed.items()])
+    if needed := {id_: at for id_, at in missing.items() if now - at < retention}:
+        raise ConfigError([Problem("redis.encryption_key", _lacks(id_, at, retention)) for id_, at in needed.items()])
     return now, [*missing]
 
 
@@ -40,11 +40,11 @@ async def check_sealed(redis: Redis, partitions: Partitions, sealer: Sealer | No
     if sealer is None or (await sealed_with(redis))[1]:
         return
 
-    async def written(partition: Partition) -> int:
+    async def entries(partition: Partition) -> int:
         return int(await call(redis.exists(partition.key(keys.LEDGER), partition.key("operations"))))
 
     shared = await call(redis.exists(keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS))
-    if shared or any((await partitions.each(written)).values()):
+    if shared or any((await partitions.each(entries)).values()):
         raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 
 
@@ -58,14 +58,16 @@ async def sealed_with(redis: Redis) -> tuple[float, dict[str, float]]:
 async def older_keys(redis: Redis, sealer: Sealer) -> list[str]:
     """Return the state of the keys before the present one: until when each is needed."""
     now, used = await sealed_with(redis)
-    earlier = [(id_, at) for id_, at in used.items() if id_ != sealer.current and now - at < sealer.kept]
-    return [f"{sealer.names.get(id_, id_)} ({id_}) is needed until {_day(at + sealer.kept)}" for id_, at in earlier]
+    earlier = [(id_, at) for id_, at in used.items() if id_ != sealer.current and now - at < sealer.retention]
+    return [
+        f"{sealer.names.get(id_, id_)} ({id_}) is needed until {_day(at + sealer.retention)}" for id_, at in earlier
+    ]
 
 
-def _lacks(id_: str, at: float, kept: float) -> str:
+def _lacks(id_: str, at: float, retention: float) -> str:
     return (
         f"expected the key {id_}, with which the data in Redis is sealed (last on {_day(at)}): add it, under any name, "
-        f"behind the present one; what it sealed is gone by {_day(at + kept)}"
+        f"behind the present one; what it sealed is gone by {_day(at + retention)}"
     )
 
 

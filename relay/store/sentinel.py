@@ -166,11 +166,11 @@ def _rival(replicas: Sequence[State], present: Replicas) -> str:
     primary calls itself one for some seconds, and then counts its own data, which the new one does not have.
     """
     offsets = {f"{row['ip']}:{row['port']}": row["slave-repl-offset"] for row in replicas}
-    least = min((offset for address, offset in offsets.items() if address in present), default=0)
+    slowest = min((offset for address, offset in offsets.items() if address in present), default=0)
     for row in replicas:
         address = f"{row['ip']}:{row['port']}"
         if address in present or row["is_sdown"] or row["is_disconnected"] or not row["slave-priority"]:
             continue
-        if row["role-reported"] != "slave" or offsets[address] >= least:
+        if row["role-reported"] != "slave" or offsets[address] >= slowest:
             return address
     return ""

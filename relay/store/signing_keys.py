@@ -86,8 +86,8 @@ class SigningKeys:
             await write(self._redis, self._redis.hset(keys.KEYS_RETIRED, replaced, times))
         self._read_at = float("-inf")
         retired = await self.retired()
-        kept = [key for key in retired if key.until.timestamp() > now][: MOST if keep else 0]
-        forgotten = [key for key in retired if key not in kept]
+        valid = [key for key in retired if key.until.timestamp() > now][: MOST if keep else 0]
+        forgotten = [key for key in retired if key not in valid]
         if not keep:  # all of them, however they may have been sealed anew at this moment
             await write(self._redis, self._redis.delete(keys.KEYS_RETIRED))
         elif forgotten:

@@ -48,10 +48,10 @@ class SilenceList:
         """Every process goes by it within a second. RelayError where there are too many."""
         text = dump(silence)
         if sealer := self._store.sealer:
-            kept: str | bytes = sealer.seal(text.encode(), SILENCE, silence.id)
+            stored: str | bytes = sealer.seal(text.encode(), SILENCE, silence.id)
         else:
-            kept = text
-        if not await self._run("add", silence.id, kept, round(silence.until * 1000), MOST):
+            stored = text
+        if not await self._run("add", silence.id, stored, round(silence.until * 1000), MOST):
             raise RelayError(f"there are {MOST} silences that are not over, which is as many as there may be; end one")
 
     async def expire(self, id_: str) -> bool:

@@ -203,16 +203,16 @@ class Waiting:
             {name: (value or b"").decode("utf-8", "replace") for name, value in zip(FIELDS, row, strict=True)}
             for row in read
         ]
-        own = [
+        lane_rows = [
             index
             for index, delivery in enumerate(deliveries)
             if delivery["destination"] and delivery["destination"] == (destination or delivery["destination"])
         ]
-        lanes = [("LLEN", partition.key(f"lane:{deliveries[index]['lane']}")) for index in own]
-        bundles = [("HLEN", partition.key(f"entries:{ids[index][0]}")) for index in own]
+        lanes = [("LLEN", partition.key(f"lane:{deliveries[index]['lane']}")) for index in lane_rows]
+        bundles = [("HLEN", partition.key(f"entries:{ids[index][0]}")) for index in lane_rows]
         sizes = await read_all(self._redis, here, [*lanes, *bundles])
         rows: list[WaitingRow | None] = [None] * len(ids)
-        for index, behind, entries in zip(own, sizes[: len(own)], sizes[len(own) :], strict=True):
+        for index, behind, entries in zip(lane_rows, sizes[: len(lane_rows)], sizes[len(lane_rows) :], strict=True):
             name, score = ids[index]
             rows[index] = self._row(queue, name, score / 1000, now, deliveries[index], behind, entries)
         return rows

@@ -18,8 +18,11 @@ def imported(*modules: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_serving_needs_no_tracebacks_in_colour() -> None:
-    assert imported("relay.cli.serve", "relay.app") & {"rich", "pygments"} == set()
+def test_serving_needs_no_tracebacks_in_colour_and_no_pages() -> None:
+    assert (
+        imported("relay.cli.serve", "relay.app") & {"rich", "pygments", "relay.console.site", "relay.authoring"}
+        == set()
+    )
 
 
 @pytest.mark.parametrize("module", ["access", "dead", "destinations", "silence", "status"])

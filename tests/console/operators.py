@@ -9,7 +9,7 @@ from aiohttp import web
 from relay.config import Role
 from relay.console.access.identity import LINK, NAME
 from relay.console.context import Context
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Probes
 from relay.receiving.server import serve

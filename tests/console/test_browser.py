@@ -26,7 +26,7 @@ TOUR: Mapping[str, Sequence[str]] = {
     "/jobs": ["/jobs"],
     "/job": ["^/operation?id=op-inv-7"],
     "/message": ["^/deliveries?destination=analysts", "^/deliveries?destination=process-mining"],
-    "/deliveries": ["/deliveries", "/deliveries?state=waiting", "/deliveries?operation=op-none"],
+    "/deliveries": ["/deliveries", "/deliveries?state=waiting", "/deliveries?state=dropped"],
     "/dead": ["/dead", "/dead?reason=expired"],
     "/dead/all": ["/dead/all?verb=drop", "/dead/all?verb=replay&destination=compliance"],
     "/dead-letter": ["^/dead"],
@@ -39,7 +39,7 @@ TOUR: Mapping[str, Sequence[str]] = {
     ],
     "/destination/digest": ["^/destination?name=analysts-daily"],
     "/silences": ["/silences"],
-    "/templates": ["/templates", "/templates?channel=email&language=de"],
+    "/templates": ["/templates"],
     "/template": ["^/templates", "/template?name=operation.completed&channel=slack&kind=reply"],
     "/audit": ["/audit", "/audit?action=nothing"],
 }

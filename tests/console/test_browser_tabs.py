@@ -16,7 +16,7 @@ let hidden = true;
 Object.defineProperty(Document.prototype, "hidden", {get: () => hidden});
 globalThis.turn = (hide) => { hidden = hide; };
 """
-LIVE = "**/console/live/**"
+LIVE = "**/console/now"
 
 
 async def test_a_page_asks_for_news_while_it_is_seen_and_says_that_it_may_be_old(
@@ -24,7 +24,7 @@ async def test_a_page_asks_for_news_while_it_is_seen_and_says_that_it_may_be_old
 ) -> None:
     async with showing(browser, operator.url, cookies=await operator.context.cookies()) as shown:
         page, asked = shown.page, list[str]()
-        page.on("request", lambda request: asked.append(request.url) if "/console/live/" in request.url else None)
+        page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
         await page.add_init_script(HIDDEN)
         await page.clock.install()
         await shown.open("/now")

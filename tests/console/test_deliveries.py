@@ -53,9 +53,6 @@ async def test_each_says_how_it_ended(store: Store, clock: Clock) -> None:
     [
         ("destination=analysts", ["by-mail"]),
         ("state=dead", ["dies"]),
-        ("operation=posted", ["posted"]),
-        ("operation=posted&state=dead", []),
-        ("operation=nobody", []),
         ("since=150s", ["dies", "posted"]),
         ("until=150s", ["by-mail"]),
         ("state=waiting", []),
@@ -89,20 +86,6 @@ async def test_a_cursor_of_no_page_is_not_there(store: Store, clock: Clock, quer
         assert response.status == 404
 
 
-async def test_an_id_that_several_have_asks_whose(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as open_console:
-        for tenant in ("room", "both"):
-            document = events.body("operation.completed", 100, operationId="op-1", status="Completed")
-            await open_console.ingest.ingest(events.event_of(document | {"tenantId": tenant}))
-            await send(store)
-        url = open_console.server.make_url("/console/deliveries?operation=op-1")
-        async with open_console.client.get(url) as response:
-            assert response.status == 404
-            assert "at least 2 operations or batches have the id op-1" in await response.text()
-        rows = (await open_console.api("/deliveries?operation=op-1&tenant=both&project=project-1"))["rows"]
-        assert [row["tenant"] for row in rows] == ["both"]
-
-
 async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(operationId="again"), to=mail())
     delivery = await claim_one(store, "email")
@@ -120,9 +103,8 @@ async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
         assert facts["waiting"] == {"email": 1, "slack": 2}
         [again] = (await open_console.api("/deliveries?state=retrying"))["rows"]
         assert again["operation"] == "again"
-        [live] = (await open_console.api("/deliveries?state=waiting&operation=live"))["rows"]
+        [live] = (await open_console.api("/operation?id=live"))["deliveries"]
         assert (live["operation"], live["state"]) == ("live", "due")
-        assert (await open_console.api("/deliveries?state=retrying&operation=live"))["rows"] == []
 
 
 async def test_what_is_paused_says_why_and_since_when(store: Store, clock: Clock) -> None:

@@ -6,37 +6,34 @@ from relay.errors import StoreUnavailable
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from tests.support.clock import Clock
-from tests.support.console import console
+from tests.support.console import CSRF, console
 
 
 async def _away() -> Readiness:
     raise StoreUnavailable("Redis: it is away")
 
 
-@pytest.mark.parametrize("path", ["/console/now", "/console/live/now"])
-async def test_a_store_that_is_away_is_a_page_and_no_fault_of_relay(store: Store, clock: Clock, path: str) -> None:
-    async with console(store, clock, readiness=_away) as page, page.client.get(page.server.make_url(path)) as response:
-        text = await response.text()
-    assert (response.status, response.content_type) == (503, "text/html")
-    assert "store does not answer at the moment" in text
+async def test_a_store_that_is_away_is_a_page_and_a_problem_and_no_fault_of_relay(store: Store, clock: Clock) -> None:
+    async with console(store, clock, readiness=_away) as page:
+        async with page.client.get(page.server.make_url("/console/now")) as response:
+            assert (response.status, response.content_type) == (503, "text/html")
+            assert "store does not answer at the moment" in await response.text()
+        async with page.client.get(page.server.make_url("/api/v1/now")) as response:
+            problem = await response.json()
+            assert (response.status, problem["detail"]) == (503, "relay's store does not answer at the moment.")
 
 
-async def test_programs_hear_that_the_store_is_away(store: Store, clock: Clock) -> None:
-    async with (
-        console(store, clock, readiness=_away) as page,
-        page.client.get(page.server.make_url("/api/v1/now")) as response,
-    ):
-        problem = await response.json()
-    assert (response.status, problem["detail"]) == (503, "relay's store does not answer at the moment.")
-
-
-@pytest.mark.parametrize(("query", "status"), [("", 400), ("?id=op-unknown", 404)])
-async def test_a_part_that_cannot_be_looked_up_is_an_error(store: Store, clock: Clock, query: str, status: int) -> None:
-    async with (
-        console(store, clock) as page,
-        page.client.get(page.server.make_url(f"/console/live/operation{query}")) as response,
-    ):
-        assert (response.status, response.content_type) == (status, "text/html")
+async def test_a_page_that_asks_for_news_leaves_the_outcome_of_a_form_for_the_next_one(
+    store: Store, clock: Clock
+) -> None:
+    async with console(store, clock) as page:
+        form = {"csrf": CSRF, "back": "/console/now", "name": "room"}
+        url = page.server.make_url("/console/destinations/resume")
+        async with page.client.post(url, data=form, allow_redirects=False) as response:
+            assert response.status == 303
+        await page.page("/now", **{"HX-Request": "true"})
+        assert "nobody has paused room" in await page.page("/now")
+        assert "nobody has paused room" not in await page.page("/now")
 
 
 async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, clock: Clock) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,21 +26,6 @@ READERS = ("english@example.com", "german@example.com")
 pytestmark = pytest.mark.soak
 
 
-@pytest.fixture
-async def group() -> AsyncIterator[Clustered]:
-    async with clustered(replicas=0) as group:
-        yield group
-
-
-@pytest.fixture
-async def store(group: Clustered) -> AsyncIterator[Store]:
-    store = Store.open(group.url, worker="w", partitions=PARTITIONS)
-    await store.prepare("memory")
-    await store.pulse()
-    yield store
-    await store.aclose()
-
-
 async def at(group: Clustered, node: ClusterServer, store: Store) -> set[int]:
     """The partitions that this node has."""
     owners = {part.number: await group.owner(key_slot(part.prefix.encode())) for part in store.partitions}
@@ -52,7 +36,7 @@ def whose(name: str) -> int:
     return partition(operation(name), PARTITIONS)
 
 
-@pytest.mark.parametrize("how", ["hanging", pytest.param("killed", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("how", ["hanging", "killed"])
 async def test_a_whole_relay_goes_on_and_says_what_is_away(tmp_path: Path, how: str) -> None:
     """Of the node that also has what belongs to no partition."""
     async with (

@@ -92,8 +92,7 @@ async def test_nothing_of_a_body_is_readable_in_redis_and_all_of_it_is_delivered
     deliveries = [*await claim(store), *await claim(store, "email")]
 
     assert MERGER.encode() not in at_rest
-    assert {said(delivery.event) for delivery in deliveries} == {MERGER}
-    assert len(deliveries) == 3
+    assert [said(delivery.event) for delivery in deliveries] == [MERGER] * 3
     assert said(await store.kept(secretive())) == MERGER
     assert [said(event) for event in await Admin(store).events("op-1")] == [MERGER]
     assert [said(event) for event in await Runs(store).history(keys.operation("op-1"))] == [MERGER]

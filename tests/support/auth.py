@@ -165,7 +165,6 @@ async def served(
 
         behind.add_routes(
             [
-                web.get("/live/now", show),
                 web.get("/now", show),
                 web.post("/act", act),
                 web.get("/static/console.css", style),

@@ -81,16 +81,14 @@ async def console(
         "clock": clock,
     }
     context = Context(**(own | parts))
-    letting_in = _as(role)
-    built = Console(context, auth=[letting_in], api_auth=[letting_in])
-    app = web.Application(middlewares=[answering()])
+    built = Console(context)
+    app = web.Application(middlewares=[answering(), _as(role)])
     app.on_response_prepare.append(built.keep_language)
-    app.add_subapp("/console", built.pages)
-    app.add_subapp("/api/v1", built.api)
+    app.add_routes([web.route("*", "/console{tail:.*}", built.page), web.route("*", "/api/v1/{tail:.*}", built.answer)])
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
     async with TestServer(app) as server, ClientSession(cookie_jar=jar) as client:
         yield Open(server, client, context, ingest)
-    await context.gallery.aclose()
+    await context.aclose()
     await renderer.aclose()
 
 

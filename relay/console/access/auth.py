@@ -13,13 +13,13 @@ from relay.console.access.browser import (
     API,
     API_HEADERS,
     HEADERS,
-    LIVE,
     PAGES,
     READING,
     STATIC,
     below,
     has_csrf,
     has_csrf_header,
+    is_fragment,
     route_of,
     to_login,
 )
@@ -98,7 +98,7 @@ class ConsoleAuth:
         if request.path.startswith(STATIC) and request.method in READING:
             return await handler(request)
         try:
-            identity = await self._sessions.identify(request, extend=not request.path.startswith(LIVE))
+            identity = await self._sessions.identify(request, extend=not is_fragment(request))
         except StoreUnavailable as error:
             return flow.unavailable(request, error)
         if identity is None:

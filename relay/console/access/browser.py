@@ -18,7 +18,6 @@ PAGES, API = "/console", "/api/v1"
 START = PAGES
 LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
-LIVE = f"{PAGES}/live/"  # what pages ask for by themselves, whether or not anybody looks
 READING = ("GET", "HEAD")  # changes nothing, and any role may
 LONGEST = 1000  # characters of an address that a login leads back to
 # A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
@@ -56,6 +55,11 @@ def same_origin(request: web.Request, url: str) -> bool:
     return scheme in ("http", "https") and bool(host) and host.casefold() in hosts
 
 
+def is_fragment(request: web.Request) -> bool:
+    """Return whether an open page asks by itself, whether or not anybody looks."""
+    return request.headers.get("HX-Request") == "true"
+
+
 def leading_back(address: str) -> str:
     """Return this address if it is a page of the console, else the first page."""
     ours = len(address) <= LONGEST and PAGE.fullmatch(address) and not address.startswith(LOGIN)
@@ -64,7 +68,7 @@ def leading_back(address: str) -> str:
 
 def to_login(request: web.Request) -> web.Response:
     """Redirect to the login, and from there back to a page: what was posted is not posted again."""
-    fragment = request.headers.get("HX-Request") == "true"
+    fragment = is_fragment(request)
     here = request.headers.get("HX-Current-URL", "").partition("//")[2].partition("/")[2] if fragment else ""
     back = f"/{here}" if fragment else request.path_qs if request.method in READING else ""
     login = f"{LOGIN}?next={quote(leading_back(back), safe='')}" if back else LOGIN

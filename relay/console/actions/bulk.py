@@ -1,7 +1,6 @@
 """Replaying and dropping dead letters and quarantined bodies: those that are named, or all that filters hold for."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from functools import partial
 
 from pydantic import Field, model_validator
@@ -15,7 +14,6 @@ from relay.console.views.quarantine import QuarantineFilters, query_of
 from relay.operating.acts import names_of
 from relay.operating.blockers import Blockers
 from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep, take
-from relay.store.audit import Act
 from relay.store.dead_pages import DeadPages
 from relay.store.quarantine_pages import QuarantinePages
 
@@ -58,55 +56,57 @@ class QuarantineForm(QuarantineFilters, BulkForm):
 
 async def replay_letters(context: Context, form: DeadForm, identity: Identity) -> Done:
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
-    return await _dead(context, form, identity, "dead replay", replay_dead(context.admin, blockers))
+    step = replay_dead(context.admin, blockers)
+    return await _act(context, form, identity, "dead replay", (step, _letters(context, form)))
 
 
 async def drop_letters(context: Context, form: DeadForm, identity: Identity) -> Done:
-    return await _dead(context, form, identity, "dead drop", drop(context.admin.drop))
+    return await _act(context, form, identity, "dead drop", (drop(context.admin.drop), _letters(context, form)))
 
 
 async def replay_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
     """They are read again by today's rules, and ingested."""
     taking = partial(take, config=context.config(), ingest=context.ingest, now=context.clock())
-    return await _quarantined(context, form, identity, "quarantine replay", replay_quarantined(context.admin, taking))
+    step = replay_quarantined(context.admin, taking)
+    return await _act(context, form, identity, "quarantine replay", (step, _bodies(context, form)))
 
 
 async def drop_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
-    return await _quarantined(context, form, identity, "quarantine drop", drop(context.admin.release))
+    step = drop(context.admin.release)
+    return await _act(context, form, identity, "quarantine drop", (step, _bodies(context, form)))
 
 
-async def _dead(context: Context, form: DeadForm, identity: Identity, action: str, step: Step) -> Done:
-    pages, means = DeadPages(context.store, partial=True), form.selection.means
+def _letters(context: Context, form: DeadForm) -> NextPage:
+    pages, means = DeadPages(context.store, partial=True), form.matches
     since, before = seconds_of(context, form.since), form.before or context.clock()
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
         page = await pages.page(means, since=since, until=before, cursor=cursor, limit=STEP, whole=False)
         return [row.id for row in page.rows], page.cursor
 
-    return await _act(partial(context.act, identity, action), form, step, next_page, action)
+    return next_page
 
 
-async def _quarantined(context: Context, form: QuarantineForm, identity: Identity, action: str, step: Step) -> Done:
+def _bodies(context: Context, form: QuarantineForm) -> NextPage:
     query = query_of(context, form, form.before or context.clock())
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:
         page = await QuarantinePages(context.store).page(query, cursor=cursor, limit=STEP)
         return [row.id for row in page.rows], page.cursor
 
-    return await _act(partial(context.act, identity, action), form, step, next_page, action)
+    return next_page
 
 
-async def _act(
-    open_act: Callable[..., AbstractAsyncContextManager[Act]], form: BulkForm, step: Step, pages: NextPage, action: str
-) -> Done:
+async def _act(context: Context, form: BulkForm, identity: Identity, action: str, how: tuple[Step, NextPage]) -> Done:
+    step, next_page = how
     if form.id:
         swept = Swept()
-        async with open_act(names_of(form.id)) as act:
+        async with context.act(identity, action, names_of(form.id)) as act:
             await step(form.id, swept)
             act.outcome = f"{swept.done} of {len(form.id)}"
     elif form.every:
-        async with open_act(EVERY, **form.given) as act:
-            swept = await sweep(step, pages)
+        async with context.act(identity, action, EVERY, **form.given) as act:
+            swept = await sweep(step, next_page)
             more = ", and there are more" if swept.more else ""
             act.outcome = f"{swept.done}{f', {swept.stay.total()} stay' if swept.stay else ''}{more}"
     else:

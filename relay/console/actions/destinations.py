@@ -1,9 +1,10 @@
 """Pause and resume a destination, send it a test message, suppress an address and write to it again."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial, wraps
+from functools import wraps
 from typing import Any
 
 from pydantic import Field
@@ -13,24 +14,20 @@ from relay.console.context import Context
 from relay.console.facts import N_, REFUSED, Form, Name, NameForm, Value
 from relay.console.view import Done
 from relay.errors import RelayError, StoreUnavailable
-from relay.operating import pauses
 from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
-from relay.operating.pauses import destination_names
+from relay.operating.pauses import destination_names, require_destination, seconds_of
 from relay.operating.test_message import WrongEvent, send_test
 from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import ADDED, EVERYWHERE, Suppressions
-from relay.store.trials import LastTrial, Trials
+from relay.store.trials import Trials
 
 PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
 PATIENCE_OF_COMMANDS = 60.0
-TRIED = {  # by whether all addresses were reached
-    True: N_("The test message to %(name)s was taken; below is the answer."),
-    False: N_("The test message reached %(reached)s of %(all)s addresses of %(name)s; below is why."),
-}
+TRIED = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
 
 
 Perform = Callable[[Context, Any, Identity], Awaitable[Done]]
@@ -69,16 +66,15 @@ class TrialForm(Form):
 
 @for_each_of_a_team
 async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
-    config, open_act = context.config(), partial(context.act, identity)
-    seconds = await pauses.pause(
-        OperatorPauses(context.store),
-        config,
-        form.name,
-        reason=form.reason,
-        lasts=form.lasts,
-        by=identity.name,
-        open_act=open_act,
-    )
+    config = context.config()
+    require_destination(form.name, config)
+    if not form.reason:
+        raise RelayError("expected a reason, for whoever wonders why nothing comes")
+    seconds = seconds_of(form.lasts) if form.lasts else None
+    detail = {"lasts": form.lasts} if form.lasts else {}
+    async with context.act(identity, "destination pause", form.name, reason=form.reason, **detail) as act:
+        await OperatorPauses(context.store).pause(form.name, form.reason, identity.name, seconds=seconds)
+        act.outcome = "paused"
     if seconds is None:
         return Done(N_("%(name)s is paused until somebody resumes it: its messages wait."), {"name": form.name})
     until = local(datetime.fromtimestamp(context.clock() + seconds, UTC), config.timezone)
@@ -89,8 +85,11 @@ async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
 async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
     """It need not be configured any more."""
     values: dict[str, Value] = {"name": form.name}
-    if not await pauses.resume(OperatorPauses(context.store), form.name, open_act=partial(context.act, identity)):
-        pauses.require_destination(form.name, context.config())
+    async with context.act(identity, "destination resume", form.name) as act:
+        lifted = await OperatorPauses(context.store).resume(form.name)
+        act.outcome = "resumed" if lifted else "was not paused"
+    if not lifted:
+        require_destination(form.name, context.config())
         return Done(N_("Nothing was resumed: nobody has paused %(name)s."), values, refused=True)
     blockers = Blockers(context.store, context.admin, context.config(), context.clock())
     if left := await blockers.remaining(form.name):
@@ -102,7 +101,7 @@ async def resume(context: Context, form: NameForm, identity: Identity) -> Done:
 async def send_trial(context: Context, form: TrialForm, identity: Identity) -> Done:
     """By this process's own open channel, at once: also while the destination is paused, quiet, or has a digest."""
     config, trials = context.config(), Trials(context.store)
-    pauses.require_destination(form.name, config)
+    require_destination(form.name, config)
     destination = config.destinations.get(form.name)
     channel = context.channels.get(destination.channel) if destination else None
     values: dict[str, Value] = {"name": form.name}
@@ -132,20 +131,16 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
             act.outcome = "refused"
             return Done(REFUSED, {"fault": str(error)}, refused=True)
         act.outcome = trial.outcome
-    values |= {"reached": trial.reached, "all": len(trial.sent)}
-    try:
-        reached = [row.address for row in trial.sent if not row.error]
-        channels = [channel_scope(config, destination.channel, address) for address in reached]
-        places = [f"{DESTINATION}{destination.name}/{address}" for address in reached]
+    reached = [row.address for row in trial.sent if not row.error]
+    channels = [channel_scope(config, destination.channel, address) for address in reached]
+    places = [f"{DESTINATION}{destination.name}/{address}" for address in reached]
+    with contextlib.suppress(StoreUnavailable):  # what was sent stays sent: nobody shall be told to try again
         await trials.works([*dict.fromkeys(channels), *places], context.clock())
-        await trials.keep(destination.name, LastTrial(context.clock(), identity.name, trial.sent))
-    except StoreUnavailable:  # what was sent stays sent: nobody shall be told to try again
-        text = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
-        values["answers"] = "; ".join(f"{row.address}: {row.error or row.answer}" for row in trial.sent)
-    else:
-        text = TRIED[trial.reached == len(trial.sent)]
+    rows = sorted(trial.sent, key=lambda row: not row.error)
+    answers = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
+    values |= {"reached": trial.reached, "all": len(trial.sent), "answers": answers}
     facts = {"event": trial.event, "fault": trial.fault, "sent": [asdict(row) for row in trial.sent]}
-    return Done(text, values, refused=not trial.reached, facts=facts)
+    return Done(TRIED, values, refused=not trial.reached, facts=facts)
 
 
 class AddressForm(Form):
@@ -157,7 +152,7 @@ class AddressForm(Form):
 
 async def suppress(context: Context, form: AddressForm, identity: Identity) -> Done:
     if form.destination != EVERYWHERE:
-        pauses.require_destination(form.destination, context.config())
+        require_destination(form.destination, context.config())
     address, scope = _spelled(context, form.address), _scope(form.destination)
     async with context.act(identity, "suppressed add", scope, address=address) as act:
         added = await Suppressions(context.store).add(address, form.destination, reason=ADDED)
@@ -179,17 +174,10 @@ async def allow(context: Context, form: AddressForm, identity: Identity) -> Done
             removed = removed or gone
     if not removed:
         return Done(N_("Nothing was done: %(address)s is not on the list."), {"address": form.address}, refused=True)
-    left = await suppressions.scopes(form.address, destination_names(context.config()))
-    if EVERYWHERE in left:
-        text = N_("%(address)s is off the list of %(name)s, and still on the one for every destination.")
-        return Done(text, {"address": form.address, "name": form.destination})
-    if left and form.destination == EVERYWHERE:
-        text = N_("%(address)s is written to again, but not by these, on whose own lists it still is: %(names)s")
-        return Done(text, {"address": form.address, "names": ", ".join(left)})
-    if form.destination in ("", EVERYWHERE):
-        return Done(N_("%(address)s is written to again at every destination."), {"address": form.address})
-    text = N_("%(address)s is written to again at %(name)s.")
-    return Done(text, {"address": form.address, "name": form.destination})
+    if left := await suppressions.scopes(form.address, destination_names(context.config())):
+        names = ", ".join("every destination" if scope == EVERYWHERE else scope for scope in left)
+        return Done(N_("%(address)s is still on the lists of: %(names)s"), {"address": form.address, "names": names})
+    return Done(N_("%(address)s is written to again."), {"address": form.address})
 
 
 def _spelled(context: Context, text: str) -> str:

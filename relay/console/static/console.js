@@ -16,7 +16,7 @@ document.addEventListener("change", (event) => {
 });
 addEventListener("message", (event) => {   // only a number is taken from a frame, and only from one of this page
   const height = Number(event.data?.height);
-  for (const frame of document.querySelectorAll("iframe.drawn:not(.small)"))
+  for (const frame of document.querySelectorAll("iframe.drawn"))
     if (frame.contentWindow === event.source && height > 0) frame.height = Math.ceil(Math.min(height, 3000));
 });
 // What is asked for every few seconds waits while nobody sees it; where no answer comes the page may be old.

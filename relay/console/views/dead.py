@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from typing import Any
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from relay.console.context import Context, seconds_of
 from relay.console.facts import (
     ADVICE,
     N_,
+    BulkQuestion,
     Facts,
     Filters,
     Name,
@@ -21,7 +23,6 @@ from relay.console.facts import (
     existing,
     why,
 )
-from relay.console.view import Column, Filter, Listing
 from relay.operating import sweeps
 from relay.operating.acts import letter_named
 from relay.reasons import Dead, sentences
@@ -32,26 +33,6 @@ from relay.store.history import History
 SHOWN = 64_000  # characters of a body
 READ = 1_000_000  # of a longer one only the beginning is shown, as it came
 
-LISTING = Listing(
-    lead=N_("Deliveries that relay does not try again by itself. Replaying one starts its attempts afresh."),
-    columns=(
-        Column("dead_letter", N_("What and for whom")),
-        Column("dead_why", N_("Why")),
-        Column("attempts", N_("Attempts")),
-        Column("died", N_("Since")),
-    ),
-    filters=(
-        Filter("destination", N_("Destination"), "choice", "destinations"),
-        Filter("reason", N_("Reason"), "choice", "reasons"),
-        Filter("event", N_("Event"), hint="operation.*"),
-        Filter("since", N_("Since"), "time"),
-    ),
-    empty=N_("Nothing is dead: every message was delivered, or still is."),
-    unmatched=N_("No dead letter is meant by these filters."),
-    bulk=True,
-    wide=True,
-)
-
 
 class DeadFilters(Filters):
     """`event` may have a `*`; `since` is `2h` (ago), or a time."""
@@ -61,16 +42,17 @@ class DeadFilters(Filters):
     event: Name = ""
     since: When = ""
 
-    @property
-    def selection(self) -> sweeps.Filter:
-        return sweeps.Filter(self.destination, self.reason, self.event)
+    def matches(self, letter: DeadLetter) -> bool:
+        """Return whether all but `since` hold, which is for the page to look at."""
+        return (
+            self.destination in ("", letter.destination)
+            and self.reason in ("", letter.reason)
+            and (not self.event or fnmatchcase(letter.event, self.event))
+        )
 
 
-class DeadQuestion(DeadFilters):
-    """`cursor`: of the page before. `verb`: what shall be done with all of them."""
-
-    cursor: Name = ""
-    verb: str = Field("replay", pattern="^(replay|drop)$")
+class DeadQuestion(DeadFilters, BulkQuestion):
+    """Dead letters."""
 
 
 class IdQuestion(Question):
@@ -136,7 +118,7 @@ class DeadLetterFacts(DeadFacts):
 
 async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
     pages, since = DeadPages(context.store, partial=True), seconds_of(context, question.since)
-    page = await existing(pages.page(question.selection.means, since=since, cursor=question.cursor))
+    page = await existing(pages.page(question.matches, since=since, cursor=question.cursor))
     named = {*context.config().destinations, *await History(context.store, partial=True).destinations()}
     rows = [_facts(letter) for letter in page.rows]
     return DeadListFacts.merged(
@@ -146,7 +128,7 @@ async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
 
 async def every(context: Context, question: DeadQuestion) -> AllFacts:
     since, before = seconds_of(context, question.since), context.clock()
-    answer = await sweeps.meant(DeadPages(context.store, partial=True), question.selection, since, before)
+    answer = await sweeps.meant(DeadPages(context.store, partial=True), question.matches, since, before)
     of = [
         MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
         for (destination, reason), count in answer.by.most_common()

@@ -1,22 +1,15 @@
 """Deliveries: those that ended, newest first, and those that wait."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import inf
-from typing import Any
+from collections.abc import Sequence
 
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
 from relay.console.facts import N_, Facts, Filters, Name, OfOperation, Time, When, existing, why
-from relay.console.view import Column, Filter, Listing
-from relay.domain.facts import Space
-from relay.operating.timeline import facts_of
 from relay.reasons import Waiting as Reasons
-from relay.store import keys
 from relay.store.history import History
 from relay.store.history_rows import OUTCOMES, Ended
-from relay.store.lanes import Lanes, Place
 from relay.store.waiting import Waiting, WaitingRow
 
 ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)
@@ -86,52 +79,16 @@ async def waiting_facts(context: Context, rows: Sequence[WaitingRow]) -> list[De
 
 def permalink(row: Ended) -> str:
     """Return '' where there is none: why others refused leads nowhere, whatever it looks like."""
-    return link_of(row.detail) if row.outcome == "delivered" else ""
-
-
-def link_of(answer: str) -> str:
-    """Return the answer of a message that arrived, where that is its address; else ''."""
-    return answer if ADDRESS.fullmatch(answer) else ""
+    return row.detail if row.outcome == "delivered" and ADDRESS.fullmatch(row.detail) else ""
 
 
 ASKED = [state for state in STATES if state != "behind"]  # which pages of what waits do not tell from others
 SHOWN = 50
-LOOKED = 200  # of one operation, each of which is asked for by itself
-
-LISTING = Listing(
-    lead=N_("What people were told, and what they were not told, newest first; or what waits to be sent."),
-    head="waiting",
-    columns=(
-        Column("delivery", N_("What and for whom")),
-        Column("delivery_state", N_("State")),
-        Column("delivery_answer", N_("Answer")),
-        Column("attempts", N_("Attempts")),
-        Column("delivery_at", N_("When")),
-    ),
-    filters=(
-        Filter("operation", N_("Operation"), hint=N_("Operation id")),
-        *(Filter(name, label, extra=True) for name, label in (
-            ("tenant", N_("Tenant")), ("project", N_("Project")), ("platform", N_("Platform")),
-        )),
-        Filter("destination", N_("Destination"), "choice", "destinations"),
-        Filter("state", N_("State"), "choice", "states", any=N_("ended in any way")),
-        Filter("since", N_("Since"), "time"),
-        Filter("until", N_("Until"), "time"),
-    ),
-    note="untimed",
-    wide=True,
-    empty=N_("Nothing was sent yet."),
-    unmatched=N_("No delivery is meant by these filters."),
-)  # fmt: skip
 
 
 class DeliveriesQuestion(Filters):
     """`state` is an end, or what it waits for (`waiting`: anything). `since` and `until`: `2h` (ago) or times."""
 
-    operation: Name = ""
-    tenant: Name = ""
-    project: Name = ""
-    platform: Name = ""
     destination: Name = ""
     state: str = Field("", pattern=f"^({'|'.join(ASKED)})?$")
     since: When = ""
@@ -141,14 +98,6 @@ class DeliveriesQuestion(Filters):
     @property
     def waits(self) -> bool:
         return bool(self.state) and self.state not in OUTCOMES
-
-    @property
-    def by_time(self) -> bool:
-        return not self.waits
-
-    @property
-    def space(self) -> Space:
-        return Space(tenant=self.tenant, project=self.project, platform=self.platform)
 
 
 class DeliveriesFacts(Facts):
@@ -167,7 +116,7 @@ Found = tuple[list[DeliveryFacts], str, float | None]
 
 async def deliveries(context: Context, question: DeliveriesQuestion) -> DeliveriesFacts:
     history, config = History(context.store, partial=True), context.config()
-    ask = _of_operation if question.operation else _waiting if question.waits else _ended
+    ask = _waiting if question.waits else _ended
     rows, cursor, looked_to = await existing(ask(context, question))
     return DeliveriesFacts(
         rows=rows,
@@ -200,47 +149,3 @@ async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
         limit=SHOWN,
     )
     return await waiting_facts(context, page.rows), page.cursor, None
-
-
-async def _of_operation(context: Context, question: DeliveriesQuestion) -> Found:
-    """Return all of one operation, of those that wait the first `LOOKED`."""
-    if question.waits:
-        rows = await _waiting_of(context, question)
-    else:
-        ended = await History(context.store, partial=True).of_operation(question.operation, question.space)
-        rows = [ended_facts(row) for row in ended]
-    since, until = seconds_of(context, question.since), seconds_of(context, question.until)
-    matching = [
-        row
-        for row in rows
-        if question.destination in ("", row.destination)
-        and question.state in ("", "waiting", row.state)
-        and (question.waits or (row.at and (since or 0.0) <= row.at.timestamp() < (until or inf)))
-    ]
-    return matching, "", None
-
-
-async def _waiting_of(context: Context, question: DeliveriesQuestion) -> list[DeliveryFacts]:
-    timeline = await context.admin.timeline(question.operation, question.space)
-    lines = facts_of(timeline)["timeline"] if timeline else []
-    waits = await waiting_of(context, question.operation, question.space, lines)
-    store, ids = Waiting(context.store, partial=True), [id_ for some in waits.values() for id_ in some]
-    rows = [await store.named(id_, context.clock()) for id_ in ids[:LOOKED]]
-    return await waiting_facts(context, [row for row in rows if row])
-
-
-async def waiting_of(
-    context: Context, id_: str, space: Space, timeline: Iterable[Mapping[str, Any]]
-) -> dict[str, list[str]]:
-    """Return the ids of its deliveries that wait, by destination. `timeline` says to which addresses there were any."""
-    queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
-    return await Lanes(context.store, partial=True).waiting(id_, space, {*_places(context, queued)})
-
-
-def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
-    """Yield each with all its possible homes: channels and limits may have been others (relay/store/target_plan.py)."""
-    for channel in context.config().channels:
-        reader_of = getattr(context.kinds.get(channel), "reader_of", str)
-        for name, address in queued:
-            for home in {keys.home(channel, text) for text in (address, "", reader_of(address))}:
-                yield home, name, address

@@ -4,15 +4,12 @@ from collections.abc import Sequence
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Typed, Unknown
-from relay.console.views import health
-from relay.console.views.health import DestinationHealth
+from relay.console.views.health import DestinationHealth, destinations_of, places_of
 from relay.console.views.messages import ScheduledDigest, scheduled
 from relay.policy.destinations import quiet_at, zone_at
 from relay.policy.recipients import NAME
-from relay.store.history import History
 from relay.store.reachability import Reachability
 from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
-from relay.store.trials import Trials, TriedAddress
 
 MOST_ADDRESSES = 100  # that are shown of one destination
 
@@ -38,14 +35,6 @@ class AddressFacts(Facts):
     everywhere: bool
 
 
-class LastTestFacts(Facts):
-    """The last test message of the last week, with the answer or the error of each address."""
-
-    at: Time
-    by: str
-    rows: list[TriedAddress]
-
-
 class DestinationFacts(Facts):
     """`domains`: allowed ones of `dynamic`; `suppressed`: addresses beside `addresses`, newest first."""
 
@@ -63,7 +52,6 @@ class DestinationFacts(Facts):
     digests: list[ScheduledDigest]
     suppressed: list[Suppressed]
     more_suppressed: int
-    tested: LastTestFacts | None
 
 
 async def destination(context: Context, question: DestinationQuestion) -> DestinationFacts:
@@ -73,13 +61,8 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         raise Unknown(N_("The configuration has no destination of this name."))
     options, defaults = its or config.destination_defaults, config.destination_defaults
     states = await Reachability(context.store, partial=True).states(config, now)
-    last = (await History(context.store, partial=True).last_delivered([name])).get(name)
-    its_health = (
-        health.configured_health(config, its, states, last)
-        if its
-        else await health.dynamic_health(context, config, states)
-    )
-    every = [(its.channel, address) for address in its.addresses] if its else health.dynamic_addresses(config)
+    [its_health] = await destinations_of(context, states, [name])
+    every = places_of(config, name)
     shown = every[:MOST_ADDRESSES]
     # The list for all destinations means those with addresses of mails alone.
     mails = any(getattr(context.kinds.get(one), "unsubscribes", False) for one in its_health.channel.split(", "))
@@ -89,7 +72,6 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         for row in reversed(await Suppressions(context.store).all())
         if row.destination in lists and row.address.lower() not in spelled
     ]
-    last_test = await Trials(context.store).last(name)
     quiet = quiet_at(options, defaults, now)
     return DestinationFacts(
         name=name,
@@ -106,7 +88,6 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
         digests=await scheduled(context, [its], MOST_ADDRESSES) if its else [],
         suppressed=suppressed[:MOST_ADDRESSES],
         more_suppressed=max(len(suppressed) - MOST_ADDRESSES, 0),
-        tested=LastTestFacts.merged(last_test) if last_test else None,
     )
 
 
@@ -115,19 +96,12 @@ async def _addresses(context: Context, name: str, places: Sequence[tuple[str, st
     scopes = [f"destination:{name}/{address}" for address in addresses]
     states = await Reachability(context.store, partial=True).of(scopes, [*context.config().channels])
     suppressed = await Suppressions(context.store).among(name, addresses)
-    rows = []
-    for (channel, address), scope in zip(places, scopes, strict=True):
-        state, off = states[scope], suppressed.get(address)
-        rows.append(
-            AddressFacts(
-                address=address,
-                channel=channel,
-                state=state.name,
-                since=state.since,
-                why=state.cause,
-                suppressed=off.reason if off else "",
-                suppressed_at=off.at if off else None,
-                everywhere=bool(off and off.destination == EVERYWHERE),
-            )
+    return [
+        AddressFacts.merged(
+            states[scope], address=address, channel=channel, state=states[scope].name, why=states[scope].cause,
+            suppressed=off.reason if off else "", suppressed_at=off.at if off else None,
+            everywhere=bool(off and off.destination == EVERYWHERE),
         )
-    return rows
+        for (channel, address), scope in zip(places, scopes, strict=True)
+        for off in [suppressed.get(address)]
+    ]  # fmt: skip

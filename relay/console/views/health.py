@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, NoQuestion, Time
-from relay.policy.destinations import Destination
 from relay.policy.reachability import OPERATOR, State, States, channel_scope
 from relay.policy.recipients import KEYS, NAME
 from relay.store.history import History
@@ -82,27 +81,21 @@ async def destinations(context: Context, _question: NoQuestion) -> DestinationsF
     names = [*config.channels]
     states = await Reachability(context.store, partial=True).states(config, context.clock())
     waiting, due = await context.admin.waiting(names, context.clock()), await context.admin.oldest_due(names)
-    channels, rows = await channels_and_destinations(context, states, waiting, due)
-    if config.dynamic_destinations:
-        rows.append(await dynamic_health(context, config, states))
+    listed = [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
     paused = {scope.removeprefix(OPERATOR) for scope in states if scope.startswith(OPERATOR)}
-    removed = sorted(paused - {row.name for row in rows})
-    rows.sort(key=lambda row: row.state in ("works", "never_tried"))
     return DestinationsFacts(
-        channels=[row for row in channels if row.state == "failing"],
+        channels=[row for row in channels_of(config, states, waiting, due) if row.state == "failing"],
         throttled=await throttled(context),
-        rows=rows,
-        removed=[_health(name, "", [], states) for name in removed],
+        rows=await destinations_of(context, states, listed),
+        removed=await destinations_of(context, states, sorted(paused.difference(listed))),
     )
 
 
-async def channels_and_destinations(
-    context: Context, states: States, waiting: Mapping[str, int], due: Mapping[str, float]
-) -> tuple[list[ChannelHealth], list[DestinationHealth]]:
-    """Return both, what does not work first."""
-    config = context.config()
-    last = await History(context.store, partial=True).last_delivered([*config.destinations])
-    channels = [
+def channels_of(
+    config: Config, states: States, waiting: Mapping[str, int], due: Mapping[str, float]
+) -> list[ChannelHealth]:
+    """Return the channels, those that fail first."""
+    rows = [
         ChannelHealth.merged(
             state, name=name, state=state.name, why=state.cause, waiting=waiting.get(name, state.parked),
             oldest_due=due.get(name) if waiting.get(name) else None,
@@ -111,30 +104,42 @@ async def channels_and_destinations(
         for kind, _, name in [scope.partition(":")]
         if kind == "channel" and (name in config.channels or state.name != "never_tried")
     ]  # fmt: skip
-    every = [configured_health(config, its, states, last.get(its.name)) for its in config.destinations.values()]
-    every.sort(key=lambda row: BY_GRAVITY.index(row.state))
-    return sorted(channels, key=lambda row: BY_GRAVITY.index(row.state)), every
+    return sorted(rows, key=lambda row: BY_GRAVITY.index(row.state))
 
 
-def configured_health(config: Config, its: Destination, states: States, last: float | None) -> DestinationHealth:
-    """Return that of a destination of the configuration; `last` is the time of the last delivery."""
-    scopes = [
-        (f"destination:{its.name}/{address}", channel_scope(config, its.channel, address)) for address in its.addresses
+def places_of(config: Config, name: str) -> list[tuple[str, str]]:
+    """Return channel and address of each of a destination; for `dynamic` those that are listed by name."""
+    if its := config.destinations.get(name):
+        return [(its.channel, address) for address in its.addresses]
+    if name != NAME or not (allowed := config.dynamic_destinations):
+        return []
+    by_name = [channel for channel, key in KEYS.items() if key == channel and channel in config.channels]
+    return [(channel, address) for channel in by_name for address in allowed.by_channel[channel]]
+
+
+async def destinations_of(context: Context, states: States, names: Sequence[str]) -> list[DestinationHealth]:
+    """Return these destinations, those that fail first. `states` has all scopes but the addresses of `dynamic`."""
+    config, history = context.config(), History(context.store, partial=True)
+    last = await history.last_delivered([*names]) if names else {}
+    if NAME in names and NAME not in config.destinations:
+        scopes = [scope for pair in _scopes(config, NAME) for scope in pair]
+        its_states = await Reachability(context.store, partial=True).of(scopes, [*config.channels])
+        states = {**states, **its_states}
+    rows = [_destination(config, name, states, last.get(name)) for name in names]
+    return sorted(rows, key=lambda row: BY_GRAVITY.index(row.state))
+
+
+def _scopes(config: Config, name: str) -> list[tuple[str, str]]:
+    """Return the scopes of its addresses, each with that of its channel."""
+    return [
+        (f"destination:{name}/{address}", channel_scope(config, channel, address))
+        for channel, address in places_of(config, name)
     ]
-    return _health(its.name, its.channel, scopes, states, last, mode=its.mode)
 
 
-def _health(
-    name: str,
-    channel: str,
-    scopes: Sequence[tuple[str, str]],
-    states: States,
-    last: float | None = None,
-    *,
-    mode: str = "",
-) -> DestinationHealth:
-    """`scopes` are those of its addresses, each with its channel's."""
-    nothing = State()
+def _destination(config: Config, name: str, states: States, last: float | None) -> DestinationHealth:
+    """`last` is the time of the last delivery."""
+    nothing, scopes, its = State(), _scopes(config, name), config.destinations.get(name)
     addresses = [states.get(scope, nothing) for scope, _ in scopes]
     failing = [state for state in addresses if state.fails]
     channels = {scope: states.get(scope, nothing) for _, scope in scopes}
@@ -142,32 +147,14 @@ def _health(
     worked = any(state.name == "works" for state in addresses) or bool(last)
     pause, usual = states.get(f"{OPERATOR}{name}"), State("works" if worked else "never_tried")
     state = pause or min(failing or down, key=lambda row: row.since, default=usual)
+    allowed = config.dynamic_destinations.by_channel if name == NAME and config.dynamic_destinations else {}
+    channel = its.channel if its else ", ".join(channel for channel, listed in allowed.items() if listed)
     return DestinationHealth.merged(
-        state, name=name, channel=channel, mode=mode, state=state.name, why=state.cause, addresses=len(scopes),
-        failing=len(failing), channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
+        state, name=name, channel=channel, mode=its.mode if its else "", state=state.name, why=state.cause,
+        addresses=len(scopes), failing=len(failing),
+        channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
         parked=sum(state.parked for state in (*failing, *filter(None, [pause]))), last_delivered=last,
     )  # fmt: skip
-
-
-async def dynamic_health(context: Context, config: Config, states: States) -> DestinationHealth:
-    """Return that of whoever operations ask for: its addresses are those that are listed by name."""
-    scopes = [
-        (f"destination:{NAME}/{address}", channel_scope(config, channel, address))
-        for channel, address in dynamic_addresses(config)
-    ]
-    reader = Reachability(context.store, partial=True)
-    its_states = await reader.of([scope for pair in scopes for scope in pair], [*config.channels])
-    last = await History(context.store, partial=True).last_delivered([NAME])
-    allowed = config.dynamic_destinations
-    channels = [name for name, listed in (allowed.by_channel if allowed else {}).items() if listed]
-    return _health(NAME, ", ".join(channels), scopes, {**states, **its_states}, last.get(NAME))
-
-
-def dynamic_addresses(config: Config) -> list[tuple[str, str]]:
-    """Return channel and address of what operations may ask for and is listed by name; of mail, domains alone are."""
-    allowed = config.dynamic_destinations
-    by_name = [channel for channel, key in KEYS.items() if key == channel and channel in config.channels]
-    return [(channel, address) for channel in by_name for address in allowed.by_channel[channel]] if allowed else []
 
 
 async def throttled(context: Context) -> list[Throttled]:

@@ -7,7 +7,6 @@ from pydantic import Field
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Question, Time, Unknown, existing
-from relay.console.view import Column, Listing
 from relay.domain.events import Outcome
 from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
@@ -16,19 +15,6 @@ from relay.store.jobs import JobEnd, Jobs
 from relay.store.run_names import RunName, RunNames
 
 MOST, MOST_CAUSES = 25, 10
-LISTING = Listing(
-    lead=N_("A job is what runs of one name, type, project and tenant have in common, whatever numbers their names "
-            "have. The one that ended last comes first."),
-    columns=(
-        Column("job", N_("Job")),
-        Column("job_ended", N_("Last end")),
-        Column("median", N_("Usually takes")),
-        Column("job_runs", N_("Runs"), right=True),
-        Column("job_failed", N_("Failed"), right=True),
-        Column("job_outcomes", N_("Last runs")),
-    ),
-    empty=N_("No run of any job has ended yet."),
-)  # fmt: skip
 
 
 class JobsQuestion(Filters):

@@ -14,7 +14,6 @@ from relay.console.views.operations import OperationListed, RunFacts, listed, ru
 from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
 from relay.health import STRENGTHS
-from relay.reasons import Held, sentences
 from relay.store.jobs import Jobs
 from relay.store.operations import OperationRow, Operations
 from relay.store.reachability import Reachability
@@ -24,10 +23,7 @@ from relay.store.troubles import TroubleMemory
 MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0
 ONE_FAULT, ONE_FAILED = N_("1 thing stands in the way"), N_("1 operation failed in the last 24 hours")
-LEDGER = (
-    N_("accepted"), N_("pending"), N_("delivered"), N_("superseded"), N_("digested"), N_("dead"), N_("dropped"),
-)  # fmt: skip
-HELD = {f"held:{code}": sentence for code, sentence in sentences(Held).items()}
+LEDGER = ("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped")
 
 
 class Headline(Facts):
@@ -93,11 +89,6 @@ class NowFacts(Facts):
             tone, sentence = "warn", phrase(N_("Nothing was sent yet by %(channels)s"), channels=", ".join(untried))
         return Headline(tone=tone, sentence=sentence)
 
-    @property
-    def held(self) -> dict[str, str]:
-        """Return the sentences for held:<code>."""
-        return {name: HELD[name] for name in self.ledger if name in HELD}
-
 
 async def health_checks(context: Context, _question: NoQuestion) -> HealthFacts:
     return HealthFacts.merged(await context.readiness())
@@ -138,7 +129,6 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         health.throttled(context),
         health.redis(context),
     )
-    channels, destinations = await health.channels_and_destinations(context, states, waiting, due)
     return NowFacts.merged(
         facts,
         counts,
@@ -154,8 +144,8 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         imbalance=ledger.imbalance,
         runs=await runs(context, going),
         sources=sources(context),
-        channels=channels,
-        destinations=destinations,
+        channels=health.channels_of(config, states, waiting, due),
+        destinations=await health.destinations_of(context, states, [*config.destinations]),
         throttled=throttled,
         redis=redis,
     )

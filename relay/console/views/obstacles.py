@@ -1,7 +1,7 @@
 """Obstacles in words: what stands in the way, what to do about it, and the page where that is done."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from pydantic import Field
@@ -10,7 +10,7 @@ from relay.background.self_monitor import request_counts
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.policy.missing import Missing
-from relay.policy.notices import DEAD, REFUSED, STORE, Trouble, Troubles
+from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.policy.reachability import States
 from relay.reasons import Dead, sentences
 
@@ -29,53 +29,45 @@ class Obstacle(Facts):
     page: str  # where it is explained or mended, '' for none
 
 
-# By the first word of a check's name: what to do, and the page for it.
-CHECKS: Mapping[str, tuple[str, str]] = {
-    "redis": (N_("Senders are answered 503 and try again. See that Redis runs and can be reached."), ""),
-    "durability": (N_("Mend Redis's persistence or replicas, or ask for less with redis.durability."), ""),
-    "memory": (N_("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
-    "partitions": (N_("Bring the nodes back; what lives there waits meanwhile."), ""),
-    "data": (N_("Find out who deleted it; a reload of the configuration ends this notice."), "/audit"),
-    "scheduler": (N_("Start a process that delivers: without it nobody hears of stalled runs or digests."), ""),
-    "tick": (N_("The log says more; it is tried again with the next tick."), ""),
-    "quarantine": (N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
-    "letters": (N_("The log names each (letter.unreadable)."), ""),
-    "channel": (N_("What is for it waits and goes out once it works again."), "/destinations"),
-    "destination": (N_("What is for it waits and goes out once it works again."), "/destination"),
-    "limit": (N_("What is for it waits and goes out once the limit has room again."), "/destinations"),
-    "template": (N_("Mend the template; until then relay's own wording is sent."), "/templates"),
-}  # fmt: skip
-# By the same word: the part of relay that it is about, where its name does not say it.
-PARTS: Mapping[str, str] = {
-    "channel": N_("channel %(name)s"),
-    "destination": N_("destination %(name)s"),
-    "limit": N_("limit of %(name)s"),
-    "tick": N_("task %(name)s"),
-    "data": N_("relay's data"),
-    "letters": N_("letters between nodes"),
-    "ledger": N_("ledger"),
-    "redis": "Redis",
-    DEAD: N_("dead letters"),
-    REFUSED: N_("source %(name)s"),
-    "template": N_("template %(name)s"),
-    "missing": N_("expected run of %(name)s"),
-    STORE: "Redis",
-}
+class Kind(NamedTuple):
+    """Words for obstacles of one kind: its part of relay, what to do and where; of a trouble also its sentence."""
+
+    part: str = ""
+    advice: str = ""
+    page: str = ""
+    sentence: str = ""
+    of_one: str = ""
+
+
+WAITS = N_("What is for it waits and goes out once it works again.")
 RESUMED = N_("What is for it waits until somebody resumes it, or the pause ends.")
-TROUBLES: Mapping[str, tuple[str, str, str]] = {
-    DEAD: (
-        N_("%(count)s messages became dead letters"),
-        N_("Look at them; replay them once the cause is mended."),
-        "/dead",
-    ),
-    REFUSED: (
-        N_("%(count)s of %(total)s requests of source %(name)s were refused, mostly"),
-        N_("See why, and what the sender has to change."),
-        "/now#sources",
-    ),
-    STORE: (N_("The store"), N_("See what Redis says, and its log."), ""),
-}
-OF_ONE: Mapping[str, str] = {DEAD: N_("1 message became a dead letter")}
+KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kind of a trouble
+    "redis": Kind("Redis", N_("Senders are answered 503 and try again. See that Redis runs and can be reached.")),
+    "durability": Kind("", N_("Mend Redis's persistence or replicas, or ask for less with redis.durability.")),
+    "memory": Kind("", N_("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
+    "partitions": Kind("", N_("Bring the nodes back; what lives there waits meanwhile.")),
+    "data": Kind(N_("relay's data"), N_("Find out who deleted it; a reload of the configuration ends this notice."),
+                 "/audit"),
+    "scheduler": Kind("", N_("Start a process that delivers: without it nobody hears of stalled runs or digests.")),
+    "tick": Kind(N_("task %(name)s"), N_("The log says more; it is tried again with the next tick.")),
+    "quarantine": Kind("", N_("Look at what failed; replay it once relay is mended."), "/quarantine"),
+    "letters": Kind(N_("letters between nodes"), N_("The log names each (letter.unreadable).")),
+    "channel": Kind(N_("channel %(name)s"), WAITS, "/destinations"),
+    "destination": Kind(N_("destination %(name)s"), WAITS, "/destination"),
+    "limit": Kind(N_("limit of %(name)s"), N_("What is for it waits and goes out once the limit has room again."),
+                  "/destinations"),
+    "template": Kind(N_("template %(name)s"), N_("Mend the template; until then relay's own wording is sent."),
+                     "/templates"),
+    "missing": Kind(N_("expected run of %(name)s"), N_("See why it was not started; the next run of it ends this."), "",
+                    N_("has not begun")),
+    "ledger": Kind(N_("ledger"), N_("That is a fault of relay: please report it with the log."), "",
+                   N_("The ledger does not add up: %(count)s deliveries are unaccounted for")),
+    DEAD: Kind(N_("dead letters"), N_("Look at them; replay them once the cause is mended."), "/dead",
+               N_("%(count)s messages became dead letters"), N_("1 message became a dead letter")),
+    REFUSED: Kind(N_("source %(name)s"), N_("See why, and what the sender has to change."), "/now#sources",
+                  N_("%(count)s of %(total)s requests of source %(name)s were refused, mostly")),
+    STORE: Kind("Redis", N_("See what Redis says, and its log."), "", N_("The store")),
+}  # fmt: skip
 # By the outcome under which requests that were refused are counted (relay_events_total).
 REFUSALS: Mapping[str, str] = {
     "malformed": N_("body is not JSON"), "unsigned": N_("signature missing, wrong or too old"),
@@ -95,14 +87,31 @@ def obstacles(
     """Return what fails, what else the checks say, and the remembered troubles that no check says already."""
     failing = {scope: state for scope, state in states.items() if state.fails}
     shown = [_of_check(scope, state.cause, state.since) for scope, state in failing.items()]
-    shown += [_of_check(name, text, None) for name, text in checks.items() if name not in failing]
-    shown += [_of_trouble(row) for row in _open(remembered) if row.cause.kind in TROUBLES]
-    shown += chain.from_iterable(map(_of_missing, missing))
+    shown += [_of_check(name, text) for name, text in checks.items() if name not in failing]
+    shown += [_of_trouble(row.cause) for row in _open(remembered) if row.cause.kind in (DEAD, REFUSED, STORE)]
+    for name, since in _missing(missing):
+        shown.append(_obstacle("missing", name, phrase(KINDS["missing"].sentence), name=f"missing:{name}", since=since))
     if imbalance:
-        sentence = phrase(N_("The ledger does not add up: %(count)s deliveries are unaccounted for"), count=imbalance)
-        advice = phrase(N_("That is a fault of relay: please report it with the log."))
-        shown.append(Obstacle(name="ledger", part=_part("ledger"), sentence=sentence, advice=advice, page=""))
+        shown.append(_obstacle("ledger", "", phrase(KINDS["ledger"].sentence, count=imbalance), name="ledger"))
     return shown
+
+
+def _obstacle(kind: str, about: str, sentence: Phrase, *, advice: str = "", query: str = "", **more: Any) -> Obstacle:
+    words = KINDS.get(kind, Kind())
+    part = phrase(words.part, name=about) if words.part else phrase("%(name)s", name=f"{kind} {about}".strip())
+    advice, page = advice or words.advice, f"{CONSOLE}{words.page}{query}" if words.page else ""
+    return Obstacle(part=part, sentence=sentence, advice=phrase(advice) if advice else None, page=page, **more)
+
+
+def _of_check(name: str, text: str, since: float | None = None) -> Obstacle:
+    kind, _, rest = name.partition(":")
+    about, advice, query = rest.replace("/", ", ", 1).replace(":", " "), "", ""
+    if kind == "destination":
+        destination, _, address = rest.partition("/")
+        query = f"?{urlencode({'name': destination})}"
+        advice = WAITS if address else RESUMED  # relay itself pauses single addresses
+    sentence = phrase("%(text)s", text=text)
+    return _obstacle(kind, about, sentence, advice=advice, query=query, name=name, since=since)
 
 
 def _open(remembered: str) -> Sequence[Trouble]:
@@ -112,49 +121,28 @@ def _open(remembered: str) -> Sequence[Trouble]:
         return ()
 
 
-def _of_check(name: str, text: str, since: float | None) -> Obstacle:
-    kind, _, rest = name.partition(":")
-    advice, page = CHECKS.get(kind, ("", ""))
-    if kind == "destination":
-        destination, _, address = rest.partition("/")
-        page += f"?{urlencode({'name': destination})}"
-        advice = advice if address else RESUMED  # relay itself pauses single addresses
-    return Obstacle.merged(
-        name=name, part=_part(kind, rest.replace("/", ", ", 1).replace(":", " ")),
-        sentence=phrase("%(text)s", text=text), since=since, advice=phrase(advice) if advice else None,
-        page=f"{CONSOLE}{page}" if page else "",
-    )  # fmt: skip
-
-
-def _of_trouble(row: Trouble) -> Obstacle:
-    cause = row.cause
-    several, advice, page = TROUBLES[cause.kind]
-    wording = OF_ONE.get(cause.kind, several) if cause.count == 1 else several
+def _of_trouble(cause: Cause) -> Obstacle:
+    words = KINDS[cause.kind]
+    wording = words.of_one if words.of_one and cause.count == 1 else words.sentence
     why = CODES.get(cause.kind, {}).get(cause.reason)
-    return Obstacle.merged(
-        name=cause.key.rstrip(":"), part=_part(cause.kind, cause.name),
-        sentence=phrase(wording, count=cause.count, total=cause.total, name=cause.name),
+    return _obstacle(
+        cause.kind,
+        cause.name,
+        phrase(wording, count=cause.count, total=cause.total, name=cause.name),
         why=phrase(why) if why else phrase("%(text)s", text=cause.reason) if cause.reason else None,
-        since=cause.since, advice=phrase(advice), page=f"{CONSOLE}{page}" if page else "",
-    )  # fmt: skip
+        name=cause.key.rstrip(":"),
+        since=cause.since,
+    )
 
 
-def _of_missing(text: bytes) -> Iterator[Obstacle]:
-    """Yield an expected run that has not begun since its alarm, as the store has it."""
-    try:
-        stored = Missing.load(text)
-    except ValueError:  # the watchdog's next tick forgets it
-        return
-    name = stored.expectation or stored.job.name
-    advice = phrase(N_("See why it was not started; the next run of it ends this."))
-    yield Obstacle.merged(name=f"missing:{name}", part=_part("missing", name), sentence=phrase(N_("has not begun")),
-                          since=stored.since, advice=advice, page="")  # fmt: skip
-
-
-def _part(kind: str, name: str = "") -> Phrase:
-    if kind not in PARTS:
-        return phrase("%(name)s", name=f"{kind} {name}".strip())
-    return phrase(PARTS[kind], name=name)
+def _missing(stored: Iterable[bytes]) -> Iterator[tuple[str, float]]:
+    """Yield expected runs that have not begun, each with the time of its alarm."""
+    for text in stored:
+        try:
+            run = Missing.load(text)
+        except ValueError:  # the watchdog's next tick forgets it
+            continue
+        yield run.expectation or run.job.name, run.since
 
 
 class SourceHealth(Facts):

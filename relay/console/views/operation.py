@@ -1,7 +1,7 @@
 """An operation or batch: why its messages did, or did not, arrive."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -11,24 +11,30 @@ from pydantic import Field
 from relay.config import Config
 from relay.console.context import Context
 from relay.console.facts import Facts, Question, Time
-from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_of
-from relay.console.views.records import SilenceFacts, silence_facts
+from relay.console.views.deliveries import DeliveryFacts, ended_facts, permalink, waiting_facts
+from relay.console.views.operations import expected
 from relay.console.views.related import Explained, Named, explained, one_of_several, related, unknown
+from relay.console.views.silences import SilenceFacts, silence_facts
 from relay.console.views.verdicts import Around, Verdict, verdicts
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
 from relay.domain.identity import error_words
 from relay.domain.jobs import job_of
-from relay.domain.outcomes import before, usual
+from relay.domain.outcomes import before
 from relay.errors import AmbiguousId
 from relay.operating.timeline import facts_of, fold
 from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
+from relay.store import keys
 from relay.store.history import History
 from relay.store.history_rows import Ended
 from relay.store.jobs import Jobs
+from relay.store.lanes import Lanes, Place
 from relay.store.silences import SilenceList
+from relay.store.waiting import Waiting
+
+MOST_WAITING = 50  # deliveries, each of which is asked for by itself
 
 
 class OperationQuestion(Question):
@@ -43,6 +49,7 @@ class OperationQuestion(Question):
 class OperationFacts(Facts):
     """`several`: the operations with this id, if there is more than one; all else is empty then.
 
+    deliveries  those that wait, then those that ended
     error     of its newest event
     silences  that match the newest event now
     ends      when runs of its job usually end; `late`: overdue
@@ -91,7 +98,6 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         return OperationFacts(id=id_, several=several)
     facts = facts_of(timeline)
     lines = facts["timeline"]
-    waits = await waiting_of(context, id_, space, lines)
     return OperationFacts.merged(
         **{name: value for name, value in facts.items() if name in OperationFacts.model_fields},
         id=timeline.subject,
@@ -101,12 +107,32 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         last=facts["last_event_at"],
         error=error_words(events[-1]) if events else "",
         **await _expected(context, events),
-        **await _judged(context, lines, events, ended, waits),
+        **await _judged(context, lines, events, ended),
         late_events=sum(line.get("count", 1) for line in lines if line["what"] == "late"),
-        deliveries=[ended_facts(row) for row in ended],
+        deliveries=[*await _waiting(context, id_, space, lines), *(ended_facts(row) for row in ended)],
         lines=fold(lines),
         related=[*related(id_, timeline, events)],
     )
+
+
+async def _waiting(
+    context: Context, id_: str, space: Space, timeline: Iterable[Mapping[str, Any]]
+) -> list[DeliveryFacts]:
+    """Return its deliveries that wait. `timeline` says to which addresses there were any."""
+    queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
+    named = await Lanes(context.store, partial=True).waiting(id_, space, {*_places(context, queued)})
+    store, ids = Waiting(context.store, partial=True), [*chain.from_iterable(named.values())]
+    rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
+    return await waiting_facts(context, [row for row in rows if row])
+
+
+def _places(context: Context, queued: Iterable[tuple[str, str]]) -> Iterator[Place]:
+    """Yield each with all its possible homes: channels and limits may have been others (relay/store/target_plan.py)."""
+    for channel in context.config().channels:
+        reader_of = getattr(context.kinds.get(channel), "reader_of", str)
+        for name, address in queued:
+            for home in {keys.home(channel, text) for text in (address, "", reader_of(address))}:
+                yield home, name, address
 
 
 async def _expected(context: Context, events: Sequence[Event]) -> dict[str, Any]:
@@ -117,10 +143,7 @@ async def _expected(context: Context, events: Sequence[Event]) -> dict[str, Any]
     if not job or not starts:
         return {}
     (ends,) = await Jobs(context.store).ends_of_each([job])
-    lasts, start = usual(before([*ends], "", context.clock())), min(starts).timestamp()
-    if lasts is None:
-        return {}
-    return {"ends": start + lasts.median, "late": context.clock() > start + lasts.high + lasts.tolerance}
+    return expected(before([*ends], "", context.clock()), min(starts).timestamp(), context.clock())
 
 
 async def _judged(
@@ -128,7 +151,6 @@ async def _judged(
     timeline: Sequence[Mapping[str, Any]],
     events: Sequence[Event],
     ended: Sequence[Ended],
-    waits: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     config, scopes = context.config(), _scopes(context.config(), timeline)
     newest = events[-1] if events else None
@@ -139,7 +161,6 @@ async def _judged(
         paused={scope: why for scope, (_, why) in paused.items()},
         sent=arrived,
         dead=_dead(ended),
-        waiting={name: len(ids) for name, ids in waits.items()},
         scopes=scopes,
         first={} if newest is None or newest.terminal else _first_messages(context, timeline),
     )

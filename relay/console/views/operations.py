@@ -1,13 +1,12 @@
 """Operations and batches: the newest, those that are found by a part of their id, name or type, and those that run."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
-from relay.console.view import Column, Filter, Listing
 from relay.domain.events import Outcome
 from relay.domain.outcomes import usual
 from relay.store.jobs import Jobs
@@ -15,24 +14,6 @@ from relay.store.operations import OperationRow, Operations
 from relay.store.running import Goes, Running
 
 MOST = 50
-STATES = {"running": N_("running"), "stalled": N_("stalled"), "over": N_("over")}
-LISTING = Listing(
-    lead=N_("What goes on, and what ended; the newest first."),
-    columns=(
-        Column("operation", N_("Operation")),
-        Column("operation_status", N_("Status")),
-        Column("operation_progress", N_("Progress")),
-        Column("tenant", N_("Tenant")),
-        Column("first", N_("First event")),
-        Column("last", N_("Last event")),
-    ),
-    filters=(
-        Filter("state", N_("State"), "choice", "states"),
-        Filter("text", N_("Part of id, name or type")),
-    ),
-    empty=N_("No operation is like that."),
-    unmatched=N_("No operation is like that."),
-)
 # What the watchdog's rules have found, each followed by since when.
 STALLED = {
     "silent": N_("nothing was heard of it since"),
@@ -74,7 +55,6 @@ class OperationsFacts(Facts):
     cursor: str = ""
     looked: int
     looked_to: Time = None
-    states: dict[str, str] = Field(STATES, exclude=True)
 
 
 class RunFacts(OperationListed):
@@ -118,13 +98,17 @@ async def runs(context: Context, rows: Sequence[Goes]) -> list[RunFacts]:
 
 
 def _run(now: float, row: Goes, before: tuple[Outcome, ...]) -> RunFacts:
-    began = row.run.started
-    lasts = usual(before) if began is not None else None
     rule = row.run.alarms.shown if row.stalled else ""
     alarm = row.run.alarms.open.get(rule)
     return RunFacts.merged(
         _going(row), stalled=rule, stalled_since=alarm.since if alarm else None,
-        ends=began + lasts.median if lasts and began is not None else None,
-        late=bool(lasts and began is not None and now > began + lasts.high + lasts.tolerance),
-        trouble=phrase(STALLED[rule]) if rule in STALLED else None,
+        trouble=phrase(STALLED[rule]) if rule in STALLED else None, **expected(before, row.run.started, now),
     )  # fmt: skip
+
+
+def expected(before: tuple[Outcome, ...], began: float | None, now: float) -> dict[str, Any]:
+    """Return when a run of this job usually ends, and whether it is late."""
+    lasts = usual(before) if began is not None else None
+    if lasts is None or began is None:
+        return {"ends": None, "late": False}
+    return {"ends": began + lasts.median, "late": now > began + lasts.high + lasts.tolerance}

@@ -2,36 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field
-
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, Facts, Filters, Name, Time, Unknown, When, existing
-from relay.console.view import Column, Filter, Listing
+from relay.console.facts import N_, BulkQuestion, Facts, Filters, Name, Time, Unknown, When, existing
 from relay.console.views.dead import AllFacts, IdQuestion, laid_out
 from relay.operating.acts import quarantined_named
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
-KINDS = {"fault": N_("relay itself failed"), "refused": N_("refused")}
-
-LISTING = Listing(
-    lead=N_("Signed bodies that are no event, and those that relay itself failed on: the latter never leave by "
-            "themselves."),
-    columns=(
-        Column("body", N_("Body")),
-        Column("refused_why", N_("Why")),
-        Column("size", N_("Bytes")),
-        Column("came", N_("Came")),
-    ),
-    filters=(
-        Filter("source", N_("Source"), "choice", "sources"),
-        Filter("kind", N_("Kind"), "choice", "kinds"),
-        Filter("since", N_("Since"), "time"),
-    ),
-    empty=N_("Nothing is in quarantine: every body that came was an event."),
-    unmatched=N_("Nothing in the quarantine is meant by these filters."),
-    bulk=True,
-)  # fmt: skip
 
 
 class QuarantineFilters(Filters):
@@ -42,11 +19,8 @@ class QuarantineFilters(Filters):
     since: When = ""
 
 
-class QuarantineQuestion(QuarantineFilters):
-    """`cursor`: of the page before. `verb`: what shall be done with all of them."""
-
-    cursor: Name = ""
-    verb: str = Field("replay", pattern="^(replay|drop)$")
+class QuarantineQuestion(QuarantineFilters, BulkQuestion):
+    """Quarantined bodies."""
 
 
 class QuarantineFacts(Facts):
@@ -58,7 +32,6 @@ class QuarantineFacts(Facts):
     rows: list[QuarantineRow]
     cursor: str
     sources: list[str]
-    kinds: dict[str, str] = Field(KINDS, exclude=True)
 
 
 class QuarantinedFacts(Facts):

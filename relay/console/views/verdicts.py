@@ -31,9 +31,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     Held.QUIET_HOURS: (N_("quiet_hours.pass of the destination says what passes all the same."), "/destination?{}"),
     "silenced": (N_("The silence can be ended before its time; then it is told, if that was chosen."), "/silences"),
     Held.MUTED: (N_("Somebody pressed Mute below its message; Unmute is there as well."), ""),
-    Held.UNSUBSCRIBED: (LIST, "/destination?{}"),
-    Held.BOUNCED: (LIST, "/destination?{}"),
-    Held.SUPPRESSED: (LIST, "/destination?{}"),
+    **dict.fromkeys(ONE_ADDRESS, (LIST, "/destination?{}")),
     Held.NOT_ALLOWED: (N_("dynamic_destinations says whom operations may ask for."), ""),
     Held.LOW_PRIORITY: (N_("A rule that names the priority Low begins a message for it."), "#rules"),
     Held.NO_OUTCOME: (N_("Mode each or live of the destination tells more."), "/destination?{}"),
@@ -55,7 +53,6 @@ class Verdict(Facts):
 
     at        when that was; `told_at` of the last message that arrived
     why       of what was told: why the newest event was not; else why this was not
-    others    further messages that wait
     left_out  why single addresses did not get it
     link      to the message; `copy_name` of its copy
     """
@@ -67,7 +64,6 @@ class Verdict(Facts):
     why: Phrase | None = None
     more: Phrase | None = None
     event: str = ""
-    others: int = 0
     link: str = ""
     copy_name: str = ""
     advice: Phrase | None = None
@@ -88,7 +84,6 @@ class Around:
     paused: Mapping[str, str]
     sent: Mapping[str, tuple[str, str]]
     dead: Mapping[str, Ended]
-    waiting: Mapping[str, int]
     scopes: Mapping[str, Sequence[str]]
     first: Mapping[str, float]
 
@@ -166,7 +161,6 @@ def _verdict(name: str, track: _Track, around: Around) -> Verdict:
         why=why,
         more=more,
         event=dead.event if dead else track.event if kind in ("held", "digested") else "",
-        others=max(0, around.waiting.get(name, 0) - (state == "waiting")),
         link=link,
         copy_name=copy,
         advice=phrase(advice) if advice else None,

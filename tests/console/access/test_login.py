@@ -27,7 +27,7 @@ async def test_who_is_not_logged_in_is_led_to_the_login_and_back(browser: Browse
 
 async def test_part_of_a_page_leads_the_whole_page_to_the_login(browser: Browser) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": f"{browser.base}/console/now?q=1"}
-    asked = await browser.get("/console/live/now", **headers)
+    asked = await browser.get("/console/now", **headers)
 
     assert (asked.status, asked.headers["HX-Redirect"]) == (401, "/console/login?next=%2Fconsole%2Fnow%3Fq%3D1")
 
@@ -118,7 +118,7 @@ async def test_an_open_page_keeps_no_session_alive(here: Served, browser: Browse
     await browser.log_in()
     (key,) = await here.store.redis.keys(f"{keys.CONSOLE}session:*")
     await here.store.redis.expire(key, 60)
-    assert (await browser.get("/console/live/now")).status == 200
+    assert (await browser.get("/console/now", **{"HX-Request": "true"})).status == 200
     assert await here.store.redis.ttl(key) <= 60
 
 

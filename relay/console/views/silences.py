@@ -1,0 +1,139 @@
+"""Silences: which hold, begin later or are over; and beginning one, and ending one before its time."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, Field
+
+from relay.background.upkeep import IN_FORCE
+from relay.console.access import Identity
+from relay.console.context import Context
+from relay.console.facts import N_, Facts, Form, IdForm, Name, Names, Question, Time, Typed, Value
+from relay.console.view import Done
+from relay.domain.events import PRIORITIES
+from relay.domain.silences import THEN, Silence, Then
+from relay.operating.clocks import local
+from relay.operating.pauses import destination_names
+from relay.operating.silences import meaning, silence_of
+from relay.store.audit import COMMAND
+from relay.store.silences import SilenceList
+
+MOST_OVER = 100
+
+
+class Silenced(BaseModel):
+    """Matchers of a silence: all that are named must hold, any one word of each; or `everything`."""
+
+    destination: Names = Field(default_factory=list)
+    job: Names = Field(default_factory=list)
+    type: Names = Field(default_factory=list)
+    priority: Names = Field(default_factory=list)
+    tenant: Names = Field(default_factory=list)
+    project: Names = Field(default_factory=list)
+    everything: bool = False
+
+
+class SilencesQuestion(Silenced, Question):
+    """Values for the form of a new one; several where a name stands several times, or by lines."""
+
+    lasts: Typed = ""
+    until: Typed = ""
+    begins: Typed = ""
+    then: Then = "summary"
+    reason: Typed = ""
+
+
+class SilenceFacts(Facts):
+    """All `matchers` must match, one word of each; none: everything. `held`: messages waiting for its end."""
+
+    id: str
+    state: str
+    begins: Time
+    ends: Time
+    matchers: dict[str, list[str]]
+    then: str
+    author: str
+    reason: str
+    held: int | None
+
+
+class SilencesFacts(Facts):
+    """Silences that are not over, by their ends; `over` of the last 30 days, the newest first, at most 100."""
+
+    active: list[SilenceFacts]
+    pending: list[SilenceFacts]
+    over: list[SilenceFacts]
+    destinations: list[str] = Field(description="Names that one may be for.")
+    priorities: list[str] = Field([*PRIORITIES])
+
+
+async def silences(context: Context, _question: SilencesQuestion) -> SilencesFacts:
+    now, stored = context.clock(), SilenceList(context.store)
+    every = await stored.all()
+    by_state = {state: [row for row in every if row.state(now) == state] for state in ("active", "pending", "expired")}
+    held = await stored.held([row.id for row in by_state["active"]])
+    over = sorted(by_state["expired"], key=lambda row: -row.ends)[:MOST_OVER]
+    return SilencesFacts(
+        active=[silence_facts(row, now, held) for row in by_state["active"]],
+        pending=[silence_facts(row, now) for row in by_state["pending"]],
+        over=[silence_facts(row, now) for row in over],
+        destinations=destination_names(context.config()),
+    )
+
+
+def silence_facts(row: Silence, now: float, held: Mapping[str, int] | None = None) -> SilenceFacts:
+    counted = (held or {}).get(row.id)
+    return SilenceFacts.merged(row, state=row.state(now), begins=row.starts, matchers=row.matchers(), held=counted)
+
+
+class SilenceForm(Silenced, Form):
+    """Matchers or `everything`; `lasts` (2h) or `until` (18:00, or a time)."""
+
+    reason: str = Field("", max_length=500)
+    lasts: Name | None = None
+    until: Name | None = None
+    begins: Name | None = None
+    then: Then = "summary"
+
+
+async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
+    """RelayError where there are too many."""
+    zone, silence = context.zone, silence_of(context.config(), identity.name, context.clock(), **dict(form))
+    begins, until = (local(datetime.fromtimestamp(at, UTC), zone) for at in (silence.starts, silence.until))
+    detail = {"scope": meaning(silence), "from": begins, "until": until, "then": THEN[silence.then]}
+    async with context.act(identity, "silence add", silence.id, **detail, reason=silence.reason) as act:
+        await SilenceList(context.store).add(silence)
+        act.outcome = "added"
+    await _spread(context, identity)
+    text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
+    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until})
+
+
+async def expire(context: Context, form: IdForm, identity: Identity) -> Done:
+    silences = SilenceList(context.store)
+    rows = await silences.all()
+    meant = [row for row in rows if row.id == form.id] or [row for row in rows if row.id.startswith(form.id)]
+    if len(meant) != 1:
+        text = N_("Several silences begin with %(id)s.") if meant else N_("There is no silence %(id)s.")
+        return Done(text, {"id": form.id}, refused=True)
+    [silence] = meant
+    values: dict[str, Value] = {"id": silence.id}
+    count = (await silences.held([silence.id]))[silence.id]
+    async with context.act(identity, "silence expire", silence.id) as act:
+        ended = await silences.expire(silence.id)
+        act.outcome = "ended" if ended else "was over already"
+    if not ended:
+        return Done(N_("Nothing was ended: silence %(id)s was over already."), values, refused=True)
+    await _spread(context, identity)
+    if silence.then == "nothing":
+        return Done(N_("Silence %(id)s has ended. What it held is not told, as it was to be."), values)
+    text = N_("Silence %(id)s has ended. Deliveries that it held, and that are told together now: %(count)s.")
+    return Done(text, {**values, "count": count})
+
+
+async def _spread(context: Context, identity: Identity) -> None:
+    """Go by it here at once. A command is answered when all processes do: a script may rely on that."""
+    await context.refresh_silences()
+    if identity.via == COMMAND:
+        await asyncio.sleep(IN_FORCE)
