@@ -148,7 +148,8 @@ class Interactions:
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
                         peer=peer())  # fmt: skip
-            self._note_refused(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)))
+            if self._notes and not self._limiter.wait(f"refused {user}", REFUSED, self.clock()):
+                self._notes.add(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)), stranger=True)
             self._notify(conversation, user, person, button.destination)
             return
         now = datetime.fromtimestamp(self.clock(), UTC)
@@ -174,10 +175,6 @@ class Interactions:
             reason = str(error) or f"Slack did not say within {self.patience:g} s who may"
             self._lines.warning(log, "press.undecided", reason=reason)
             return SLOW
-
-    def _note_refused(self, act: Act) -> None:
-        if self._notes and not self._limiter.wait(f"refused {act.actor}", REFUSED, self.clock()):
-            self._notes.add(act, stranger=True)
 
     def _notify(self, conversation: str, user: str, text: str, destination: str = "") -> None:
         """Post a notice in the background: Slack waits for the answer alone."""

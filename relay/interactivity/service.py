@@ -1,9 +1,9 @@
 """Buttons by the current configuration: which there are, and who may press them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Delivery, Target
@@ -21,13 +21,6 @@ from relay.interactivity.buttons import (
 )
 from relay.rendering import IsolatedRenderer
 from relay.store.signing_keys import SigningKeys
-
-
-class InteractiveChannel(Protocol):
-    """Part of an open channel that presses use. Both raise DeliveryError."""
-
-    async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None: ...
-    async def post_ephemeral(self, conversation: str, user: str, text: str) -> None: ...
 
 
 @dataclass(eq=False)
@@ -63,15 +56,18 @@ class Interactivity:
         return list(buttons_for(delivery, config, await self.keys.current()))
 
     async def is_allowed(self, action: str, presser: Presser) -> Person | None:
-        """Return the person who pressed, if they may."""
-        return await self._channel.is_allowed(presser, enabled_actions(self.config()).get(action, ()))
+        """Return the person who pressed, if they may. Raises DeliveryError."""
+        person: Person | None = await self.channels[CHANNEL].is_allowed(
+            presser, enabled_actions(self.config()).get(action, ())
+        )
+        return person
 
     async def post_ephemeral(self, conversation: str, user: str, text: str, destination: str) -> None:
         """Show a text to this person alone, in the language of the destination, if there is one of this name."""
         config = self.config()
         settings = config.destinations.get(destination)
         language = (settings and settings.language) or config.language
-        await self._channel.post_ephemeral(conversation, user, self.renderer().translated(text, language))
+        await self.channels[CHANNEL].post_ephemeral(conversation, user, self.renderer().translated(text, language))
 
     async def ingest(self, event: Event) -> Accepted:
         """Make a press or its outcome durable with the button's target; rules do not apply."""
@@ -82,8 +78,3 @@ class Interactivity:
     async def report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
         """Make the outcome of a press durable."""
         return await self.ingest(action_completed(action, outcome, datetime.fromtimestamp(self.clock(), UTC)))
-
-    @property
-    def _channel(self) -> InteractiveChannel:
-        channel: InteractiveChannel = self.channels[CHANNEL]
-        return channel

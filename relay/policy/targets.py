@@ -58,7 +58,11 @@ class Targets:
         """Return the targets of an event, by rules and by request; denied requests are held, and so counted."""
         requested = self.requested(event)
         targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
-        return (*targets, *self._denied(event, requested))
+        if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
+            targets += [
+                Target(NAME, its.channel, its.address, hold_reason=Held.NOT_ALLOWED) for its in requested.denied
+            ]
+        return tuple(targets)
 
     def to(self, names: Iterable[str], event: Event) -> tuple[Target, ...]:
         """Return the targets at these destinations, whatever the rules say."""
@@ -184,11 +188,6 @@ class Targets:
             return live.model_copy(update={"addresses": (address,)})
         mode = modes_at(self._channels[channel], self.config.channels[channel], address)[0]
         return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
-
-    def _denied(self, event: Event, requested: RequestedRecipients) -> Iterator[Target]:
-        if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
-            for denied in requested.denied:
-                yield Target(NAME, denied.channel, denied.address, hold_reason=Held.NOT_ALLOWED)
 
 
 def _presentation(event: Event, recipient: Recipient) -> Presentation:
