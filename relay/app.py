@@ -18,7 +18,7 @@ from relay.background.scheduler import PERIOD, Scheduler, build_schedulers, buil
 from relay.background.self_monitor import SelfMonitor
 from relay.channels import CHANNELS
 from relay.config import Config
-from relay.console.site import OpenConsole
+from relay.console.mount import OpenConsole
 from relay.coordinator import Coordinator
 from relay.delivering.composer import Composer
 from relay.delivering.enrichment import Enrichment, JobHistory

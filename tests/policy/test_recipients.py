@@ -223,12 +223,14 @@ async def test_what_the_start_asks_for_is_remembered_until_the_end_and_above_the
     wishes = {"email": ["analyst@example.com", "spy@evil.com"], "slack": slack}
     async with surroundings(redis_server.url) as around, running(around, config) as instance:
         stage = Stage(around, instance)
-        for number in range(3):
-            first = {"notifications": wishes if not number else {"email": f"analyst+{number}@example.com"}}
-            for event, status, more in (("started", "Initiated", first), ("failed", "Failed", {})):
-                stated = {"operationId": f"op-{number}", **more}
-                reply = await stage.post(events.body(f"operation.{event}", 50, status=status, **stated))
-                assert reply.status == 202, reply.body
+        others = [{"email": f"analyst+{number}@example.com"} for number in (1, 2)]
+        for event, status, operation, asked in (
+            ("started", "Initiated", "op-0", {"notifications": wishes}),
+            ("failed", "Failed", "op-0", {}),
+            *(("completed", "Completed", f"op-{its['email']}", {"notifications": its}) for its in others),
+        ):
+            body = events.body(f"operation.{event}", 50, status=status, operationId=operation, **asked)
+            assert (await stage.post(body)).status == 202
 
         async def held() -> bool:  # the round-up is to come
             counts = (await around.ledger()).counts
