@@ -13,7 +13,6 @@ from tests.support.sender import Reply
 from tests.support.stage import Stage, running, surroundings
 
 CONFIG = Path(__file__).parent / "data" / "callbacks.yaml"
-LINK = "https://login.evil.test/"
 WISHES = {"email": ["cfo@example.com"], "slack": {"channel": "#team", "mentionUsers": ["@boss"]}}
 
 

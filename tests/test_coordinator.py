@@ -100,7 +100,7 @@ async def test_templates_that_check_refuses_are_logged_and_shown(
     await coordinator.aclose()
 
     assert {line["event"] for line in lines} == {"config.reloaded", "config.warned"}
-    assert any("op.nmae" in text for text in coordinator.template_faults().values())
+    assert any("nmae is unknown" in text for text in coordinator.template_faults().values())
 
 
 async def test_certificates_that_are_not_served_yet_are_checked_by_each_reload(

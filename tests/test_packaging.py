@@ -21,7 +21,6 @@ LOCKS = {
     name: (ROOT / f"requirements/{name}.txt").read_text("utf-8") for name in ("run", "dev", "build", "docs", "lowest")
 }
 SHIPPED_CONFIG = {f"config/{name}" for name in ("demo.yaml", "relay.schema.json", "relay.yaml")}
-DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 
 
 def pinned(name: str) -> dict[str, str]:

@@ -25,15 +25,13 @@ Sample = tuple[Event, tuple[Event, ...]]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Choices that change how a message looks. `operation_type` replaces the sample's where it is not empty."""
+    """Choices that change how a message looks."""
 
     kind: Form = "each"
     fixture: str = "typical"
     destination: str = ""
-    profile: str = "classic"
     language: str = "en"
     timezone: str = "UTC"
-    operation_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +63,7 @@ def drawn(renderer: Renderer, channel: str, last: Sample, view: View) -> Drawing
         labels=event.labels,
     )  # fmt: skip
     preview = getattr(CHANNELS.get(channel), "preview", None)
-    return Drawing(
-        kind, content, preview(notification, view.profile) if preview else _text_alone(notification, channel)
-    )
+    return Drawing(kind, content, preview(notification) if preview else _text_alone(notification, channel))
 
 
 def kind_of(channel: str, event: Event, form: Form) -> Form:

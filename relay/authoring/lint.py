@@ -1,40 +1,23 @@
-"""Everything that is wrong with the templates, found before an event finds it.
+"""Everything that is wrong with the templates, found before an event finds it."""
 
-`findings_of` looks in a process of its own (`python -m relay.authoring.lint`), after all others: every message is made
-in every language, which takes seconds. The process reads the workspace, pickled by its parent, and answers with JSON;
-it gets none of relay's environment.
-"""
-
-import asyncio
-import json
-import os
-import pickle
-import signal
-import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import relay
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
-from relay.domain.events import STATUSES
 from relay.errors import TemplateError
-from relay.rendering import Renderer
+from relay.rendering import Renderer, in_daemon
 from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
-from relay.rendering.faults import SURE, nearest
-from relay.rendering.samples import FIXTURES, sample_events
-from relay.rendering.template_files import parsed, written
+from relay.rendering.samples import FIXTURES
+from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
-from relay.rendering.translations import WORDINGS, Catalogues
-
-KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+from relay.rendering.translations import Catalogues
 
 
-def faults_of(workspace: Workspace) -> list[str]:
+def faults_of(workspace: Workspace, wanted: Callable[[], bool] = lambda: True) -> list[str]:
     """Return a line for each fault, with file and line where they are known."""
     faults: list[str] = []
     library = TemplateSet(workspace.directories, faults)
@@ -56,46 +39,23 @@ def faults_of(workspace: Workspace) -> list[str]:
 
     def concerns(case: Case) -> bool:
         """Leave out messages that no file of the author's has a part in."""
-        return workspace.own is None or bool(library.overriding_file(*case.request))
+        return wanted() and (workspace.own is None or bool(library.overriding_file(*case.request)))
 
     renderer = Renderer(workspace.directories, workspace.options())
     more = problems(renderer, fixtures=FIXTURES, concerns=concerns, judge=judge)
-    reported = {fault.partition("; ")[0] for fault in faults}
-    return faults + [fault for fault in more if fault.partition("; ")[0] not in reported]
+    reported = {file_of(fault)[:2] for fault in faults}
+    return faults + [fault for fault in more if file_of(fault)[:2] not in reported]
 
 
 def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
-    """Report each file for a destination that does not exist, or for a type that no operation can have."""
-    types = _types(workspace)
-    reached = set().union(*workspace.rules) if all(workspace.rules) else set()  # empty: a rule is for all types
+    """Report each file for a destination that does not exist."""
+    names = workspace.destinations
     for channel, stems in library.messages.items():
         for stem in stems:
-            if fault := _fault(stem, workspace, types, reached):
-                yield f"{library.source(f'{channel}/{stem}.yaml')[1]}:1: {fault}"
-
-
-def _fault(stem: str, workspace: Workspace, types: Collection[str], reached: Collection[str]) -> str:
-    name = parsed(stem)
-    destination, type_ = name.destination, name.operation_type
-    if stem != written(name):
-        return f"this name serves no message; expected {written(name)}.yaml"
-    if destination and workspace.destinations and destination not in workspace.destinations:
-        return f"{destination} is no destination; {suggest(destination, workspace.destinations)}"
-    if not type_ or type_ in types:
-        return ""
-    # A platform may send types that are named nowhere here: report only what is sure.
-    if near := nearest(type_, types, SURE):
-        return f"{type_} is the type of no sample and in no rule; did you mean {near}?"
-    if reached and type_ not in reached:
-        return f"no rule is for operations of type {type_}; {suggest(type_, reached)}"
-    return ""
-
-
-def _types(workspace: Workspace) -> set[str]:
-    samples = sample_events(workspace.directories).values()
-    stated = {event.operation.type for event in samples if event.operation}
-    documented = {word for word in WORDINGS if word[:1].isupper() and word not in STATUSES}
-    return {*stated, *documented, *set().union(*workspace.rules)} - {""}
+            destination = parsed(stem).destination
+            if destination and names and destination not in names:
+                file = library.source(f"{channel}/{stem}.yaml")[1]
+                yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,39 +67,6 @@ class Finding:
     message: str
 
 
-def environment() -> dict[str, str]:
-    """Return what the process gets: none of the variables that may hold a secret."""
-    passed_on = {name: os.environ[name] for name in KEPT if name in os.environ}
-    return {**passed_on, "PYTHONPATH": str(Path(relay.__file__).parents[1])}
-
-
-async def findings_of(workspace: Workspace) -> list[Finding]:
-    """Return what is wrong with these templates. Cancelled, it ends its process.
-
-    TemplateError if the process fails.
-    """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "relay.authoring.lint",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True, env=environment(),
-    )  # fmt: skip
-    try:
-        output, _ = await process.communicate(pickle.dumps(workspace))  # each message is bounded, and so is this
-        return [Finding(*row) for row in json.loads(output)]
-    except ValueError:
-        raise TemplateError("the templates could not be checked") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-def main() -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # one sent to all of relay means a reload
-    os.nice(10)  # neither a page nor an event waits for it
-    workspace: Workspace = pickle.loads(sys.stdin.buffer.read())  # noqa: S301 - from our parent
-    print(json.dumps([file_of(fault) for fault in faults_of(workspace)]))
-
-
-if __name__ == "__main__":
-    main()
+async def findings_of(workspace: Workspace, wanted: Callable[[], bool]) -> list[Finding]:
+    """Return what is wrong with these templates; it takes seconds, and ends early once it is not `wanted` any more."""
+    return [Finding(*file_of(fault)) for fault in await in_daemon(lambda: faults_of(workspace, wanted))]

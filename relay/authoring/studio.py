@@ -13,10 +13,9 @@ from relay.authoring.lint import Finding, findings_of
 from relay.authoring.workspace import Workspace
 from relay.domain.deliveries import Form
 from relay.errors import RelayError
-from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.context import request_of
-from relay.rendering.samples import bare_events, history_of, of_type, sample_events
+from relay.rendering.samples import bare_events, history_of, sample_events
 from relay.rendering.template_files import PARTS, SENTENCES
 
 IDLE = 120.0  # seconds after the last page, when all of it is released
@@ -70,23 +69,15 @@ class Studio:
         near = (reader.language for reader in readers if re.split("[-_]", reader.language)[0].lower() in codes)
         return tuple(dict.fromkeys([*codes, *near]))
 
-    @property
-    def operation_types(self) -> list[str]:
-        """Types of operations that files of templates are for."""
-        return sorted(self.renderer.library.operation_types) if self.renderer else []
-
     def choice(self, message: str, *, language: str = "", destination: str = "", **how: Any) -> Choice:
         """Return what is asked for, of names that exist; what is left out is as the destination reads it."""
         reader = self.workspace.destinations.get(destination, self.workspace.reader)
         usual = reader.language if reader.language in self.languages else "en"
-        how |= {"profile": self.workspace.profile, "destination": destination}
-        return Choice(message, View(language=language or usual, timezone=_zone(reader.timezone), **how))
+        view = View(language=language or usual, timezone=reader.timezone, destination=destination, **how)
+        return Choice(message, view)
 
     def sample(self, choice: Choice) -> Sample:
-        event, history = self.messages(choice.view.fixture)[choice.message]
-        if choice.view.operation_type:
-            event = of_type(event, choice.view.operation_type)
-        return event, (*history[:-1], event)
+        return self.messages(choice.view.fixture)[choice.message]
 
     async def drawing(self, channel: str, choice: Choice) -> Drawing | str:
         """Return the message, or what is wrong with it."""
@@ -157,9 +148,9 @@ class Gallery:
 
     async def _look(self, studio: Studio) -> None:
         try:
-            studio.findings = await findings_of(studio.workspace)
-        except RelayError as error:
-            studio.findings = [Finding("", None, str(error))]
+            studio.findings = await findings_of(studio.workspace, lambda: self._studio is studio)
+        except Exception as error:  # noqa: BLE001 - templates are their author's code, and the page goes on
+            studio.findings = [Finding("", None, str(error) or type(error).__name__)]
 
     async def _leave(self) -> None:
         if self._check:
@@ -194,10 +185,3 @@ def _stamps_of(folder: Path) -> Stamps:
             if file.suffix and "golden" not in file.parts:
                 stamps[file] = (status.st_mtime_ns, status.st_size)
     return stamps
-
-
-def _zone(name: str) -> str:
-    try:
-        return known_zone(name)
-    except ValueError:  # in a configuration that is being edited
-        return "UTC"

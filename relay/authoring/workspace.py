@@ -41,9 +41,6 @@ class Workspace:
     brand: Brand = NO_BRAND
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
-    rules: tuple[frozenset[str], ...] = ()
-    """Of each rule the types of operations that it is for, none: all. No rules: which types are sent is unknown."""
-    profile: str = "classic"  # of Slack's blocks
 
     @property
     def sample_url(self) -> str:
@@ -81,6 +78,4 @@ def workspace_of(config: Config) -> Workspace:
             name: Reader(its.language or default.language, its.timezone or default.timezone, its.channel, its.mention)
             for name, its in config.destinations.items()
         },
-        rules=() if config.dynamic_destinations else tuple(frozenset(rule.operation_types) for rule in config.rules),
-        profile=getattr(config.channels.get("slack"), "profile", "classic"),
     )

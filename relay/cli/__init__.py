@@ -2,7 +2,9 @@
 
 import io
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -45,7 +47,7 @@ MODULES = {
         "console": "Create a login link for the console.",
         "keys": "List and rotate the signing keys of links and buttons; encrypt older data.",
     },
-    "backup": {
+    "offline": {
         "backup": "Back up the private Redis, while relay runs.",
         "restore": "Restore a backup into an empty data directory.",
     },
@@ -60,18 +62,23 @@ COMMANDS = {name: sentence for commands in MODULES.values() for name, sentence i
 EXTRAS = {"aiosmtpd": "demo"}
 
 
-class Commands(Group):
+class Lazy(Group):
     """A group that knows its commands by name, so that help and start-up import none of them."""
 
+    def __init__(self, *args: Any, modules: Mapping[str, Mapping[str, str]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._modules = {name: module for module, commands in modules.items() for name in commands}
+        self._sentences = {name: sentence for commands in modules.values() for name, sentence in commands.items()}
+
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        return [*COMMANDS]
+        return [*self._modules]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = next((module for module, commands in MODULES.items() if cmd_name in commands), None)
-        if module is None:
+        if cmd_name not in self._modules:
             return None
+        module = f"{__name__}.{self._modules[cmd_name]}"
         try:
-            command: click.Command = getattr(import_module(f"{__name__}.{module}"), cmd_name.replace("-", "_"))
+            command: click.Command = getattr(import_module(module), cmd_name.replace("-", "_"))
         except ModuleNotFoundError as error:
             extra = EXTRAS.get(error.name or "")
             if not extra:
@@ -85,15 +92,15 @@ class Commands(Group):
         """Complete commands and options without importing a command."""
         if incomplete.startswith("-"):
             return click.Command.shell_complete(self, ctx, incomplete)
-        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
-        return [CompletionItem(name, help=COMMANDS[name]) for name in names]
+        names = [name for name in self._sentences if name.startswith(incomplete)]
+        return [CompletionItem(name, help=self._sentences[name]) for name in names]
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+            formatter.write_dl([*self._sentences.items()])
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Lazy, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="relay")
 def main() -> None:
     """The webhook target for long-running operations: one message per operation, in Slack and by e-mail.

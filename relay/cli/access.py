@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, perform, post, printed
+from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, perform, post, printed
 from relay.cli.options import a_duration, config_option, json_option, not_empty, print_json
-from relay.cli.screen import rows_table, show, when
+from relay.cli.screen import Cell, print_list, rows_table, show, when
 
 
 @click.group(cls=Group)
@@ -22,16 +22,16 @@ def console() -> None:
 def link(role: str) -> None:
     """Create a login link for one person. It works once, within ten minutes, for whoever opens it first."""
     answer = post("/console/link", role=role)
-    if answer["done"] and not printed(answer):
+    if not answer["done"]:
+        concluded(answer)
+    elif not printed(answer):
         click.echo(answer["link"])
         click.echo(answer["text"], err=True)
-    elif not answer["done"]:
-        concluded(answer)
 
 
 KEEP = "366d"
-COLUMNS = {
-    "key": lambda row: row["key"],
+COLUMNS: Mapping[str, Cell] = {
+    "key": "key",
     "replaced": lambda row: when(row["replaced"]),
     "works until": lambda row: when(row["until"]) or "it is replaced: relay keys rotate",
 }
@@ -96,9 +96,9 @@ def _act(row: Mapping[str, Any]) -> str:
     return f"{act} ({detail})" if detail else act
 
 
-ACTS = {
+ACTS: Mapping[str, Cell] = {
     "when": lambda row: when(row["at"]),
-    "who": lambda row: row["actor"],
+    "who": "actor",
     "what": _act,
     "outcome": lambda row: row["outcome"] or UNKNOWN,
 }
@@ -116,11 +116,4 @@ def audit(**question: str | None) -> None:
 
     The last 90 days are kept, at most some 10,000 actions. An action is recorded before it is carried out.
     """
-    facts = get("/audit", **question)
-    if printed(facts):
-        return
-    if facts["rows"]:
-        show(rows_table(facts["rows"], ACTS, whole=("when",)))
-    else:
-        click.echo("No actions were recorded in this time.")
-    older(facts)
+    print_list(get("/audit", **question), ACTS, "No actions were recorded in this time.", whole=("when",))

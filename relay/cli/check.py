@@ -1,33 +1,26 @@
 """relay check: the configuration and its templates; with --live, also the other sides."""
 
 import asyncio
-import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import click
 from rich.text import Text
 
 from relay.channels import CHANNELS
 from relay.channels.slack.authority import kind_of
-from relay.channels.slack.settings import SlackSettings
 from relay.cli.check_live import ask_everyone
-from relay.cli.options import config_option, json_option, visible
+from relay.cli.options import config_option, json_option, print_json, visible
 from relay.cli.screen import console as screen
-from relay.config import Config, Server, load
+from relay.config import Config, load
 from relay.configfile.document import read
-from relay.configfile.units import spoken
 from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
-from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport
+from relay.interactivity.buttons import enabled_actions, press_transport
 from relay.interactivity.endpoint import PATH
-from relay.platform.settings import EXAMPLE
-from relay.policy.recipients import DynamicDestinations
 from relay.rendering.checks import problems as template_problems
 from relay.store.embedded.server import find_server
 
@@ -41,9 +34,6 @@ class Report:
     warnings: list[Problem] = field(default_factory=list)
     summary: dict[str, list[str]] = field(default_factory=dict)
     live: dict[str, str] = field(default_factory=dict)
-
-    def facts(self) -> dict[str, Any]:
-        return {"ok": not self.problems, **asdict(self)}
 
 
 @click.command()
@@ -62,7 +52,7 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
     except ConfigError as error:
         report.problems += error.problems
     if as_json:
-        click.echo(json.dumps(report.facts(), ensure_ascii=False, indent=2))
+        print_json({"ok": not report.problems, **asdict(report)})
     else:
         _print(report)
     if report.problems:
@@ -71,8 +61,7 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 
 def _check(report: Report, path: Path, *, live: bool) -> None:
     config = load(path, env=os.environ, channels=CHANNELS)
-    report.warnings += [*config.warnings, *_unsubscribe_warnings(config), *_button_warnings(config)]
-    report.warnings += [*_redis_warnings(config), *_link_warnings(config)]
+    report.warnings += [*config.warnings, *_redis_warnings(config)]
     report.summary = _summary(config)
     try:
         build_sealer(config)
@@ -94,27 +83,6 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         report.warnings += document.warnings[before:]
 
 
-def _unsubscribe_warnings(config: Config) -> Iterator[Problem]:
-    address = urlsplit(config.server.public_url)
-    channels = {CHANNELS[destination.channel] for destination in config.destinations.values()}
-    if not any(getattr(channel, "unsubscribes", False) for channel in channels):
-        return
-    if not address.hostname:
-        text = "not set, so mails have no unsubscribe link; expected relay's address on the internet, https://…"
-        yield Problem("server.public_url", text)
-    elif address.scheme != "https" and address.hostname not in ("localhost", "127.0.0.1"):
-        yield Problem("server.public_url", "mail programs offer one-click unsubscribe only for https addresses")
-
-
-def _link_warnings(config: Config) -> Iterator[Problem]:
-    if not config.platform.links.operation and config.destinations:
-        text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
-        yield Problem("platform.links.operation", f"{text} operation, such as {EXAMPLE}")
-    if config.platform.hosts.shown and config.destinations:
-        text = "not set, and neither are base_url and links: messages link to any host that an event names; list"
-        yield Problem("platform.link_hosts", f"{text} the allowed hosts, or '*'")
-
-
 def _redis_warnings(config: Config) -> Iterator[Problem]:
     """Warn where this machine has no server for a private Redis. The file may be meant for another machine."""
     try:
@@ -124,29 +92,16 @@ def _redis_warnings(config: Config) -> Iterator[Problem]:
         yield Problem("redis.url", str(error))
 
 
-def _button_warnings(config: Config) -> Iterator[Problem]:
-    """Warn of buttons that are configured but cannot work."""
-    settings = config.channels.get(CHANNEL)
-    if not isinstance(settings, SlackSettings):
-        return
-    if settings.interactivity == "off":
-        if settings.actions.model_fields_set:
-            yield Problem("channels.slack.interactivity", "off, so messages have no buttons, although actions is set")
-        return
-    wanted = [action for action in ("retry", "cancel") if getattr(settings.actions, action)]
-    if wanted and not enabled_actions(config).keys() & {*wanted}:
-        missing = [key for key in ("base_url", "tenant", "project") if not getattr(config.platform, key)]
-        yield Problem("platform", f"the buttons {' and '.join(wanted)} are left out: they need {', '.join(missing)}")
-    elif wanted and not config.platform.token.get_secret_value():
-        yield Problem("platform.token", f"not set; does the platform accept {' and '.join(wanted)} without a token?")
-
-
 def _summary(config: Config) -> dict[str, list[str]]:
     """Return the configuration in words, a line for each thing, without a secret."""
     sealed = f", sealed with {', '.join(config.redis.encryption_key)}" if config.redis.encryption_key else ""
-    hosts = config.platform.hosts
+    dynamic = config.dynamic_destinations
+    server, admin, hosts = config.server, config.server.admin, config.platform.hosts
     return {
-        "listens": _listens(config.server),
+        "listens": [
+            f"{server.host}:{server.port}{' with TLS' if server.tls else ''} {server.public_url}".rstrip(),
+            f"{admin.host}:{server.admin_port or 'any free port'}{' with TLS' if admin.tls else ''} for operators",
+        ],
         "redis": [f"{_redis(config)}{sealed}"],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
@@ -157,7 +112,7 @@ def _summary(config: Config) -> dict[str, list[str]]:
             for name, destination in config.destinations.items()
         ],
         **({"operators": [", ".join(config.operators)]} if config.operators else {}),
-        **_dynamic(config.dynamic_destinations),
+        **({"dynamic": [", ".join((*dynamic.email_domains, *dynamic.slack))]} if dynamic else {}),
         **_buttons(config),
         "links": [f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"],
         **_expected(config),
@@ -172,21 +127,6 @@ def _expected(config: Config) -> dict[str, list[str]]:
     return {"expects": lines} if lines else {}
 
 
-def _listens(server: Server) -> list[str]:
-    """Return the addresses for the world and for operators."""
-    admin = server.admin
-    required = (("the token", admin.token.get_secret_value()), ("a certificate", admin.tls and admin.tls.client_ca))
-    shown = " and ".join(name for name, needed in required if needed)
-    world = [f"{server.host}:{server.port}", "with TLS" if server.tls else "", server.public_url]
-    operators = [
-        f"{admin.host}:{server.admin_port or 'any free port'}",
-        "with TLS" if admin.tls else "",
-        "for operators",
-        f"who show {shown}" if shown else "",
-    ]
-    return [" ".join(filter(None, words)) for words in (world, operators)]
-
-
 def _redis(config: Config) -> str:
     if not config.redis.url:
         return f"a private one under {config.data_dir}"
@@ -195,16 +135,6 @@ def _redis(config: Config) -> str:
         "+cluster://": "the Cluster of the nodes at redis.url",
     }
     return next((words for mark, words in several.items() if mark in config.redis.url), "the one at redis.url")
-
-
-def _dynamic(allowed: DynamicDestinations | None) -> dict[str, list[str]]:
-    """Return the recipients that operations may name."""
-    if allowed is None:
-        return {}
-    lines = {"e-mail at": allowed.email_domains, "slack": allowed.slack, "calling": allowed.mention or ()}
-    limit = allowed.message_limit
-    bound = f"at most {limit.count} in {spoken(limit.per)} to each address" if limit else "as many as they ask for"
-    return {"dynamic": [*(f"{kind} {', '.join(names)}" for kind, names in lines.items() if names), bound]}
 
 
 def _buttons(config: Config) -> dict[str, list[str]]:

@@ -18,9 +18,7 @@ from relay.policy.recipients import KEYS
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
-from relay.store.owners import owners
 from relay.store.sealing_keys import check_keys, check_sealed, older_keys
-from relay.store.slots import slot
 
 PATIENCE = 15.0  # seconds for each of the other sides
 SLACK_APP = "channels.slack.app"
@@ -68,7 +66,6 @@ async def _ask_redis(config: Config) -> str:
     store = Store.open(url, worker="check", partitions=config.redis.partitions, sealer=sealer)
     try:
         promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
-        places = await _places(store)
         await check_sealed(store.redis, store.partitions, sealer)
         await check_keys(store.redis, sealer)
         sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
@@ -76,21 +73,10 @@ async def _ask_redis(config: Config) -> str:
         await store.aclose()
     if shortfall := promise.shortfall or "; ".join(dict.fromkeys(promise.short.values())):
         raise RelayError(shortfall)
-    return "; ".join([f"answers; durability is {promise.durability}", *places, *sealed])
-
-
-async def _places(store: Store) -> list[str]:
-    """Describe the nodes of a Cluster: the partitions on each, with their slots."""
-    prefixes = {partition.number: partition.prefix for partition in store.partitions}
-    return [
-        f"{address} has {', '.join(f'{number} (slot {slot(prefixes[number])})' for number in theirs)}"
-        for address, _, theirs in sorted(await owners(store.redis, prefixes), key=lambda home: home[0])
-        if address
-    ]
+    return "; ".join([f"answers; durability is {promise.durability}", *sealed])
 
 
 async def _ask_platform(config: Config) -> str:
-
     if not configured(config.platform):
         return "is not asked: without tenant and project its address is only where links start"
     async with client_of(config.platform) as client:
@@ -122,9 +108,7 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
     for name, destination in config.destinations.items():
         for address in destination.addresses if destination.channel == CHANNEL else ():
             if obstacle := reach.obstacles.get(address):
-                written = name.removesuffix(
-                    f".{CHANNEL}"
-                )  # where it is one of several channels (relay/config/teams.py)
+                written = name.removesuffix(f".{CHANNEL}")  # of a team (relay/config/teams.py)
                 document.report(("destinations", written, CHANNEL), f"{address}: {obstacle}")
     allowed = config.dynamic_destinations
     for index, address in enumerate(allowed.by_channel[CHANNEL] if allowed else ()):

@@ -56,20 +56,40 @@ class ClientCommand(click.Command):
         params = super().get_params(ctx)
         return [*params[:-1], *SHARED, *params[-1:]]  # --help is the last
 
+
+class Group(click.Group):
+    """A group that names the command that was probably meant. Its bare name lists, where there is a list.
+
+    What is wrong with the thing asked about is said in a sentence, and leaves with 1.
+    """
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except RelayError as error:
-            refuse(error)
-
-
-class Group(click.Group):
-    """A group that names the command that was probably meant. Its bare name lists, where there is a list."""
+            refuse(str(error))
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):  # whoever read the output has enough
+                raise
+            refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        help_names = ctx.help_option_names
-        bare = not ctx.resilient_parsing and (not args or (args[0].startswith("-") and args[0] not in help_names))
-        return super().parse_args(ctx, ["list", *args] if bare and "list" in self.commands else args)
+        bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        found = bare and ctx.parent and not ctx.resilient_parsing
+        return super().parse_args(ctx, self._with_command(ctx, args) if found else args)
+
+    def _with_command(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command first, where its options are written before it; else `list`, if there is one."""
+        names = self.list_commands(ctx)
+        commands = [command for name in names if (command := self.get_command(ctx, name))]
+        options = [option for command in commands for option in command.get_params(ctx)]
+        valued = {name for option in options if not getattr(option, "is_flag", True) for name in option.opts}
+        place = 0
+        while place < len(args) and args[place].startswith("-"):
+            place += 2 if args[place] in valued else 1
+        if place < len(args) and args[place] in names:
+            return [args[place], *args[:place], *args[place + 1 :]]
+        return ["list", *args] if "list" in names else args
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -137,7 +157,7 @@ def _by_the_zone(match: re.Match[str]) -> str:
 
 def older(page: Asked, mark: str = "") -> None:
     """Say how a list goes on that is longer than a page; the mark says which of several."""
-    if page["cursor"]:
+    if page.get("cursor"):
         click.echo(f"\nThere are more: --cursor {mark}{visible(page['cursor'])}")
 
 

@@ -72,9 +72,10 @@ def sockets(directory: Path) -> Iterator[socket.socket]:
         answered = True
         yield connected
     if not answered:
+        start = "" if directory.is_absolute() else f" (data_dir {directory} is relative to where relay was started)"
         raise RelayError(
-            f"no relay answers at {main.absolute()}: {reason}. `relay serve` starts one; another directory is named by "
-            "--config, RELAY_CONFIG or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
+            f"no relay answers at {main.absolute()}: {reason}{start}. `relay serve` starts one; another directory is "
+            "named by --config, RELAY_CONFIG or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
         )
 
 

@@ -8,7 +8,7 @@ import click
 
 from relay.cli.client import ClientCommand, Group, concluded, cursor_option, get, older, post, printed
 from relay.cli.options import not_empty, visible
-from relay.cli.screen import details, rows_table, show, when
+from relay.cli.screen import Cell, details, rows_table, show, when
 from relay.operating.relay_sock import ZONE
 from relay.reasons import Dead, sentences
 
@@ -19,26 +19,22 @@ KINDS = {
     "fault": "fault",
 }  # reasons of what is in the quarantine, and what the API calls them
 REASONS = [*sentences(Dead), *KINDS]
-COLUMNS = {
+COLUMNS: Mapping[str, Cell] = {
     "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["died"]),
     "what": lambda row: f"{row['event']} → {row['destination']} ({row['address']})",
-    "operation": lambda row: row["operation"],
-    "tries": lambda row: str(row["attempts"]),
+    "operation": "operation",
+    "tries": "attempts",
     "why": lambda row: ": ".join(filter(None, (row["why"], row["error"]))),
 }
-BODIES = {
+BODIES: Mapping[str, Cell] = {
     "id": lambda row: _short(row["id"]),
     "since": lambda row: when(row["at"]),
     "what": lambda row: f"a body from {row['source']}",
     "why": lambda row: f"{'relay itself failed on it' if row['fault'] else 'refused'}: {row['reason']}",
 }
-MEANT = {
-    "destination": lambda row: row["destination"],
-    "why": lambda row: row["why"],
-    "count": lambda row: str(row["count"]),
-}
 Filters = Mapping[str, str | None]
+Meant = tuple[str, dict[str, Any], dict[str, Any]]  # a list, the form that acts on it, and how many that are
 
 
 @click.group(cls=Group)
@@ -106,18 +102,13 @@ def _act(verb: str, doing: str, doc: str) -> None:
         if bool(ids) == (every or any(filters.values())):
             begin = "either name ids" if ids else "name at least one id"
             raise click.UsageError(f"{begin}, or say --all or a filter such as --destination")
-        chosen = _chosen(ids) if ids else None
+        meant = [*(_chosen(ids) if ids else _matching(verb, filters))]
         if dry_run:
-            _print_dry_run(verb, chosen, filters)
+            _print_dry_run(verb, {path: facts for path, _, facts in meant})
             return
-        answers = (
-            [post(f"{path}/{verb}", id=named) for path, named in chosen.items() if named]
-            if chosen
-            else [post(f"{path}/{verb}", every=True, before=summary["before"], **question)
-                  for path, question, summary in _matching(verb, filters)]
-        )  # fmt: skip
-        if not answers:
+        if not meant:
             click.echo("Nothing that is dead or quarantined is meant by these filters.")
+        answers = [post(f"{path}/{verb}", **form) for path, form, _ in meant]
         concluded(*answers)
         if any(answer.get("failed") for answer in answers):
             raise SystemExit(1)
@@ -152,37 +143,31 @@ def _lists_of(filters: Filters) -> Iterator[tuple[str, dict[str, str]]]:
         yield "/quarantine", {**since, **({"kind": kind} if kind else {})}
 
 
-def _matching(verb: str, filters: Filters) -> Iterator[tuple[str, dict[str, str], dict[str, Any]]]:
-    """Yield those of which there are any, with what the API says of how many."""
+def _matching(verb: str, filters: Filters) -> Iterator[Meant]:
+    """Yield the lists of which any match, with what the API says of how many."""
     for path, question in _lists_of(filters):
         summary = get(f"{path}/all", verb=verb, **question)
         if summary["count"] or summary.get("more"):
-            yield path, question, summary
+            yield path, {"every": True, "before": summary["before"], **question}, summary
 
 
-def _print_dry_run(verb: str, chosen: Mapping[str, list[str]] | None, filters: Filters) -> None:
-    if chosen is not None:
-        facts: dict[str, Any] = {path.strip("/"): named for path, named in chosen.items()}
-        counts = {path: len(named) for path, named in chosen.items()}
-    else:
-        some = [*_matching(verb, filters)]
-        facts = {path.strip("/"): summary for path, _, summary in some}
-        counts = {path: summary["count"] for path, _, summary in some}
-    if printed(facts):
+def _chosen(ids: tuple[str, ...]) -> Iterator[Meant]:
+    """Yield the lists of these ids. RelayError, before anything is done, for one that means nothing."""
+    named: dict[str, list[str]] = {"/dead": [], "/quarantine": []}
+    for name in dict.fromkeys(ids):
+        named["/quarantine" if name.startswith(QUARANTINED) else "/dead"].append(_named(name)["id"])
+    return ((path, {"id": some}, {"count": len(some), "of": []}) for path, some in named.items() if some)
+
+
+def _print_dry_run(verb: str, meant: Mapping[str, dict[str, Any]]) -> None:
+    if printed({path.strip("/"): facts for path, facts in meant.items()}):
         return
     words = {"/dead": "dead letter", "/quarantine": "quarantined event"}
-    meant = [f"{count} {words[path]}{'s' * (count != 1)}" for path, count in counts.items() if count]
-    click.echo(f"would {verb} {' and '.join(meant) or 'nothing'}")
-    if chosen is None and "dead" in facts:
-        show(rows_table(facts["dead"]["of"], MEANT))
-
-
-def _chosen(ids: tuple[str, ...]) -> dict[str, list[str]]:
-    """Return the whole ids. RelayError, before anything is done, for one that means nothing."""
-    chosen: dict[str, list[str]] = {"/dead": [], "/quarantine": []}
-    for name in dict.fromkeys(ids):
-        chosen["/quarantine" if name.startswith(QUARANTINED) else "/dead"].append(_named(name)["id"])
-    return chosen
+    counts = [(facts["count"], words[path]) for path, facts in meant.items() if facts["count"]]
+    shown = " and ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counts)
+    click.echo(f"would {verb} {shown or 'nothing'}")
+    if rows := meant.get("/dead", {}).get("of"):
+        show(rows_table(rows, {name: name for name in ("destination", "why", "count")}))
 
 
 def _listed(redis: str | None, path: str, question: Mapping[str, Any]) -> Any:

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 from relay.cli.logs import configure
-from relay.cli.options import refuse, visible
+from relay.cli.options import visible
 from relay.cli.screen import console as screen
 from relay.cli.serve import run_loop
-from relay.errors import RelayError
 from relay_sandbox.demo import Demo
 from relay_sandbox.demo.demo import SPEED
 from relay_sandbox.demo.watching import DemoEvent
+from relay_sandbox.service import cancel_until_done
 
 COLOURS = {"platform": "cyan", "sender": "cyan", "slack": "magenta", "mail": "yellow"}
 ARROWS = {"platform": "platform", "sender": "→ relay", "slack": "relay → Slack", "mail": "relay → mail"}
@@ -35,7 +35,8 @@ def demo(*, until_done: bool, speed: float) -> None:
 
     The output follows what happens; the pages are served until Ctrl-C.
     """
-    configure(machine=False, level="warning")
+    # At its end the platform goes before a relay that may just be asking it, which is worth a warning elsewhere.
+    configure(machine=False, level="error")
     console = screen()
     status = 0
 
@@ -50,8 +51,7 @@ def demo(*, until_done: bool, speed: float) -> None:
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait([playing, stopped], return_when=asyncio.FIRST_COMPLETED)
             if not playing.done():
-                playing.cancel()
-                await asyncio.wait([playing])
+                await cancel_until_done(playing)
                 status = 1 if until_done else 0  # the verdict that was asked for is not there
                 return
             status = 0 if playing.result() else 1
@@ -64,10 +64,7 @@ def demo(*, until_done: bool, speed: float) -> None:
                 console.print("[dim]Serving until Ctrl-C.[/dim]")
                 await stopped
 
-    try:
-        run_loop(run())
-    except (RelayError, OSError) as error:
-        refuse(error)
+    run_loop(run())
     raise SystemExit(status)
 
 

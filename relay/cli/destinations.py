@@ -1,15 +1,17 @@
 """relay suppressed, digest and test-send: single addresses and destinations."""
 
+from collections.abc import Mapping
+
 import click
 
 from relay.cli.client import ClientCommand, Group, get, perform, post, printed
 from relay.cli.options import visible
-from relay.cli.screen import rows_table, show, when
+from relay.cli.screen import Cell, print_list, when
 
 REASONS = {"unsubscribed": "unsubscribed by its reader", "bounced": "bounced", "suppressed": "added by an operator"}
-COLUMNS = {
+COLUMNS: Mapping[str, Cell] = {
     "since": lambda row: when(row["at"]),
-    "address": lambda row: row["address"],
+    "address": "address",
     "at": lambda row: "everywhere" if row["destination"] == "*" else row["destination"],
     "why": lambda row: ": ".join(filter(None, (REASONS.get(row["reason"], row["reason"]), row["detail"]))),
 }
@@ -32,13 +34,7 @@ address_argument = click.argument("address", metavar="ADDRESS")
 @suppressed.command("list", cls=ClientCommand, short_help="List suppressed addresses with their reasons.")
 def list_() -> None:
     """List suppressed addresses with their reasons, oldest first."""
-    facts = get("/suppressed")
-    if printed(facts):
-        return
-    if facts["rows"]:
-        show(rows_table(facts["rows"], COLUMNS, whole=("since",)))
-    else:
-        click.echo("No addresses are suppressed.")
+    print_list(get("/suppressed"), COLUMNS, "No addresses are suppressed.", whole=("since",))
 
 
 @suppressed.command(cls=ClientCommand, short_help="Suppress an address.")
@@ -60,12 +56,12 @@ def remove(address: str, destination: str) -> None:
     perform("/destinations/allow", address=address, destination=destination)
 
 
-DIGESTS = {
-    "digest": lambda row: row["destination"],
-    "for": lambda row: row["address"],
+DIGESTS: Mapping[str, Cell] = {
+    "digest": "destination",
+    "for": "address",
     "schedule": lambda row: f"{row['at']} {row['days']}, {row['timezone']}",
     "next": lambda row: when(row["next"]),
-    "entries": lambda row: str(row["entries"]),
+    "entries": "entries",
 }
 
 
@@ -77,13 +73,7 @@ def digest() -> None:
 @digest.command("list", cls=ClientCommand, short_help="List digests with the number of their entries.")
 def list_digests() -> None:
     """List every digest with its schedule, its next time and the number of its entries."""
-    facts = get("/digests")
-    if printed(facts):
-        return
-    if facts["rows"]:
-        show(rows_table(facts["rows"], DIGESTS))
-    else:
-        click.echo("No destination has mode: digest.")
+    print_list(get("/digests"), DIGESTS, "No destination has mode: digest.")
 
 
 @digest.command(cls=ClientCommand, short_help="Show a digest as it would be sent now.")

@@ -20,7 +20,7 @@ from relay.cli.screen import console as screen
 from relay.cli.screen import show
 from relay.errors import RelayError
 from relay.operating.clocks import there
-from relay.operating.sentences import sentence_of, watch_lines
+from relay.operating.sentences import clock, sentence_of, watch_lines
 from relay.operating.timeline import Line, fold
 
 SIMILAR = 8  # ids that are named
@@ -104,42 +104,32 @@ MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 def show_decision(explanation: Mapping[str, Any]) -> None:
     """Print it for a person."""
-    console = screen(soft_wrap=True)
     event = explanation["event"]
-    console.print(_line(("bold", event["event"]), ("", f"from {event['source']}: {_about(event)}")))
+    _print((event["event"], "bold"), f" from {event['source']}: {_about(event)}")
     for limit in explanation["limits"]:
-        console.print(_line(("yellow", limit)))
+        _print((limit, "yellow"))
     for rule in explanation["rules"]:
-        console.print()
-        console.print(_line(_mark(rule), ("bold", rule["rule"]), ("", "→ " + ", ".join(rule["notify"]))))
+        _print("\n", MARKS[rule["matches"]], " ", (rule["rule"], "bold"), f" → {', '.join(rule['notify'])}")
         for condition in rule["conditions"]:
-            actual = condition["actual"] or "not stated"
-            console.print(_line(("", "   "), _mark(condition), ("", f"{condition['name']:<16}{actual}"),
-                                ("dim", f"(wanted: {', '.join(condition['wanted'])})")))  # fmt: skip
+            _print("    ", MARKS[condition["holds"]], f" {condition['name']:<16}{condition['actual'] or 'not stated'} ",
+                   (f"(wanted: {', '.join(condition['wanted'])})", "dim"))  # fmt: skip
     show_destinations(explanation)
     unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
     if unstated and not event["event"].startswith("batch."):
-        console.print("\nWhat is not stated, a running relay takes from the operation's earlier events.", style="dim")
+        _print(("\nWhat is not stated, a running relay takes from the operation's earlier events.", "dim"))
 
 
 def show_destinations(explanation: Mapping[str, Any]) -> None:
     """Print where messages will go, and what delays or holds them there."""
-    console = screen(soft_wrap=True)
-    for destination in explanation["destinations"]:
-        console.print()
-        how = f"{destination['channel']}, {destination['mode']}:"
-        addresses = ", ".join(destination["addresses"])
-        console.print(_line(("bold", destination["destination"]), ("", how), ("", addresses)))
-        console.print(_line(("", "    because of"), ("", ", ".join(destination["rules"]))))
-        for hold in destination["holds"]:
-            console.print(_line(("yellow", f"    {hold}")))
-    for recipient in explanation["refused"]:
-        requested = f"{recipient['channel']} {recipient['address']}"
-        console.print(
-            _line(("yellow", f"\nThe operation asks for {requested}: not told,"), ("yellow", recipient["why"]))
-        )
+    for row in explanation["destinations"]:
+        how = f" {row['channel']}, {row['mode']}: {', '.join(row['addresses'])}"
+        _print("\n", (row["destination"], "bold"), f"{how}\n    because of {', '.join(row['rules'])}")
+        for hold in row["holds"]:
+            _print((f"    {hold}", "yellow"))
+    for row in explanation["refused"]:
+        _print((f"\nThe operation asks for {row['channel']} {row['address']}: not told, {row['why']}", "yellow"))
     if not explanation["destinations"]:
-        console.print("\nNobody is notified.", style="bold")
+        _print(("\nNobody is notified.", "bold"))
 
 
 def _about(event: Mapping[str, Any]) -> str:
@@ -148,13 +138,10 @@ def _about(event: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _mark(outcome: Mapping[str, Any]) -> tuple[str, str]:
-    mark, colour = MARKS[outcome["matches" if "matches" in outcome else "holds"]]
-    return colour, mark
-
-
-def _line(*parts: tuple[str, str]) -> Text:
-    return Text(" ").join(Text(visible(text), style=style) for style, text in parts)
+def _print(*parts: str | tuple[str, str]) -> None:
+    """Print a line of these texts, some of them with a style."""
+    styled = [(part, "") if isinstance(part, str) else part for part in parts]
+    screen(soft_wrap=True).print(Text.assemble(*((visible(text), style) for text, style in styled)))
 
 
 COLOURS = {"delivered": "green", "failed": "yellow", "lease lapsed": "yellow", "dead": "red", "late": "dim",
@@ -191,8 +178,8 @@ def _verdict(verdict: Mapping[str, Any]) -> Text:
     words = ": ".join(verdict[name]["text"] for name in ("why", "more") if verdict[name])
     if not verdict["destination"]:
         return Text(visible(words or "nobody is told"), overflow="fold")
-    sentence = Text(visible(f"{verdict['state']}{f', {words}' if words else ''}"))
-    return Text.assemble((visible(f"{verdict['destination'] or 'nobody'}: "), "bold"), sentence, overflow="fold")
+    sentence = visible(f"{verdict['state']}{f', {words}' if words else ''}")
+    return Text.assemble((visible(f"{verdict['destination']}: "), "bold"), sentence, overflow="fold")
 
 
 def _table(lines: Iterable[Line]) -> Table:
@@ -205,17 +192,12 @@ def _table(lines: Iterable[Line]) -> Table:
         at, destination = _local(line), line.get("destination")
         text = sentence_of(line, zone())
         if line.get("count", 1) > 1:
-            text = f"{line['count']} × {text}, until {_until(line)}"
+            text = f"{line['count']} × {text}, until {clock(line['until'], line['at'], zone())}"
         sentence = Text(visible(text), COLOURS.get(line["what"], ""))
         marked = Text.assemble((visible(f"→ {destination}: "), "bold"), sentence) if destination else sentence
         rows.add_row("" if at == before else f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", marked)
         before = at
     return rows
-
-
-def _until(line: Mapping[str, Any]) -> str:
-    first, last = (there(datetime.fromisoformat(line[time]), zone()) for time in ("at", "until"))
-    return f"{last:%H:%M:%S}" if last.date() == first.date() else f"{last:%Y-%m-%d %H:%M:%S}"
 
 
 def _local(line: Mapping[str, Any]) -> datetime:

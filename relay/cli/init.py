@@ -17,13 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from relay.channels import CHANNELS
 from relay.cli.client import Group
 from relay.cli.logs import configure
-from relay.cli.options import CONFIG, refuse
+from relay.cli.options import CONFIG
 from relay.config import load
 from relay.config.json_schema import json_schema
 from relay.configfile.validation import Name
 from relay.coordinator import build_channels, build_renderer
 from relay.errors import RelayError
-from relay.operating.test_message import Trial, send_test
+from relay.operating.test_message import TriedAddress, send_test
 from relay.rendering.translations import TEST_NOTE
 from relay.resources import resource_dir
 
@@ -49,15 +49,12 @@ def init(ctx: click.Context, path: str) -> None:
     folder = path.endswith(os.sep) or Path(path).is_dir()
     file = Path(path) / EXAMPLE if folder else Path(path)
     if file.exists():
-        refuse(RelayError(f"{file} exists already: name another file, or remove it first"))
+        raise RelayError(f"{file} exists already: name another file, or remove it first")
     asks = sys.stdin.isatty() and sys.stdout.isatty()
-    try:
-        text = ask() if asks else (resource_dir("config") / EXAMPLE).read_text("utf-8")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        beside = _write_schema(file.with_name(SCHEMA))
-    except OSError as error:
-        refuse(RelayError(f"{error.filename}: cannot be written: {error.strerror}"))
+    text = ask() if asks else (resource_dir("config") / EXAMPLE).read_text("utf-8")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
+    beside = _write_schema(file.with_name(SCHEMA))
     named = ctx.get_parameter_source("path") is click.core.ParameterSource.COMMANDLINE
     click.echo(f"Wrote {file}, {beside}\n")
     option = f" -c {shlex.quote(str(file))}" if named else ""
@@ -68,18 +65,36 @@ def init(ctx: click.Context, path: str) -> None:
 
 
 def _send_first(file: Path) -> bool:
-    """Send a first message, or say what is missing for it. False if it did not arrive."""
+    """Send the team its first message, or say what is missing for it. False if it did not arrive."""
     configure(machine=False, level="error")  # what fails is said below
-    trial = send_first(file)
-    if isinstance(trial, str):
-        click.echo(f"No message was sent yet: {trial}. Once relay serves: relay test-send {TEAM}\n")
+    try:
+        rows = asyncio.run(_send(file))
+    except (RelayError, OSError) as error:
+        click.echo(f"No message was sent yet: {error}. Once relay serves: relay test-send {TEAM}\n")
         return True
-    for row in trial.sent:
-        if row.error:
-            click.echo(f"The first message to {row.address} did not arrive: {row.error}\n")
-        else:
-            click.echo(f"Your first message arrived: {row.address}, {row.answer}\n")
-    return not any(row.error for row in trial.sent)
+    for row in rows:
+        arrived = f"Your first message arrived: {row.address}, {row.answer}"
+        click.echo(f"The first message to {row.address} did not arrive: {row.error}\n" if row.error else f"{arrived}\n")
+    return not any(row.error for row in rows)
+
+
+async def _send(file: Path) -> list[TriedAddress]:
+    """Send a test message to each address of the team; sources need no secret for this."""
+    config = load(file, env=os.environ, channels=CHANNELS, needed=("channels", "destinations"))
+    renderer, channels = build_renderer(config), build_channels(config)
+    rows: list[TriedAddress] = []
+    try:
+        for destination in map(config.destinations.__getitem__, config.destinations_of(TEAM)):
+            trial = await send_test(
+                destination, config, channels[destination.channel], renderer,
+                note=TEST_NOTE, now=datetime.now(UTC), patience=PATIENCE,
+            )  # fmt: skip
+            rows += trial.sent
+    finally:
+        await renderer.aclose()
+        for channel in channels.values():
+            await channel.aclose()
+    return rows
 
 
 def _write_schema(file: Path) -> str:
@@ -111,7 +126,8 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
         click.echo(f"\n{line}")
 
 
-TEAM = "team"
+TEAM, BOTH = "team", "both"
+WHERE = {"slack": "A conversation", "email": "An e-mail address"}
 SOURCE: TypeAdapter[str] = TypeAdapter(Name)
 PATIENCE = 20.0  # seconds for Slack or the mail server
 CALLBACKS = """\
@@ -147,10 +163,10 @@ sources:                          # who may send: POST /webhooks/{source}
     signature: {{scheme: hmac-sha256, secrets: {{current: "${{RELAY_WEBHOOK_SECRET}}"}}}}
 {callbacks}
 channels:
-{channel}
+{channels}
 destinations:
   {team}:
-    {kind}: {address}
+{addresses}
 
 rules:                            # every rule whose conditions hold notifies its destinations
   - name: everything
@@ -163,46 +179,21 @@ operators: [{team}]               # who hears that relay itself is in trouble
 
 def ask() -> str:
     """Ask how, where and who sends; return the configuration."""
-    kind = click.prompt("How are people notified?", type=click.Choice([*CHANNEL]), default="slack")
-    where = "Where? A conversation" if kind == "slack" else "Where? An e-mail address"
-    address = click.prompt(
-        where, default="#operations" if kind == "slack" else None, value_proc=partial(_address, kind)
-    )
+    how = click.prompt("How are people notified?", type=click.Choice([*CHANNEL, BOTH]), default="slack")
+    kinds = [*CHANNEL] if how == BOTH else [how]
+    addresses = {
+        kind: click.prompt(f"Where? {WHERE[kind]}", default="#operations" if kind == "slack" else None,
+                           value_proc=partial(_address, kind)) for kind in kinds
+    }  # fmt: skip
     source = click.prompt("Who sends? A name; it becomes POST /webhooks/NAME", default=PLATFORM, value_proc=_source)
-    callbacks = CALLBACKS if source == PLATFORM else ""
     text = TEXT.format(
-        source=source, callbacks=callbacks, channel=CHANNEL[kind], kind=kind, address=f'"{address}"', team=TEAM,
-        variables="",
+        source=source, callbacks=CALLBACKS if source == PLATFORM else "", team=TEAM, variables="",
+        channels="".join(CHANNEL[kind] for kind in kinds),
+        addresses="\n".join(f'    {kind}: "{address}"' for kind, address in addresses.items()),
     )  # fmt: skip
     needed = "\n".join(f"#   {name}   {meaning}" for name, meaning in VARIABLES.items() if f"${{{name}}}" in text)
-    optional = OPTIONAL.get(kind, "")
+    optional = "".join(OPTIONAL.get(kind, "") for kind in kinds)
     return text.replace("missing:\n\n", f"missing:\n{needed}\n{optional}\n", 1)
-
-
-def send_first(file: Path) -> Trial | str:
-    """Send the team its first message by this configuration; a text says why that cannot be tried yet."""
-    if not os.environ.get("SLACK_BOT_TOKEN") and "SLACK_BOT_TOKEN" in file.read_text("utf-8"):
-        return "SLACK_BOT_TOKEN is not set"
-    try:
-        return asyncio.run(_send(file))
-    except (RelayError, OSError) as error:
-        return str(error)
-
-
-async def _send(file: Path) -> Trial:
-    config = load(
-        file, env=os.environ, channels=CHANNELS, needed=("channels", "destinations")
-    )  # sources need no secret for this
-    destination, renderer, channels = config.destinations[TEAM], build_renderer(config), build_channels(config)
-    try:
-        return await send_test(
-            destination, config, channels[destination.channel], renderer,
-            note=TEST_NOTE, now=datetime.now(UTC), patience=PATIENCE,
-        )  # fmt: skip
-    finally:
-        await renderer.aclose()
-        for channel in channels.values():
-            await channel.aclose()
 
 
 def _source(text: str) -> str:

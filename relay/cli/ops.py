@@ -3,42 +3,30 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from pydantic import ValidationError
+from rich.text import Text
 
 from relay.channels import CHANNELS
 from relay.cli.client import Group
-from relay.cli.operations import print_batch, print_operation, print_page
-from relay.cli.options import CONFIG, ConfigFile, json_option, print_json, read_event, refuse, visible
+from relay.cli.options import CONFIG, ConfigFile, json_option, print_json, read_event, visible
+from relay.cli.screen import Cell, rows_table, show, when
 from relay.config import load
-from relay.errors import ConfigError, PlatformError, RelayError
-from relay.platform import OperationsClient
-from relay.platform.models import ApiDocument, Batch, Operation, RetryOperation, StartOperation, SubmitBatch
+from relay.errors import PlatformError, RelayError
+from relay.platform import OperationsClient, models
+from relay.platform.models import Batch, Operation
 
 VARIABLES = {"base_url": "PLATFORM_URL", "tenant": "PLATFORM_TENANT", "project": "PLATFORM_PROJECT",
              "token": "PLATFORM_TOKEN"}  # fmt: skip
 NEEDED = ("base_url", "tenant", "project")
+COLOURS = {"Completed": "green", "Failed": "red", "Timeout": "yellow", "Cancelled": "dim", "Running": "blue"}
 
-Kind = TypeVar("Kind", bound=ApiDocument)
-
-
-@dataclass(frozen=True)
-class Call:
-    """The platform's client, and how answers are printed."""
-
-    client: OperationsClient
-    config: Path
-    as_json: bool
-
-    def show(self, answer: ApiDocument, text: str) -> None:
-        """Print the answer, or this text."""
-        print_json(answer.sent()) if self.as_json else click.echo(visible(text))
+Answer = tuple[Mapping[str, Any], Callable[[], None]]  # as JSON, and how it is printed for people
 
 
 @click.group(cls=Group)
@@ -51,34 +39,31 @@ def ops() -> None:
     """
 
 
-def _command(work: Callable[..., Awaitable[None]]) -> click.Command:
-    """Make a command of a function that gets a Call. PlatformError and ConfigError end it with 1."""
+def _command(work: Callable[..., Awaitable[Answer]]) -> click.Command:
+    """Make a command of a function that asks the platform."""
 
     @click.option("-c", "--config", envvar="RELAY_CONFIG", default=CONFIG, show_default=True, metavar="FILE",
                   type=click.Path(path_type=Path), show_envvar=True, help="The configuration.")  # fmt: skip
     @json_option
     @wraps(work)
     def run(config: Path, *, as_json: bool, **options: Any) -> None:
-        async def call() -> None:
-            connection = _connection(config)
-            base_url, tenant, project, token = (connection[key] for key in VARIABLES)
+        async def call() -> Answer:
+            base_url, tenant, project, token = _connection(config)
             async with OperationsClient(base_url, tenant=tenant, project=project, token=token) as client:
-                await work(Call(client, config, as_json), **options)
+                return await work(client, **options)
 
-        try:
-            asyncio.run(call())
-        except (PlatformError, ConfigError) as error:
-            refuse(error)
+        answer, printed = asyncio.run(call())
+        print_json(answer) if as_json else printed()
 
     return ops.command(work.__name__.rstrip("_"))(run)
 
 
 @_command
 @click.option("--status", metavar="STATUS", default="", help="Only operations in this status, for instance Running.")
-async def list_(call: Call, status: str) -> None:
+async def list_(client: OperationsClient, status: str) -> Answer:
     """List the newest operations."""
-    page = await call.client.operations(status=status)
-    print_json(page.sent()) if call.as_json else print_page(page)
+    page = await client.operations(status=status)
+    return page.sent(), lambda: _print_page(page)
 
 
 @_command
@@ -88,56 +73,52 @@ async def list_(call: Call, status: str) -> None:
     "--type", "operation_type", metavar="TYPE", help="The operation's type, for instance ProcessMiningAnalysis."
 )
 @click.option("--name", metavar="NAME", help="The operation's name.")
-async def start(call: Call, file: str | None, operation_type: str | None, name: str | None) -> None:
+async def start(client: OperationsClient, file: str | None, operation_type: str | None, name: str | None) -> Answer:
     """Start the operation, or submit the batch, in FILE.json; --type and --name override the file."""
     document = _object(read_event(file), file) if file else {}
     document |= {key: value for key, value in (("operationType", operation_type), ("operationName", name)) if value}
     if "operations" in document:
-        submitted = await call.client.submit_batch(_request(SubmitBatch, document))
-        print_json(submitted.sent()) if call.as_json else print_batch(submitted)
-        return
+        submitted = await client.submit_batch(_request(models.SubmitBatch, document))
+        return submitted.sent(), lambda: _print_batch(submitted)
     for key, option in (("operationType", "--type"), ("operationName", "--name")):
         if not document.get(key):
             raise click.UsageError(f"There is no {key}: say {option}, or put it in FILE.json.")
-    started = await call.client.start(_request(StartOperation, document))
-    call.show(started, f"{started.operation_id}  {started.status}")
+    started = await client.start(_request(models.StartOperation, document))
+    return started.sent(), lambda: _echo(f"{started.operation_id}  {started.status}")
 
 
 @_command
 @click.argument("id_", metavar="ID")
-async def get(call: Call, id_: str) -> None:
+async def get(client: OperationsClient, id_: str) -> Answer:
     """Show an operation, with its results once it has completed, or a batch."""
-    subject = await _subject(call.client, id_)
+    subject = await _subject(client, id_)
     if isinstance(subject, Batch):
-        print_json(subject.sent()) if call.as_json else print_batch(subject)
-        return
-    results = await call.client.results(id_) if subject.status == "Completed" else None
-    if call.as_json:
-        print_json({**subject.sent(), **({"results": results.sent()} if results else {})})
-    else:
-        print_operation(subject, results, _zone(call.config))
+        return subject.sent(), lambda: _print_batch(subject)
+    results = await client.results(id_) if subject.status == "Completed" else None
+    more = {"results": results.sent()} if results else {}
+    return {**subject.sent(), **more}, lambda: _echo("\n".join(_facts(subject, results)))
 
 
 @_command
 @click.argument("operation", metavar="ID")
 @click.option("--reason", metavar="TEXT", default="", help="The reason, shown in notifications.")
 @click.option("--force", is_flag=True, help="Stop at once, without finishing the current step.")
-async def cancel(call: Call, operation: str, reason: str, *, force: bool) -> None:
+async def cancel(client: OperationsClient, operation: str, reason: str, *, force: bool) -> Answer:
     """Cancel a running operation; its partial results are kept."""
-    answer = await call.client.cancel(operation, reason=reason, force_termination=force)
-    call.show(answer, f"{answer.operation_id}  {answer.status}")
+    answer = await client.cancel(operation, reason=reason, force_termination=force)
+    return answer.sent(), lambda: _echo(f"{answer.operation_id}  {answer.status}")
 
 
 @_command
 @click.argument("operation", metavar="ID")
 @click.option("--restart", is_flag=True, help="Start from the beginning instead of the failed phase.")
 @click.option("--reason", metavar="TEXT", help="The reason, shown in notifications.")
-async def retry(call: Call, operation: str, reason: str | None, *, restart: bool) -> None:
+async def retry(client: OperationsClient, operation: str, reason: str | None, *, restart: bool) -> Answer:
     """Retry a failed operation; the new run has its own id."""
-    request = RetryOperation(retry_mode="restart" if restart else "resume", retry_reason=reason)
-    answer = await call.client.retry(operation, request)
+    request = models.RetryOperation(retry_mode="restart" if restart else "resume", retry_reason=reason)
+    answer = await client.retry(operation, request)
     begins = f"  from {answer.resume_from_phase}" if answer.resume_from_phase else ""
-    call.show(answer, f"{answer.new_operation_id}  {answer.status}{begins}")
+    return answer.sent(), lambda: _echo(f"{answer.new_operation_id}  {answer.status}{begins}")
 
 
 async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
@@ -152,31 +133,22 @@ async def _subject(client: OperationsClient, id_: str) -> Operation | Batch:
             raise error from None
 
 
-def _connection(config: Path) -> dict[str, str]:
-    """Return which project of which platform is meant, and the token for it. ConfigError as of `load`."""
+def _connection(config: Path) -> list[str]:
+    """Return the platform's address, tenant, project and token. ConfigError as of `load`."""
     connection = {key: os.environ.get(variable, "") for key, variable in VARIABLES.items()}
-    if all(connection[key] for key in NEEDED):
-        return connection
-    try:
-        ConfigFile().convert(config, None, None)
-    except click.BadParameter as error:  # as of commands that always need it
-        error.param_hint = "'-c' / '--config'"
-        raise
-    platform = load(config, env=os.environ, channels=CHANNELS, needed=("platform",)).platform
-    stated = {**{key: getattr(platform, key) for key in NEEDED}, "token": platform.token.get_secret_value()}
-    connection = {key: value or stated[key] for key, value in connection.items()}
+    if not all(connection[key] for key in NEEDED):
+        try:
+            ConfigFile().convert(config, None, None)
+        except click.BadParameter as error:  # as of commands that always need it
+            error.param_hint = "'-c' / '--config'"
+            raise
+        platform = load(config, env=os.environ, channels=CHANNELS, needed=("platform",)).platform
+        stated = {**{key: getattr(platform, key) for key in NEEDED}, "token": platform.token.get_secret_value()}
+        connection = {key: value or stated[key] for key, value in connection.items()}
     for key in NEEDED:
         if not connection[key]:
             raise click.UsageError(f"{config} has no platform.{key}: set it there, or in {VARIABLES[key]}")
-    return connection
-
-
-def _zone(config: Path) -> str:
-    """Return the configuration's time zone; '' where there is none, since the platform may be named without one."""
-    try:
-        return load(config, env=os.environ, channels=CHANNELS, needed=("timezone",)).timezone
-    except ConfigError:
-        return ""
+    return [*connection.values()]
 
 
 def _object(text: bytes, where: str) -> dict[str, Any]:
@@ -190,10 +162,85 @@ def _object(text: bytes, where: str) -> dict[str, Any]:
     return value
 
 
-def _request(kind: type[Kind], document: dict[str, Any]) -> Kind:
-    """Leave with 1 and what is wrong with the document."""
+def _request(kind: Any, document: dict[str, Any]) -> Any:
+    """RelayError with what is wrong with the document."""
     try:
         return kind.model_validate(document)
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        refuse(RelayError("\n".join(faults)))
+        raise RelayError("\n".join(faults)) from None
+
+
+def _echo(text: str) -> None:
+    click.echo(visible(text))
+
+
+def _print_page(page: models.Page) -> None:
+    """Print the operations, and what the platform counts. An id is below its name: whole, on 80 columns too."""
+    whole = ("status", "done", "priority")
+    show(rows_table(page.operations, PAGE, whole=whole) if page.operations else "There are none.")
+    counted = page.summary
+    numbers = {name: getattr(counted, name) for name in ("running", "completed", "failed", "cancelled")}
+    counts = ", ".join(f"{count} {name}" for name, count in numbers.items() if count)
+    more = f"; the newest {len(page.operations)} are shown" if page.has_next_page else ""
+    click.echo(f"\n{counted.total_operations} in all{': ' if counts else ''}{counts}{more}")
+
+
+def _print_batch(batch: Batch) -> None:
+    """Print a batch with its members and what each waits for."""
+    _echo(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}")
+    show(rows_table(batch.operations, MEMBERS, whole=("status", "operation")))
+
+
+def _facts(operation: Operation, results: models.Results | None) -> Iterator[str]:
+    """Yield a line for each fact, then for what was found; times by the clocks of this machine."""
+    progress, error = operation.progress, operation.error
+    if isinstance(error, Mapping):  # an API may also say it in one text
+        error = ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
+    ahead = {} if operation.terminal else {
+        "Remaining": progress.estimated_remaining, "Expected": when(progress.estimated_completion),
+        "Latest end": when(operation.timeout_at),
+    }  # fmt: skip
+    facts = {
+        "Name": operation.operation_name, "Type": operation.operation_type, "Status": operation.status,
+        "Priority": operation.priority, "Progress": _percentage(operation), "Phase": operation.phase, **ahead,
+        "Ended": when(operation.end_time), "Duration": operation.duration, "Error": error,
+    }  # fmt: skip
+    yield operation.operation_id
+    yield from (f"  {name:<11}{value}" for name, value in facts.items() if value)
+    yield from (f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases)
+    if not results:
+        return
+    yield from (f"  {key}: {value}" for key, value in results.summary.items() if isinstance(value, str | int | float))
+    for artifact in results.artifacts:
+        about = ", ".join(str(part) for part in (artifact.format, artifact.size) if part)
+        yield f"- {artifact.name}{f' ({about})' if about else ''}: {artifact.download_url or ''}"
+    yield from (f"* {advice.recommendation}" for advice in results.recommendations)
+
+
+def _percentage(operation: Operation) -> str:
+    percentage = operation.progress.percentage
+    return "" if percentage is None else f"{percentage:g}%"
+
+
+def _status(row: Any) -> Text:
+    return Text(visible(row.status or ""), style=COLOURS.get(row.status or "", ""))
+
+
+def _named(row: Operation) -> str:
+    kind = f" ({row.operation_type})" if row.operation_type else ""
+    return f"{row.operation_name or ''}{kind}\n{row.operation_id}"
+
+
+PAGE: Mapping[str, Cell] = {
+    "status": _status,
+    "done": _percentage,
+    "priority": lambda row: row.priority or "",
+    "operation": _named,
+}
+MEMBERS: Mapping[str, Cell] = {
+    "key": lambda row: row.operation_key,
+    "status": _status,
+    "operation": lambda row: row.operation_id or "",
+    "after": lambda row: ", ".join(row.dependencies),
+}

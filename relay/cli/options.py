@@ -70,9 +70,9 @@ def read_event(name: str) -> bytes:
     return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
 
 
-def refuse(error: Exception) -> NoReturn:
-    """Say what is wrong with the thing asked about, without a traceback, and leave with 1."""
-    click.echo(visible(str(error)), err=True)
+def refuse(reason: str) -> NoReturn:
+    """Say what is wrong with the thing asked about, and leave with 1."""
+    click.echo(visible(reason), err=True)
     raise SystemExit(1)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from relay.cli.logs import configure, form_of
-from relay.cli.options import refuse
 from relay.cli.serve import run_loop
 from relay.errors import RelayError
 
@@ -38,11 +37,9 @@ def sandbox(*, host: str, port: int, token: str, speed: float, data_dir: Path, r
     token = token or secrets.token_urlsafe(18)
     try:
         run_loop(_serve(token, host=host, port=port, speed=speed, data_dir=data_dir, redis_url=redis_url))
-    except RelayError as error:
-        refuse(error)
     except OSError as error:
         reason = "it is taken; choose another one with --port" if error.errno == errno.EADDRINUSE else error.strerror
-        refuse(RelayError(f"the sandbox cannot serve on {host}:{port}: {reason}"))
+        raise RelayError(f"the sandbox cannot serve on {host}:{port}: {reason}") from None
 
 
 async def _serve(token: str, **options: Any) -> None:

@@ -11,11 +11,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from relay.cli.client import shown, zone
+from relay.cli.client import older, printed, shown, zone
 from relay.cli.options import plain
 from relay.operating.clocks import local
 
-Cell = Callable[[Any], str | Text]
+Cell = str | Callable[[Any], str | Text]  # a field, or what makes the cell of a row
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 WIDEST = 10_000  # columns of what is no terminal: nothing is cut or wrapped there
@@ -33,22 +33,29 @@ def console(*, soft_wrap: bool = False) -> Console:
     )
 
 
-def table(*headings: str, whole: Collection[str] = ()) -> Table:
-    """A table without rows; long cells are folded, or cut in the columns kept `whole`."""
-    empty = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in headings:
-        cut = heading in whole
-        empty.add_column(heading, no_wrap=cut, overflow="ellipsis" if cut else "fold")
-    return empty
-
-
 def rows_table(rows: Iterable[Any], columns: Mapping[str, Cell], whole: Collection[str] = ()) -> Table:
-    """Return a table of these facts: under each heading what its function makes of a row."""
-    made = table(*columns, whole=whole)
+    """Return a table of these rows; long cells are folded, or cut in the columns kept `whole`."""
+    made = Table(box=None, show_header=True, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in columns:
+        cut = heading in whole
+        made.add_column(heading, no_wrap=cut, overflow="ellipsis" if cut else "fold")
     for row in rows:
-        cells = (cell(row) for cell in columns.values())
-        made.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in cells))
+        cells = (row[cell] if isinstance(cell, str) else cell(row) for cell in columns.values())
+        made.add_row(*(cell if isinstance(cell, Text) else Text(shown(str(cell))) for cell in cells))
     return made
+
+
+def print_list(
+    facts: Mapping[str, Any], columns: Mapping[str, Cell], nothing: str, *, whole: Collection[str] = ()
+) -> None:
+    """Print an answer as JSON where that is wanted, else its rows as a table, or `nothing` where there are none."""
+    if printed(facts):
+        return
+    if facts["rows"]:
+        show(rows_table(facts["rows"], columns, whole))
+    else:
+        click.echo(nothing)
+    older(facts)
 
 
 def details(facts: Mapping[str, Any]) -> Text:
@@ -57,9 +64,9 @@ def details(facts: Mapping[str, Any]) -> Text:
     return Text(shown("\n".join(lines)), overflow="fold")
 
 
-def when(at: str | None) -> str:
+def when(at: str | datetime | None) -> str:
     """Return a time of the API by the clocks of relay's zone."""
-    return local(datetime.fromisoformat(at), zone()) if at else ""
+    return local(datetime.fromisoformat(at) if isinstance(at, str) else at, zone()) if at else ""
 
 
 def _spelled(value: Any) -> str:

@@ -81,7 +81,7 @@ def serve(config: Path, role: "Role", *, level: str, form: str | None) -> None:
 def _end(error: RelayError, form: str) -> NoReturn:
     """Exit with 1 and the reason, in the format of the log."""
     if form == "text":
-        refuse(error)
+        refuse(str(error))
     wrong = isinstance(error, ConfigError | TemplateError)
     get_logger().error("config.refused" if wrong else "relay.failed", reason=str(error))
     raise SystemExit(1)

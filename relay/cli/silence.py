@@ -1,13 +1,13 @@
 """relay silence, pause and resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from relay.cli.client import ClientCommand, Group, concluded, get, perform, post, printed
 from relay.cli.options import a_duration
-from relay.cli.screen import rows_table, show, when
+from relay.cli.screen import Cell, print_list, when
 from relay.domain.silences import THEN
 
 MATCHERS = {
@@ -18,9 +18,9 @@ MATCHERS = {
     "tenant": "The tenant; * matches any text.",
     "project": "The project; * matches any text.",
 }
-COLUMNS = {
-    "id": lambda row: row["id"],
-    "state": lambda row: row["state"],
+COLUMNS: Mapping[str, Cell] = {
+    "id": "id",
+    "state": "state",
     "from": lambda row: when(row["begins"]),
     "until": lambda row: when(row["ends"]),
     "of": lambda row: (
@@ -28,8 +28,8 @@ COLUMNS = {
     ),
     "then": lambda row: THEN[row["then"]],
     "held": lambda row: "" if row["held"] is None else str(row["held"]),
-    "by": lambda row: row["author"],
-    "reason": lambda row: row["reason"],
+    "by": "author",
+    "reason": "reason",
 }
 
 
@@ -75,12 +75,9 @@ def add(**form: Any) -> None:
 def list_(*, expired: bool) -> None:
     """List active and pending silences, the next to end first."""
     facts = get("/silences")
-    if printed(facts):
-        return
-    if rows := [*facts["active"], *facts["pending"], *(facts["over"] if expired else ())]:
-        show(rows_table(rows, COLUMNS, whole=("id", "from", "until")))
-    else:
-        click.echo("Nothing is silenced.")
+    rows = [*facts["active"], *facts["pending"], *(facts["over"] if expired else ())]
+    if not printed(facts):
+        print_list({"rows": rows}, COLUMNS, "Nothing is silenced.", whole=("id", "from", "until"))
 
 
 @silence.command(cls=ClientCommand, short_help="End silences early.")

@@ -12,10 +12,10 @@ from relay.channels import CHANNELS
 from relay.channels.slack.scopes import Demands, manifest_of, scopes_for
 from relay.channels.slack.settings import SlackSettings
 from relay.cli.client import Group
-from relay.cli.options import config_option, refuse
+from relay.cli.options import config_option
 from relay.config import Config, load
 from relay.domain.deliveries import PERSON
-from relay.errors import ConfigError, Problem, RelayError
+from relay.errors import ConfigError, Problem
 from relay.interactivity.buttons import CHANNEL, enabled_actions, press_transport
 from relay.interactivity.endpoint import PATH
 from relay.policy.presentation import OWNER, callable_names
@@ -77,11 +77,8 @@ def manifest(config: Path) -> None:
 
     Variables and files that hold secrets may be missing: the secrets of channels.slack come from the app.
     """
-    try:
-        settings = load(config, env=os.environ, channels=CHANNELS, needed=("destinations", "server"))
-        document = _manifest(settings, str(config))
-    except RelayError as error:
-        refuse(error)
+    settings = load(config, env=os.environ, channels=CHANNELS, needed=("destinations", "server"))
+    document = _manifest(settings, str(config))
     yaml, text = YAML(typ="rt"), io.StringIO(HEAD)
     yaml.default_flow_style = False
     text.seek(0, io.SEEK_END)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from relay.authoring.workspace import Workspace, workspace_of
 from relay.channels import CHANNELS
-from relay.cli.client import Group
+from relay.cli import Lazy
 from relay.cli.options import CONFIG
 from relay.config import load
 from relay.errors import ConfigError
@@ -19,23 +18,20 @@ from relay.resources import resource_dir
 
 USUAL = Path(CONFIG)
 BUILT_IN = Workspace((resource_dir("templates"),))
-MODULES = {"lint": "lint", "preview": "preview", "test": "lint", "translate": "lint", "vars": "lint"}
+OF_TEMPLATES = ("language", "timezone", "templates", "brand", "platform", "channels", "destinations", "rules",
+                "dynamic_destinations")  # fmt: skip
+MODULES = {
+    "template_lint": {
+        "lint": "Check the templates; no messages are sent.",
+        "test": "Compare every message with its golden file.",
+        "translate": "Add missing texts to a language's catalogue.",
+        "vars": "List the variables of templates, with examples.",
+    },
+    "template_preview": {"preview": "Write messages to files, or serve them as pages."},
+}
 
 
-class Commands(Group):
-    """The module of a command is imported when the command is asked for."""
-
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return [*MODULES]
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in MODULES:
-            return None
-        command: click.Command = getattr(import_module(f"relay.cli.template_{MODULES[cmd_name]}"), cmd_name)
-        return command
-
-
-@click.group(cls=Commands)
+@click.group(cls=Lazy, modules=MODULES)
 def template() -> None:
     """Lint, preview, test and translate message templates; the guide is docs/templates.md."""
 
@@ -53,10 +49,11 @@ def workspace_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_workspace(config: Path | None, templates: Path | None) -> Workspace:
-    """Return what the author works with. No secret of the configuration is needed."""
+    """Return what the author works with. Of the configuration it needs no secret, and only what templates depend on."""
     file = config or (USUAL if USUAL.is_file() else None)
+    options: Any = {"env": os.environ, "channels": CHANNELS, "needed": (), "only": OF_TEMPLATES}
     try:
-        workspace = workspace_of(load(file, env=os.environ, channels=CHANNELS, needed=())) if file else BUILT_IN
+        workspace = workspace_of(load(file, **options)) if file else BUILT_IN
     except ConfigError as error:
         raise click.BadParameter(str(error), param_hint="--config") from None
     return replace(workspace, directories=(templates, *BUILT_IN.directories)) if templates else workspace

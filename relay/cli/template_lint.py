@@ -14,9 +14,10 @@ from babel import Locale, UnknownLocaleError
 from relay.authoring.lint import faults_of
 from relay.authoring.variables import variables
 from relay.authoring.workspace import Workspace
-from relay.cli.options import json_option, refuse, visible
+from relay.cli.options import json_option, print_json, visible
+from relay.cli.screen import rows_table, show
 from relay.cli.template import read_workspace, workspace_options
-from relay.errors import RelayError, TemplateError
+from relay.errors import TemplateError
 from relay.rendering import Renderer
 from relay.rendering.checks import cases, file_of
 from relay.rendering.samples import FIXTURES
@@ -28,7 +29,7 @@ EXAMPLE = 60  # characters
 CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder
 
 
-@click.command(short_help="Check the templates; no messages are sent.")
+@click.command()
 @workspace_options
 @json_option
 def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
@@ -42,7 +43,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     faults = faults_of(workspace)
     if as_json:
         rows = [dict(zip(("file", "line", "message"), file_of(fault), strict=True)) for fault in faults]
-        click.echo(json.dumps({"ok": not faults, "faults": rows}, ensure_ascii=False, indent=2))
+        print_json({"ok": not faults, "faults": rows})
     else:
         for fault in faults:
             click.echo(visible(fault))
@@ -52,7 +53,7 @@ def lint(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-@click.command(short_help="List the variables of templates, with examples.")
+@click.command()
 @workspace_options
 @json_option
 def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:  # noqa: A001 - the command's name
@@ -63,17 +64,18 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     """
     listed = [*variables(read_workspace(config, templates))]
     if as_json:
-        click.echo(json.dumps([asdict(variable) for variable in listed], ensure_ascii=False, indent=2))
+        print_json([asdict(variable) for variable in listed])
         return
-    width = max(len(variable.path) for variable in listed)
-    for variable in listed:
-        shown = "" if variable.example is None or isinstance(variable.example, list | dict) else str(variable.example)
-        example = " ".join(visible(shown).split())[:EXAMPLE]
-        optional = "optional" if variable.optional else ""
-        click.echo(f"{variable.path:<{width}}  {variable.type:<9}  {optional:<8}  {example}".rstrip())
+    show(rows_table(listed, {
+        "name": lambda row: row.path,
+        "type": lambda row: row.type,
+        "": lambda row: "optional" if row.optional else "",
+        "example": lambda row: "" if row.example is None or isinstance(row.example, list | dict) else
+                   " ".join(str(row.example).split())[:EXAMPLE],
+    }))  # fmt: skip
 
 
-@click.command(short_help="Add missing texts to a language's catalogue.")
+@click.command()
 @click.argument("language", metavar="LANG")
 @workspace_options
 def translate(*, language: str, config: Path | None, templates: Path | None) -> None:
@@ -90,20 +92,17 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
         problem = "the templates are written in English; change a sentence where it stands"
         raise click.BadParameter(problem, param_hint="LANG")
     file = workspace.own / "locales" / language / "messages.po"
-    try:
-        if not CODE.fullmatch(language):
-            raise TemplateError(f"{language} is no language; expected its code, for instance fr or pt-BR")
-        others = Catalogues(workspace.directories[1:])
-        sources = [*translatable(TemplateSet(workspace.directories))]
-        own = Catalogues(workspace.directories[:1])
-        # What comes with relay in this language is repeated here only where the author has another wording.
-        needed = [row for row in sources if others.untranslated(language, [(row.context, row.texts[0])])
-                  or not own.untranslated(language, [(row.context, row.texts[0])])]  # fmt: skip
-        text, catalogue = merged(file, needed, folders=workspace.directories)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except (RelayError, OSError) as error:
-        refuse(error)
+    if not CODE.fullmatch(language):
+        raise TemplateError(f"{language} is no language; expected its code, for instance fr or pt-BR")
+    others = Catalogues(workspace.directories[1:])
+    sources = [*translatable(TemplateSet(workspace.directories))]
+    own = Catalogues(workspace.directories[:1])
+    # What comes with relay in this language is repeated here only where the author has another wording.
+    needed = [row for row in sources if others.untranslated(language, [(row.context, row.texts[0])])
+              or not own.untranslated(language, [(row.context, row.texts[0])])]  # fmt: skip
+    text, catalogue = merged(file, needed, folders=workspace.directories)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, "utf-8")
     missing = sum(bool(message.id) and not _complete(message.string) for message in catalogue)
     obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
     click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))
@@ -127,7 +126,7 @@ GOLDEN = "golden"
 SHOWN = 40  # lines of each difference
 
 
-@click.command(short_help="Compare every message with its golden file.")
+@click.command()
 @workspace_options
 @click.option("--update", is_flag=True, help="Update the golden files; review the difference before you commit it.")
 def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
@@ -139,10 +138,7 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
     workspace = read_workspace(config, templates)
     if workspace.own is None:
         raise click.UsageError("there are no templates of your own; name their directory with --templates")
-    try:
-        texts = {workspace.own / GOLDEN / name: text for name, text in _rendered(workspace)}
-    except RelayError as error:
-        refuse(error)
+    texts = {workspace.own / GOLDEN / name: text for name, text in _rendered(workspace)}
     before = {file: file.read_text("utf-8") for file in sorted((workspace.own / GOLDEN).rglob("*.*")) if file.is_file()}
     changed = [file for file in sorted({*texts, *before}) if texts.get(file) != before.get(file)]
     for file in changed:

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import click
 
-from relay.authoring.drawing import FORMS, Drawing, Sample, View, drawn
+from relay.authoring.drawing import FORMS, Sample, View, drawn
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
-from relay.cli.options import read_event, refuse
+from relay.cli.options import read_event
 from relay.cli.template import read_workspace, workspace_options
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Form
 from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.errors import RelayError
-from relay.policy.schedules import known_zone
 from relay.rendering import Renderer
 from relay.rendering.samples import FIXTURES, history_of, sample_events
 from relay.rendering.translations import languages
@@ -26,7 +25,7 @@ from relay.rendering.translations import languages
 ALL = "all"
 
 
-@click.command(short_help="Write messages to files, or serve them as pages.")
+@click.command()
 @click.argument("message", required=False, metavar="[MESSAGE]")
 @workspace_options
 @click.option(
@@ -66,18 +65,20 @@ def preview(
     codes = [*languages(workspace.directories)] if every_language else [language]
     views = [_view(workspace, code, name, kind, destination) for name in fixtures for code in codes]
     files: list[Path] = []
-    try:
-        options = workspace.options(real=event_file is not None)
-        renderer = Renderer(workspace.directories, options)
-        for view in views:
-            samples = _from_file(event_file) if event_file else _from_samples(workspace, message, view.fixture)
-            for name, last in samples.items():
-                for channel in CHANNELS:
-                    drawing = drawn(renderer, channel, last, view)
-                    files += _write(folder / _stem(name, drawing.kind, view), drawing)
-        index = _write_index(folder, files)
-    except (RelayError, OSError) as error:
-        refuse(error)
+    renderer = Renderer(workspace.directories, workspace.options(real=event_file is not None))
+    for view in views:
+        samples = _from_file(event_file) if event_file else _from_samples(workspace, message, view.fixture)
+        for name, last in samples.items():
+            for channel in CHANNELS:
+                drawing = drawn(renderer, channel, last, view)
+                stem = folder / _stem(name, drawing.kind, view)
+                stem.parent.mkdir(parents=True, exist_ok=True)
+                for ending, text in drawing.preview.documents.items():
+                    files.append(stem.with_name(f"{stem.name}.{ending}"))
+                    files[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
+    rows = "".join(f'<li><a href="{escape(file.name)}">{escape(file.name)}</a>\n' for file in files)
+    index = folder / "index.html"
+    index.write_text(f'<!doctype html><meta charset="utf-8"><title>Templates</title>\n<ul>\n{rows}</ul>\n', "utf-8")
     for file in () if everything else files:
         click.echo(str(file))
     click.echo(f"{index}: {len(files)} files")
@@ -90,24 +91,6 @@ def _stem(name: str, kind: Form, view: View) -> str:
     return ".".join(filter(None, (name, form, fixture, view.destination, view.language)))
 
 
-def _write(path: Path, drawing: Drawing) -> list[Path]:
-    """Write the documents of one message."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files = []
-    for ending, text in drawing.preview.documents.items():
-        file = path.with_name(f"{path.name}.{ending}")
-        file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        files.append(file)
-    return files
-
-
-def _write_index(folder: Path, files: list[Path]) -> Path:
-    rows = "".join(f'<li><a href="{escape(file.name)}">{escape(file.name)}</a>\n' for file in files)
-    index = folder / "index.html"
-    index.write_text(f'<!doctype html><meta charset="utf-8"><title>Templates</title>\n<ul>\n{rows}</ul>\n', "utf-8")
-    return index
-
-
 def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, destination: str) -> View:
     """Return it as the destination's readers read, unless another language is asked for."""
     if destination and workspace.destinations and destination not in workspace.destinations:
@@ -118,18 +101,13 @@ def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, 
     available = languages(workspace.directories)
     if not {language, re.split("[-_]", language)[0].lower()} & {*available}:
         raise click.BadParameter(f"there is no {language}; {suggest(language, available)}", param_hint="--lang")
-    try:
-        return View(kind, fixture, destination, workspace.profile, language, known_zone(reader.timezone))
-    except ValueError as error:
-        raise click.BadParameter(f"timezone: {reader.timezone}: {error}", param_hint="--config") from None
+    return View(kind, fixture, destination, language, reader.timezone)
 
 
 def _from_file(file: str) -> dict[str, Sample]:
     """Return the event in this file; nothing was known before."""
     try:
         event = parse(decode(read_event(file)), source="preview", received_at=datetime.now(UTC))
-    except OSError as error:
-        raise RelayError(f"{file}: cannot be read: {error.strerror}") from None
     except RelayError as error:
         raise RelayError(f"{file}: {error}") from None
     return {event.name: (event, (event,))}

@@ -2,50 +2,36 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
 
 from relay.config.schema import Config
+from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
 from relay.domain.events import SOURCE, WATCH_EVENTS
 from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.domain.permissions import Permissions
+from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.recipients import KEYS
 from relay.receiving import permissions, sources
+from relay.receiving.tls import is_loopback
 from relay.rendering.translations import languages
 from relay.resources import resource_dir
 
 
 def check_names(document: Document) -> None:
-    """Every name that a rule gives must be one of ours; asked of the raw text, so that all faults show at once."""
-    sections = {key: document.section(key) for key in ("destinations", "sources")}
-    misspelt = {key for key in sections if is_misspelt(key, document)}
-    rules = document.data.get("rules")
-    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
-        for key, section in (("notify", "destinations"), ("sources", "sources")):
-            names = rule.get(key) if isinstance(rule, dict) else None
-            listed = names if isinstance(names, list) else [names]
-            for position, name in enumerate(listed):
-                own = section == "sources" and name == SOURCE  # where relay's own events come from
-                if isinstance(name, str) and name not in sections[section] and not own and section not in misspelt:
-                    path = ("rules", index, key, position) if listed is names else ("rules", index, key)
-                    document.report(path, f"unknown {section[:-1]} {name!r}; {suggest(name, sections[section])}")
-
-
-def check_destinations(document: Document) -> None:
-    """Check the destinations that `operators` and `watchdog.expect` name; asked of the raw text, as above."""
-    watchdog = document.data.get("watchdog")
-    expected = watchdog.get("expect") if isinstance(watchdog, dict) else None
-    listed: dict[KeyPath, object] = {("operators",): document.data.get("operators")}
-    for index, item in enumerate(expected if isinstance(expected, list) else ()):
-        listed["watchdog", "expect", index, "notify"] = item.get("notify") if isinstance(item, dict) else None
-    destinations = document.section("destinations")
-    for path, raw in listed.items() if not is_misspelt("destinations", document) else ():
+    """Every destination and source that is named must be configured; of the raw text, so that all faults show."""
+    for holder, key, path in lists_of_names(document):
+        section = "sources" if key == "sources" else "destinations"
+        known, raw = document.section(section), holder[key]
         for position, name in enumerate(raw if isinstance(raw, list) else [raw]):
-            if isinstance(name, str) and name not in destinations:
+            own = section == "sources" and name == SOURCE  # where relay's own events come from
+            if isinstance(name, str) and name not in known and not own and not is_misspelt(section, document):
                 where = (*path, position) if isinstance(raw, list) else path
-                document.report(where, f"unknown destination {name!r}; {suggest(name, destinations)}")
+                document.report(where, f"unknown {section[:-1]} {name!r}; {suggest(name, known)}")
 
 
 def is_misspelt(section: str, document: Document) -> bool:
@@ -75,7 +61,7 @@ def check_dynamic(config: Config, document: Document, channels: Channels) -> Non
             document.report(("dynamic_destinations", "mention", index), "an operation never calls a whole conversation")
 
 
-def check(config: Config, document: Document) -> None:
+def check(config: Config, document: Document, channels: Channels) -> None:
     """Check what no single value shows."""
     if config.redis.durability == "replicated" and not config.redis.url:
         document.report(("redis", "durability"), "replicated needs the url of a Redis that has replicas")
@@ -104,6 +90,8 @@ def check(config: Config, document: Document) -> None:
                 ("sources", name, "event"), f"not an event that relay knows; {suggest(source.event, KNOWN_EVENTS)}"
             )
     _check_reach(config, document)
+    _check_links(config, document, channels)
+    _check_buttons(config, document)
     for path, message in (
         *sources.warnings(config.sources),
         *permissions.warnings(config.sources),
@@ -189,6 +177,45 @@ def _check_holds(config: Config, document: Document) -> None:
                 ("destinations", name, "hold_failure"),
                 f"{text}: of a failure whose run is begun again and then hangs nobody here would hear",
             )
+
+
+def _check_links(config: Config, document: Document, channels: Channels) -> None:
+    """Warn of messages without a link to their run or to unsubscribe, and of links to any host."""
+    if not config.destinations:
+        return
+    address = urlsplit(config.server.public_url)
+    if any(getattr(channels[its.channel], "unsubscribes", False) for its in config.destinations.values()):
+        if not address.hostname:
+            text = "not set, so mails have no unsubscribe link; expected relay's address on the internet, https://…"
+            document.warn(("server", "public_url"), text)
+        elif address.scheme != "https" and not is_loopback(address.hostname):
+            text = "mail programs offer one-click unsubscribe only for https addresses"
+            document.warn(("server", "public_url"), text)
+    if not config.platform.links.operation:
+        text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
+        document.warn(("platform", "links", "operation"), f"{text} operation, such as {EXAMPLE}")
+    if config.platform.hosts.shown:
+        text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
+        document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
+
+
+def _check_buttons(config: Config, document: Document) -> None:
+    """Warn of buttons that are configured but cannot work."""
+    for name, settings in config.channels.items():
+        actions: Any = getattr(settings, "actions", None)
+        wanted = [action for action in ("retry", "cancel") if getattr(actions, action, None)]
+        if actions is None or getattr(settings, "interactivity", "") == "off":
+            if actions and actions.model_fields_set:
+                text = "off, so messages have no buttons, although actions is set"
+                document.warn(("channels", name, "interactivity"), text)
+        elif missing := [
+            key for key in ("base_url", "tenant", "project") if wanted and not getattr(config.platform, key)
+        ]:
+            text = f"the buttons {' and '.join(wanted)} are left out: they need {', '.join(missing)}"
+            document.warn(("platform",), text)
+        elif wanted and not config.platform.token.get_secret_value():
+            text = f"not set; does the platform accept {' and '.join(wanted)} without a token?"
+            document.warn(("platform", "token"), text)
 
 
 def _check_operators(config: Config, document: Document) -> None:

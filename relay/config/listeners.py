@@ -20,7 +20,10 @@ PUBLIC_PROVIDERS = frozenset({
 })  # fmt: skip
 MICROSOFT = "login.microsoftonline.com"
 SHARED_TENANTS = (["common"], ["organizations"], ["consumers"])
-SELF_CHOSEN = frozenset({"preferred_username", "upn", "unique_name", "name", "nickname"})  # claims
+DOUBTFUL = {"email": "an address counts only with email_verified: true, which some providers never send"} | {
+    claim: f"at many providers people choose their own {claim}, and so their role"
+    for claim in ("preferred_username", "upn", "unique_name", "name", "nickname")
+}
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
@@ -77,18 +80,8 @@ def _check_oidc(oidc: Oidc, document: Document) -> None:
             f"{EVERYBODY} is everybody in the world with an account at {oidc.name}; expected groups of yours, or the "
             "address of your own organization's provider as issuer",
         )
-    if oidc.groups_claim == "email":
-        document.warn(
-            (*path, "groups_claim"),
-            "an e-mail address counts only with email_verified: true, which some providers never send; a claim with "
-            "groups is better",
-        )
-    elif oidc.groups_claim in SELF_CHOSEN:
-        document.warn(
-            (*path, "groups_claim"),
-            f"at many providers people choose their own {oidc.groups_claim}, and so their role; expected a claim with "
-            "groups, or email, which counts once it is verified",
-        )
+    if doubt := DOUBTFUL.get(oidc.groups_claim):
+        document.warn((*path, "groups_claim"), f"{doubt}; expected a claim with groups")
 
 
 def _check_port(server: Server, document: Document) -> None:

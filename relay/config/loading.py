@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from relay.config.checks import check, check_destinations, check_dynamic, check_names, is_misspelt
+from relay.config.checks import check, check_dynamic, check_names, is_misspelt
 from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config, Server
 from relay.config.teams import expand
@@ -34,26 +35,15 @@ VARIABLES = (*OVERRIDES, "RELAY_CONFIG", "RELAY_REDIS_SERVER", "RELAY_ACTOR", "R
 DIGEST = 12  # hexadecimal digits, the first that `sha256sum` shows: enough to tell one version of a file from another
 
 
-def load(
-    path: Path,
-    *,
-    env: Mapping[str, str],
-    channels: Channels,
-    running: Server | None = None,
-    needed: Collection[str] | None = None,
-) -> Config:
-    """Return the configuration in this file. Raises ConfigError with everything that is wrong with it.
-
-    `needed`: the keys at the top whose variables and files must be there; elsewhere missing ones get a placeholder.
-    `running`: the settings that relay serves with while it reads the file again; their certificates are not checked.
-    """
+def load(path: Path, **options: Any) -> Config:
+    """Return the configuration in this file, as `parse_config` reads it."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([Problem("", f"cannot be read: {error.strerror}")], str(path)) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem("", "cannot be read: it is not UTF-8 text")], str(path)) from None
-    return parse_config(text, file=str(path), env=env, channels=channels, running=running, needed=needed)
+    return parse_config(text, file=str(path), **options)
 
 
 def parse_config(
@@ -64,9 +54,20 @@ def parse_config(
     channels: Channels,
     running: Server | None = None,
     needed: Collection[str] | None = None,
+    only: Collection[str] = (),
+    left_out: Collection[str] = (),
 ) -> Config:
-    """Return the configuration in this text. Raises ConfigError with everything that is wrong with it."""
-    document = read(text, file=file, env=env, needed=needed)
+    """Return the configuration in this text. Raises ConfigError with everything that is wrong with it.
+
+    running   the settings that relay serves with while it reads the file again: their certificates are not checked
+    needed    the keys at the top whose variables and files must be there; elsewhere a missing one gets a placeholder,
+              or its setting the default
+    only      the keys at the top that are read, if not all
+    left_out  the paths, spelled, of values to ignore
+    """
+    document = read(text, file=file, env=env, needed=needed, left_out=left_out)
+    if only:
+        _keep(document, only)
     _override(document, env)
     _name_rules(document)
     _expand_callbacks(document)
@@ -78,14 +79,16 @@ def parse_config(
     }
     config = validate(Config, settings, document, ())
     check_names(document)
-    check_destinations(document)
     if config:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
-        check(config, document)
+        check(config, document, channels)
         check_listeners(config.server, document, time.time(), running)
         check_console(config, document)
         check_dynamic(config, document, channels)
+    if unset := {problem.path for problem in document.problems} & document.placeholders:
+        options: Any = {"env": env, "channels": channels, "running": running, "needed": needed, "only": only}
+        return parse_config(text, file=file, left_out={*left_out, *unset}, **options)
     if document.problems or not config:
         raise ConfigError(sorted(document.problems, key=lambda problem: problem.line or 0), file)
     config._digest, config._teams = _digest(text), teams
@@ -103,6 +106,16 @@ def digest_of(path: Path) -> str:
 
 def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:DIGEST]
+
+
+def _keep(document: Document, only: Collection[str]) -> None:
+    """Drop the other keys at the top, but for misspelt ones; one source stands for all."""
+    kept = {key: value for key, value in document.data.items() if key in only or key not in Config.model_fields}
+    document.data = kept | {"sources": {"any": {"signature": {"scheme": "none", "allow_unsigned": True}}}}
+    rules = kept.get("rules")
+    for rule in rules if isinstance(rules, list) else ():
+        if isinstance(rule, dict):
+            rule.pop("sources", None)
 
 
 def _override(document: Document, env: Mapping[str, str]) -> None:

@@ -1,46 +1,25 @@
 """Redis section of the configuration."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from relay.configfile.validation import Name, Section, keyed, spelled
+from relay.domain.links import PORT
 from relay.receiving.sources import MAKE_ONE, refuse_weak, strength
 
-HOST = r"([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?"
+HOST = rf"([\w.-]+|\[[0-9A-Fa-f:.]+\]){PORT}"
 HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"
 SENTINELS = rf"rediss?\+sentinel://{HOSTS}/[\w.-]+(/\d+)?(\?\S*)?"
 CLUSTER = rf"rediss?\+cluster://{HOSTS}/?(\?\S*)?"
-SHAPES = {
-    "+sentinel:": (
-        SENTINELS,
-        "expected the Sentinels and the name of the primary that they watch, "
-        "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F",
-    ),
-    "+cluster:": (
-        CLUSTER,
-        "expected some nodes of the Cluster, redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379; "
-        "it has no numbered databases, and in a password, / and ? are %2F and %3F",
-    ),
-}
-
-
-def _of_several_hosts(url: str) -> str:
-    """The URL, unless it means several hosts and is wrong: it may hold a password, so the fault does not repeat it."""
-    wrong_port = any(int(port) > 65535 for port in re.findall(r":(\d+)(?=[,/?]|$)", url))
-    for mark, (pattern, fault) in SHAPES.items():
-        if mark in url and (wrong_port or not re.fullmatch(pattern, url, re.ASCII)):
-            raise ValueError(fault)
-    return url
-
-
-RedisUrl = Annotated[
+RedisUrl = Annotated[  # it may hold a password, so the fault does not repeat it
     str,
-    AfterValidator(_of_several_hosts),
     spelled(
         rf"((redis|rediss|unix)://\S+|{SENTINELS}|{CLUSTER})?",
-        "redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, or nothing for a private Redis",
+        "redis://, rediss:// or unix://, or the Sentinels and the name of their primary, "
+        "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME, or some nodes of a Cluster, "
+        "redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379, or nothing for a private Redis; "
+        "in a password, / and ? are %2F and %3F",
     ),
 ]
 SHORTEST_KEY = 32  # bytes, as of AES-256: what seals lasts longer than what signs

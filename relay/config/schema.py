@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateA
 
 from relay.config.console import Console
 from relay.config.redis import Redis
-from relay.configfile.units import SIZE, size, spoken
+from relay.configfile.units import SIZE, size
 from relay.configfile.validation import Days, Duration, Name, Section, Url, one_or_more, spelled
 from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
 from relay.domain.facts import Space
@@ -42,38 +42,8 @@ def _heartbeat(url: SecretStr) -> SecretStr:
 
 
 Heartbeat = Annotated[SecretStr, AfterValidator(_heartbeat)]
-
-
-Size = Annotated[
-    int,
-    BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)]),
-    Field(ge=1024, le=64 * 2**20),
-]
-
-Memory = Annotated[
-    int,
-    BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)]),
-    Field(ge=2**20, le=64 * 2**30),
-]
-
-
-def _network(text: str) -> str:
-    """It is kept as it is written."""
-    network(text)
-    return text
-
-
-Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
-
-LONGEST_DRAIN = 20.0
-
-
-def _within_a_stop(drain: float) -> float:
-    if drain > LONGEST_DRAIN:
-        raise ValueError(
-            f"expected at most {spoken(LONGEST_DRAIN)}: a stop ends within 30s, and what is being sent needs the rest"
-        )
-    return drain
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)])]
+Network = Annotated[str, Field(max_length=64), AfterValidator(lambda text: network(text) and text)]
 
 
 class Server(Section):
@@ -84,13 +54,13 @@ class Server(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     reuse_port: bool = False  # other relays on this machine listen on the same port (SO_REUSEPORT)
     public_url: Url = ""
-    max_body: Size = 2**20
-    max_body_memory: Memory = 32 * 2**20  # for all bodies that are being received
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] = 2**20
+    max_body_memory: Annotated[Size, Field(ge=2**20, le=64 * 2**30)] = 32 * 2**20  # of all bodies that are coming
     max_connections: Annotated[int, Field(ge=16, le=100_000)] = 800
     trusted_proxies: Annotated[tuple[Network, ...], one_or_more, Field(max_length=100)] = ()
     tls: Tls | None = None
     admin: Admin = Admin()
-    drain: Annotated[Duration, AfterValidator(_within_a_stop)] = 5.0
+    drain: Annotated[Duration, Field(le=20)] = 5.0  # a stop ends within 30 s, and what is being sent needs the rest
 
     @property
     def admin_port(self) -> int:

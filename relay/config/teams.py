@@ -79,22 +79,23 @@ def _note_places(document: Document, name: str, part: str, channel: str, raw: ob
 
 def _spread(document: Document, teams: Teams) -> None:
     """Name the destinations of a team where a rule or `operators` names the team."""
-    for holder, key, path in _lists(document):
+    for holder, key, path in lists_of_names(document):
         listed = holder[key] if isinstance(holder[key], list) else [holder[key]]
-        if not any(isinstance(name, str) and name in teams for name in listed):
+        if key == "sources" or not any(isinstance(name, str) and name in teams for name in listed):
             continue
         spread = [(place, each) for place, name in enumerate(listed) for each in teams.get(name, (name,))]
         holder[key] = [each for _, each in spread]
         document.aliases.update({(*path, now): (*path, place) for now, (place, _) in enumerate(spread)})
 
 
-def _lists(document: Document) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
-    """Yield every place in the file that lists destinations."""
+def lists_of_names(document: Document) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
+    """Yield every place in the file that names destinations or sources: what holds the list, its key and its path."""
     if "operators" in document.data:
         yield document.data, "operators", ("operators",)
     watchdog = document.data.get("watchdog")
     expected = watchdog.get("expect") if isinstance(watchdog, dict) else None
     for path, rows in ((("rules",), document.data.get("rules")), (("watchdog", "expect"), expected)):
         for number, row in enumerate(rows if isinstance(rows, list) else ()):
-            if isinstance(row, dict) and "notify" in row:
-                yield row, "notify", (*path, number, "notify")
+            for key in ("notify", "sources") if path == ("rules",) else ("notify",):
+                if isinstance(row, dict) and key in row:
+                    yield row, key, (*path, number, key)

@@ -30,6 +30,8 @@ PLAIN_TAGS = {
 PLACEHOLDERS = {"app_token": "xapp-", "redis": "redis://placeholder.invalid/"} | dict.fromkeys(
     ("webhooks", "heartbeat", "proxy", "issuer", "url", "public_url"), "https://placeholder.invalid/"
 )
+# And whole, by the last key.
+ADDRESSES = {"slack": "#{}", "email": "{}@placeholder.invalid", "from": "{}@placeholder.invalid"}
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NULL = "tag:yaml.org,2002:null"
 _VARIABLE = re.compile(r"\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?")
@@ -45,17 +47,13 @@ class Document:
     warnings: list[Problem] = field(default_factory=list)
     lines: dict[KeyPath, int] = field(default_factory=dict)
     variables: set[str] = field(default_factory=set)  # the names in its ${…}
+    placeholders: set[str] = field(default_factory=set)  # the paths, spelled, of values that are not set here
     _origins: dict[KeyPath, str] = field(default_factory=dict)  # values set by the environment → the variable
     _reported_paths: set[KeyPath] = field(default_factory=set)
     aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # where an alias stands → what it repeats
-    variables_in: dict[KeyPath, tuple[str, ...]] = field(default_factory=dict)  # of values with ${…}
-    _reported: dict[tuple[tuple[str, ...], str], Problem] = field(default_factory=dict)
 
     def report(self, path: KeyPath, message: str) -> None:
-        """Add a problem; of several about one path the first is kept, since the others follow from it.
-
-        One mistake is reported once, wherever it shows: through an alias, or in a variable that several values use.
-        """
+        """Add a problem; of several about one path, or an alias of it, the first is kept: the others follow from it."""
         path = self._original(path)
         if path not in self._reported_paths:
             self._reported_paths.add(path)
@@ -86,16 +84,11 @@ class Document:
         return section if isinstance(section, dict) else {}
 
     def _add(self, problems: list[Problem], path: KeyPath, message: str) -> None:
-        """Add a problem. One with the same variables and the same message only adds its line to the first."""
         nearest = next((path[:end] for end in range(len(path), 0, -1) if path[:end] in self.lines), ())
-        problem, names = Problem(spell(path), message, self.lines.get(nearest)), self.variables_in.get(path)
-        if path in self._origins:
-            problem = Problem(self._origins[path], message)
-        first = self._reported.setdefault((names or (spell(path),), message), problem)
-        if first is problem:
+        problem = Problem(spell(path), message, self.lines.get(nearest))
+        problem = Problem(self._origins[path], message) if path in self._origins else problem
+        if problem not in problems:
             problems.append(problem)
-        elif names:
-            first.message += f"{',' if first.message != message else '; used again on line'} {problem.line}"
 
     def _original(self, path: KeyPath) -> KeyPath:
         """Return the path at which a value is defined that an alias repeats here."""
@@ -110,10 +103,18 @@ def spell(path: KeyPath) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def read(text: str, *, file: str, env: Mapping[str, str], needed: Collection[str] | None = None) -> Document:
+def read(
+    text: str,
+    *,
+    file: str,
+    env: Mapping[str, str],
+    needed: Collection[str] | None = None,
+    left_out: Collection[str] = (),
+) -> Document:
     """Return the document in `text`, with `${VAR}` and `file:` resolved; raises ConfigError if it is no YAML mapping.
 
     `needed`: the keys at the top whose variables and files must be there; elsewhere missing ones get a placeholder.
+    `left_out`: the paths, spelled, of values to ignore.
     """
     document = Document(file)
     try:
@@ -124,19 +125,20 @@ def read(text: str, *, file: str, env: Mapping[str, str], needed: Collection[str
         raise ConfigError([Problem("", "not YAML: an escape or the nesting cannot be read")], file) from None
     if not isinstance(root, MappingNode):
         raise ConfigError([Problem("", "expected keys and values; the file is empty or something else")], file)
-    document.data = _Reader(document, env, needed).value(root, ())
+    document.data = _Reader(document, env, needed, left_out).value(root, ())
     return document
 
 
+@dataclass
 class _Reader:
     """Walks the YAML nodes once, from top to bottom."""
 
-    def __init__(self, document: Document, env: Mapping[str, str], needed: Collection[str] | None) -> None:
-        self._document = document
-        self._env = env
-        self._needed = needed
-        self._values = 0
-        self._paths: dict[int, KeyPath] = {}  # by the nodes' identity: the tree outlives this reader
+    _document: Document
+    _env: Mapping[str, str]
+    _needed: Collection[str] | None
+    _left_out: Collection[str]
+    _values: int = 0
+    _paths: dict[int, KeyPath] = field(default_factory=dict)  # by the nodes' identity: the tree outlives this reader
 
     def value(self, node: Node, path: KeyPath) -> Any:
         self._values += 1
@@ -172,12 +174,11 @@ class _Reader:
                 self._document.report((*path, "?"), "expected a word as key")
                 continue
             keys.add(name.value)
-            yield name.value, self.value(child, child_path)
+            if spell(child_path) not in self._left_out:
+                yield name.value, self.value(child, child_path)
 
     def _text(self, raw: str, path: KeyPath) -> str:
         """Replace variables and, where the text names a file, return that file's text instead."""
-        if names := tuple(match[1] for match in _VARIABLE.finditer(raw) if match[1]):
-            self._document.variables_in[path] = names
         text = _VARIABLE.sub(lambda match: self._variable(match, path), raw)
         if text.startswith("file:"):
             text = self._file(text.removeprefix("file:"), path)
@@ -197,7 +198,7 @@ class _Reader:
         if value := self._env.get(name):
             return value
         if default is None and self._optional(path):
-            return _placeholder(name, path)
+            return self._placeholder(name, path)
         if default is None and name not in self._env:
             self._document.report(path, f"the environment variable {name} is not set")
         return default or ""
@@ -208,21 +209,21 @@ class _Reader:
             return re.sub(r"\r?\n\Z", "", Path(name).read_bytes().decode())
         except OSError as error:
             if self._optional(path):
-                return _placeholder(name, path)
+                return self._placeholder(name, path)
             self._document.report(path, f"cannot read {name}: {error.strerror}")
         except ValueError:
             self._document.report(path, f"cannot read {name!r}: it is not UTF-8 text, or no file's name")
         return ""
 
-
-def _placeholder(name: str, path: KeyPath) -> str:
-    """Return a text that is as long and as random as a secret, in the form that the key expects."""
-    if path[-1] == "port":
-        return "1"
-    if path[-1] == "base_url" or "links" in path:  # which may be empty, and would be seen in previews
-        return ""
-    beginning = next((text for key, text in PLACEHOLDERS.items() if key in path), "")
-    return beginning + sha256(name.encode()).hexdigest()
+    def _placeholder(self, name: str, path: KeyPath) -> str:
+        """Return a text that is as long and as random as a secret, in the form that the key expects."""
+        self._document.placeholders.add(spell(path))
+        if path[-1] == "base_url" or "links" in path:  # which may be empty, and would be seen in previews
+            return ""
+        digest, last = sha256(name.encode()).hexdigest(), [step for step in path if isinstance(step, str)][-1]
+        if last in ADDRESSES:
+            return ADDRESSES[last].format(digest[:16])
+        return next((text for key, text in PLACEHOLDERS.items() if key in path), "") + digest
 
 
 def _unreadable(error: YAMLError, text: str) -> Problem:

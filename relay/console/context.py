@@ -80,7 +80,7 @@ class Context:
 
 
 def way_of(identity: Identity) -> dict[str, str]:
-    """Return what the audit trail has of the way by which somebody acts."""
+    """Return how an identity acts, as detail for the audit trail."""
     if identity.via != COMMAND:
         return {"by": f"console ({identity.via})"}
     return {"by": COMMAND, **({"run_as": identity.run_as} if identity.run_as else {})}

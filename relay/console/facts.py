@@ -133,7 +133,7 @@ class IdForm(Form):
 
 
 class Near(Facts):
-    """A link to a page that somebody may have meant."""
+    """A link to a page that may have been meant."""
 
     page: str
     text: Phrase

@@ -77,7 +77,7 @@ def refilled(back: str, fields: Mapping[str, Any], questions: Mapping[str, type[
 
 
 def _filled_in(values: MultiMapping[str]) -> dict[str, Any]:
-    """A name that stands several times has a list of values."""
+    """A repeated name has a list of values."""
     filled = {name: [value for value in values.getall(name) if value != ""] for name in values}
     return {name: several if len(several) > 1 else several[0] for name, several in filled.items() if several}
 
@@ -117,7 +117,7 @@ def clear_flash(request: web.Request, response: web.Response) -> None:
 
 
 def _signature(request: web.Request, value: str) -> str:
-    """Return '' where nobody is logged in."""
+    """Return '' without a login."""
     identity = request.get(IDENTITY)
     key = identity.csrf.encode()[:64] if identity else b""
     return blake2b(value.encode("utf-8", "replace"), key=key, digest_size=18).hexdigest() if identity else ""

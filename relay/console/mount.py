@@ -1,6 +1,6 @@
 """The console on the operators' listener: its logins at once, all else when it is first asked for.
 
-Until then its pages and models cost the start nothing, and the memory of a relay whose console nobody opens.
+Until then its pages and models cost neither start nor memory.
 """
 
 import asyncio
@@ -90,5 +90,5 @@ class OpenConsole:
         if self._console:
             await self._console.keep_language(request, response)
 
-    def _described(self) -> Iterable[Address]:
-        return self._opened().described()
+    async def _described(self) -> Iterable[Address]:
+        return (await self._open()).described()

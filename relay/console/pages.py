@@ -95,7 +95,7 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
         """Return the time by the zone's clock."""
         if moment is None:
             return Markup()
-        return _time(moment, zone, language, _written(moment.replace(microsecond=0), zone, form, language))
+        return _time(moment, zone, language, _formatted(moment.replace(microsecond=0), zone, form, language))
 
     def ago(moment: datetime | None) -> Markup:
         """Return how long ago, or in how long."""
@@ -117,14 +117,14 @@ def _timed(language: str, values: Mapping[str, Any], translate: Say) -> dict[str
 def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     local = moment.astimezone(zone)
     hour = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)  # local ones may come twice
-    name = _written(hour, zone, "zzz", language)
+    name = _formatted(hour, zone, "zzz", language)
     iso = moment.astimezone(UTC).isoformat(timespec="seconds")
     whole = f"{local:%Y-%m-%d %H:%M:%S} {name}"
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
 
 
 @lru_cache(4096)  # a page has many, and shows most of them again when somebody looks again
-def _written(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
+def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
     return format_datetime(moment.astimezone(zone), form, locale=language)
 
 

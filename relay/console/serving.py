@@ -91,7 +91,7 @@ class Site:
 
     @web.middleware
     async def answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer with a page also where there is none, or it cannot be shown; not for files, which nobody types."""
+        """Answer with a page also for an unknown address or an error, but for files."""
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
@@ -132,7 +132,7 @@ class Site:
         return self._pages.render(template, language, {**every, **values})
 
     def _languages(self, request: web.Request) -> Mapping[str, str]:
-        """Return the same page in each of them; none where it answers a form, which nobody sends again by a link."""
+        """Return the address of this page in each language; none for an answer to a form."""
         address = request.rel_url
         return {
             code: f"?{address.update_query(lang=code).raw_query_string}"
@@ -140,7 +140,7 @@ class Site:
         }
 
     async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Keep the language that somebody chose by a link, also before they log in."""
+        """Keep the language chosen by a link, also before a login."""
         chosen = request.query.get("lang", "")
         if chosen in self._pages.languages and request.path.startswith(f"{PAGES}/"):
             cookie = web.Response()  # whose cookies can still be told: those of the answer are headers by now

@@ -81,7 +81,7 @@ COMMANDS: Sequence[Action] = (  # without a page, too
 
 
 class Console:
-    """All that is answered at /console and /api/v1 to whoever may ask."""
+    """The answers at /console and /api/v1, behind authentication."""
 
     def __init__(self, context: Context) -> None:
         self._site = Site(context, Pages({"states": deliveries.STATES}), VIEWS)

@@ -29,23 +29,27 @@ def short(name: str) -> str:
 
 async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
     """Return the dead letter with this id, whole or short. RelayError if it may be any of several."""
-    letter = await admin.dead_letter(name)
-    if letter is None and _is_short(name):
-        count = (await admin.ledger()).counts.get("dead", 0)
-        letter = _one_of(await admin.dead(limit=max(1, count)), name)
-    return letter
+    if letter := await admin.dead_letter(name):
+        return letter
+    count = (await admin.ledger()).counts.get("dead", 0)
+    return _one_of(await admin.dead(limit=max(1, count)) if _is_short(name) else (), name)
 
 
 async def quarantined_named(admin: Admin, name: str) -> Quarantined | None:
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
-    entry = await admin.quarantined_body(name)
-    if entry is None and _is_short(name):
-        entry = _one_of(await admin.quarantined(limit=2 * QUARANTINE_LENGTH), name)
-    return entry
+    if entry := await admin.quarantined_body(name):
+        return entry
+    return _one_of(await admin.quarantined(limit=2 * QUARANTINE_LENGTH) if _is_short(name) else (), name)
 
 
 def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:
-    matches = [entry for entry in entries if _abbreviates(typed, entry.id)]
+    """Return the only one of which `typed` is the id with a shorter digest."""
+    some = ID.fullmatch(typed)
+    matches = [
+        entry for entry in entries
+        if some and (whole := ID.fullmatch(entry.id)) and (some[1], some[3]) == (whole[1], whole[3])
+        and whole[2].startswith(some[2])
+    ]  # fmt: skip
     if len(matches) > 1:
         raise RelayError(f"{typed} may be any of {', '.join(entry.id for entry in matches)}")
     return matches[0] if matches else None
@@ -54,9 +58,3 @@ def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:
 def _is_short(typed: str) -> bool:
     match = ID.fullmatch(typed)
     return bool(match and len(match[2]) >= SHORT)
-
-
-def _abbreviates(typed: str, name: str) -> bool:
-    """True if `typed` is `name` with a shorter digest."""
-    some, whole = ID.fullmatch(typed), ID.fullmatch(name)
-    return bool(some and whole and some[1] == whole[1] and some[3] == whole[3] and whole[2].startswith(some[2]))

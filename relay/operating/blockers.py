@@ -43,15 +43,8 @@ class Blockers:
 
     async def of(self, letter: DeadLetter) -> Blocker | None:
         """The first that would hold it, in the order in which a delivery meets them; None where it is sent at once."""
-        key = (
-            letter.destination,
-            letter.channel,
-            letter.address,
-            letter.kind,
-            letter.event,
-            letter.essential,
-            letter.posted,
-        )
+        where = letter.destination, letter.channel, letter.address
+        key = (*where, letter.kind, letter.event, letter.essential, letter.posted)
         if key not in self._places:
             self._places[key] = await self._of_place(letter)
         return self._places[key] or await self._silenced(letter)

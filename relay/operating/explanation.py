@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,13 +14,16 @@ from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
 from relay.domain.parsing import parse
-from relay.errors import RelayError
+from relay.errors import OutOfTime, RelayError
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace
 from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
+from relay.receiving.configured_source import check_age
 from relay.receiving.permissions import source_permissions
+from relay.receiving.schemes import SCHEMES
+from relay.receiving.sources import Source
 
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 DIGEST = "told together with everything else at %(time)s"
@@ -76,7 +79,17 @@ def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: 
     whole = parse(document, **how)
     event = permissions.read(document, **how) if permissions else whole
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
-    return explanation_of(event, config, channels, ignored=ignored, limits=permissions.limits if permissions else ())
+    limits = [*(permissions.limits if permissions else ()), *_too_old(whole, sender)]
+    return explanation_of(event, config, channels, ignored=ignored, limits=limits)
+
+
+def _too_old(event: Event, sender: Source) -> Iterator[str]:
+    """Yield why the source's `max_age` refuses the event, if it does."""
+    try:
+        if sender.max_age and not SCHEMES[sender.signature.scheme].dated:
+            check_age(event, timedelta(seconds=sender.max_age))
+    except OutOfTime as error:
+        yield f"refused as it is: {error}"
 
 
 def source_named(config: Config, name: str | None) -> str:

@@ -59,7 +59,7 @@ def sentence_of(line: Mapping[str, Any], zone: str = "", say: Say = str) -> str:
         "summary": _event(line),
         "why": say(WHY.get(kind, {}).get(reason, reason)).replace("{address}", line.get("address", "this address")),
         "how": say(KINDS[line["kind"]]) if line.get("kind") in KINDS else "",
-        "next": say(NEXT).format(at=_clock(line["next_at"], line["at"], zone)) if line.get("next_at") else "",
+        "next": say(NEXT).format(at=clock(line["next_at"], line["at"], zone)) if line.get("next_at") else "",
     }
     return say(sentence).format(**line, **words)
 
@@ -71,7 +71,7 @@ def _event(line: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _clock(at: str, seen_from: str, zone: str) -> str:
-    """The time of day, with the date if that is another one."""
+def clock(at: str, seen_from: str, zone: str) -> str:
+    """Return the time of day, with the date if that is another one."""
     moment, now = (there(datetime.fromisoformat(time), zone) for time in (at, seen_from))
     return f"{moment:%H:%M:%S %Z}" if moment.date() == now.date() else f"{moment:%Y-%m-%d %H:%M:%S %Z}"

@@ -15,7 +15,7 @@ from relay.receiving import openapi
 PERIOD = 1.0  # seconds
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
 # What operators are served besides.
-BESIDES: web.AppKey[Callable[[], Iterable[openapi.Address]]] = web.AppKey("besides")
+BESIDES: web.AppKey[Callable[[], Awaitable[Iterable[openapi.Address]]]] = web.AppKey("besides")
 Answer = TypeVar("Answer")
 ROOT = """\
 This is relay, the webhook target for long-running operations: it tells people what happens to them.
@@ -69,8 +69,9 @@ class Probes:
 
         async def description(request: web.Request) -> web.Response:
             served, public = (_addresses(app) for app in (request.app, beside))
-            more = request.app.get(BESIDES, tuple)
-            return web.json_response(openapi.document(public, served - public, self._public_url, [*more()]))
+            besides = request.app.get(BESIDES)
+            more = [*await besides()] if besides else []
+            return web.json_response(openapi.document(public, served - public, self._public_url, more))
 
         return [
             web.get("/healthz", self.healthz),

@@ -2,7 +2,7 @@
 
 The built-in wording is in `templates/`; a directory of the user's own is searched first, file by file.
 `docs/templates.md` is the author's guide. A user's templates cannot take relay down: a message that one of their files
-has a part in is made by a thread, within the bounds of the sandbox, and in relay's own wording if that fails.
+has a part in is made within the bounds of the sandbox, and in relay's own wording if that fails.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from relay.domain.deliveries import Form
-from relay.domain.events import Document, Event
+from relay.domain.events import Event
 from relay.errors import TemplateError
 from relay.rendering.bounds import BOUNDS, Bounds, TooMuch
 from relay.rendering.formats import format_of
@@ -27,8 +27,6 @@ __all__ = ["Brand", "IsolatedRenderer", "RenderOptions", "Renderer", "in_daemon"
 
 AVOIDED_FOR = 60.0  # seconds for which a file that took too much is left alone
 PATIENCE = 10.0  # seconds by the clock, for a thread that does not come back
-MAX_ROWS = 25  # phases, files, operations: with these a message is made within a millisecond
-A_ROW = 160  # characters of a text
 
 Content = dict[str, Any]
 Result = TypeVar("Result")
@@ -43,7 +41,10 @@ class Rendered:
 
 
 class IsolatedRenderer:
-    """Renderer for the event loop. TemplateError names the fault of a file that cannot be used at all."""
+    """Renderer for the event loop, which goes on meanwhile: each message is made by a thread.
+
+    TemplateError names the fault of a file that cannot be used at all.
+    """
 
     def __init__(
         self,
@@ -61,7 +62,6 @@ class IsolatedRenderer:
         self._patience = patience
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
-        self._compiled: set[str] = set()  # built-in files
         self._data_dir = data_dir
         self._sandbox_lock = asyncio.Lock()  # one message at a time in the sandbox, which holds up nothing else
 
@@ -84,7 +84,7 @@ class IsolatedRenderer:
         try:
             file = self.renderer.overriding_file(*message)
             if not file:
-                return Rendered(await self._in_loop(self.renderer.file(*message), is_long(event, history), render))
+                return Rendered(await in_daemon(render))
             content = await self._in_sandbox(file, render)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
@@ -95,7 +95,7 @@ class IsolatedRenderer:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[file] = fault
         options |= {"language": language}
-        content = await asyncio.to_thread(self._built_in_wording, channel, kind, event, history, **options)
+        content = await in_daemon(partial(self._built_in_wording, channel, kind, event, history, **options))
         note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
@@ -107,14 +107,6 @@ class IsolatedRenderer:
         """Let the messages under way be made. Nothing more is rendered."""
         async with self._sandbox_lock:
             pass
-
-    async def _in_loop(self, file: str, long: bool, render: Callable[[], Content]) -> Content:
-        """Render at once if that takes no more than a millisecond; else in a thread, as nothing else would go on."""
-        if file in self._compiled and not long:
-            return render()
-        content = await asyncio.to_thread(render)
-        self._compiled.add(file)
-        return content
 
     async def _in_sandbox(self, file: str, render: Callable[[], Content]) -> Content:
         """Raise TemplateError too while the file is avoided: one that is too slow must not hold up other messages."""
@@ -163,18 +155,3 @@ def _took_too_much(error: BaseException | None) -> bool:
     while error and not isinstance(error, TooMuch):
         error = error.__cause__
     return error is not None
-
-
-def is_long(event: Event, history: Sequence[Event]) -> bool:
-    """Return whether documents list so much, in themselves or their parts, that the event loop should not render."""
-    documents = [event.document, *(other.document for other in history if other is not event)]
-    return sum(map(_rows, documents)) > MAX_ROWS
-
-
-def _rows(document: Document) -> int:
-    parts = [part for part in (document, *document.values()) if isinstance(part, dict)]
-    values = [value for part in parts for value in part.values()]
-    return sum(
-        len(value) // A_ROW if isinstance(value, str) else len(value) if isinstance(value, list) else 0
-        for value in values
-    )

@@ -1,15 +1,16 @@
 """Autoescaping: what events say is made inert before it becomes a part of markup.
 
-Jinja escapes a text that is joined to markup, but does not pass it through `finalize`; these do both, wherever two
-texts are put together. Texts among themselves stay texts: they are made inert where they are printed.
+Jinja escapes a text that is joined to markup, but does not make it inert; these do both, wherever two texts are put
+together. Texts among themselves stay texts: they are made inert where they are printed.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from jinja2 import Environment, nodes, pass_context
+from jinja2 import nodes, pass_context
+from jinja2.compiler import CodeGenerator
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.filters import make_attrgetter
 from jinja2.runtime import Context
@@ -24,22 +25,15 @@ Escaping = Literal["mrkdwn", "html", "text"]
 # Without Markup's own `__new__`, which looks for `__html__` first.
 marked: Callable[[str], Markup] = partial(str.__new__, Markup)
 
+_ESCAPED = re.compile("[&<>'\"]")
 _ACTIVE = re.compile("[&<>'\"*_~`:]")  # what is escaped or made inert; most texts hold none of it
 
 
-def harmless(environment: Environment, value: Any) -> Any:
-    """Return the value as a part of markup. An absent one raises UndefinedError."""
-    if isinstance(value, Markup):
-        return value
-    finalize: Any = environment.finalize  # takes a context, and looks at none
-    return escape(str(finalize(None, value)) if finalize else value)
-
-
-def mixed(environment: Environment, values: Iterable[Any]) -> list[Any]:
-    """Return the values, all of them harmless if any is markup, as the whole will be then."""
+def mixed(environment: Any, values: Iterable[Any]) -> list[Any]:
+    """Return the values, all of them made harmless if any is markup, as the whole will be then."""
     items = list(values)
     if environment.autoescape and any(isinstance(value, Markup) for value in items):
-        return [harmless(environment, value) for value in items]
+        return [marked(environment.printed(value)) for value in items]
     return items
 
 
@@ -65,7 +59,8 @@ def replace(context: Context, text: Any, old: str, new: Any, count: int = -1) ->
 @pass_context
 def escaped(context: Context, value: Any) -> str:
     """Return what is printed anyway, for authors who are used to writing it."""
-    text: str = harmless(context.environment, value) if context.environment.autoescape else str(value)
+    environment: Any = context.environment
+    text: str = marked(environment.printed(value)) if environment.autoescape else str(value)
     return text
 
 
@@ -84,19 +79,17 @@ class Rewriter(NodeTransformer):
         raise TemplateSyntaxError("autoescape cannot be changed: what events say stays text", node.lineno)
 
 
-@pass_context  # what needs one is not worked out while a template is compiled
-def finalize(_context: Context, value: Any) -> Any:
-    return "" if value is None else value
+class Code(CodeGenerator):
+    """Code that prints by one call, `environment.output`. Nothing is worked out while a template is compiled."""
 
+    def _make_finalize(self) -> CodeGenerator._FinalizeInfo:
+        return self._FinalizeInfo(None, None)
 
-@pass_context
-def finalize_mrkdwn(_context: Context, value: Any) -> Any:
-    """Make inert what events say; `Markup`, made by helpers and macros, is meant to be active."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return inert(value)
-    if isinstance(value, list | tuple | dict):  # a template that prints a whole object
-        return inert(str(value))
-    return "" if value is None else value
+    def _output_child_pre(self, *_args: Any) -> None:
+        self.write("environment.output(")
+
+    def _output_child_post(self, *_args: Any) -> None:
+        self.write(")")
 
 
 def _text(value: Any) -> str:
@@ -106,11 +99,15 @@ def _text(value: Any) -> str:
 def _mrkdwn(value: Any) -> str:
     if type(value) is Markup or (type(value) is str and not _ACTIVE.search(value)):
         return value
-    return escape(finalize_mrkdwn(cast("Context", None), value))
+    if isinstance(value, str | list | tuple | dict):  # the last ones: a template that prints a whole object
+        return escape(inert(str(value)))
+    return "" if value is None else escape(value)
 
 
 def _html(value: Any) -> str:
-    return value if type(value) is Markup else "" if value is None else escape(value)
+    if type(value) is Markup or (type(value) is str and not _ESCAPED.search(value)):
+        return value
+    return "" if value is None else escape(value)
 
 
 def check_size(text: str, file: str | None, limit: int) -> str:
@@ -134,7 +131,7 @@ def unquoted(text: str, escaping: Escaping) -> str:
 
 
 PRINTED: Mapping[Escaping, Callable[[Any], str]] = {"text": _text, "mrkdwn": _mrkdwn, "html": _html}
-"""`finalize` and escaping in one call, for relay's own files."""
+"""Makes a value harmless in this kind of text. `Markup`, made by helpers and macros, is meant to be active."""
 
 
 def gettext_functions() -> dict[str, Callable[..., str]]:
@@ -145,7 +142,7 @@ def gettext_functions() -> dict[str, Callable[..., str]]:
         def translate(context: Context, *arguments: Any, **values: Any) -> str:
             if method in ("ngettext", "npgettext"):
                 values.setdefault("num", arguments[texts])
-            translated: str = getattr(context["formats"].language.translations, method)(*arguments)
+            translated: str = getattr(context.resolve_or_missing("formats").language.translations, method)(*arguments)
             environment: Any = context.environment
             values = {name: environment.printed(value) for name, value in values.items()}
             if environment.check_translation:

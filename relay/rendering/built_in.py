@@ -4,7 +4,7 @@ Each file is compiled and run once: its macros serve every message, whose values
 costs the macros that it calls, and nothing before them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
@@ -15,16 +15,16 @@ from jinja2.runtime import Context
 from jinja2.utils import missing
 from markupsafe import Markup
 
-from relay.rendering.autoescape import check_size, marked, trimmed, unquoted
-from relay.rendering.environments import Filters, LineByLine, TemplateEnvironment, Values, environment
+from relay.rendering.autoescape import Code, marked
+from relay.rendering.environments import Filters, TemplateEnvironment, Values, environment
 from relay.rendering.faults import fault
 
 # The values of the message that is made here: in this thread, or this task.
-MESSAGE: ContextVar[Values] = ContextVar("message")
+MESSAGE: ContextVar[Any] = ContextVar("message")
 
 
-class BuiltInCode(LineByLine):
-    """Code whose macros are functions, and that prints by one call instead of three."""
+class BuiltInCode(Code):
+    """Code whose macros are functions."""
 
     def macro_def(self, macro_ref: MacroRef, frame: Frame) -> None:
         if macro_ref.accesses_kwargs or macro_ref.accesses_caller:
@@ -32,12 +32,6 @@ class BuiltInCode(LineByLine):
             return
         names = tuple(argument.name for argument in macro_ref.node.args)
         self.write(f"environment.macro(macro, {names!r}, {macro_ref.accesses_varargs!r})")
-
-    def _output_child_pre(self, *_args: Any) -> None:
-        self.write("environment.printed(")
-
-    def _output_child_post(self, *_args: Any) -> None:
-        self.write(")")
 
 
 class Unknown(ChainableUndefined, StrictUndefined):
@@ -73,25 +67,13 @@ class BuiltIn(TemplateEnvironment):
     context_class = MessageContext
     unknown = Unknown
 
-    def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
-        context, write = template.new_context({}), template.root_render_func
-        escaping, file = self.escaping, template.filename
-
-        def fill(values: Values) -> str:
-            MESSAGE.set(values)
-            try:
-                text = "".join(write(context)).strip()
-            except Exception as error:
-                raise fault(error, template) from error
-            return unquoted(trimmed(check_size(text, file, limit)), escaping)
-
-        return fill
-
-    def variable(self, template: Template, name: str, values: Values) -> Any:
+    def run(self, template: Template, values: Values) -> tuple[str, Mapping[str, Any]]:
         MESSAGE.set(values)
-        context = template.new_context({})
-        "".join(template.root_render_func(context))
-        return context.vars[name]
+        context = MessageContext(self, {}, template.name, template.blocks)  # what it knows is in `values`
+        try:
+            return "".join(template.root_render_func(context)), context.vars
+        except Exception as error:
+            raise fault(error, template) from error
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj.__class__ is not dict:
@@ -117,8 +99,14 @@ class BuiltIn(TemplateEnvironment):
     def macro(self, function: Callable[..., str], names: tuple[str, ...], varargs: bool) -> Callable[..., str]:
         """Return what calls a compiled macro, which takes every argument by its place."""
         count, mark = len(names), marked if self.autoescape else str
+        blank = (*[missing] * count, *[()] * varargs)
 
         def call(*arguments: Any, **named: Any) -> str:
+            if not arguments and not named:  # most: their text is the same wherever it stands in a message
+                texts: dict[Any, str] = MESSAGE.get().texts
+                if function not in texts:
+                    texts[function] = mark(function(*blank))
+                return texts[function]
             if len(arguments) < count:
                 arguments += tuple([named.pop(name, missing) for name in names[len(arguments) :]])
             if named:

@@ -7,6 +7,7 @@ of them. A user's own directory may hold more, for instance one that was recorde
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import TemplateError
 from relay.rendering.built_in import tree_of
-from relay.rendering.context import Request, context, message_of, request_of
+from relay.rendering.context import Request, context, request_of
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.environments import TemplateEnvironment
 from relay.rendering.faults import OPEN, SURE, nearest, unknown
@@ -27,9 +28,9 @@ from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.message_template import Source
 from relay.rendering.renderer import NO_BRAND, Brand, Renderer
-from relay.rendering.samples import NOON, _changed, bare_events, history_of, of_type, sample_bodies, with_past
+from relay.rendering.samples import NOON, _changed, bare_events, history_of, sample_bodies, with_past
 from relay.rendering.sandbox import Sandbox
-from relay.rendering.template_files import GENERIC, PARTS, SENTENCES, FileName, mark, parsed
+from relay.rendering.template_files import PARTS, SENTENCES, FileName, parsed
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import SOURCE, Catalogues
@@ -49,12 +50,11 @@ class Case:
     history: tuple[Event, ...]
     language: str
     destination: str = ""
-    operation_type: str = ""  # that a file is for and the sample is not of; the event is of it
 
     @property
     def name(self) -> str:
         """Name of the sample and whom it is for: `operation.completed@analysts`."""
-        return f"{self.sample}{mark(self.destination, self.operation_type)}"
+        return str(FileName(self.sample, destination=self.destination))
 
     @property
     def request(self) -> Request:
@@ -69,9 +69,8 @@ class Case:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        of_type = f" of type {self.operation_type}" if self.operation_type else ""
         destination = f" for {self.destination}" if self.destination else ""
-        return f"told of {self.event.name}{of_type}{destination}, {self.fixture}, {self.kind}, {self.language}"
+        return f"told of {self.event.name}{destination}, {self.fixture}, {self.kind}, {self.language}"
 
 
 def problems(
@@ -104,8 +103,10 @@ def cases(
 ) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     bodies = sample_bodies(directories)
-    files = {channel: [parsed(name) for name in templates] for channel, templates in library.messages.items()}
-    destinations = {channel: sorted({"", *(name.destination for name in names)}) for channel, names in files.items()}
+    destinations = {
+        channel: sorted({"", *(parsed(name).destination for name in templates)})
+        for channel, templates in library.messages.items()
+    }
     for fixture in fixtures:
         events = {name: with_past(_changed(body, name, fixture), fixture) for name, body in bodies.items()}
         if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
@@ -113,21 +114,8 @@ def cases(
         for name, event in events.items():
             history = history_of(event, events.values())
             for channel in library.channels:
-                for kind in kinds_of(channel, event):
-                    told_as = message_of(event, kind, history)
-                    for type_ in ("", *sorted(_types(files[channel], told_as) if event.operation else ())):
-                        shown = of_type(event, type_) if type_ else event
-                        for destination in destinations[channel]:
-                            for language in languages:
-                                yield Case(
-                                    name, fixture, channel, kind, shown, (*history[:-1], shown), language, destination,
-                                    type_,
-                                )  # fmt: skip
-
-
-def _types(files: Sequence[FileName], message: str) -> set[str]:
-    """The types of operations that this message has files for."""
-    return {name.operation_type for name in files if name.message in (message, GENERIC)} - {""}
+                for kind, destination, language in product(kinds_of(channel, event), destinations[channel], languages):
+                    yield Case(name, fixture, channel, kind, event, history, language, destination)
 
 
 def kinds_of(channel: str, event: Event) -> tuple[Kind, ...]:

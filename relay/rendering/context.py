@@ -1,6 +1,5 @@
 """The names that templates know: plain data, cleaned, with every documented field there. Pure."""
 
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -44,14 +43,11 @@ class Request(NamedTuple):
     message: str
     kind: Form
     destination: str
-    operation_type: str
 
 
 def request_of(channel: str, kind: Form, event: Event, destination: str = "", history: Sequence[Event] = ()) -> Request:
-    """Return the message about the event. The type of its operation may be known from an earlier event alone."""
-    operations = [other.operation for other in (event, *reversed(history)) if other.operation and event.operation]
-    type_ = next((operation.type for operation in operations if operation.type), "")
-    return Request(channel, message_of(event, kind, history), kind, destination, type_)
+    """Return the message about the event."""
+    return Request(channel, message_of(event, kind, history), kind, destination)
 
 
 def message_of(event: Event, kind: Form, history: Sequence[Event] = ()) -> str:
@@ -98,6 +94,7 @@ class Context(dict[str, Any]):
         quick_pct   the part of what its job's runs take at least, below which a run was too quick
         """
         super().__init__(formats=formats)
+        self.texts: dict[Any, str] = {}  # of sentences that were written already
         self.event = event
         self.history = history
         self.events = (
@@ -113,9 +110,6 @@ class Context(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         value = self[name] = MAKERS[name](self)
         return value
-
-    def __or__(self, more: dict[str, Any]) -> ChainMap[str, Any]:  # type: ignore[override]
-        return ChainMap(more, self)
 
     def complete(self) -> dict[str, Any]:
         """Return all values, as plain data."""

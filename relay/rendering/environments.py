@@ -10,16 +10,16 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import CodeType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import BaseLoader, Template, nodes
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
@@ -36,8 +36,8 @@ COMPILERS = ("autoescape", "built_in", "environments", "sandbox")  # modules tha
 Values = Mapping[str, Any]
 Filters = dict[str, Callable[..., Any]]
 Made = TypeVar("Made", bound="TemplateEnvironment")
-Codes = tuple[CodeType, ...]
-COMPILED: dict[tuple[str, bool, str, tuple[str, ...]], Codes] = {}
+COMPILED: dict[tuple[str, bool, str, str], CodeType] = {}
+END = "\x1e"  # of each of several texts: no document has it, once it is clean
 
 
 @cache
@@ -80,24 +80,11 @@ class DiskCache(FileSystemBytecodeCache):
         )
 
 
-class LineByLine(CodeGenerator):
-    """Code that knows the line of each part of an expression over several; Jinja's own knows that of the first."""
-
-    def visit_Getattr(self, node: nodes.Getattr, frame: Frame, **kwargs: Any) -> None:  # noqa: N802 - the name is Jinja's
-        if node.lineno == self._last_line:
-            super().visit_Getattr(node, frame, **kwargs)
-            return
-        self.write("(")  # inside of which a line may end
-        self.newline(node)
-        super().visit_Getattr(node, frame, **kwargs)
-        self.write(")")
-
-
 class TemplateEnvironment(jinja2.Environment):
-    """Base of both environments. `printed` makes a value harmless in this kind of text; the sandbox alone has a
-    `check_translation` and its values, which it raises for, and counts the objects that are `repeated`."""
+    """Base of both environments. `printed` makes a value harmless in this kind of text, and `output` prints it; the
+    sandbox alone has a `check_translation`, which raises, and counts the objects that are `repeated`."""
 
-    code_generator_class = LineByLine
+    code_generator_class = autoescape.Code
     rewriter: type[autoescape.Rewriter] = autoescape.Rewriter
     unknown: type[jinja2.Undefined]
     range: Callable[..., range] = range
@@ -105,6 +92,7 @@ class TemplateEnvironment(jinja2.Environment):
     hosts: LinkHosts = ANYWHERE
     disk: DiskCache | None = None
     printed: Callable[[Any], str]
+    output: Callable[[Any], str]
     check_translation: Callable[[str, Values], None] | None = None
     repeated: Callable[[int], None] | None = None
 
@@ -114,31 +102,43 @@ class TemplateEnvironment(jinja2.Environment):
         """Return the code of a template; most files stay the same from reload to reload."""
         if not isinstance(source, str) or args or kwargs:
             return super().compile(source, name, filename, *args, **kwargs)
-        return self._compiled(filename or name or "", (source,))[0]
+        return self._compiled(filename or name or "", source, lambda: source)
 
-    def templates(self, sources: Sequence[str], file: Path) -> list[Template]:
-        """Compile the texts of one file together. Jinja's TemplateSyntaxError if one is no template."""
-        codes = self._compiled(str(file), (*sources,))
-        return [Template.from_code(self, code, self.make_globals(None)) for code in codes]
+    def together(self, statements: Sequence[str], texts: Sequence[str], file: Path, number: int) -> Template:
+        """Compile statements, and texts that know nothing of each other, as one template, the file's `number`-th.
 
-    def _compiled(self, file: str, sources: tuple[str, ...]) -> Codes:
+        Jinja's TemplateSyntaxError if one is faulty.
+        """
+
+        def tree() -> nodes.Template:
+            parsed = [self._parse(source, str(file), str(file)) for source in (*statements, *texts)]
+            body = [node for one in parsed[: len(statements)] for node in one.body]
+            # What several ask for is looked up once, before the first of them.
+            named = Counter(name for one in parsed[len(statements) :] for name in {*_loaded(one)})
+            body += [nodes.ExprStmt(nodes.Name(name, "load", lineno=1), lineno=1) for name in named if named[name] > 1]
+            for one in parsed[len(statements) :]:
+                line = one.body[0].lineno if one.body else 1
+                end = nodes.Output([nodes.TemplateData(END, lineno=line)], lineno=line)
+                body += [nodes.Scope(one.body, lineno=line), end]
+            return nodes.Template(body, lineno=1)
+
+        code = self._compiled(str(file), repr((*statements, *texts)), tree, number)
+        return Template.from_code(self, code, self.make_globals(None))
+
+    def _compiled(self, file: str, sources: str, tree: Callable[[], str | nodes.Template], number: int = 0) -> CodeType:
         key = type(self).__name__, bool(self.autoescape), file, sources
-        if codes := COMPILED.get(key):
-            return codes
-        bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}", file, repr(sources))
-        stored: Any = bucket and bucket.code  # a tuple is marshalled as its members are
-        if isinstance(stored, tuple) and len(stored) == len(sources):
-            codes = stored
-        else:
-            compile_ = super().compile
-            codes = tuple([compile_(source, file, file) for source in sources])
-            if self.disk and bucket:
-                bucket.code = cast("CodeType", codes)
-                self.disk.set_bucket(bucket)
+        if known := COMPILED.get(key):
+            return known
+        bucket = self.disk and self.disk.get_bucket(self, f"{file}|{key[1]}|{number}", file, sources)
+        stored: Any = bucket and bucket.code
+        code: CodeType = stored if isinstance(stored, CodeType) else super().compile(tree(), file, file)
+        if self.disk and bucket and code is not stored:
+            bucket.code = code
+            self.disk.set_bucket(bucket)
         if len(COMPILED) >= MAX_COMPILED:
             COMPILED.clear()
-        COMPILED[key] = codes
-        return codes
+        COMPILED[key] = code
+        return code
 
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         tree: nodes.Template = self.rewriter().visit(source)
@@ -146,28 +146,22 @@ class TemplateEnvironment(jinja2.Environment):
 
     def filler(self, template: Template, limit: int) -> Callable[[Values], str]:
         """Return what fills in a template, without the white space around it. TemplateError names file and line."""
+        return lambda values: self.tidy(self.run(template, values)[0], template.filename, limit)
 
-        def fill(values: Values) -> str:
-            pieces: list[str] = []
-            room = limit
-            try:
-                for piece in template.generate(**values):
-                    pieces.append(piece)
-                    room -= len(piece)
-                    if room < 0:
-                        break
-            except Exception as error:
-                raise fault(error, template) from error
-            return unquoted(trimmed(check_size("".join(pieces), template.filename, limit)), self.escaping)
-
-        return fill
-
-    def variable(self, template: Template, name: str, values: Values) -> Any:
-        """Return what a template sets this name to."""
+    def run(self, template: Template, values: Values) -> tuple[str, Mapping[str, Any]]:
+        """Return what a template writes, and the names that it sets. TemplateError names file and line."""
         context = template.new_context(dict(values))
-        for _ in template.root_render_func(context):
-            pass
-        return context.vars[name]
+        try:
+            try:
+                return "".join(template.root_render_func(context)), context.vars
+            except Exception:  # noqa: BLE001 - templates are code
+                self.handle_exception()
+        except Exception as error:
+            raise fault(error, template) from error
+
+    def tidy(self, text: str, file: str | None, limit: int) -> str:
+        """Return a text as it is shown. TemplateError if it is longer than this."""
+        return unquoted(trimmed(check_size(text, file, limit)), self.escaping)
 
     def bounded(self, filters: Filters) -> Filters:
         """Return the filters, within what this environment allows them."""
@@ -177,10 +171,16 @@ class TemplateEnvironment(jinja2.Environment):
         """Return the tests, within what this environment allows them."""
         return tests
 
-    @staticmethod
-    def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
-        """Return what is done with each value that is printed."""
-        return finalize
+    def counted(self, printed: Callable[[Any], str]) -> Callable[[Any], str]:
+        """Return what prints a value, within what this environment allows."""
+        return printed
+
+
+def _loaded(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names that a template asks for, and none that it sets itself."""
+    names = [*tree.find_all(nodes.Name)]
+    own = {name.name for name in names if name.ctx != "load"}
+    yield from (name.name for name in names if name.name not in own)
 
 
 def environment(
@@ -191,7 +191,6 @@ def environment(
         loader=loader,
         autoescape=escaping != "text",
         undefined=kind.unknown,
-        finalize=kind.finalizer(autoescape.finalize_mrkdwn if escaping == "mrkdwn" else autoescape.finalize),
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -201,6 +200,7 @@ def environment(
     made.escaping, made.hosts = escaping, hosts
     made.disk = DiskCache(data_dir, kind.__name__.lower()) if data_dir else None
     made.printed = autoescape.PRINTED[escaping]
+    made.output = made.counted(made.printed)
     filters = {name: JINJA_FILTERS[name] for name in ALLOWED_FILTERS} | FILTERS | autoescape.FILTERS
     made.filters = made.bounded(filters | (MRKDWN_FILTERS if escaping == "mrkdwn" else {}))
     tests: Filters = {name: JINJA_TESTS[name] for name in ALLOWED_TESTS}  # type: ignore[misc]

@@ -114,12 +114,9 @@ def figures(context: Context, document: object, without: Iterable[str] = (), lim
 @pass_context
 def list_and(context: Context, values: Iterable[Any]) -> str:
     """Write `a, b and c`, leaving out what is empty."""
-    items = [value for value in values if value]
-    finalize = context.environment.finalize
-    if not context.eval_ctx.autoescape or finalize is None:
-        return format_list([str(value) for value in items], locale=_language(context).locale)
-    escaped = [str(escape(finalize(context, value))) for value in items]
-    return Markup(format_list(escaped, locale=_language(context).locale))  # noqa: S704 - each was escaped just now
+    environment: Any = context.environment
+    text = format_list([str(environment.printed(value)) for value in values if value], locale=_language(context).locale)
+    return Markup(text) if environment.autoescape else text  # noqa: S704 - each was escaped just now
 
 
 def _format(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,7 +124,9 @@ def _format(method: Callable[..., Any]) -> Callable[..., Any]:
     def formatted(context: Context, value: Any, *arguments: Any) -> Any:
         if value is None:
             return ""
-        return value if isinstance(value, Undefined) else method(context["formats"], value, *arguments)
+        return (
+            value if isinstance(value, Undefined) else method(context.resolve_or_missing("formats"), value, *arguments)
+        )
 
     return formatted
 
@@ -137,7 +136,6 @@ def _language(context: Context) -> Language:
     return formats.language
 
 
-NO_PHASE = {"name": "", "duration": None, "usual": None, "state": "", "slow": False}
 MAX_ID = 24
 MAX_STEPS = 20
 MINUTES = (60.0, 3 * 3600.0)  # from here to there a number of minutes says enough
@@ -176,11 +174,6 @@ def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[
     return rows
 
 
-def named(phases: Iterable[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
-    """Return the phase of this name; `NO_PHASE` where there is none."""
-    return next((phase for phase in phases if phase.get("name") == name), NO_PHASE)
-
-
 def _is_known(time: object) -> bool:
     return isinstance(time, int | float) and not isinstance(time, bool) and time >= 0
 
@@ -188,7 +181,6 @@ def _is_known(time: object) -> bool:
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
     "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound_in_html, "short_id": short_id,
-    "named": named,
     "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
     "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),
     "amount": _format(Localizer.amount), "localtime": _format(Localizer.localtime),

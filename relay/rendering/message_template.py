@@ -8,7 +8,7 @@ The notation, all of it:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.environments import END, TemplateEnvironment
 from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 
@@ -31,7 +31,9 @@ MAX_REPEATS = 100
 EMPTY: Final = object()
 
 Values = dict[str, Any]
-Part = Callable[[Values], Any]
+Filled = tuple[Sequence[str], Mapping[str, Any]]
+Part = Callable[[Values, Filled, Filled], Any]
+"""A part of an object, made of what its texts and its addresses were filled with."""
 
 _EACH = re.compile(r"\s*([a-z_]\w*)\s+in\s+(.+)", re.DOTALL)
 _URL_KEYS = ("url", "image_url", "more_url")
@@ -56,31 +58,47 @@ class Source:
     names: frozenset[str] = frozenset()
 
 
-class Texts:
-    """Texts of one file that escape alike, collected and then compiled together."""
+class Filling:
+    """Lists and texts of one object that escape alike, worked out by one template."""
 
-    def __init__(self, environment: TemplateEnvironment, file: Path) -> None:
+    def __init__(self, environment: TemplateEnvironment, file: Path, number: int) -> None:
         self.environment = environment
-        self._file = file
-        self._sources: list[str] = []
-        self.templates: list[Template] = []
-        self.fillers: list[Callable[[Values], str]] = []
+        self._file, self._number = file, number  # of the file's fillings
+        self._lists: list[str] = []
+        self._texts: list[str] = []
+        self._template: Template | None = None
 
-    def add(self, source: str, line: int) -> int:
+    def add_list(self, source: str, line: int) -> str:
+        """Take an expression `line` lines down in the file; return the name that its value gets."""
+        name = f"_list{len(self._lists)}"
+        self._lists.append("\n" * line + f"{{% set {name} = {source} %}}")
+        return name
+
+    def add_text(self, source: str, line: int) -> int:
         """Take a text `line` lines down in the file; return its number."""
         # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
-        self._sources.append("\n" * line + source)
-        return len(self._sources) - 1
+        self._texts.append("\n" * line + source)
+        return len(self._texts) - 1
 
     def compile(self) -> None:
         """Compile all. TemplateError names file and line."""
-        try:
-            self.templates = self.environment.templates(self._sources, self._file)
-            self.fillers[:] = [self.environment.filler(template, MAX_TEXT) for template in self.templates]
-        except TemplateSyntaxError as error:
-            raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
-        except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
-            raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
+        if self._lists or self._texts:
+            try:
+                self._template = self.environment.together(self._lists, self._texts, self._file, self._number)
+            except TemplateSyntaxError as error:
+                raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
+            except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
+                raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
+
+    def fill(self, values: Values) -> Filled:
+        """Return the texts, and the lists by their names. TemplateError names file and line."""
+        if self._template is None:
+            return (), {}
+        text, lists = self.environment.run(self._template, values)
+        *texts, _ = text.split(END)
+        if len(texts) != len(self._texts):
+            raise TemplateError(f"{self._file}: a text holds {END!r}")
+        return [self.environment.tidy(one, str(self._file), MAX_TEXT) for one in texts], lists
 
 
 @lru_cache(256)
@@ -103,8 +121,8 @@ class MessageTemplate:
         self._names: frozenset[str] = frozenset()
         self._node_ids: set[int] = set()
         self._compiled = False
-        self._texts = Texts(texts, file)
-        self._addresses = Texts(addresses, file)
+        self._environments = texts, addresses
+        self._fillings: list[Filling] = []
         try:
             root = _composed(source)
         except MarkedYAMLError as error:
@@ -114,12 +132,13 @@ class MessageTemplate:
             raise TemplateError(f"{file}:1: nested too deep") from None
         if not isinstance(root, MappingNode):
             raise TemplateError(f"{file}:1: expected the fields of a message, for instance `text:`")
+        self._root_fillings = self._new_fillings()
         self._root = self._object(root)
 
     def compile(self) -> None:
         """Compile its texts now, not when they are first needed."""
-        self._texts.compile()
-        self._addresses.compile()
+        for filling in self._fillings:
+            filling.compile()
         self._compiled = True
 
     @property
@@ -132,13 +151,24 @@ class MessageTemplate:
         if not self._compiled:
             self.compile()
         rendered: dict[str, Any] = {}
+        texts, addresses = _filled(self._root_fillings, values)
         for key, optional, part in self._root:
-            value = part(values)
+            value = part(values, texts, addresses)
             if value is not EMPTY:
                 rendered[key] = value
             elif not optional:
                 raise TemplateError(f"{self.file}: {key} is empty; write `{key}?:` where it may be")
         return rendered
+
+    def _new_fillings(self) -> tuple[Filling, Filling]:
+        """Collect from now on what the object that follows is filled with: its texts, and its addresses."""
+        for_texts, for_addresses = self._environments
+        self._texts = self._addresses = Filling(for_texts, self.file, len(self._fillings))
+        self._fillings.append(self._texts)
+        if for_addresses is not for_texts:
+            self._addresses = Filling(for_addresses, self.file, len(self._fillings))
+            self._fillings.append(self._addresses)
+        return self._texts, self._addresses
 
     def _compile(self, node: Node, key: str) -> Part:
         if id(node) in self._node_ids:
@@ -153,7 +183,7 @@ class MessageTemplate:
                 value = convert(node.value)
             except ValueError:
                 raise self._fault(node, f"expected a number, found {node.value}; quote it if it is a text") from None
-            return lambda _: value
+            return lambda *_: value
         return self._text(cast("ScalarNode", node), key)
 
     def _object(self, node: MappingNode) -> list[tuple[str, bool, Part]]:
@@ -168,10 +198,10 @@ class MessageTemplate:
     def _mapping(self, node: MappingNode) -> Part:
         fields, shown = self._object(node), self._addresses.environment.hosts.shown
 
-        def render(values: Values) -> Any:
+        def render(values: Values, texts: Filled, addresses: Filled) -> Any:
             rendered: dict[str, Any] = {}
             for key, optional, part in fields:
-                value = part(values)
+                value = part(values, texts, addresses)
                 if value is not EMPTY:
                     rendered[key] = value
                 elif not optional:
@@ -183,14 +213,14 @@ class MessageTemplate:
     def _list(self, node: SequenceNode) -> Part:
         items = [self._repeated(item) or self._once(item) for item in node.value]
 
-        def render(values: Values) -> Any:
-            return [value for item in items for value in item(values) if value is not EMPTY] or EMPTY
+        def render(*given: Any) -> Any:
+            return [value for item in items for value in item(*given) if value is not EMPTY] or EMPTY
 
         return render
 
     def _once(self, node: Node) -> Part:
         part = self._compile(node, "")
-        return lambda values: (part(values),)
+        return lambda *given: (part(*given),)
 
     def _repeated(self, node: Node) -> Part | None:
         """Compile an object with `each:`, which gives any number of values; None for any other node."""
@@ -202,40 +232,54 @@ class MessageTemplate:
         if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
-        texts, number = self._texts, self._texts.add(f"{{% set items = {source} %}}", loop.start_mark.line)
+        around, listed = (self._texts, self._addresses), self._texts.add_list(source, loop.start_mark.line)
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
+        fillings = self._new_fillings()
         part = self._mapping(rest)
-        self._names = outer
+        self._names, (self._texts, self._addresses) = outer, around
 
-        def render(values: Values) -> Any:
+        def render(values: Values, filled: Filled, _addresses: Filled) -> Any:
             try:
-                items = texts.environment.variable(texts.templates[number], "items", values)
-                repeated = list(items or ())[:MAX_REPEATS]  # an unknown name raises here
+                repeated = list(filled[1][listed] or ())[:MAX_REPEATS]  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
-            if texts.environment.repeated:
-                texts.environment.repeated(len(repeated))
-            return [part(values | {name: item}) for item in repeated]
+            if count := fillings[0].environment.repeated:
+                count(len(repeated))
+            outer = dict.get(values, name, EMPTY)
+            rows = []
+            for item in repeated:
+                values[name] = item
+                rows.append(part(values, *_filled(fillings, values)))
+            if outer is EMPTY:
+                values.pop(name, None)
+            else:
+                values[name] = outer
+            return rows
 
         return render
 
     def _text(self, node: ScalarNode, key: str) -> Part:
         source, address = str(node.value), key in _URL_KEYS
         if not any(mark in source for mark in ("{{", "{%", "{#")):
-            return lambda _: source
+            return lambda *_: source
         line = node.start_mark.line + (node.style in ("|", ">"))
         self.sources.append(Source(self.file, line, source, self._names))
-        texts = self._addresses if address else self._texts
-        number, fillers = texts.add(source, line), texts.fillers
-        hosts = ANYWHERE if _LEADS.match(source) else texts.environment.hosts
-        if address:
-            return lambda values: safe_url(fillers[number](values), hosts) or EMPTY
-        return lambda values: fillers[number](values) or EMPTY
+        if not address:
+            number = self._texts.add_text(source, line)
+            return lambda _values, texts, _addresses: texts[0][number] or EMPTY
+        number = self._addresses.add_text(source, line)
+        hosts = ANYWHERE if _LEADS.match(source) else self._addresses.environment.hosts
+        return lambda _values, _texts, addresses: safe_url(addresses[0][number], hosts) or EMPTY
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")
+
+
+def _filled(fillings: tuple[Filling, Filling], values: Values) -> tuple[Filled, Filled]:
+    texts = fillings[0].fill(values)
+    return texts, texts if fillings[0] is fillings[1] else fillings[1].fill(values)
 
 
 def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:

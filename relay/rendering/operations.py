@@ -108,7 +108,7 @@ def _plan(merged: Mapping[str, Any], status: str, phase: str) -> list[dict[str, 
             state = STATES.get(status, "in_progress")
         elif (position > here >= 0 and state != "complete") or (status in TERMINAL and state == "in_progress"):
             state = "pending"
-        plan.append({"id": f"task-{position + 1}", "name": name, "state": state, "duration": span(row, "duration")})
+        plan.append({"name": name, "state": state, "duration": span(row, "duration")})
     return plan
 
 
@@ -220,9 +220,6 @@ def _members(event: Event, document: Mapping[str, Any], language: Language) -> l
             "blocked_by": [],
             "waits_for": [name for name in needs if isinstance(name, str)] if isinstance(needs, list | tuple) else [],
         })  # fmt: skip
-    names = {member["key"]: member["name"] for member in members}
-    for member in members:
-        member["depends_on"] = [names.get(key, key) for key in member["waits_for"]]
     failed = [member for member in members if COUNTS.get(member["status"]) == "failed"]
     for member in failed[:MAX_COUNTED]:
         blocked = _blocked(member["key"], members)

@@ -149,14 +149,6 @@ def _ends(event: Event, runs: int, failures: int) -> Iterator[Outcome]:
 NOON = datetime(2024, 1, 20, 12, tzinfo=UTC)  # for samples without a time of their own
 
 
-def of_type(event: Event, operation_type: str) -> Event:
-    """The event as it would be of an operation of this type."""
-    if event.operation is None:
-        return event
-    document = {**event.operation.document, "operationType": operation_type}
-    return replace(event, operation=replace(event.operation, type=operation_type, document=document))
-
-
 def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """The sample events' bodies, oldest first, by their files' names. Of two with one name, the earlier counts."""
     files = {file.stem: file for folder in reversed(directories) for file in sorted(folder.glob("samples/*.json"))}

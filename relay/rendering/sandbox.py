@@ -8,7 +8,7 @@ from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from functools import wraps
 from typing import Any, cast
 
-from jinja2 import nodes, pass_context
+from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -197,13 +197,8 @@ class Sandbox(TemplateEnvironment, ImmutableSandboxedEnvironment):
     def bounded_tests(self, tests: Filters) -> Filters:
         return {name: _tested(name, function) for name, function in tests.items()}
 
-    @staticmethod
-    def finalizer(finalize: Callable[..., Any]) -> Callable[..., Any]:
-        @pass_context
-        def counted(context: Context, value: Any) -> Any:
-            return finalize(context, charge(value))
-
-        return counted
+    def counted(self, printed: Callable[[Any], str]) -> Callable[[Any], str]:
+        return lambda value: printed(charge(value))
 
     def call(self, context: Context, function: Any, *args: Any, **named: Any) -> Any:
         step()

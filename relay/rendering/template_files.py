@@ -1,12 +1,9 @@
 """The files of all template directories, and which of them serves a message: the directory searched first wins."""
 
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple, get_args
-from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -46,7 +43,6 @@ class TemplateFiles:
         for level in range(self._built_in, -1, -1):
             names = FileSystemLoader(directories[level]).list_templates()
             self._levels |= {name: level for name in names if name.split("/")[0] not in NO_CHANNELS}
-        self.operation_types = frozenset(parsed(PurePath(name).stem).operation_type for name in self._levels) - {""}
         self.messages: dict[str, list[str]] = {}  # channel → its message files without `.yaml`
         for name in sorted(self._levels):
             channel, _, file = name.partition("/")
@@ -76,45 +72,32 @@ class TemplateFiles:
             raise TemplateError(f"{name}: {NOT_UTF8}") from None
         return text, Path(file or name)
 
-    def _message_file(self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = "") -> str:
-        """Return the closest file: the user's first, then by destination, type, kind; else the generic one."""
+    def _message_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
+        """Return the closest file: the user's first, then by destination and kind; else the generic one."""
         stems = self.messages.get(channel, ())
-        places = self._marks(destination, operation_type)
         for stem in (name, GENERIC):
-            candidates = [f"{stem}{part}{at}" for at in places for part in (f".{kind}", "")]
+            candidates = [f"{stem}{part}{at}" for at in marks(destination) for part in (f".{kind}", "")]
             present = [f"{channel}/{candidate}.yaml" for candidate in candidates if candidate in stems]
             if present:
                 return min(present, key=self._levels.__getitem__)
         searched = ", ".join(str(path) for path in self.loader.searchpath)
         raise TemplateError(f"no template for {channel}: expected a file {channel}/{GENERIC}.yaml in {searched}")
 
-    def _layout_file(
-        self, channel: str, name: str, ending: str, destination: str = "", operation_type: str = ""
-    ) -> str:
-        """Return the message's own layout, else the channel's; the destination's first, then the operation type's."""
-        places = self._marks(destination, operation_type)
-        names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in places]
+    def _layout_file(self, channel: str, name: str, ending: str, destination: str = "") -> str:
+        """Return the message's own layout, else the channel's; the destination's first."""
+        names = [f"{channel}/{stem}{at}.{ending}" for stem in (name, "layout") for at in marks(destination)]
         return next((candidate for candidate in names if candidate in self._levels), names[-1])
 
-    def _overriding_file(
-        self, channel: str, name: str, kind: str, destination: str = "", operation_type: str = ""
-    ) -> str:
+    def _overriding_file(self, channel: str, name: str, kind: str, destination: str = "") -> str:
         """Return the user's file that has a part in this message; '' if everything in it is built in."""
-        file = self.message_file(channel, name, kind, destination, operation_type)
+        file = self.message_file(channel, name, kind, destination)
         if self._levels[file] < self._built_in:
             return file
         shared = (name for name in sorted(self.own) if name.endswith(SHARED))
         return next((name for name in shared if name.rpartition("/")[0] in ("", channel)), "")
 
-    def _marks(self, destination: str, operation_type: str) -> tuple[str, ...]:
-        if operation_type in self.operation_types:  # most sets have no file for any
-            return marks(destination, operation_type)
-        return (f"@{destination}", "") if destination else ("",)
-
 
 KINDS: tuple[Form, ...] = get_args(Form)
-TYPE = "type="
-_SPECIAL = re.compile(r"[^\w.-]")
 
 
 class FileName(NamedTuple):
@@ -123,37 +106,18 @@ class FileName(NamedTuple):
     message: str
     kind: str = ""
     destination: str = ""
-    operation_type: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message}{self.kind and f'.{self.kind}'}{self.destination and f'@{self.destination}'}"
 
 
 def parsed(stem: str) -> FileName:
-    """Read a file's name. `written` gives another one back where the name is not written as it should be."""
-    message, *marks = stem.split("@")
+    """Read a file's name."""
+    message, _, destination = stem.partition("@")
     kind = next((kind for kind in KINDS if message.endswith(f".{kind}")), "")
-    types = [unquote(mark.removeprefix(TYPE)) for mark in marks if mark.startswith(TYPE)]
-    destinations = [mark for mark in marks if not mark.startswith(TYPE)]
-    return FileName(message.removesuffix(f".{kind}") if kind else message, kind,
-                    "@".join(destinations), "@".join(types))  # fmt: skip
+    return FileName(message.removesuffix(f".{kind}") if kind else message, kind, destination)
 
 
-def written(name: FileName) -> str:
-    """The file's name without its ending."""
-    kind = f".{name.kind}" if name.kind else ""
-    return f"{name.message}{kind}{mark(name.destination, name.operation_type)}"
-
-
-def mark(destination: str, operation_type: str = "") -> str:
-    """Return the end of a name: `@analysts@type=ReportGeneration`."""
-    at = f"@{destination}" if destination else ""
-    return f"{at}@{TYPE}{_spelled(operation_type)}" if operation_type else at
-
-
-def marks(destination: str, operation_type: str) -> tuple[str, ...]:
-    """The marks of the files that could serve, the closest first: a destination's go before a type's."""
-    typed = ((destination, operation_type), (destination, ""), ("", operation_type), ("", ""))
-    return tuple(dict.fromkeys(mark(*pair) for pair in typed))
-
-
-def _spelled(operation_type: str) -> str:
-    plain = unicodedata.normalize("NFC", operation_type)
-    return _SPECIAL.sub(lambda match: quote(match[0], safe=""), plain)
+def marks(destination: str) -> tuple[str, ...]:
+    """Return the ends of the names of files that could serve, the closest first."""
+    return (f"@{destination}", "") if destination else ("",)

@@ -149,18 +149,9 @@ class RetryOperation(Request):
     preserve_original_results: bool = True
 
 
-class Member(Request):
+class Member(StartOperation):
     operation_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
-    operation_type: Type
-    operation_name: Name
-    operation_description: Text | None = None
-    priority: Priority = "Normal"
     dependencies: Annotated[list[Name], Field(max_length=100)] = []
-    parameters: dict[str, Any] = {}
-    callbacks: Callbacks | None = None
-    notifications: Notifications | None = None
-    timeout: Annotated[int, Field(ge=1, le=604_800)] = 3600
-    retry_policy: Retrying | None = None
 
     def as_operation(self) -> StartOperation:
         """The member as an operation of its own."""
@@ -199,17 +190,11 @@ class Query(Request):
     model_config = ConfigDict(strict=False, validate_by_name=False, validate_by_alias=True)
 
 
-def _end_of_day(raw: object) -> object:
-    """A day, or a second, that ends a span of time is meant with all of it."""
-    if isinstance(raw, str) and DAY.fullmatch(raw):
-        raw += "T23:59:59"
-    return raw
-
-
-# As written: the moment is the last one of its second, as times are shown without what is left of one.
+# As written: the moment is the last one of its second, as times are shown without what is left of one. A day is meant
+# with all of it.
 Until = Annotated[
     datetime,
-    BeforeValidator(_end_of_day),
+    BeforeValidator(lambda raw: f"{raw}T23:59:59" if isinstance(raw, str) and DAY.fullmatch(raw) else raw),
     AfterValidator(lambda moment: moment if moment.microsecond else moment.replace(microsecond=999_999)),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}),
 ]

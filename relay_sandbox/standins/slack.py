@@ -4,17 +4,14 @@
 """
 
 import asyncio
-import json
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
-from aiohttp import ClientError, ClientSession, web
+from aiohttp import ClientError, web
 
 from relay.channels.slack.messages import live_page
-from relay.receiving.signatures import sign
 from relay_sandbox.standins.page_server import PageServer, news
 from relay_sandbox.standins.slack_records import (
     APP,
@@ -32,7 +29,7 @@ from relay_sandbox.standins.slack_records import (
     button_of,
     press_payload,
 )
-from relay_sandbox.standins.slack_sockets import Sockets
+from relay_sandbox.standins.slack_sockets import Presses, Sockets
 from relay_sandbox.standins.slack_workspace import Workspace
 
 __all__ = ["GROUPS", "USERS", "Conversation", "Fault", "Group", "Message", "SlackCall", "SlackStandin", "User"]
@@ -46,43 +43,24 @@ class SlackStandin(PageServer):
     """`async with SlackStandin() as slack:` and point relay at `slack.base_url`.
 
     Without `channels` every conversation exists as soon as something is posted to it; without `token` any is good;
-    without `rich` the newer blocks are refused; posts faster than `posts_per_second` in a conversation are counted.
+    posts faster than `posts_per_second` in a conversation are counted.
     """
 
     def __init__(
-        self,
-        *,
-        users: Iterable[User] = USERS,
-        groups: Iterable[Group] = GROUPS,
-        channels: Iterable[str] | None = None,
-        token: str = "",
-        workspace: str = "Example",
-        rich: bool = True,
-        posts_per_second: float = 1.0,
-        clock: Callable[[], float] = time.time,
+        self, *, token: str = "", workspace: str = "Example", clock: Callable[[], float] = time.time, **options: Any
     ) -> None:
+        """`options` are those of `Workspace`."""
         super().__init__()
-        self.workspace = Workspace(
-            users=users,
-            groups=groups,
-            channels=channels,
-            name=workspace,
-            rich=rich,
-            posts_per_second=posts_per_second,
-            clock=clock,
-        )
+        self.workspace = Workspace(name=workspace, clock=clock, **options)
         self.calls: deque[SlackCall] = deque(maxlen=MAX_CALLS)
         # By method, method and conversation ("chat.postMessage #room"), or "*": every call fails so, until removed.
         self.outages: dict[str, Fault] = {}
         self.pressed_app, self.pressed_in = APP, ""  # what presses say of the app, and of the workspace: the presser's
-        self._token = token
-        self._clock = clock
+        self._token, self._clock = token, clock
         self._scripts: dict[str, deque[Fault]] = defaultdict(deque)
         self._paused_until: dict[tuple[str, str], float] = {}  # a call's lane → when it may be called again
         self._webhooks: dict[str, str] = {}  # path → conversation
-        self._interactivity = "", ""  # address and signing secret
-        self.sockets: Sockets | None = None  # Socket Mode, if it is switched on
-        self._app_token = ""
+        self._presses = Presses()
         self._served = 0
         self._stopping = asyncio.Event()
 
@@ -116,15 +94,15 @@ class SlackStandin(PageServer):
         app.router.add_get("/messages.json", self._messages)
         app.router.add_post("/press", self._press_from_page)
         app.router.add_get("/archives/{channel}/{message}", self._archive)
-        app.router.add_get("/link/", self._link)
+        app.router.add_get("/link/", self._presses.serve)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_route("*", "/services/{path:.+}", self._webhook)
         self.workspace.url = await self._serve(app, live_page, host, port)
 
     async def stop(self) -> None:
         self._stopping.set()
-        if self.sockets:
-            await self.sockets.aclose()
+        if self._presses.sockets:
+            await self._presses.sockets.aclose()
         await super().stop()
 
     def webhook(self, channel: str) -> str:
@@ -152,13 +130,12 @@ class SlackStandin(PageServer):
 
     def interact(self, url: str, signing_secret: str) -> None:
         """Send what is pressed to this address, as an app's Interactivity Request URL has it."""
-        self._interactivity = url, signing_secret
+        self._presses.url, self._presses.signing_secret = url, signing_secret
 
     def interact_by_sockets(self, app_token: str) -> Sockets:
         """Send what is pressed by the connections that the app opens with this token, as Socket Mode does."""
-        self._app_token = app_token
-        self.sockets = Sockets()
-        return self.sockets
+        self._presses.app_token, self._presses.sockets = app_token, Sockets()
+        return self._presses.sockets
 
     async def press(self, message: Message, action: str, user: str = "", **changes: Any) -> int:
         """Press the button that a message shows now, as this person (an id; the first by default), and answer the
@@ -170,57 +147,36 @@ class SlackStandin(PageServer):
         return await self.send_press(message, button | changes, user)
 
     async def send_press(self, message: Message, button: Mapping[str, Any], user: str = "") -> int:
-        url, secret = self._interactivity
         person = self.workspace.users.get(user) or next(iter(self.workspace.users.values()))
         now = self._clock()
         payload = press_payload(
             message, button, person, user=user or person.id, app=self.pressed_app, team=self.pressed_in, at=now
         )
-        if self.sockets:
-            return 200 if await self.sockets.press(payload) else 0
-        body = urlencode({"payload": json.dumps(payload)}).encode()
-        headers = sign("slack", body, secret.encode(), timestamp=now)
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        async with ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
-            return answer.status
+        return await self._presses.send(payload, now)
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         arguments = await arguments_of(request)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
         call = SlackCall(request.match_info["method"], arguments, self._clock(), token)
-        self.calls.append(call)
-        self._served += 1
-        script = self._scripts[call.method]
-        fault = script.popleft() if script else self._outage(call)
+        fault = self._begin(call, f"{call.method} {arguments.get('channel', '')}", call.method, "*")
         answer = self._answer(call) if fault is None or fault.applied else None
         async with self._changed:
             self._changed.notify_all()
         return answer if answer is not None and fault is None else await self._fail(request, call, fault or Fault())
 
-    def _outage(self, call: SlackCall) -> Fault | None:
-        there = self.outages.get(f"{call.method} {call.arguments.get('channel', '')}")
-        return there or self.outages.get(call.method) or self.outages.get("*")
-
-    async def _link(self, request: web.Request) -> web.StreamResponse:
-        """A connection of Socket Mode."""
-        if not self.sockets:
-            raise web.HTTPNotFound
-        return await self.sockets.serve(request)
-
-    def _open_link(self, token: str) -> Json:
-        if not self.sockets or token != self._app_token:
-            return {"ok": False, "error": "not_allowed_token_type" if token.startswith("xoxb-") else "invalid_auth"}
-        return {"ok": True, "url": self.sockets.ticket(self.url)}
+    def _begin(self, call: SlackCall, *outages: str) -> Fault | None:
+        """Keep the call; return its fault, which is scripted, or one of these outages."""
+        self.calls.append(call)
+        self._served += 1
+        script = self._scripts[call.method]
+        return script.popleft() if script else next(filter(None, map(self.outages.get, outages)), None)
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         """An incoming webhook: a message as JSON, and one word for an answer."""
         channel = self._webhooks.get(request.match_info["path"], "")
         message = await arguments_of(request) if request.content_type == "application/json" else {}
         call = SlackCall("webhook", {"channel": channel, **message}, self._clock(), token="")
-        self.calls.append(call)
-        self._served += 1
-        script = self._scripts[call.method]
-        fault = script.popleft() if script else self.outages.get(call.method)
+        fault = self._begin(call, call.method)
         status, word = (
             (0, "") if fault and not fault.applied else self._webhook_answer(request.method, channel, message)
         )
@@ -250,7 +206,7 @@ class SlackStandin(PageServer):
                 {"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": f"{wait:.0f}"}
             )
         if call.method == "apps.connections.open":
-            return web.json_response(self._open_link(call.token))
+            return web.json_response(self._presses.open_link(call.token, self.url))
         if call.token and call.token == (self._token or call.token):
             answer = self.workspace.call(call.method, call.arguments)
         else:
@@ -274,7 +230,7 @@ class SlackStandin(PageServer):
         arguments = await arguments_of(request)
         conversation = self.workspace.conversations.get(str(arguments.get("channel")))
         message = conversation.messages.get(str(arguments.get("ts"))) if conversation else None
-        if message is None or not (self._interactivity[0] or self.sockets):
+        if message is None or not self._presses.enabled:
             raise web.HTTPNotFound
         try:
             status = await self.press(message, str(arguments.get("action")), str(arguments.get("user") or ""))

@@ -4,9 +4,11 @@ import asyncio
 import json
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, WSMsgType, web
 
+from relay.receiving.signatures import sign
 from relay_sandbox.standins.slack_records import APP, Json
 
 WITHIN = 3.0  # seconds that Slack waits for an acknowledgement
@@ -96,3 +98,37 @@ class Sockets:
             self.faults.append(text)
             return
         self._acknowledged[id_].set()
+
+
+class Presses:
+    """The way of presses to the app: to its Interactivity Request URL, or by its connections of Socket Mode."""
+
+    def __init__(self) -> None:
+        self.url, self.signing_secret, self.app_token = "", "", ""
+        self.sockets: Sockets | None = None  # Socket Mode, if it is switched on
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self.url or self.sockets)
+
+    async def send(self, payload: Json, now: float) -> int:
+        """Return the status that relay gave; by a socket 200 if it was acknowledged, else 0."""
+        if self.sockets:
+            return 200 if await self.sockets.press(payload) else 0
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        headers = sign("slack", body, self.signing_secret.encode(), timestamp=now)
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with ClientSession() as session, session.post(self.url, data=body, headers=headers) as answer:
+            return answer.status
+
+    def open_link(self, token: str, page: str) -> Json:
+        """Answer apps.connections.open."""
+        if not self.sockets or token != self.app_token:
+            return {"ok": False, "error": "not_allowed_token_type" if token.startswith("xoxb-") else "invalid_auth"}
+        return {"ok": True, "url": self.sockets.ticket(page)}
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """A connection of Socket Mode."""
+        if not self.sockets:
+            raise web.HTTPNotFound
+        return await self.sockets.serve(request)

@@ -4,13 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
-from relay.channels.slack.limits import RICH, validate
+from relay.channels.slack.limits import validate
 from relay.channels.slack.scopes import IM, METHODS, OPTIONAL, PRIVATE, PUBLIC, UNINVITED, WRITE
+from relay_sandbox.standins.slack_people import People
 from relay_sandbox.standins.slack_records import (
-    APP,
-    BOT,
     GROUPS,
-    TEAM,
     USERS,
     Conversation,
     Group,
@@ -22,7 +20,6 @@ from relay_sandbox.standins.slack_records import (
     message_document,
     messages_page,
     page_of,
-    user_document,
 )
 
 ALL_SCOPES = ",".join(
@@ -31,7 +28,7 @@ ALL_SCOPES = ",".join(
 SHOWN = 200  # root messages of a conversation on the page, the newest
 
 
-class Workspace:
+class Workspace(People):
     """Without `channels` every conversation exists as soon as something is posted to it."""
 
     def __init__(
@@ -41,24 +38,17 @@ class Workspace:
         groups: Iterable[Group] = GROUPS,
         channels: Iterable[str] | None = None,
         name: str = "Example",
-        rich: bool = True,
         posts_per_second: float = 1.0,
         clock: Callable[[], float],
     ) -> None:
-        """Without `rich` the workspace has not got the newer blocks yet."""
-        self.users = {user.id: user for user in users}
-        self.groups = {group.id: group for group in groups}
+        super().__init__(users, groups, name)
         self.conversations: dict[str, Conversation] = {}
-        self.name = name
         self.scopes = ALL_SCOPES  # of relay's app; nothing: Slack neither says nor asks
-        self.url = ""  # of the page, once it is served
         self.whispers: list[Json] = []  # messages to one person alone: channel, user, text
         self.violations: list[str] = []  # what Slack would not have stood for
         self.rushes = 0  # posts too soon after the one before, in the same conversation
-        self._without = frozenset() if rich else RICH
         self._clock = clock
         self._post_period = 1 / posts_per_second
-        self.app_name = "relay"
         self.fixed = channels is not None
         self._last_ts = 0.0
         for channel in channels or ():
@@ -208,40 +198,6 @@ class Workspace:
         listed = self._conversations(arguments)
         return listed | {"channels": [channel for channel in listed["channels"] if channel.get("is_member", True)]}
 
-    def _auth(self, _arguments: Json) -> Json:
-        return {"url": self.url, "team": self.name, "team_id": TEAM, "user": self.app_name,
-                "user_id": "U0RELAYBOT", "bot_id": BOT}  # fmt: skip
-
-    def _bot(self, arguments: Json) -> Json:
-        if arguments.get("bot") != BOT:
-            raise SlackRefusal("bot_not_found")
-        return {"bot": {"id": BOT, "app_id": APP, "user_id": "U0RELAYBOT", "name": "relay", "deleted": False}}
-
-    def _user(self, arguments: Json) -> Json:
-        user = self.users.get(str(arguments.get("user")))
-        if user is None:
-            raise SlackRefusal("user_not_found")
-        return {"user": user_document(user)}
-
-    def _lookup(self, arguments: Json) -> Json:
-        for user in self.users.values():
-            if user.email and user.email.casefold() == str(arguments.get("email")).casefold() and not user.deleted:
-                return {"user": user_document(user)}
-        raise SlackRefusal("users_not_found")
-
-    def _users(self, arguments: Json) -> Json:
-        page, cursor = page_of([*self.users.values()], arguments)
-        return {"members": [user_document(user) for user in page], "response_metadata": {"next_cursor": cursor}}
-
-    def _usergroups(self, _arguments: Json) -> Json:
-        return {"usergroups": [asdict(group) for group in self.groups.values()]}
-
-    def _members(self, arguments: Json) -> Json:
-        group = self.groups.get(str(arguments.get("usergroup")))
-        if group is None:
-            raise SlackRefusal("no_such_subteam")
-        return {"users": list(group.users)}
-
     def _named(self, arguments: Json) -> Conversation:
         conversation = self.conversation(str(arguments.get("channel") or ""), create=not self.fixed)
         if conversation is None:
@@ -251,7 +207,7 @@ class Workspace:
     def _check(self, arguments: Json) -> None:
         faults = validate(arguments)
         self.violations += faults
-        if faults or (faults := validate(arguments, without=self._without)):  # not having a block is no fault of relay
+        if faults:
             errors = [fault.partition(": ")[2] for fault in faults]
             messages = [f"[ERROR] {error}" for error in errors]
             raise SlackRefusal(faults[0].partition(":")[0], errors=errors, response_metadata={"messages": messages})

@@ -135,7 +135,7 @@ print(json.dumps(asyncio.run(messages())))
 
 @pytest.fixture(scope="module")
 def rendered(copied: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the copy makes of a long template and of one that fails: message and language → content and fault."""
+    """Render a long template and one that fails, in the copy: message and language → content and fault."""
     own = tmp_path_factory.mktemp("own")
     (own / "teams").mkdir()
     long = "text: '{% for number in range(500) %}{{ op.name }} {% endfor %}'"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from relay.cli.backup import backup
+from relay.cli import main
 from relay.store.embedded.backup import FOLDER, MANIFEST
 
 INCREMENT = "appendonly.aof.1.incr.aof"
@@ -30,7 +30,7 @@ def data(tmp_path: Path) -> Path:
 def backed_up(data: Path, file: Path) -> Result:
     config = data.parent / "relay.yaml"
     config.write_text(CONFIG + f"data_dir: {data}\n")
-    return CliRunner().invoke(backup, [str(file), "--config", str(config)])
+    return CliRunner().invoke(main, ["backup", str(file), "--config", str(config)])
 
 
 def test_it_is_for_its_owner_alone(data: Path, tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
 """relay check: right or wrong, and where."""
 
 import json
-import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import yarl
+from click.testing import Result
 
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock
+from tests.support.clusters import clustered
 from tests.support.inprocess import NEEDED, SHIPPED, relay, relay_beside
 from tests.support.oidc_provider import KEYS, SHORT_KEY, oidc_provider
 from tests.support.platform import scripted_platform
 from tests.support.redis_server import RedisServer
+from tests.support.sentinels import NAME, watched
 
 SECRET = "${RELAY_WEBHOOK_SECRET}"
 
@@ -144,22 +146,26 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     assert "GET /api/t/p/async/operations: 401" in refused["problems"][0]["message"]
 
 
-@pytest.mark.slow
-async def test_live_says_who_refuses_and_asks_the_others_all_the_same(
-    live: Path, slack: SlackStandin, redis_server: RedisServer
-) -> None:
-    add(live, "redis: {durability: fsync}")
-    slack.outages["*"] = Fault(error="invalid_auth")
+@pytest.mark.soak
+async def test_live_asks_the_primary_of_a_cluster_or_of_sentinels_and_shows_no_password(live: Path) -> None:
+    add(live, "redis: {durability: replicated}")
 
-    result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
+    async def asked(url: str) -> Result:
+        return await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": url})
 
-    assert result.exit_code == 1
-    assert f"{live}: redis: durability is fsync, but Redis does not run with appendonly yes" in result.output
-    assert f"{live}: channels.slack: " in result.output
-    [column] = re.findall(r"^channels.email says +", result.output, re.M)
-    [listens] = re.findall(r"^listens +", result.output, re.M)
-    assert len(column) == len(listens)  # a line for each answer, below those of the summary
-    assert result.output.endswith(f"{live}: 2 problems\n")
+    async with clustered(password="a-password") as group:
+        right, wrong_password = await asked(group.url), await asked(group.url.replace("a-password", "another-one"))
+    async with watched(password="a-password", requirepass="a-password", masterauth="a-password",
+                       more=f"sentinel auth-pass {NAME} a-password\n") as group:  # fmt: skip
+        url = group.url.replace("://", "://:a-password@")
+        named, unnamed = await asked(url), await asked(url.replace(NAME, "other"))
+
+    assert [done.exit_code for done in (right, wrong_password, named, unnamed)] == [0, 1, 0, 1]
+    assert "the Cluster of the nodes at redis.url" in right.output
+    assert "it wants a password, or another one" in wrong_password.output
+    assert "the primary that the Sentinels at redis.url name" in named.output
+    assert "the Sentinels that answer watch no primary called other" in unnamed.output
+    assert "a-password" not in right.output + wrong_password.output + named.output + unnamed.output
 
 
 BUTTONS = """    interactivity: http
@@ -179,9 +185,10 @@ def with_buttons(live: Path, buttons: str = BUTTONS) -> int:
 
 
 @pytest.mark.slow
-async def test_live_says_what_to_type_in_slack_with_the_line_of_the_destination(
+async def test_live_says_what_each_side_lacks_with_its_line_and_asks_the_others_all_the_same(
     live: Path, slack: SlackStandin, redis_server: RedisServer
 ) -> None:
+    add(live, "redis: {durability: fsync}")
     [conversation] = [each for each in slack.workspace.conversations.values() if each.name == "process-mining"]
     conversation.joined = False
     slack.scopes = "chat:write,channels:read,groups:read,users:read,users:read.email"
@@ -190,13 +197,15 @@ async def test_live_says_what_to_type_in_slack_with_the_line_of_the_destination(
     result = await relay_beside("check", "-c", live, "--live", env={"RELAY_REDIS_URL": redis_server.url})
 
     problems = [text for text in result.output.splitlines() if text.startswith(f"{live}:")]
-    assert problems[0].startswith(f"{live}:{line_of(live, '    token: ')}: channels.slack.token: groups are not called")
-    assert "add the scope usergroups:read in Slack under OAuth & Permissions" in problems[0]
-    assert problems[1] == (
+    assert problems[0].startswith(f"{live}: redis: durability is fsync, but Redis does not run with appendonly yes")
+    assert problems[1].startswith(f"{live}:{line_of(live, '    token: ')}: channels.slack.token: groups are not called")
+    assert "add the scope usergroups:read in Slack under OAuth & Permissions" in problems[1]
+    assert problems[2] == (
         f"{live}:{line}: destinations.process-mining.slack: #process-mining: not_in_channel: type /invite @relay in"
         " #process-mining"
     )
-    assert problems[2] == f"{live}: 2 problems"
+    assert problems[3] == f"{live}: 3 problems"
+    assert "channels.email says " in result.output
     assert not slack.called("chat.postMessage")
 
 

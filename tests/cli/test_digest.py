@@ -9,8 +9,8 @@ from click.testing import Result
 
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
+from tests.support.serving import change
+from tests.support.stage import Stage, Surroundings, running
 
 DIGEST = """
   morning: {email: [reader@example.com], mode: digest, at: "08:30", timezone: Europe/Berlin}
@@ -21,19 +21,9 @@ rules:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    text = CONFIG.read_text("utf-8")
-    head, found, rules = text.partition("\nrules:\n")
-    assert found
-    file = tmp_path / "relay.yaml"
-    file.write_text(head + DIGEST + rules)
-    return file
-
-
-@pytest.fixture
-async def around(redis_server: RedisServer) -> AsyncIterator[Surroundings]:
-    async with surroundings(redis_server.url) as found:
-        yield found
+def config(config: Path) -> Path:
+    change(config, "\nrules:\n", DIGEST)
+    return config
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """relay explain EVENT.json: each rule true or false, each destination with what holds it back."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,16 @@ def test_no_secret_and_no_running_relay_is_needed(tmp_path: Path) -> None:
 
     assert "file:/run/secrets/none" in config.read_text()
     assert (result.exit_code, "✔ failures reach people" in result.output) == (0, True), result.output
+
+
+def test_an_event_that_its_source_takes_no_more_is_shown_with_why() -> None:
+    young = datetime.now(UTC).isoformat()
+    old, new = [
+        explain(body("operation.failed") | {"timestamp": at})["limits"] for at in ("2024-01-20T11:40:00Z", young)
+    ]
+
+    assert old[0].startswith("refused as it is: timestamp: expected at most 7d before its receipt")
+    assert new == []
 
 
 @pytest.mark.parametrize(

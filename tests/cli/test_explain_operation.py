@@ -18,7 +18,6 @@ from tests.support.inprocess import relay_beside
 from tests.support.redis_server import RedisServer
 from tests.support.serving import change
 from tests.support.stage import CONFIG, Stage, Surroundings, running, stage
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -34,16 +33,6 @@ async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
 
 def event(name: str, percentage: float, tenant: str, **operation: Any) -> dict[str, Any]:
     return body(f"operation.{name}", percentage, **operation) | {"tenantId": tenant}
-
-
-async def noted(running: Stage, *whats: str, subject: str = ANALYSIS) -> None:
-    """Return once all of these have been noted of the operation."""
-
-    async def there() -> bool:
-        timeline = await running.around.admin.timeline(subject)
-        return bool(timeline) and set(whats) <= {line[1] for line in timeline.log}
-
-    await until(there)
 
 
 async def explain(running: Stage, *arguments: str, subject: str = ANALYSIS) -> Done:
@@ -69,35 +58,6 @@ async def test_a_run_is_told_from_its_arrival_to_the_permalink_and_the_mail_serv
     assert re.search(r"→ room: told, attempt 1: http://127\.0\.0\.1:\d+/archives/C\w+/p\d+", done.out)
     assert "→ english: told, attempt 1: 250 2.0.0 OK queued as 1" in done.out
     assert done.err == ""
-
-
-async def test_the_facts_come_as_json(running_stage: Stage) -> None:
-    await running_stage.post(event("progress", 41, "steps"))
-    await running_stage.around.settled()
-    await running_stage.post(event("progress", 42, "steps"))
-    await running_stage.post(event("progress", 12, "steps"))
-
-    facts = (await explain(running_stage, "--json")).facts
-
-    assert (facts["id"], facts["status"], facts["percentage"], facts["priority"]) == (ANALYSIS, "Running", 42, "High")
-    told = [{key: line[key] for key in line if key not in {"at", "receipt"}} for line in facts["timeline"]]
-    assert told == [
-        {"what": "accepted", "event": "operation.progress", "status": "Running", "percentage": 41,
-         "source": "async-operations"},
-        {"what": "queued", "destination": "english", "address": "english@example.com"},
-        {"what": "delivered", "destination": "english", "kind": "each", "attempt": 1},
-        {"what": "accepted", "event": "operation.progress", "status": "Running", "percentage": 42,
-         "source": "async-operations"},
-        {"what": "held", "destination": "english", "reason": "increment"},
-        {"what": "late", "event": "operation.progress", "percentage": 12},
-    ]  # fmt: skip
-
-
-async def test_an_operation_that_nobody_has_heard_of_is_refused_with_what_to_look_at(running_stage: Stage) -> None:
-    done = await explain(running_stage, subject="op-nowhere")
-
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith("relay has not heard of op-nowhere, or no more")
 
 
 async def test_a_first_message_that_waits_names_its_setting(around: Surroundings, config: Path) -> None:

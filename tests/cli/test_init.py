@@ -1,17 +1,12 @@
 """relay init: from nothing to a configuration that only lacks its secrets."""
 
-import asyncio
-import contextlib
-import os
-import pty
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from relay_sandbox.standins.inbox import Inbox
-from tests.support.commands import ROOT, environment, relay
+from tests.support.commands import relay, relay_on_terminal
 from tests.support.inprocess import NEEDED
 
 pytestmark = pytest.mark.slow
@@ -50,22 +45,21 @@ async def test_at_a_terminal_it_asks_three_questions_and_the_first_message_arriv
     assert checked.status == 0, checked.out
 
 
-async def typed(answers: list[str], *arguments: object, env: dict[str, str]) -> str:
+async def test_people_may_be_notified_in_both_ways(tmp_path: Path) -> None:
+    file = tmp_path / "relay.yaml"
+    screen = await typed(["both", "#ops", "lead@example.com", ""], "init", file, env={})
+
+    assert "No message was sent yet: " in screen
+    assert "the environment variable SLACK_BOT_TOKEN is not set" in screen
+    checked = await relay("check", "-c", file, env=NEEDED)
+    assert (checked.status, "team.slack: slack, live: #ops" in checked.out) == (0, True), checked.out
+
+
+async def typed(answers: list[str], *arguments: str | Path, env: dict[str, str]) -> str:
     """Run a command at a terminal, answer each of its questions, and return the screen."""
-    here, there = pty.openpty()
-    os.write(here, "".join(f"{answer}\n" for answer in answers).encode())
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", *map(str, arguments), cwd=ROOT, env=environment(env),
-        stdin=there, stdout=there, stderr=there,
-    )  # fmt: skip
-    os.close(there)
-    screen = bytearray()
-    with contextlib.suppress(OSError):  # the other end is closed
-        while piece := await asyncio.to_thread(os.read, here, 65_536):
-            screen.extend(piece)
-    os.close(here)
-    assert await process.wait() == 0, screen.decode()
-    return screen.decode().replace("\r\n", "\n")
+    done = await relay_on_terminal(*arguments, env={**env, "NO_COLOR": "1"}, typed="".join(f"{it}\n" for it in answers))
+    assert done.status == 0, done.out
+    return done.out
 
 
 async def test_a_file_and_a_schema_that_exist_are_left_alone(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from tests.support.inprocess import relay_beside
 from tests.support.sandbox import TOKEN, Stage
 
@@ -52,8 +53,8 @@ async def test_the_first_time_registers_and_the_second_changes_nothing(sandbox: 
     assert second.output == f"{URL}: already registered as {webhook['webhookId']}; nothing to change\n"
     assert await registered(sandbox) == [webhook]
     assert (webhook["webhookUrl"], webhook["status"]) == (URL, "Active")
-    assert webhook["filters"] == {"operationTypes": ["DataEnrichment"], "priorities": ["High"],
-                                  "minProgressIncrement": 0}  # fmt: skip
+    assert {*webhook["eventsSubscribed"]} == {*OPERATION_EVENTS, *BATCH_EVENTS}
+    assert webhook["filters"] == {"operationTypes": [], "priorities": [], "minProgressIncrement": 0}
     assert webhook["authentication"] == {"type": "hmac-sha256"}
 
 

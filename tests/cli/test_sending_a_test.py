@@ -11,23 +11,22 @@ from click.testing import Result
 from relay.store.audit import AuditTrail
 from relay.store.reachability import Reachability
 from tests.support.inprocess import relay_beside
-from tests.support.stage import CONFIG, Surroundings, running
+from tests.support.serving import change
+from tests.support.stage import Surroundings, running
 
 NOTE = "Test message, sent with relay test-send."
 MORE = """
   morning: {email: [reader@example.com], mode: digest, language: de}
   digested: {slack: "#room", mode: digest}
   watchers: {slack: "#room", mode: outcomes}
+rules:
 """
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Path:
-    head, found, rules = CONFIG.read_text("utf-8").partition("\nrules:\n")
-    assert found
-    file = tmp_path / "relay.yaml"
-    file.write_text(head + MORE + found + rules)
-    return file
+def config(config: Path) -> Path:
+    change(config, "\nrules:\n", MORE)
+    return config
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
     listed = await silenced(running_stage, "list")
     expired = await silenced(running_stage, "list", "--expired")
     again = await silenced(running_stage, "expire", "s-1")
+    tomorrow = await silenced(running_stage, "add", "--all", "--from", "18:00", "--until", "17:00", "--reason", "Move")
 
     assert nothing.output == listed.output == "Nothing is silenced.\n"
     assert "s-1  active" in done.output
@@ -62,6 +63,7 @@ async def test_they_are_listed_until_they_are_over_and_then_on_demand(running_st
     assert "\x1b" not in done.output
     assert (ended.exit_code, again.exit_code) == (0, 1)
     assert "s-1  expired" in expired.output
+    assert "It ends on the next day: that time of day has passed already." in tomorrow.output
 
 
 @pytest.mark.parametrize(

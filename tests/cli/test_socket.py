@@ -51,13 +51,15 @@ async def test_its_owner_alone_asks_without_a_token_and_without_secrets(running_
 
 async def test_where_no_relay_answers_it_says_what_was_tried(data_dir: str, tmp_path: Path) -> None:
     left_behind(Path(data_dir) / "relay.sock")
-    nothing, dead, elsewhere, wrong = (
+    nothing, relative, dead, elsewhere, wrong = (
         relay("status", env={"RELAY_DATA_DIR": str(tmp_path / "none")}),
+        relay("status", env={"RELAY_DATA_DIR": "none"}),
         relay("status", env={"RELAY_DATA_DIR": data_dir}),
         relay("status", "--url", "http://127.0.0.1:9"),
         relay("status", "--url", "127.0.0.1"),
     )
 
+    assert "data_dir none is relative to where relay was started" in relative.output
     assert nothing.exit_code == dead.exit_code == elsewhere.exit_code == 1
     assert f"no relay answers at {tmp_path}/none/relay.sock: there is no such file. `relay serve`" in nothing.output
     assert "relay.sock: nobody listens there any more" in dead.output

@@ -72,7 +72,7 @@ async def test_an_author_edits_reloads_and_sees(templates: Path) -> None:
         after = await text(browser, message)
         file = write(templates, FAILED, "text: |\n  {{ op.nmae }}\n")
         broken = await text(browser, message)
-        fault = f"{file}:2: op.nmae is unknown; did you mean op.name?"
+        fault = f"{file}:2: nmae is unknown; did you mean name?"
 
         async def linted() -> bool:
             return f"<code>{file}:2</code><span>op.nmae is unknown" in await text(browser, message)

@@ -32,7 +32,7 @@ FAULTS = [
     ("timezone: Europe/Berlin", "server: {drain: 15}", "1: server.drain: expected a unit: 15s or 15m?"),
     ("timezone: Europe/Berlin", "callbacks: {token: short}", "1: callbacks.token.current: the secret is too short"),
     ("timezone: Europe/Berlin", "server: {drain: 21s}",
-     "1: server.drain: expected at most 20s: a stop ends within 30s, and what is being sent needs the rest"),
+     "1: server.drain: expected at most 20s"),
     ("timezone: Europe/Berlin", "redis: {durability: fsnc}", "1: redis.durability: did you mean fsync?"),
     ("timezone: Europe/Berlin", "redis: {durability: replicated}",
      "1: redis.durability: replicated needs the url of a Redis that has replicas"),
@@ -104,7 +104,7 @@ def test_each_fault_is_named_with_file_line_and_key(old: str, new: str, expected
 def test_the_shipped_configuration_is_right() -> None:
     config = load(REPOSITORY / "config" / "relay.yaml", env=SHIPPED, channels=CHANNELS)
 
-    assert config.warnings == ()
+    assert [warning.path for warning in config.warnings] == ["platform.links.operation", "platform.link_hosts"]
     assert list(config.sources) == [
         "async-operations", "progress", "completion", "error", "batch-start", "operation-complete", "batch-complete",
     ]  # fmt: skip

@@ -58,8 +58,10 @@ MISTAKES = [
     ("timezone: Europe/Berlin", "server: {public_url: relay.example.com}",
      "1: server.public_url: expected an address such as https://relay.example.com"),
     ("timezone: Europe/Berlin", "redis: {url: \"localhost:6379\"}",
-     "1: redis.url: expected redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://, "
-     "or nothing for a private Redis"),
+     "1: redis.url: expected redis://, rediss:// or unix://, or the Sentinels and the name of their primary, "
+     "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME, or some nodes of a Cluster, "
+     "redis+cluster://[USER:PASSWORD@]HOST:6379,HOST:6379, or nothing for a private Redis; in a password, / and ? "
+     "are %2F and %3F"),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: 25:00}]}",
      '1: watchdog.expect[0].by: expected a time of day such as "08:30"'),
     ("timezone: Europe/Berlin", "watchdog: {expect: [{job: Sales, by: '07:30', notify: [people, teem]}]}",
@@ -154,14 +156,3 @@ def test_a_channel_that_is_missing_is_told_once_however_many_destinations_use_it
     )
 
     assert complaints(text) == ["relay.yaml:8: destinations.room.slack: needs channels.slack, which is missing"]
-
-
-def test_what_is_wrong_with_a_variable_is_told_once_with_every_line() -> None:
-    text = GOOD.replace(SECRETS, '{current: "${TOKEN}"}').replace(
-        "channels:", '  two: {signature: {secrets: {current: "${TOKEN}"}}}\n'
-                     '  three: {signature: {secrets: {current: "${TOKEN}"}}}\nchannels:')  # fmt: skip
-
-    [told] = complaints(text, TOKEN="changeme")
-
-    assert told.endswith("the secret is a placeholder; make a real one with: openssl rand -hex 32; "
-                         "used again on line 5, 6")  # fmt: skip

@@ -6,11 +6,6 @@ from relay.config import parse_config
 from relay.errors import ConfigError
 from tests.support.configuration import GOOD, SECRETS, configured, problems, warnings
 
-FAULT = (
-    "relay.yaml:1: redis.url: expected the Sentinels and the name of the primary that they watch, "
-    "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME; in a password, / and ? are %2F and %3F"
-)
-
 
 def with_url(url: str, durability: str = "replicated") -> tuple[str, str]:
     return ("timezone: Europe/Berlin", f'redis: {{url: "{url}", durability: {durability}}}')
@@ -36,7 +31,11 @@ def test_sentinels_and_clusters_are_taken(url: str) -> None:
      "relay:s3/cret@one:26379/mymaster"],
 )  # fmt: skip
 def test_sentinels_that_are_misspelt_are_refused_with_what_is_expected(rest: str) -> None:
-    assert problems(with_url(f"redis+sentinel://{rest}")) == [FAULT]
+    [fault] = problems(with_url(f"redis+sentinel://{rest}"))
+
+    assert fault.startswith("relay.yaml:1: redis.url: expected redis://")
+    assert "redis+sentinel://[USER:PASSWORD@]HOST:26379,HOST:26379/NAME" in fault
+    assert rest not in fault
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,6 @@ def test_a_variable_that_is_not_set_is_named_with_its_line() -> None:
     )
 
 
-def test_a_variable_that_is_not_set_is_named_once_with_every_line() -> None:
-    [found] = problems(("Europe/Berlin", "${ZONE}"), ("min_progress_increment: 10", "min_interval: ${ZONE}"))
-
-    assert found == "relay.yaml:1: timezone: the environment variable ZONE is not set; used again on line 24"
-
-
 @pytest.mark.parametrize(
     ("written", "tenant"),
     [

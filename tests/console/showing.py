@@ -9,26 +9,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.browser import CHROMIUM, KEPT, needs_chromium
+from tests.support.browser import CHROMIUM, FLAGS, KEPT, needs_chromium
 from tests.support.patience import patience
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
 WIDTHS, SCHEMES = (1440, 360), ("light", "dark")
 HEIGHT = 900
 SERIOUS = ("serious", "critical")
 LANGUAGE = {"en": "en-GB", "de": "de-DE"}
 
-needs_playwright = pytest.mark.skipif(find_spec("playwright") is None, reason="Playwright is not installed")
-shown_in_a_browser = [needs_chromium, needs_playwright, pytest.mark.slow, pytest.mark.timeout(180),
+shown_in_a_browser = [needs_chromium, pytest.mark.slow, pytest.mark.timeout(180),
                       pytest.mark.asyncio(loop_scope="session")]  # fmt: skip
 
 

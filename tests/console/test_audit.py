@@ -26,6 +26,7 @@ async def test_acts_are_listed_with_what_came_of_them(store: Store, clock: Clock
         filtered = await open_console.api("/audit?actor=JANA&action=dead")
         assert [row["actor"] for row in filtered["rows"]] == ["jana@host"]
         assert (await open_console.api("/audit?action=reload"))["rows"] == []
+        assert (await open_console.api("/audit?actor=bob&action=dead"))["rows"] == []
 
 
 async def test_pages_of_both_streams_follow_each_other(store: Store) -> None:

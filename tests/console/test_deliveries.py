@@ -65,27 +65,6 @@ async def test_filters(store: Store, clock: Clock, query: str, expected: list[st
         assert [row["operation"] for row in rows] == expected
 
 
-async def test_pages_go_on_where_the_one_before_ended(store: Store, clock: Clock) -> None:
-    for number in range(52):
-        await accept(store, events.completed(operationId=f"op-{number}"), to=room())
-        await send(store)
-        clock.advance(1)
-    async with console(store, clock) as open_console:
-        first = await open_console.api("/deliveries?destination=room")
-        second = await open_console.api(f"/deliveries?destination=room&cursor={first['cursor']}")
-        assert [row["operation"] for row in second["rows"]] == ["op-1", "op-0"]
-        assert 'rel="next"' in await open_console.page("/deliveries?destination=room")
-
-
-@pytest.mark.parametrize("query", ["cursor=x", "state=waiting&cursor=x"])
-async def test_a_cursor_of_no_page_is_not_there(store: Store, clock: Clock, query: str) -> None:
-    async with (
-        console(store, clock) as open_console,
-        open_console.client.get(open_console.server.make_url(f"/console/deliveries?{query}")) as response,
-    ):
-        assert response.status == 404
-
-
 async def test_what_waits_says_for_what(store: Store, clock: Clock) -> None:
     await accept(store, events.completed(operationId="again"), to=mail())
     delivery = await claim_one(store, "email")

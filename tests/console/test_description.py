@@ -1,9 +1,15 @@
 """`/openapi.json` is valid, and has every page and action of the console."""
 
+from aiohttp import ClientSession
+
 from relay.console.access.identity import NAME
 from relay.console.api import described
 from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS
 from relay.receiving import openapi
+from relay.store import Store
+from tests.console.operators import listening
+from tests.support.clock import Clock
+from tests.support.console import console
 from tests.support.schemas import check_openapi
 
 
@@ -20,3 +26,13 @@ def test_describes_every_page_and_action_that_is_served() -> None:
     }
     assert get["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/DeadListFacts")
     assert openapi.SECURITY["session"]["name"] == NAME
+
+
+async def test_operators_are_served_it(store: Store, clock: Clock) -> None:
+    async with (
+        console(store, clock) as page,
+        listening(page.context) as here,
+        ClientSession() as client,
+        client.get(f"{here.url}/openapi.json") as response,
+    ):
+        assert {"/healthz", "/api/v1/now"} <= (await response.json())["paths"].keys()

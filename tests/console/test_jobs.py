@@ -51,16 +51,19 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert "style=" not in html
 
 
-async def test_jobs_come_in_pages_the_one_that_ended_last_first(store: Store, clock: Clock) -> None:
+async def test_a_run_that_takes_longer_than_usual_is_late(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
-        for number in range(30):
-            await run(page, clock, 1, 60, name=f"Job {chr(65 + number % 26)}{chr(97 + number // 26)}")
-        first = await page.api("/jobs")
-        second = await page.api(f"/jobs?cursor={first['cursor']}")
-        titles = [row["title"] for row in (*first["rows"], *second["rows"])]
-        assert len(first["rows"]) == 25
-        assert len(titles) == len({*titles}) == 30
-        assert second["cursor"] == ""
+        for number in range(6):
+            await run(page, clock, number, 600)
+        began = datetime.fromtimestamp(clock(), UTC).isoformat()
+        stated = {"status": "Running", "startTime": None, "progress": {"percentage": 0, "startTime": began}}
+        document = body("operation.started", 0, operationId="op-7", operationName="Nightly 7") | {"timestamp": began}
+        document["operation"] |= stated
+        await page.ingest.ingest(event_of(document | {"tenantId": "room"}))
+        for after, late in ((300, False), (HOUR, True)):
+            clock.advance(after)
+            (going,), its = (await page.api("/now"))["runs"], await page.api("/operation?id=op-7")
+            assert (going["late"], its["late"], going["ends"]) == (late, late, its["ends"])
 
 
 async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:

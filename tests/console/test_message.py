@@ -58,26 +58,6 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
         assert [row["copied"] for row in facts["deliveries"]] == [name]
 
 
-async def test_slacks_message_is_drawn_in_a_frame_by_relays_own_script_alone(
-    open_store: Callable[..., Store], clock: Clock
-) -> None:
-    store = open_store(copies=COPIES)
-    async with console(store, clock) as page:
-        await page.ingest.ingest(event_of(body("operation.completed", 100, operationId="op-1") | {"tenantId": "room"}))
-        blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "*Done* <b>"}}]
-        name = await sent(store, "slack", {"text": "Done", "blocks": blocks})
-        html = await page.page(f"/message?copy={name}")
-        assert "*Done* &lt;b&gt;" in html
-        assert f'sandbox="allow-scripts" src="/console/message/html?copy={name}"' in html
-        async with page.client.get(page.server.make_url(f"/console/message/html?copy={name}")) as response:
-            framed, policy = await response.text(), response.headers["Content-Security-Policy"]
-        nonce = policy.rpartition("script-src 'nonce-")[2].strip("'")
-        assert policy.startswith("sandbox allow-scripts; default-src 'none'; ")
-        given = '<script type="application/json" id="given">'
-        assert framed.count("<script") == framed.count(f'<script nonce="{nonce}">') + framed.count(given)
-        assert "*Done* \\u003cb>" in framed
-
-
 async def test_where_none_is_kept_no_link_leads_to_one(store: Store, clock: Clock, tmp_path: Path) -> None:
     async with console(store, clock) as page:
         await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))

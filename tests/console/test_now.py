@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from relay import metrics
 from relay.domain.jobs import Alarm, Alarms, Job
 from relay.policy.missing import Missing
 from relay.policy.notices import REFUSED, Cause, Trouble, Troubles
@@ -138,3 +139,17 @@ async def test_a_channel_that_gets_nothing_out_is_the_first_thing_shown(store: S
     assert failing["obstacles"][0]["sentence"]["text"] == gone
     assert '<section class="verdict bad"' in page
     assert after["obstacles"] == [row for row in after["obstacles"] if row["name"] != "channel:slack"]
+
+
+async def test_what_a_source_was_refused_is_counted_by_reason(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+
+        async def refused() -> int:
+            rows = {row["name"]: row["refused"] for row in (await page.api("/now"))["sources"]}
+            return int(rows["progress"].get("unsigned", 0))
+
+        before = await refused()
+        metrics.events.labels("progress", "unsigned").inc(2)
+        assert await refused() == before + 2
+        assert f"{before + 2} signature missing, wrong or too old</a>" in await page.page("/now?lang=en")
+        assert "Signatur fehlt, ist falsch oder zu alt" in await page.page("/now?lang=de")

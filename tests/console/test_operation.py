@@ -117,7 +117,7 @@ async def is_unsubscribed_from(page: Open) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A verdict: what befalls the message, and what is said of it."""
+    """A verdict: what befalls the message, and what is said of it. `advice` begins that."""
 
     befalls: Callable[[Open], Awaitable[None]]
     destination: str
@@ -125,6 +125,7 @@ class Case:
     why: str | None = None
     more: str | None = None
     page: str = ""
+    advice: str = ""
 
 
 TOO_LITTLE = "it has not moved far enough since it was last told here"
@@ -141,11 +142,12 @@ CASES: Mapping[str, Case] = {
         dies_before_progress_is_held, "english", "dead", "refused for good", None, "/console/dead-letter?id="
     ),
     "address paused": Case(
-        waits_for_its_address, "room", "waiting", "its destination is paused: channel_not_found", None, ROOM
+        waits_for_its_address, "room", "waiting", "its destination is paused: channel_not_found", None, ROOM,
+        "It goes out by itself",
     ),
     "operator's pause": Case(
         waits_for_an_operator, "room", "waiting", "somebody has paused its destination: upgrade of the workspace",
-        None, ROOM,
+        None, ROOM, "It goes out once somebody resumes it",
     ),
     "limit": Case(
         waits_for_a_limit, "room", "waiting",
@@ -169,8 +171,18 @@ async def test_each_way_says_why_and_leads_to_what_can_be_done(store: Store, clo
     assert (row["state"], row["why"] and row["why"]["text"]) == (case.state, case.why)
     assert case.more is None or row["more"]["text"] == case.more
     assert row["page"].startswith(case.page)
+    assert (row["advice"] or {"text": ""})["text"].startswith(case.advice)
     assert (case.why or "Open the message") in text
     assert (case.more or "") in text
+
+
+async def test_the_rules_of_an_event_are_those_that_miss_least_first(store: Store, clock: Clock) -> None:
+    async with console(store, clock) as page:
+        await completed(page)
+        [event] = (await page.api("/operation?id=op-1"))["events"]
+    misses = [sum(not one["holds"] for one in rule["conditions"]) for rule in event["explanation"]["rules"]]
+    assert misses == sorted(misses)
+    assert misses[0] < misses[-1]
 
 
 async def test_progress_is_said_to_lack_what_its_rule_held_it_for(store: Store, clock: Clock, tmp_path: Path) -> None:

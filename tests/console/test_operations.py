@@ -7,6 +7,7 @@ from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import body, event_of
+from tests.support.queue import send
 
 
 async def take(page: Open, id_: str, name: str = "operation.started", **operation: str) -> None:
@@ -55,16 +56,28 @@ async def test_a_part_of_the_name_finds_it(store: Store, clock: Clock) -> None:
         assert 'value="NIGHTLY"' in html
 
 
-async def test_pages_follow_each_other(store: Store, clock: Clock) -> None:
+async def test_pages_of_lists_follow_each_other(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
         for number in range(60):
-            await take(page, f"op-{number}")
+            name = f"Job {chr(65 + number % 26)}{chr(97 + number // 26)}"
+            await take(page, f"op-{number}", "operation.completed", status="Completed", operationName=name)
             clock.advance(1)
-        first = await page.api("/operations")
-        second = await page.api(f"/operations?cursor={first['cursor']}")
-        shown = [row["operation"] for row in (*first["rows"], *second["rows"])]
-        assert shown == [f"op-{number}" for number in reversed(range(60))]
-        assert "rel=&#34;next&#34;" not in await page.page(f"/operations?cursor={first['cursor']}")
-        for path in ("/operations?cursor=nonsense", "/operations?state=sideways"):
-            async with page.client.get(page.server.make_url(f"/console{path}")) as response:
-                assert response.status in (400, 404)
+            await send(store)
+        for path, key, most in (
+            ("operations", "operation", 50),
+            ("deliveries", "operation", 50),
+            ("jobs", "title", 25),
+        ):
+            rows, cursor, sizes = list[str](), "", list[int]()
+            while cursor or not sizes:
+                facts = await page.api(f"/{path}?cursor={cursor}")
+                rows, cursor = [*rows, *(row[key] for row in facts["rows"])], facts["cursor"]
+                sizes.append(len(facts["rows"]))
+            assert (sizes[0], len(rows), len({*rows})) == (most, 60, 60), path
+            assert path == "jobs" or rows == [f"op-{number}" for number in reversed(range(60))]
+            assert 'rel="next"' in await page.page(f"/{path}")
+        for path in ("operations?cursor=nonsense", "deliveries?cursor=x", "deliveries?state=waiting&cursor=x"):
+            async with page.client.get(page.server.make_url(f"/console/{path}")) as response:
+                assert response.status == 404
+        async with page.client.get(page.server.make_url("/console/operations?state=sideways")) as response:
+            assert response.status == 400

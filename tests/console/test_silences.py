@@ -80,11 +80,12 @@ async def test_what_was_filled_in_is_there_again_with_why_it_was_refused(store: 
 async def test_ending_one_says_how_many_are_told(store: Store, clock: Clock) -> None:
     now = clock()
     kept, dropped = silence(now, jobs=("Sales *",)), silence(now, id="s-12", jobs=("HR *",), then="nothing")
-    for its in (kept, dropped):
+    for its in (kept, dropped, silence(now, id="s-13")):
         await added(store, its)
     await accept(store, events.completed(operationId="op-1"), to=room())
     await hold(store, kept, await claim_one(store), "later")
     async with console(store, clock) as open_console:
+        assert "Several silences begin with s-" in await open_console.act("/silences/expire", id="s-")
         assert "told together now: 1." in await open_console.act("/silences/expire", id="s-1")
         assert "What it held is not told" in await open_console.act("/silences/expire", id="s-12")
 

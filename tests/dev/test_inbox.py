@@ -4,14 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
 import pytest
 
 from relay.channels.email.channel import Email
 from relay.domain.deliveries import Notification
-from relay.errors import DeliveryError
 from relay_sandbox.standins.inbox import Inbox
 from tests.support.commands import ROOT
 from tests.support.patience import patience
@@ -43,43 +41,16 @@ async def browser(inbox: Inbox) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-def notification(address: str = "analyst@example.com", **content: Any) -> Notification:
-    return Notification(
-        delivery="d-1",
-        destination="analysts",
-        address=address,
-        kind="each",
-        content=GREETING | content,
-        subject="op-7f3a91c2",
-        event="operation.progress",
-        created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
-        language="de",
-    )
-
-
 async def test_a_mails_html_runs_no_script_and_loads_nothing(channel: Email, browser: aiohttp.ClientSession) -> None:
-    await channel.send(notification())
+    at = datetime(2024, 1, 20, 11, 40, tzinfo=UTC)
+    about = ("op-1", "operation.progress", at, "de")
+    await channel.send(Notification("d-1", "analysts", "analyst@example.com", "each", GREETING, *about))
 
     async with browser.get("/mails/1.html") as response:
         page = await response.text()
 
     assert "<body>Satz</body>" in page
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-
-
-async def test_scripted_answers_come_once_each_and_then_the_recipient_is_taken(inbox: Inbox, channel: Email) -> None:
-    inbox.answer("analyst@example.com", "451 4.7.1 greylisted", "550 5.1.1 no such user")
-
-    with pytest.raises(DeliveryError, match=r"451 4\.7\.1 greylisted") as later:
-        await channel.send(notification())
-    with pytest.raises(DeliveryError, match=r"550 5\.1\.1 no such user") as never:
-        await channel.send(notification())
-    receipt = await channel.send(notification())
-
-    assert (later.value.permanent, later.value.retry_after) == (False, 60.0)
-    assert never.value.permanent
-    assert receipt.detail.startswith("250 2.0.0 OK")
-    assert len(inbox.mails) == 1
 
 
 @pytest.mark.slow

@@ -4,13 +4,10 @@ from typing import Any
 
 import pytest
 
-from relay.cli.register import events, filters
-from relay.domain.events import BATCH_EVENTS, OPERATION_EVENTS
 from relay.errors import PlatformError
 from relay.platform import OperationsClient
 from relay.platform.models import Filters
 from relay.platform.registration import register, request
-from relay.policy.matching import Rule
 from tests.support.platform import scripted_platform
 
 PLACE = "/api/t/p/async/webhooks"
@@ -74,65 +71,3 @@ async def test_where_nothing_can_be_listed_it_says_so_and_any_other_error_stops_
     assert (done.outcome, done.certain, calls) == ("registered", False, ["GET", "POST"])
     with pytest.raises(PlatformError, match="403"):
         await registered((403, {"detail": "no"}))
-
-
-RULES: list[tuple[list[dict[str, Any]], Filters]] = [
-    ([{}], Filters(min_progress_increment=0)),
-    ([{"priorities": ["High"], "min_progress_increment": 10}, {"priorities": ["Low"], "min_progress_increment": 5}],
-     Filters(priorities=["High", "Low"], min_progress_increment=5)),
-    ([{"priorities": ["High"], "min_progress_increment": 10}, {"events": ["operation.failed"]}],
-     Filters(min_progress_increment=10)),
-    ([{"priorities": ["High"], "min_progress_increment": 10}, {"events": ["operation.stalled"]}],
-     Filters(min_progress_increment=0)),
-    # Whoever wants all batches wants the ends of all their operations.
-    ([{"operation_types": ["A"]}, {"events": ["batch.*"]}], Filters(min_progress_increment=0)),
-    ([{"operation_types": ["A"]}, {"events": ["batch.started", "batch.completed"]}],
-     Filters(operation_types=["A"], min_progress_increment=0)),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("rules", "expected"), RULES)
-def test_the_filters_let_through_whatever_any_rule_may_want(rules: list[dict[str, Any]], expected: Filters) -> None:
-    found = filters([made(rule) for rule in rules])
-    assert (list(found.operation_types), list(found.priorities), found.min_progress_increment) == (
-        list(expected.operation_types), list(expected.priorities), expected.min_progress_increment)  # fmt: skip
-
-
-EVENTS: list[tuple[list[dict[str, Any]], set[str]]] = [
-    ([{}], {*OPERATION_EVENTS, *BATCH_EVENTS}),
-    ([{"events": ["operation.failed"]}], {"operation.failed"}),
-    ([{"events": ["operation.failed"]}, {"events": ["batch.*"]}], {"operation.failed", *BATCH_EVENTS}),
-    ([{"events": ["*.completed"]}],
-     {"operation.phase.completed", "operation.completed", "batch.operation.completed", "batch.completed"}),
-    ([{"events": ["operation.*"]}], {*OPERATION_EVENTS}),
-    # To find what hangs, the watchdog must see all that operations do.
-    ([{"events": ["operation.stalled"]}], {*OPERATION_EVENTS}),
-    ([{"events": ["operation.stalled"], "sources": ["relay"]}], {*OPERATION_EVENTS}),
-    ([{"events": ["operation.stalled"], "sources": ["async-operations"]}], set()),
-    ([{"sources": ["progress"]}], set()),
-    ([{"events": ["nightly.backup"]}], set()),
-    ([{"statuses": ["Failed", "Timeout"]}],
-     {"operation.completed", "operation.failed", "operation.cancelled", "batch.completed"}),
-    ([{"events": ["batch.*"], "priorities": ["High"]}], {"batch.operation.completed"}),
-    # Whatever became of its operation, a batch goes on; and that a run hangs is for the watchdog alone to say.
-    ([{"statuses": ["Initiated"]}],
-     {"operation.started", "operation.progress", "operation.phase.completed", "batch.started"}),
-    ([{"events": ["operation.progress", "batch.*"], "statuses": ["Stalled"]}], set()),
-    ([{"statuses": ["Stalled"]}], {*OPERATION_EVENTS}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("rules", "expected"), EVENTS)
-def test_what_any_rule_wants_is_subscribed_and_no_more(rules: list[dict[str, Any]], expected: set[str]) -> None:
-    found = events([made(rule) for rule in rules], "async-operations", watched=True)
-    assert (set(found), len(found)) == (expected, len(expected))
-
-
-def test_without_a_watchdog_nobody_has_to_see_what_hangs() -> None:
-    assert events([made({"events": ["operation.stalled"]})], "async-operations", watched=False) == ()
-    whole = events([made({"events": ["batch.completed"]})], "async-operations", watched=False, everything=True)
-    assert set(whole) == {*OPERATION_EVENTS, "batch.completed"}  # operations may name people themselves
-
-
-def made(rule: dict[str, Any]) -> Rule:
-    return Rule.model_validate({"name": "r", "notify": ["x"], **rule})

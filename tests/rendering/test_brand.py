@@ -1,4 +1,4 @@
-"""Whose mails they are: the name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
+"""The brand of mails: name, logo, colour, footer and prefix of the configuration, and blocks for the rest."""
 
 from itertools import product
 from typing import Any
@@ -66,7 +66,7 @@ def test_each_part_of_the_layout_can_be_another(own: Build, block: str, text: st
 def test_a_fault_in_a_block_is_told_at_its_place(own: Build) -> None:
     renderer = own({"email/layout.html": EXTENDED % ("header", "\n{{ brand.nmae }}\n")})
 
-    with pytest.raises(TemplateError, match=r"email/layout\.html:3: brand\.nmae is unknown; did you mean brand\.name"):
+    with pytest.raises(TemplateError, match=r"email/layout\.html:3: nmae is unknown; did you mean name"):
         mail(renderer)
 
 

@@ -1,4 +1,4 @@
-"""What events say stays text: in Slack, in links and wherever texts are put together or cut."""
+"""Texts of events stay texts: in Slack, in links and wherever they are put together or cut."""
 
 import re
 from itertools import product

@@ -53,7 +53,7 @@ def failed(key: str) -> dict[str, Any]:
 
 
 async def readiness(relay: Relay) -> dict[str, str]:
-    """What `/readyz?verbose` says of each part."""
+    """Return the checks of `/readyz?verbose`."""
     host, port = relay.admin_addresses[0]
     async with aiohttp.ClientSession() as client, client.get(f"http://{host}:{port}/readyz?verbose") as response:
         found: dict[str, str] = (await response.json())["checks"]

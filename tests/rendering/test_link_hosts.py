@@ -1,4 +1,4 @@
-"""Which hosts messages lead to: those of the configuration, and where nobody said which, each link shows its own."""
+"""Hosts that messages lead to: those of the configuration; without any, each link shows its own."""
 
 import json
 import re
@@ -67,9 +67,7 @@ def messages(renderer: Renderer) -> Any:
 def links_in(content: dict[str, Any]) -> list[tuple[str, str]]:
     """Each address that somebody can follow, and the words beside it."""
     found = [(url, shown) for url, shown in HREF.findall(content.get("html", ""))]
-    blocks = json.dumps(
-        [content.get(key) for key in ("text", "blocks", "rich") if "html" not in content], ensure_ascii=False
-    )
+    blocks = json.dumps([content.get(key) for key in ("text", "blocks") if "html" not in content], ensure_ascii=False)
     found += [(url, text + after) for url, text, after in MRKDWN.findall(blocks)]
     found += [(url, blocks) for url in re.findall(r'"url": "([^"]*)"', blocks)]
     return found

@@ -1,4 +1,4 @@
-"""Where messages lead: to pages that a person can open, and never to the platform's API."""
+"""Links of messages: pages that a person can open, never the platform's API."""
 
 import json
 import re

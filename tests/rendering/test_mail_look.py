@@ -1,4 +1,4 @@
-"""How mails look: as it was agreed, in both languages, in every mail program, for everyone.
+"""Looks of mails: as agreed, in both languages, in every mail program, for everyone.
 
 RELAY_UPDATE_GOLDEN=1 writes what it is now into tests/golden/email; read the difference before you keep it.
 tests/screenshots has the tests in a browser.

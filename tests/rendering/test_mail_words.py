@@ -1,4 +1,4 @@
-"""What mails say beyond what was agreed: in the order of the questions, once, and nothing that is not known."""
+"""Words of mails beside the golden files: each once, and nothing that is not known."""
 
 from collections import Counter
 from dataclasses import replace

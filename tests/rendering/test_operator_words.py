@@ -1,4 +1,4 @@
-"""What operators read of relay itself, in both languages and channels: every kind of trouble, with what to do."""
+"""Notices for operators about relay itself, in both languages and channels."""
 
 import re
 from collections.abc import Sequence

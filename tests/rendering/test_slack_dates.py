@@ -51,18 +51,13 @@ text: "since {{ op.started_at|localtime }}"
 blocks:
   - type: section
     text: {type: plain_text, text: "{{ op.started_at|localtime }}"}
-  - type: table
-    rows: [{cells: [{type: raw_text, text: "{{ op.started_at|localtime }}"}]}]
-  - type: plan
-    title: "{{ op.started_at|localtime }}"
-    tasks: [{type: task_card, task_id: a, title: x, status: pending}]
   - type: context
     elements: [{type: mrkdwn, text: "{{ op.started_at|localtime }}"}]
 """})  # fmt: skip
 
     content = render(renderer, progress())
 
-    section, table, plan, context = content["blocks"]
+    section, context = content["blocks"]
     assert content["text"] == "since 20 Jan, 12:18 CET"
-    assert section["text"]["text"] == table["rows"][0][0]["text"] == plan["title"] == "20 Jan, 12:18 CET"
+    assert section["text"]["text"] == "20 Jan, 12:18 CET"
     assert context["elements"][0]["text"] == f"<!date^1705749480^{SHORT}|20 Jan, 12:18 CET>"

@@ -1,4 +1,4 @@
-"""What is known of a run and what is not, in its Slack messages: progress, attempts, long names and lists."""
+"""Facts of a run in its Slack messages: progress, attempts, long names and lists."""
 
 import re
 from dataclasses import replace

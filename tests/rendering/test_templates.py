@@ -88,27 +88,6 @@ def test_the_result_is_counted_right(renderer: Renderer, summary: Body, english:
     assert german in said[1].splitlines()
 
 
-@pytest.mark.parametrize(
-    ("channel", "name", "most"),
-    [
-        ("slack", "operation.phase.completed", 5),
-        ("slack", "operation.completed", 4),
-        ("slack", "operation.audited", 6),
-        ("email", "operation.completed", 8),
-        ("email", "operation.audited", 8),
-    ],
-)
-def test_of_many_figures_the_first_ones_are_shown(channel: str, name: str, most: int, renderer: Renderer) -> None:
-    many = {f"figure{number}": f"value-{number:02}" for number in range(20)}
-    body = samples.bodies()["operation.progress" if name == "operation.audited" else name]
-    parts = {"phase": body.get("phase", {}) | {"results": many}, "results": body.get("results", {}) | {"summary": many}}
-    event = samples.event_of(body | {"event": name} | (many if name == "operation.audited" else parts))
-
-    content = renderer.render(channel, "each", event, (event,), language="en", timezone="", now=event.occurred_at)
-
-    assert sorted({*re.findall(r"value-\d\d", str(content))}) == [f"value-{number:02}" for number in range(most)]
-
-
 def test_both_languages_have_every_message_with_the_same_values() -> None:
     with (ROOT / "templates/locales/de/messages.po").open("rb") as file:
         catalogue = read_po(file)

@@ -1,19 +1,12 @@
-"""A record that cannot be handled holds up no other, after a crash nothing waits for a lease, and it ends when told."""
-
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+"""A record that cannot be handled holds up no other, and after a crash nothing waits for a lease."""
 
 import pytest
 from redis.asyncio import Redis
 
-from relay.platform import OperationsClient
-from relay_sandbox.service import sandbox as sandbox_at
 from relay_sandbox.storage.changes import LEASE
 from relay_sandbox.storage.state import PREFIX
-from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer
-from tests.support.sandbox import TOKEN, Stage
+from tests.support.sandbox import Stage
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +37,3 @@ async def test_what_the_dead_had_claimed_is_due_again(sandbox: Stage) -> None:
         await sandbox.state.release(sandbox.clock() + LEASE / 2)
 
         assert await sandbox.state.claim(queue, sandbox.clock() + LEASE / 2) == claimed
-
-
-@asynccontextmanager
-async def serving(data_dir: Path, clock: Clock) -> AsyncIterator[OperationsClient]:
-    async with (
-        sandbox_at(token=TOKEN, data_dir=data_dir, clock=clock) as running,
-        OperationsClient(running.address, tenant="t", project="p", token=TOKEN) as client,
-    ):
-        yield client

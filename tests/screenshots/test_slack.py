@@ -41,15 +41,14 @@ def browser() -> Iterator[Browser]:
 
 
 def every(renderer: Renderer, language: str, fixture: str = "typical") -> list[Message]:
-    """All messages of all kinds in both profiles, each one once."""
+    """All messages of all kinds, each one once."""
     found: list[Message] = []
     for name in NAMES:
         for kind in KINDS:
             content = slacks.message(renderer, name, kind, language, FIXTURES[fixture])
-            for blocks in (content["blocks"], content.get("rich", content["blocks"])):
-                message = {"text": content["text"], "blocks": blocks}
-                if message not in found:
-                    found.append(message)
+            message = {"text": content["text"], "blocks": content["blocks"]}
+            if message not in found:
+                found.append(message)
     return found
 
 
@@ -63,7 +62,7 @@ def test_every_message_fits_the_screen_in_its_scheme(
     browser.show(page_of(messages, at=NOON), width=width)
     for scheme, colour in COLOURS.items():
         browser.prefer(dark=scheme == "dark")
-        shot = browser.taken(width)
+        shot = browser.taken()
         keep(f"slack.{language}.{width}.{scheme}.png", shot.png)
 
         assert shot.width <= width
@@ -85,7 +84,7 @@ def test_nothing_that_an_event_says_makes_a_message_wider_than_a_phone(
     assert browser.ask(SHOWN) == len(messages)
 
 
-def story(renderer: Renderer, end: str, *, rich: bool = False) -> Workspace:
+def story(renderer: Renderer, end: str) -> Workspace:
     """A run from its start to its end, as it stands in the channel afterwards: one message, edited, and its reply."""
     times = iter([NOON, NOON + 4560, NOON + 5700, NOON + 5701, NOON + 5702, NOON + 5703])
     now = [NOON]
@@ -93,10 +92,7 @@ def story(renderer: Renderer, end: str, *, rich: bool = False) -> Workspace:
     root: Message = {}
     for kind, content in slacks.life("en", renderer, end):
         now[0] = next(times)
-        message = {
-            "text": content["text"],
-            "blocks": content.get("rich", content["blocks"]) if rich else content["blocks"],
-        }
+        message = {"text": content["text"], "blocks": content["blocks"]}
         if not root:
             root = workspace.call("chat.postMessage", {"channel": "#process-mining", **message})
         elif kind == "reply":
@@ -129,17 +125,15 @@ def stages(renderer: Renderer) -> Workspace:
     return workspace
 
 
-def batch(renderer: Renderer, *, rich: bool = False) -> Workspace:
+def batch(renderer: Renderer) -> Workspace:
     workspace = Workspace(name="Acme", clock=lambda: NOON)
     told = slacks.message(renderer, "batch.operation.failed", "live")
     root = workspace.call("chat.postMessage", {"channel": "#month-end", "text": told["text"], "blocks": told["blocks"]})
-    names = [("batch.operation.failed", False)] + ([("batch.finished", True)] if rich else [])
-    for name, wanted in names:
+    for name in ("batch.operation.failed", "batch.finished"):
         reply = slacks.message(renderer, name, "reply")
-        blocks = reply["rich"] if wanted else reply["blocks"]
         workspace.call(
             "chat.postMessage",
-            {"channel": "#month-end", "thread_ts": root["ts"], "text": reply["text"], "blocks": blocks},
+            {"channel": "#month-end", "thread_ts": root["ts"], "text": reply["text"], "blocks": reply["blocks"]},
         )
     return workspace
 
@@ -147,10 +141,9 @@ def batch(renderer: Renderer, *, rich: bool = False) -> Workspace:
 def test_the_pictures_of_the_documents(renderer: Renderer, browser: Browser) -> None:
     pictures = {
         "slack-live.png": (stages(renderer), False),
-        "slack-live-dark.png": (story(renderer, "completed", rich=True), True),
+        "slack-live-dark.png": (story(renderer, "completed"), True),
         "slack-failed.png": (story(renderer, "failed"), False),
         "slack-batch.png": (batch(renderer), False),
-        "slack-batch-dark.png": (batch(renderer, rich=True), True),
     }
     for name, (workspace, dark) in pictures.items():
         shot = browser.shot(

@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from relay.errors import ConfigError, StoreUnavailable
+from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.audit import Act, AuditTrail
 from relay.store.cluster import MOVING, parse
 from relay.store.keys import PREFIX
-from relay.store.seal_existing import SealExisting
-from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.certificates import make_certificate
 from tests.support.clusters import SLOT, Clustered, ClusterServer, clustered
@@ -30,7 +27,6 @@ from tests.support.waiting import until
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "deployment.md"
 (RULE,) = re.findall(r"^ACL SETUSER relay .*$", DOCUMENTED.read_text("utf-8"), re.M)
-PARTITIONS = 16
 MOVED = f"slot {SLOT} is being moved to another node of the Cluster"
 
 
@@ -177,31 +173,6 @@ async def test_half_way_nothing_is_done_and_afterwards_all_goes_on(group: Cluste
     await group.end_move(source, target)
     assert (await store.accept(events.completed(operationId="op-10"), [room()])).status == "accepted"
     assert len(await claim(store)) == 11
-
-
-@pytest.mark.slow
-async def test_what_was_written_without_a_key_is_sealed_on_every_node(group: Clustered) -> None:
-    wide = Store.open(group.url, worker="w", partitions=PARTITIONS)
-    await wide.prepare("memory")
-    for number in range(8):
-        await wide.accept(events.completed(operationId=f"op-{number}"), [room()])
-    async with AuditTrail(wide.redis).act(Act("jana@host-1", "dead drop")):
-        pass
-    sealer = Sealer({"current": b"k" * 32})
-    store = Store.open(group.url, worker="sealed", partitions=PARTITIONS, sealer=sealer)
-    try:
-        with pytest.raises(ConfigError, match="relay keys seal"):
-            await store.prepare("memory")
-        await store.prepare("memory", sealing=True)
-        sealed = await SealExisting(store, sealer).run()
-        await store.prepare("memory")
-
-        assert (sealed["body"] >= 16, sealed["audit"]) == (True, 2)
-        assert len(await claim(store)) == 8
-        assert [entry.actor for entry in await AuditTrail(store.redis, sealer).entries()] == ["jana@host-1"]
-    finally:
-        await wide.aclose()
-        await store.aclose()
 
 
 @pytest.mark.slow

@@ -1,11 +1,9 @@
-"""Dead letters and the quarantine page by page: nothing twice, nothing left out, never more than a page may cost."""
+"""Dead letters page by page: nothing twice, nothing left out."""
 
 import pytest
 
 from relay.store import Store
-from relay.store.admin import Admin
 from relay.store.dead_pages import DeadPages
-from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import carried
@@ -45,23 +43,3 @@ async def test_pages_of_dead_letters_follow_each_other(store: Store, clock: Cloc
     if seconds:
         assert listed[0] == ["op-4", "op-3"]
     assert await DeadPages(store).count() == 5
-
-
-async def test_faults_of_relay_stand_first_in_the_quarantine(store: Store) -> None:
-    admin = Admin(store)
-    for number in range(3):
-        await admin.quarantine("api", b"%d" % number, {}, f"refused {number}")
-    await admin.quarantine("other", b"[]", {}, "KeyError at relay/x.py:1", fault=True)
-
-    first = await QuarantinePages(store).page(QuarantineQuery(), limit=3)
-    second = await QuarantinePages(store).page(QuarantineQuery(), limit=3, cursor=first.cursor)
-
-    assert [row.fault for row in first.rows] == [True, False, False]
-    assert (first.rows[0].source, first.rows[0].size) == ("other", 2)
-    assert len({row.id for row in (*first.rows, *second.rows)}) == first.matching == 4
-    assert second.cursor == ""
-    assert [row.source for row in (await QuarantinePages(store).page(QuarantineQuery(source="other"))).rows] == [
-        "other"
-    ]
-    assert (await QuarantinePages(store).page(QuarantineQuery(fault=False))).matching == 3
-    assert (await QuarantinePages(store).page(QuarantineQuery(since=4e9))).matching == 0

@@ -31,18 +31,6 @@ async def all_of(store: Store, **which: Any) -> list[OperationRow]:
     return rows
 
 
-async def test_an_operation_with_all_that_is_shown_of_it(store: Store, clock: Clock) -> None:
-    await tell(store, clock, events.started(operationId="op-1"), events.progress(40, operationId="op-1"))
-
-    (row,) = (await Operations(store).page()).rows
-
-    assert (row.subject, row.name, row.type) == ("op-1", events.started().operation.name, "ProcessMiningAnalysis")  # type: ignore[union-attr]
-    assert (row.status, row.percentage, row.state, row.is_batch, row.run) == ("Running", 40.0, "running", False, 0)
-    assert (row.tenant, row.project, row.priority) == ("tenant-1", "project-1", events.started().operation.priority)  # type: ignore[union-attr]
-    assert (row.first, row.last) == (clock() - 2, clock() - 1)
-    assert row.phase
-
-
 async def test_pages_follow_each_other_newest_first(open_store: Callable[..., Store], clock: Clock) -> None:
     store = open_store(partitions=PARTITIONS)
     await tell(store, clock, *(events.started(operationId=f"op-{number}") for number in range(9)))

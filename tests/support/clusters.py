@@ -51,10 +51,6 @@ class ClusterServer(RedisServer):
             found: dict[str, Any] = await redis.info(section)
             return found
 
-    @property
-    def up(self) -> bool:
-        return self._process is not None
-
 
 @dataclass
 class Clustered:
@@ -105,7 +101,7 @@ class Clustered:
 
     @property
     def running(self) -> list[ClusterServer]:
-        return [node for node in self.nodes.values() if node.up]
+        return [node for node in self.nodes.values() if node.running]
 
     async def owner(self, slot: int = SLOT) -> ClusterServer:
         """The primary that has this slot, as all that run agree."""

@@ -62,9 +62,10 @@ async def relay_itself(*arguments: str | Path, env: Mapping[str, str], cwd: Path
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
-async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> Done:
+async def relay_on_terminal(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT, typed: str = "") -> Done:
     """Run `relay …` on a terminal, to its end; what it wrote, escape codes and all. Colours are on but for `env`."""
     ours, theirs = pty.openpty()
+    os.write(ours, typed.encode())
 
     def read() -> bytes:
         shown = bytearray()

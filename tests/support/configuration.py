@@ -43,7 +43,11 @@ rules:
     events: [operation.failed]
     notify: [team, analysts]
 """
-OPERATORS = "operators: [team, analysts]\n"  # without which there is a warning
+# Without which there are warnings.
+OPERATORS = """\
+operators: [team, analysts]
+platform: {link_hosts: "*", links: {operation: "https://app.example.com/{operationId}"}}
+"""
 
 
 class Chat:

@@ -1,20 +1,7 @@
 """A private, real Redis for tests, which may be stopped, killed and frozen like one in the wild.
 
-One server serves a whole test session; it is up in about 40 ms, and a test gets an empty one by FLUSHALL:
-
-    @pytest.fixture(scope="session")
-    def redis_server() -> Iterator[RedisServer]:
-        with RedisServer() as server:
-            yield server
-
-    @pytest.fixture
-    async def redis(redis_server: RedisServer) -> AsyncIterator[Redis]:
-        async with Redis.from_url(redis_server.url) as client:
-            await client.flushall()
-            yield client
-
-With pytest-xdist every worker process has a server of its own. A test that harms its server makes its own one, with
-whatever options it needs: `RedisServer(appendonly="yes", appendfsync="always", maxmemory="5mb")`.
+One server serves a whole test process (`redis_server` of tests/conftest.py), and a test gets it empty. A test that
+harms its server makes its own one, with whatever options it needs: `RedisServer(appendonly="yes", maxmemory="5mb")`.
 """
 
 import shutil

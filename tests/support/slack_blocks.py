@@ -29,10 +29,6 @@ def image(**changes: Any) -> JSON:
     return {"type": "image", "image_url": "https://example.com/a.png", "alt_text": ""} | changes
 
 
-def task(**changes: Any) -> JSON:
-    return {"type": "task_card", "task_id": "t", "title": "x", "status": "complete"} | changes
-
-
 def message(*blocks: JSON, **arguments: Any) -> JSON:
     return {"channel": "C0123ABCD", "text": "x", "blocks": list(blocks), **arguments}
 

@@ -9,11 +9,6 @@ NBSP = "\u00a0"
 DATE = re.compile(r"<!date\^\d{10}\^[{}a-z_ ]+\|[\w.,:+− ]+>")
 
 
-def profiles(content: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """The message's blocks by profile; not every message has a richer form."""
-    return {profile: content[profile] for profile in ("blocks", "rich") if profile in content}
-
-
 def texts(node: Any) -> Iterator[str]:
     """Every text that people read, in reading order."""
     if isinstance(node, dict):

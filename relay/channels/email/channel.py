@@ -120,7 +120,7 @@ class Email:
         return f"{local.partition('+')[0] or local}@{domain}"
 
     @staticmethod
-    def preview(notification: Notification, profile: str) -> Preview:  # noqa: ARG004 - of those that have several
+    def preview(notification: Notification) -> Preview:
         html, text = notification.content["html"], notification.content["text"]
         return Preview({"mail.html": html, "mail.txt": text, "eml": compose(notification, PREVIEWED)})
 

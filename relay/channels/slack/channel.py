@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import structlog
 from pydantic import BaseModel
@@ -24,12 +24,10 @@ from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_version
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
+from relay.channels.slack.socket import Socket
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
 from relay.domain.links import Person, Presser
-
-if TYPE_CHECKING:
-    from relay.channels.slack.socket import Socket
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +59,6 @@ class Slack:
         self._webhooks = Webhooks(settings.webhooks, proxy, deadline=deadline)
         self._token = bool(token)
         self._name = APP  # until Slack says otherwise
-        self._rich = settings.profile == "rich"  # until the workspace refuses
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
         self._people = People(self._client.call, clock=clock)
         self._authority = Authority(self._people, clock=clock)
@@ -97,10 +94,8 @@ class Slack:
 
     @staticmethod
     def refusals(content: Mapping[str, Any]) -> Iterator[str]:
-        for key in ("blocks", "rich"):
-            if key in content:
-                for fault in validate({"text": content["text"], "blocks": content[key]}):
-                    yield f"Slack would refuse it: {fault}"
+        for fault in validate({"text": content["text"], "blocks": content.get("blocks")}):
+            yield f"Slack would refuse it: {fault}"
 
     async def send(self, notification: Notification) -> Receipt:
         until = asyncio.get_running_loop().time() + self._deadline
@@ -177,10 +172,8 @@ class Slack:
         """Show a text to this person alone. SlackError if Slack does not take it."""
         await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
 
-    def socket(self, take: Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]) -> "Socket":
+    def socket(self, take: Callable[[Mapping[str, Any]], Coroutine[Any, Any, bool]]) -> Socket:
         """Build the connection by which presses come, with the app-level token. Its own `run` opens it."""
-        from relay.channels.slack.socket import Socket  # noqa: PLC0415 - 12 ms, for those who have it
-
         secure = self._settings.base_url.startswith("https:")
         return Socket(self._app_client(), self._proxy, take, secure=secure)
 
@@ -222,19 +215,12 @@ class Slack:
         """Send one message, reduced for as long as Slack refuses its content."""
         otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
         versions = degraded_versions(notification.content, mentions, otherwise)
-        rich = notification.content.get("rich") if self._rich else None
-        if rich:
-            versions = [degraded_versions({**notification.content, "blocks": rich}, mentions, otherwise)[0], *versions]
         if method == POST:
             for version in versions[:-1]:  # not where one line is left: it may be the fault
                 version["metadata"] = metadata_of(notification)
 
-        def on_refusal(version: Message, error: SlackError) -> None:
-            if rich and version is versions[0] and error.code == "invalid_blocks" and self._rich:
-                self._rich = False  # it is the workspace that has not got them: not tried again
-                log.warning("blocks.classic", why=str(error))
-            else:
-                log.warning("message.reduced", subject=notification.subject, why=str(error))
+        def on_refusal(_version: Message, error: SlackError) -> None:
+            log.warning("message.reduced", subject=notification.subject, why=str(error))
             if "metadata" in error.code:
                 for later in versions:
                     later.pop("metadata", None)

@@ -7,23 +7,21 @@ A check takes a value and its place, and yields what is wrong with it.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from relay.domain.display import MAX_BLOCKS, TEXT_BUDGET, length
+from relay.rendering.formats.slack import text_size
 
 MAX_METADATA = 8_000  # characters of JSON
-MAX_TABLES = 1
-RICH = frozenset({"plan", "task_card", "table", "data_table", "data_visualization", "card", "carousel"})
 
 Node = Mapping[str, Any]
 
 
-def validate(message: Node, *, without: Collection[str] = ()) -> list[str]:
+def validate(message: Node) -> list[str]:
     """List what Slack would refuse, each as "code: where: what is wrong"; empty if it would take the message.
 
-    `message` holds the arguments of chat.postMessage or chat.update. `without`: kinds of blocks, for instance RICH,
-    that this workspace has not got yet: Slack brings new ones to one workspace after the other.
+    `message` holds the arguments of chat.postMessage or chat.update.
     """
     text, blocks = message.get("text"), message.get("blocks")
     faults: list[str] = []
@@ -32,26 +30,10 @@ def validate(message: Node, *, without: Collection[str] = ()) -> list[str]:
     if isinstance(text, str) and length(text) > MAX_TEXT:
         faults.append(f"msg_too_long: /text: {length(text)} characters, at most {MAX_TEXT}")
     faults += [f"invalid_blocks: {fault}" for fault in _block_faults(blocks or [], "/blocks")]
-    kinds = [block.get("type") for block in blocks or [] if isinstance(block, Mapping)]
-    faults += [f"invalid_blocks: /blocks: unsupported block {kind!r}" for kind in kinds if kind in without]
     faults += _metadata_faults(message.get("metadata"))
-    if not faults and blocks and (total := text_size(message)) > TEXT_BUDGET:
+    if not faults and blocks and (total := text_size(blocks)) > TEXT_BUDGET:
         faults.append(f"msg_blocks_too_long: /: {total} characters of text, at most {TEXT_BUDGET}")
     return faults
-
-
-def text_size(message: Node) -> int:
-    """Count the text towards TEXT_BUDGET: every text and title inside blocks that have no sum of their own."""
-
-    def size(node: Any) -> int:
-        if isinstance(node, list):
-            return sum(map(size, node))
-        if isinstance(node, Mapping) and node.get("type") not in ("markdown", "data_table"):
-            return sum(length(value) if key in ("text", "title") and isinstance(value, str) else size(value)
-                       for key, value in node.items())  # fmt: skip
-        return 0
-
-    return size(message.get("blocks"))
 
 
 def _block_faults(blocks: Any, at: str) -> Iterator[str]:
@@ -61,11 +43,6 @@ def _block_faults(blocks: Any, at: str) -> Iterator[str]:
     if len(blocks) > MAX_BLOCKS:
         yield f"{at}: {len(blocks)} blocks, at most {MAX_BLOCKS}"
     objects = [block for block in blocks if isinstance(block, Mapping)]
-    kinds = Counter(block.get("type") for block in objects)
-    if kinds["table"] > MAX_TABLES:
-        yield f"{at}: {kinds['table']} tables, at most {MAX_TABLES}"
-    if kinds["plan"] and kinds["task_card"]:
-        yield f"{at}: task_card blocks are inside a plan or alone, not beside one"
     buttons = [item for block in objects if block.get("type") == "actions" for item in block.get("elements") or ()]
     yield from _repeated("block_id", objects, at)
     yield from _repeated("action_id", [button for button in buttons if isinstance(button, Mapping)], at)
@@ -184,15 +161,6 @@ def _fields_of(checks: Fields) -> Check:
     return lambda value, at: _fields(value, at, checks)
 
 
-def _rich_text(value: Any, at: str) -> Iterator[str]:
-    yield from _typed(value, at, {"rich_text": {"elements*": _list(100, _rich_section)}}, "formatted text")
-
-
-def _rich_section(value: Any, at: str) -> Iterator[str]:
-    kinds = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
-    yield from _typed(value, at, dict.fromkeys(kinds, _SECTION), "section of formatted text")
-
-
 _CONFIRM = _fields_of({
     "title*": _text_object(100, "plain_text"), "text*": _text_object(300), "confirm*": _text_object(30, "plain_text"),
     "deny*": _text_object(30, "plain_text"), "style": _one_of("primary", "danger"),
@@ -202,22 +170,7 @@ _BUTTON: Fields = {
     "style": _one_of("primary", "danger"), "accessibility_label": _text(75), "confirm": _CONFIRM,
 }  # fmt: skip
 _IMAGE: Fields = {"image_url*": _url, "alt_text*": _text(2_000, minimum=0)}
-_TASK: Fields = {
-    "task_id*": _text(255), "title*": _text(2_000), "details": _rich_text, "output": _rich_text,
-    "sources": _any,
-    "status": _one_of("pending", "in_progress", "complete", "error"),
-}  # fmt: skip
-_SECTION: Fields = {"elements*": _list(500, _any), "style": _any, "indent": _any, "offset": _any, "border": _any}
-_CELL: Mapping[str, Fields] = {"raw_text": {"text*": _text(MAX_TEXT)}, "rich_text": {"elements*": _any}}
-_CELLS = _list(20, lambda value, at: _typed(value, at, _CELL, "cell"))
-_COLUMN = _fields_of({"align": _one_of("left", "center", "right"), "is_wrapped": _any})
-_TASKS = _list(50, lambda value, at: _typed(value, at, {"task_card": _TASK}, "task"))
-
-
-def _table(value: Any, at: str) -> Iterator[str]:
-    yield from _list(100, _CELLS)(value, at)
-
-
+OTHER_KINDS = ("card", "carousel", "data_table", "data_visualization", "markdown", "plan", "table", "task_card")
 BLOCK_KINDS: Mapping[str, Fields | None] = {
     "header": {"text*": _text_object(150, "plain_text"), "level": _any},
     "section": {"text": _text_object(3_000), "fields": _list(10, _text_object(2_000)), "expand": _any,
@@ -227,10 +180,7 @@ BLOCK_KINDS: Mapping[str, Fields | None] = {
     "actions": {"elements*": _list(25, lambda value, at: _typed(value, at, {"button": _BUTTON}, "element"))},
     "image": {**_IMAGE, "title": _text_object(2_000, "plain_text")},
     "rich_text": {"elements*": _any},
-    "table": {"rows*": _table, "column_settings": _list(20, _COLUMN)},
-    "plan": {"title*": _text(2_000), "tasks": _TASKS},
-    "task_card": _TASK,
-    **dict.fromkeys(("card", "carousel", "data_table", "data_visualization", "markdown")),  # none of relay's has them
+    **dict.fromkeys(OTHER_KINDS),  # none of relay's messages has them
 }  # fmt: skip
 _CONTEXT: Mapping[str, Fields] = {
     "image": _IMAGE,

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.limits import validate
 from relay.domain.deliveries import PERSON, Notification, Preview, Receipt
-from relay.domain.display import TEXT_BUDGET, length, truncate_mrkdwn
+from relay.domain.display import TEXT_BUDGET, truncate_mrkdwn
+from relay.rendering.formats.slack import text_size, texts_in
 
 MAX_SECTION = 3_000
 MAX_LINE = 300
@@ -47,7 +48,7 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
     else; `otherwise` is the text of a message that has none.
     """
     text, blocks = content.get("text"), content.get("blocks") or ()
-    words = "\n".join(_texts(blocks)) or text or otherwise
+    words = "\n".join(texts_in(blocks)) or text or otherwise
     line = text or words
     plain = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", line).split())
     return [
@@ -114,34 +115,15 @@ def fit_blocks(blocks: Sequence[Message], room: int = TEXT_BUDGET) -> list[Messa
     """Return the blocks that there is room for. A long text is cut; later blocks may still fit."""
     fitted = []
     for block in blocks:
-        text, size = block.get("text"), _text_size(block)
+        text, size = block.get("text"), text_size(block)
         if size > room >= MIN_TEXT and block.get("type") == "section" and isinstance(text, Mapping):
             block = {**block, "text": {**text, "text": truncate_mrkdwn(str(text.get("text", "")), room)}}  # noqa: PLW2901
             block.pop("fields", None)
-            size = _text_size(block)
+            size = text_size(block)
         if size <= room:
             fitted.append(block)
             room -= size
     return fitted
-
-
-def _text_size(node: Any) -> int:
-    return sum(map(length, _texts(node)))
-
-
-def _texts(node: Any) -> list[str]:
-    """List every text in blocks, in reading order."""
-    texts: list[str] = []
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if not isinstance(value, str):
-                texts += _texts(value)
-            elif key in ("text", "title"):
-                texts.append(value)
-    elif isinstance(node, (list, tuple)):
-        for item in node:
-            texts += _texts(item)
-    return texts
 
 
 PAGE = Path(__file__).with_name("page.html")
@@ -179,11 +161,8 @@ def page_of(
     })  # fmt: skip
 
 
-def preview(notification: Notification, profile: str) -> Preview:
-    """Build the preview with the blocks that every Slack shows, or the newer ones (`rich`)."""
-    content = notification.content
-    rich = content.get("rich") if profile == "rich" else None
-    message = {"text": content["text"], "blocks": rich or content["blocks"]}
+def preview(notification: Notification) -> Preview:
+    message = {"text": notification.content["text"], "blocks": notification.content["blocks"]}
     return Preview(
         {
             "slack.json": json.dumps(message, ensure_ascii=False, indent=2) + "\n",

@@ -103,7 +103,6 @@ class SlackSettings(BaseModel):
         BeforeValidator(_limit_or_off, json_schema_input_type=NewMessageLimit | Literal["off", False] | None),
         Field(validation_alias=AliasChoices("new_message_limit", "new_roots")),  # its old name stays
     ] = NewMessageLimit()
-    profile: Literal["classic", "rich"] = "classic"  # rich: the newer blocks too, where the workspace has them
     posts_per_second: Annotated[float, Field(ge=0.01, le=10_000)] = POSTS_PER_SECOND  # new messages, per conversation
     edits_per_minute: Annotated[int, Field(ge=4, le=1_000)] = EDITS_PER_MINUTE  # of all live messages together
     interactivity: Annotated[  # buttons under live messages

@@ -22,6 +22,7 @@ READING = ("GET", "HEAD")  # changes nothing, and any role may
 LONGEST = 1000  # characters of an address that a login leads back to
 # A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
 PAGE = re.compile(rf"{PAGES}(?:/[\w-]+)*/?(?:\?[!-\[\]-~]*)?(?:#[\w-]*)?", re.ASCII)
+WORDS = re.compile(r"(?:/[a-z0-9-]{1,20})+")  # a token is longer
 # `same-origin`, not `no-referrer`: with that, forms say `Origin: null`, and without TLS that is all they say. Nothing
 # leads to other sites either way. `form-action` also binds where a form is redirected to.
 HEADERS = {
@@ -56,7 +57,7 @@ def same_origin(request: web.Request, url: str) -> bool:
 
 
 def is_fragment(request: web.Request) -> bool:
-    """Return whether an open page asks by itself, whether or not anybody looks."""
+    """Return whether an open page asks for its news (htmx), not its reader."""
     return request.headers.get("HX-Request") == "true"
 
 
@@ -78,9 +79,11 @@ def to_login(request: web.Request) -> web.Response:
 
 
 def route_of(request: web.Request) -> str:
-    """Return the pattern of the request's route, for the log: its path may hold the token of a link."""
+    """Return the path, for the log; the pattern of its route if it may hold the token of a link."""
     resource = request.match_info.route.resource
-    return resource.canonical if resource else "unknown"
+    if resource is None:
+        return "unknown"
+    return request.path if WORDS.fullmatch(request.path) else resource.canonical
 
 
 async def read_fields(request: web.Request) -> MultiDict[str]:
@@ -112,7 +115,7 @@ async def has_csrf(request: web.Request, csrf: str) -> bool:
 
 
 def alike(shown: str, right: str) -> bool:
-    """Compare in a time that tells nothing of how much is right."""
+    """Compare in constant time."""
     return bool(right) and hmac.compare_digest(shown.encode("utf-8", "replace"), right.encode())
 
 

@@ -69,7 +69,7 @@ def groups_to_keep(oidc: Oidc, groups: Iterable[str]) -> list[str]:
 
 
 def mark_of(oidc: Oidc) -> str:
-    """Tell sessions of one provider and client from those of the next."""
+    """Return a fingerprint of provider and client, which their sessions have."""
     made_by = f"{oidc.issuer}\0{oidc.client_id}".encode("utf-8", "replace")
     return blake2b(made_by, digest_size=12, person=b"relay login").hexdigest()
 
@@ -88,7 +88,7 @@ def proxied_user(request: web.Request, console: Console) -> Proxied | None:
 
 
 def token_identity(request: web.Request, console: Console) -> Identity | None:
-    """Return whose API token a request shows. All are compared, each by its hash, in a time that tells nothing."""
+    """Return the identity of a request's API token. All hashes are compared, in constant time."""
     shown = request.headers.getall(hdrs.AUTHORIZATION, [])
     scheme, _, credentials = shown[0].strip().partition(" ") if len(shown) == 1 else ("", "", "")
     if scheme.casefold() != "bearer":

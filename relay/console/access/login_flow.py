@@ -107,7 +107,7 @@ class LoginFlow:
         return response
 
     async def record_refusal(self, request: web.Request, name: str, via: str, why: str, **detail: str) -> None:
-        """Record a refused login; one without a name once a second. A store that is away keeps nobody waiting."""
+        """Record a refused login; one without a name once a second. A store that is away delays no answer."""
         if not name:
             if (now := self.clock()) - self._recorded.get(via, -inf) < RECORDED:
                 return
@@ -141,7 +141,7 @@ class LoginFlow:
         return self.refused(request, browser.NOT_NOW, browser.AWAY, status=503, headers=headers)
 
     def forged(self, request: web.Request, why: str) -> web.Response:
-        """Refuse what another site's page has sent in the name of whoever looks at it."""
+        """Refuse a form that a page of another site sent by this browser."""
         self.lines.warning(log, "console.forged", why, peer=client_of(request), reason=why, path=route_of(request))
         return self.refused(request, browser.REFUSED, browser.ELSEWHERE)
 

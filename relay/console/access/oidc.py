@@ -40,7 +40,7 @@ class ProviderUnavailable(RelayError):
 
 
 class Untrusted(RelayError):
-    """A login that does not count. The message is for relay's log, never for whoever wanted to log in."""
+    """A login that is refused. The message is for relay's log, never for the user."""
 
 
 class UnknownKey(Untrusted):
@@ -48,7 +48,7 @@ class UnknownKey(Untrusted):
 
 
 def http_session() -> aiohttp.ClientSession:
-    """Open what a provider is asked by: whoever waits too long for one of the few connections comes again."""
+    """Return a client with few connections: a slow provider holds few requests."""
     connector = aiohttp.TCPConnector(limit=8)
     return aiohttp.ClientSession(timeout=TIMEOUT, connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 

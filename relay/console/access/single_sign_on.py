@@ -108,7 +108,7 @@ class SingleSignOn:
     async def _session(
         self, request: web.Request, provider: Provider, login: OidcState
     ) -> tuple[Session, dict[str, str]]:
-        """Return the session of whom the provider has sent back. Raises Untrusted and ProviderUnavailable."""
+        """Return the session of the user that the provider has sent back. Raises Untrusted and ProviderUnavailable."""
         settings = provider.settings
         tokens = await provider.exchange(await _code(request, provider, login), login.verifier, self._redirect)
         claims = await provider.claims(tokens.get("id_token"), nonce=login.nonce, now=self._flow.clock())

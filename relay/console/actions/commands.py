@@ -49,7 +49,7 @@ class RotateForm(Form):
 
 
 class LinkForm(Form):
-    """The role of whoever opens it."""
+    """The role of the link's user."""
 
     role: Role = VIEWER
 

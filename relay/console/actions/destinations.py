@@ -58,7 +58,7 @@ class PauseForm(Form):
 
 
 class TrialForm(Form):
-    """The name of a destination that is configured; `event` is the sample that it tells of, else the usual one."""
+    """The name of a configured destination; `event`: that of the sample, by default the usual one."""
 
     name: Name
     event: Name = ""

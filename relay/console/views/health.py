@@ -27,7 +27,7 @@ class ChannelHealth(Facts):
 
 
 class DestinationHealth(Facts):
-    """`state` is never_tried, works, failing or paused (`by` whom, `until` when); `mode` is '' of `dynamic`.
+    """`state` is never_tried, works, failing or paused (with `by`, `until`); `mode` is '' of `dynamic`.
 
     `since` and `why` are of the address failing longest, `failing` counts them; `channel_fault` is its channel's error.
     """

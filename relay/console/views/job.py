@@ -24,7 +24,7 @@ class JobsQuestion(Filters):
 
 
 class JobQuestion(Question):
-    """A job is what its runs have in common, as `/api/v1/jobs` names it; # in its name stands for what differs."""
+    """A job is what its runs have in common, as `/api/v1/jobs` names it; # in its name replaces differing parts."""
 
     platform: str = Field(default="", max_length=1000)
     tenant: str = Field(default="", max_length=1000)

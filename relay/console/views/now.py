@@ -1,4 +1,4 @@
-"""The first page: is everything reaching people, what goes on now, and what stands in the way."""
+"""The first page: whether messages reach people, active runs, and obstacles."""
 
 import asyncio
 from collections.abc import Mapping

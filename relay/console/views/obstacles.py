@@ -1,4 +1,4 @@
-"""Obstacles in words: what stands in the way, what to do about it, and the page where that is done."""
+"""Obstacles in words, with remedies and the pages for them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple

@@ -34,7 +34,7 @@ class OperationsQuestion(Filters):
 
 
 class OperationListed(OfOperation):
-    """`state` is running, stalled or over. `first`: when relay first heard of it; of what goes on, when that began."""
+    """`state` is running, stalled or over. `first`: time of its first event; of an active one, its start."""
 
     type: str
     priority: str

@@ -95,16 +95,15 @@ def _near(row: OperationRow) -> Near:
 
 
 MOST_RULES = 50  # that are shown of one event
-Rule = Mapping[str, Any]  # as `relay.operating.explanation` gives it
 
 
 class Explained(Facts):
-    """An event with today's rules (as `relay explain EVENT.json --json`); `more_rules` miss more conditions."""
+    """An event with today's rules, the nearest first (as `relay explain EVENT.json --json`)."""
 
     name: str
     at: datetime
     explanation: dict[str, Any]
-    more_rules: int = 0
+    more_rules: int
 
 
 async def explained(context: Context, events: Sequence[Event]) -> list[Explained]:
@@ -112,19 +111,14 @@ async def explained(context: Context, events: Sequence[Event]) -> list[Explained
     rows = list[Explained]()
     for event in reversed(events):
         explanation = explanation_of(event, context.config(), context.kinds)
-        shown, more = nearest(explanation["rules"])
-        explanation |= {"rules": shown}
+        rules = sorted(explanation["rules"], key=_misses)
+        explanation |= {"rules": rules[:MOST_RULES]}
+        more = max(0, len(rules) - MOST_RULES)
         rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
         await asyncio.sleep(0)
     return rows
 
 
-def nearest(rules: Sequence[Rule]) -> tuple[list[Rule], int]:
-    """Return those that hold and those that miss least, in the configuration's order; and how many others there are."""
-    order = sorted(range(len(rules)), key=lambda number: _misses(rules[number]))[:MOST_RULES]
-    return [rules[number] for number in sorted(order)], max(0, len(rules) - MOST_RULES)
-
-
-def _misses(rule: Rule) -> int:
+def _misses(rule: Mapping[str, Any]) -> int:
     """Return how many of its conditions do not hold."""
     return sum(not condition["holds"] for condition in rule["conditions"])

@@ -13,7 +13,7 @@ from relay.console.facts import N_, Facts, Form, IdForm, Name, Names, Question, 
 from relay.console.view import Done
 from relay.domain.events import PRIORITIES
 from relay.domain.silences import THEN, Silence, Then
-from relay.operating.clocks import local
+from relay.operating.clocks import CLOCK, local
 from relay.operating.pauses import destination_names
 from relay.operating.silences import meaning, silence_of
 from relay.store.audit import COMMAND
@@ -35,7 +35,7 @@ class Silenced(BaseModel):
 
 
 class SilencesQuestion(Silenced, Question):
-    """Values for the form of a new one; several where a name stands several times, or by lines."""
+    """Values for the form of a new silence; several by repeated names or by lines."""
 
     lasts: Typed = ""
     until: Typed = ""
@@ -107,7 +107,9 @@ async def add(context: Context, form: SilenceForm, identity: Identity) -> Done:
         act.outcome = "added"
     await _spread(context, identity)
     text = N_("Silence %(id)s was added (%(scope)s), from %(begins)s until %(until)s.")
-    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until})
+    passed = CLOCK.fullmatch((form.until or "").strip()) and begins[:10] != until[:10]
+    more = [N_("It ends on the next day: that time of day has passed already.")] if passed else ()
+    return Done(text, {"id": silence.id, "scope": meaning(silence), "begins": begins, "until": until}, more=more)
 
 
 async def expire(context: Context, form: IdForm, identity: Identity) -> Done:

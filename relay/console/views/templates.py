@@ -80,7 +80,7 @@ def _row(studio: Studio, name: str, channel: str, last: Sample) -> MessageRow:
 
 
 class TemplateQuestion(Question):
-    """`name` of the message, `fixture` of its sample, `kind` of its Slack form, `type` of operation."""
+    """`name` of the message, `fixture` of its sample, `kind` of its Slack form."""
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     channel: Annotated[str, Field(max_length=100)] = ""
@@ -88,7 +88,6 @@ class TemplateQuestion(Question):
     destination: Name = ""
     fixture: Literal["minimal", "typical", "maximal", "hostile", "empty"] = "typical"
     kind: Literal["each", "live", "reply", "also", "healed"] = "each"
-    type: Annotated[str, Field(max_length=200)] = ""
 
 
 class DrawnFacts(Facts):
@@ -133,7 +132,6 @@ class TemplateFacts(Facts):
     destinations: list[str]
     fixtures: list[str] = Field([*FIXTURES])
     kinds: list[str] = Field([*FORMS])
-    types: list[str]
 
 
 async def template(context: Context, question: TemplateQuestion) -> TemplateFacts:
@@ -155,7 +153,6 @@ async def template(context: Context, question: TemplateQuestion) -> TemplateFact
         channels=_channels(studio),
         languages=[*studio.languages],
         destinations=[*studio.workspace.destinations],
-        types=studio.operation_types,
     )
 
 
@@ -179,7 +176,7 @@ async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio,
     _check(N_("There is no destination %(name)s."), question.destination, studio.workspace.destinations)
     choice = studio.choice(
         question.name, fixture=question.fixture, language=question.language, destination=question.destination,
-        kind=question.kind, operation_type=question.type,
+        kind=question.kind,
     )  # fmt: skip
     reader = studio.workspace.destinations.get(question.destination)
     channel = question.channel or (reader.channel if reader else "")

@@ -51,8 +51,8 @@ PAUSED = {
 class Verdict(Facts):
     """`state` is told, waiting, held, digest, superseded, dead, dropped or nobody.
 
-    at        when that was; `told_at` of the last message that arrived
-    why       of what was told: why the newest event was not; else why this was not
+    at        time of that; `told_at` of the last message that arrived
+    why       reason why the newest event was not sent, or why nothing was
     left_out  why single addresses did not get it
     link      to the message; `copy_name` of its copy
     """
@@ -106,7 +106,7 @@ class _Track:
 
 
 def verdicts(timeline: Iterable[Line], around: Around) -> list[Verdict]:
-    """Return one for each destination that the lines name, and one for events that nobody is told of."""
+    """Return one for each destination in the lines, and one for events without any."""
     rows = [_verdict(name, track, around) for name, track in _tracks_of(timeline).items()]
     return sorted(rows, key=lambda row: ORDER.index(row.state) if row.state in ORDER else len(ORDER))
 

@@ -1,19 +1,15 @@
 """The last step to a Slack message: Slack's limits, kept by cutting, and everything that would become active by itself.
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks. Some are smaller here, where nobody reads as much.
-
-A block with `profile: rich` is one of the newer kinds, which not every Slack shows; one with `profile: classic` stands
-for it where they are not wanted. So one file makes both messages. The rows of a table are written as `cells:`.
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from markupsafe import Markup
 
-from relay.domain.display import ELLIPSIS, MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
+from relay.domain.display import MAX_BLOCKS, TEXT_BUDGET, escape_mrkdwn, length, truncate_mrkdwn
 from relay.domain.documents import moment
 from relay.rendering.autoescape import Escaping
 from relay.rendering.formats.plain import Content, FillLayout, PlainFormat
@@ -21,18 +17,14 @@ from relay.rendering.localized_values import LONGEST, Localizer
 from relay.rendering.texts import bound, line
 
 MAX_TEXT = 400  # the cause whole; a phone cuts for itself
-LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75, "plan": 150, "task": 500}
-COUNTS = {"fields": 10, "elements": 10, "tasks": 50}
-MAX_ROWS = 100
-
-# Titles and cells are plain to Slack: it is not said whether it would turn entities back there. So there are none.
-_LITERAL = (("&lt;", "‹"), ("&gt;", "›"), ("&amp;", "&"))
+LIMITS = {"header": 150, "section": 3000, "field": 2000, "context": 2000, "button": 75}
+COUNTS = {"fields": 10, "elements": 10}
 
 Block = dict[str, Any]
 
 
 class SlackFormat(PlainFormat):
-    """`text` and `blocks` ready for chat.postMessage and chat.update; with `rich`, other blocks to try first."""
+    """Make `text` and `blocks` ready for chat.postMessage and chat.update."""
 
     escaping: ClassVar[Escaping] = "mrkdwn"
     required: ClassVar[Mapping[str, str]] = {"text": "it is what a phone shows and what a screen reader reads"}
@@ -46,40 +38,19 @@ class SlackFormat(PlainFormat):
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
         block = {"type": "context", "elements": [_plain_text(note)]}
-        return (
-            content
-            | {"text": f"{escape_mrkdwn(mark)}: {content['text']}"}
-            | {key: [block, *content[key][: MAX_BLOCKS - 1]] for key in ("blocks", "rich") if content.get(key)}
-        )
+        blocks = [block, *content["blocks"][: MAX_BLOCKS - 1]] if content["blocks"] else []
+        return content | {"text": f"{escape_mrkdwn(mark)}: {content['text']}", "blocks": blocks}
 
     def footnote(self, content: Content, note: str) -> Content:
         block = {"type": "context", "elements": [_plain_text(note)]}
-        return content | {
-            key: [*content[key][: MAX_BLOCKS - 1], block] for key in ("blocks", "rich") if content.get(key)
-        }
+        blocks = [*content["blocks"][: MAX_BLOCKS - 1], block] if content["blocks"] else []
+        return content | {"blocks": blocks}
 
 
 def _finished(content: Content) -> Content:
+    text = _bound(truncate_mrkdwn(line(plain_dates(str(content["text"]))), MAX_TEXT))
     blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
-    profiles = [block.pop("profile", "") for block in blocks]
-    message = {**content, "text": _bound(truncate_mrkdwn(line(plain_dates(str(content["text"]))), MAX_TEXT))}
-    if "rich" not in profiles:
-        return message | {"blocks": _cut_blocks(blocks)}
-    rich = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "classic"]
-    classic = [block for block, profile in zip(blocks, profiles, strict=True) if profile != "rich"]
-    # No fewer characters than all texts have, counted in a twentieth of the time that it takes to look for them.
-    if len(blocks) <= MAX_BLOCKS and length(repr(blocks)) + MAX_ROWS <= TEXT_BUDGET:  # there is room for both in one
-        _cut_blocks(blocks)
-        return message | {"rich": rich, "blocks": classic}
-    # Copied, since a block of both may have to be cut in one of them alone.
-    return message | {"rich": _cut_blocks(_copied(rich)), "blocks": _cut_blocks(classic)}
-
-
-def _copied(node: Any) -> Any:
-    """A copy of what templates make: objects and lists of texts. The library's `deepcopy` takes 20 times as long."""
-    if isinstance(node, dict):
-        return {key: _copied(value) for key, value in node.items()}
-    return [_copied(item) for item in node] if isinstance(node, list) else node
+    return {**content, "text": text, "blocks": _cut_blocks(blocks)}
 
 
 def _plain_text(text: str) -> Block:
@@ -101,57 +72,7 @@ def _cut_blocks(blocks: list[Block]) -> list[Block]:
                 text["text"] = plain_dates(text["text"])
             text["text"] = _bound(truncate_mrkdwn(text["text"], max(1, min(limit, room))))
             room -= length(text["text"])
-        if block.get("type") == "plan":
-            room = _plan(block, room)
-        elif block.get("type") == "table":
-            room = _table(block, room)
     return blocks
-
-
-def _plan(block: Block, room: int) -> int:
-    """The tasks there is room for, and the room that is left."""
-    block["title"] = _literal(str(block.get("title", "")), LIMITS["plan"])
-    room -= length(block["title"])
-    fitting = []
-    for task in block.get("tasks", []):
-        task["title"] = _literal(str(task.get("title", "")), LIMITS["plan"])
-        room -= length(task["title"])
-        for text in _rich_texts([task.get("details"), task.get("output")]):
-            text["text"] = _literal(str(text["text"]), LIMITS["task"])
-            room -= length(text["text"])
-        if room < 0:
-            break
-        fitting.append(task)
-    block["tasks"] = fitting
-    return max(room, 0)
-
-
-def _rich_texts(node: Any) -> Iterator[Block]:
-    """Every text of formatted text, which holds no entities."""
-    for item in node if isinstance(node, list) else ():
-        if isinstance(item, dict):
-            if "text" in item:
-                yield item
-            yield from _rich_texts(item.get("elements"))
-
-
-def _table(block: Block, room: int) -> int:
-    """The rows there is room for; what is left out is marked by a row of its own."""
-    rows: list[list[Block]] = []
-    all_rows = block.get("rows", [])
-    for row in all_rows:
-        cells = row["cells"] if isinstance(row, dict) else row
-        for cell in cells:
-            cell["text"] = _literal(str(cell.get("text", "")), LIMITS["plan"])
-        size = sum(length(cell["text"]) for cell in cells)
-        if room - size < len(cells) or (len(rows) == MAX_ROWS - 1 and len(all_rows) > MAX_ROWS):
-            rows.append([{"type": "raw_text", "text": ELLIPSIS} for _ in cells])
-            room -= len(cells)
-            break
-        rows.append(cells)
-        room -= size
-    block["rows"] = rows
-    return max(room, 0)
 
 
 def _texts(block: Block) -> Iterator[tuple[Block, int]]:
@@ -168,17 +89,9 @@ def _texts(block: Block) -> Iterator[tuple[Block, int]]:
             yield text, limit
 
 
-@lru_cache(256)  # most are bound twice, in the blocks and in the rich ones
 def _bound(text: str) -> str:
     """Numbers stay on one line with their units, but what a machine said stays as it is."""
     return text if "```" in text else bound(text)
-
-
-def _literal(text: str, limit: int) -> str:
-    text = plain_dates(text)
-    for entity, character in _LITERAL:
-        text = text.replace(entity, character)
-    return bound(truncate_mrkdwn(line(text), limit))
 
 
 # How Slack writes a time, and how it is written for those to whom Slack does not. Days without a time stay as they are.
@@ -214,3 +127,23 @@ def _slack_time(formats: Localizer, value: object, style: str) -> str:
 def plain_dates(text: str) -> str:
     """The text with every date as it is written for those to whom Slack does not write it."""
     return _DATE.sub(r"\1", text) if "<!date^" in text else text
+
+
+def text_size(node: Any) -> int:
+    """Count the text towards TEXT_BUDGET."""
+    return sum(map(length, texts_in(node)))
+
+
+def texts_in(node: Any) -> list[str]:
+    """List every text and title in blocks, in reading order."""
+    texts: list[str] = []
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not isinstance(value, str):
+                texts += texts_in(value)
+            elif key in ("text", "title"):
+                texts.append(value)
+    elif isinstance(node, (list, tuple)):
+        for item in node:
+            texts += texts_in(item)
+    return texts

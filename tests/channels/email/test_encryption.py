@@ -1,4 +1,4 @@
-"""What travels encrypted and who is trusted: TLS, certificates and logins."""
+"""TLS, certificates and logins."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""What each answer of a mail server means, at each stage, for the mail and for its recipient."""
+"""Answers of a mail server at each stage: their meaning for the mail and for its recipient."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Whom Slack names, for how long it is believed, and what it leaves open."""
+"""People who may press buttons, by Slack's answers and for as long as these count."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""What a refusal, a broken connection or an odd answer of Slack's means, and that no error shows a secret."""
+"""Refusals, broken connections and odd answers of Slack; no error shows a secret."""
 
 import socket
 import traceback

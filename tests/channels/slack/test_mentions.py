@@ -1,4 +1,4 @@
-"""Who is called by a message, and that looking somebody up never costs one."""
+"""Mentions in messages; a failed look-up costs no message."""
 
 import asyncio
 
@@ -95,4 +95,5 @@ class TestMentions:
         async with asyncio.timeout(patience(2.0)):
             message = await posted(channel, slack, mentions=("analyst@example.com",))
 
-        assert message.text.startswith("analyst@example.com ")
+            assert message.text.startswith("analyst@example.com ")
+            await channel.aclose()  # before the look-up would have ended by itself

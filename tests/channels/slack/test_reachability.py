@@ -1,4 +1,4 @@
-"""Whether the app may post somewhere, found out without posting, in the words that its refusals have at run time."""
+"""Obstacles to posting, found without posting, in the words of the refusals at run time."""
 
 import pytest
 
@@ -56,6 +56,13 @@ async def test_a_message_that_is_refused_says_the_same(name: str, channel: Slack
     assert error.pause == "destination"
 
 
+async def test_an_app_that_may_not_post_is_refused(channel: Slack, slack: SlackStandin) -> None:
+    slack.scopes = "users:read"
+
+    with pytest.raises(DeliveryError, match=r"add the scope chat:write in Slack under OAuth & Permissions"):
+        await channel.check()
+
+
 async def test_an_app_that_may_post_uninvited_needs_no_invitation_in_public(
     channel: Slack, workspace: SlackStandin
 ) -> None:
@@ -103,3 +110,4 @@ async def test_what_is_wrong_with_the_token_says_where_the_right_one_is(
         await channel.check()
 
     assert says in str(caught.value)
+    assert caught.value.pause == "channel"

@@ -1,4 +1,4 @@
-"""Which scopes relay's app needs: no method is called that the table lacks, and no scope is idle."""
+"""Scopes of relay's app: no method is called that the table lacks, and no scope is idle."""
 
 import ast
 import re

@@ -28,7 +28,7 @@ PRESS = {"type": "block_actions", "actions": []}
 
 @dataclass
 class Taking:
-    """What becomes of presses."""
+    """Receiver of presses."""
 
     durable: bool = True
     gate: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,7 +1,5 @@
 """Slack's incoming webhooks: one message each, every answer's meaning, and the address stays a secret."""
 
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,57 +10,21 @@ from relay.channels import CHANNELS
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.settings import SlackSettings
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Notification
 from relay.errors import ConfigError, DeliveryError
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support import events
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
+from tests.support.slack_channel import CONTENT, Connect, failing, notification
 from tests.support.stage import SECRET as STAGE_SECRET
 from tests.support.stage import Stage, running, surroundings
 
-Connect = Callable[..., Slack]
-
-FAILED = Notification(
-    delivery="d-01",
-    destination="ops",
-    address="#ops",
-    kind="each",
-    content={
-        "text": "Failed: Monthly mining",
-        "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "It *failed*.", "verbatim": True}}],
-    },
-    subject="op-1",
-    event="operation.failed",
-    created_at=datetime(2024, 1, 20, 11, 40, tzinfo=UTC),
-)
 SECRET = "the-secret-of-a-webhook"
+OPS: dict[str, Any] = {"address": "#ops", "kind": "each"}
 
 
-@pytest.fixture
-async def slack() -> AsyncIterator[SlackStandin]:
-    async with SlackStandin() as standin:
-        yield standin
-
-
-@pytest.fixture
-async def connect(slack: SlackStandin) -> AsyncIterator[Connect]:
-    made: list[Slack] = []
-
-    def one(*, deadline: float = 10.0, **settings: Any) -> Slack:
-        given = {"webhooks": {"#ops": slack.webhook("#ops")}, "base_url": slack.base_url} | settings
-        made.append(Slack(SlackSettings(**given), deadline=deadline))
-        return made[-1]
-
-    yield one
-    for channel in made:
-        await channel.aclose()
-
-
-async def failing(channel: Slack, notification: Notification = FAILED) -> DeliveryError:
-    with pytest.raises(DeliveryError) as caught:
-        await channel.send(notification)
-    return caught.value
+def by_webhook(connect: Connect, slack: SlackStandin, **options: Any) -> Slack:
+    return connect(webhooks={"#ops": slack.webhook("#ops")}, **options)
 
 
 def outcome(error: DeliveryError) -> str:
@@ -71,15 +33,13 @@ def outcome(error: DeliveryError) -> str:
     return "permanent" if error.permanent else "unknown" if error.outcome_unknown else "transient"
 
 
-class TestPosting:
-    async def test_the_message_arrives_without_a_token(self, slack: SlackStandin, connect: Connect) -> None:
-        receipt = await connect().send(FAILED)
+async def test_a_message_arrives_with_its_blocks(slack: SlackStandin, connect: Connect) -> None:
+    receipt = await by_webhook(connect, slack).send(notification(**OPS))
 
-        (message,) = slack.messages("#ops")
-        assert (message.text, message.blocks) == (FAILED.content["text"], FAILED.content["blocks"])
-        assert receipt.detail == "#ops, by its webhook"
-        assert receipt.thread == {}
-        assert (slack.violations, len(slack.calls)) == ([], 1)
+    (message,) = slack.messages("#ops")
+    assert (message.text, message.blocks) == (CONTENT["text"], CONTENT["blocks"])
+    assert (receipt.detail, receipt.thread) == ("#ops, by its webhook", {})
+    assert (slack.violations, len(slack.calls)) == ([], 1)
 
 
 # Slack's answers: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
@@ -106,7 +66,7 @@ class TestAnswers:
         elsewhere = {"Location": slack.webhook("#elsewhere")}
         slack.outages["webhook"] = Fault(status=status, body=word.encode(), headers=elsewhere)
 
-        error = await failing(connect())
+        error = await failing(by_webhook(connect, slack), **OPS)
 
         assert outcome(error) == expected
         assert {call["channel"] for call in slack.called("webhook")} == {"#ops"}
@@ -118,10 +78,12 @@ class TestAnswers:
     async def test_no_answer_leaves_doubt(self, fault: Fault, slack: SlackStandin, connect: Connect) -> None:
         slack.script("webhook", fault)
 
-        assert outcome(await failing(connect(deadline=patience(1.0)))) == "unknown, pause channel"
+        error = await failing(by_webhook(connect, slack, deadline=patience(1.0)), **OPS)
+
+        assert outcome(error) == "unknown, pause channel"
 
     async def test_a_probe_posts_nothing(self, slack: SlackStandin, connect: Connect) -> None:
-        channel = connect()
+        channel = by_webhook(connect, slack)
         await channel.probe("#ops")
         slack.outages["webhook"] = Fault(status=503, body=b"<html>")
 

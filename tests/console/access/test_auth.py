@@ -123,41 +123,23 @@ class TestPrograms:
 
         assert (await browser.get("/api/v1/now", Authorization=f"Bearer {TOKEN}")).status == 401
 
-    async def test_a_page_asks_with_its_session_and_acts_with_its_token(self, here: Served, browser: Browser) -> None:
-        await browser.log_in()
-        csrf = {"X-CSRF-Token": await browser.csrf()}
 
-        assert (await browser.get("/api/v1/now")).text.startswith("guest of jana operator link")
-        refused = [await browser.ask("POST", "/api/v1/act", headers=headers) for headers in (SAME, csrf)]
-        assert [page.status for page in refused] == [403, 403]
-        assert (await browser.ask("POST", "/api/v1/act", headers={**SAME, **csrf})).status == 200
-        assert here.acted == ["guest of jana"]
-
-
-class TestHeaders:
-    async def test_every_page_has_them(self, browser: Browser) -> None:
-        await browser.log_in()
-        pages = [await browser.get(address) for address in (*ADDRESSES[2:5], "/console/login", "/console/nowhere")]
-        pages.append(await browser.post("/console/act"))
-
-        for page in pages:
-            policy = page.headers["Content-Security-Policy"]
-            for part in ("default-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"):
-                assert part in policy
-            assert "unsafe" not in policy
-            assert page.headers["X-Content-Type-Options"] == "nosniff"
-            assert page.headers["Referrer-Policy"] == "same-origin"
-            assert page.headers["Cache-Control"] == "no-store"
-            assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
-            assert page.headers["Server"] == "relay"
-
-    async def test_json_is_no_page(self, browser: Browser) -> None:
-        for headers, status in ({"Authorization": f"Bearer {TOKEN}"}, 200), ({}, 401):
-            answer = await browser.get("/api/v1/now", **headers)
-
-            assert answer.status == status
-            assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
-            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+async def test_pages_and_json_have_their_headers(browser: Browser) -> None:
+    await browser.log_in()
+    for page in [await browser.get(address) for address in ("/console/now", "/console/login", "/console/nowhere")]:
+        policy = page.headers["Content-Security-Policy"]
+        for part in ("default-src 'self'", "frame-ancestors 'none'", "form-action 'self'", "base-uri 'none'"):
+            assert part in policy
+        assert "unsafe" not in policy
+        assert page.headers["X-Content-Type-Options"] == "nosniff"
+        assert page.headers["Referrer-Policy"] == "same-origin"
+        assert page.headers["Cache-Control"] == "no-store"
+        assert page.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+        assert page.headers["Server"] == "relay"
+    for headers, status in ({"Authorization": f"Bearer {TOKEN}"}, 200), ({"Authorization": "Bearer x"}, 401):
+        answer = await browser.get("/api/v1/now", **headers)
+        assert answer.status == status
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
 async def test_a_store_that_is_away_is_a_page_and_a_problem(here: Served, browser: Browser) -> None:

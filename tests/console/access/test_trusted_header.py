@@ -11,7 +11,7 @@ from relay.config import Config
 from relay.receiving.listeners import operators_guard
 from relay.receiving.peers import Proxies, network
 from relay.store import Store
-from tests.support.auth import SAME, Browser, Served, console, served
+from tests.support.auth import Browser, Served, console, served
 from tests.support.clock import Clock
 
 PROXY, STRANGER = "127.0.8.1", "127.0.8.2"
@@ -96,19 +96,6 @@ async def test_a_session_is_of_the_user_whom_the_proxy_states_now(here: Served) 
         assert await logged_in(one, (USER, "viktor")) == "viktor viewer header"
         assert (await one.get("/console/now", **{USER: "viktor", GROUPS: "data"})).text.startswith("viktor operator")
         assert (await one.get("/console/now")).status == 303
-
-
-async def test_another_sites_form_does_nothing_and_a_page_of_relays_acts(here: Served) -> None:
-    async with browser(here) as one:
-        await logged_in(one, (USER, "jana"))
-        page = await one.get("/console/now", **{USER: "jana"})
-        csrf = page.text.partition("csrf=")[2]
-        evil = await one.post("/console/act", {"csrf": csrf}, {USER: "jana", "Sec-Fetch-Site": "cross-site"})
-        blind = await one.post("/console/act", {}, {**SAME, USER: "jana"})
-        good = await one.post("/console/act", {"csrf": csrf}, {**SAME, USER: "jana"})
-
-    assert [page.status for page in (evil, blind, good)] == [403, 403, 200]
-    assert here.acted == ["jana"]
 
 
 async def test_roles_are_those_of_the_configuration_at_each_request(here: Served) -> None:
