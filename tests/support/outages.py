@@ -44,17 +44,11 @@ rules:
 
 
 @dataclass
-class Peers:
-    """The other sides of a relay, which can fail."""
+class World:
+    """A relay in a time of its own, the other sides, which can fail, and the names that cannot be resolved."""
 
     slack: SlackStandin
     smtp: ScriptedSmtp
-
-
-@dataclass
-class World(Peers):
-    """A relay in a time of its own between them, and the names that cannot be resolved."""
-
     flow: Flow
     unknown_hosts: set[str]
 
@@ -120,17 +114,17 @@ def name_service() -> Iterator[set[str]]:
         yield unknown
 
 
-Outage = Callable[[Any], AbstractAsyncContextManager[None]]  # takes Peers; where a relay is replaced, a World
+Outage = Callable[[World], AbstractAsyncContextManager[None]]
 
 
 def answered(fault: Fault, *methods: str) -> Outage:
     """Slack answers these methods so, or all."""
 
     @asynccontextmanager
-    async def outage(peers: Peers) -> AsyncIterator[None]:
-        peers.slack.outages.update(dict.fromkeys(methods or ("*",), fault))
+    async def outage(world: World) -> AsyncIterator[None]:
+        world.slack.outages.update(dict.fromkeys(methods or ("*",), fault))
         yield
-        peers.slack.outages.clear()
+        world.slack.outages.clear()
 
     return outage
 
@@ -139,29 +133,29 @@ def replied(stage: str, reply: Reply) -> Outage:
     """The mail server does this at a stage of the dialogue."""
 
     @asynccontextmanager
-    async def outage(peers: Peers) -> AsyncIterator[None]:
+    async def outage(world: World) -> AsyncIterator[None]:
         if stage == "banner":  # a connection that is open already has had its own
-            peers.smtp.disconnect()
-        peers.smtp.outages[stage] = reply
+            world.smtp.disconnect()
+        world.smtp.outages[stage] = reply
         yield
-        peers.smtp.outages.clear()
+        world.smtp.outages.clear()
 
     return outage
 
 
 @asynccontextmanager
-async def slack_refuses(peers: Peers) -> AsyncIterator[None]:
-    port = port_of(peers.slack)
-    await peers.slack.stop()
+async def slack_refuses(world: World) -> AsyncIterator[None]:
+    port = port_of(world.slack)
+    await world.slack.stop()
     yield
-    await peers.slack.start(port=port)
+    await world.slack.start(port=port)
 
 
 @asynccontextmanager
-async def mail_refuses(peers: Peers) -> AsyncIterator[None]:
-    peers.smtp.refuse()
+async def mail_refuses(world: World) -> AsyncIterator[None]:
+    world.smtp.refuse()
     yield
-    await peers.smtp.listen()
+    await world.smtp.listen()
 
 
 def unresolvable(host: str) -> Outage:
