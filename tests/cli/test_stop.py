@@ -40,15 +40,3 @@ async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: P
     assert (taken.status, taken.headers["connection"], probes) == (202, "close", [503, 200])
     assert status == 0
     assert len(events(serving, "relay.stopped")) == 1
-
-
-async def test_ctrl_c_does_not_drain(around: Surroundings, config: Path) -> None:
-    change(config, "drain: 0s", f"drain: {DRAIN}s")
-    async with Serving(config, around.env) as serving:
-        await until(lambda: len(events(serving, "relay.started")) == 1)
-
-        serving.send_signal(signal.SIGINT)
-        status = await serving.wait()
-
-    assert status == 0
-    assert [line["drain"] for line in events(serving, "relay.stopping")] == [0.0]

@@ -135,7 +135,6 @@ class TestLiveMessages:
         kinds = [(delivery.kind, delivery.event.status) for delivery in told]
         assert kinds == ([] if arrives else [("reply", "Failed")]) + [("live", "Running")]
         assert (await counts(store))["pending"] == 0
-        assert await store.redis.keys("{relay}:event:*") == []
 
     async def test_not_even_an_outcome_comes_before_a_retry_after(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())

@@ -26,7 +26,6 @@ from relay.store.sessions import Session, Sessions
 from relay.store.signing_keys import SigningKeys
 from relay.store.silences import SilenceList
 from relay.store.suppressions import Suppressions
-from relay.store.trials import LastTrial, Trials, TriedAddress
 from tests.support import events
 from tests.support.bundles import digest, next_day
 from tests.support.clock import Clock
@@ -198,8 +197,6 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     await ResultsCache(before).keep("op-1", 0, {"summary": MERGER})
     its = silence(clock(), reason=MERGER)
     await SilenceList(before).add(its)
-    trial = LastTrial(clock(), "jana", [TriedAddress("#room", MERGER, "")])
-    await Trials(before).keep("room", trial)
     for stranger in (False, True):
         async with AuditTrail(before.redis).act(Act("jana@host-1", "dead drop", MERGER), stranger=stranger):
             pass
@@ -221,7 +218,6 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert (await Admin(store).quarantined())[0].body == MERGER.encode()
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
     assert await SilenceList(store).all() == [its]
-    assert await Trials(store).last("room") == trial
     entries = await AuditTrail(store.redis, store.sealer).entries()
     assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")] * 2
     assert await SigningKeys(store).redeem("unsubscribe", link) == ("x",)
