@@ -136,7 +136,7 @@ class Unsealable(NoRoom):
 
 
 class NotSealed(Unsealable):
-    """A value in Redis is clear where a key is configured: whoever can write to Redis may have put it there (503)."""
+    """A value in Redis is clear where a key is configured: any writer to Redis may have put it there (503)."""
 
     def __init__(self) -> None:
         NoRoom.__init__(
@@ -177,7 +177,7 @@ class DeliveryError(RelayError):
     _: KW_ONLY
     permanent: bool = False  # trying again cannot help: it becomes a dead letter with this message
     retry_after: float | None = None  # seconds before which the other side must not be called again
-    outcome_unknown: bool = False  # it may have arrived: its channel is asked before it is repeated, if that can tell
+    outcome_unknown: bool = False  # it may have arrived: its channel is asked before it is repeated, if it can answer
     pause: Pause = ""  # what else would fail now, and so waits too, without losing an attempt (relay.policy.retry)
     unsent: bool = False  # surely nothing was sent, so one such failure is enough to pause the channel
     refused: bool = False  # relay's credentials, or relay itself, were refused: an operator has to act
