@@ -120,7 +120,7 @@ async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around:
 async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around: Surroundings, config: Path) -> None:
     change(config, "drain: 0s", "drain: 0s, reuse_port: true")
     async with Serving(config, around.env) as first:
-        env = {**around.env, "RELAY_PORT": f"{urlsplit(first.url).port}"}
+        env = {**around.env, "RELAY_PORT": f"{urlsplit(first.url).port}", "RELAY_ADMIN_PORT": "0"}
         async with Serving(config, env) as second, contextlib.AsyncExitStack() as stack:
             assert second.url == first.url
             connections = [await stack.enter_async_context(connection(first.url)) for _ in range(40)]
