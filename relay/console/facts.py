@@ -1,6 +1,6 @@
 """Models of questions, forms and answers of pages and /api/v1, and their texts in the reader's language."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypeVar
 
@@ -132,19 +132,12 @@ class IdForm(Form):
     id: Name
 
 
-class Near(Facts):
-    """A link to a page that may have been meant."""
-
-    page: str
-    text: Phrase
-
-
 class Unknown(RelayError):
-    """There is nothing of this name: 404, with the sentence and what is near."""
+    """There is nothing of this name: 404, with the sentence and pages that may have been meant."""
 
-    def __init__(self, sentence: str, *, near: list[Near] | None = None, **values: str) -> None:
+    def __init__(self, sentence: str, *, near: Sequence[tuple[str, Phrase]] = (), **values: str) -> None:
         super().__init__(sentence % values if values else sentence)
-        self.sentence, self.near, self.values = sentence, near or [], values
+        self.sentence, self.near, self.values = sentence, near, values
 
 
 async def existing(page: Awaitable[Page]) -> Page:

@@ -33,11 +33,10 @@ CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most
 class Pages:
     """Templates, compiled once for each language."""
 
-    def __init__(self, extra: Mapping[str, Any]) -> None:
-        """`extra` is what every template may use besides."""
+    def __init__(self) -> None:
         # It shares the words for statuses, types and priorities with messages.
         self._catalogues = Catalogues([HERE, resource_dir("templates")])
-        self._environments = {code: _environment(self._catalogues.language(code), extra) for code in self.languages}
+        self._environments = {code: _environment(self._catalogues.language(code)) for code in self.languages}
 
     @property
     def languages(self) -> Sequence[str]:
@@ -61,7 +60,7 @@ class Pages:
         return self._environments[language].get_template(template).render(_timed(language, values, translate))
 
 
-def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
+def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -71,7 +70,6 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(extra)
     environment.filters.update(
         label=language.label,
         number=partial(_number, language),
