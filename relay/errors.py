@@ -136,7 +136,7 @@ class Unsealable(NoRoom):
 
 
 class NotSealed(Unsealable):
-    """A value in Redis is clear where a key is configured: whoever can write to Redis may have put it there (503)."""
+    """A value in Redis is clear where a key is configured: any writer to Redis may have put it there (503)."""
 
     def __init__(self) -> None:
         NoRoom.__init__(
@@ -183,11 +183,11 @@ class DeliveryError(RelayError):
 
     permanent        trying again cannot help: it becomes a dead letter with this message
     retry_after      seconds before which the other side must not be called again
-    outcome_unknown  it may have arrived: its channel is asked before it is repeated, where that can tell
+    outcome_unknown  it may have arrived: its channel is asked before it is repeated, where it can answer
     pause            what else would fail now, and so waits too, without losing an attempt:
                      "limit" (the rate limit this attempt ran under), "destination", "channel" (relay.policy.retry)
     unsent           surely nothing was sent, so one such failure is enough to pause the channel
-    refused          relay's credentials, or relay itself, were refused: somebody has to see to it
+    refused          relay's credentials, or relay itself, were refused: an operator has to act
     bounce           what a permanent one says of its address: "hard", there is none; "soft", it does not take this
     """
 

@@ -34,11 +34,11 @@ IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
-IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what stands in front of it
+IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what is called before it
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
-    """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
+    """Raise StoreUnavailable while `obstacle` gives a reason not to accept: a 2xx would promise too much."""
 
     async def admitted(*arguments: Any, **options: Any) -> Accepted:
         if reason := await obstacle():
@@ -132,7 +132,7 @@ class Ingest:
                 with handling():
                     stored = replace(complete_outcome(stored, event), job=event.job, compared=event.compared)
             accepted = await self._store.accept(stored or event, targets, completes=True)
-        if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
+        if accepted.status == "fuller":  # its facts are known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "duplicate" and event.compared and event.compared.differs:
             metrics.duplicates_differing.labels(event.source).inc()

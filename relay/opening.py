@@ -54,7 +54,7 @@ async def open_store(
     stack.push_async_callback(store.aclose)
     coordinator.subscribe(lambda: store.keep_copies(_copies(coordinator.config())))
     if embedded:
-        await store.take_over()  # nobody else can be in this directory: who held something is dead
+        await store.take_over()  # no other process can use this directory: whatever held something is dead
     return store
 
 

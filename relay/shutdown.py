@@ -78,7 +78,7 @@ async def _until(
         return
     stopped.cancel()
     for task in loops:
-        if task.done():  # better gone and started again than accepting what nobody delivers
+        if task.done():  # better gone and started again than accepting what is not delivered
             raise RelayError("the worker or the scheduler ended by itself; start relay again") from task.exception()
     if embedded and embedded.failed.done():
         raise EmbeddedRedisError(embedded.failed.result())

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relay.console.access.browser import STATIC
-from relay.console.facts import N_, advice, why
+from relay.console.facts import N_, why
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
@@ -75,7 +75,6 @@ def _environment(language: Language) -> Environment:
         number=partial(_number, language),
         percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
         why=partial(why, translate=language.translations.gettext),
-        advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=_lasting,
@@ -121,7 +120,7 @@ def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
 
 
-@lru_cache(4096)  # a page has many, and shows most of them again when somebody looks again
+@lru_cache(4096)  # a page has many, and mostly the same when it is loaded again
 def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
     return format_datetime(moment.astimezone(zone), form, locale=language)
 

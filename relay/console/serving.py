@@ -131,7 +131,7 @@ class Site:
         """Keep the language chosen by a link, also before a login."""
         chosen = request.query.get("lang", "")
         if chosen in self._pages.languages and request.path.startswith(f"{browser.PAGES}/"):
-            cookie = web.Response()  # whose cookies can still be told: those of the answer are headers by now
+            cookie = web.Response()  # the answer has headers by now, to which set_cookie adds nothing
             cookie.set_cookie(
                 CHOSEN, chosen, path=browser.PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
             )

@@ -19,7 +19,7 @@ from relay.domain.parsing import parse
 from relay.interactivity import executor as platform
 from relay.platform.lookups import configured, is_within
 
-CHANNEL = "slack"  # under whose live messages the buttons stand
+CHANNEL = "slack"  # whose live messages have the buttons
 PURPOSE = "slack-button"
 VALID_FOR = 28 * 86_400.0  # seconds that a button works: less than a run is remembered, so that a press acts once
 MUTE = "mute"

@@ -77,7 +77,7 @@ def permalink(row: Ended) -> str:
     return row.detail if row.outcome == "delivered" and ADDRESS.fullmatch(row.detail) else ""
 
 
-ASKED = (*OUTCOMES, "waiting", *STATES)  # not `behind`, which pages of what waits do not tell from others
+ASKED = (*OUTCOMES, "waiting", *STATES)  # not `behind`, which the store does not list by itself
 SHOWN = 50
 
 
