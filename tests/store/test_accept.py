@@ -1,9 +1,7 @@
 """accept: who is told, decided once, in one step, whatever order and however often events arrive."""
 
 import asyncio
-import random
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 
@@ -99,30 +97,6 @@ async def test_any_rule_that_lets_progress_pass_is_enough(store: Store) -> None:
     await store.accept(events.progress(10), [gated])
 
     assert (await store.accept(events.progress(15), [gated])).deliveries == 1
-
-
-@pytest.mark.parametrize("seed", range(3))
-async def test_shuffled_and_doubled_progress_over_two_instances_keeps_its_distance(
-    open_store: Callable[..., Store], seed: int
-) -> None:
-    stores, order = [open_store(), open_store()], random.Random(seed)
-    percentages = [*range(1, 101), *range(1, 101)]
-    order.shuffle(percentages)
-    told = []
-
-    async def send(number: int, percentage: int) -> None:
-        answer = await stores[number % 2].accept(events.progress(percentage), [room(gates=(Gate(10),))])
-        if answer.deliveries:
-            told.append(percentage)
-
-    for start in range(0, 200, 8):  # eight at once, as concurrent senders would
-        await asyncio.gather(
-            *(send(start + i, percentage) for i, percentage in enumerate(percentages[start : start + 8]))
-        )
-
-    assert 100 in told
-    # Sorted, since answers of concurrent calls may overtake each other; 100 itself is told whatever came before.
-    assert all(later - earlier >= 10 for earlier, later in pairwise(sorted(told)) if later != 100)
 
 
 async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(store: Store) -> None:
