@@ -155,28 +155,6 @@ def test_every_command_is_one_that_is_tested_here() -> None:
     assert set(exports()) == set(re.findall(r"\$\{(\w+)\}", settings))
 
 
-@pytest.mark.parametrize(
-    ("target", "runs"),
-    [
-        ("demo", f"{PROGRAM} demo"),
-        ("test", "-m pytest"),
-        ("setup", "pip install"),
-        ("setup", "compileall"),  # else each start compiles everything where PYTHONDONTWRITEBYTECODE is set
-        ("lint", "mypy"),
-        ("docs", "sphinx-build"),
-    ],
-)
-def test_make_runs_the_right_program(target: str, runs: str) -> None:
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-
-    # -W: as if nothing had been set up yet
-    done = subprocess.run(["make", "-n", "-W", "pyproject.toml", target], cwd=ROOT, env=env, text=True,
-                          capture_output=True, check=False)  # fmt: skip
-
-    assert done.returncode == 0, done.stderr
-    assert any(runs in line for line in done.stdout.splitlines())
-
-
 async def test_check_finds_the_shipped_configuration_right_and_explain_whom_it_reaches(env: dict[str, str]) -> None:
     done, explained = await relay(*of(PROGRAM, "check"), env=env), await relay(*of(PROGRAM, "explain"), env=env)
 

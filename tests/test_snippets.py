@@ -200,16 +200,3 @@ def test_what_senders_are_shown_is_understood_as_it_is_meant() -> None:
     )
     assert completed.results["summary"]["recordsProcessed"] == 89_420
     assert failed.error["message"] == "disk full"
-
-
-def test_a_reason_names_only_tests_that_exist() -> None:
-    reasons = {name for block in blocks() for name in re.findall(r"tests/[\w/.]*\w", block.reason)}
-
-    assert reasons
-    assert [name for name in reasons if not (ROOT / name).exists()] == []
-
-
-def test_each_page_is_run_here_or_by_a_test_of_its_own() -> None:
-    assert [page for page, _ in groupby(blocks("sh"), lambda block: block.page) if not (ROOT / page).exists()] == []
-    tests = "".join(file.read_text("utf-8") for file in ROOT.glob("tests/**/test_*.py") if file != Path(__file__))
-    assert [page for page in ELSEWHERE if page.rpartition("/")[2] not in tests] == []

@@ -71,7 +71,7 @@ class Group(click.Group):
         except OSError as error:
             if isinstance(error, BrokenPipeError):  # whoever read the output has enough
                 raise
-            refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+            refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error) or type(error).__name__)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)

@@ -148,7 +148,8 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
         _write(texts, before)
         click.echo(f"{workspace.own / GOLDEN}: {len(changed)} of {len(texts)} files written")
     elif changed:
-        click.echo(f"{len(changed)} of {len(texts)} say something else than was agreed; --update agrees to it")
+        count = f"{len(changed)} of {len({*texts, *before})}"
+        click.echo(f"{count} say something else than was agreed; --update agrees to it")
         raise SystemExit(1)
     else:
         click.echo(f"{workspace.own / GOLDEN}: {len(texts)} files, all as agreed")

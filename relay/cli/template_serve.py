@@ -83,7 +83,7 @@ def _app(context: PreviewContext, key: str) -> web.Application:
         for header, value in HEADERS.items():
             response.headers.setdefault(header, value)
 
-    site = Site(cast("Context", context), Pages({}), SHOWN)  # its views ask for no more
+    site = Site(cast("Context", context), Pages(), SHOWN)  # its views ask for no more
     app = web.Application(middlewares=[with_key, site.answered])
     app.on_response_prepare.extend([label, site.keep_language])
     app.add_routes(page_routes(site, SHOWN))

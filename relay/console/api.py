@@ -24,7 +24,7 @@ ACCESS = ("console", "session")
 
 
 class Outcome(BaseModel):
-    """The outcome of an action, in English; its values stand beside it."""
+    """The outcome of an action, in English, with its values."""
 
     model_config = ConfigDict(extra="allow", defer_build=True)
 

@@ -82,7 +82,7 @@ def _bound(directory: Path) -> tuple[Path, socket.socket]:
         bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             bound.bind(str(path))
-            path.chmod(0o600)  # before it listens: until then nobody can connect
+            path.chmod(0o600)  # before it listens, so before the first connection
             bound.listen(BACKLOG)
         except BaseException:
             bound.close()

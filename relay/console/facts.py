@@ -1,6 +1,6 @@
 """Models of questions, forms and answers of pages and /api/v1, and their texts in the reader's language."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self, TypeVar
 
@@ -8,9 +8,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from relay.errors import RelayError
 from relay.operating.clocks import moment
-from relay.reasons import Dead, Held, Lapsed, Reason, Superseded, Waiting, sentences
+from relay.operating.sentences import WHY
 
-LONGEST_ADDRESS = 6000  # characters; whoever serves us takes 8190, and browsers more
+LONGEST_ADDRESS = 6000  # characters; aiohttp takes 8190, and browsers more
 Value = str | int | float
 Page = TypeVar("Page")
 BESIDES = ("cursor", "verb", "id", "every", "before")  # fields that are no filters
@@ -132,19 +132,12 @@ class IdForm(Form):
     id: Name
 
 
-class Near(Facts):
-    """A link to a page that may have been meant."""
-
-    page: str
-    text: Phrase
-
-
 class Unknown(RelayError):
-    """There is nothing of this name: 404, with the sentence and what is near."""
+    """There is nothing of this name: 404, with the sentence and pages that may have been meant."""
 
-    def __init__(self, sentence: str, *, near: list[Near] | None = None, **values: str) -> None:
+    def __init__(self, sentence: str, *, near: Sequence[tuple[str, Phrase]] = (), **values: str) -> None:
         super().__init__(sentence % values if values else sentence)
-        self.sentence, self.near, self.values = sentence, near or [], values
+        self.sentence, self.near, self.values = sentence, near, values
 
 
 async def existing(page: Awaitable[Page]) -> Page:
@@ -163,28 +156,10 @@ def N_(text: str) -> str:  # noqa: N802 - as gettext's tools know it
 NO_PAGE = N_("This page of the list is not there; begin with its first page.")
 REFUSED = N_("Nothing was done: %(fault)s")
 
-KINDS: Mapping[str, type[Reason]] = {
-    "dead": Dead, "held": Held, "superseded": Superseded, "lapsed": Lapsed, "waiting": Waiting, "parked": Waiting,
-}  # fmt: skip
-ADVICE: Mapping[str, str] = {
-    Dead.REJECTED: N_("Mend what the answer names, such as the address or the rights of the bot, then replay it."),
-    Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
-    Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
-    Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
-    Dead.OUTCOME_UNKNOWN: N_("Look there whether it has arrived: drop it if it has, replay it if it has not."),
-    Dead.WORKER_CRASHED: N_("Report it to whoever maintains relay; replay it after an update, or drop it."),
-    Dead.UNREADABLE: N_("Replay it once relay is updated."),
-    Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),
-    Dead.EXPIRED: N_("There is nothing left that it could tell: drop it."),
-}
+SENTENCES = WHY | dict.fromkeys(("waiting", "parked"), WHY["waits"])
 
 
 def why(code: str, kind: str, address: str = "", *, translate: Callable[[str], str] = str) -> str:
     """Return the sentence of a reason of this kind; the code itself where it is another release's."""
-    sentence = sentences(KINDS[kind]).get(code) if kind in KINDS else None
+    sentence = SENTENCES.get(kind, {}).get(code)
     return translate(sentence).replace("{address}", address) if sentence else code
-
-
-def advice(code: str, *, translate: Callable[[str], str] = str) -> str:
-    """Return what to do with a dead letter of this reason."""
-    return translate(ADVICE[code]) if code in ADVICE else ""

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from relay.console.access.browser import STATIC
-from relay.console.facts import N_, advice, why
+from relay.console.facts import N_, why
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
@@ -33,11 +33,10 @@ CLOCKS = {"en": "en_GB"}  # 26 Nov 2026, 13:21: English as it is written in most
 class Pages:
     """Templates, compiled once for each language."""
 
-    def __init__(self, extra: Mapping[str, Any]) -> None:
-        """`extra` is what every template may use besides."""
+    def __init__(self) -> None:
         # It shares the words for statuses, types and priorities with messages.
         self._catalogues = Catalogues([HERE, resource_dir("templates")])
-        self._environments = {code: _environment(self._catalogues.language(code), extra) for code in self.languages}
+        self._environments = {code: _environment(self._catalogues.language(code)) for code in self.languages}
 
     @property
     def languages(self) -> Sequence[str]:
@@ -61,7 +60,7 @@ class Pages:
         return self._environments[language].get_template(template).render(_timed(language, values, translate))
 
 
-def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
+def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -71,13 +70,11 @@ def _environment(language: Language, extra: Mapping[str, Any]) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(extra)
     environment.filters.update(
         label=language.label,
         number=partial(_number, language),
         percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
         why=partial(why, translate=language.translations.gettext),
-        advice=partial(advice, translate=language.translations.gettext),
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=_lasting,
@@ -123,7 +120,7 @@ def _time(moment: datetime, zone: ZoneInfo, language: str, text: str) -> Markup:
     return Markup(f'<time datetime="{iso}" title="{escape(whole)}">{escape(text)}</time>')  # noqa: S704 - each is escaped
 
 
-@lru_cache(4096)  # a page has many, and shows most of them again when somebody looks again
+@lru_cache(4096)  # a page has many, and mostly the same when it is loaded again
 def _formatted(moment: datetime, zone: ZoneInfo, form: str, language: str) -> str:
     return format_datetime(moment.astimezone(zone), form, locale=language)
 

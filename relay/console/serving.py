@@ -11,18 +11,7 @@ from aiohttp import hdrs, web
 from pydantic import ValidationError
 
 from relay.console import forms
-from relay.console.access import IDENTITY, Identity
-from relay.console.access.browser import (
-    AWAY,
-    NOT_NOW,
-    PAGES,
-    READING,
-    START,
-    STATIC,
-    html_page,
-    is_fragment,
-    leading_back,
-)
+from relay.console.access import IDENTITY, Identity, browser
 from relay.console.context import Context
 from relay.console.facts import N_, Phrase, Unknown, phrase
 from relay.console.pages import Pages
@@ -44,16 +33,16 @@ class Site:
         self._context = context
         self._pages = pages
         self._lines = RateLimitedLog(time.monotonic)
-        self._questions = {f"{PAGES}{view.path}": view.question for view in views}
-        self._navigation = [(f"{PAGES}{view.path}", view.title) for view in views if view.listed]
+        self._questions = {f"{browser.PAGES}{view.path}": view.question for view in views}
+        self._navigation = [(f"{browser.PAGES}{view.path}", view.title) for view in views if view.listed]
 
     def page(self, view: View) -> Handler:
         async def show(request: web.Request) -> web.StreamResponse:
             question = forms.question_of(view, request)
             facts = await view.answer(self._context, question)
             values = {"view": view, "question": question, "facts": facts}
-            response = html_page(self.render(request, view.template, values))
-            if not is_fragment(request):  # an open page that asks for news does not show the message
+            response = browser.html_page(self.render(request, view.template, values))
+            if not browser.is_fragment(request):  # an open page that asks for news does not show the message
                 forms.clear_flash(request, response)
             return response
 
@@ -73,7 +62,7 @@ class Site:
 
         async def act(request: web.Request) -> web.StreamResponse:
             came_from, fields = await forms.fields_of(request)
-            back = leading_back(came_from)
+            back = browser.leading_back(came_from)
             try:
                 done = await action.perform(self._context, forms.form_of(action, fields), request[IDENTITY])
             except ValidationError as error:
@@ -95,21 +84,20 @@ class Site:
         try:
             return await handler(request)
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
-            if request.path.startswith(STATIC):
+            if request.path.startswith(browser.STATIC):
                 raise
             text, first = phrase("There is no page at this address."), phrase("The first page")
-            response = self._plain(request, error.status, NOTHING, text, [(START, first)])
+            response = self._plain(request, error.status, NOTHING, text, [(browser.START, first)])
             response.headers.update({name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers})
             return response
         except ValidationError as error:
             text = Phrase(text="", of=forms.faults(error))
             return self._plain(request, 400, N_("That cannot be looked up"), text)
         except Unknown as error:
-            near = [(link.page, link.text) for link in error.near]
-            return self._plain(request, 404, NOTHING, _sentence_of(error), near)
+            return self._plain(request, 404, NOTHING, _sentence_of(error), error.near)
         except StoreUnavailable as error:
             self._lines.warning(log, "console.unavailable", reason=str(error))
-            return self._plain(request, 503, NOT_NOW, phrase(AWAY))
+            return self._plain(request, 503, browser.NOT_NOW, phrase(browser.AWAY))
 
     def render(self, request: web.Request, template: str, values: Mapping[str, Any]) -> str:
         """Return a page: `values` beside those that every template gets."""
@@ -136,16 +124,16 @@ class Site:
         address = request.rel_url
         return {
             code: f"?{address.update_query(lang=code).raw_query_string}"
-            for code in (self._pages.languages if request.method in READING else ())
+            for code in (self._pages.languages if request.method in browser.READING else ())
         }
 
     async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
         """Keep the language chosen by a link, also before a login."""
         chosen = request.query.get("lang", "")
-        if chosen in self._pages.languages and request.path.startswith(f"{PAGES}/"):
-            cookie = web.Response()  # whose cookies can still be told: those of the answer are headers by now
+        if chosen in self._pages.languages and request.path.startswith(f"{browser.PAGES}/"):
+            cookie = web.Response()  # the answer has headers by now, to which set_cookie adds nothing
             cookie.set_cookie(
-                CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
+                CHOSEN, chosen, path=browser.PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
             )
             response.headers.add("Set-Cookie", cookie.cookies[CHOSEN].OutputString())
 
@@ -154,7 +142,7 @@ class Site:
     ) -> web.Response:
         links = [(page, self._translated(request, name)) for page, name in near]
         values = {"title": title, "text": self._translated(request, text), "near": links}
-        return html_page(self.render(request, "plain.html", values), status)
+        return browser.html_page(self.render(request, "plain.html", values), status)
 
     def _translated(self, request: web.Request, text: Phrase) -> str:
         return self._pages.translated(text.of, text.values, self._language(request))

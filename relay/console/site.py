@@ -84,7 +84,7 @@ class Console:
     """The answers at /console and /api/v1, behind authentication."""
 
     def __init__(self, context: Context) -> None:
-        self._site = Site(context, Pages({"states": deliveries.STATES}), VIEWS)
+        self._site = Site(context, Pages(), VIEWS)
         self.render, self.keep_language = self._site.render, self._site.keep_language
         self._api = JsonApi(context)
         self._pages = _served([

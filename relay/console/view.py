@@ -16,7 +16,7 @@ from relay.errors import RelayError, StoreUnavailable, Unsealable
 
 Answer = TypeVar("Answer")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# No script, form or link of it works, it loads nothing, and it is of no origin: also where somebody opens it alone.
+# No script, form or link works, nothing is loaded, and it has no origin, also outside of a frame.
 POLICY = "sandbox{allowed}; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",

@@ -11,7 +11,7 @@ from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
 NAMED = 10  # ids that the audit trail has of many
 SHORT = 8  # characters of an id's digest that people type
-ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end tells a reply from its live message
+ID = re.compile(r"(q-)?([0-9a-f]+)(-\S+)?")  # q- for the quarantine; the end is that of a reply to a live message
 Entry = TypeVar("Entry", DeadLetter, Quarantined)
 
 
@@ -22,7 +22,7 @@ def names_of(ids: Sequence[str]) -> str:
 
 
 def short(name: str) -> str:
-    """Return the id as it may be typed: enough of its digest, and whatever else tells it from its siblings."""
+    """Return the id as it may be typed: enough of its digest, and its ending."""
     match = ID.fullmatch(name)
     return "".join((match[1] or "", match[2][:SHORT], match[3] or "")) if match else name
 

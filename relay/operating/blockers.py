@@ -72,7 +72,7 @@ class Blockers:
         return destination is not None and letter.address in destination.addresses
 
     async def paused(self, destination: str, channel: str, address: str) -> Blocker | None:
-        """Return what holds back messages to this address: a pause by somebody, or what is failing there."""
+        """Return what holds back messages to this address: an operator's pause, or a failure."""
         by_hand, *others = scopes = scopes_at(self._config, destination, channel, address)
         paused = await self._admin.paused(scopes)
         if by_hand in paused:
@@ -84,7 +84,7 @@ class Blockers:
         return None
 
     async def remaining(self, destination: str) -> list[str]:
-        """Return what holds back messages at a destination that nobody has paused any more, by address."""
+        """Return what still holds back messages at a resumed destination, by address."""
         settings = self._config.destinations.get(destination)
         addresses = dict[str, str]()
         for address in settings.addresses if settings else ():

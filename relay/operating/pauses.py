@@ -10,7 +10,7 @@ SHORTEST = 1.0  # second
 
 
 def destination_names(config: Config) -> list[str]:
-    """Return the names of all destinations, with that of whoever operations ask for."""
+    """Return the names of all destinations, with `dynamic` where that is configured."""
     return [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
 
 

@@ -37,7 +37,7 @@ Say = Callable[[str], str]  # a sentence of these in another language
 
 
 def watch_lines(watched: Mapping[str, Any], zone: str = "") -> Iterator[str]:
-    """The alarms that stand, in plain words; times in this zone, or that of this machine."""
+    """Yield the open alarms in plain words; times in this zone, or that of this machine."""
     for alarm in watched["alarms"]:
         again = f", and {alarm['reminders']} times again" if alarm["reminders"] else ""
         yield f"{alarm['rule']} since {_at(alarm['since'], zone)}, told {_at(alarm['told_at'], zone)}{again}"

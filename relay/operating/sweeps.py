@@ -21,7 +21,7 @@ from relay.store.dead_pages import DeadPages
 from relay.store.quarantine import Quarantined
 
 STEP = 50  # rows of one step
-PATIENCE = 5.0  # seconds after which whoever waits for an answer hears how far it got
+PATIENCE = 5.0  # seconds after which the answer says how far it got
 COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 

@@ -46,18 +46,6 @@ def test_every_rule_is_told_with_what_was_wanted_and_what_was_there() -> None:
     }  # fmt: skip
 
 
-def test_destinations_are_told_with_addresses_and_reasons() -> None:
-    explanation = explain(body("operation.failed", status="Failed"))
-
-    team, analysts, daily = explanation["destinations"]
-    assert team | {"holds": []} == {
-        "destination": "process-mining", "channel": "slack", "mode": "live", "addresses": ["#process-mining"],
-        "rules": ["follow important runs", "failures reach people"], "holds": [],
-    }  # fmt: skip
-    assert (analysts["mode"], analysts["addresses"]) == ("each", ["analyst@example.com"])
-    assert (daily["mode"], daily["holds"][0].startswith("told together with everything else at")) == ("digest", True)
-
-
 def test_the_text_says_the_same_to_a_person() -> None:
     said = text(body("operation.progress", 67))
 

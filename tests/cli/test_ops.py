@@ -68,6 +68,8 @@ async def test_get_tells_what_matters_now(sandbox: Stage) -> None:
     )  # fmt: skip
     assert {"Remaining", "Expected"} <= told.keys()
     assert (await facts(sandbox, "get", id_))["progress"]["percentage"] == 66
+    await sandbox.advance(30 * MINUTE)
+    assert "- Process Mining Analysis Report (PDF, " in await said(sandbox, "get", id_)
 
 
 async def test_the_list_fits_and_shows_every_id_and_name_whole(sandbox: Stage) -> None:

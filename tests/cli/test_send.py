@@ -28,8 +28,10 @@ async def send(running: Stage, *arguments: object) -> Result:
 
 
 async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage: Stage, event: Path) -> None:
-    await OperatorPauses(running_stage.around.store).pause("english", "a move", "ana", seconds=0.5)
+    pauses = OperatorPauses(running_stage.around.store)
+    await pauses.pause("english", "a move", "ana", seconds=600)
     first, again = await send(running_stage, event), await send(running_stage, event, "--json")
+    await pauses.resume("english")
     mails = await running_stage.around.mails(2)
     acts = await AuditTrail(running_stage.around.store.redis).entries()
 

@@ -91,8 +91,10 @@ async def test_each_address_is_tried_and_one_that_is_refused_is_told_with_its_an
 async def test_what_cannot_be_sent_is_said_and_nothing_is(here: Surroundings, config: Path) -> None:
     unknown = await sent(here, config, "tea")
     event = await sent(here, config, "team", "--event", "operation.faild")
+    digest = await sent(here, config, "room", "--event", "digest")
 
     assert (unknown.exit_code, "there is no destination tea; did you mean team?" in unknown.output) == (1, True)
     assert (event.exit_code, "did you mean operation.failed?" in event.output) == (1, True)
     assert "template" not in event.output
+    assert (digest.exit_code, "room has no mode: digest, so it gets none" in digest.output) == (1, True)
     assert not here.slack.messages("#team")

@@ -103,6 +103,10 @@ def test_where_failures_are_held_somebody_hears_of_a_run_that_hangs(events: str,
     assert [reason in warning for warning in told] == ([True] if reason else [])
 
 
+def test_a_rule_may_be_for_relays_own_events() -> None:
+    assert configured(GOOD, ("    priorities: [High, Critical]", "    sources: [relay]")).rules[0].sources == ("relay",)
+
+
 def test_a_word_sets_the_watchdogs_numbers_and_numbers_win() -> None:
     assert configured().watchdog == configured(GOOD + "watchdog: normal\n").watchdog == Watchdog()
     assert configured(GOOD + "watchdog: off\n").watchdog is None

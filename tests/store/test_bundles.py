@@ -1,5 +1,7 @@
 """Bundles: each entry in one digest, once, whoever dies when."""
 
+from datetime import UTC, datetime
+
 from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
@@ -41,6 +43,16 @@ class TestDigests:
 
         assert (statuses(first), between) == ({"a": "Running"}, [])
         assert statuses(second) == {"a": "Completed", "b": "Completed", "c": "Completed"}
+
+    async def test_a_digest_counts_the_runs_of_the_days_before_it(self, store: Store, clock: Clock) -> None:
+        for day in range(3):
+            ended = events.body("operation.completed", 100, status="Completed", operationId=f"op-{day}")
+            ended["timestamp"] = datetime.fromtimestamp(clock(), UTC).isoformat()
+            await store.accept(events.event_of(ended), [digest(clock())])
+            next_day(clock)
+            (delivery,) = await send(store)
+
+        assert [row["completed"] for row in delivery.event.document["days"][-4:-1]] == [1, 1, 1]
 
     async def test_a_dead_digest_is_replayed_with_its_entries(self, store: Store, clock: Clock) -> None:
         await store.accept(events.completed(operationId="a"), [digest(clock())])

@@ -14,7 +14,7 @@ from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import OP, PARTITIONS, Away, apart_from, number, source_of
 from tests.support.queue import POSTED, claim, claim_one
-from tests.support.targets import mail, team
+from tests.support.targets import mail, room, team
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ class TestTelling:
         delivery = await claim_one(store)
 
         assert (delivery.kind, history(delivery)) == ("live", ["operation.started", "operation.completed"])
+
+    async def test_a_message_of_one_event_shows_nothing_that_came_after_it(self, store: Store) -> None:
+        await store.accept(events.started(operationId=OP), [room()])
+        await store.accept(events.progress(40, operationId=OP), [])
+
+        assert history(await claim_one(store)) == ["operation.started"]
+
+    async def test_a_retry_under_a_new_id_leads_to_its_original_in_another_partition(self, store: Store) -> None:
+        retry = apart_from(operation(OP), name="retry")
+        await store.accept(events.failed(operationId=OP), [])
+        await store.accept(events.started(operationId=retry, originalOperationId=OP, retryNumber=1), [])
+
+        assert (await store.known(retry))["original"] == OP
 
     async def test_a_run_that_begins_again_leaves_the_outcome_before_a_message_of_its_own(
         self, store: Store, clock: Clock

@@ -31,3 +31,10 @@ async def test_a_run_that_was_begun_again_under_a_new_id_is_asked_for_by_that_id
     await take(events.failed(operationId="op-1"))
     await take(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1))
     assert [run.operation for run in await ReconciliationState(store).unheard(0, 10, OURS)] == ["op-2"]
+
+
+async def test_ids_that_relay_has_no_event_of_are_named_in_their_order(store: Store) -> None:
+    await store.accept(events.completed(operationId="op-1"), [])
+    await store.accept(events.progress(10, operationId="op-2", originalOperationId="op-1", retryNumber=1), [])
+
+    assert await ReconciliationState(store).unknown(["op-3", "op-1", "op-2", "op-4"], OURS) == ["op-3", "op-4"]

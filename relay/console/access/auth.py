@@ -9,20 +9,6 @@ from aiohttp.typedefs import Handler
 
 from relay.config import OPERATOR, Config
 from relay.console.access import browser
-from relay.console.access.browser import (
-    API,
-    API_HEADERS,
-    HEADERS,
-    PAGES,
-    READING,
-    STATIC,
-    below,
-    has_csrf,
-    has_csrf_header,
-    is_fragment,
-    route_of,
-    to_login,
-)
 from relay.console.access.identity import IDENTITY, BrowserSessions, Identity, token_identity
 from relay.console.access.login_flow import LoginFlow
 from relay.console.access.single_sign_on import SingleSignOn
@@ -64,7 +50,7 @@ class ConsoleAuth:
 
     def owns(self, path: str) -> bool:
         """Return whether this, and not the listener's token, decides who may ask this address."""
-        return self.is_open and below(path, PAGES, API)
+        return self.is_open and browser.below(path, browser.PAGES, browser.API)
 
     def known_as(self, host: str) -> bool:
         """Return whether browsers may call the console so: its own address, where a proxy is before it."""
@@ -78,14 +64,15 @@ class ConsoleAuth:
     async def label(self, request: web.Request, response: web.StreamResponse) -> None:
         """Set the security headers of pages and JSON: for `on_response_prepare`."""
         if self.owns(request.path):
-            for header, value in (HEADERS if below(request.path, PAGES) else API_HEADERS).items():
+            headers = browser.HEADERS if browser.below(request.path, browser.PAGES) else browser.API_HEADERS
+            for header, value in headers.items():
                 response.headers.setdefault(header, value)
 
     def announce(self, base: str) -> None:
         """Log the command that makes a link, where there is no other way in. The link itself is a secret."""
         console = self._config().console
         if self._loopback and not console.configured:
-            log.info("console.link", console=f"{console.url or base}{PAGES}", command="relay console link")
+            log.info("console.link", console=f"{console.url or base}{browser.PAGES}", command="relay console link")
 
     async def aclose(self) -> None:
         await self._sign_on.aclose()
@@ -95,21 +82,21 @@ class ConsoleAuth:
         flow = self._flow
         if not self.is_open:
             raise web.HTTPNotFound
-        if request.path.startswith(STATIC) and request.method in READING:
+        if request.path.startswith(browser.STATIC) and request.method in browser.READING:
             return await handler(request)
         try:
-            identity = await self._sessions.identify(request, extend=not is_fragment(request))
+            identity = await self._sessions.identify(request, extend=not browser.is_fragment(request))
         except StoreUnavailable as error:
             return flow.unavailable(request, error)
         if identity is None:
-            return to_login(request)
+            return browser.to_login(request)
         request[IDENTITY] = identity
-        if request.method not in READING:
+        if request.method not in browser.READING:
             if identity.role != OPERATOR:
                 return flow.refused(request, browser.REFUSED, browser.OPERATORS, role=identity.role)
             if not flow.from_here(request):
                 return flow.forged(request, "page")
-            if not await has_csrf(request, identity.csrf):
+            if not await browser.has_csrf(request, identity.csrf):
                 return flow.refused(request, browser.REFUSED, browser.STALE)
         return await handler(request)
 
@@ -118,8 +105,8 @@ class ConsoleAuth:
         """Let in a program by its token, and a page of ours by its session."""
         if not self.is_open:
             raise web.HTTPNotFound
-        identity, acting = await self._api_identity(request), request.method not in READING
-        caller = {"peer": client_of(request), "path": route_of(request)}
+        identity, acting = await self._api_identity(request), request.method not in browser.READING
+        caller = {"peer": client_of(request), "path": browser.route_of(request)}
         if identity is None:
             self._flow.lines.warning(log, "console.refused", **caller)
             raise HttpProblem(
@@ -127,8 +114,8 @@ class ConsoleAuth:
                 "Show a token of console.tokens: Authorization: Bearer …",
                 headers={"WWW-Authenticate": 'Bearer realm="relay console"'},
             )
-        by_session = bool(identity.csrf)
-        if acting and by_session and not (self._flow.from_here(request) and has_csrf_header(request, identity.csrf)):
+        ours = self._flow.from_here(request) and browser.has_csrf_header(request, identity.csrf)
+        if acting and identity.csrf and not ours:  # by a session
             self._flow.lines.warning(log, "console.forged", **caller)
             raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
         if acting and identity.role != OPERATOR:

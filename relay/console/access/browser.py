@@ -119,7 +119,7 @@ def alike(shown: str, right: str) -> bool:
     return bool(right) and hmac.compare_digest(shown.encode("utf-8", "replace"), right.encode())
 
 
-# A template's HTML, for whoever sent the request.
+# Renders a template for a request.
 Render = Callable[[web.Request, str, Mapping[str, Any]], str]
 
 REFUSED = N_("You may not do this")

@@ -84,7 +84,7 @@ class SingleSignOn:
 
     async def finish(self, request: web.Request) -> web.StreamResponse:
         provider, login = self._current(), OidcState.read(request.cookies.get(self._cookie, ""))
-        if login is None:  # any page can lead whoever looks at it here
+        if login is None:  # any page can redirect its reader here
             why = "this browser has begun no login, or more than ten minutes ago"
             caller = {"peer": client_of(request), "path": route_of(request), "reason": why}
             self._flow.lines.warning(log, "console.refused", OIDC, **caller)

@@ -158,14 +158,14 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
     now, zone = context.clock(), context.config().timezone
     silences = Silences(await SilenceList(context.store).all()).matching(event, now)
     pauses = await OperatorPauses(context.store, partial=True).all(now)
+    holds = [(its.destinations, f"silence {its.id}", its.ends, its.reason) for its in silences]
+    holds += [((its.destination,), f"paused by {its.by}", its.until or 0.0, its.reason) for its in pauses]
     for row in destinations:
-        name = row["destination"]
-        at: list[tuple[str, float | None, str]] = [
-            (f"silence {its.id}", its.ends, its.reason) for its in silences if name in (its.destinations or (name,))
+        row["holds"][:0] = [
+            f"{what}{f' until {local(datetime.fromtimestamp(end, UTC), zone)}' if end else ''}: {why}"
+            for names, what, end, why in holds
+            if not names or row["destination"] in names
         ]
-        at += [(f"paused by {its.by}", its.until, its.reason) for its in pauses if its.destination == name]
-        ends = [f" until {local(datetime.fromtimestamp(end, UTC), zone)}" if end else "" for _, end, _ in at]
-        row["holds"][:0] = [f"{what}{end}: {why}" for (what, _, why), end in zip(at, ends, strict=True)]
 
 
 def _body(form: EventForm, now: datetime) -> bytes:

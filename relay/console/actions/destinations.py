@@ -25,7 +25,7 @@ from relay.store.operator_pauses import OperatorPauses
 from relay.store.suppressions import ADDED, EVERYWHERE, Suppressions
 from relay.store.trials import Trials
 
-PATIENCE = 20.0  # seconds in which a test message has its answer: somebody looks at a page that does not come
+PATIENCE = 20.0  # seconds for the answer to a test message, since a page waits for it
 PATIENCE_OF_COMMANDS = 60.0
 TRIED = N_("The test message reached %(reached)s of %(all)s addresses of %(name)s: %(answers)s")
 
@@ -69,7 +69,7 @@ async def pause(context: Context, form: PauseForm, identity: Identity) -> Done:
     config = context.config()
     require_destination(form.name, config)
     if not form.reason:
-        raise RelayError("expected a reason, for whoever wonders why nothing comes")
+        raise RelayError("expected a reason, for those who miss messages")
     seconds = seconds_of(form.lasts) if form.lasts else None
     detail = {"lasts": form.lasts} if form.lasts else {}
     async with context.act(identity, "destination pause", form.name, reason=form.reason, **detail) as act:
@@ -134,7 +134,7 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
     reached = [row.address for row in trial.sent if not row.error]
     channels = [channel_scope(config, destination.channel, address) for address in reached]
     places = [f"{DESTINATION}{destination.name}/{address}" for address in reached]
-    with contextlib.suppress(StoreUnavailable):  # what was sent stays sent: nobody shall be told to try again
+    with contextlib.suppress(StoreUnavailable):  # the message was sent: no reason to try again
         await trials.works([*dict.fromkeys(channels), *places], context.clock())
     rows = sorted(trial.sent, key=lambda row: not row.error)
     answers = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)

@@ -1,6 +1,7 @@
 """The dead letters: which there are, why, and what can be done about each."""
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,7 +10,6 @@ from pydantic import Field
 
 from relay.console.context import Context, seconds_of
 from relay.console.facts import (
-    ADVICE,
     N_,
     BulkQuestion,
     Facts,
@@ -32,6 +32,19 @@ from relay.store.history import History
 
 SHOWN = 64_000  # characters of a body
 READ = 1_000_000  # of a longer one only the beginning is shown, as it came
+
+
+ADVICE: Mapping[str, str] = {
+    Dead.REJECTED: N_("Mend what the answer names, such as the address or the rights of the bot, then replay it."),
+    Dead.RETRIES_EXHAUSTED: N_("Replay it once the other side works again; the last answer says what was wrong."),
+    Dead.PAUSED_TOO_LONG: N_("Replay it once its destination can be reached again, or drop it if it is too old."),
+    Dead.CHANNEL_REMOVED: N_("Configure its channel again and replay it, or drop it."),
+    Dead.OUTCOME_UNKNOWN: N_("Look there whether it has arrived: drop it if it has, replay it if it has not."),
+    Dead.WORKER_CRASHED: N_("Report it to whoever maintains relay; replay it after an update, or drop it."),
+    Dead.UNREADABLE: N_("Replay it once relay is updated."),
+    Dead.DESTINATION_REMOVED: N_("Configure its destination again and replay it, or drop it."),
+    Dead.EXPIRED: N_("There is nothing left that it could tell: drop it."),
+}
 
 
 class DeadFilters(Filters):

@@ -6,19 +6,14 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, Facts, Filters, Name, OfOperation, Time, When, existing, why
+from relay.console.facts import Facts, Filters, Name, OfOperation, Time, When, existing, why
 from relay.reasons import Waiting as Reasons
 from relay.store.history import History
 from relay.store.history_rows import OUTCOMES, Ended
-from relay.store.waiting import Waiting, WaitingRow
+from relay.store.waiting import STATES, Waiting, WaitingRow
 
 ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)
 REMOVED = "removed:"  # how the scope begins of what the newest configuration does not have
-STATES = {
-    "delivered": N_("delivered"), "dead": N_("dead"), "superseded": N_("superseded"), "dropped": N_("dropped"),
-    "held": N_("held"), "waiting": N_("waiting"), "due": N_("due"), "leased": N_("being sent"),
-    "retrying": N_("tried again"), "parked": N_("paused"), "later": N_("later"), "behind": N_("behind another"),
-}  # fmt: skip
 
 
 class DeliveryFacts(OfOperation):
@@ -82,7 +77,7 @@ def permalink(row: Ended) -> str:
     return row.detail if row.outcome == "delivered" and ADDRESS.fullmatch(row.detail) else ""
 
 
-ASKED = [state for state in STATES if state != "behind"]  # which pages of what waits do not tell from others
+ASKED = (*OUTCOMES, "waiting", *STATES)  # not `behind`, which the store does not list by itself
 SHOWN = 50
 
 
@@ -108,7 +103,6 @@ class DeliveriesFacts(Facts):
     looked_to: Time
     waiting: dict[str, int]
     destinations: list[str]
-    states: dict[str, str] = Field({state: STATES[state] for state in ASKED}, exclude=True)
 
 
 Found = tuple[list[DeliveryFacts], str, float | None]

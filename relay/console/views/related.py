@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Near, Unknown, phrase
+from relay.console.facts import N_, Facts, Phrase, Unknown, phrase
 from relay.console.views.obstacles import sources
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
@@ -85,13 +85,13 @@ async def unknown(context: Context, id_: str) -> Unknown:
         return Unknown(UNKNOWN, id=id_)
     near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]
     if any(row.refused for row in sources(context)):
-        near.append(Near(page="/console/now#sources", text=phrase(N_("What was refused"))))
+        near.append(("/console/now#sources", phrase(N_("What was refused"))))
     return Unknown(UNKNOWN, near=near, id=id_)
 
 
-def _near(row: OperationRow) -> Near:
+def _near(row: OperationRow) -> tuple[str, Phrase]:
     page = address("operation", id=row.subject, tenant=row.tenant, project=row.project, platform=row.platform)
-    return Near(page=page, text=phrase("%(name)s", name=f"{row.name} {row.subject}".strip()))
+    return page, phrase("%(name)s", name=f"{row.name} {row.subject}".strip())
 
 
 MOST_RULES = 50  # that are shown of one event

@@ -22,7 +22,7 @@ ONE_ADDRESS = frozenset({Held.UNSUBSCRIBED, Held.BOUNCED, Held.SUPPRESSED})  # h
 STATES = {"held": "held", "digested": "digest", "superseded": "superseded", "dead": "dead", "dropped": "dropped"}
 ORDER = ("dead", "waiting", "told", "digest", "held", "superseded", "dropped", "nobody")
 
-# What to do about it, and the page where that is done; {} stands for the destination.
+# The remedy, and its page; {} is the destination's name.
 LIST = N_("The list of who is not written to is on the destination's page.")
 ADVICE: Mapping[str, tuple[str, str]] = {
     Held.NO_RULE: (N_("A rule below all of whose conditions held would tell it."), "#rules"),
@@ -51,7 +51,7 @@ PAUSED = {
 class Verdict(Facts):
     """`state` is told, waiting, held, digest, superseded, dead, dropped or nobody.
 
-    at        time of that; `told_at` of the last message that arrived
+    at        its time; `told_at`: that of the last message that arrived
     why       reason why the newest event was not sent, or why nothing was
     left_out  why single addresses did not get it
     link      to the message; `copy_name` of its copy
