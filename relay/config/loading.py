@@ -111,7 +111,8 @@ def _digest(text: str) -> str:
 def _keep(document: Document, only: Collection[str]) -> None:
     """Drop the other keys at the top, but for misspelt ones; one source replaces all."""
     data = {key: value for key, value in document.data.items() if key in only or key not in Config.model_fields}
-    document.data = data | {"sources": {"any": {"signature": {"scheme": "none", "allow_unsigned": True}}}}
+    any_source = {"any": {"signature": {"scheme": "none", "allow_unsigned": True}}}
+    document.data = {"rules": [], **data, "sources": any_source}
     rules = data.get("rules")
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict):
