@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from aiohttp.web import AbstractRouteDef
 
@@ -110,13 +110,11 @@ def open_presses(
     return socket, presses.routes() if receives and interactivity.signing_secret() else ()
 
 
-class _Part(Protocol):
-    async def run(self) -> None: ...
-
-
-def start(stack: contextlib.AsyncExitStack, parts: Iterable[_Part]) -> list[asyncio.Task[None]]:
-    """Run the loops of these parts, which end with the stack."""
-    loops = [asyncio.create_task(part.run()) for part in parts]
+def start(
+    stack: contextlib.AsyncExitStack, runs: Iterable[Callable[[], Coroutine[Any, Any, None]]]
+) -> list[asyncio.Task[None]]:
+    """Run these loops, which end with the stack."""
+    loops = [asyncio.create_task(run()) for run in runs]
     for loop in loops:
         stack.push_async_callback(cancelled, loop)
     return loops
