@@ -49,7 +49,7 @@ class OpenConsole:
             for route in self.auth.routes()
         )
         app.add_subapp(PAGES, self._below(PAGES, [self._ready, self.auth.middleware]))
-        app.add_subapp(API, self._below(API, [self._ready, self.auth.api_middleware]))
+        app.add_subapp(API, self._below(API, [self.auth.api_middleware]))
         app[BESIDES] = self._described
 
     async def aclose(self) -> None:
