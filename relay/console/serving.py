@@ -74,7 +74,7 @@ class Site:
             came_from, fields = await forms.fields_of(request)
             back = browser.leading_back(came_from)
             try:
-                done = await action.perform(self._context, forms.form_of(action, fields), request[IDENTITY])
+                done = await action.perform(self._context, action.form.model_validate(fields), request[IDENTITY])
             except ValidationError as error:
                 done = refused(forms.faults(error))
             except Unknown as error:
