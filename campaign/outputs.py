@@ -21,7 +21,7 @@ class Outputs:
         self.kinds.setdefault(kind, set()).add(data)
 
     def add_file(self, kind: str, path: Path) -> None:
-        """Return what is only searched at the end, for it grows until then."""
+        """Add a file that is searched at the end alone, for it grows until then."""
         self.files.setdefault(kind, []).append(path)
 
     def pieces(self) -> Iterator[tuple[str, bytes]]:

@@ -96,7 +96,7 @@ def broken(text: str) -> Iterator[str]:
 
 
 def _others(target: Target) -> None:
-    """Return what came to the other sides: the contents, not the credentials that belong there."""
+    """Add what came to the other sides: the contents, not the credentials that belong there."""
     for call in target.slack.calls:
         target.outputs.add("Slack", json.dumps(call.arguments))
     for mail in target.inbox.mails:

@@ -78,7 +78,7 @@ def _one_line(seed: int, number: int) -> str:
 
 
 def _told(target: Target, report: Report) -> None:
-    """Return what came to Slack, each state of a message, and to the inbox."""
+    """Judge what came to Slack, each state of a message, and to the inbox."""
     for call in target.slack.calls:
         if call.method.startswith("chat."):
             report.counts["Slack messages"] += 1
@@ -97,7 +97,7 @@ def _told(target: Target, report: Report) -> None:
 
 
 async def _shown(target: Target, report: Report, operations: list[str], most: int) -> None:
-    """Return what operators see on their terminals, and a page that a reader opens; `most` of each kind."""
+    """Judge what operators see on their terminals, and a page that a reader opens; `most` of each kind."""
     explained = [("explain", "--", operation) for operation in operations[:most]]
     listed = json.loads((await target.command("dead", "list", "--json")).out)
     letters = [row["id"] for page in listed.values() for row in page["rows"][:most]]

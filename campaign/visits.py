@@ -81,7 +81,7 @@ async def working(listener: Target, report: Report, end: float) -> None:
 
 
 async def asking(listener: Target, report: Report, end: float) -> None:
-    """Return what a Prometheus and an orchestrator ask."""
+    """Ask what a Prometheus and an orchestrator ask."""
     token = (b"Authorization", f"Bearer {listener.configured.admin_token}".encode())
     while time.monotonic() < end:
         for path in PROBES:

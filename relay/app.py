@@ -72,6 +72,7 @@ class Relay:
         self._parts = tuple(part for part, does in ((RECEIVE, self._receives), (DELIVER, self._delivers)) if does)
         self._lease, self._period, self._clock = lease, period, clock
         self._shutdown = Shutdown(grace)
+        self.drain, self.stop = self._shutdown.drain, self._shutdown.stop
         self._coordinator = Coordinator(path, env)
         self._front = Front(self._coordinator, env, clock, receives=self._receives)
         self._socket: PressSocket | None = None
@@ -91,14 +92,6 @@ class Relay:
     def admin_addresses(self) -> list[tuple[str, int]]:
         """Hosts and ports where it listens to operators."""
         return self._front.admin_addresses
-
-    def drain(self) -> None:
-        """Leave unnoticed: call itself not ready, go on as before for `server.drain`, then stop."""
-        self._shutdown.drain()
-
-    def stop(self) -> None:
-        """Take nothing new, finish what is under way, leave. Cuts a drain short."""
-        self._shutdown.stop()
 
     def reload(self) -> None:
         """Read the configuration again. A bad file changes nothing; what is being sent is not disturbed."""
@@ -133,7 +126,7 @@ class Relay:
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
             )
             interactivity = Interactivity(
-                config, renderer, CHANNELS, channels, keys=signing, ingest=ingest, clock=clock
+                config, renderer, CHANNELS, channels, keys=signing, accept=ingest, clock=clock
             )
             executor = Executor(
                 lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark
@@ -176,7 +169,7 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(stack, (*parts, *looking, watch, ProcessFigures()))
+            loops = start(stack, [part.run for part in (*parts, *looking, watch, ProcessFigures())])
             # Operators are asked to the end.
             ends: list[Callable[[float], Awaitable[None]]] = [
                 listeners.world.cleanup,

@@ -69,7 +69,7 @@ class Reload:
 
 
 class Coordinator:
-    """`config()` and `renderer()` are the current ones: whoever needs them asks each time. `channels` is one dict for
+    """`config()` and `renderer()` are the current ones: ask each time they are needed. `channels` is one dict for
     good, changed in place.
 
     Raises ConfigError, or TemplateError, if there is nothing to start with.
@@ -79,7 +79,7 @@ class Coordinator:
         self._path = path
         self._env = env
         self._subscribers: list[Callable[[], None]] = []
-        self.record: Callable[[Reload], None] = lambda reload: None  # noqa: ARG005 - until somebody writes them down
+        self.record: Callable[[Reload], None] = lambda reload: None  # noqa: ARG005 - until they are written down
         self._retired: list[Channel] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._config = load(path, env=env, channels=CHANNELS)

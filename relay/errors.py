@@ -2,12 +2,12 @@
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from errno import EADDRINUSE
 from pathlib import Path
 from typing import Literal
 
-Pause = Literal["", "limit", "destination", "channel"]
+Pause = Literal["", "limit", "destination", "channel"]  # "limit": the rate limit that the attempt ran under
 Bounce = Literal["", "hard", "soft"]
 
 
@@ -136,7 +136,7 @@ class Unsealable(NoRoom):
 
 
 class NotSealed(Unsealable):
-    """A value in Redis is clear where a key is configured: whoever can write to Redis may have put it there (503)."""
+    """A value in Redis is clear where a key is configured: any writer to Redis may have put it there (503)."""
 
     def __init__(self) -> None:
         NoRoom.__init__(
@@ -154,63 +154,37 @@ class TemplateError(RelayError):
     """A template could not be rendered; names file and line."""
 
 
+@dataclass(eq=False, repr=False)
 class PlatformError(RelayError):
-    """A call of the Async Operations API failed; the message names the call and never the token.
+    """A call of the Async Operations API failed; the message names the call and never the token."""
 
-    status        what was answered, 200 too where nothing can be made of it; 0 if there was no answer
-    temporary     the same call may succeed later, in `retry_after` seconds if the platform says so
-    unsent        it never left, so repeating it is safe whatever it does
-    """
+    message: str
+    _: KW_ONLY
+    status: int = 0  # of the answer, 200 too where nothing can be made of it; 0 if there was none
+    temporary: bool = False  # the same call may succeed later
+    unsent: bool = False  # it never left, so repeating it is safe whatever it does
+    retry_after: float | None = None  # seconds, if the platform says so
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        status: int = 0,
-        temporary: bool = False,
-        unsent: bool = False,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.temporary = temporary
-        self.unsent = unsent
-        self.retry_after = retry_after
+    def __str__(self) -> str:
+        return self.message
 
 
+@dataclass(eq=False, repr=False)
 class DeliveryError(RelayError):
-    """One attempt failed. The fields are the whole decision of what happens next.
+    """One attempt failed. The fields are the whole decision of what happens next."""
 
-    permanent        trying again cannot help: it becomes a dead letter with this message
-    retry_after      seconds before which the other side must not be called again
-    outcome_unknown  it may have arrived: its channel is asked before it is repeated, where that can tell
-    pause            what else would fail now, and so waits too, without losing an attempt:
-                     "limit" (the rate limit this attempt ran under), "destination", "channel" (relay.policy.retry)
-    unsent           surely nothing was sent, so one such failure is enough to pause the channel
-    refused          relay's credentials, or relay itself, were refused: somebody has to see to it
-    bounce           what a permanent one says of its address: "hard", there is none; "soft", it does not take this
-    """
+    message: str
+    _: KW_ONLY
+    permanent: bool = False  # trying again cannot help: it becomes a dead letter with this message
+    retry_after: float | None = None  # seconds before which the other side must not be called again
+    outcome_unknown: bool = False  # it may have arrived: its channel is asked before it is repeated, if it can answer
+    pause: Pause = ""  # what else would fail now, and so waits too, without losing an attempt (relay.policy.retry)
+    unsent: bool = False  # surely nothing was sent, so one such failure is enough to pause the channel
+    refused: bool = False  # relay's credentials, or relay itself, were refused: an operator has to act
+    bounce: Bounce = ""  # of a permanent one: "hard", there is no such address; "soft", it does not take this
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        permanent: bool = False,
-        retry_after: float | None = None,
-        outcome_unknown: bool = False,
-        pause: Pause = "",
-        unsent: bool = False,
-        refused: bool = False,
-        bounce: Bounce = "",
-    ) -> None:
-        super().__init__(message)
-        self.unsent = unsent
-        self.refused = refused
-        self.permanent = permanent
-        self.retry_after = retry_after
-        self.outcome_unknown = outcome_unknown
-        self.pause: Pause = pause
-        self.bounce: Bounce = bounce
+    def __str__(self) -> str:
+        return self.message
 
 
 class CannotFind(DeliveryError):

@@ -112,7 +112,7 @@ class Front:
 
     @property
     def operators_url(self) -> str:
-        """The address of the operators' listener, for whoever starts relay by hand."""
+        """The address of the operators' listener, shown to a person who starts relay by hand."""
         host, port = self.admin_addresses[0]
         named = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared
         return _url((named, port), self._coordinator.config().server.admin.tls)

@@ -151,7 +151,7 @@ class Health:
         self._away = {**away}
 
     async def _clean_up(self) -> None:
-        """Bundle too much that waits, give up what has waited for too long, drop what nobody wanted for too long."""
+        """Bundle too much that waits, give up what has waited for too long, drop what was unused for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
         await self.admin.expire_parked(self._config().retry.give_up_after)
         await self.admin.expire_stranded(self._blockers.channels(), MAX_PAUSED)
@@ -206,7 +206,7 @@ class Health:
         return redis or self._store.promise.shortfall or self._full or checks.get("partitions", "")
 
     async def readiness(self) -> Readiness:
-        """Ready to accept, and what stands in the way of delivering (which does not make a 2xx less true)."""
+        """Ready to accept, and what prevents delivering (which does not make a 2xx less true)."""
         checks = {"redis": "ok", "durability": self._store.promise.durability, **self._notices()}
         away: Mapping[int, str] = {}
         try:

@@ -6,7 +6,7 @@ The receiver, a replay from the quarantine and everything that makes events of i
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -34,11 +34,11 @@ IDS = 10_000  # senders' ids that a process keeps in mind
 RACES = 4  # that an event may lose; whose run an id is gets decided once, so the second look finds it
 
 
-IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what stands in front of it
+IngestEvent = Callable[..., Awaitable[Accepted]]  # `Ingest.ingest`, or what is called before it
 
 
 def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> IngestEvent:
-    """Raise StoreUnavailable while `obstacle` says that something stands in the way: a 2xx would promise too much."""
+    """Raise StoreUnavailable while `obstacle` gives a reason not to accept: a 2xx would promise too much."""
 
     async def admitted(*arguments: Any, **options: Any) -> Accepted:
         if reason := await obstacle():
@@ -48,29 +48,22 @@ def guarded(ingest: IngestEvent, obstacle: Callable[[], Awaitable[str]]) -> Inge
     return admitted
 
 
+@dataclass(eq=False)
 class Ingest:
     """`config` is read anew for each event, so a reload takes effect between two of them."""
 
-    def __init__(
-        self,
-        store: Store,
-        config: Callable[[], Config],
-        channels: Mapping[str, Any],
-        *,
-        clock: Callable[[], float] = time.time,
-        fullness: Callable[[], float] = lambda: 0.0,
-        silences: Silences | None = None,
-    ) -> None:
-        """`fullness` is the part of Redis's memory that is used. Without `silences`, messages are held when sent."""
-        self._store = store
-        self._config = config
-        self._channels = channels
-        self._made: Targets | None = None  # for the configuration that was current last
-        self.wake: Callable[[Iterable[str]], None] = lambda _: None  # takes the channels that have something
-        self._fullness = fullness
-        self._silences = silences or Silences()
-        self._lines = RateLimitedLog(clock, REMINDER)
-        self._ids: dict[tuple[str, str], str] = {}  # source and sender's id → the operation that had it last
+    store: Store
+    config: Callable[[], Config]
+    channels: Mapping[str, Any]
+    clock: Callable[[], float] = time.time
+    fullness: Callable[[], float] = lambda: 0.0  # the part of Redis's memory that is used
+    silences: Silences = field(default_factory=Silences)  # without them messages are held when they are sent
+    wake: Callable[[Iterable[str]], None] = lambda _: None  # takes the channels that have something
+    _made: Targets | None = None  # for the configuration that was current last
+    _ids: dict[tuple[str, str], str] = field(default_factory=dict)  # source and id → the operation that had it last
+
+    def __post_init__(self) -> None:
+        self._lines = RateLimitedLog(self.clock, REMINDER)
 
     async def ingest(
         self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
@@ -107,32 +100,32 @@ class Ingest:
             targets: Sequence[Target] = self._targets(event)
             if event.compared and event.compared.completes:
                 targets = mark_informed(targets, self._targets(as_failure(event)))
-            if (template := self._config().job) and event.operation:
+            if (template := self.config().job) and event.operation:
                 event = replace(event, job=named(template, event.operation.document, event.document))
-            if self._silences.current:
-                targets = self._silences.applied(event, targets)
+            if self.silences.current:
+                targets = self.silences.applied(event, targets)
         nobody_waits = event.name == "operation.progress" and all(target.hold_reason for target in targets)
-        if nobody_waits and self._fullness() >= CROWDED:
-            raise NoRoom(f"Redis uses {self._fullness():.0%} of its maxmemory, and nobody waits for this progress")
+        if nobody_waits and self.fullness() >= CROWDED:
+            raise NoRoom(f"Redis uses {self.fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets, unasked=unasked)
 
     def _targets(self, event: Event) -> tuple[Target, ...]:
-        config = self._config()
+        config = self.config()
         if self._made is None or self._made.config is not config:
-            self._made = Targets(config, self._channels)
+            self._made = Targets(config, self.channels)
         return self._made.of(event)
 
     async def _accepted(self, event: Event, targets: Sequence[Target], *, unasked: bool = False) -> Accepted:
-        accepted = await self._store.accept(event, targets, unasked=unasked)
+        accepted = await self.store.accept(event, targets, unasked=unasked)
         for _ in range(RACES):
             if accepted.status != "fuller":
                 break
-            stored = await self._store.kept(event)
+            stored = await self.store.kept(event)
             if stored:
                 with handling():
                     stored = replace(complete_outcome(stored, event), job=event.job, compared=event.compared)
-            accepted = await self._store.accept(stored or event, targets, completes=True)
-        if accepted.status == "fuller":  # what it tells is known; what it adds was overtaken each time
+            accepted = await self.store.accept(stored or event, targets, completes=True)
+        if accepted.status == "fuller":  # its facts are known; what it adds was overtaken each time
             accepted = replace(accepted, status="duplicate")
         if accepted.status == "duplicate" and event.compared and event.compared.differs:
             metrics.duplicates_differing.labels(event.source).inc()
@@ -225,4 +218,4 @@ class Ingest:
 
     async def _known(self, event: Event, id_: str) -> dict[str, str]:
         """Return what is known of this id. relay's own events are of an operation that was found before."""
-        return await self._store.known(id_, event.spaces if event.watch or event.action else Space.of_event(event))
+        return await self.store.known(id_, event.spaces if event.watch or event.action else Space.of_event(event))

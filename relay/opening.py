@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from aiohttp.web import AbstractRouteDef
 
@@ -54,7 +54,7 @@ async def open_store(
     stack.push_async_callback(store.aclose)
     coordinator.subscribe(lambda: store.keep_copies(_copies(coordinator.config())))
     if embedded:
-        await store.take_over()  # nobody else can be in this directory: who held something is dead
+        await store.take_over()  # no other process can use this directory: whatever held something is dead
     return store
 
 
@@ -110,13 +110,11 @@ def open_presses(
     return socket, presses.routes() if receives and interactivity.signing_secret() else ()
 
 
-class _Part(Protocol):
-    async def run(self) -> None: ...
-
-
-def start(stack: contextlib.AsyncExitStack, parts: Iterable[_Part]) -> list[asyncio.Task[None]]:
-    """Run the loops of these parts, which end with the stack."""
-    loops = [asyncio.create_task(part.run()) for part in parts]
+def start(
+    stack: contextlib.AsyncExitStack, runs: Iterable[Callable[[], Coroutine[Any, Any, None]]]
+) -> list[asyncio.Task[None]]:
+    """Run these loops, which end with the stack."""
+    loops = [asyncio.create_task(run()) for run in runs]
     for loop in loops:
         stack.push_async_callback(cancelled, loop)
     return loops

@@ -1,6 +1,6 @@
-"""A Redis that is away, told in few lines: when it goes, once a minute while it lasts, and when it is back.
+"""A Redis that is away, in few lines of the log: when it goes, once a minute while it lasts, and when it is back.
 
-Whoever meets a Redis that does not answer says so here, many times a second; only `Health` knows that all is well.
+Every call that Redis does not answer is reported here, many times a second; only `Health` knows that all is well.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 EVERY = 60.0  # seconds between two lines while it lasts
 CALM = 3.0  # seconds without a failure until it is over: a call that was under way may still fail after others succeed
-CROWDED = 0.8  # of Redis's maxmemory: from here on progress that nobody waits for is left to its sender
+CROWDED = 0.8  # of Redis's maxmemory: from here on progress without a message is left to its sender
 FULL = 0.9  # from here on nothing is taken
 BEARABLE = 0.5  # the part of the partitions that may be away; with more, another relay can hardly be worse off
 PARTLY = "events of operations that live there are answered 503, so that their senders try again; all others go on"

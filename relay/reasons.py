@@ -1,4 +1,4 @@
-"""Reasons why nobody was notified of an event, or a delivery was not sent: each code with its sentence for people.
+"""Reasons why an event was not notified, or a delivery was not sent: each code with its sentence for people.
 
 The codes are what the store keeps, what metrics count (`held:<code>`, `dead`) and what `--json` prints. The scripts use
 the same; a test finds those that are missing here.
@@ -23,7 +23,7 @@ class Reason(StrEnum):
 
 
 class Held(Reason):
-    """Reasons why an event notifies nobody at a destination."""
+    """Reasons why an event is not notified at a destination."""
 
     NO_RULE = "no_rule", "no rule matches, so nobody is told"
     INCREMENT = "increment", "it has not moved far enough since it was last told here"

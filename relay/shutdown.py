@@ -29,11 +29,11 @@ class Shutdown:
         self._deadline: float | None = None  # of the loop's clock, once it is to leave
 
     def drain(self) -> None:
-        """Ask relay to leave unnoticed."""
+        """Leave unnoticed: call itself not ready, go on as before for `server.drain`, then stop."""
         self._leave.set()
 
     def stop(self) -> None:
-        """Ask relay to stop. Cuts a drain short."""
+        """Take nothing new, finish what is under way, leave. Cuts a drain short."""
         self._leave.set()
         self._stop.set()
 
@@ -78,7 +78,7 @@ async def _until(
         return
     stopped.cancel()
     for task in loops:
-        if task.done():  # better gone and started again than accepting what nobody delivers
+        if task.done():  # better gone and started again than accepting what is not delivered
             raise RelayError("the worker or the scheduler ended by itself; start relay again") from task.exception()
     if embedded and embedded.failed.done():
         raise EmbeddedRedisError(embedded.failed.result())

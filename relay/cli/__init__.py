@@ -29,10 +29,10 @@ MODULES = {
         "reload": "Reload the configuration of the running relay.",
     },
     "explain": {"explain": "Explain who is notified of an event and why, or what happened to an operation."},
-    "send": {"send": "Sign an event and send it."},
     "template": {"template": "Lint, preview, test and translate message templates."},
     "dead": {"dead": "List, show, replay and delete dead letters."},
     "destinations": {
+        "send": "Sign an event and send it.",
         "test-send": "Send a test message to a destination.",
         "digest": "Show a digest now, or send it early.",
         "suppressed": "List, add and remove suppressed addresses.",
@@ -52,8 +52,10 @@ MODULES = {
         "restore": "Restore a backup into an empty data directory.",
     },
     "ops": {"ops": "Start, list, get, cancel and retry operations of the platform."},
-    "register": {"register": "Register relay's webhook at the platform."},
-    "slack": {"slack": "Write the manifest of the Slack app for this configuration."},
+    "setup": {
+        "register": "Register relay's webhook at the platform.",
+        "slack": "Write the manifest of the Slack app for this configuration.",
+    },
     "sandbox": {"sandbox": "Serve a sandbox of the Async Operations API."},
 }
 COMMANDS = {name: sentence for commands in MODULES.values() for name, sentence in commands.items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.channels.slack.errors import advice
 from relay.channels.slack.scopes import LOSSES, OPTIONAL
-from relay.cli.slack import demands_of, slack_settings
+from relay.cli.setup import demands_of, slack_settings
 from relay.config import Config, Oidc
 from relay.configfile.document import Document
 from relay.console.access.oidc import LEAST_BITS, Provider, http_session, short_keys

@@ -9,14 +9,13 @@ from relay.config.schema import Config
 from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
-from relay.domain.events import WATCH_EVENTS
+from relay.domain.events import SOURCE, WATCH_EVENTS
 from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.domain.permissions import Permissions
 from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
 from relay.policy.recipients import KEYS
-from relay.policy.watchdog import SOURCE
 from relay.receiving import permissions, sources
 from relay.receiving.tls import is_loopback
 from relay.rendering.translations import languages

@@ -50,7 +50,7 @@ class Document:
     placeholders: set[str] = field(default_factory=set)  # the paths, spelled, of values that are not set here
     _origins: dict[KeyPath, str] = field(default_factory=dict)  # values set by the environment → the variable
     _reported_paths: set[KeyPath] = field(default_factory=set)
-    aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # where an alias stands → what it repeats
+    aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # place of an alias → what it repeats
 
     def report(self, path: KeyPath, message: str) -> None:
         """Add a problem; of several about one path, or an alias of it, the first is kept: the others follow from it."""

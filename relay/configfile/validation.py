@@ -71,7 +71,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-# A lone text stands for a list of one.
+# A lone text is a list of one.
 one_or_more = BeforeValidator(lambda raw: [raw] if isinstance(raw, str) else raw)
 Texts = Annotated[tuple[str, ...], one_or_more]
 DurationText = Annotated[str, Field(pattern=DURATION)] | Literal[0]
@@ -92,7 +92,7 @@ def off_as_none(raw: object) -> object:
 
 
 def validate(model: type[Model], raw: object, document: Document, path: KeyPath) -> Model | None:
-    """`raw`, which stands at `path`, as a `model`; None if it is none, with every fault reported to the document."""
+    """`raw`, found at `path`, as a `model`; None if it is none, with every fault reported to the document."""
     try:
         return model.model_validate(raw)
     except ValidationError as error:
@@ -234,7 +234,7 @@ def _spellings(name: str, field: FieldInfo) -> list[str]:
 
 
 def _fields(annotation: Any, steps: tuple[str | int, ...]) -> Mapping[str, FieldInfo]:
-    """The fields of the model that stands `steps` below this annotation."""
+    """Return the fields of the model `steps` below this annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         if not steps:
             return annotation.model_fields

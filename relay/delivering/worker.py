@@ -5,6 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -28,45 +29,33 @@ IDLE = 1.0  # seconds between two looks at an empty queue; events accepted here 
 BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again and again
 
 
+@dataclass(eq=False)
 class Worker:
     """Worker that delivers what is due. `config` is asked anew each time, so a reload needs no restart."""
 
-    def __init__(
-        self,
-        store: Store,
-        channels: Mapping[str, DeliveryChannel],
-        composer: Composer,
-        *,
-        config: Callable[[], Config],
-        clock: Callable[[], float] = time.time,
-        jitter: Callable[[], float] = random.random,
-        outage: Outage | None = None,
-        silences: Silences | None = None,
-        tracing: Spans | None = None,
-    ) -> None:
-        outage, self._lines = outage or Outage(clock), RateLimitedLog(clock, BROKEN_PERIOD)
-        self._store = store
-        self._channels = channels
-        self._config = config
-        self._clock = clock
-        self._outage = outage
-        self._settlement = Settlement(store, outage)
+    store: Store
+    channels: Mapping[str, DeliveryChannel]
+    composer: Composer
+    config: Callable[[], Config]
+    clock: Callable[[], float] = time.time
+    jitter: Callable[[], float] = random.random
+    outage: Outage | None = None
+    silences: Silences = field(default_factory=Silences)
+    tracing: Spans | None = None
+
+    def __post_init__(self) -> None:
+        self._outage, self._lines = self.outage or Outage(self.clock), RateLimitedLog(self.clock, BROKEN_PERIOD)
+        self._settlement = Settlement(self.store, self._outage)
+        reporting = Reporting(self.clock, self._lines, self.tracing)
         self._attempts = Attempts(
-            store,
-            channels,
-            composer,
-            self._settlement,
-            Reporting(clock, self._lines, tracing),
-            config=config,
-            clock=clock,
-            jitter=jitter,
-            silences=silences or Silences(),
-        )
+            self.store, self.channels, self.composer, self._settlement, reporting, config=self.config, clock=self.clock,
+            jitter=self.jitter, silences=self.silences,
+        )  # fmt: skip
         self.deliver = self._attempts.deliver
-        self._wakes = {name: asyncio.Event() for name in channels}
-        self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in channels}
+        self._wakes = {name: asyncio.Event() for name in self.channels}
+        self._sending: dict[str, dict[asyncio.Task[None], Delivery]] = {name: {} for name in self.channels}
         self._loops: list[asyncio.Task[None]] = []
-        metrics.begin_at_nought(metrics.template_failures, [(name,) for name in channels])
+        metrics.begin_at_nought(metrics.template_failures, [(name,) for name in self.channels])
 
     def wake(self, channels: Iterable[str] | None = None) -> None:
         """Look for due deliveries in these channels, or in all."""
@@ -77,7 +66,7 @@ class Worker:
     async def run(self) -> None:
         """Deliver until `stop`. Never raises for a delivery's sake, nor while Redis is away."""
         async with asyncio.TaskGroup() as group:
-            self._loops = [group.create_task(self._serve(channel)) for channel in self._channels]
+            self._loops = [group.create_task(self._serve(channel)) for channel in self.channels]
             group.create_task(self._keep_leases())
 
     async def stop(self, grace: float) -> None:
@@ -98,7 +87,7 @@ class Worker:
 
     async def run_once(self, channel: str) -> int:
         """Claim what is due now on one channel and deliver it; return how many deliveries that were (tests)."""
-        claimed = await self._store.claim(channel, self._channels[channel].max_concurrency, self._quiet())
+        claimed = await self.store.claim(channel, self.channels[channel].max_concurrency, self._quiet())
         await asyncio.gather(*(self.deliver(delivery) for delivery in claimed.deliveries))
         return len(claimed.deliveries)
 
@@ -107,14 +96,14 @@ class Worker:
         while not self._attempts.stopping:
             wake.clear()
             unsettled = self._settlement.stuck()
-            if len(unsettled) == len(self._store.partitions):
+            if len(unsettled) == len(self.store.partitions):
                 await asyncio.sleep(REDIS_PAUSE)
                 continue
             pause = IDLE
-            free = self._channels[channel].max_concurrency - len(sending)
+            free = self.channels[channel].max_concurrency - len(sending)
             if free > 0:
                 try:
-                    claimed = await self._store.claim(channel, free, self._quiet(), idle=IDLE, without=unsettled)
+                    claimed = await self.store.claim(channel, free, self._quiet(), idle=IDLE, without=unsettled)
                 except StoreUnavailable as error:
                     self._outage.failed(str(error))
                     await asyncio.sleep(REDIS_PAUSE)
@@ -132,8 +121,8 @@ class Worker:
                     await asyncio.wait_for(wake.wait(), pause)
 
     def _quiet(self) -> dict[str, Window]:
-        config = self._config()
-        return quiet_now(config.destinations, config.destination_defaults, self._clock())
+        config = self.config()
+        return quiet_now(config.destinations, config.destination_defaults, self.clock())
 
     def _start(self, channel: str, delivery: Delivery) -> None:
         task = asyncio.create_task(self.deliver(delivery))
@@ -148,7 +137,7 @@ class Worker:
     async def _keep_leases(self) -> None:
         """Renew the leases of what is being sent: a mail server may take minutes to answer."""
         while True:  # during a stop as well, until it is cancelled
-            await asyncio.sleep(self._store.lease / 3)
+            await asyncio.sleep(self.store.lease / 3)
             await self.keep_leases()
 
     async def keep_leases(self) -> None:
@@ -158,5 +147,5 @@ class Worker:
 
     async def _keep_lease(self, task: asyncio.Task[None], delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
-            if not await self._store.extend(delivery) and task not in self._settlement:
+            if not await self.store.extend(delivery) and task not in self._settlement:
                 task.cancel()  # another worker holds it now

@@ -14,12 +14,11 @@ from urllib.parse import quote
 
 from relay.domain.display import ELLIPSIS
 from relay.domain.documents import finite, mapping, moment, rows
-from relay.domain.events import TERMINAL, Document, Event
+from relay.domain.events import FAILED, TERMINAL, Document, Event
 from relay.domain.outcomes import span_of
 
 Entry = Mapping[str, Any]
 
-FAILED = ("Failed", "Timeout")
 LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "platform": 128, "tenant": 128,
            "project": 128, "failing": 160}  # fmt: skip
 FAILING = 3  # members of a batch that are named

@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.domain.digest_entries import FAILED, Entry, duration_of, ended_at, section_of, went_wrong
+from relay.domain.digest_entries import Entry, duration_of, ended_at, section_of, went_wrong
 from relay.domain.documents import iso
-from relay.domain.events import PRIORITIES, TERMINAL, Document
+from relay.domain.events import FAILED, PRIORITIES, TERMINAL, Document
 from relay.domain.jobs import Job, fold
 
 MAX_ROWS = {"attention": 30, "done": 10, "running": 20}  # rows of each group that are shown; the others are counted

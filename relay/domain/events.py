@@ -22,6 +22,8 @@ ACTION_REQUESTED, ACTION_DONE = "operation.action.requested", "operation.action.
 STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled", "Timeout")
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
+FAILED = ("Failed", "Timeout")
+SOURCE = "relay"  # of its own events
 
 # What an event implies where its document does not say, or says something that cannot be.
 IMPLIED_STATUS = {
@@ -108,7 +110,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Return whether it failed. A cancelled run neither succeeded nor failed."""
-        return self.status in ("Failed", "Timeout")
+        return self.status in FAILED
 
 
 class Comparison(NamedTuple):

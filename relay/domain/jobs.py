@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter
 
 from relay.domain.documents import finite, mapping
-from relay.domain.events import WATCH_EVENTS, Event
+from relay.domain.events import SOURCE, WATCH_EVENTS, Event
 
 LONGEST = 120  # characters of a job's name
 READ = 1000  # characters that are folded, as many as an operation's name may have: what is left out tells no jobs apart
@@ -68,7 +68,7 @@ def job_of(event: Event, *, name: str | None = "") -> Job | None:
 
 def missing_job(event: Event) -> Job | None:
     """Return the job that relay reports as missing a run (relay/policy/missing.py)."""
-    parts = event.document.get("job") if event.name in WATCH_EVENTS and event.source == "relay" else None
+    parts = event.document.get("job") if event.name in WATCH_EVENTS and event.source == SOURCE else None
     return Job(*map(str, parts)) if isinstance(parts, list) and len(parts) == len(Job._fields) else None
 
 

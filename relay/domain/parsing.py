@@ -58,9 +58,15 @@ def parse(
         for key, event in (("results", "operation.completed"), ("cancellation", "operation.cancelled")):
             if not parts.get(key) and name == event:
                 parts[key] = envelope
-    stated_at = documents.time(envelope.get("timestamp"), "timestamp") or _cloud_event_time(document)
+    # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md: `data` has what it is about; `id`, `source`,
+    # `type` and `time` stand around it (structured mode).
+    cloud_event = document if "specversion" in document else {}
+    stated_at = documents.time(envelope.get("timestamp"), "timestamp") or documents.moment(cloud_event.get("time"))
     return Event(
-        id=delivery_id or documents.text(envelope, "eventId", MAX_ID) or _cloud_event_id(document) or unsigned_id,
+        id=delivery_id
+        or documents.text(envelope, "eventId", MAX_ID)
+        or documents.text(cloud_event, "id", MAX_ID)
+        or unsigned_id,
         name=name,
         source=source,
         occurred_at=stated_at or received_at,
@@ -121,16 +127,6 @@ def _envelope(document: Document) -> Document:
             outer = {name: value for name, value in document.items() if name not in {key, *names}}
             return {**outer, **inner, **names}
     return document
-
-
-# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md: what it is about is in `data`; `id`, `source`,
-# `type` and `time` stand around it (structured mode).
-def _cloud_event_id(document: Document) -> str:
-    return documents.text(document, "id", MAX_ID) if "specversion" in document else ""
-
-
-def _cloud_event_time(document: Document) -> datetime | None:
-    return documents.moment(document.get("time")) if "specversion" in document else None
 
 
 def _operation(envelope: Document) -> Operation | None:

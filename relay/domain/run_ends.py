@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from relay.domain.documents import count, mapping, moment
-from relay.domain.events import Event
+from relay.domain.events import FAILED, Event
 from relay.domain.identity import error_of, signature
 from relay.domain.outcomes import stated_end
 
@@ -55,7 +55,7 @@ class RunEnd(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        return self.status in ("Failed", "Timeout")
+        return self.status in FAILED
 
     def begins_anew(self, report: "RunEnd", went_on: int) -> bool:
         """Return whether the report is of another run than this one, which went on at `went_on` (ms; 0: never)."""

@@ -7,6 +7,7 @@ press is refused. The outcome is posted in the thread; all else is shown to the 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -46,26 +47,21 @@ REFUSED = RateLimit(count=60, period=3600.0)  # refused presses of a user that t
 REFUSALS = {FORBIDDEN: "refused: may not", STALE: "refused: too old", SLOW: "refused: nobody could say who may"}
 
 
+@dataclass(eq=False)
 class Interactions:
     """Handler of `POST /slack/interactions`, and of presses that come by relay's own connection."""
 
-    def __init__(
-        self,
-        buttons: Interactivity,
-        *,
-        clock: Callable[[], float],
-        patience: float = PATIENCE,
-        outage: Outage | None = None,
-        audit: AuditTrail | None = None,
-    ) -> None:
-        self._buttons = buttons
-        self._audit = audit
-        self._notes = Notes(audit) if audit else None
-        self._clock = clock
-        self._patience = patience
+    buttons: Interactivity
+    clock: Callable[[], float]
+    patience: float = PATIENCE
+    outage: Outage | None = None
+    audit: AuditTrail | None = None
+
+    def __post_init__(self) -> None:
+        self._notes = Notes(self.audit) if self.audit else None
         self._limiter = RateLimiter()
-        self._lines = RateLimitedLog(clock)
-        self._outage = outage or Outage(clock)
+        self._lines = RateLimitedLog(self.clock)
+        self._outage = self.outage or Outage(self.clock)
         self._notices: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -73,7 +69,7 @@ class Interactions:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer 200 once every press is durable or refused, 401 if Slack did not sign it, 503 if it is not durable."""
-        secret = self._buttons.signing_secret()
+        secret = self.buttons.signing_secret()
         if not secret:
             raise HttpProblem(404, "There are no buttons: channels.slack.interactivity is off.")
         until = asyncio.get_running_loop().time() + WITHIN
@@ -83,7 +79,7 @@ class Interactions:
             self._verify(request, SignedRequest(b"", headers, None), secret, unread=True)
             body = await request_body.read(request, max_size=MAX_BODY, seconds=BODY_TIMEOUT)
         self._verify(request, SignedRequest(body, headers, None), secret)
-        if wait := self._limiter.wait(PATH, LIMIT, self._clock()):
+        if wait := self._limiter.wait(PATH, LIMIT, self.clock()):
             raise HttpProblem(429, "Too many presses.", headers={"Retry-After": f"{wait:.0f}"})
         if not await self._is_durable(_payload(body), until, partial(client_of, request)):
             raise HttpProblem(503, "The press could not be made durable.")
@@ -91,7 +87,7 @@ class Interactions:
 
     async def take(self, payload: Mapping[str, Any]) -> bool:
         """Take a press from the connection that relay opened to Slack; False if it has to come again."""
-        if self._limiter.wait(PATH, LIMIT, self._clock()):
+        if self._limiter.wait(PATH, LIMIT, self.clock()):
             self._lines.warning(log, "press.failed", reason="too many presses")
             return False
         try:
@@ -129,7 +125,7 @@ class Interactions:
 
     def _verify(self, request: web.Request, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
         """Verify the signature; with `unread`, refuse only what no body could make genuine."""
-        secrets, now = {"signing": secret}, self._clock()
+        secrets, now = {"signing": secret}, self.clock()
         try:
             verify("slack", signed, secrets, header=None, tolerance=TOLERANCE, now=now, unread=unread)
         except InvalidSignature as error:
@@ -144,24 +140,25 @@ class Interactions:
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
-                button = Button.of(await self._buttons.redeem(PURPOSE, str(pressed.get("value", ""))))
+                button = Button.of(await self.buttons.redeem(PURPOSE, str(pressed.get("value", ""))))
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return
-        person = STALE if self._clock() > button.until else await self._person(button.action, presser)
+        person = STALE if self.clock() > button.until else await self._person(button.action, presser)
         if isinstance(person, str):
             log.warning("press.refused", action=button.action, operation=button.operation, user=user, reason=person,
                         peer=peer())  # fmt: skip
-            self._note_refused(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)))
+            if self._notes and not self._limiter.wait(f"refused {user}", REFUSED, self.clock()):
+                self._notes.add(Act(user, *_audited(button), outcome=REFUSALS.get(person, person)), stranger=True)
             self._notify(conversation, user, person, button.destination)
             return
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = datetime.fromtimestamp(self.clock(), UTC)
         once = f"{user} {pressed.get('action_ts') or now.isoformat()}"
         act = Act(f"{user} {person.name or _handle(payload)}".strip(), *_audited(button))
         async with asyncio.timeout(DURABLE_WITHIN):
             # First: a crash in between leaves an entry whose outcome is not known.
-            first = await self._audit.begin(act) if self._audit else ""
-            accepted = await self._buttons.ingest(action_requested(button, _handle(payload), person, now, once))
+            first = await self.audit.begin(act) if self.audit else ""
+            accepted = await self.buttons.ingest(action_requested(button, _handle(payload), person, now, once))
         act.outcome = accepted.status
         if self._notes:
             self._notes.end(first, act)
@@ -172,16 +169,12 @@ class Interactions:
     async def _person(self, action: str, presser: Presser) -> Person | str:
         """Return the person who pressed, or the refusal. A decision that is too slow goes on for their next press."""
         try:
-            async with asyncio.timeout(self._patience):
-                return await self._buttons.is_allowed(action, presser) or FORBIDDEN
+            async with asyncio.timeout(self.patience):
+                return await self.buttons.is_allowed(action, presser) or FORBIDDEN
         except (TimeoutError, DeliveryError) as error:
-            reason = str(error) or f"Slack did not say within {self._patience:g} s who may"
+            reason = str(error) or f"Slack did not say within {self.patience:g} s who may"
             self._lines.warning(log, "press.undecided", reason=reason)
             return SLOW
-
-    def _note_refused(self, act: Act) -> None:
-        if self._notes and not self._limiter.wait(f"refused {act.actor}", REFUSED, self._clock()):
-            self._notes.add(act, stranger=True)
 
     def _notify(self, conversation: str, user: str, text: str, destination: str = "") -> None:
         """Post a notice in the background: Slack waits for the answer alone."""
@@ -192,7 +185,7 @@ class Interactions:
 
     async def _post(self, conversation: str, user: str, text: str, destination: str) -> None:
         try:
-            await self._buttons.post_ephemeral(conversation, user, text, destination)
+            await self.buttons.post_ephemeral(conversation, user, text, destination)
         except DeliveryError as error:
             self._lines.warning(log, "whisper.failed", reason=str(error))
 

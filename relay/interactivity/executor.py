@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from relay.domain.deliveries import Limit, Notification, Receipt
@@ -17,6 +18,7 @@ PATIENCE, PAUSE = 20, 0.5  # tries to make an answer durable, and the seconds be
 Report = Callable[[Mapping[str, Any], Mapping[str, Any]], Awaitable[object]]
 
 
+@dataclass(eq=False)
 class Executor:
     """The channel. `platform` is the client at present, `mark` its platform's; `report` gets the request's `action` and
     the outcome: ok, newOperationId, detail, unknown."""
@@ -25,18 +27,10 @@ class Executor:
     max_concurrency: ClassVar = 4
     timeout: ClassVar[float] = 60.0  # more than the client's own tries, and then making the answer durable
 
-    def __init__(
-        self,
-        platform: Callable[[], OperationsClient],
-        *,
-        report: Report,
-        mark: Callable[[], str] = lambda: "",
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._platform = platform
-        self._report_to = report
-        self._mark = mark
-        self._sleep = sleep
+    platform: Callable[[], OperationsClient]
+    report: Report
+    mark: Callable[[], str] = lambda: ""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     @staticmethod
     def limits(address: str, settings: Any = None) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:  # noqa: ARG004
@@ -61,14 +55,14 @@ class Executor:
 
     async def _execute(self, name: str, action: Mapping[str, Any], *, unknown: bool) -> dict[str, Any]:
         operation = str(action["operationId"])
-        if action.get("asked", self._mark()) != self._mark():  # its run of this id is another one
+        if action.get("asked", self.mark()) != self.mark():  # its run of this id is another one
             return {"ok": False, "unknown": False, "detail": "since this button was made, relay asks another project"}
         try:
             if name == "cancel":
-                await self._platform().cancel(operation, reason=reason(action))
+                await self.platform().cancel(operation, reason=reason(action))
                 return {"ok": True}
             request = RetryOperation(retry_reason=reason(action))
-            retried = await self._platform().retry(operation, request)
+            retried = await self.platform().retry(operation, request)
         except PlatformError as error:
             # A retry whose answer was lost may run already, and a second one would be a second run.
             if error.temporary and (error.unsent or name == "cancel"):
@@ -80,11 +74,11 @@ class Executor:
         """Report the outcome, again and again while Redis is away: the platform has acted."""
         for tries_left in reversed(range(PATIENCE)):
             try:
-                await self._report_to(action, outcome)
+                await self.report(action, outcome)
             except StoreUnavailable as error:
                 if not tries_left:
                     raise DeliveryError(str(error), outcome_unknown=True) from None
-                await self._sleep(PAUSE)
+                await self.sleep(PAUSE)
             else:
                 return
 

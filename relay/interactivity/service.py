@@ -1,8 +1,9 @@
 """Buttons by the current configuration: which there are, and who may press them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from relay.config import Config
 from relay.domain.deliveries import Accepted, Delivery, Target
@@ -21,82 +22,59 @@ from relay.interactivity.buttons import (
 from relay.rendering import IsolatedRenderer
 from relay.store.signing_keys import SigningKeys
 
-IngestTargets = Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
 
-
-class InteractiveChannel(Protocol):
-    """Part of an open channel that presses use. Both raise DeliveryError."""
-
-    async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None: ...
-    async def post_ephemeral(self, conversation: str, user: str, text: str) -> None: ...
-
-
+@dataclass(eq=False)
 class Interactivity:
     """Buttons for the endpoint, the executor and the composer; `config` and `renderer` are asked each time.
 
-    kinds     all channels by name; `channels` are the open ones
-    keys      seal tokens; raises StoreUnavailable
-    ingest    makes an event durable with these targets; raises StoreUnavailable and HandlingFailed
+    `accept` makes an event durable with these targets; raises StoreUnavailable and HandlingFailed.
     """
 
-    def __init__(
-        self,
-        config: Callable[[], Config],
-        renderer: Callable[[], IsolatedRenderer],
-        kinds: Mapping[str, Any],
-        channels: Mapping[str, Any],
-        *,
-        keys: SigningKeys,
-        ingest: IngestTargets,
-        clock: Callable[[], float],
-    ) -> None:
-        self._config = config
-        self._renderer = renderer
-        self._kinds = kinds
-        self._channels = channels
-        self._keys = keys
-        self._ingest = ingest
-        self._clock = clock
+    config: Callable[[], Config]
+    renderer: Callable[[], IsolatedRenderer]
+    kinds: Mapping[str, Any]  # all channels by name
+    channels: Mapping[str, Any]  # the open ones
+    keys: SigningKeys
+    accept: Callable[[Event, tuple[Target, ...]], Awaitable[Accepted]]
+    clock: Callable[[], float]
 
     def signing_secret(self) -> bytes:
         """Return Slack's signing secret; empty where no presses come by HTTP."""
-        config = self._config()
+        config = self.config()
         settings = interactive_settings(config) if press_transport(config) == "http" else None
         return settings.signing_secret.get_secret_value().encode() if settings else b""
 
     async def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
         """Return the facts of a token. Raises InvalidSignature and StoreUnavailable."""
-        return await self._keys.redeem(purpose, token)
+        return await self.keys.redeem(purpose, token)
 
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
         """Return the buttons under the message of this delivery, as templates get them."""
-        config = self._config()
+        config = self.config()
         if not enabled_actions(config):
             return []
-        return list(buttons_for(delivery, config, await self._keys.current()))
+        return list(buttons_for(delivery, config, await self.keys.current()))
 
     async def is_allowed(self, action: str, presser: Presser) -> Person | None:
-        """Return the person who pressed, if they may."""
-        return await self._channel.is_allowed(presser, enabled_actions(self._config()).get(action, ()))
+        """Return the person who pressed, if they may. Raises DeliveryError."""
+        person: Person | None = await self.channels[CHANNEL].is_allowed(
+            presser, enabled_actions(self.config()).get(action, ())
+        )
+        return person
 
     async def post_ephemeral(self, conversation: str, user: str, text: str, destination: str) -> None:
         """Show a text to this person alone, in the language of the destination, if there is one of this name."""
-        config = self._config()
+        config = self.config()
         settings = config.destinations.get(destination)
         language = (settings and settings.language) or config.language
-        await self._channel.post_ephemeral(conversation, user, self._renderer().translated(text, language))
+        await self.channels[CHANNEL].post_ephemeral(conversation, user, self.renderer().translated(text, language))
 
     async def ingest(self, event: Event) -> Accepted:
         """Make a press or its outcome durable with the button's target; rules do not apply."""
         with handling():
-            targets = action_targets(event, self._config(), self._kinds)
-        return await self._ingest(event, targets)
+            targets = action_targets(event, self.config(), self.kinds)
+        return await self.accept(event, targets)
 
     async def report(self, action: Mapping[str, Any], outcome: Mapping[str, Any]) -> Accepted:
         """Make the outcome of a press durable."""
-        return await self.ingest(action_completed(action, outcome, datetime.fromtimestamp(self._clock(), UTC)))
-
-    @property
-    def _channel(self) -> InteractiveChannel:
-        channel: InteractiveChannel = self._channels[CHANNEL]
-        return channel
+        return await self.ingest(action_completed(action, outcome, datetime.fromtimestamp(self.clock(), UTC)))

@@ -25,21 +25,18 @@ class Connection(Protocol):
     async def aclose(self, grace: float) -> None: ...
 
 
-class Connecting(Protocol):
-    """Part of an open channel that has such a connection."""
-
-    def socket(self, take: Take) -> Connection: ...
-
-
 class PressSocket:
-    """Connection of the current configuration; `channel` is None without Socket Mode, `take` makes a press durable."""
+    """Connection of the current configuration; `channel` is None without Socket Mode, `take` makes a press durable.
+
+    An open channel makes its connection by `socket(take)`.
+    """
 
     GRACE = 3.0  # seconds for what is under way on a connection that a reload replaces
 
-    def __init__(self, channel: Callable[[], Connecting | None], take: Take) -> None:
+    def __init__(self, channel: Callable[[], Any], take: Take) -> None:
         self._channel = channel
         self._take = take
-        self._used: Connecting | None = None
+        self._used: Any = None
         self._connection: Connection | None = None
         self._running: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()

@@ -2,51 +2,45 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from relay.domain.events import FAILED
 from relay.domain.facts import Space
 from relay.errors import PlatformError
 from relay.platform.client import PAGE_SIZE, OperationsClient
 from relay.platform.settings import Platform
 
-UNSUCCESSFUL = ("Failed", "Timeout")
 
-
+@dataclass(eq=False)
 class Lookups:
     """Lookups at the configured platform, read anew for each call; `name` is the platform's in sources.
 
     Every call raises PlatformError.
     """
 
-    def __init__(
-        self,
-        settings: Callable[[], Platform],
-        *,
-        name: Callable[[], str] = lambda: "",
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._settings = settings
-        self._name = name
-        self._sleep = sleep
-        self._clients: dict[Platform, OperationsClient] = {}  # the old ones too: they may be waiting for an answer
+    settings: Callable[[], Platform]
+    name: Callable[[], str] = lambda: ""
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _clients: dict[Platform, OperationsClient] = field(default_factory=dict)  # the old ones too: they may be waiting
 
     @property
     def configured(self) -> bool:
         """Return whether a project is configured; an address alone serves for links only."""
-        return configured(self._settings())
+        return configured(self.settings())
 
     @property
     def client(self) -> OperationsClient:
-        settings = self._settings()
+        settings = self.settings()
         if settings not in self._clients:
-            self._clients[settings] = client_of(settings, sleep=self._sleep)
+            self._clients[settings] = client_of(settings, sleep=self.sleep)
         return self._clients[settings]
 
     def ours(self, space: Space) -> bool:
         """Return whether this is the configured project."""
-        settings = self._settings()
-        return is_within(space, Space(self._name(), settings.tenant, settings.project))
+        settings = self.settings()
+        return is_within(space, Space(self.name(), settings.tenant, settings.project))
 
     async def results(self, operation: str) -> dict[str, Any]:
         return (await self.client.results(operation)).sent()
@@ -54,7 +48,7 @@ class Lookups:
     async def document(self, operation: str) -> dict[str, Any]:
         """Return its state, with the error that its results name where the state of a failure has none."""
         document = (await self.client.status(operation)).sent()
-        if document["status"] in UNSUCCESSFUL and not document.get("error"):
+        if document["status"] in FAILED and not document.get("error"):
             try:
                 error = (await self.results(operation)).get("error")
             except PlatformError as refusal:

@@ -1,6 +1,6 @@
 """Registration of this relay as a webhook of the platform: once, and again only when something changed.
 
-The API has no call that changes a webhook, and never tells its secret. So a change registers the new one before it
+The API has no call that changes a webhook, and never shows its secret. So a change registers the new one before it
 deletes the old one (an event that both report is one message), and the name carries a fingerprint of the secret.
 """
 

@@ -13,11 +13,10 @@ from hashlib import blake2b
 from pydantic import TypeAdapter
 
 from relay.domain.documents import iso
-from relay.domain.events import Document, Event
+from relay.domain.events import SOURCE, Document, Event
 from relay.domain.jobs import Alarm, Alarms, Job, fold
 from relay.domain.parsing import parse
 
-SOURCE = "relay"
 RULE = "missing"
 
 

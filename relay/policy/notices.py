@@ -13,10 +13,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from relay.domain.documents import iso
-from relay.domain.events import RESOLVED, TROUBLE, Event
+from relay.domain.events import RESOLVED, SOURCE, TROUBLE, Event
 from relay.domain.parsing import parse
 from relay.policy.reachability import DOWN, States
-from relay.policy.watchdog import SOURCE
 
 CHANNEL, DESTINATION, DEAD, STORE, REFUSED = "channel", "destination", "dead", "store", "refused"
 # In the order in which they are notified, with the seconds without a sign after which they are over. A channel, or a

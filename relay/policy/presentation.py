@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from relay.domain.deliveries import Digest, Presentation, Target
 from relay.domain.documents import mapping, rows
-from relay.domain.events import PRIORITIES, Event, Operation
+from relay.domain.events import FAILED, PRIORITIES, Event, Operation
 from relay.domain.facts import merge_documents
 from relay.domain.identity import KNOWN_EVENTS
 from relay.domain.outcomes import streaks
@@ -21,8 +21,7 @@ Called = Literal["", "owner", "group"]
 MAILED_EVENTS = frozenset({"operation.completed", "operation.failed", "operation.stalled", "batch.completed"})
 # What reaches a destination of mode `outcomes`: how a run ends, and that it hangs.
 OUTCOME_EVENTS = MAILED_EVENTS | {"operation.cancelled"}
-FAILED = frozenset({"Failed", "Timeout"})
-UNSUCCESSFUL = FAILED | {"Cancelled"}
+UNSUCCESSFUL = (*FAILED, "Cancelled")
 OWNER = "owner"  # in a `mention` list: whoever the operation belongs to
 OWNER_FIELDS = ("owner", "initiatedBy", "createdBy", "startedBy", "requestedBy")
 _CALLABLE = re.compile(r"[^@\s<>|]+@[^@\s<>|]+|(?=[A-Z]*\d)[UW][A-Z0-9]{2,20}")  # an e-mail address or a Slack id

@@ -74,10 +74,26 @@ def requested_recipients(
     event: Event, allowed: DynamicDestinations | None, channels: Mapping[str, Any], settings: Mapping[str, BaseModel]
 ) -> RequestedRecipients:
     """Grant or deny the requests of this event's operation; a batch has none. `channels` are classes by name."""
+
+    def decided(channel: str, request: str) -> tuple[str, str]:
+        """Return the address and '', or '' and why it is denied."""
+        if allowed is None:
+            return "", "dynamic_destinations is not configured"
+        if channel not in channels or channel not in settings:
+            return "", f"channels.{channel} is not configured"
+        if not (requested_address := getattr(channels[channel], "requested_address", None)):
+            return "", f"no operation may ask for a recipient in {channel}"
+        if not is_whole(request):
+            return "", "it is too long, or has signs that cannot be shown"
+        try:
+            return requested_address(request, allowed.by_channel[channel]), ""
+        except ValueError as error:
+            return "", str(error)
+
     granted: dict[str, dict[str, str]] = {channel: {} for channel in KEYS}
     denied = []
     for channel, request in _requests(_audience(event)):
-        address, why = _granted(channel, request, allowed, channels, settings)
+        address, why = decided(channel, request)
         allowed_count, same = getattr(channels.get(channel), "max_requested", 0), address.casefold()
         if address and len(granted[channel]) >= allowed_count and same not in granted[channel]:
             why = f"only {allowed_count} are told for an operation"
@@ -123,28 +139,6 @@ def _audience(event: Event) -> Audience:
 
 def _requests(audience: Audience) -> Iterator[tuple[str, str]]:
     yield from ((channel, request) for channel in KEYS for request in getattr(audience, channel))
-
-
-def _granted(
-    channel: str,
-    request: str,
-    allowed: DynamicDestinations | None,
-    channels: Mapping[str, Any],
-    settings: Mapping[str, BaseModel],
-) -> tuple[str, str]:
-    """Return the address and '', or '' and why it is denied."""
-    if allowed is None:
-        return "", "dynamic_destinations is not configured"
-    if channel not in channels or channel not in settings:
-        return "", f"channels.{channel} is not configured"
-    if not (requested_address := getattr(channels[channel], "requested_address", None)):
-        return "", f"no operation may ask for a recipient in {channel}"
-    if not is_whole(request):
-        return "", "it is too long, or has signs that cannot be shown"
-    try:
-        return requested_address(request, allowed.by_channel[channel]), ""
-    except ValueError as error:
-        return "", str(error)
 
 
 def _bare(name: str) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
-from relay.domain.events import Batch, Event
+from relay.domain.events import FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Matcher, Reached
 from relay.policy.presentation import (
-    FAILED,
     OUTCOME_EVENTS,
     is_failing_member,
     presentation_for,
@@ -59,7 +58,11 @@ class Targets:
         """Return the targets of an event, by rules and by request; denied requests are held, and so counted."""
         requested = self.requested(event)
         targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
-        return (*targets, *self._denied(event, requested))
+        if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
+            targets += [
+                Target(NAME, its.channel, its.address, hold_reason=Held.NOT_ALLOWED) for its in requested.denied
+            ]
+        return tuple(targets)
 
     def to(self, names: Iterable[str], event: Event) -> tuple[Target, ...]:
         """Return the targets at these destinations, whatever the rules say."""
@@ -185,11 +188,6 @@ class Targets:
             return live.model_copy(update={"addresses": (address,)})
         mode = modes_at(self._channels[channel], self.config.channels[channel], address)[0]
         return Destination(name=NAME, channel=channel, addresses=(address,), mode=mode)
-
-    def _denied(self, event: Event, requested: RequestedRecipients) -> Iterator[Target]:
-        if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
-            for denied in requested.denied:
-                yield Target(NAME, denied.channel, denied.address, hold_reason=Held.NOT_ALLOWED)
 
 
 def _presentation(event: Event, recipient: Recipient) -> Presentation:

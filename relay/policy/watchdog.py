@@ -11,13 +11,12 @@ from statistics import median
 from typing import Any
 
 from relay.domain.documents import iso
-from relay.domain.events import Document, Event
+from relay.domain.events import SOURCE, Document, Event
 from relay.domain.facts import merge_documents
 from relay.domain.jobs import LONGER, Alarm, Alarms, Run
 from relay.domain.parsing import ENVELOPE, parse
 from relay.policy.watchdog_settings import Watchdog
 
-SOURCE = "relay"  # what relay's own events come from
 LEAST_GAPS = 3  # fewer are no rhythm
 RHYTHM = 3  # silent for so many of the gaps that this run usually makes
 LEAST_OVERDUE = 600.0  # however short a run was planned

@@ -9,7 +9,7 @@ import hmac
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, Self
@@ -115,11 +115,13 @@ def _admitting(admin: Admin, auth: OwnAuth | None) -> Middleware:
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        owned = auth is not None and auth.owns(request.path)
-        if token and request.path != FREE and not owned and not _shows(request, token):
+        owner = auth if auth and auth.owns(request.path) else None
+        if token and request.path != FREE and not owner and not _shows(request, token):
             lines.warning(log, "operator.refused", status=401, peer=request.remote)
             raise HttpProblem(401, UNAUTHENTICATED, headers={"WWW-Authenticate": CHALLENGE})
-        if not admin.closed and not _by_own_name(request, admin.host) and not (owned and _by_name_of(auth, request)):
+        hosts = [host.strip() for host in request.headers.getall(hdrs.HOST, [])]
+        named = _is_own_name(hosts, admin.host) or (owner and len(hosts) == 1 and owner.known_as(hosts[0]))
+        if not admin.closed and not named:
             lines.warning(log, "operator.refused", status=421, peer=request.remote)
             raise HttpProblem(421, WRONG_NAME)
         return await handler(request)
@@ -134,16 +136,11 @@ def _shows(request: web.Request, token: bytes) -> bool:
     return hmac.compare_digest(offered, token) and scheme.casefold() == "bearer"
 
 
-def _by_own_name(request: web.Request, host_name: str) -> bool:
-    hosts = [HOST.fullmatch(host.strip()) for host in request.headers.getall(hdrs.HOST, [])]
-    return bool(hosts) and all(
-        host and (is_loopback(host[1]) or host[1].casefold() == host_name.casefold()) for host in hosts
+def _is_own_name(hosts: Sequence[str], host_name: str) -> bool:
+    names = [HOST.fullmatch(host) for host in hosts]
+    return bool(names) and all(
+        name and (is_loopback(name[1]) or name[1].casefold() == host_name.casefold()) for name in names
     )
-
-
-def _by_name_of(auth: OwnAuth | None, request: web.Request) -> bool:
-    hosts = request.headers.getall(hdrs.HOST, [])
-    return auth is not None and len(hosts) == 1 and auth.known_as(hosts[0].strip())
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,6 @@ class Receiver:
         body_timeout: float = 5.0,
         public_url: str = "",
         outage: Outage | None = None,
-        early: Early | None = None,
         tracing: Spans | None = None,
     ) -> None:
         self._configured: Mapping[str, Configured] = {}
@@ -81,7 +80,7 @@ class Receiver:
         self._limiter = RateLimiter()
         self._lines = RateLimitedLog(clock)
         self._outage = outage or Outage(clock)
-        self._early = early or Early()
+        self._early = Early()
         self._tracing = tracing
 
     @property
@@ -162,7 +161,7 @@ class Receiver:
         signed = SignedRequest(body, headers, token)
         configured.verify(signed, self._clock())
         if configured.source.rate_limit:
-            self._check_event(configured.name, configured.source.rate_limit)
+            self._check_rate(configured.name, configured.source.rate_limit)
         return signed, configured
 
     async def _ingested(
@@ -193,7 +192,7 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _check_event(self, name: str, limit: RateLimit) -> None:
+    def _check_rate(self, name: str, limit: RateLimit) -> None:
         if wait := self._limiter.wait(name, limit, self._clock()):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -73,37 +74,37 @@ async def serve(
     return GuardedRunner(runner, listening, guard, grace)
 
 
+@dataclass(eq=False)
 class GuardedRunner:
     """A server that listens, and closes no connection in the middle of a request."""
 
-    def __init__(
-        self, runner: web.AppRunner, listening: "asyncio.Server | _TlsServer", guard: Guard, grace: float
-    ) -> None:
-        self.addresses: list[Any] = [listening_socket.getsockname() for listening_socket in listening.sockets]
-        self._runner = runner
-        self._listening = listening
-        self._guard = guard
-        self._grace = grace
-        self._sweeping = asyncio.create_task(guard.sweep())
+    runner: web.AppRunner
+    listening: "asyncio.Server | _TlsServer"
+    guard: Guard
+    grace: float
+
+    def __post_init__(self) -> None:
+        self.addresses: list[Any] = [listening_socket.getsockname() for listening_socket in self.listening.sockets]
+        self._sweeping = asyncio.create_task(self.guard.sweep())
 
     def leave(self) -> None:
         """Let every answer from now on end its connection; new connections are accepted, and idle ones stay open."""
-        self._guard.leaving = True
+        self.guard.leaving = True
 
     async def cleanup(self, grace: float | None = None) -> None:
         """Listen no more; close what is idle now, the rest after its answer, and after `grace` seconds what is left."""
         self.leave()
-        self._listening.close()
+        self.listening.close()
         await asyncio.sleep(0)  # a request that has come is no idle connection
-        for connection in [*self._guard.idle]:
+        for connection in [*self.guard.idle]:
             connection.close_if_idle()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._grace if grace is None else grace):
-                while not self._guard.quiet:
-                    self._guard.changed.clear()
-                    await self._guard.changed.wait()
+            async with asyncio.timeout(self.grace if grace is None else grace):
+                while not self.guard.quiet:
+                    self.guard.changed.clear()
+                    await self.guard.changed.wait()
         self._sweeping.cancel()
-        await self._runner.cleanup()
+        await self.runner.cleanup()
 
 
 class _TlsServer:

@@ -19,7 +19,7 @@ _CURSOR = re.compile(r"(\d{1,15})-(\d{1,15})-(\d{1,3})-(.*)", re.DOTALL)
 
 
 class Position(NamedTuple):
-    """Return a row's place among all: by its time, the newest first, then by its stream."""
+    """A row's place among all: by its time, the newest first, then by its stream."""
 
     ms: int
     seq: int
@@ -185,7 +185,7 @@ class Merged:
 
 
 def _behind(before: Position | None, partition: int, name: str) -> Id:
-    """Yield the bound of a stream: its rows behind this one are older."""
+    """Return the id below which the rows of a stream come after this one."""
     if before is None:
         return NEWEST
     later = (partition, name) > (before.partition, before.name)  # of its very time, this comes after it

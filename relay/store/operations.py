@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.domain.digest_entries import FAILED
+from relay.domain.events import FAILED
 from relay.domain.facts import NOWHERE, Space
 from relay.store import keys
 from relay.store.client import call

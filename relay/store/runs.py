@@ -108,7 +108,7 @@ class Runs:
         return False
 
     async def report_tick(self, name: str, fault: str) -> None:
-        """Return the error of the newest tick of this name, of any process; '' for none."""
+        """Record the error of the newest tick of this name, of any process; '' for none."""
         redis, kept, moment = self._store.redis, f"failed:{name}", await self._store.time()
 
         async def report(partition: Partition) -> None:

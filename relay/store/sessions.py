@@ -33,7 +33,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Link:
-    """Return the identity of a link, once."""
+    """The identity behind a one-time link."""
 
     role: str
     maker: str

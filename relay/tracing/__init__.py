@@ -16,7 +16,7 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 SPOKEN = "http/protobuf"
 EXPORTERS = "OTEL_TRACES_EXPORTER"
-OWN = "otlp"  # of the names that may stand there
+OWN = "otlp"  # of the names allowed there
 NO_EXPORTER = ["none"]
 EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 if TYPE_CHECKING:
     from relay.tracing.spans import Accepting, Spans
-else:  # nobody imports OpenTelemetry who has no collector
+else:  # OpenTelemetry is not imported without a collector
     Accepting = Spans = object
 
 
@@ -36,7 +36,7 @@ def open_tracing(env: Mapping[str, str]) -> Spans | None:
     if why := _obstacle(env):
         log.warning("tracing.off", reason=why)
         return None
-    from relay.tracing.spans import Spans  # noqa: PLC0415 - nobody else pays for it
+    from relay.tracing.spans import Spans  # noqa: PLC0415 - imported for it alone
 
     try:
         return Spans.of_environment(env)

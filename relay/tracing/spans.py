@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Spans:
-    """Makes spans, and never waits for anybody who takes them."""
+    """Makes spans, and never waits for a collector."""
 
     def __init__(self, exporter: SpanExporter, resource: Mapping[str, str]) -> None:
         self._provider = TracerProvider(resource=Resource.create({**resource}), shutdown_on_exit=False)

@@ -37,7 +37,7 @@ class DemoEvent:
 
 
 async def watch_platform(platform: OperationsClient, show: Callable[[DemoEvent], None]) -> None:
-    """Yield every state and phase that an operation comes to, as the API shows it."""
+    """Show every state and phase that an operation comes to, as the API has it."""
     last_states: dict[str, tuple[str, str]] = {}
     while True:
         with contextlib.suppress(PlatformError):

@@ -1,4 +1,4 @@
-"""The people and groups of a Slack workspace and relay's app in it, as its methods tell of them."""
+"""The people and groups of a Slack workspace and relay's app in it, as its methods return them."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

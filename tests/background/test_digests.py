@@ -10,7 +10,7 @@ import pytest
 from relay.background.upkeep import Digests
 from relay.channels import CHANNELS
 from relay.config import Config, parse_config
-from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.deliveries import Notification
 from relay.domain.digest_entries import summarize
 from relay.domain.digests import MAX_ROWS, build_digest, per_day
 from relay.domain.events import Event
@@ -20,6 +20,7 @@ from relay.rendering import IsolatedRenderer
 from relay.store import Store
 from tests.support import events
 from tests.support.clock import Clock
+from tests.support.wire import Wire
 from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -130,23 +131,6 @@ class TestFigures:
         assert [len(bars) for bars in days.values()] == [7, 7]
 
 
-class Post:
-    """A mail server and a Slack in one, that take everything."""
-
-    max_concurrency = 16
-    timeout = 5.0
-
-    def __init__(self) -> None:
-        self.arrived: list[Notification] = []
-
-    def limits(self, _address: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
-        return (), ()
-
-    async def send(self, notification: Notification) -> Receipt:
-        self.arrived.append(notification)
-        return Receipt("ok")
-
-
 @pytest.fixture
 def config() -> Config:
     return parse_config(TEXT, env={}, channels=CHANNELS)
@@ -163,7 +147,8 @@ class World:
     """Some relays on one Redis, under a clock."""
 
     def __init__(self, stores: list[Store], config: Config, renderer: IsolatedRenderer, clock: Clock) -> None:
-        self.post, self.config, self.clock = Post(), config, clock
+        self.post, self.config, self.clock = Wire(), config, clock
+        self.post.limited = (), ()
         self.intakes = [Ingest(store, lambda: config, CHANNELS) for store in stores]
         self.ticks = [Digests(store, lambda: config, CHANNELS) for store in stores]
         channels = {"slack": self.post, "email": self.post}

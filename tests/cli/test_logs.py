@@ -1,19 +1,15 @@
 """The log of relay serve: its format and its level."""
 
 import asyncio
-import contextlib
 import json
-import os
-import pty
-import signal
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, environment, relay
+from tests.support.commands import ROOT, environment, relay, relay_on_terminal
 from tests.support.stage import CONFIG, Surroundings
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -73,24 +69,9 @@ async def test_what_libraries_say_is_json_among_json_and_holds_no_traceback() ->
 async def test_a_terminal_gets_text_and_colours_only_where_they_are_wanted(
     around: Surroundings, env: dict[str, str], coloured: bool
 ) -> None:
-    variables = {**environment({**around.env, "TERM": "xterm-256color"}), "NO_COLOR": "", **env}
-    ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "relay", "serve", "-c", str(CONFIG), cwd=ROOT, env=variables, stderr=theirs
-    )
-    os.close(theirs)
-    os.set_blocking(ours, False)
-    log = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # so that it ends, once it has warned
+        port = f"{taken.getsockname()[1]}"
+        done = await relay_on_terminal("serve", "-c", CONFIG, env={**around.env, "RELAY_PORT": port, **env})
 
-    def read() -> bool:
-        with contextlib.suppress(OSError):  # nothing yet, or nobody writes any more
-            log.extend(os.read(ours, 65_536))
-        return b"relay.started" in log or process.returncode is not None
-
-    await until(read)
-    process.send_signal(signal.SIGTERM)
-    assert await process.wait() == 0
-    os.close(ours)
-    assert b"relay.started" in log
-    assert b'"event"' not in log
-    assert (b"\x1b" in log) is coloured
+    assert (done.status, "config.warned" in done.out, '"event"' in done.out) == (1, True, False)
+    assert ("\x1b" in done.out) is coloured

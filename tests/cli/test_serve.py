@@ -1,4 +1,4 @@
-"""relay serve: how it starts, refuses and reloads."""
+"""relay serve: how it starts, refuses, reloads and stops."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from tests.support.commands import Serving, relay
 from tests.support.patience import patience
 from tests.support.sender import read_reply
-from tests.support.serving import change, embedded, started
+from tests.support.serving import change, embedded, events, started
 from tests.support.stage import CONFIG, Surroundings, post
 from tests.support.waiting import until
 
@@ -119,7 +120,7 @@ async def test_the_private_redis_serves_from_the_webhook_to_the_commands(around:
 async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around: Surroundings, config: Path) -> None:
     change(config, "drain: 0s", "drain: 0s, reuse_port: true")
     async with Serving(config, around.env) as first:
-        env = {**around.env, "RELAY_PORT": f"{urlsplit(first.url).port}"}
+        env = {**around.env, "RELAY_PORT": f"{urlsplit(first.url).port}", "RELAY_ADMIN_PORT": "0"}
         async with Serving(config, env) as second, contextlib.AsyncExitStack() as stack:
             assert second.url == first.url
             connections = [await stack.enter_async_context(connection(first.url)) for _ in range(40)]
@@ -131,3 +132,31 @@ async def test_two_relays_share_a_port_and_one_that_dies_leaves_the_other(around
             assert (await post(second.url, started())).status == 202
             assert await around.messages("#room", lambda messages: len(messages) == 1)
             assert await second.stop() == 0
+
+
+DRAIN = 20  # seconds, the most that may be configured: more than a stop without one takes, on a busy machine too
+
+
+async def probe(url: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status
+
+
+async def test_sigterm_drains_until_a_second_one(around: Surroundings, config: Path) -> None:
+    change(config, "drain: 0s", f"drain: {DRAIN}s")
+    async with Serving(config, around.env) as serving:
+        await until(lambda: len(events(serving, "relay.started")) == 1)
+
+        drained = asyncio.get_running_loop().time() + DRAIN
+        serving.send_signal(signal.SIGTERM)
+        await until(lambda: len(events(serving, "relay.stopping")) == 1)
+        taken = await post(serving.url, started())
+        probes = [await probe(f"{serving.url}/{name}") for name in ("readyz", "healthz")]
+        async with asyncio.timeout_at(drained):
+            serving.send_signal(signal.SIGTERM)
+            status = await serving.wait()
+
+    assert {line["drain"] for line in events(serving, "relay.stopping")} == {DRAIN}
+    assert (taken.status, taken.headers["connection"], probes) == (202, "close", [503, 200])
+    assert status == 0
+    assert len(events(serving, "relay.stopped")) == 1

@@ -18,7 +18,7 @@ from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.redis_server import RedisServer
 from tests.support.serving import change
-from tests.support.stage import CONFIG, Stage, Surroundings, running, surroundings
+from tests.support.stage import CONFIG, Stage, Surroundings, running, stage, surroundings
 from tests.support.waiting import until
 
 TOKEN, LOOKER = "Yq3x7Wc1Lf9Zk2Rb8Vt5Nh4Dm6Gs0Jp", "Jp0sG6mD4hN5tV8bR2kZ9fL1cW7x3qY"
@@ -157,3 +157,23 @@ async def test_status_is_the_consoles_first_page(running_stage: Stage) -> None:
 
 async def entries(around: Surroundings) -> object:
     return await AuditTrail(around.store.redis).entries()
+
+
+async def test_health_leaves_with_0_while_relay_takes_events_and_says_what_stands_in_the_way() -> None:
+    with RedisServer() as redis:
+        async with stage(redis.url) as it:
+            env = it.around.env
+            well = await relay_beside("health", "-c", CONFIG, env=env)
+            redis.pause()
+
+            async def ill() -> object:
+                done = await relay_beside("health", "-c", CONFIG, env=env)
+                return done if done.exit_code else None
+
+            said = await until(ill)
+            facts = await relay_beside("health", "-c", CONFIG, "--json", env=env)
+            redis.resume()
+
+    assert (well.exit_code, well.output) == (0, "relay takes events.\n")
+    assert said.output.startswith("relay takes no events now.\n  redis: ")
+    assert json.loads(facts.output)["ready"] is False

@@ -1,6 +1,7 @@
 """What a delivery looks like: its language, its mentions, its thread, and that it stays the same."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,8 @@ from tests.support.wire import Wire
 from tests.support.workers import worker_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
+DONE = events.completed()
+DELIVERY = Delivery("d", "l", "team", "slack", "#team", "live", DONE, (DONE,), {}, 1, DONE.received_at)
 
 
 @pytest.mark.slow
@@ -66,15 +69,26 @@ async def test_a_reload_while_a_delivery_is_composed_costs_it_no_template(
     (tmp_path / "slack").mkdir()
     (tmp_path / "slack" / "operation.completed.yaml").write_text("text: 'in their own words'\n")
     renderers = [IsolatedRenderer([tmp_path, TEMPLATES]), IsolatedRenderer([tmp_path, TEMPLATES])]
-    event = events.completed()
-    delivery = Delivery("d", "l", "team", "slack", "#team", "live", event, (event,), {}, 1, event.received_at)
 
     async def reload(_delivery: Delivery) -> list[dict[str, str]]:
         await renderers.pop(0).aclose()
         return []
 
     composer = Composer(lambda: config, lambda: renderers[0], clock=clock, buttons=reload)
-    notification = await composer.compose(delivery)
+    notification = await composer.compose(DELIVERY)
     await renderers[0].aclose()
 
     assert notification.content == {"text": "in their own words", "blocks": []}
+
+
+@pytest.mark.parametrize(("unsubscribes", "link"), [(True, "https://relay.example.com/unsubscribe/t"), (False, "")])
+async def test_a_link_to_unsubscribe_is_where_the_channel_shows_it(
+    config: Config, renderer: IsolatedRenderer, clock: Clock, unsubscribes: bool, link: str
+) -> None:
+    async def made(_delivery: Delivery, language: str) -> str:
+        return f"https://relay.example.com/unsubscribe/{'t' if language == 'en' else language}"
+
+    composer = Composer(lambda: config, lambda: renderer, clock=clock, unsubscribe=made)
+    channel = SimpleNamespace(unsubscribes=unsubscribes, renders=False)
+
+    assert (await composer.compose(DELIVERY, channel)).unsubscribe == link

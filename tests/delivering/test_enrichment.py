@@ -26,10 +26,10 @@ class Platform:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    configured = True
+    configured = its = True
 
     def ours(self, _space: Space) -> bool:
-        return True
+        return self.its
 
     async def results(self, operation: str) -> dict[str, Any]:
         self.asked.append(operation)
@@ -100,6 +100,16 @@ async def test_an_outage_of_the_platform_delays_one_message_and_not_each(
     assert platform.asked == ["op-1"]
     clock.advance(REST)
     assert await told("op-3") == RESULTS
+
+
+async def test_the_platform_is_not_asked_about_a_run_of_another(store: Store, clock: Clock) -> None:
+    platform = Platform()
+    platform.its = False
+    await store.accept(bare_completion(), [mail()])
+    delivery = await claimed(store, "email")
+
+    assert await Enrichment(platform, ResultsCache(store), clock=clock).complete(delivery) is delivery
+    assert platform.asked == []
 
 
 async def test_two_workers_that_ask_at_once_say_the_same(open_store: Callable[..., Store], clock: Clock) -> None:

@@ -121,7 +121,20 @@ TABLE = {
         FIRST,
         of_channel(300, 300),
     ),
+    "and one beyond all patience": (
+        DeliveryError("why", pause="channel", unsent=True, retry_after=30 * DAY),
+        FIRST,
+        of_channel(LONGEST_WAIT, LONGEST_WAIT),
+    ),
     "a channel that breaks off": (BROKEN, FIRST, of_channel(2, 2, unknown=True, witnessed=True)),
+    "and names a time": (
+        DeliveryError("why", pause="channel", outcome_unknown=True, retry_after=90),
+        FIRST,
+        replace(
+            of_channel(90, 90, unknown=True),
+            pauses=(paused(IN_CHANNEL, 90, probe=True, witnessed=True), paused("lane", 90)),
+        ),
+    ),
     "though it may have arrived already": (BROKEN, DOUBTFUL, of_channel(2, 2, unknown=True, witnessed=True)),
     "a channel with the policy used up": (UNREACHABLE, replace(FIRST, attempt=99), of_channel(2, 2)),
     "a channel that breaks off for this message alone": (

@@ -194,29 +194,6 @@ async def test_what_was_claimed_before_a_throttle_does_not_leave_into_it(
     assert [delivery.attempt for delivery in await claim(store)] == [1, 1]
 
 
-class Poisoned(Askable):
-    """A channel that one message breaks, each time before it is sent."""
-
-    async def send(self, notification: Notification) -> Receipt:
-        if notification.subject == "poison":
-            raise UNREACHABLE
-        return await super().send(notification)
-
-
-async def test_a_message_that_breaks_its_channel_holds_up_no_other(
-    open_store: Callable[..., Store], config: Config, renderer: IsolatedRenderer, clock: Clock
-) -> None:
-    store, wire = open_store(), Poisoned()
-    worker = worker_of(store, {"slack": wire, "email": wire}, config, renderer, clock=clock, jitter=lambda: 0.0)
-    for name in ("poison", *(f"op-{number}" for number in range(5))):
-        await store.accept(events.completed(operationId=name), [room()])
-    for _ in range(100):
-        await worker.run_once("slack")
-        clock.advance(3)
-
-    assert len(wire.arrived) == 5
-
-
 async def test_an_address_that_fails_a_probe_is_no_failure_of_its_channel(
     store: Store, worker: Worker, wire: Askable, clock: Clock
 ) -> None:

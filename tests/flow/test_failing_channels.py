@@ -86,24 +86,6 @@ class TestProbes:
         await flow.wait(PROMPTLY)
         assert (await flow.ledger()).counts["pending"] == 0
 
-    async def test_after_the_limit_what_waited_is_a_dead_letter_with_that_reason(self, outpost: World) -> None:
-        flow, hour = outpost.flow, 3600.0
-        flow.slack.outages["*"] = AWAY
-        for number in range(10):
-            await outpost.fails(f"run-{number}", "room")
-        await flow.wait(60)
-        for _ in range(71):
-            await flow.wait(hour, step=hour / 2)
-            await flow.clean_up()
-        before = (await flow.ledger()).counts["dead"]
-        for _ in range(2):
-            await flow.wait(hour, step=hour / 2)
-            await flow.clean_up()
-
-        assert before == 0
-        assert await reasons(outpost) == {"paused_too_long": 10}
-        assert (await flow.ledger()).counts["pending"] == 0
-
 
 class TestOthers:
     async def test_a_dead_slack_delays_no_mail(self, outpost: World) -> None:

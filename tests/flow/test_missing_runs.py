@@ -31,10 +31,3 @@ async def test_it_is_told_in_a_message_of_its_own_and_made_true(flow: Flow, prio
     (message,) = flow.roots()
     assert message.text.startswith("Running: Sales – A run has begun, ")
     assert (await flow.ledger()).imbalance == 0
-
-
-async def test_one_of_low_priority_is_for_the_digest(flow: Flow) -> None:
-    await flow.intake.ingest(alarm(missing(flow, "Low"), flow.clock()))
-    await flow.wait(300)
-
-    assert flow.messages() == []

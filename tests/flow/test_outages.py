@@ -2,16 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from relay.store import Store
-from tests.support.certificates import make_certificate
 from tests.support.clock import Clock
-from tests.support.outages import OUTAGES, SLACK_OUTAGES, UNCERTAIN, World, behind_tls, world
-from tests.support.ports import free_ports
+from tests.support.outages import OUTAGES, SLACK_OUTAGES, UNCERTAIN, World, world
 from tests.support.traffic import Account, busy, passes, single
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -56,22 +53,3 @@ async def test_after_an_outage_everything_is_shown_once_and_promptly(
     assert account.doubled.total() <= (counts["unknown_outcomes"] if tenant == "email" else 0)
     assert counts["pending"] == 0
     assert outpost.flow.slack.violations == []
-
-
-async def test_a_certificate_that_nobody_trusts_is_an_outage_like_any_other(
-    open_store: Callable[..., Store], clock: Clock, tmp_path: Path
-) -> None:
-    [port] = free_ports(1)
-    good, bad = (make_certificate(tmp_path / name, "slack.localhost") for name in ("good", "bad"))
-    async with (
-        world(open_store, clock, tls_port=port) as outpost,
-        behind_tls(outpost.slack, port, good, bad) as outage,
-    ):
-        runs = busy(10, 140)
-
-        await passes(outpost, outage, runs, "slack", seconds=140)
-        await outpost.flow.wait(PROMPTLY)
-
-        account, counts = Account(outpost, "slack", runs), (await outpost.flow.ledger()).counts
-        assert (counts["dead"], counts["pending"]) == (0, 0)
-        assert (account.missing, account.stale, account.doubled) == ([], [], {})

@@ -4,8 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from relay.config import Config
 from relay.domain.deliveries import Gate, Limit, Target
@@ -34,10 +32,6 @@ def reached(event: Event, rules: Iterable[Rule]) -> tuple[Reached, ...]:
 
 def targets(event: Event, *rules: Rule, config: Config | None = None) -> tuple[Target, ...]:
     return Targets((config or configured()).model_copy(update={"rules": rules}), CHANNELS).of(event)
-
-
-def destinations(rows: Iterable[Reached]) -> list[str]:
-    return [row.destination for row in rows]
 
 
 def batch(name: str) -> Event:
@@ -231,32 +225,3 @@ def test_a_low_priority_begins_a_message_only_where_a_rule_names_it(priorities: 
     found = targets(progress(40, priority="Low"), rule(priorities=priorities))
 
     assert found[0].presentation.new_message == root
-
-
-# What holds for all rules
-
-NAMES = st.sampled_from(["team", "analysts", "managers"])
-RULES = st.lists(
-    st.builds(
-        rule,
-        name=st.text(min_size=1, max_size=5),
-        events=st.lists(
-            st.sampled_from(["*", "operation.*", "*.completed", "operation.failed", "batch.*"]), min_size=1
-        ),
-        priorities=st.lists(st.sampled_from(["Low", "High"]), max_size=2),
-        min_progress_increment=st.sampled_from([0, 5, 10]),
-        min_interval=st.sampled_from([0, 60]),
-        notify=st.lists(NAMES, min_size=1, max_size=3),
-    ),
-    max_size=6,
-)
-EVENTS = st.sampled_from([started(), progress(40), completed(), failed(), batch("batch.started")])
-
-
-@settings(max_examples=60, deadline=None)
-@given(EVENTS, RULES)
-def test_nobody_is_reached_twice_or_without_a_rule_that_names_him(event: Event, rules: list[Rule]) -> None:
-    names, traces = destinations(reached(event, rules)), Matcher(rules).traces(event)
-
-    assert len(set(names)) == len(names)
-    assert set(names) == {name for trace in traces if trace.matches for name in trace.notify}

@@ -43,6 +43,7 @@ REFUSED_SPELLINGS = {
     "not UTF-8": ("hmac-sha256", b"sha256=\xff\xfe"),
     "8 kB": ("hmac-sha256", b"a" * 8192),
     "github without prefix": ("github", hexed()),
+    "github with another prefix": ("github", b"sha1=" + hexed()),
     "github in capitals": ("github", b"sha256=" + hexed().upper()),
     "github in base64": ("github", b"sha256=" + based()),
     "standard v1 and comma": ("standard-webhooks", b"v1,"),

@@ -1,9 +1,7 @@
 """accept: who is told, decided once, in one step, whatever order and however often events arrive."""
 
 import asyncio
-import random
 from collections.abc import Callable
-from itertools import pairwise
 
 import pytest
 
@@ -68,19 +66,6 @@ async def test_an_event_older_than_what_is_known_is_late(store: Store, first: Ev
     assert (await store.accept(then, [room()])).status == status
 
 
-async def test_progress_without_a_percentage_is_told_when_its_phase_changes(store: Store) -> None:
-    gated = room(gates=(Gate(10),))
-
-    def at(phase: str, minute: int) -> Event:
-        document = events.body(percentage=None)
-        document["operation"]["progress"]["currentPhase"] = phase
-        return events.event_of(document | {"timestamp": f"2024-01-20T11:{minute}:00Z"})
-
-    answers = [await store.accept(at(*step), [gated]) for step in (("Load", 10), ("Load", 11), ("Mine", 12))]
-
-    assert [answer.status for answer in answers] == ["accepted", "duplicate", "accepted"]
-
-
 async def test_min_interval_holds_progress_until_its_time(store: Store, clock: Clock) -> None:
     gated = room(gates=(Gate(0, 60),))
     await store.accept(events.progress(10), [gated])
@@ -101,30 +86,6 @@ async def test_any_rule_that_lets_progress_pass_is_enough(store: Store) -> None:
     assert (await store.accept(events.progress(15), [gated])).deliveries == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_shuffled_and_doubled_progress_over_two_instances_keeps_its_distance(
-    open_store: Callable[..., Store], seed: int
-) -> None:
-    stores, order = [open_store(), open_store()], random.Random(seed)
-    percentages = [*range(1, 101), *range(1, 101)]
-    order.shuffle(percentages)
-    told = []
-
-    async def send(number: int, percentage: int) -> None:
-        answer = await stores[number % 2].accept(events.progress(percentage), [room(gates=(Gate(10),))])
-        if answer.deliveries:
-            told.append(percentage)
-
-    for start in range(0, 200, 8):  # eight at once, as concurrent senders would
-        await asyncio.gather(
-            *(send(start + i, percentage) for i, percentage in enumerate(percentages[start : start + 8]))
-        )
-
-    assert 100 in told
-    # Sorted, since answers of concurrent calls may overtake each other; 100 itself is told whatever came before.
-    assert all(later - earlier >= 10 for earlier, later in pairwise(sorted(told)) if later != 100)
-
-
 async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(store: Store) -> None:
     event = events.progress(10, operationId="op-broken")
     await records.write(store, "op-broken", "rank", 1)
@@ -139,19 +100,6 @@ async def test_what_the_script_cannot_do_with_one_event_is_told_with_its_place(s
     assert isinstance(answers[0], HandlingFailed)
     assert answers[0].where
     assert getattr(answers[1], "status", None) == "accepted"
-
-
-@pytest.mark.parametrize("source", ["/platform/a", "/platform/b"])
-async def test_cloud_events_ids_are_unique_within_their_source_alone(store: Store, source: str) -> None:
-    def cloud_event(percentage: float, source: str) -> Event:
-        document = {"specversion": "1.0", "id": "1", "source": source, "type": "operation.progress"}
-        return events.event_of(document | {"data": events.body(percentage=percentage)["operation"]})
-
-    await store.accept(cloud_event(10, "/platform/a"), [room()])
-
-    answer = await store.accept(cloud_event(50, source), [room()])
-
-    assert (answer.status, answer.id_reused) == ("accepted", source == "/platform/a")
 
 
 async def test_a_full_redis_refuses_with_nothing_done_and_accepts_once_there_is_room(store: Store) -> None:

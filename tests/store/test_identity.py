@@ -11,7 +11,6 @@ from relay import metrics
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.domain.deliveries import Accepted
-from relay.domain.facts import merge_documents
 from relay.domain.run_numbers import compare
 from relay.ingest import Ingest
 from relay.operating.sentences import sentence_of
@@ -21,8 +20,7 @@ from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing
-from tests.support.queue import POSTED, claim, claim_one
-from tests.support.targets import room, team
+from tests.support.targets import room
 
 CONFIG = """
 sources: {async-operations: {signature: {secrets: {current: "the-secret-of-the-platform"}}}}
@@ -229,21 +227,3 @@ async def test_a_repeated_outcome_that_says_more_completes_the_message_that_stan
     assert "Order-to-Cash" in f"{root.text} {root.blocks}"
     assert "The extractor did not answer." in f"{root.text} {root.blocks}"
     assert len(live.messages()) == told
-
-
-async def test_what_was_sent_before_it_was_reported_is_brought_up_to_date_though_its_receipt_comes_late(
-    store: Store, clock: Clock
-) -> None:
-    ingest, targets = Ingest(store, lambda: CONFIGURED, CHANNELS), [team(post_after=0.0)]
-    await ingest.ingest(events.event_of(outcome(1)), targets)
-    delivery = await claim_one(store)
-    await store.mark_sending(delivery)
-    clock.advance(store.lease + 1)
-    await claim(store, "email")  # takes the lease back
-    await ingest.ingest(events.event_of(FULL, source="errors"), targets)
-    await store.complete(delivery, POSTED)
-
-    edit = await claim_one(store)
-
-    assert edit.thread == POSTED.thread
-    assert merge_documents(edit.history)["error"] == ERROR

@@ -15,19 +15,6 @@ from tests.support.targets import team
 
 
 class TestLiveMessages:
-    async def test_an_outcome_during_the_first_post_is_not_told_twice(self, store: Store, clock: Clock) -> None:
-        await accept(store, events.progress(10), to=team())
-        flying = await claim_one(store)
-        await store.mark_sending(flying)
-        await accept(store, events.completed(), to=team())
-        await store.reschedule(flying, 0, "500 before it was taken")  # so the next post shows the outcome itself
-        clock.advance(2)
-        await send(store)
-        clock.advance(2)
-
-        assert await claim(store) == []
-        assert (await counts(store))["pending"] == 0
-
     async def test_a_lapsed_edit_is_repeated_freely(self, store: Store, clock: Clock) -> None:
         await accept(store, events.progress(10), to=team())
         await send(store)

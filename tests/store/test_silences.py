@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from relay.domain.deliveries import Window
 from relay.store import Store
-from relay.store.silences import SilenceList
 from tests.support import events
 from tests.support.bundles import claim, digest, next_day, night, send, statuses
 from tests.support.clock import Clock
@@ -115,18 +114,6 @@ class TestAnEarlyEnd:
 
 
 class TestTheList:
-    async def test_others_see_a_change_and_nothing_where_there_is_none(
-        self, open_store: Callable[..., Store], clock: Clock
-    ) -> None:
-        its, other = silence(clock(), jobs=("Sales *",)), SilenceList(open_store())
-        none = await other.read("")
-        await added(open_store(), its)
-
-        reading = await other.read(none.version)
-
-        assert (none.silences, reading.silences) == (None, [its])
-        assert (await other.read(reading.version)).silences is None
-
     async def test_what_is_over_is_listed_for_thirty_days(self, store: Store, clock: Clock) -> None:
         kept = await added(store, silence(clock()))
         await kept.add(silence(clock(), id="s-2"))

@@ -1,6 +1,4 @@
-"""What processes remember together of relay itself: one of two changes wins, and one has the turn."""
-
-from collections.abc import Callable
+"""Facts that processes share of relay itself: pauses, what is due, and messages that are essential."""
 
 import pytest
 
@@ -9,26 +7,10 @@ from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.settling import Pause
 from relay.store.suppressions import Suppressions
-from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one, send
 from tests.support.targets import mail, room
-
-
-@pytest.fixture
-def memories(open_store: Callable[..., Store]) -> list[TroubleMemory]:
-    """Of three processes."""
-    return [TroubleMemory(open_store()) for _ in range(3)]
-
-
-async def test_one_process_in_each_period_has_the_turn(memories: list[TroubleMemory], clock: Clock) -> None:
-    turns = []
-    for _ in range(4):
-        turns.append(sum([await memory.turn("heartbeat", 50.0) for memory in memories]))
-        clock.advance(30.0)
-
-    assert turns == [1, 0, 1, 0]
 
 
 async def failed(store: Store, *addresses: str, name: str = "1") -> None:

@@ -20,10 +20,7 @@ from redis.backoff import ConstantBackoff
 from relay.store.embedded.server import EmbeddedRedis, find_server
 
 ROOT = Path(__file__).parents[2]
-
-
 SERVER = find_server()
-
 
 RELAY = """
 import asyncio, sys
@@ -42,7 +39,6 @@ async def serve():
 asyncio.run(serve())
 """
 
-
 OUTLIVES_ITS_PARENT = """\
 #!{python}
 import ctypes, os, sys
@@ -51,13 +47,11 @@ if sys.platform == "linux":
 os.execv({server!r}, [{server!r}, *sys.argv[1:]])
 """
 
-
 NEEDS_ROOM = """\
 #!/bin/sh
 if [ -e full ]; then echo "Error writing to the AOF file: No space left on device"; echo x >> tries; exit 1; fi
 exec "{server}" "$@"
 """
-
 
 RUNS_ONCE = """\
 #!/bin/sh
@@ -66,9 +60,7 @@ touch ran
 exec "{server}" "$@"
 """
 
-
 EITHER_LOOP = pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
-
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 

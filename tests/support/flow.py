@@ -107,10 +107,6 @@ class Flow:
             self.clock.advance(min(step, end - self.clock()))
             await self.deliver()
 
-    async def clean_up(self) -> None:
-        """Return what every process does of the queue now and then."""
-        await self.admin.expire_parked(self.config.retry.give_up_after)
-
     async def ledger(self) -> Ledger:
         return await self.admin.ledger()
 

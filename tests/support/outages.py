@@ -8,19 +8,15 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from aiohttp import connector
-
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.store import Store
 from relay_sandbox.standins.slack import Fault, SlackStandin
-from tests.support.certificates import Certificate
 from tests.support.clock import Clock
 from tests.support.flow import POST, UPDATE, Flow
 from tests.support.flow_events import AT_ONCE, event_of
 from tests.support.scripted_smtp import FIN, TAKEN, Reply, ScriptedSmtp
 from tests.support.stage import SECRET
-from tests.support.tls_front import tls_front
 
 LOOPBACK = "127.0.0.1"
 SLACK_HOST, HOOKS_HOST, MAIL_HOST = "slack.localhost", "hooks.localhost", "mail.localhost"
@@ -48,17 +44,11 @@ rules:
 
 
 @dataclass
-class Peers:
-    """The other sides of a relay, which can fail."""
+class World:
+    """A relay in a time of its own, the other sides, which can fail, and the names that cannot be resolved."""
 
     slack: SlackStandin
     smtp: ScriptedSmtp
-
-
-@dataclass
-class World(Peers):
-    """A relay in a time of its own between them, and the names that cannot be resolved."""
-
     flow: Flow
     unknown_hosts: set[str]
 
@@ -81,15 +71,13 @@ class World(Peers):
 
 
 @asynccontextmanager
-async def world(
-    open_store: Callable[..., Store], clock: Clock, *, posts: int = 20, tls_port: int = 0
-) -> AsyncIterator[World]:
-    """Open a world with so many `posts_per_second`. relay looks for Slack at `tls_port`, where that is given."""
+async def world(open_store: Callable[..., Store], clock: Clock, *, posts: int = 20) -> AsyncIterator[World]:
+    """Open a world with so many `posts_per_second`."""
     async with AsyncExitStack() as stack:
         slack = await stack.enter_async_context(SlackStandin(clock=clock, posts_per_second=posts))
         smtp = await stack.enter_async_context(ScriptedSmtp())
         unknown = stack.enter_context(name_service())
-        text = config_text(slack, smtp, posts=posts, tls_port=tls_port)
+        text = config_text(slack, smtp, posts=posts)
         flow = Flow(parse_config(text, env={}, channels=CHANNELS), slack, clock, partial(open_store, lease=LEASE))
         for conversation in ("#team", "#room", "#alerts"):
             slack.workspace.conversation(conversation, create=True)
@@ -98,11 +86,10 @@ async def world(
         yield world
 
 
-def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20, tls_port: int = 0) -> str:
+def config_text(slack: SlackStandin, smtp: ScriptedSmtp, *, posts: int = 20) -> str:
     """Return a relay's configuration in which each host has a name of `name_service`."""
-    api = f"https://{LOOPBACK}:{tls_port}/api/" if tls_port else slack.base_url
     return CONFIG % {
-        "slack": api.replace(LOOPBACK, SLACK_HOST),
+        "slack": slack.base_url.replace(LOOPBACK, SLACK_HOST),
         "webhook": slack.webhook("#alerts").replace(LOOPBACK, HOOKS_HOST),
         "mail": MAIL_HOST, "smtp": smtp.port, "posts": posts, "live": AT_ONCE, "secret": SECRET,
     }  # fmt: skip
@@ -127,17 +114,17 @@ def name_service() -> Iterator[set[str]]:
         yield unknown
 
 
-Outage = Callable[[Any], AbstractAsyncContextManager[None]]  # takes Peers; where a relay is replaced, a World
+Outage = Callable[[World], AbstractAsyncContextManager[None]]
 
 
 def answered(fault: Fault, *methods: str) -> Outage:
     """Slack answers these methods so, or all."""
 
     @asynccontextmanager
-    async def outage(peers: Peers) -> AsyncIterator[None]:
-        peers.slack.outages.update(dict.fromkeys(methods or ("*",), fault))
+    async def outage(world: World) -> AsyncIterator[None]:
+        world.slack.outages.update(dict.fromkeys(methods or ("*",), fault))
         yield
-        peers.slack.outages.clear()
+        world.slack.outages.clear()
 
     return outage
 
@@ -146,29 +133,29 @@ def replied(stage: str, reply: Reply) -> Outage:
     """The mail server does this at a stage of the dialogue."""
 
     @asynccontextmanager
-    async def outage(peers: Peers) -> AsyncIterator[None]:
+    async def outage(world: World) -> AsyncIterator[None]:
         if stage == "banner":  # a connection that is open already has had its own
-            peers.smtp.disconnect()
-        peers.smtp.outages[stage] = reply
+            world.smtp.disconnect()
+        world.smtp.outages[stage] = reply
         yield
-        peers.smtp.outages.clear()
+        world.smtp.outages.clear()
 
     return outage
 
 
 @asynccontextmanager
-async def slack_refuses(peers: Peers) -> AsyncIterator[None]:
-    port = port_of(peers.slack)
-    await peers.slack.stop()
+async def slack_refuses(world: World) -> AsyncIterator[None]:
+    port = port_of(world.slack)
+    await world.slack.stop()
     yield
-    await peers.slack.start(port=port)
+    await world.slack.start(port=port)
 
 
 @asynccontextmanager
-async def mail_refuses(peers: Peers) -> AsyncIterator[None]:
-    peers.smtp.refuse()
+async def mail_refuses(world: World) -> AsyncIterator[None]:
+    world.smtp.refuse()
     yield
-    await peers.smtp.listen()
+    await world.smtp.listen()
 
 
 def unresolvable(host: str) -> Outage:
@@ -211,19 +198,3 @@ MAIL_OUTAGES: Mapping[str, Outage] = {
 OUTAGES = SLACK_OUTAGES | MAIL_OUTAGES
 # A mail's outcome cannot be found out: the same mail goes again after a quarter of an hour at the earliest.
 UNCERTAIN = ("mail-cut-after-dot", "mail-taken-then-cut")
-
-
-@asynccontextmanager
-async def behind_tls(slack: SlackStandin, port: int, good: Certificate, bad: Certificate) -> AsyncIterator[Outage]:
-    """Serve Slack with TLS. The outage is a certificate that nobody trusts."""
-    connector._SSL_CONTEXT_VERIFIED.load_verify_locations(good.authority)  # aiohttp's, which Slack's client uses
-    async with tls_front(port, port_of(slack), good.context) as front:
-
-        @asynccontextmanager
-        async def outage(world: World) -> AsyncIterator[None]:
-            front.context = bad.context
-            await world.new_process()
-            yield
-            front.context = good.context
-
-        yield outage

@@ -12,7 +12,7 @@ from typing import Any
 from relay_sandbox.standins.slack import Fault
 from tests.support.flow import POST, Flow
 from tests.support.flow_events import event_of
-from tests.support.outages import Outage, Peers, World
+from tests.support.outages import Outage, World
 from tests.support.patience import patience
 from tests.support.scripted_smtp import SILENCE
 
@@ -74,7 +74,7 @@ class Account:
     doubled  how many messages there are too many, by run and kind
     """
 
-    peers: Peers
+    world: World
     tenant: str
     runs: list[Run]
     missing: list[str] = field(default_factory=list)
@@ -89,12 +89,12 @@ class Account:
         return f"missing={len(self.missing)} stale={len(self.stale)} doubled={self.doubled.total()}"
 
     def _mailed(self) -> Counter[str]:
-        mails = Counter(_run_in(mail.data) for mail in self.peers.smtp.taken)
+        mails = Counter(_run_in(mail.data) for mail in self.world.smtp.taken)
         self.missing = [run.name for run in self.runs if run.status == "Failed" and not mails[run.name]]
         return mails
 
     def _posted(self) -> Counter[str]:
-        messages = self.peers.slack.messages("#team")
+        messages = self.world.slack.messages("#team")
         counts = Counter(f"{run_of(message)} {'reply' if message.thread_ts else 'root'}" for message in messages)
         texts = {run_of(message): message.text for message in messages if not message.thread_ts}
         for run in self.runs:
@@ -158,15 +158,15 @@ async def killed_while_sending(world: World, tenant: str, *, arrived: bool = Tru
     world.flow.restart()
 
 
-async def unanswered(peers: Peers, tenant: str, *, arrived: bool = True) -> None:
+async def unanswered(world: World, tenant: str, *, arrived: bool = True) -> None:
     """Return when the other side has the next message, which it does not answer.
 
     `arrived`: Slack shows the message. A mail server drops it.
     """
     if tenant == "email":
-        peers.smtp.script("dot", SILENCE)
-        await peers.smtp.heard(".", peers.smtp.commands.count(".") + 1)
+        world.smtp.script("dot", SILENCE)
+        await world.smtp.heard(".", world.smtp.commands.count(".") + 1)
     else:
-        calls = len(peers.slack.called(POST))
-        peers.slack.script(POST, Fault(hang=True, applied=arrived))
-        await peers.slack.wait_for(lambda: len(peers.slack.called(POST)) > calls, patience())
+        calls = len(world.slack.called(POST))
+        world.slack.script(POST, Fault(hang=True, applied=arrived))
+        await world.slack.wait_for(lambda: len(world.slack.called(POST)) > calls, patience())

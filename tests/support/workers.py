@@ -28,6 +28,7 @@ def worker_of(
 ) -> Worker:
     """`composing` goes to the composer: `enrich`, `unsubscribe`, `buttons`."""
     composer = Composer(lambda: config, lambda: renderer, clock=clock, **composing)
+    its = silences or Silences()
     return Worker(
-        store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=outage, silences=silences
+        store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=outage, silences=its
     )

@@ -22,9 +22,7 @@ MALFORMED = {
     "no hex": (PARENT.replace(b"0af7", b"0xyz"),),
     "all zero": (b"00-" + b"0" * 32 + b"-" + b"0" * 16 + b"-01",),
     "not of this version": (b"ff" + PARENT[2:],),
-    "cut off": (PARENT[:40],),
     "no text": (b"\xff\x00" * 20,),
-    "endless": (b"0" * 8000,),
 }
 
 
@@ -85,13 +83,11 @@ async def test_a_malformed_traceparent_is_none_and_the_trace_begins_here(parents
     "env",
     [
         {},
-        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"},
         {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"},
-        {"OTEL_SERVICE_NAME": "relay"},
         {"OTEL_TRACES_EXPORTER": "zipkin"},
     ],
-    ids=["nothing", "empty", "disabled", "no exporter", "a name alone", "an exporter alone"],
+    ids=["nothing", "disabled", "no exporter", "an exporter alone"],
 )
 def test_without_a_collector_there_is_no_tracing_and_no_word_of_it(env: dict[str, str]) -> None:
     with capture_logs() as lines:
