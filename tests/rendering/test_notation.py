@@ -53,6 +53,12 @@ rows:
     ]  # fmt: skip
 
 
+def test_texts_know_nothing_of_each_other(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": "a: '{% set x = 1 %}{{ x }}'\nb: '{{ x is defined }}'"})
+
+    assert render(renderer, progress(), "teams") == {"a": "1", "b": "False"}
+
+
 def test_data_can_not_become_structure(alone: Build) -> None:
     renderer = alone({"teams/generic.yaml": 'a: "{{ op.name }}"'})
     name = 'x"\nb: injected\n- {"c": 1}'
