@@ -15,7 +15,7 @@ from tools.walk import module_of, walk
 ROOT = Path(__file__).parents[1]
 GUARD = Path(sys.executable).with_name("lint-imports")
 MODULES_OF_AN_EVENT = 80  # from its POST to the call at Slack; on a busy machine with what happens each second
-RIDDLES_IN_1000 = 1.7  # words that leave open who or what is meant (tools/prose.py)
+RIDDLES_IN_1000 = 1.5  # words that leave open who or what is meant (tools/prose.py)
 
 PLANTED = {
     "reconciliation that posts": ("relay/background/reconciliation.py", "import aiosmtplib"),

@@ -34,7 +34,7 @@ class Choice:
 
 
 class Studio:
-    """The templates as they were at one moment. A fault of theirs is kept, and shown in their place."""
+    """The templates as they were at one moment. A fault is shown in their place."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace

@@ -20,7 +20,7 @@ def console() -> None:
 @click.option("--role", type=click.Choice(["viewer", "operator"]), default="viewer", show_default=True,
               help="viewer: read only; operator: may also act.")  # fmt: skip
 def link(role: str) -> None:
-    """Create a login link for one person. It works once, within ten minutes, for whoever opens it first."""
+    """Create a login link for one person. It works once, within ten minutes, for the first who opens it."""
     answer = post("/console/link", role=role)
     if not answer["done"]:
         concluded(answer)
@@ -61,8 +61,8 @@ def list_() -> None:
 def rotate(keep: str, *, force: bool) -> None:
     """Create a new key for all links and buttons from now on. Within 5 seconds every relay uses it, without a restart.
 
-    Links in mails already sent keep working for the time of --keep. If somebody else may have the key, use --keep 0: it
-    ends all earlier keys.
+    Links in mails already sent keep working for the time of --keep. If the key may have leaked, use --keep 0: it ends
+    all earlier keys.
     """
     perform("/keys/rotate", keep=keep, force=force)
 

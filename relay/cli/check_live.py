@@ -122,7 +122,7 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
 
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Ask whom Slack knows by the names under `actions`. ConfigError with the line of each that nobody goes by."""
+    """Ask which names under `actions` Slack knows. ConfigError with the line of each unknown one."""
     before = len(document.problems)
     for action, names in enabled_actions(config).items():
         unknown_names = await channels[CHANNEL].unknown_names(names)

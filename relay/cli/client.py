@@ -60,7 +60,7 @@ class ClientCommand(click.Command):
 class Group(click.Group):
     """A group that names the command that was probably meant. Its bare name lists, where there is a list.
 
-    What is wrong with the thing asked about is said in a sentence, and leaves with 1.
+    Refusals are printed as a sentence, with exit status 1.
     """
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -69,7 +69,7 @@ class Group(click.Group):
         except RelayError as error:
             refuse(str(error))
         except OSError as error:
-            if isinstance(error, BrokenPipeError):  # whoever read the output has enough
+            if isinstance(error, BrokenPipeError):  # the reader of the output has enough
                 raise
             refuse(f"{error.filename}: {error.strerror}" if error.filename else str(error) or type(error).__name__)
 

@@ -18,7 +18,7 @@ from relay.errors import RelayError
 from relay.operating.relay_sock import ACTOR, NAME, OTHERS, RUN_AS, ZONE
 
 API = "/api/v1"
-DATA_DIR = re.compile(r"^data_dir: *([\w./-]+) *(?:#.*)?$", re.M)  # as it usually stands
+DATA_DIR = re.compile(r"^data_dir: *([\w./-]+) *(?:#.*)?$", re.M)  # in its usual form
 TIMEOUT = 90.0  # seconds; test messages take the longest
 WRONG_USE = 422
 
@@ -58,7 +58,7 @@ def data_dir(config: Path | None, env: Mapping[str, str]) -> Path:
 
 
 def sockets(directory: Path) -> Iterator[socket.socket]:
-    """Yield a connected socket for each relay there, at least one. RelayError if nobody answers."""
+    """Yield a connected socket for each relay there, at least one. RelayError if none answers."""
     answered, reason = False, "there is no such file"
     main = directory / NAME
     for path in (main, *sorted(directory.glob(OTHERS))):

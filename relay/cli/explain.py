@@ -1,4 +1,4 @@
-"""relay explain: whom an event reaches and why, or what happened to an operation."""
+"""relay explain: the recipients of an event with the reasons, or the history of an operation."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping

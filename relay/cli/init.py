@@ -66,7 +66,7 @@ def init(ctx: click.Context, path: str) -> None:
 
 def _send_first(file: Path) -> bool:
     """Send the team its first message, or say what is missing for it. False if it did not arrive."""
-    configure(machine=False, level="error")  # what fails is said below
+    configure(machine=False, level="error")  # failures are printed below
     try:
         rows = asyncio.run(_send(file))
     except (RelayError, OSError) as error:

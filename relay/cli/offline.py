@@ -121,7 +121,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
     configure(machine=False, level="error")  # that the last command of a copy is cut off is nothing to warn of
     try:
         ledger = asyncio.run(_count(loaded, server))
-    except RelayError as error:  # whoever serves there meanwhile may have written: nothing is removed
+    except RelayError as error:  # a relay that serves there meanwhile may have written: nothing is removed
         raise EmbeddedRedisError(
             f"what {file} has lies in {loaded.data_dir / FOLDER}, whole, but was not read there: {error}. Once "
             "that is mended, start relay on it; or move it away and restore again"
@@ -149,7 +149,7 @@ async def _count(config: Config, server: Path) -> Ledger:
 
 
 LISTS: Mapping[str, Any] = {"/dead": (DeadQuestion, dead), "/quarantine": (QuarantineQuestion, quarantine)}
-# What the lists ask of a configuration; times are by UTC, since nobody has read one.
+# What the lists ask of a configuration; times are by UTC, since none was read.
 CONFIG = SimpleNamespace(destinations={}, sources={}, timezone="UTC")
 
 

@@ -16,7 +16,7 @@ CONFIG = "config/relay.yaml"  # where every command looks, unless RELAY_CONFIG o
 
 
 class ConfigFile(click.Path):
-    """A configuration that is there. Where nobody named one, whoever lacks it hears how to come by one."""
+    """A configuration file that exists. Where none was named, the error says how to create one."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)

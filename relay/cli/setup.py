@@ -43,7 +43,7 @@ OUTCOMES = {
 def register(config: Path, *, source: str, dry_run: bool, as_json: bool) -> None:
     """Register relay's webhook at the platform, or update it: all events of operations and batches, and the secret.
 
-    It is found by its address, so a second run changes nothing. Rules decide what people are told of, so a change of
+    It is found by its address, so a second run changes nothing. Rules decide what is sent to people, so a change of
     the rules needs no new registration.
     """
     settings = load(config, env=os.environ, channels=CHANNELS)

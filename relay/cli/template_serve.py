@@ -85,6 +85,6 @@ def _app(context: PreviewContext, key: str) -> web.Application:
 
     site = Site(cast("Context", context), Pages(), SHOWN)  # its views ask for no more
     app = web.Application(middlewares=[with_key, site.answered])
-    app.on_response_prepare.extend([label, site.keep_language])
+    app.on_response_prepare.append(label)
     app.add_routes(page_routes(site, SHOWN))
     return app

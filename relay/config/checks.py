@@ -163,7 +163,7 @@ def _sayable(limits: Sequence[Permissions | None], names: Iterable[str]) -> bool
 
 
 def _check_holds(config: Config, document: Document) -> None:
-    """A failure that is held goes with the run that is begun again: if that hangs, an alarm is all that tells of it."""
+    """Warn of destinations that hold failures but get no alarm when the run that started again hangs."""
     for name, destination in config.destinations.items():
         if not destination.hold_failure:
             continue

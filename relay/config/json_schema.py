@@ -21,7 +21,7 @@ from relay.policy.matching import Rule
 
 Schema = dict[str, Any]
 
-VARIABLE = r"\$\{|^file:"  # stands in a value that is known only when the file is read
+VARIABLE = r"\$\{|^file:"  # in a value that is known only when the file is read
 # Values that are no text may be written as text; and plain text may look like another value.
 AS_TEXT = {"integer": r"^\d+$", "number": r"^\d+(\.\d+)?$", "boolean": f"^({any_case('true|false|yes|no|on|off')})$"}
 PLAIN = ["string", "number", "boolean"]
@@ -44,7 +44,7 @@ def json_schema(channels: Channels) -> Schema:
 
 
 def _file(channels: Channels) -> type[BaseModel]:
-    """Return the configuration as it is written, where that is not how it is kept."""
+    """Return the configuration in its written form, where the settings differ from it."""
     modes: Any = [
         {"required": [name], "properties": {"mode": {"enum": [*kind.modes]}}} for name, kind in channels.items()
     ]

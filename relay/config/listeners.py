@@ -12,7 +12,7 @@ from relay.receiving.sources import SHORT_SECRET, strength
 from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")
-# Providers where anybody in the world may make an account.
+# Providers with accounts for everybody in the world.
 PUBLIC_PROVIDERS = frozenset({
     "accounts.google.com", "github.com", "token.actions.githubusercontent.com", "gitlab.com", "bitbucket.org",
     "appleid.apple.com", "www.facebook.com", "www.linkedin.com", "slack.com", "discord.com", "id.twitch.tv",
@@ -93,7 +93,7 @@ def _check_port(server: Server, document: Document) -> None:
 
 
 def _check_who_may_ask(server: Server, document: Document) -> None:
-    """Operators' pages say how relay does and whom it knows: who is not on this machine has to show something."""
+    """Require a credential from operators on other machines: their pages show addresses and states."""
     admin, token = server.admin, server.admin.token
     if not admin.closed and not is_loopback(admin.host):
         document.report(

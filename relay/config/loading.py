@@ -109,10 +109,11 @@ def _digest(text: str) -> str:
 
 
 def _keep(document: Document, only: Collection[str]) -> None:
-    """Drop the other keys at the top, but for misspelt ones; one source stands for all."""
-    kept = {key: value for key, value in document.data.items() if key in only or key not in Config.model_fields}
-    document.data = kept | {"sources": {"any": {"signature": {"scheme": "none", "allow_unsigned": True}}}}
-    rules = kept.get("rules")
+    """Drop the other keys at the top, but for misspelt ones; one source replaces all."""
+    data = {key: value for key, value in document.data.items() if key in only or key not in Config.model_fields}
+    any_source = {"any": {"signature": {"scheme": "none", "allow_unsigned": True}}}
+    document.data = {"rules": [], **data, "sources": any_source}
+    rules = data.get("rules")
     for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict):
             rule.pop("sources", None)

@@ -1,4 +1,4 @@
-"""The settings an operator decides, as types. Each default stands here beside its field, once.
+"""The settings an operator decides, as types, each with its default.
 
 docs/configuration.md explains every key; `relay.config.loading` reads them from a file.
 """
@@ -64,7 +64,7 @@ class Server(Section):
 
     @property
     def admin_port(self) -> int:
-        """The operators': the one above, unless another is said. With any free one for the world, any free one."""
+        """Return the port of the operators' listener: by default the next one; beside any free port, any free one."""
         return self.admin.port if self.admin.port is not None else self.port and self.port + 1
 
 
@@ -146,7 +146,7 @@ class Config(Section):
     rules: tuple[Rule, ...]
     operators: Annotated[
         tuple[Name, ...], one_or_more, Field(max_length=20)
-    ] = ()  # destinations: told of relay's own trouble
+    ] = ()  # destinations: notified of relay's own trouble
     heartbeat: Heartbeat = SecretStr("")
     retry: Patience = Patience()
     quiet_hours: Hours = None
@@ -161,7 +161,7 @@ class Config(Section):
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
 
     def destinations_of(self, name: str) -> tuple[str, ...]:
-        """Return the destinations that a name stands for: a team's, else the name itself."""
+        """Return the destinations of a name: a team's, else the name itself."""
         return self._teams.get(name, (name,))
 
     @property

@@ -1,7 +1,7 @@
 """Destinations with several channels: a team's conversation and its mails under one name.
 
 A file says `team: {slack: {to: "#team", mode: live}, email: [lead@example.com]}`. relay delivers to the two of them as
-`team.slack` and `team.email`, each with its own lane, mode and pauses; the team's name stands for both.
+`team.slack` and `team.email`, each with its own lane, mode and pauses; the team's name means both.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from relay.policy.destinations import Channels
 
 SHARED = ("language", "timezone", "retry", "quiet_hours", "hold_failure", "group_errors")  # beside several channels
 
-Teams = dict[str, tuple[str, ...]]  # the destinations that a team's name stands for
+Teams = dict[str, tuple[str, ...]]  # the destinations of each team
 
 
 def expand(document: Document, channels: Channels) -> Teams:
@@ -61,7 +61,7 @@ def _check_twice(
 
 
 def _options(channel: str, raw: object) -> dict[str, object]:
-    """Return what stands at one channel as the keys of a destination that has it alone."""
+    """Return the settings of one channel as the keys of a destination that has it alone."""
     if not isinstance(raw, Mapping):
         return {channel: raw}
     return {**{key: value for key, value in raw.items() if key != "to"}, channel: raw.get("to", [])}

@@ -53,7 +53,7 @@ class Document:
     aliases: dict[KeyPath, KeyPath] = field(default_factory=dict)  # place of an alias → what it repeats
 
     def report(self, path: KeyPath, message: str) -> None:
-        """Add a problem; of several about one path, or an alias of it, the first is kept: the others follow from it."""
+        """Add a problem; of several about one path, or an alias of it, only the first: the others follow from it."""
         path = self._original(path)
         if path not in self._reported_paths:
             self._reported_paths.add(path)

@@ -55,7 +55,7 @@ EXPECTED: Mapping[str, str] = {
     "value_error": "{error}",
     "literal_error": "expected {expected}",
 }
-# How limits are said, by what reads the value.
+# Formats of limits, by the validator that reads the value.
 WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = (
     (duration, spoken),
     (days, spoken),

@@ -44,6 +44,7 @@ def _lines(value: object) -> object:
 Time = Annotated[datetime | None, BeforeValidator(time_of)]
 When = Annotated[str, AfterValidator(_checked), Field(max_length=40)]  # `2h` (ago), or a time: 2024-01-20T12:40
 Name = Annotated[str, Field(max_length=500)]
+Ids = Annotated[list[Name], BeforeValidator(_lines), Field(max_length=500)]
 # Typed into a form: the page shows it again also where it was refused.
 Typed = Annotated[str, Field(max_length=LONGEST_ADDRESS)]
 # Several lines, or fields. How many there may be, and how long each, is for the silence to say.

@@ -4,7 +4,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, get_origin
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aiohttp import web
@@ -32,14 +32,6 @@ async def fields_of(request: web.Request) -> tuple[str, dict[str, Any]]:
     posted = await read_fields(request)
     fields = {name: value for name, value in _filled_in(posted).items() if name not in ABOUT_THE_FORM}
     return posted.get("back", ""), fields
-
-
-def form_of(action: Action, fields: Mapping[str, Any]) -> Form:
-    """A field that may have several values has a list also of one. Raises ValidationError."""
-    lists = {name for name, field in action.form.model_fields.items() if get_origin(field.annotation) is list}
-    return action.form.model_validate(
-        {name: [value] if name in lists and not isinstance(value, list) else value for name, value in fields.items()}
-    )
 
 
 async def called_with(action: Action, request: web.Request) -> Form:

@@ -43,13 +43,13 @@ class OpenConsole:
         self.commands = CommandSocket(self._below(API))
 
     def add_to(self, app: web.Application) -> None:
-        app.on_response_prepare.extend([self.auth.label, self._keep_language])
+        app.on_response_prepare.append(self.auth.label)
         app.add_routes(
             web.RouteDef(route.method, route.path, partial(self._ready, handler=route.handler), route.kwargs)
             for route in self.auth.routes()
         )
         app.add_subapp(PAGES, self._below(PAGES, [self._ready, self.auth.middleware]))
-        app.add_subapp(API, self._below(API, [self._ready, self.auth.api_middleware]))
+        app.add_subapp(API, self._below(API, [self.auth.api_middleware]))
         app[BESIDES] = self._described
 
     async def aclose(self) -> None:
@@ -85,10 +85,6 @@ class OpenConsole:
 
             self._console = Console(self._context)
         return self._console
-
-    async def _keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
-        if self._console:
-            await self._console.keep_language(request, response)
 
     async def _described(self) -> Iterable[Address]:
         return (await self._open()).described()

@@ -44,6 +44,16 @@ class Site:
             response = browser.html_page(self.render(request, view.template, values))
             if not browser.is_fragment(request):  # an open page that asks for news does not show the message
                 forms.clear_flash(request, response)
+            if (chosen := request.query.get("lang", "")) in self._pages.languages:
+                response.set_cookie(
+                    CHOSEN,
+                    chosen,
+                    path=browser.PAGES,
+                    max_age=YEAR,
+                    httponly=True,
+                    samesite="Lax",
+                    secure=request.secure,
+                )
             return response
 
         return show
@@ -64,7 +74,7 @@ class Site:
             came_from, fields = await forms.fields_of(request)
             back = browser.leading_back(came_from)
             try:
-                done = await action.perform(self._context, forms.form_of(action, fields), request[IDENTITY])
+                done = await action.perform(self._context, action.form.model_validate(fields), request[IDENTITY])
             except ValidationError as error:
                 done = refused(forms.faults(error))
             except Unknown as error:
@@ -126,16 +136,6 @@ class Site:
             code: f"?{address.update_query(lang=code).raw_query_string}"
             for code in (self._pages.languages if request.method in browser.READING else ())
         }
-
-    async def keep_language(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Keep the language chosen by a link, also before a login."""
-        chosen = request.query.get("lang", "")
-        if chosen in self._pages.languages and request.path.startswith(f"{browser.PAGES}/"):
-            cookie = web.Response()  # the answer has headers by now, to which set_cookie adds nothing
-            cookie.set_cookie(
-                CHOSEN, chosen, path=browser.PAGES, max_age=YEAR, httponly=True, samesite="Lax", secure=request.secure
-            )
-            response.headers.add("Set-Cookie", cookie.cookies[CHOSEN].OutputString())
 
     def _plain(
         self, request: web.Request, status: int, title: str, text: Phrase, near: Sequence[tuple[str, Phrase]] = ()

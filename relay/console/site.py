@@ -85,7 +85,7 @@ class Console:
 
     def __init__(self, context: Context) -> None:
         self._site = Site(context, Pages(), VIEWS)
-        self.render, self.keep_language = self._site.render, self._site.keep_language
+        self.render = self._site.render
         self._api = JsonApi(context)
         self._pages = _served([
             *page_routes(self._site, VIEWS),

@@ -1,4 +1,4 @@
-"""A decision as facts: which rules held and why, whom they reach, and what may hold it back there."""
+"""A decision as facts: rules with their reasons, recipients, and what may hold a message back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict

@@ -2,82 +2,42 @@
 
 relay's own files are for `relay.rendering.built_in`, a user's for `relay.rendering.sandbox`; the messages are the same.
 Compiling computes nothing, so a file of any content may be compiled anywhere. Compiled code is kept in this process for
-every environment, and on disk from one start to the next: in two directories, since what was compiled without the
-sandbox's checks is never loaded by it. Writing there is running code as relay, so both are for relay's user alone.
+every environment, and on disk from one start to the next. The texts of one object are one template, each in a scope of
+its own.
 """
 
-import contextlib
-import hashlib
-import os
-import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
 
 import jinja2
 from jinja2 import BaseLoader, Template, nodes
-from jinja2.bccache import Bucket, FileSystemBytecodeCache
+from jinja2.exceptions import TemplateSyntaxError
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from relay.domain.links import ANYWHERE, LinkHosts
+from relay.errors import TemplateError
 from relay.rendering import autoescape
 from relay.rendering.autoescape import Escaping, check_size, trimmed, unquoted
+from relay.rendering.bytecode import DiskCache
 from relay.rendering.faults import fault
 from relay.rendering.filters import ALLOWED_FILTERS, ALLOWED_TESTS, FILTERS, MRKDWN_FILTERS, helpers
 
 MAX_COMPILED = 4096  # files
-PRIVATE = 0o700
-COMPILERS = ("autoescape", "built_in", "environments", "sandbox")  # modules that decide what code a source becomes
+
+MAX_TEXT = 64 * 1024  # characters one text may grow to
 
 Values = Mapping[str, Any]
+Filled = tuple[Sequence[str], Mapping[str, Any]]
+"""Texts by their numbers, and lists by their names."""
 Filters = dict[str, Callable[..., Any]]
 Made = TypeVar("Made", bound="TemplateEnvironment")
 COMPILED: dict[tuple[str, bool, str, str], CodeType] = {}
+ANOTHER = -1  # number of a file's other form
 END = "\x1e"  # of each of several texts: no document has it, once it is clean
-
-
-@cache
-def _version() -> str:
-    """Return a digest of what compiles: after an update nothing is loaded that another relay or Jinja compiled."""
-    made_by = [Path(__file__).with_name(f"{name}.py").read_bytes() for name in COMPILERS]
-    return hashlib.sha256(b"".join([jinja2.__version__.encode(), *made_by])).hexdigest()[:12]
-
-
-class DiskCache(FileSystemBytecodeCache):
-    """Directory of one kind of environment under `data_dir`; unused where it is not relay's alone. Raises nothing."""
-
-    def __init__(self, data_dir: Path, kind: str) -> None:
-        self._data_dir = data_dir
-        self._directory = data_dir / "compiled" / kind
-        super().__init__(str(self._directory), f"{_version()}-%s.cache")
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        with contextlib.suppress(Exception):  # a file that was cut short: it is compiled anew, and written
-            if self._is_private():
-                super().load_bytecode(bucket)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        with contextlib.suppress(OSError):  # read-only, full, or gone
-            if not self._data_dir.is_dir():
-                return
-            self._directory.parent.mkdir(PRIVATE, exist_ok=True)
-            self._directory.mkdir(PRIVATE, exist_ok=True)
-            if self._is_private():
-                for file in self._directory.iterdir():
-                    if not file.name.startswith(_version()):
-                        file.unlink(missing_ok=True)
-                super().dump_bytecode(bucket)
-
-    def _is_private(self) -> bool:
-        entries = [directory.lstat() for directory in (self._directory.parent, self._directory)]
-        return all(
-            stat.S_ISDIR(entry.st_mode) and entry.st_uid == os.geteuid() and not stat.S_IMODE(entry.st_mode) & 0o077
-            for entry in entries
-        )
 
 
 class TemplateEnvironment(jinja2.Environment):
@@ -103,6 +63,11 @@ class TemplateEnvironment(jinja2.Environment):
         if not isinstance(source, str) or args or kwargs:
             return super().compile(source, name, filename, *args, **kwargs)
         return self._compiled(filename or name or "", source, lambda: source)
+
+    def another(self, source: str, file: Path) -> Template:
+        """Compile another form of a file."""
+        code = self._compiled(str(file), source, lambda: source, ANOTHER)
+        return Template.from_code(self, code, self.make_globals(None))
 
     def together(self, statements: Sequence[str], texts: Sequence[str], file: Path, number: int) -> Template:
         """Compile statements, and texts that know nothing of each other, as one template, the file's `number`-th.
@@ -209,3 +174,52 @@ def environment(
     made.newstyle_gettext = True  # type: ignore[attr-defined]
     made.policies["ext.i18n.trimmed"] = True
     return made
+
+
+class Filling:
+    """Lists and texts of one object that escape alike, worked out by one template."""
+
+    def __init__(self, environment: TemplateEnvironment, file: Path, number: int) -> None:
+        self.environment = environment
+        self._file, self._number = file, number  # of the file's fillings
+        self._lists: list[str] = []
+        self._texts: list[str] = []
+        self._template: Template | None = None
+
+    def add_list(self, source: str, line: int) -> str:
+        """Take an expression `line` lines down in the file; return the name that its value gets."""
+        name = f"_list{len(self._lists)}"
+        self._lists.append("\n" * line + f"{{% set {name} = {source} %}}")
+        return name
+
+    def add_text(self, source: str, line: int) -> int:
+        """Take a text `line` lines down in the file; return its number."""
+        # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
+        self._texts.append("\n" * line + source)
+        return len(self._texts) - 1
+
+    def compile(self) -> None:
+        """Compile all. TemplateError names file and line."""
+        if self._lists or self._texts:
+            try:
+                self._template = self.environment.together(self._lists, self._texts, self._file, self._number)
+            except TemplateSyntaxError as error:
+                raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
+            except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
+                raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
+
+    def fill(self, values: Values) -> Filled:
+        """Return the texts, and the lists by their names. TemplateError names file and line."""
+        if self._template is None:
+            return (), {}
+        text, lists = self.environment.run(self._template, values)
+        *texts, _ = text.split(END)
+        if len(texts) != len(self._texts):
+            raise TemplateError(f"{self._file}: a text holds {END!r}")
+        return [self.environment.tidy(one, str(self._file), MAX_TEXT) for one in texts], lists
+
+
+def filled(fillings: tuple[Filling, Filling], values: Values) -> tuple[Filled, Filled]:
+    """Fill in an object's texts and its addresses, which may be one and the same."""
+    texts = fillings[0].fill(values)
+    return texts, texts if fillings[0] is fillings[1] else fillings[1].fill(values)

@@ -8,30 +8,26 @@ The notation, all of it:
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from jinja2 import Template
-from jinja2.exceptions import TemplateSyntaxError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.environments import END, TemplateEnvironment
+from relay.rendering.environments import Filled, Filling, TemplateEnvironment, filled
 from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 
-MAX_TEXT = 64 * 1024  # characters one text may grow to
 MAX_REPEATS = 100
 EMPTY: Final = object()
 
 Values = dict[str, Any]
-Filled = tuple[Sequence[str], Mapping[str, Any]]
 Part = Callable[[Values, Filled, Filled], Any]
 """A part of an object, made of what its texts and its addresses were filled with."""
 
@@ -56,49 +52,6 @@ class Source:
     line: int
     text: str
     names: frozenset[str] = frozenset()
-
-
-class Filling:
-    """Lists and texts of one object that escape alike, worked out by one template."""
-
-    def __init__(self, environment: TemplateEnvironment, file: Path, number: int) -> None:
-        self.environment = environment
-        self._file, self._number = file, number  # of the file's fillings
-        self._lists: list[str] = []
-        self._texts: list[str] = []
-        self._template: Template | None = None
-
-    def add_list(self, source: str, line: int) -> str:
-        """Take an expression `line` lines down in the file; return the name that its value gets."""
-        name = f"_list{len(self._lists)}"
-        self._lists.append("\n" * line + f"{{% set {name} = {source} %}}")
-        return name
-
-    def add_text(self, source: str, line: int) -> int:
-        """Take a text `line` lines down in the file; return its number."""
-        # Empty lines before it make Jinja's line numbers those of the file; filling in strips them again.
-        self._texts.append("\n" * line + source)
-        return len(self._texts) - 1
-
-    def compile(self) -> None:
-        """Compile all. TemplateError names file and line."""
-        if self._lists or self._texts:
-            try:
-                self._template = self.environment.together(self._lists, self._texts, self._file, self._number)
-            except TemplateSyntaxError as error:
-                raise TemplateError(f"{error.filename or self._file}:{error.lineno}: {error.message}") from None
-            except (RecursionError, SyntaxError, ValueError, MemoryError):  # what Python cannot compile
-                raise TemplateError(f"{self._file}:1: nested too deep, or a number too long") from None
-
-    def fill(self, values: Values) -> Filled:
-        """Return the texts, and the lists by their names. TemplateError names file and line."""
-        if self._template is None:
-            return (), {}
-        text, lists = self.environment.run(self._template, values)
-        *texts, _ = text.split(END)
-        if len(texts) != len(self._texts):
-            raise TemplateError(f"{self._file}: a text holds {END!r}")
-        return [self.environment.tidy(one, str(self._file), MAX_TEXT) for one in texts], lists
 
 
 @lru_cache(256)
@@ -151,7 +104,7 @@ class MessageTemplate:
         if not self._compiled:
             self.compile()
         rendered: dict[str, Any] = {}
-        texts, addresses = _filled(self._root_fillings, values)
+        texts, addresses = filled(self._root_fillings, values)
         for key, optional, part in self._root:
             value = part(values, texts, addresses)
             if value is not EMPTY:
@@ -232,17 +185,17 @@ class MessageTemplate:
         if not isinstance(loop, ScalarNode) or not (match := _EACH.fullmatch(loop.value)):
             raise self._fault(loop, "expected `each: NAME in LIST`, for instance `each: file in artifacts`")
         name, source = match.groups()
-        around, listed = (self._texts, self._addresses), self._texts.add_list(source, loop.start_mark.line)
+        before, listed = (self._texts, self._addresses), self._texts.add_list(source, loop.start_mark.line)
         self.sources.append(Source(self.file, loop.start_mark.line, f"{{{{ {source} }}}}", self._names))
         rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != "each"], node.start_mark)
         outer, self._names = self._names, self._names | {name}
         fillings = self._new_fillings()
         part = self._mapping(rest)
-        self._names, (self._texts, self._addresses) = outer, around
+        self._names, (self._texts, self._addresses) = outer, before
 
-        def render(values: Values, filled: Filled, _addresses: Filled) -> Any:
+        def render(values: Values, around: Filled, _addresses: Filled) -> Any:
             try:
-                repeated = list(filled[1][listed] or ())[:MAX_REPEATS]  # an unknown name raises here
+                repeated = list(around[1][listed] or ())[:MAX_REPEATS]  # an unknown name raises here
             except Exception as error:
                 raise self._fault(loop, str(error)) from error
             if count := fillings[0].environment.repeated:
@@ -251,7 +204,7 @@ class MessageTemplate:
             rows = []
             for item in repeated:
                 values[name] = item
-                rows.append(part(values, *_filled(fillings, values)))
+                rows.append(part(values, *filled(fillings, values)))
             if outer is EMPTY:
                 values.pop(name, None)
             else:
@@ -275,11 +228,6 @@ class MessageTemplate:
 
     def _fault(self, node: Node, message: str) -> TemplateError:
         return TemplateError(f"{self.file}:{node.start_mark.line + 1}: {message}")
-
-
-def _filled(fillings: tuple[Filling, Filling], values: Values) -> tuple[Filled, Filled]:
-    texts = fillings[0].fill(values)
-    return texts, texts if fillings[0] is fillings[1] else fillings[1].fill(values)
 
 
 def _with_host(rendered: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from relay.rendering.environments import TemplateEnvironment, Values, environmen
 from relay.rendering.faults import fault
 from relay.rendering.formats import format_of
 from relay.rendering.formats.plain import Ending
+from relay.rendering.layouts import styled, styled_source
 from relay.rendering.message_template import MessageTemplate, Source
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_files import NOT_UTF8, PARTS, SENTENCES, TemplateFiles
@@ -30,7 +31,6 @@ from relay.rendering.texts import line
 from relay.resources import resource_dir
 
 MAX_LAYOUT = 256 * 1024  # characters a layout may grow to
-MAX_STYLED = 2_000_000  # rules times tags: the inliner compares each with each, in 30 ms
 ESCAPING: Mapping[Ending, Escaping] = {"html": "html", "txt": "text"}  # of layouts
 
 EnvironmentType = type[TemplateEnvironment]
@@ -79,7 +79,8 @@ class TemplateSet(TemplateFiles):
     def complete_shared(self) -> None:
         """Compile what all built-in messages share, before the first of them."""
         for escaping, name in self._plain_templates():
-            self.template(BuiltIn, escaping, name)
+            if escaping != "html" or name == SENTENCES:  # relays that send no mail do without its layout
+                self.template(BuiltIn, escaping, name)
 
     def message(self, kind: EnvironmentType, file: str) -> MessageTemplate:
         """Return a message's file. TemplateError names file and line."""
@@ -108,10 +109,15 @@ class TemplateSet(TemplateFiles):
         """Return the filler of a layout; in HTML the styles are in the elements. TemplateError names file and line."""
         layout = self._layouts.get((kind, name))
         if layout is None:
-            template = self.template(kind, ESCAPING[ending], name)
-            layout = self._environments[kind, ESCAPING[ending]].filler(template, MAX_LAYOUT)
-            if ending == "html":
-                layout = _styled(layout, name, bounded=kind is Sandbox)
+            environment = self._environments[kind, ESCAPING[ending]]
+            if ending == "html" and name not in self.own and self._trusted:
+                source, file = self.source(name)
+                page = environment.filler(environment.another(styled_source(source), file), MAX_LAYOUT)
+                layout = lambda values: page(values).replace("\u00a0", "&nbsp;")  # noqa: E731
+            else:
+                layout = environment.filler(self.template(kind, ESCAPING[ending], name), MAX_LAYOUT)
+                if ending == "html":
+                    layout = styled(layout, name, bounded=kind is Sandbox)
             self._layouts[kind, name] = layout
         return layout
 
@@ -192,18 +198,3 @@ def lines(text: str) -> str:
     if "\n" not in text:
         return text.strip(" ")
     return "\n".join(stripped for row in text.split("\n") if (stripped := row.strip(" ")))
-
-
-def _styled(fill: Callable[[Values], str], name: str, *, bounded: bool) -> Callable[[Values], str]:
-    """Put a page's styles into its elements' attributes, since most mail programs read them nowhere else."""
-    from css_inline import CSSInliner  # noqa: PLC0415 - relays that send no mail do without its 1.5 MB
-
-    inliner = CSSInliner(load_remote_stylesheets=False)
-
-    def fill_styled(values: Values) -> str:
-        page = fill(values)
-        if bounded and page.count("{") * page.count("<") > MAX_STYLED:
-            raise TemplateError(f"{name}: there are too many elements for so many styles")
-        return inliner.inline(page)
-
-    return fill_styled

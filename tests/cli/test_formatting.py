@@ -1,6 +1,8 @@
-"""Tests of what commands print as JSON steers no terminal and leads no eye astray, and loses nothing."""
+"""Output of commands: it steers no terminal, loses nothing, is coloured where that is wanted; and imports stay lean."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +12,37 @@ from relay.cli.client import shown
 from relay.cli.connection import data_dir
 from relay.cli.options import print_json
 from relay.operating.relay_sock import ZONE
+from tests.support.commands import ROOT, relay, relay_on_terminal
+from tests.support.inprocess import NEEDED, SHIPPED
+from tests.support.patience import patience
+
+EVENT = ROOT / "tests/data/event.json"
+ALONE = [
+    ("--help",),
+    ("check", "-c", SHIPPED),
+    ("explain", EVENT, "-c", SHIPPED),
+    ("template", "vars"),
+    ("dead", "replay", "-c", SHIPPED),  # wrong use
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("off", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+@pytest.mark.parametrize("command", ALONE, ids=lambda command: command[0])
+async def test_without_colours_there_is_no_escape_code(command: tuple[str, ...], off: dict[str, str]) -> None:
+    done = await relay_on_terminal(*command, env={**NEEDED, **off})
+
+    assert done.out.strip()
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.slow
+async def test_with_colours_it_is_coloured_and_in_a_pipe_it_is_not() -> None:
+    on_terminal = await relay_on_terminal("check", "-c", SHIPPED, env=NEEDED)
+    piped = await relay("check", "-c", SHIPPED, env={**NEEDED, "NO_COLOR": "", "FORCE_COLOR": ""})
+
+    assert "\x1b[" in on_terminal.out
+    assert "\x1b" not in piped.out
 
 
 def test_times_are_by_the_clocks_of_the_relay_that_answered() -> None:
@@ -40,3 +73,32 @@ def test_every_letter_that_cannot_be_seen_is_escaped(capsys: pytest.CaptureFixtu
     assert not {*printed} & {*letters}
     assert "ä\\n🔬" in printed
     assert json.loads(printed) == value
+
+
+def imported(*modules: str) -> set[str]:
+    """Return what a fresh interpreter has imported after these."""
+    program = f"import {', '.join(modules)}, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patience(), check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.slow
+def test_serving_needs_no_tracebacks_in_colour_and_no_pages() -> None:
+    assert (
+        imported("relay.cli.serve", "relay.app") & {"rich", "pygments", "relay.console.site", "relay.authoring"}
+        == set()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["access", "dead", "destinations", "silence", "status"])
+def test_a_client_of_the_running_relay_imports_nothing_slow(module: str) -> None:
+    assert (
+        imported(f"relay.cli.{module}") & {"aiohttp", "jinja2", "pydantic", "redis", "ruamel.yaml", "asyncio"} == set()
+    )
+
+
+@pytest.mark.slow
+def test_whoever_wants_rich_afterwards_has_it() -> None:
+    assert "rich.console" in imported("relay.cli.serve", "relay.app", "relay.cli.screen")

@@ -132,6 +132,12 @@ def test_the_phase_that_took_longest_explains_a_slow_run() -> None:
     assert said["slowest"] == {"name": "Discover", "duration": 3660.0, "usual": 1620.0}
 
 
+def test_a_success_ends_the_failures_before_it() -> None:
+    said = job(run(), ends("CFF"))
+
+    assert (said["streak"], said["streak_since"], said["recovered_after"]) == (0, "", 2)
+
+
 def test_where_all_phases_took_longer_none_explains_it() -> None:
     assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60, phases=(24, 18, 18)))["slowest"] is None
     assert job(run(minutes=(40, 30, 30)), ends("CCCCC", 60))["slowest"] is None

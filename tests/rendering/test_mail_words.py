@@ -1,6 +1,5 @@
 """Words of mails beside the golden files: each once, and nothing that is not known."""
 
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 from relay.domain.events import Event
 from relay.rendering import Renderer
 from tests.support import samples
-from tests.support.mails import LANGUAGES, SINGLE, document, events_of, mail, visible
+from tests.support.mails import SINGLE, document, events_of, mail
 from tests.support.renderers import BUILT_IN
 
 NOW = datetime(2024, 1, 20, 13, 30, tzinfo=UTC)
@@ -24,18 +23,6 @@ def rendered(renderer: Renderer, event: Event, **options: Any) -> dict[str, Any]
 
 def failed(**changes: Any) -> Event:
     return replace(events_of(dict)["operation.failed"], **changes)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", SINGLE)
-def test_no_sentence_and_no_figure_stands_there_twice(renderer: Renderer, name: str, language: str) -> None:
-    html = document(mail(renderer, name, language=language)["html"])
-    rows = {text for row in html.iter("td") if row.get("class") == "item" for text in visible(row)}  # of lists
-    told = [line for line in visible(html) if line not in rows]
-
-    assert [line for line, times in Counter(told).items() if times > 1] == []
-    for label in ("Process variants", "Anomalies detected", "Duration", "Progress", "Prozessvarianten", "Dauer"):
-        assert label not in visible(html) or name == "operation.phase.completed"
 
 
 @pytest.mark.parametrize("name", [name for name in SINGLE if name != "operation.completed"])

@@ -41,6 +41,18 @@ rows:
     ]  # fmt: skip
 
 
+def test_the_name_of_a_repeated_object_is_no_more_than_its_own(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": """
+rows:
+  - {each: "op in op.phases[:1]", name: "{{ op.phaseName }}"}
+  - {each: "run in [op]", name: "{{ op.id|short_id }}"}
+"""})  # fmt: skip
+
+    assert render(renderer, progress(), "teams")["rows"] == [
+        {"name": "Data Loading & Validation"}, {"name": "op-ff0e8400"}
+    ]  # fmt: skip
+
+
 def test_data_can_not_become_structure(alone: Build) -> None:
     renderer = alone({"teams/generic.yaml": 'a: "{{ op.name }}"'})
     name = 'x"\nb: injected\n- {"c": 1}'
@@ -110,6 +122,7 @@ def test_a_field_of_another_shape_is_told_with_its_file(own: Build, channel: str
         ),
         ("text: '{{ op.cost }}'", r"slack/operation\.progress\.yaml: text is empty; write `text\?:`"),
         ("text: '{{ say.nothing_such() }}'", r"slack/operation\.progress\.yaml:1: "),
+        ("text: '{{ \"\\x1e\" }}'", r"slack/operation\.progress\.yaml: a text holds "),
     ],
 )
 def test_a_fault_that_shows_late_names_file_and_line_too(alone: Build, template: str, place: str) -> None:

@@ -73,19 +73,6 @@ def test_every_trouble_is_worded_without_gaps(renderer: Renderer) -> None:
                 assert not re.search(r": *[.,]|\( *\)|: *$", text, re.MULTILINE)
 
 
-def test_a_mail_about_one_trouble_says_what_was_reported_what_it_means_and_what_to_do(renderer: Renderer) -> None:
-    mail = rendered(renderer, "email", event(TROUBLE, ROWS[0]), "en")
-
-    assert mail["subject"].endswith("relay: Slack: messages do not get through (since 10:14)")
-    assert mail["text"].split("\n\n")[1:4] == [
-        "    Slack answered chat.postMessage with invalid_auth",
-        "Nobody is reached there: team and analysts. 14 messages wait and are sent when it works again; "
-        "what is given up before that becomes a dead letter.",
-        "“relay check --live” asks the other side. Mend channels.slack or wait for its operator; "
-        "after a change, reload relay (SIGHUP).",
-    ]
-
-
 @pytest.mark.parametrize(
     ("lost", "standing", "words"),
     [

@@ -110,9 +110,6 @@ def test_a_timeout_is_told_as_one_whatever_the_event_is_called(renderer: Rendere
     assert told.startswith("Timed out: ")
 
 
-# Without templates
-
-
 # Trying it all out
 
 

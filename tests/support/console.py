@@ -83,7 +83,6 @@ async def console(
     context = Context(**(own | parts))
     built = Console(context)
     app = web.Application(middlewares=[answering(), _as(role)])
-    app.on_response_prepare.append(built.keep_language)
     app.add_routes([web.route("*", "/console{tail:.*}", built.page), web.route("*", "/api/v1/{tail:.*}", built.answer)])
     jar = CookieJar(unsafe=True)  # also of an address that is a number: what came of an action is in one
     async with TestServer(app) as server, ClientSession(cookie_jar=jar) as client:

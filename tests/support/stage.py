@@ -85,7 +85,7 @@ async def surroundings(redis_url: str, *, partitions: int = 1, **env: str) -> As
             yield Surroundings(slack, inbox, store, variables)
         finally:
             await store.aclose()
-            shutil.rmtree(data_dir)
+            shutil.rmtree(data_dir, ignore_errors=True)  # a thread may just be compiling templates there
 
 
 @dataclass

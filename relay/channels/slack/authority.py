@@ -63,12 +63,13 @@ class Home:
     app: str
 
 
-class People:
-    """Look-ups of people and groups: Slack's answer, remembered for minutes, or a SlackError, for seconds."""
+class Authority:
+    """Authorisation by look-ups: Slack's answer is remembered for minutes, a SlackError for seconds."""
 
     def __init__(self, call: Call, *, clock: Callable[[], float]) -> None:
         self._call, self._cache = call, Cache(clock)
         self.aclose = self._cache.aclose
+        self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
 
     async def home(self) -> Home:
         return await self._remembered("auth.test", self._home)
@@ -152,63 +153,54 @@ class People:
             raise _odd(method, key)
         return listed
 
-
-def _odd(method: str, expected: str) -> SlackError:
-    return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
-
-
-class Authority:
-    """Authorisation by the answers of `people`."""
-
-    def __init__(self, people: People, *, clock: Callable[[], float]) -> None:
-        self._people = people
-        self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
-
     async def find(self, presser: Presser, names: Iterable[str]) -> Person | None:
         """Return the person, if they are among these names; None if not. SlackError if Slack does not say.
 
         A press may not wait as long as Slack takes: what was asked by then is answered to the next one (`Cache`).
         """
         allowed = tuple(name.strip() for name in names)
-        return await self._decide(presser, allowed) if presser.user and allowed else None
-
-    async def _decide(self, presser: Presser, allowed: Sequence[str]) -> Person | None:
-        """Decide, groups first: without them it is not known who may, and no person is looked up."""
-        home, groups = await asyncio.gather(self._people.home(), self._groups(allowed))
+        if not presser.user or not allowed:
+            return None
+        # Groups first: without them it is not known who may, and no person is looked up.
+        home, groups = await asyncio.gather(self.home(), self._named_groups(allowed))
         if len(groups) < len(_of_kind(allowed, "group", "handle")):
             fields = {"names": list(allowed), "ask": "relay check --live"}
             self._lines.warning(log, "action.names_no_group", " ".join(allowed), **fields)
-        members = await asyncio.gather(*map(self._people.members, groups))
-        user = await self._people.user(presser.user)
+        members = await asyncio.gather(*map(self.members, groups))
+        user = await self.user(presser.user)
         if not _is_full_member(user, presser, home):
             return None
         person = Person(presser.user, _name(user))
         if EVERYONE in allowed or presser.user in allowed or any(presser.user in group for group in members):
             return person
-        owners = await asyncio.gather(*map(self._people.owner, _of_kind(allowed, "email")))
+        owners = await asyncio.gather(*map(self.owner, _of_kind(allowed, "email")))
         return person if any(owner.get("id") == presser.user for owner in owners) else None
 
     async def unknown_names(self, names: Iterable[str]) -> list[str]:
         """List the names that Slack does not know. SlackError if it does not say."""
-        if user := (await self._people.home()).user:  # as for a press: a scope that this takes is missed here
-            await self._people.user(user)
+        if user := (await self.home()).user:  # as for a press: a scope that this takes is missed here
+            await self.user(user)
         return [name for name in names if not await self._exists(name.strip())]
 
     async def _exists(self, name: str) -> bool:
         match kind_of(name):
             case "user":
-                return bool(await self._people.user(name))
+                return bool(await self.user(name))
             case "email":
-                return bool(await self._people.owner(name))
+                return bool(await self.owner(name))
             case "everyone":
                 return True
-        return any([await self._people.members(group) for group in await self._groups([name])])
+        return any([await self.members(group) for group in await self._named_groups([name])])
 
-    async def _groups(self, names: Sequence[str]) -> list[str]:
+    async def _named_groups(self, names: Sequence[str]) -> list[str]:
         """Return the ids of the named groups that exist."""
         handles = [name.removeprefix("@").casefold() for name in _of_kind(names, "handle")]
-        by_handle = await self._people.groups() if handles else {}
+        by_handle = await self.groups() if handles else {}
         return _of_kind(names, "group") + [by_handle[handle] for handle in handles if handle in by_handle]
+
+
+def _odd(method: str, expected: str) -> SlackError:
+    return SlackError(f"Slack's answer to {method} lacks {expected}", method, FailureKind.UNSENT)
 
 
 def _is_full_member(user: User, presser: Presser, home: Home) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import structlog
 from pydantic import BaseModel
 
-from relay.channels.slack.authority import Authority, People
+from relay.channels.slack.authority import Authority
 from relay.channels.slack.client import POST, UPDATE, Client, Webhooks
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
@@ -27,7 +27,6 @@ from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SEC
 from relay.channels.slack.socket import Socket
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
-from relay.domain.links import Person, Presser
 
 log = structlog.get_logger(__name__)
 
@@ -60,8 +59,8 @@ class Slack:
         self._token = bool(token)
         self._name = APP  # until Slack says otherwise
         self._directory = Directory(self._client.call, clock=clock, patience=deadline / 5)
-        self._people = People(self._client.call, clock=clock)
-        self._authority = Authority(self._people, clock=clock)
+        self._authority = Authority(self._client.call, clock=clock)
+        self.is_allowed, self.unknown_names = self._authority.find, self._authority.unknown_names
         self._search = Search(self._client)
 
     @staticmethod
@@ -160,14 +159,6 @@ class Slack:
         """Check whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
         return await Reachability(self._client.call, self._client.scopes, self._name).of(conversations)
 
-    async def is_allowed(self, presser: Presser, names: Iterable[str]) -> Person | None:
-        """Return the presser, if they are one of these. Takes as long as Slack does; SlackError if it does not say."""
-        return await self._authority.find(presser, names)
-
-    async def unknown_names(self, names: Iterable[str]) -> list[str]:
-        """List the names under `actions` that Slack does not know. SlackError if it does not say."""
-        return await self._authority.unknown_names(names)
-
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
         """Show a text to this person alone. SlackError if Slack does not take it."""
         await self._client.call(EPHEMERAL, {"channel": conversation, "user": user, "text": escape_mrkdwn(text)})
@@ -182,7 +173,7 @@ class Slack:
         return Client(token, self._settings.base_url, self._proxy, deadline=self._deadline)
 
     async def aclose(self) -> None:
-        for part in (self._directory, self._people, self._client, self._webhooks):
+        for part in (self._directory, self._authority, self._client, self._webhooks):
             await part.aclose()
 
     async def _edit(self, notification: Notification, until: float) -> Receipt:

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from relay.console.access import Identity
 from relay.console.context import Context, seconds_of
-from relay.console.facts import N_, Filters, Form, Name, Value
+from relay.console.facts import N_, Filters, Form, Ids, Value
 from relay.console.view import Done
 from relay.console.views.dead import DeadFilters
 from relay.console.views.quarantine import QuarantineFilters, query_of
@@ -35,7 +35,7 @@ ALL_GONE = N_("Nothing was done: somebody else has just replayed or dropped it."
 class BulkForm(Filters, Form):  # the last one says that unknown fields are refused
     """`id` names some; `every`: all that match the filters and are older than `before` (seconds since the epoch)."""
 
-    id: list[Name] = Field([], max_length=500)
+    id: Ids = Field(default_factory=list)
     every: bool = False
     before: float | None = Field(None, gt=0, lt=1e11)
 

@@ -22,6 +22,7 @@ FIELDS: dict[str, Any] = {
     "files": None, "phases": "", "history": "", "details": [], "sections": [], "days": None, "note": "", "id": "",
 }  # fmt: skip
 
+PADDING = "\u2007\ufeff" * 60  # behind the preheader, so that lists of mails show nothing of what follows
 LEADING = frozenset({"url", "more_url"})  # addresses that were looked at already
 
 _BODY = re.compile("<body[^>]*>")
@@ -39,7 +40,7 @@ class EmailFormat(PlainFormat):
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:
         subject, preheader = (cut(line(content.get(name, "")), MAX_SUBJECT) for name in ("subject", "preheader"))
-        fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader}
+        fields = {**FIELDS, **content, "subject": plain(subject), "preheader": preheader, "padding": PADDING}
         if fields["days"]:
             fields["days"] = _bars(fields["days"])
         limit = MAX_DIGEST if fields["days"] else MAX_HTML

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relay.channels.slack.authority import Authority, People, kind_of
+from relay.channels.slack.authority import Authority, kind_of
 from relay.channels.slack.channel import Slack
 from relay.channels.slack.directory import AGAIN_AFTER, REMEMBERED_FOR
 from relay.channels.slack.errors import SlackError
@@ -95,7 +95,7 @@ async def test_a_look_up_goes_on_for_the_next_press(channel: Slack, slack: Slack
         await released.wait()
         return await channel._client.call(method, arguments)
 
-    authority = Authority(People(slow, clock=clock), clock=clock)
+    authority = Authority(slow, clock=clock)
     press = asyncio.create_task(authority.find(ANALYST, TEAM))
     await asked.wait()
     press.cancel()  # it has waited long enough

@@ -1,9 +1,6 @@
 """A message that Slack refuses loses its looks, and never its words."""
 
-import pytest
-
 from relay.channels.slack.channel import Slack
-from relay.domain.display import truncate_mrkdwn
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.slack_channel import CONTENT, POST, decision, failing, posted, section
 
@@ -47,20 +44,3 @@ class TestRefusedMessages:
 
         assert slack.violations == []
         assert [block["type"] for block in message.blocks] == ["section", "section", "section", "context"]
-
-
-@pytest.mark.parametrize(
-    ("text", "limit", "kept"),
-    [
-        ("short", 5, "short"),
-        ("too long", 5, "too…"),
-        ("a &amp; b", 5, "a…"),
-        ("a &amp; b", 8, "a &amp;…"),
-        ("see <https://example.com|this> now", 20, "see…"),
-        ("<@U1> and <@U2>", 13, "<@U1> and…"),
-        ("😀😀😀", 4, "😀…"),
-        ("", 0, ""),
-    ],
-)
-def test_nothing_is_torn_apart(text: str, limit: int, kept: str) -> None:
-    assert truncate_mrkdwn(text, limit) == kept

@@ -111,15 +111,6 @@ class TestAnswers:
 
         assert message.blocks == []
 
-    async def test_a_missing_scope_is_named(self, channel: Slack, slack: SlackStandin) -> None:
-        slack.outages[POST] = Fault(error="missing_scope", extra={"needed": "chat:write", "provided": "users:read"})
-
-        error = await failing(channel)
-
-        assert "missing_scope, needs chat:write: add the scope chat:write in Slack under OAuth & Permissions" in str(
-            error
-        )
-
 
 class TestConnections:
     async def test_a_message_taken_before_the_connection_broke_is_not_sent_again(

@@ -138,6 +138,16 @@ async def test_a_wrong_token_is_said_once_without_showing_it_and_tried_again(
     assert "xapp-of-another-app" not in repr(lines)
 
 
+async def test_slack_says_when_to_ask_again(slack: SlackStandin, sockets: Sockets, taking: Taking) -> None:
+    fault = Fault(status=429, error="ratelimited", headers={"Retry-After": "1"})
+    slack.script("apps.connections.open", fault)
+    async with opened(slack, taking) as socket:
+        await until(lambda: socket.connected)
+
+    first, second = (call.at for call in slack.calls if call.method == "apps.connections.open")
+    assert second - first >= 1.0
+
+
 @pytest.mark.parametrize("url", [None, 7, "https://example.com/", "ftp://x/", "ws://"])
 async def test_an_address_that_is_none_is_not_connected_to(
     url: object, slack: SlackStandin, sockets: Sockets, taking: Taking
