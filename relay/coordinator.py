@@ -54,18 +54,13 @@ def build_channels(config: Config) -> dict[str, Channel]:
 
 @dataclass(frozen=True)
 class Reload:
-    """One reading of the configuration while relay runs, with the digests of the files.
-
-    refusal        why nothing changed, '' if it was taken
-    needs_restart  keys that stay as they were until relay starts again
-    by             who asked for it, and how; empty for a signal
-    """
+    """One reading of the configuration while relay runs, with the digests of the files."""
 
     before: str
     after: str
-    refusal: str = ""
-    needs_restart: Sequence[str] = ()
-    by: Mapping[str, str] = field(default_factory=dict)
+    refusal: str = ""  # why nothing changed, '' if it was taken
+    needs_restart: Sequence[str] = ()  # keys that stay as they were until relay starts again
+    by: Mapping[str, str] = field(default_factory=dict)  # who asked for it, and how; empty for a signal
 
 
 class Coordinator:

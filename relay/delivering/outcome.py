@@ -23,23 +23,15 @@ LONGEST_WAIT = 86_400.0  # seconds, whatever the other side asks for
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Consequence for the delivery. `status` is what metrics and the log call the attempt.
+    """Consequence for the delivery."""
 
-    reason          why it becomes a dead letter; None: it is tried again
-    retry_in        seconds until the next attempt
-    refund_attempt  something else is broken, so it costs none of the attempts that the policy allows
-    of_channel      and that is its channel, or the host that it is sent to
-    unknown         it may have arrived
-    pauses          what must wait along with it
-    """
-
-    status: Literal["failed", "unknown", "dead"]
-    reason: Dead | None = None
-    retry_in: float = 0.0
-    refund_attempt: bool = False
-    of_channel: bool = False
-    unknown: bool = False
-    pauses: tuple[Pause, ...] = ()
+    status: Literal["failed", "unknown", "dead"]  # of the attempt, for metrics and the log
+    reason: Dead | None = None  # why it becomes a dead letter; None: it is tried again
+    retry_in: float = 0.0  # seconds until the next attempt
+    refund_attempt: bool = False  # something else is broken, so it costs none of the attempts that the policy allows
+    of_channel: bool = False  # and that is its channel, or the host that it is sent to
+    unknown: bool = False  # it may have arrived
+    pauses: tuple[Pause, ...] = ()  # of what must wait along with it
 
 
 def failure_of(

@@ -30,20 +30,13 @@ def parse(
     *,
     source: str,
     received_at: datetime,
-    default_event: str = "",
-    delivery_id: str = "",
-    unsigned_id: str = "",
-    platform: str = "",
-    raw: bytes = b"",
+    default_event: str = "",  # what the address stands for, used when the body names no event
+    delivery_id: str = "",  # the transport's signed id; without one the body's eventId or CloudEvents' id serves
+    unsigned_id: str = "",  # serves where the body has none either; it must not be able to stand for another body
+    platform: str = "",  # the name space of its source
+    raw: bytes = b"",  # the body itself, which was decoded to `document`
 ) -> Event:
-    """Parse a body; InvalidEvent names the field at fault.
-
-    `default_event` is what the address stands for, used when the body names no event.
-    `delivery_id` is the transport's signed id (webhook-id); without one the body's eventId or CloudEvents' id serves.
-    `platform` is the name space of its source.
-    `unsigned_id` serves where the body has none either; it must not be able to stand for another body.
-    `raw` is the body itself, which was decoded to `document`.
-    """
+    """Parse a body; InvalidEvent names the field at fault."""
     envelope = _envelope(document)
     operation, batch = _operation(envelope), _batch(envelope)
     if operation is None and batch is None:

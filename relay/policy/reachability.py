@@ -47,22 +47,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """State of one scope. Times are seconds since the epoch.
-
-    since    of what fails, the first failure after the last success; of a pause, its beginning
-    cause    the last error; of a pause, its reason
-    refused  relay's credentials were refused: no time mends that
-    by       who paused it, and `until`: None for a pause without an end
-    parked   deliveries that wait for its end
-    """
+    """State of one scope. Times are seconds since the epoch."""
 
     name: Literal["never_tried", "works", "failing", "paused"] = "never_tried"
-    since: float = 0.0
-    cause: str = ""
-    refused: bool = False
-    by: str = ""
-    until: float | None = None
-    parked: int = 0
+    since: float = 0.0  # of what fails, the first failure after the last success; of a pause, its beginning
+    cause: str = ""  # the last error; of a pause, its reason
+    refused: bool = False  # relay's credentials were refused: no time mends that
+    by: str = ""  # who paused it
+    until: float | None = None  # None: a pause without an end
+    parked: int = 0  # deliveries that wait for its end
 
     @property
     def fails(self) -> bool:

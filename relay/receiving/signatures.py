@@ -56,12 +56,6 @@ def verify(
     return matched[0]
 
 
-def signed_id(scheme: str, request: SignedRequest) -> bytes:
-    """Return the id of a verified request that its signature covers; else empty."""
-    read = SCHEMES[scheme].message_id
-    return read(request) if read else b""
-
-
 def sign(
     scheme: str, body: bytes, secret: bytes, *, header: str | None = None, message_id: str = "", timestamp: float = 0
 ) -> dict[str, str]:
@@ -87,7 +81,8 @@ class EventIdentity:
     @classmethod
     def of(cls, scheme: str, request: SignedRequest) -> "EventIdentity":
         """Read a verified request. ValueError if its signed id cannot be shown."""
-        signed = _text([signed_id(scheme, request)])
+        read = SCHEMES[scheme].message_id
+        signed = _text([read(request) if read else b""])
         if signed is None:
             raise ValueError(f"Expected a webhook-id of up to {MAX_ID} printable characters.")
         return cls(signed, _text(request.headers.get("ce-id", ())) or "")

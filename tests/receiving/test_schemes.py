@@ -7,7 +7,7 @@ import pytest
 
 from relay.errors import InvalidSignature
 from relay.receiving.schemes import SCHEMES, SignedRequest
-from relay.receiving.signatures import sign, signed_id, verify
+from relay.receiving.signatures import EventIdentity, sign, verify
 from tests.receiving.signed_requests import BODY, SECRET, Case, based, hexed
 
 ACCEPTED_SPELLINGS = {
@@ -110,7 +110,7 @@ def test_standard_webhooks_may_be_spelled_as_svix_does() -> None:
     case = Case("standard-webhooks", headers=in_svix(*STANDARD))
 
     assert case.verify() == "current"
-    assert signed_id("standard-webhooks", SignedRequest(BODY, case.headers or {})) == b"msg-1"
+    assert EventIdentity.of("standard-webhooks", SignedRequest(BODY, case.headers or {})).signed == "msg-1"
 
 
 @pytest.mark.parametrize(
