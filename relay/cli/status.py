@@ -71,7 +71,7 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
     if at := facts["oldest_due"]:
         late = (now - datetime.fromisoformat(at)).total_seconds() >= 0
         due = f", the oldest since {_ago(at, now)}" if late else f", the next due at {when(at)} ({LATER})"
-    rest = facts["ledger"].get("pending", 0) - sum(facts["waiting"].values())
+    rest = facts["pending"] - sum(facts["waiting"].values())
     later = f"; {rest} more in digests and round-ups, or behind another message" if rest > 0 else ""
     yield Text(shown(
         f"{facts['running']} running, {facts['stalled']} of them stalled; {facts['failed']} failed in 24 hours\n"
@@ -94,7 +94,6 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
         }),
         ("Channels", facts["channels"], _STATES),
         ("Destinations", facts["destinations"], _STATES),
-        ("Limits", facts["throttled"], {"name": "name", "why": "why"}),
         ("Refused", [row for row in facts["sources"] if row["refused"]], {
             "source": "name",
             "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
