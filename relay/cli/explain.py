@@ -15,7 +15,7 @@ from rich.text import Text
 
 from relay.cli.client import ClientCommand, config_file, get, printed, zone
 from relay.cli.connection import NotFound
-from relay.cli.options import read_event, space_options, visible
+from relay.cli.options import read_event, visible
 from relay.cli.screen import console as screen
 from relay.cli.screen import show
 from relay.errors import RelayError
@@ -30,7 +30,9 @@ SIMILAR = 8  # ids that are named
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @click.option("--source", metavar="NAME", help="The source of the event; default: the first without a fixed event.")
 @click.option("--all", "every", is_flag=True, help="Show every line of an operation, including repetitions.")
-@space_options
+@click.option("--tenant", default="", metavar="NAME", help="The operation's tenant, where others have the same id.")
+@click.option("--project", default="", metavar="NAME", help="The operation's project, where others have the same id.")
+@click.option("--platform", default="", metavar="NAME", help="The operation's platform, where others have the same id.")
 def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> None:
     """Explain who is notified of an event and why: each rule with its conditions, each destination with what delays or
     holds messages for it.

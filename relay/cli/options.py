@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -38,14 +38,6 @@ config_option = click.option(
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def space_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--tenant, --project and --platform: whose operation it is, where several have its id."""
-    for name in ("platform", "project", "tenant"):
-        help_ = f"The operation's {name}, where others have the same id."
-        command = click.option(f"--{name}", default="", metavar="NAME", help=help_)(command)
-    return command
 
 
 def not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
