@@ -81,8 +81,10 @@ def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
         for part in page(facts, every=every):
             show(part)
     if several:
-        lines = "\n".join(f"  {_options(row['page'])}" for row in several)
-        raise RelayError(f"{len(several)} operations or batches have the id {facts['id']}; say which:\n{lines}")
+        queries = (parse_qsl(urlsplit(row["page"]).query) for row in several)  # they say whose operation it is
+        lines = (" ".join(f"--{name} {text}" for name, text in query if name != "id") for query in queries)
+        which = "\n  ".join([f"{len(several)} operations or batches have the id {facts['id']}; say which:", *lines])
+        raise RelayError(which)
 
 
 def _known_id(text: str, unknown: NotFound) -> str:
@@ -94,11 +96,6 @@ def _known_id(text: str, unknown: NotFound) -> str:
     if not near:
         raise unknown
     raise RelayError(f"relay knows no operation {text}; similar ids:\n  " + "\n  ".join(near[:SIMILAR]))
-
-
-def _options(page: str) -> str:
-    """Return the options that say whose operation it is, from the address of its page."""
-    return " ".join(f"--{name} {text}" for name, text in parse_qsl(urlsplit(page).query) if name != "id")
 
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}

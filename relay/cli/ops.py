@@ -181,23 +181,11 @@ def _print_page(page: models.Page) -> None:
     click.echo(f"\n{counted.total_operations} in all{': ' if counts else ''}{counts}{more}")
 
 
-def _percentage(operation: Operation) -> str:
-    percentage = operation.progress.percentage
-    return "" if percentage is None else f"{percentage:g}%"
-
-
-def _status(row: Any) -> Text:
-    return Text(visible(row.status or ""), style=COLOURS.get(row.status or "", ""))
-
-
-def _named(row: Operation) -> str:
-    kind = f" ({row.operation_type})" if row.operation_type else ""
-    return f"{row.operation_name or ''}{kind}\n{row.operation_id}"
-
-
 PAGE: Mapping[str, Cell] = {
-    "status": _status,
-    "done": _percentage,
+    "status": lambda row: Text(visible(row.status or ""), COLOURS.get(row.status or "", "")),
+    "done": lambda row: "" if row.progress.percentage is None else f"{row.progress.percentage:g}%",
     "priority": lambda row: row.priority or "",
-    "operation": _named,
+    "operation": lambda row: (
+        f"{row.operation_name or ''}{f' ({row.operation_type})' if row.operation_type else ''}\n{row.operation_id}"
+    ),
 }

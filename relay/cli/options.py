@@ -103,8 +103,6 @@ def plain(stream: TextIO) -> bool:
 def print_json(value: object) -> None:
     """Print JSON for a terminal: what would steer it is escaped, so nothing is lost."""
     text = json.dumps(value, ensure_ascii=False, indent=2)  # which escapes what is below a space, and nothing else
-    click.echo(text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text)))
-
-
-def _escaped(letter: str) -> str:
-    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(it if it.isprintable() or it == "\n" else json.dumps(it)[1:-1] for it in text)
+    click.echo(text)
