@@ -167,15 +167,8 @@ def test_compose_itself_finds_the_file_right(tmp_path: Path) -> None:
     assert {service["stop_grace_period"] for service in pair} == {"30s"}  # relay stops within 29
 
 
-def test_relay_waits_until_the_others_are_well_and_only_what_is_meant_to_be_is_reached_from_outside() -> None:
-    waits = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
-    well = {"condition": "service_healthy"}
+def test_only_the_balancer_is_reached_from_other_machines() -> None:
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert waits == {**{name: {"redis": well, "inbox": well} for name in PAIR}, "balancer": dict.fromkeys(PAIR, well)}
-    assert {name: service.get("ports", []) for name, service in SERVICES.items()} == {
-        "balancer": ["8080:8080"],
-        "relay": ["127.0.0.1:8081:8081"],  # operators', with a token
-        "relay-2": [],
-        "redis": [],
-        "inbox": ["127.0.0.1:8025:8025"],
-    }
+    assert ports.pop("balancer") == ["8080:8080"]
+    assert all(port.startswith("127.0.0.1:") for listed in ports.values() for port in listed)

@@ -45,31 +45,18 @@ async def test_a_reload_exchanges_the_changed_channel_alone(coordinator: Coordin
     assert reloads == ["mail.example.com"]  # subscribers see the new configuration
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "reason"),
-    [
-        ("mode: live", "mode: alive", "destinations.team.mode: did you mean live?"),
-        (
-            "  email: {host: localhost, from: relay@example.com}\n",
-            "  email: {host: localhost, from: 7}\n",
-            "channels.email.from: ",
-        ),
-    ],
-)
-async def test_a_bad_file_changes_nothing(
-    coordinator: Coordinator, file: Path, old: str, new: str, reason: str
-) -> None:
+async def test_a_bad_file_changes_nothing(coordinator: Coordinator, file: Path) -> None:
     config, renderer, channels = coordinator.config(), coordinator.renderer(), dict(coordinator.channels)
     reloads: list[None] = []
     coordinator.subscribe(lambda: reloads.append(None))
-    change(file, old, new)
+    change(file, "mode: live", "mode: alive")
 
     with capture_logs() as lines:
         coordinator.reload()
     await coordinator.aclose()
 
     assert [line["event"] for line in lines] == ["config.refused"]
-    assert reason in lines[0]["reason"]
+    assert "destinations.team.mode: did you mean live?" in lines[0]["reason"]
     assert (coordinator.config(), coordinator.renderer(), coordinator.channels) == (config, renderer, channels)
     assert reloads == []
 

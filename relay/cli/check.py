@@ -93,16 +93,9 @@ def _redis_warnings(config: Config) -> Iterator[Problem]:
 
 
 def _summary(config: Config) -> dict[str, list[str]]:
-    """Return the configuration in words, a line for each thing, without a secret."""
-    sealed = f", sealed with {', '.join(config.redis.encryption_key)}" if config.redis.encryption_key else ""
-    dynamic = config.dynamic_destinations
-    server, admin, hosts = config.server, config.server.admin, config.platform.hosts
+    """Return in words who sends, who is notified of what and what is expected, a line for each, without a secret."""
+    expected = config.watchdog.expect if config.watchdog else ()
     return {
-        "listens": [
-            f"{server.host}:{server.port}{' with TLS' if server.tls else ''} {server.public_url}".rstrip(),
-            f"{admin.host}:{server.admin_port or 'any free port'}{' with TLS' if admin.tls else ''} for operators",
-        ],
-        "redis": [f"{_redis(config)}{sealed}"],
         "sources": [
             f"/webhooks/{name}: {source.signature.scheme} {', '.join(source.signature.secrets)}".rstrip()
             for name, source in config.sources.items()
@@ -111,43 +104,22 @@ def _summary(config: Config) -> dict[str, list[str]]:
             f"{name}: {destination.channel}, {destination.mode}: {', '.join(destination.addresses)}"
             for name, destination in config.destinations.items()
         ],
-        **({"operators": [", ".join(config.operators)]} if config.operators else {}),
-        **({"dynamic": [", ".join((*dynamic.email_domains, *dynamic.slack))]} if dynamic else {}),
-        **_buttons(config),
-        "links": [f"to {', '.join(hosts.names)}, and what is below" if hosts.names else "to any host"],
-        **_expected(config),
         "rules": [f"{rule.name} → {', '.join(rule.notify)}" for rule in config.rules],
+        "buttons": _buttons(config),
+        "expects": [f"{its.job}: next {its.next(time.time(), config.timezone):%Y-%m-%d %H:%M %Z}" for its in expected],
     }
 
 
-def _expected(config: Config) -> dict[str, list[str]]:
-    """Return the runs that are expected, with the next time of each."""
-    expected = config.watchdog.expect if config.watchdog else ()
-    lines = [f"{its.job}: next {its.next(time.time(), config.timezone):%Y-%m-%d %H:%M %Z}" for its in expected]
-    return {"expects": lines} if lines else {}
-
-
-def _redis(config: Config) -> str:
-    if not config.redis.url:
-        return f"a private one under {config.data_dir}"
-    several = {
-        "+sentinel://": "the primary that the Sentinels at redis.url name",
-        "+cluster://": "the Cluster of the nodes at redis.url",
-    }
-    return next((words for mark, words in several.items() if mark in config.redis.url), "the one at redis.url")
-
-
-def _buttons(config: Config) -> dict[str, list[str]]:
+def _buttons(config: Config) -> list[str]:
     """Return the buttons in Slack, who may press them, and what to set up at Slack."""
     allowed = enabled_actions(config)
     lines = [f"{action}: {', '.join(names)}" for action, names in allowed.items()]
     if handles := dict.fromkeys(name for names in allowed.values() for name in names if kind_of(name) == "handle"):
         lines.append(f"{', '.join(handles)} must be user groups in Slack: --live asks")
     if press_transport(config) == "socket":
-        return {"buttons": [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]}
+        return [*lines, "presses come by a connection that relay opens to Slack (Socket Mode)"]
     outside = config.server.public_url.rstrip("/") or "https://HOW-THE-OUTSIDE-REACHES-RELAY"
-    request_url = f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"
-    return {"buttons": [*lines, request_url]} if lines else {}
+    return [*lines, f"in Slack, Interactivity & Shortcuts, Request URL: {outside}{PATH}"] if lines else []
 
 
 def _print(report: Report) -> None:

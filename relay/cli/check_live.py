@@ -41,18 +41,22 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
         ),
     }
     problems: list[Problem] = []
-    answers = {}
+    answers: dict[str, str] = {}
     for name, ask in questions.items():
         if name == SLACK_APP and "channels.slack" not in answers:
             continue  # it would be refused for the same reason
+        before = len(document.problems)
         try:
-            answers[name] = await asyncio.wait_for(ask(), PATIENCE)
+            answer = await asyncio.wait_for(ask(), PATIENCE)
         except TimeoutError:
             problems.append(Problem(name, f"no answer within {PATIENCE:g} s"))
         except ConfigError as error:
             problems += error.problems
         except RelayError as error:
             problems.append(Problem(name, str(error)))
+        else:
+            answers |= {name: answer} if len(document.problems) == before else {}
+        problems += document.problems[before:]
     for channel in channels.values():
         await channel.aclose()
     return problems, answers
@@ -95,11 +99,11 @@ async def _ask_provider(oidc: Oidc, document: Document) -> str:
 
 
 async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Ask whether the app may do this. ConfigError with the line of each destination that it may not post to."""
+    """Ask whether the app may do this. Report the line of each destination that it may not post to."""
     settings, slack = slack_settings(config), channels[CHANNEL]
     if settings is None:
         return ""
-    demands, before = demands_of(config, settings), len(document.problems)
+    demands = demands_of(config, settings)
     lacking = slack.lacking(demands)
     if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in OPTIONAL]:
         scopes = ", ".join(scope for scope in lacking if scope not in OPTIONAL)
@@ -114,16 +118,13 @@ async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: 
     for index, address in enumerate(allowed.by_channel[CHANNEL] if allowed else ()):
         if obstacle := reach.obstacles.get(address):
             document.report(("dynamic_destinations", KEYS[CHANNEL], index), f"{address}: {obstacle}")
-    if len(document.problems) > before:
-        raise ConfigError(document.problems[before:])
     unknown = f"; Slack does not say of {', '.join(reach.unknown)}" if reach.unknown else ""
     missing = "; ".join(f"without the scope {scope} {LOSSES[scope]}" for scope in lacking)
     return "; ".join(filter(None, [f"may do what this configuration says{unknown}", missing]))
 
 
 async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Document) -> str:
-    """Ask which names under `actions` Slack knows. ConfigError with the line of each unknown one."""
-    before = len(document.problems)
+    """Ask which names under `actions` Slack knows. Report the line of each unknown one."""
     for action, names in enabled_actions(config).items():
         unknown_names = await channels[CHANNEL].unknown_names(names)
         for index, name in enumerate(names):
@@ -131,6 +132,4 @@ async def _ask_who_may(config: Config, channels: Mapping[str, Any], document: Do
                 fault = f"Slack knows nobody by {name}; expected a user group that has members (@data-team), an id, or "
                 path = ("channels", CHANNEL, "actions", action, index)
                 document.report(path, f"{fault}an e-mail address of somebody in the workspace")
-    if len(document.problems) > before:
-        raise ConfigError(document.problems[before:])
     return "Slack knows everybody who may press"

@@ -75,21 +75,8 @@ class Group(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
-        found = bare and ctx.parent and not ctx.resilient_parsing
-        return super().parse_args(ctx, self._with_command(ctx, args) if found else args)
-
-    def _with_command(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command first, where its options are written before it; else `list`, if there is one."""
-        names = self.list_commands(ctx)
-        commands = [command for name in names if (command := self.get_command(ctx, name))]
-        options = [option for command in commands for option in command.get_params(ctx)]
-        valued = {name for option in options if not getattr(option, "is_flag", True) for name in option.opts}
-        place = 0
-        while place < len(args) and args[place].startswith("-"):
-            place += 2 if args[place] in valued else 1
-        if place < len(args) and args[place] in names:
-            return [args[place], *args[:place], *args[place + 1 :]]
-        return ["list", *args] if "list" in names else args
+        lists = bare and ctx.parent and not ctx.resilient_parsing and "list" in self.list_commands(ctx)
+        return super().parse_args(ctx, ["list", *args] if lists else args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from rich.text import Text
 from relay.channels import CHANNELS
 from relay.cli.client import Group
 from relay.cli.options import CONFIG, ConfigFile, json_option, print_json, read_event, visible
-from relay.cli.screen import Cell, rows_table, show, when
+from relay.cli.screen import Cell, details, rows_table, show
 from relay.config import load
 from relay.errors import PlatformError, RelayError
 from relay.platform import OperationsClient, models
@@ -95,8 +95,8 @@ async def get(client: OperationsClient, id_: str) -> Answer:
     if isinstance(subject, Batch):
         return subject.sent(), lambda: _print_batch(subject)
     results = await client.results(id_) if subject.status == "Completed" else None
-    more = {"results": results.sent()} if results else {}
-    return {**subject.sent(), **more}, lambda: _echo("\n".join(_facts(subject, results)))
+    facts = {**subject.sent(), **({"results": results.sent()} if results else {})}
+    return facts, lambda: show(details(facts))
 
 
 @_command
@@ -190,32 +190,6 @@ def _print_batch(batch: Batch) -> None:
     """Print a batch with its members and what each waits for."""
     _echo(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}")
     show(rows_table(batch.operations, MEMBERS, whole=("status", "operation")))
-
-
-def _facts(operation: Operation, results: models.Results | None) -> Iterator[str]:
-    """Yield a line for each fact, then for what was found; times by the clocks of this machine."""
-    progress, error = operation.progress, operation.error
-    if isinstance(error, Mapping):  # an API may also say it in one text
-        error = ": ".join(str(error[key]) for key in ("code", "message") if error.get(key))
-    ahead = {} if operation.terminal else {
-        "Remaining": progress.estimated_remaining, "Expected": when(progress.estimated_completion),
-        "Latest end": when(operation.timeout_at),
-    }  # fmt: skip
-    facts = {
-        "Name": operation.operation_name, "Type": operation.operation_type, "Status": operation.status,
-        "Priority": operation.priority, "Progress": _percentage(operation), "Phase": operation.phase, **ahead,
-        "Ended": when(operation.end_time), "Duration": operation.duration, "Error": error,
-    }  # fmt: skip
-    yield operation.operation_id
-    yield from (f"  {name:<11}{value}" for name, value in facts.items() if value)
-    yield from (f"  {phase.status or '':<11}{phase.phase_name}" for phase in operation.phases)
-    if not results:
-        return
-    yield from (f"  {key}: {value}" for key, value in results.summary.items() if isinstance(value, str | int | float))
-    for artifact in results.artifacts:
-        about = ", ".join(str(part) for part in (artifact.format, artifact.size) if part)
-        yield f"- {artifact.name}{f' ({about})' if about else ''}: {artifact.download_url or ''}"
-    yield from (f"* {advice.recommendation}" for advice in results.recommendations)
 
 
 def _percentage(operation: Operation) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -59,9 +59,21 @@ def print_list(
 
 
 def details(facts: Mapping[str, Any]) -> Text:
-    """Return a line for each of these facts that is stated."""
-    lines = [f"{name:<12}{_spelled(value)}" for name, value in facts.items() if value not in (None, "", [], {})]
-    return Text(shown("\n".join(lines)), overflow="fold")
+    """Return a line for each of these facts that is stated; the facts of one are indented below it."""
+    return Text(shown("\n".join(_lines(facts))), overflow="fold")
+
+
+def _lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    stated = {name: value for name, value in facts.items() if value not in (None, "", [], {})}
+    width = max([12, *(len(name) + 1 for name in stated)])
+    for name, value in stated.items():
+        inner = value if isinstance(value, list) else [value]
+        if not isinstance(inner[0], Mapping):
+            yield f"{name:<{width}}{', '.join(map(_spelled, inner))}"
+            continue
+        yield name
+        for number, line in ((number, line) for one in inner for number, line in enumerate(_lines(one))):
+            yield f"{'- ' if isinstance(value, list) and not number else '  '}{line}"
 
 
 def when(at: str | datetime | None) -> str:
@@ -70,8 +82,6 @@ def when(at: str | datetime | None) -> str:
 
 
 def _spelled(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {part}" for name, part in value.items())
     return when(value) if isinstance(value, str) and TIME.fullmatch(value) else str(value)
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, printed, shown
 from relay.cli.connection import ask
-from relay.cli.screen import rows_table, show, when
+from relay.cli.screen import Cell, rows_table, show, when
 from relay.errors import RelayError
 
 REFRESH = 2.0  # seconds between two looks
@@ -71,45 +71,42 @@ def page(facts: Facts, now: datetime) -> Iterator[Any]:
     if at := facts["oldest_due"]:
         late = (now - datetime.fromisoformat(at)).total_seconds() >= 0
         due = f", the oldest since {_ago(at, now)}" if late else f", the next due at {when(at)} ({LATER})"
-    rest = facts["ledger"].get("pending", 0) - sum(facts["waiting"].values())
+    rest = facts["pending"] - sum(facts["waiting"].values())
     later = f"; {rest} more in digests and round-ups, or behind another message" if rest > 0 else ""
     yield Text(shown(
         f"{facts['running']} running, {facts['stalled']} of them stalled; {facts['failed']} failed in 24 hours\n"
         f"waiting: {', '.join(waiting) or 'nothing'}{due}{later}\n"
         f"{facts['dead']} dead letter{'s' * (facts['dead'] != 1)}, {facts['quarantined']} quarantined"
     ))  # fmt: skip
-    for title, rows, columns in (
+    tables: tuple[tuple[str, Any, Mapping[str, Cell]], ...] = (
         ("Running", facts["runs"][:RUNS], {
             "operation": lambda row: row["name"] or row["operation"],
             "at": lambda row: "" if row["percentage"] is None else f"{row['percentage']:.0f} %",
-            "phase": lambda row: row["phase"],
+            "phase": "phase",
             "heard": lambda row: f"{_ago(row['last'], now)} ago",
             "": lambda row: f"stalled: {row['trouble']['text']}" if row["trouble"] else "late" if row["late"] else "",
         }),
         ("Failed", facts["failures"], {
             "operation": lambda row: row["name"] or row["operation"],
-            "status": lambda row: row["status"],
-            "priority": lambda row: row["priority"],
+            "status": "status",
+            "priority": "priority",
             "": lambda row: f"{_ago(row['last'], now)} ago" if row["last"] else "",
         }),
         ("Channels", facts["channels"], _STATES),
         ("Destinations", facts["destinations"], _STATES),
-        ("Limits", facts["throttled"], {"name": lambda row: row["name"], "why": lambda row: row["why"]}),
-    ):  # fmt: skip
+        ("Refused", [row for row in facts["sources"] if row["refused"]], {
+            "source": "name",
+            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
+        }),
+    )  # fmt: skip
+    for title, rows, columns in tables:
         if rows:
             yield Text(f"\n{title}", "bold")
             yield rows_table(rows, columns)
-    refusing = [row for row in facts["sources"] if row["refused"]]
-    if refusing:
-        yield Text("\nRefused", "bold")
-        yield rows_table(refusing, {
-            "source": lambda row: row["name"],
-            "why": lambda row: ", ".join(f"{count} {reason}" for reason, count in row["refused"].items()),
-        })  # fmt: skip
 
 
-_STATES = {
-    "name": lambda row: row["name"],
+_STATES: Mapping[str, Cell] = {
+    "name": "name",
     "state": lambda row: Text(row["state"].replace("_", " "), COLOURS.get(row["state"], "")),
     "waits": lambda row: str(row.get("waiting", row["parked"]) or ""),
     "why": lambda row: " ".join(filter(None, (

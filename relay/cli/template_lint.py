@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from babel import Locale, UnknownLocaleError
 
 from relay.authoring.lint import faults_of
 from relay.authoring.variables import variables
@@ -26,7 +25,7 @@ from relay.rendering.translatable import merged, translatable
 from relay.rendering.translations import SOURCE, Catalogues
 
 EXAMPLE = 60  # characters
-CODE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*")  # it becomes a folder
+CODE = re.compile(r"[a-z]{2,3}([-_][A-Z0-9][A-Za-z0-9]{1,7})*")  # it becomes a folder: `FR` would be a second one
 
 
 @click.command()
@@ -87,13 +86,12 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     workspace = read_workspace(config, templates)
     if workspace.own is None:
         raise click.UsageError("there are no templates of your own; name their directory with --templates")
-    language = _spelled(language, workspace.own / "locales")
     if language == SOURCE:
         problem = "the templates are written in English; change a sentence where it stands"
         raise click.BadParameter(problem, param_hint="LANG")
-    file = workspace.own / "locales" / language / "messages.po"
     if not CODE.fullmatch(language):
         raise TemplateError(f"{language} is no language; expected its code, for instance fr or pt-BR")
+    file = workspace.own / "locales" / language / "messages.po"
     others = Catalogues(workspace.directories[1:])
     sources = [*translatable(TemplateSet(workspace.directories))]
     own = Catalogues(workspace.directories[:1])
@@ -106,16 +104,6 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     missing = sum(bool(message.id) and not _complete(message.string) for message in catalogue)
     obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
     click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))
-
-
-def _spelled(language: str, folder: Path) -> str:
-    """Return its name as the language's folder has it, or as its code is usually written: `FR` and `fr` are one."""
-    existing = {path.name.replace("_", "-").casefold(): path.name for path in sorted(folder.glob("*/"))}
-    try:
-        usual = str(Locale.parse(language.replace("-", "_"))).replace("_", "-")
-    except (UnknownLocaleError, ValueError):  # reported where it is read
-        return language
-    return existing.get(language.replace("_", "-").casefold()) or usual
 
 
 def _complete(translated: str | tuple[str, ...] | list[str] | None) -> bool:

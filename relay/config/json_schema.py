@@ -5,7 +5,6 @@ It is made from the settings' own types. What they cannot know is added here: th
 single value shows is left to relay itself.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -25,7 +24,7 @@ VARIABLE = r"\$\{|^file:"  # in a value that is known only when the file is read
 # Values that are no text may be written as text; and plain text may look like another value.
 AS_TEXT = {"integer": r"^\d+$", "number": r"^\d+(\.\d+)?$", "boolean": f"^({any_case('true|false|yes|no|on|off')})$"}
 PLAIN = ["string", "number", "boolean"]
-NOISE = {"title", "format", "writeOnly"}
+NOISE = {"title", "format", "writeOnly", "default"}
 BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 ITEMS = {"minLength": "minItems", "maxLength": "maxItems"}
 NAMED, LISTED, ONE = ("properties", "patternProperties", "$defs"), ("anyOf", "oneOf"), ("items", "additionalProperties")
@@ -34,7 +33,6 @@ NAMED, LISTED, ONE = ("properties", "patternProperties", "$defs"), ("anyOf", "on
 def json_schema(channels: Channels) -> Schema:
     """Return the schema of a file that configures these channels."""
     schema = _open(_file(channels).model_json_schema(schema_generator=_Generator))
-    schema["$defs"]["Destination"]["properties"]["mode"].pop("default")  # it is the channel's first
     return {
         "$schema": _Generator.schema_dialect,
         "title": "relay",
@@ -93,15 +91,10 @@ def _open(schema: Mapping[str, Any]) -> Schema:
         opened["additionalProperties"] = False  # a name of other letters
     several = opened.get("type") == "array" or "anyOf" in opened
     opened = {ITEMS.get(key, key) if several else key: _inside(key, value) for key, value in opened.items()}
-    if isinstance(opened.get("default"), list | dict | None) or _is_no_text(
-        opened.get("default"), schema.get("pattern")
-    ):
-        opened.pop("default", None)
     if "const" in opened and opened.get("type") == "integer":
         return opened  # 0 for a duration, whose text may hold a variable
     if "enum" in opened or "const" in opened:
-        default = {"default": opened.pop("default")} if "default" in opened else {}
-        return {"anyOf": [opened, {"type": "string", "pattern": VARIABLE}], **default}
+        return {"anyOf": [opened, {"type": "string", "pattern": VARIABLE}]}
     kind = str(opened.get("type"))
     if kind in AS_TEXT:
         return opened | {"type": [kind, "string"], "pattern": f"{AS_TEXT[kind]}|{VARIABLE}"}
@@ -116,8 +109,3 @@ def _inside(key: str, value: Any) -> Any:
     if key in LISTED:
         return [_open(schema) for schema in value]
     return _open(value) if key in ONE and isinstance(value, Mapping) else value
-
-
-def _is_no_text(default: object, pattern: str | None) -> bool:
-    """Return whether the default is not written so, such as a time with its seconds."""
-    return isinstance(default, str) and bool(pattern) and not re.search(pattern or "", default)

@@ -30,9 +30,12 @@ def expand(document: Document, channels: Channels) -> Teams:
         if len(named) > 1:
             parts = {channel: f"{name}.{channel}" for channel in named}
             teams[name] = tuple(parts.values())
-            _check_beside(document, name, beside, named[0])
-        elif isinstance(raw[named[0]], Mapping):
-            _check_twice(document, name, beside, named[0], raw[named[0]])
+        for key in beside:  # at its only channel as well, one of the two would be ignored
+            if len(named) > 1 and key not in SHARED:
+                fault = f"write it at its channel, {named[0]}: {{to: …, {key}: …}}; for all channels are "
+                document.report(("destinations", name, key), fault + ", ".join(SHARED))
+            elif len(named) == 1 and key in raw[named[0]]:
+                document.report(("destinations", name, key), f"also written at {named[0]}; write it once")
         for channel, part in parts.items():
             if part != name and part in written:
                 document.report(("destinations", part), f"relay calls {name}'s {channel} so; choose another name")
@@ -42,22 +45,6 @@ def expand(document: Document, channels: Channels) -> Teams:
         document.data["destinations"] = destinations
     _spread(document, teams)
     return teams
-
-
-def _check_beside(document: Document, name: str, beside: Mapping[str, object], channel: str) -> None:
-    for key in beside:
-        if key not in SHARED:
-            fault = f"write it at its channel, {channel}: {{to: …, {key}: …}}; for all channels are {', '.join(SHARED)}"
-            document.report(("destinations", name, key), fault)
-
-
-def _check_twice(
-    document: Document, name: str, beside: Mapping[str, object], channel: str, inner: Mapping[str, object]
-) -> None:
-    """Refuse a key that is written at the destination and at its only channel: one of the two would be ignored."""
-    for key in beside:
-        if key in inner:
-            document.report(("destinations", name, key), f"also written at {channel}; write it once")
 
 
 def _options(channel: str, raw: object) -> dict[str, object]:

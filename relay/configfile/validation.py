@@ -1,5 +1,6 @@
 """Pydantic's errors in the words of the person who writes the file: what was expected, and where."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -55,13 +56,6 @@ EXPECTED: Mapping[str, str] = {
     "value_error": "{error}",
     "literal_error": "expected {expected}",
 }
-# Formats of limits, by the validator that reads the value.
-WORDS: tuple[tuple[Callable[[object], float], Callable[[float], str]], ...] = (
-    (duration, spoken),
-    (days, spoken),
-    (seconds, spoken),
-    (size, spoken_size),
-)
 
 
 class Section(BaseModel):
@@ -191,29 +185,20 @@ def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     template = EXPECTED.get(fault["type"])
-    limits = {name: _limit(value, fault, model) for name, value in fault.get("ctx", {}).items()}
+    limits = {name: _limit(value, fault["input"]) for name, value in fault.get("ctx", {}).items()}
     return template.format(**limits) if template else fault["msg"][:1].lower() + fault["msg"][1:]
 
 
-def _limit(limit: object, fault: ErrorDetails, model: type[BaseModel]) -> object:
-    """A number as the file would say it: `1d` where a duration is meant, `64MiB` for a size, and 5 instead of 5.0."""
+def _limit(limit: object, written: object) -> object:
+    """Return a number as the file writes the value: `1d` beside `90s`, `64MiB` beside `1kB`, and 5 instead of 5.0."""
     if not isinstance(limit, float | int) or isinstance(limit, bool):
         return limit
-    fields = _fields(model, fault["loc"][:-1])
-    here = [field for name, field in fields.items() if str(fault["loc"][-1]) in _spellings(name, field)]
-    steps = {getattr(step, "func", None) for field in here for step in _steps(field.annotation, field.metadata)}
-    words = next((say for read, say in WORDS if read in steps), None)
-    return words(limit) if words and limit else f"{limit:.12g}"
-
-
-def _steps(annotation: Any, metadata: Iterable[object] = ()) -> Iterator[object]:
-    """Return the validators of a value of this annotation, for all of its alternatives."""
-    yield from metadata
-    for argument in get_args(annotation):
-        if get_origin(argument) is Annotated:
-            yield from _steps(argument)
-        elif get_origin(annotation) is Annotated:
-            yield argument
+    for read, spell in ((duration, spoken), (size, spoken_size)):
+        if limit and isinstance(written, str) and re.match(r"[\d.]+\s?[A-Za-z]", written):
+            with contextlib.suppress(ValueError):
+                read(written)
+                return spell(limit)
+    return f"{limit:.12g}"
 
 
 def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:

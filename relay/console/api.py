@@ -20,7 +20,6 @@ from relay.receiving.problems import HttpProblem, RateLimitedLog
 log = structlog.get_logger(__name__)
 
 STATUSES = (400, 401, 403, 404, 422, 503)
-ACCESS = ("console", "session")
 
 
 class Outcome(BaseModel):
@@ -73,7 +72,7 @@ def described(views: Sequence[View], actions: Sequence[Action], base: str) -> It
     """Yield the addresses below `base` for /openapi.json."""
     for view in views:
         path, question = base + view.path, view.question
-        yield Address("get", path, view.title, view.facts, (200, *STATUSES), question=question, security=ACCESS)
+        yield Address("get", path, view.title, view.facts, (200, *STATUSES), question=question, security=("console",))
     for action in actions:
         path, form = base + action.path, action.form
-        yield Address("post", path, action.summary, Outcome, (200, 409, *STATUSES), body=form, security=ACCESS)
+        yield Address("post", path, action.summary, Outcome, (200, 409, *STATUSES), body=form, security=("console",))

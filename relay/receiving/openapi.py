@@ -80,7 +80,6 @@ SECURITY: Mapping[str, Schema] = {
     "token": {"type": "apiKey", "in": "query", "name": "token", "description": "The same, in the address."},
     "operator": {"type": "http", "scheme": "bearer", "description": "`server.admin.token`, where there is one."},
     "console": {"type": "http", "scheme": "bearer", "description": "A token of `console.tokens`."},
-    "session": {"type": "apiKey", "in": "cookie", "name": "relay-console"},
 }  # fmt: skip
 
 

@@ -6,7 +6,8 @@ every environment, and on disk from one start to the next. The texts of one obje
 its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
@@ -77,6 +78,9 @@ class TemplateEnvironment(jinja2.Environment):
         def tree() -> nodes.Template:
             parsed = [self._parse(source, str(file), str(file)) for source in (*statements, *texts)]
             body = [node for one in parsed[: len(statements)] for node in one.body]
+            # What several ask for is looked up once, before the first of them.
+            named = Counter(name for one in parsed[len(statements) :] for name in {*_loaded(one)})
+            body += [nodes.ExprStmt(nodes.Name(name, "load", lineno=1), lineno=1) for name in named if named[name] > 1]
             for one in parsed[len(statements) :]:
                 line = one.body[0].lineno if one.body else 1
                 end = nodes.Output([nodes.TemplateData(END, lineno=line)], lineno=line)
@@ -135,6 +139,13 @@ class TemplateEnvironment(jinja2.Environment):
     def counted(self, printed: Callable[[Any], str]) -> Callable[[Any], str]:
         """Return what prints a value, within what this environment allows."""
         return printed
+
+
+def _loaded(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names that a template asks for, and none that it sets itself."""
+    names = [*tree.find_all(nodes.Name)]
+    own = {name.name for name in names if name.ctx != "load"}
+    yield from (name.name for name in names if name.name not in own)
 
 
 def environment(

@@ -37,14 +37,6 @@ def test_what_was_meant_is_suggested(typed: tuple[str, ...], hint: str) -> None:
     assert hint in done.output
 
 
-def test_options_may_stand_before_the_command_of_their_group() -> None:
-    before, after = [relay("template", *words) for words in (("--json", "vars"), ("vars", "--json"))]
-    lists = relay("suppressed", "-d", "add", "add")  # the option's value is no command
-
-    assert (before.exit_code, before.output) == (0, after.output)
-    assert "Missing argument 'ADDRESS'" in lists.output
-
-
 def completion(mode: str, words: str = "") -> str:
     env = {**os.environ, "_RELAY_COMPLETE": mode, "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     program = "from relay.cli import main; main(prog_name='relay')"

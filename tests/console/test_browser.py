@@ -14,6 +14,7 @@ from tests.console.lived import DEAD, REASONS, Lived, lived
 from tests.console.showing import SCHEMES, WIDTHS, Showing, showing, shown_in_a_browser
 from tests.support.browser import blank, keep
 from tests.support.patience import patience
+from tests.support.waiting import until
 
 pytestmark = shown_in_a_browser
 
@@ -183,3 +184,34 @@ async def test_dead_letters_are_replayed_and_a_destination_paused(browser: Any) 
         await page.get_by_label("Reason").fill("Pressed twice")
         assert await page.get_by_role("button", name="Begin this silence").evaluate(PRESSED_TWICE) == [True, False]
         assert [fault for fault in shown.faults if "404" not in fault] == []
+
+
+# A tab without a window is never hidden; this one is until it is told otherwise.
+HIDDEN = """
+let hidden = true;
+Object.defineProperty(Document.prototype, "hidden", {get: () => hidden});
+globalThis.turn = (hide) => { hidden = hide; };
+"""
+
+
+async def test_a_page_asks_for_news_while_it_is_seen_and_says_that_it_may_be_old(
+    browser: Any, operator: Showing
+) -> None:
+    async with showing(browser, operator.url, cookies=await operator.context.cookies()) as shown:
+        page, asked = shown.page, list[str]()
+        page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
+        await page.add_init_script(HIDDEN)
+        await page.clock.install()
+        await shown.open("/now")
+        await page.clock.run_for(20_000)
+        assert not asked
+
+        await page.evaluate("turn(false)")
+        await page.route("**/console/now", lambda route: route.fulfill(status=503))
+        await page.clock.run_for(6_000)
+        await until(lambda: asked)
+        stale = page.get_by_text("This page is not kept up to date")
+        await stale.wait_for(state="visible")
+        await page.unroute("**/console/now")
+        await page.clock.run_for(6_000)
+        await stale.wait_for(state="hidden")

@@ -1,9 +1,10 @@
-"""Every text of the console is there in German, and every German text is still said."""
+"""Every text of the console is there in German and still said, and vendored scripts are unchanged."""
 
 import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from hashlib import sha256
 
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
@@ -65,3 +66,15 @@ def _first(text: str | tuple[str | None, ...]) -> str:
 
 def _texts(text: str | tuple[str, ...]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else text
+
+
+# htmx 4.0.1 as the npm registry has it (dist/htmx.min.js), under the Zero-Clause BSD licence.
+VENDORED = {
+    "LICENSE-htmx": "d3d2456f76414f2456104660ebd65aff1c04cd7966b942bdabd63f3cdb316a38",
+    "htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+}
+
+
+def test_vendored_scripts_are_as_their_authors_published_them() -> None:
+    files = (HERE / "static" / "vendor").iterdir()
+    assert {file.name: sha256(file.read_bytes()).hexdigest() for file in files} == VENDORED

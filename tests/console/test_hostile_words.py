@@ -19,6 +19,7 @@ from tests.console.operators import Listening, listening
 from tests.support.auth import SAME
 from tests.support.clock import Clock
 from tests.support.console import console
+from tests.support.stage import SECRET
 
 MOST = 10  # pages of a view that are read; of lists, each shows dozens of words
 ID = "x" * 43
@@ -67,7 +68,8 @@ async def test_what_others_word_stays_words_on_every_page(open_store: Callable[.
             for view in VIEWS:
                 for address in known[view.path][:2]:
                     url = here.url + address.replace("/console/", "/api/v1/", 1)
-                    async with client.get(url) as response:
+                    async with client.get(url, headers={"Authorization": f"Bearer {SECRET}"}) as response:
+                        assert response.status != 401, address
                         assert response.content_type in ("application/json", "application/problem+json"), address
 
     for answer in here.answers:

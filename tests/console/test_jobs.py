@@ -66,15 +66,6 @@ async def test_a_run_that_takes_longer_than_usual_is_late(store: Store, clock: C
             assert (going["late"], its["late"], going["ends"]) == (late, late, its["ends"])
 
 
-async def test_a_job_that_is_not_known_says_so(store: Store, clock: Clock) -> None:
-    async with (
-        console(store, clock) as page,
-        page.client.get(page.server.make_url("/console/job?name=none")) as response,
-    ):
-        assert response.status == 404
-        assert "No run of the job none" in await response.text()
-
-
 @pytest.mark.parametrize("name", ["Load 2024-01-{} into staging", "{}"])
 async def test_its_operations_are_found_by_what_their_names_have_in_common(
     store: Store, clock: Clock, name: str

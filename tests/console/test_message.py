@@ -68,11 +68,3 @@ async def test_where_none_is_kept_no_link_leads_to_one(store: Store, clock: Cloc
             pages = [listed, await page.page("/operation?id=op-1")]
 
         assert [f"/console/message?copy={name}" in html for html in pages] == [bool(parts)] * 2
-
-
-async def test_what_is_not_kept_says_for_how_long_it_would_be(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        for path in ("/message?copy=00ff", "/message/html?copy=00ff"):
-            async with page.client.get(page.server.make_url(f"/console{path}")) as response:
-                assert response.status == 404
-                assert "is not kept: that is for three days" in await response.text()

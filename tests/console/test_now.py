@@ -113,6 +113,7 @@ async def test_a_digest_of_tomorrow_is_no_backlog(store: Store, clock: Clock, tm
         due = await open_console.api("/now")
 
     assert (facts["waiting"]["email"], facts["oldest_due"]) == (0, None)
+    assert facts["pending"] > sum(facts["waiting"].values())
     assert due["waiting"]["email"] == 1
 
 

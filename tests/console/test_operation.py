@@ -288,7 +288,8 @@ async def test_who_asks_for_an_unknown_id_is_offered_what_is_near(store: Store, 
         async with page.client.get(page.server.make_url("/console/operation?id=OP-1")) as response:
             html = await response.text()
         assert response.status == 404
-        assert 'href="/console/operation?id=op-1&amp;tenant=room&amp;project=project-1"' in html
+        assert 'href="/console/operations?text=OP-1"' in html
+        assert [row["operation"] for row in (await page.api("/operations?text=OP-1"))["rows"]] == ["op-1"]
         assert 'href="/console/now#sources"' in html
         async with page.client.get(page.server.make_url("/api/v1/operation?id=OP-1")) as response:
             assert response.status == 404

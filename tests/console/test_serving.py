@@ -1,12 +1,18 @@
-"""Errors are pages, too, and a chosen language stays."""
+"""Errors are pages, too, a chosen language stays, and `/openapi.json` has every page and action."""
 
-import pytest
+from aiohttp import ClientSession
 
+from relay.console.api import described
+from relay.console.site import ACTIONS, ANSWERS, COMMANDS, VIEWS
 from relay.errors import StoreUnavailable
+from relay.receiving import openapi
 from relay.receiving.probes import Readiness
 from relay.store import Store
+from tests.console.operators import listening
 from tests.support.clock import Clock
 from tests.support.console import CSRF, console
+from tests.support.every_case import every_case
+from tests.support.schemas import check_openapi
 
 
 async def _away() -> Readiness:
@@ -46,19 +52,49 @@ async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, cloc
         assert '<html lang="en">' in await page.page("/jobs?lang=en")
 
 
-@pytest.mark.parametrize(
-    ("path", "says"),
-    [
-        ("/destination?name=x", "Die Konfiguration hat kein Ziel dieses Namens."),
-        ("/jobs?cursor=x", "Diese Seite der Liste gibt es nicht; beginnen Sie mit der ersten."),
-        ("/message?copy=x", "Die gesendete Nachricht ist nicht aufbewahrt: "),
-    ],
-)
-async def test_what_there_is_not_is_said_in_the_readers_language(
-    store: Store, clock: Clock, path: str, says: str
-) -> None:
+LISTS = ("operations", "jobs", "deliveries", "dead", "quarantine", "audit")
+GONE = {
+    **{f"/{name}?cursor=x": "Diese Seite der Liste gibt es nicht; beginnen Sie mit der ersten." for name in LISTS},
+    "/deliveries?state=waiting&cursor=x": "Diese Seite der Liste gibt es nicht",
+    "/destination?name=x": "Die Konfiguration hat kein Ziel dieses Namens.",
+    "/message?copy=x": "Die gesendete Nachricht ist nicht aufbewahrt: ",
+    "/message/html?copy=x": "Die gesendete Nachricht ist nicht aufbewahrt: ",
+    "/dead-letter?id=00ff": "00ff ist keine unzustellbare Nachricht",
+    "/quarantined?id=q-00": "q-00 ist nicht in der Quarantäne",
+    "/job?name=none": "Von keinem Lauf des Jobs none ist ein En",
+}
+
+
+async def test_what_there_is_not_is_said_in_the_readers_language(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
-        async with page.client.get(page.server.make_url(f"/console{path}&lang=de")) as response:
-            assert (response.status, says in await response.text()) == (404, True)
-        async with page.client.get(page.server.make_url(f"/api/v1{path}")) as response:
-            assert (await response.json())["detail"].isascii()
+        with every_case() as case:
+            for path, says in GONE.items():
+                with case(path):
+                    async with page.client.get(page.server.make_url(f"/console{path}&lang=de")) as response:
+                        assert (response.status, says in await response.text()) == (404, True)
+        async with page.client.get(page.server.make_url("/api/v1/jobs?cursor=x")) as response:
+            assert (await response.json())["detail"].startswith("This page of the list is not there")
+
+
+def test_describes_every_page_and_action_that_is_served() -> None:
+    views, actions = (*VIEWS, *ANSWERS), (*ACTIONS, *COMMANDS)
+    described_ = openapi.document({"/healthz"}, {"/console"}, besides=[*described(views, actions, "/api/v1")])
+    check_openapi(described_)
+    assert described_["paths"].keys() - {"/healthz", "/console"} == {
+        f"/api/v1{listed.path}" for listed in (*views, *actions)
+    }
+    get = described_["paths"]["/api/v1/dead"]["get"]
+    assert {(field["name"], field["in"], field["required"]) for field in get["parameters"]} >= {
+        ("since", "query", False)
+    }
+    assert get["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/DeadListFacts")
+
+
+async def test_operators_are_served_it(store: Store, clock: Clock) -> None:
+    async with (
+        console(store, clock) as page,
+        listening(page.context) as here,
+        ClientSession() as client,
+        client.get(f"{here.url}/openapi.json") as response,
+    ):
+        assert {"/healthz", "/api/v1/now"} <= (await response.json())["paths"].keys()

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable
 
 import structlog
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from relay.config import OPERATOR, Config
 from relay.console.access import browser
-from relay.console.access.identity import IDENTITY, BrowserSessions, Identity, token_identity
+from relay.console.access.identity import IDENTITY, BrowserSessions, token_identity
 from relay.console.access.login_flow import LoginFlow
 from relay.console.access.single_sign_on import SingleSignOn
 from relay.errors import StoreUnavailable
@@ -102,32 +102,19 @@ class ConsoleAuth:
 
     @web.middleware
     async def api_middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in a program by its token, and a page of ours by its session."""
+        """Let in a program by its token; a session is for pages alone."""
         if not self.is_open:
             raise web.HTTPNotFound
-        identity, acting = await self._api_identity(request), request.method not in browser.READING
-        caller = {"peer": client_of(request), "path": browser.route_of(request)}
+        identity = token_identity(request, self._config().console)
         if identity is None:
+            caller = {"peer": client_of(request), "path": browser.route_of(request)}
             self._flow.lines.warning(log, "console.refused", **caller)
             raise HttpProblem(
                 401,
                 "Show a token of console.tokens: Authorization: Bearer …",
                 headers={"WWW-Authenticate": 'Bearer realm="relay console"'},
             )
-        ours = self._flow.from_here(request) and browser.has_csrf_header(request, identity.csrf)
-        if acting and identity.csrf and not ours:  # by a session
-            self._flow.lines.warning(log, "console.forged", **caller)
-            raise HttpProblem(403, "With a session, send X-CSRF-Token, from a page of this relay.")
-        if acting and identity.role != OPERATOR:
+        if request.method not in browser.READING and identity.role != OPERATOR:
             raise HttpProblem(403, f"This needs the role operator; {identity.name} is {identity.role}.")
         request[IDENTITY] = identity
         return await handler(request)
-
-    async def _api_identity(self, request: web.Request) -> Identity | None:
-        """A wrong token is not made good by a session beside it."""
-        if hdrs.AUTHORIZATION in request.headers:
-            return token_identity(request, self._config().console)
-        try:
-            return await self._sessions.identify(request)
-        except StoreUnavailable:
-            raise HttpProblem(503, "relay's store does not answer at the moment.") from None

@@ -105,13 +105,9 @@ def csrf_of(id_: str) -> str:
     return blake2b(b"csrf", key=id_.encode()[:64], digest_size=18).hexdigest()
 
 
-def has_csrf_header(request: web.Request, csrf: str) -> bool:
-    return alike(request.headers.get("X-CSRF-Token", ""), csrf)
-
-
 async def has_csrf(request: web.Request, csrf: str) -> bool:
-    """Return whether the header, or a field of the form, has the session's token. Raises HttpProblem."""
-    return has_csrf_header(request, csrf) or alike((await read_fields(request)).get("csrf", ""), csrf)
+    """Return whether the form has the session's token. Raises HttpProblem."""
+    return alike((await read_fields(request)).get("csrf", ""), csrf)
 
 
 def alike(shown: str, right: str) -> bool:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
+from typing import Any
 
 from aiohttp import hdrs, web
 
@@ -130,6 +131,14 @@ class BrowserSessions:
         """Its name. With this prefix no other host and no page without TLS can set it."""
         return f"__Host-{NAME}" if self.secure else NAME
 
+    @property
+    def cookie_options(self) -> dict[str, Any]:
+        """Lax: a link from Slack, and the way back from a provider, come from elsewhere and find the login.
+
+        What a page elsewhere posts comes without it.
+        """
+        return {"path": "/", "httponly": True, "secure": self.secure, "samesite": "Lax"}
+
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:
         """Return the session's user; None without a valid cookie or a role. `extend`: count it as use."""
         id_ = request.cookies.get(self.cookie, "")
@@ -151,11 +160,9 @@ class BrowserSessions:
             await self._sessions.forget(before[: LONGEST_ID + 1])
         id_ = secrets.token_urlsafe(ID_BYTES)
         await self._sessions.keep(id_, session, self._config().console.session)
-        # Lax: a link from Slack, and the way back from a provider, come from elsewhere and find the login. What a page
-        # elsewhere posts comes without it.
-        response.set_cookie(self.cookie, id_, path="/", httponly=True, secure=self.secure, samesite="Lax")
+        response.set_cookie(self.cookie, id_, **self.cookie_options)
 
     async def end(self, request: web.Request, response: web.StreamResponse) -> None:
         if id_ := request.cookies.get(self.cookie, ""):
             await self._sessions.forget(id_[: LONGEST_ID + 1])
-        response.del_cookie(self.cookie, path="/", httponly=True, secure=self.secure, samesite="Lax")
+        response.del_cookie(self.cookie, **self.cookie_options)

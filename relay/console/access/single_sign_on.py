@@ -79,7 +79,7 @@ class SingleSignOn:
             "code_challenge_method": "S256",
         })  # fmt: skip
         response = web.Response(status=303, headers={"Location": f"{address}{'&' if '?' in address else '?'}{query}"})
-        response.set_cookie(self._cookie, login.cookie, max_age=SECONDS, **self._cookie_options)
+        response.set_cookie(self._cookie, login.cookie, max_age=SECONDS, **self._flow.sessions.cookie_options)
         return response
 
     async def finish(self, request: web.Request) -> web.StreamResponse:
@@ -102,7 +102,7 @@ class SingleSignOn:
                 response = self._flow.refused(request, browser.NOT_LET_IN, browser.NO_GROUP, name=session.name)
             else:
                 response = await self._flow.let_in(request, session, login.back, **detail)
-        response.del_cookie(self._cookie, **self._cookie_options)
+        response.del_cookie(self._cookie, **self._flow.sessions.cookie_options)
         return response
 
     async def _session(
@@ -145,11 +145,6 @@ class SingleSignOn:
     @property
     def _cookie(self) -> str:
         return f"{self._flow.sessions.cookie}-oidc"
-
-    @property
-    def _cookie_options(self) -> dict[str, Any]:
-        """Lax: the way back begins at the provider."""
-        return {"path": "/", "httponly": True, "secure": self._flow.sessions.secure, "samesite": "Lax"}
 
 
 async def _code(request: web.Request, provider: Provider, login: OidcState) -> str:

@@ -1,4 +1,4 @@
-"""The state of relay's parts: channels, destinations, limits, and the store below."""
+"""The state of relay's parts: channels, destinations, and the store below."""
 
 from collections.abc import Mapping, Sequence
 
@@ -59,19 +59,10 @@ class StoreHealth(Facts):
     last_tick: Time
 
 
-class Throttled(Facts):
-    """A limit of the other side that is used up for long."""
-
-    name: str
-    since: Time
-    why: str
-
-
 class DestinationsFacts(Facts):
-    """Destinations, failing ones first; failing `channels`, limits, and `removed` ones that are still paused."""
+    """Destinations, failing ones first; failing `channels`, and `removed` destinations that are still paused."""
 
     channels: list[ChannelHealth]
-    throttled: list[Throttled]
     rows: list[DestinationHealth]
     removed: list[DestinationHealth]
 
@@ -85,7 +76,6 @@ async def destinations(context: Context, _question: NoQuestion) -> DestinationsF
     paused = {scope.removeprefix(OPERATOR) for scope in states if scope.startswith(OPERATOR)}
     return DestinationsFacts(
         channels=[row for row in channels_of(config, states, waiting, due) if row.state == "failing"],
-        throttled=await throttled(context),
         rows=await destinations_of(context, states, listed),
         removed=await destinations_of(context, states, sorted(paused.difference(listed))),
     )
@@ -155,14 +145,6 @@ def _destination(config: Config, name: str, states: States, last: float | None) 
         channel_fault="; ".join(dict.fromkeys(state.cause for state in down)),
         parked=sum(state.parked for state in (*failing, *filter(None, [pause]))), last_delivered=last,
     )  # fmt: skip
-
-
-async def throttled(context: Context) -> list[Throttled]:
-    limits = await context.admin.throttled()
-    return [
-        Throttled.merged(name=scope.removeprefix("limit:"), since=since, why=why)
-        for scope, (since, why) in limits.items()
-    ]
 
 
 async def redis(context: Context) -> StoreHealth:

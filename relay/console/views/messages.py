@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from html import unescape
 from itertools import islice
 from typing import Any
 
@@ -15,14 +16,11 @@ from relay.console.view import Frame, message_frame
 from relay.operating.digests import DigestPreview, digest_named, preview_of
 from relay.policy.destinations import Destination, zone_at
 from relay.policy.schedules import spoken
+from relay.rendering.formats.slack import plain_dates
 from relay.store.copies import Copies, Copy
 
 MOST = 200_000  # characters of what is shown
-MARKED = (
-    (re.compile(r"<!date\^[^|>]*\|([^>]*)>"), r"\1"),
-    (re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>"), r"\2 (\1)"),
-)
-ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+LINK = re.compile(r"<([a-z]+:[^|>]+)\|([^>]*)>")
 
 
 class MessageQuestion(Question):
@@ -154,24 +152,16 @@ def words_of(content: Mapping[str, Any]) -> str:
 
 def _texts(part: Any) -> Iterator[str]:
     if isinstance(part, Mapping):
-        text = part.get("text")
-        if isinstance(text, str):
-            yield text
-        for value in part.values():
-            if isinstance(value, (Mapping, list)):
-                yield from _texts(value)
-    elif isinstance(part, list):
-        for item in part:
-            yield from _texts(item)
+        if isinstance(part.get("text"), str):
+            yield part["text"]
+        part = [*part.values()]
+    for inner in part if isinstance(part, list) else ():
+        yield from _texts(inner)
 
 
 def _read(text: str) -> str:
     """Return Slack's text as its reader sees it: dates in words, links with their address behind them."""
-    for pattern, shown in MARKED:
-        text = pattern.sub(shown, text)
-    for entity, letter in ENTITIES:
-        text = text.replace(entity, letter)
-    return text
+    return unescape(LINK.sub(r"\2 (\1)", plain_dates(text)))
 
 
 def text_of(value: object) -> str:

@@ -1,14 +1,13 @@
 """The first page: whether messages reach people, active runs, and obstacles."""
 
 import asyncio
-from collections.abc import Mapping
 
 from pydantic import Field, computed_field
 
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, NoQuestion, Phrase, Time, phrase
 from relay.console.views import health
-from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth, Throttled
+from relay.console.views.health import ChannelHealth, DestinationHealth, StoreHealth
 from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sources
 from relay.console.views.operations import OperationListed, RunFacts, listed, runs
 from relay.domain.events import PRIORITIES
@@ -23,7 +22,6 @@ from relay.store.troubles import TroubleMemory
 MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0
 ONE_FAULT, ONE_FAILED = N_("1 thing stands in the way"), N_("1 operation failed in the last 24 hours")
-LEDGER = ("accepted", "pending", "delivered", "superseded", "digested", "dead", "dropped")
 
 
 class Headline(Facts):
@@ -43,8 +41,8 @@ class HealthFacts(Facts):
 class NowFacts(Facts):
     """`checks` of relay's parts that are not ok; `obstacles` the same in words, with remedies.
 
-    `failed` operations of the last 24 hours (back to `failed_since`), the gravest in `failures`; `waiting` by channel;
-    `ledger`: deliveries by state.
+    `failed` operations of the last 24 hours (back to `failed_since`), the gravest in `failures`; `waiting` by channel,
+    `pending` also what goes out later.
     """
 
     ready: bool
@@ -60,13 +58,11 @@ class NowFacts(Facts):
     oldest_due: Time = None
     dead: int = 0
     quarantined: int = 0
-    ledger: dict[str, int] = Field(default_factory=dict)
-    imbalance: int = 0
+    pending: int = 0
     runs: list[RunFacts] = Field(default_factory=list)
     sources: list[SourceHealth] = Field(default_factory=list)
     channels: list[ChannelHealth] = Field(default_factory=list)
     destinations: list[DestinationHealth] = Field(default_factory=list)
-    throttled: list[Throttled] = Field(default_factory=list)
     redis: StoreHealth | None = None
 
     @computed_field  # type: ignore[prop-decorator]
@@ -121,12 +117,11 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         context.admin.waiting(names, clock),
         Reachability(context.store, partial=True).states(config, clock),
     )
-    quarantined, missing, remembered, failed, throttled, redis = await asyncio.gather(
+    quarantined, missing, remembered, failed, redis = await asyncio.gather(
         context.admin.quarantine_size(),
         Jobs(context.store).missing(),
         _remembered(context),
         Operations(context.store, partial=True).failed(clock - DAY),
-        health.throttled(context),
         health.redis(context),
     )
     return NowFacts.merged(
@@ -140,13 +135,11 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         oldest_due=min((at for name, at in due.items() if waiting.get(name)), default=None),
         dead=ledger.counts.get("dead", 0),
         quarantined=quarantined,
-        ledger=_places(ledger.counts),
-        imbalance=ledger.imbalance,
+        pending=ledger.counts.get("pending", 0),
         runs=await runs(context, going),
         sources=sources(context),
         channels=health.channels_of(config, states, waiting, due),
         destinations=await health.destinations_of(context, states, [*config.destinations]),
-        throttled=throttled,
         redis=redis,
     )
 
@@ -162,9 +155,3 @@ async def _remembered(context: Context) -> str:
         return (await TroubleMemory(context.store).look()).text
     except StoreUnavailable:
         return ""
-
-
-def _places(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return where what was accepted is now: the counters that add up."""
-    held = sorted(name for name in counts if name.startswith("held:"))
-    return {name: counts[name] for name in (*LEDGER, *held) if counts.get(name)}

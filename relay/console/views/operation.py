@@ -90,7 +90,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
     try:
         timeline = await context.admin.timeline(id_, space)
         if timeline is None:
-            raise await unknown(context, id_)
+            raise unknown(context, id_)
         history = History(context.store, partial=True)
         events, ended = await asyncio.gather(context.admin.events(id_, space), history.of_operation(id_, space))
     except AmbiguousId as error:

@@ -1,4 +1,4 @@
-"""Links around an operation: batch and members, job, the run that it retries; near ids; and the rules of its events."""
+"""Links around an operation: batch and members, job, the run that it retries; and the rules of its events."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +7,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from relay.console.context import Context
-from relay.console.facts import N_, Facts, Phrase, Unknown, phrase
+from relay.console.facts import N_, Facts, Unknown, phrase
 from relay.console.views.obstacles import sources
 from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import job_of
-from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
-from relay.store.operations import OperationRow, Operations
 from relay.store.timelines import Timeline
 
-MOST, MOST_NEAR = 50, 8  # members of a batch that are named; operations that may be meant
+MOST = 50  # members of a batch that are named
 BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")
 UNKNOWN = N_(
     "relay has not heard of %(id)s, or no more: operations are known for 30 days after their last event. Their ids "
@@ -74,24 +72,12 @@ def related(asked: str, timeline: Timeline, events: Sequence[Event]) -> Iterator
         yield from [*members.values()][:MOST]
 
 
-async def unknown(context: Context, id_: str) -> Unknown:
-    """Offer other spellings, similar new operations (of the newest 500), and what sources were refused."""
-    try:
-        spelled = {id_.strip(" \"'<>,.;"), id_.lower(), id_.upper()} - {id_}
-        operations = Operations(context.store, partial=True)
-        rows = [row for name in sorted(spelled) if name for row in await operations.named(name)]
-        rows += (await operations.page(text=id_, limit=MOST_NEAR)).rows
-    except StoreUnavailable:
-        return Unknown(UNKNOWN, id=id_)
-    near = [_near(row) for row in {row.operation: row for row in rows}.values()][:MOST_NEAR]
+def unknown(context: Context, id_: str) -> Unknown:
+    """Lead to operations with a similar id, and to what sources were refused."""
+    near = [(address("operations", text=id_.strip(" \"'<>,.;")[:200]), phrase(N_("Similar ids and names")))]
     if any(row.refused for row in sources(context)):
         near.append(("/console/now#sources", phrase(N_("What was refused"))))
     return Unknown(UNKNOWN, near=near, id=id_)
-
-
-def _near(row: OperationRow) -> tuple[str, Phrase]:
-    page = address("operation", id=row.subject, tenant=row.tenant, project=row.project, platform=row.platform)
-    return page, phrase("%(name)s", name=f"{row.name} {row.subject}".strip())
 
 
 MOST_RULES = 50  # that are shown of one event

@@ -85,9 +85,8 @@ class TestActing:
 
         page = await browser.post("/console/act", {"csrf": csrf, "field": "kept"})
         assert (page.status, page.text) == (200, "kept")
-        assert await acting(browser, {**SAME, "X-CSRF-Token": csrf}) == 200
         assert await acting(browser, {"Origin": browser.base}, csrf=csrf) == 200
-        assert here.acted == ["guest of jana"] * 3
+        assert here.acted == ["guest of jana"] * 2
 
     async def test_behind_a_proxy_that_calls_relay_otherwise_the_consoles_address_counts(
         self, store: Store, clock: Clock
@@ -142,12 +141,10 @@ async def test_pages_and_json_have_their_headers(browser: Browser) -> None:
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
 
 
-async def test_a_store_that_is_away_is_a_page_and_a_problem(here: Served, browser: Browser) -> None:
+async def test_a_store_that_is_away_is_a_page(here: Served, browser: Browser) -> None:
     await browser.log_in()
     here.auth._sessions._sessions._redis = Store.open("unix:///nonexistent.sock", worker="w").redis
-    page, api = await browser.get("/console/now"), await browser.get("/api/v1/now")
+    page = await browser.get("/console/now")
 
-    assert (page.status, api.status) == (503, 503)
+    assert (page.status, page.headers["Retry-After"]) == (503, "5")
     assert "does not answer" in page.text
-    assert page.headers["Retry-After"] == "5"
-    assert api.headers["Content-Type"] == "application/problem+json"
