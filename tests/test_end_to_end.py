@@ -23,10 +23,6 @@ TOLD = {
     "cancel-operation.response": ("Cancelled", "Abgebrochen"),
     "retry-operation.response": ("Started", "Gestartet"),
 }
-BATCHES = {
-    "batch-start": ("Initiated", "Started", "Gestartet"),
-    "batch-complete": ("Completed", "Completed", "Abgeschlossen"),
-}
 
 
 @pytest.fixture
@@ -57,19 +53,6 @@ async def test_every_document_through_every_callback_is_told_rightly_in_both_lan
     english, german = TOLD[name]
     mails = await running_stage.around.mails(8)
     assert all((english if mail.recipient.startswith("english") else german) in mail.text for mail in mails)
-
-
-@pytest.mark.parametrize(("source", "status", "english", "german"), [(key, *told) for key, told in BATCHES.items()])
-async def test_batches_are_told_rightly_in_both_languages(
-    running_stage: Stage, source: str, status: str, english: str, german: str
-) -> None:
-    reply = await running_stage.post(tenant(seed("submit-batch.response"), "mail", status=status), source)
-
-    assert reply.status == 202
-    by_recipient = {mail.recipient: mail for mail in await running_stage.around.mails(2)}
-    assert english in by_recipient["english@example.com"].text
-    assert german in by_recipient["german@example.com"].text
-    assert "Monthly Process Mining Pipeline" in by_recipient["german@example.com"].text
 
 
 async def test_a_webhook_and_its_callback_and_a_latecomer_are_one_message(running_stage: Stage) -> None:
@@ -122,18 +105,6 @@ async def test_slack_answers_429_then_500_then_ok(running_stage: Stage) -> None:
     assert slack.violations == []  # nothing was called before its Retry-After
     assert len(slack.messages("#room")) == 1
     assert len(slack.called("chat.postMessage")) == 3
-
-
-async def test_an_unknown_user_is_a_dead_letter_with_its_reason_and_the_rest_is_delivered(running_stage: Stage) -> None:
-    running_stage.around.inbox.answer("gone@example.com", "550 5.1.1 no such user")
-
-    await running_stage.post(tenant(body("operation.completed", 100, status="Completed"), "pair"))
-    await running_stage.around.settled()
-
-    (letter,) = await running_stage.around.admin.dead()
-    assert (letter.address, letter.reason) == ("gone@example.com", "rejected")
-    assert "550 5.1.1 no such user" in letter.error
-    assert [mail.recipient for mail in running_stage.around.inbox.mails] == ["here@example.com"]
 
 
 async def test_a_good_reload_counts_at_once_and_a_bad_one_changes_nothing(

@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.channels.slack.errors import advice
 from relay.channels.slack.scopes import LOSSES, OPTIONAL
+from relay.channels.slack.settings import SlackSettings
 from relay.cli.setup import demands_of, slack_settings
 from relay.config import Config, Oidc
 from relay.configfile.document import Document
@@ -27,13 +28,13 @@ OIDC = "console.oidc"
 
 async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem], dict[str, str]]:
     """Return what is wrong at each of the other sides, and the answers of those where nothing is."""
-    channels = build_channels(config)
+    channels, slack = build_channels(config), slack_settings(config)
     questions: dict[str, Callable[[], Awaitable[str]]] = {
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **({OIDC: lambda: _ask_provider(oidc, document)} if (oidc := config.console.oidc) else {}),
         **{f"channels.{name}": channel.check for name, channel in channels.items()},
-        **({SLACK_APP: lambda: _ask_slack_app(config, channels, document)} if slack_settings(config) else {}),
+        **({SLACK_APP: lambda: _ask_slack_app(config, slack, channels, document)} if slack else {}),
         **(
             {"channels.slack.actions": lambda: _ask_who_may(config, channels, document)}
             if enabled_actions(config)
@@ -98,12 +99,11 @@ async def _ask_provider(oidc: Oidc, document: Document) -> str:
     return f"answers; keys: {len(keys.keys)}"
 
 
-async def _ask_slack_app(config: Config, channels: Mapping[str, Any], document: Document) -> str:
+async def _ask_slack_app(
+    config: Config, settings: SlackSettings, channels: Mapping[str, Any], document: Document
+) -> str:
     """Ask whether the app may do this. Report the line of each destination that it may not post to."""
-    settings, slack = slack_settings(config), channels[CHANNEL]
-    if settings is None:
-        return ""
-    demands = demands_of(config, settings)
+    slack, demands = channels[CHANNEL], demands_of(config, settings)
     lacking = slack.lacking(demands)
     if faults := [f"{loss} without {scope}" for scope, loss in lacking.items() if scope not in OPTIONAL]:
         scopes = ", ".join(scope for scope in lacking if scope not in OPTIONAL)

@@ -31,7 +31,6 @@ EXAMPLE, SCHEMA = "relay.yaml", "relay.schema.json"
 # The head of the example names the variables that it needs: `#   NAME   what it is   (how to come by one)`.
 VARIABLE_LINE = re.compile(r"^#   ([A-Z_]+) {2,}(.+?)(?: {2,}\(make one: (.+)\))?$", re.MULTILINE)
 FIRST_EVENT = '{"event": "operation.failed", "operation": {"operationId": "run-1"}}'
-OPTIONAL_LINE = re.compile(r"^# (Optional, .+)$", re.MULTILINE)
 
 
 @click.command()
@@ -122,8 +121,6 @@ def _print_next_steps(file: Path, option: str, *, edit: bool) -> None:
     click.echo(f"Next: {'edit its destinations and rules, and ' if edit else ''}set what it needs.\n")
     for command, meaning in steps:
         click.echo(f"  {command:<{width}}   # {meaning}")
-    for line in OPTIONAL_LINE.findall(text):
-        click.echo(f"\n{line}")
 
 
 TEAM, BOTH = "team", "both"

@@ -137,11 +137,7 @@ def _connection(config: Path) -> list[str]:
     """Return the platform's address, tenant, project and token. ConfigError as of `load`."""
     connection = {key: os.environ.get(variable, "") for key, variable in VARIABLES.items()}
     if not all(connection[key] for key in NEEDED):
-        try:
-            ConfigFile().convert(config, None, None)
-        except click.BadParameter as error:  # as of commands that always need it
-            error.param_hint = "'-c' / '--config'"
-            raise
+        ConfigFile().convert(config, None, None)
         platform = load(config, env=os.environ, channels=CHANNELS, needed=("platform",)).platform
         stated = {**{key: getattr(platform, key) for key in NEEDED}, "token": platform.token.get_secret_value()}
         connection = {key: value or stated[key] for key, value in connection.items()}

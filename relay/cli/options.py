@@ -25,10 +25,10 @@ class ConfigFile(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as error:
-            if str(value) not in (CONFIG, os.environ.get("RELAY_CONFIG")) or Path(value).exists():
-                raise
+            usual = str(value) in (CONFIG, os.environ.get("RELAY_CONFIG"))
             # It writes there, since it looks in the same places.
-            raise click.BadParameter(f"{error.message} `relay init` writes one.", ctx, param) from None
+            hint = " `relay init` writes one." if usual and not Path(value).exists() else ""
+            raise click.BadParameter(f"{error.message}{hint}", ctx, param, "'-c' / '--config'") from None
 
 
 config_option = click.option(

@@ -111,7 +111,6 @@ def _complete(translated: str | tuple[str, ...] | list[str] | None) -> bool:
 
 
 GOLDEN = "golden"
-SHOWN = 40  # lines of each difference
 
 
 @click.command()
@@ -130,8 +129,9 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
     before = {file: file.read_text("utf-8") for file in sorted((workspace.own / GOLDEN).rglob("*.*")) if file.is_file()}
     changed = [file for file in sorted({*texts, *before}) if texts.get(file) != before.get(file)]
     for file in changed:
-        shown = _difference(file, before.get(file, ""), texts.get(file, "")) if file in before or not update else ""
-        click.echo(visible(shown or f"{file} is new"))
+        agreed, now = (text.get(file, "").splitlines() for text in (before, texts))
+        shown = difflib.unified_diff(agreed, now, f"{file} agreed", f"{file} now", lineterm="", n=1)
+        click.echo(visible("\n".join(shown) if file in before or not update else f"{file} is new"))
     if update:
         _write(texts, before)
         click.echo(f"{workspace.own / GOLDEN}: {len(changed)} of {len(texts)} files written")
@@ -162,14 +162,6 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
 def _mail(content: dict[str, Any]) -> str:
     head = "".join(f"{name.title()}: {content[name]}\n" for name in ("subject", "preheader") if name in content)
     return f"{head}\n{content['text']}\n===== HTML =====\n{content['html']}\n"
-
-
-def _difference(file: Path, before: str, now: str) -> str:
-    lines = [
-        *difflib.unified_diff(before.splitlines(), now.splitlines(), f"{file} agreed", f"{file} now", lineterm="", n=1)
-    ]
-    rest = [f"… and {len(lines) - SHOWN} more lines"] if len(lines) > SHOWN else []
-    return "\n".join([*lines[:SHOWN], *rest])
 
 
 def _write(texts: dict[Path, str], before: dict[Path, str]) -> None:

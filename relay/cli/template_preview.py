@@ -8,18 +8,17 @@ from pathlib import Path
 
 import click
 
-from relay.authoring.drawing import FORMS, Sample, View, drawn
+from relay.authoring.drawing import Sample, View, drawn
 from relay.authoring.workspace import Workspace
 from relay.channels import CHANNELS
 from relay.cli.options import read_event
 from relay.cli.template import read_workspace, workspace_options
 from relay.configfile.validation import suggest
-from relay.domain.deliveries import Form
 from relay.domain.documents import decode
 from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.rendering import Renderer
-from relay.rendering.samples import FIXTURES, history_of, sample_events
+from relay.rendering.samples import history_of, sample_events
 from relay.rendering.translations import languages
 
 ALL = "all"
@@ -33,18 +32,13 @@ ALL = "all"
 )
 @click.option("--lang", "language", metavar="CODE",
               help="The language, or all; default: the destination's, or all for every message.")  # fmt: skip
-@click.option("--kind", type=click.Choice(FORMS), default="each", show_default=True,
-              help="Slack's message that shows the present state, or the outcome in its thread; one more failure of a "
-                   "cause; the end of a run that had failed and was begun again.")  # fmt: skip
-@click.option("--fixture", type=click.Choice([*FIXTURES, ALL]),
-              help="The sample event; default: typical, or all for every message.")  # fmt: skip
 @click.option("--destination", default="", metavar="NAME", help="Render for this destination.")
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default="preview", show_default=True,
               metavar="DIR", help="The output directory.")  # fmt: skip
 @click.option("--serve", is_flag=True, help="Serve every message as pages on this machine, until Ctrl-C.")
 def preview(
     *, message: str | None, config: Path | None, templates: Path | None, event_file: str | None, language: str | None,
-    kind: Form, fixture: str | None, destination: str, folder: Path, serve: bool,
+    destination: str, folder: Path, serve: bool,
 ) -> None:  # fmt: skip
     """Write MESSAGE, for instance operation.failed, or every message, as Slack and as mail: the Slack message as JSON
     and as a page, the mail as HTML, as text and as an .eml file; index.html lists them all. Nothing is sent.
@@ -60,20 +54,17 @@ def preview(
         run_loop(serve_pages(partial(read_workspace, config, templates)))
         return
     everything = message is None and event_file is None
-    fixtures = [*FIXTURES] if fixture == ALL or (everything and fixture is None) else [fixture or "typical"]
     every_language = language == ALL or (everything and language is None and not destination)
     codes = [*languages(workspace.directories)] if every_language else [language]
-    views = [_view(workspace, code, name, kind, destination) for name in fixtures for code in codes]
     files: list[Path] = []
     renderer = Renderer(workspace.directories, workspace.options(real=event_file is not None))
-    for view in views:
-        samples = _from_file(event_file) if event_file else _from_samples(workspace, message, view.fixture)
+    samples = _from_file(event_file) if event_file else _from_samples(workspace, message)
+    for view in [_view(workspace, code, destination) for code in codes]:
         for name, last in samples.items():
             for channel in CHANNELS:
-                drawing = drawn(renderer, channel, last, view)
-                stem = folder / _stem(name, drawing.kind, view)
+                stem = folder / ".".join(filter(None, (name, view.destination, view.language)))
                 stem.parent.mkdir(parents=True, exist_ok=True)
-                for ending, text in drawing.preview.documents.items():
+                for ending, text in drawn(renderer, channel, last, view).preview.documents.items():
                     files.append(stem.with_name(f"{stem.name}.{ending}"))
                     files[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
     rows = "".join(f'<li><a href="{escape(file.name)}">{escape(file.name)}</a>\n' for file in files)
@@ -84,14 +75,7 @@ def preview(
     click.echo(f"{index}: {len(files)} files")
 
 
-def _stem(name: str, kind: Form, view: View) -> str:
-    """Return the name of its files: what is as usual is left out."""
-    form = "" if kind in ("each", name) else kind
-    fixture = "" if view.fixture == "typical" else view.fixture
-    return ".".join(filter(None, (name, form, fixture, view.destination, view.language)))
-
-
-def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, destination: str) -> View:
+def _view(workspace: Workspace, language: str | None, destination: str) -> View:
     """Return it as the destination's readers read, unless another language is asked for."""
     if destination and workspace.destinations and destination not in workspace.destinations:
         problem = f"there is no destination {destination}; {suggest(destination, workspace.destinations)}"
@@ -101,7 +85,7 @@ def _view(workspace: Workspace, language: str | None, fixture: str, kind: Form, 
     available = languages(workspace.directories)
     if not {language, re.split("[-_]", language)[0].lower()} & {*available}:
         raise click.BadParameter(f"there is no {language}; {suggest(language, available)}", param_hint="--lang")
-    return View(kind, fixture, destination, language, reader.timezone)
+    return View(destination=destination, language=language, timezone=reader.timezone)
 
 
 def _from_file(file: str) -> dict[str, Sample]:
@@ -113,9 +97,9 @@ def _from_file(file: str) -> dict[str, Sample]:
     return {event.name: (event, (event,))}
 
 
-def _from_samples(workspace: Workspace, message: str | None, fixture: str) -> dict[str, Sample]:
+def _from_samples(workspace: Workspace, message: str | None) -> dict[str, Sample]:
     """Return the sample events, each with what was known when it came."""
-    samples = sample_events(workspace.directories, fixture)
+    samples = sample_events(workspace.directories, "typical")
     if message is not None and message not in samples:
         raise click.BadParameter(f"there is no sample of {message}; {suggest(message, samples)}", param_hint="MESSAGE")
     selected = samples if message is None else {message: samples[message]}

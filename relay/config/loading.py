@@ -207,10 +207,7 @@ def _with_possible_modes(config: Config, document: Document, channels: Channels)
                 )
             elif destination.mode not in possible:
                 changed[name] = destination.model_copy(update={"mode": possible[0]})
-            for warning in getattr(settings, "warnings_for", _no_warnings)(address, destination.mode, called):
+            warnings_for: Any = getattr(settings, "warnings_for", lambda *_: ())
+            for warning in warnings_for(address, destination.mode, called):
                 document.warn(("destinations", name), warning)
     return config.model_copy(update={"destinations": {**config.destinations, **changed}}) if changed else config
-
-
-def _no_warnings(*_: object) -> tuple[str, ...]:
-    return ()

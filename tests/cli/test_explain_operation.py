@@ -104,16 +104,11 @@ async def test_an_id_that_two_tenants_use_is_answered_with_what_says_which(runni
     ("noted", "sentence"),
     [
         (["superseded", "team", "newer state"], "not sent: a newer state is told instead"),
-        (["superseded", "team", "the run is over"], "not sent: the run is over, so its progress is not told any more"),
         (["lease lapsed", "team", "outcome unknown"],
          "its worker died or was cut off while it was sending; it may have arrived"),
         (["delivered", "team", "live", 2, "https://acme.slack.com/archives/C1/p1"],
          "the live message is up to date, attempt 2: https://acme.slack.com/archives/C1/p1"),
         (["dead", "team", "retries_exhausted", "Slack answered 500"], "dead, every attempt failed: Slack answered 500"),
-        (["replayed", "team"], "replayed: queued again with fresh attempts"),
-        (["dropped", "team"], "dropped: the dead letter is forgotten"),
-        (["repair", "team"],
-         "a worker that had lost touch may have shown an old state; the present one is shown again"),
         (["noted by a newer relay", "team", 3], "noted by a newer relay, team, 3"),
     ],
 )  # fmt: skip

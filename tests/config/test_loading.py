@@ -24,7 +24,6 @@ SHIPPED = {**SECRETS, "RELAY_CALLBACK_TOKEN": "8c1d9f27b4e05a6372f1c8d4"}
 FAULTS = [
     # a key, its value's type, and its range
     ("timezone: Europe/Berlin", "timezon: Europe/Berlin", "1: timezon: unknown key; did you mean timezone?"),
-    ("timezone: Europe/Berlin", "server: {port: 65536}", "1: server.port: expected at most 65535"),
     ("timezone: Europe/Berlin", "server: ~", "1: server: expected keys and values"),
     ("timezone: Europe/Berlin", "language:", '1: language: expected text; write "" for none'),
     ("timezone: Europe/Berlin", "server: {max_body: 1 chunk}",
@@ -41,7 +40,6 @@ FAULTS = [
     ("timezone: Europe/Berlin", "retry: {max_retries: -1}", "1: retry.max_retries: expected at least 0"),
     ("timezone: Europe/Berlin", "retry: {backoff_multiplier: 1e308}",
      "1: retry.backoff_multiplier: expected at most 100"),
-    ("timezone: Europe/Berlin", "retry: {max_delay: inf}", "1: retry.max_delay: expected a duration"),
     ("timezone: Europe/Berlin", "retry: {maxRetries: 1, max_retries: 2}",
      "1: retry.maxRetries: the same as max_retries; write it once"),
     # names of zones, languages and channels
@@ -66,7 +64,6 @@ FAULTS = [
     ("[analyst@example.com, lead@example.com]", "[]", "19: destinations.analysts.email: expected at least one address"),
     ("    mode: live", "    mode: each\n    live: {min_step: 1}",
      "18: destinations.team.live: goes with mode: live, and this one is each"),
-    ("    mode: live", "    live: {min_step: 101}", "17: destinations.team.live.min_step: expected at most 100"),
     ("    mode: live", "    quiet_hours: {from: '22', to: '6:00'}",
      '17: destinations.team.quiet_hours.from: expected a time of day such as "08:30"'),
     ("    mode: live", "    quiet_hours: {from: '6:00', to: '6:00'}",
@@ -74,11 +71,11 @@ FAULTS = [
     ("    mode: live", "    quiet_hours: {from: '22:00', to: '6:00', pass: [critical]}",
      "17: destinations.team.quiet_hours.pass[0]: unknown moment; did you mean critical_"),
     # rules
+    ("    priorities: [High, Critical]", "    statuses: [Ended]",
+     "23: rules[0].statuses[0]: unknown status; expected Cancelled or Completed or Failed or Initiated or Running or"),
     ("notify: [team]", "notify: [temp, tea]", "25: rules[0].notify[0]: unknown destination 'temp'; did you mean team?"),
     ("    priorities: [High, Critical]", "    sources: [async]",
      "23: rules[0].sources[0]: unknown source 'async'; expected async-operations or progress"),
-    ("    priorities: [High, Critical]", "    statuses: [Ended]",
-     "23: rules[0].statuses[0]: unknown status; expected Cancelled or Completed or Failed or Initiated or Running or"),
     ("[operation.*]", "[operations.*]", "22: rules[0].events[0]: fits no event; did you mean operation.failed?"),
     ("[operation.*]", "['operation.(a|b)+']", "22: rules[0].events[0]: expected an event's name, with *"),
     ("    notify: [team]\n", "", "21: rules[0].notify: missing; it is required here"),

@@ -48,7 +48,6 @@ MISTAKES = [
     # at the top
     ("timezone: Europe/Berlin", "server: {max_body: 8MiB, max_body_memory: 4MiB}",
      "1: server.max_body_memory: less than server.max_body, so no body of that size would be taken"),
-    ("timezone: Europe/Berlin", "server: {max_connections: 5}", "1: server.max_connections: expected at least 16"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: [nginx]}",
      "1: server.trusted_proxies[0]: expected an address or a network such as 10.0.0.0/8 or fd00::/8"),
     ("timezone: Europe/Berlin", "server: {trusted_proxies: 10.1.2.3/8}",
@@ -70,12 +69,8 @@ MISTAKES = [
      "1: watchdog.expect[0].cron: expected a cron expression that some time fits: minute, hour, day, month and "
      'weekday, as in "0 2 * * mon-fri"'),
     ("mode: live", "pace: hasty", "9: destinations.team.pace: expected calm or eager or normal"),
-    ("timezone: Europe/Berlin", "watchdog: {missing: 0}",
-     "1: watchdog.missing: expected more than 0; write off to go without this rule"),
     ("timezone: Europe/Berlin", "job: '{operationType} {a b}'",
      "1: job: expected text with fields of the operation, for instance {operationType} {parameters.dataset}"),
-    ("timezone: Europe/Berlin", "brand: {logo: \"http://acme.example/l.png\"}",
-     "1: brand.logo: expected an address such as https://www.example.com/logo.png"),
     *(("timezone: Europe/Berlin", f'brand: {{url: "https://acme.example{rest}"}}',
        "1: brand.url: expected an address such as https://www.example.com/logo.png")
       for rest in (":99999", ":0", "/\\u202egnp.exe", "/a b")),
@@ -85,20 +80,16 @@ MISTAKES = [
      "1: brand.color: expected a colour such as #0B5CAD, in quotes: # begins a comment"),
     ("timezone: Europe/Berlin", "brand: {color: \"#FFEE00\"}",
      "1: brand.color: a button of #FFEE00 is hardly seen on white; expected a darker one, for instance #998F00"),
-    ("timezone: Europe/Berlin", f"brand: {{name: {'A' * 61}}}", "1: brand.name: expected at most 60 characters"),
     ("timezone: Europe/Berlin", 'brand: {footer: "a\\nb"}', "1: brand.footer: expected text of one line"),
     ("timezone: Europe/Berlin", "quiet_hours: 22-6",
      '1: quiet_hours: expected {from: "22:00", to: "07:00"}, or off'),
     ("timezone: Europe/Berlin", "retention: 30", "1: retention: expected a unit: 30d?"),
     ("\nsources:", "\nsorces:", "3: sorces: unknown key; did you mean sources?"),
-    (RETRY, "retry: {retry_delay: soon}", f"2: retry.retry_delay: {DURATION}"),
     (RETRY, "retry: {retry_delay: 2 days}", "2: retry.retry_delay: expected at most 1d"),
     (RETRY, "retry: {retry_delay: 0}", "2: retry.retry_delay: expected more than 0"),
     # sources
     (SECRETS, "kFv8-the-secret-of-the-platform",
      "4: sources.ops.signature.secrets: expected a name for each secret, such as {current: ...}"),
-    (f"secrets: {SECRETS}", "secret: kFv8-the-secret-of-the-platform",
-     "4: sources.ops.signature.secret: unknown key; did you mean secrets?"),
     ("{signature: {", "{rate_limit: 100 per second, signature: {",
      "4: sources.ops.rate_limit: expected a rate such as 100/s, 600/min or 5000/h"),
     # channels
@@ -118,7 +109,6 @@ MISTAKES = [
     ('{slack: "#team", mode: live}', "\n    slack: #team",
      '10: destinations.team.slack: expected one conversation: its name such as "#operations" or its id such as '
      '"C0123ABCD"; put it in quotes, for without them a # begins a comment'),
-    ("mode: live", "mode: digets", "9: destinations.team.mode: did you mean digest?"),
     ("mode: live", 'mode: live, mention: ["@analyst"]',
      '9: destinations.team.mention: expected whom to call when, such as {failed: ["@analyst"]}'),
     (EMAIL, '{email: people@example.com, mention: {failed: ["@analyst"]}}',
@@ -127,9 +117,7 @@ MISTAKES = [
     (EMAIL, "{sms: people@example.com}",
      "10: destinations.people: expected slack or email with an address"),
     # rules
-    ("events: [", "event: [", "13: rules[0].event: unknown key; did you mean events?"),
     ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
-    ("notify: [team, people]", "notify: tean", "14: rules[0].notify: unknown destination 'tean'; did you mean team?"),
 ]  # fmt: skip
 
 
