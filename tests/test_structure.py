@@ -18,7 +18,7 @@ MODULES_OF_AN_EVENT = 80  # from its POST to the call at Slack; on a busy machin
 RIDDLES_IN_1000 = 1.5  # words that leave open who or what is meant (tools/prose.py)
 
 PLANTED = {
-    "reconciliation that posts": ("relay/background/reconciliation.py", "import aiosmtplib"),
+    "reconciliation that posts": ("relay/background/reconciliation.py", "import slack_sdk"),
     "a receiver with a Redis of its own": ("relay/receiving/request_body.py", "import redis"),
     "an app that mails": ("relay/app.py", "import aiosmtplib"),
     "a worker that knows Slack": ("relay/delivering/worker.py", "from relay.channels.slack.channel import Slack"),

@@ -33,7 +33,7 @@ with absent("rich"):
     import structlog
 
 get_logger = structlog.get_logger
-QUIET = ("aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
+QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
 # One line for each event is of debug: `relay explain` has it, and the metrics count it.
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 

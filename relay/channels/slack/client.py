@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
 import structlog
 from pydantic import SecretStr
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
 
 from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
 from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, degraded_versions, first_accepted
@@ -22,68 +25,62 @@ MAX_ANSWER = 4 * 1024**2  # a page of people is the longest
 Call = Callable[[str, Mapping[str, str]], Awaitable[Mapping[str, Any]]]
 
 
-class Http:
-    """Session of one part of the channel: no redirects, no proxy of the environment, a bounded answer."""
-
-    def __init__(self, proxy: str, deadline: float) -> None:
-        self._proxy = proxy or None
-        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
-        self._session: aiohttp.ClientSession | None = None
-
-    async def post(
-        self, url: str, until: float, longest: int, **content: Any
-    ) -> tuple[int, Mapping[str, str], bytearray]:
-        """Return the answer's status, headers and body. `until` is on the loop's clock."""
-        if self._session is None:  # made in the loop it is used in
-            self._session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
-        async with (
-            asyncio.timeout_at(until),
-            self._session.post(url, proxy=self._proxy, allow_redirects=False, **content) as response,
-        ):
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > longest:
-                    raise aiohttp.ClientPayloadError("the answer is too long")
-            return response.status, response.headers, body
-
-    async def aclose(self) -> None:
-        if self._session:
-            await self._session.close()
-
-
 class Client:
     """Client shared by all attempts. `deadline` is the seconds a call may take by default."""
 
     def __init__(self, token: str, base_url: str, proxy: str = "", *, deadline: float) -> None:
         self.scopes: frozenset[str] = frozenset()  # what the token may do, as the last answer said
-        self._token, self._base_url = token, base_url
+        self._web = _Web(token, base_url, proxy, deadline)
         self._deadline = deadline
-        self._http = Http(proxy, deadline)
-        self.aclose = self._http.aclose
 
     async def call(
         self, method: str, arguments: Mapping[str, Any], *, address: str = "", until: float | None = None
     ) -> Mapping[str, Any]:
         """Make the call. `until` is on the loop's clock; `address` is the conversation, for the error's text."""
         until = asyncio.get_running_loop().time() + self._deadline if until is None else until
-        headers = {"Authorization": f"Bearer {self._token}"}
-        content: dict[str, Any] = {"data": dict(arguments)}
-        if method in (POST, UPDATE):  # Slack takes JSON where something is written, and only forms elsewhere
-            content = {"json": dict(arguments)}
-            headers["Content-Type"] = "application/json; charset=utf-8"
-        url = f"{self._base_url}{method}"
+        as_json = method in (POST, UPDATE)  # Slack takes JSON where something is written, and only forms elsewhere
         try:
-            status, answered, body = await self._http.post(url, until, MAX_ANSWER, headers=headers, **content)
-        # The cause goes no further: it shows what was sent, and a proxy's address with its password.
+            async with asyncio.timeout_at(until):
+                response = await self._web.api_call(
+                    method, json=dict(arguments) if as_json else None, data=None if as_json else dict(arguments)
+                )
+        # The causes go no further: they show what was sent and answered, and a proxy's address with its password.
+        except SlackApiError as error:
+            answer = error.response
+            raise refused(method, address, answer.status_code, answer.headers, answer.data) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unanswered(method, address, error) from None
+        self.scopes = frozenset(filter(None, response.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")))
+        return mapping(response.data)
+
+    async def aclose(self) -> None:
+        if self._web.session:
+            await self._web.session.close()
+
+
+class _Web(AsyncWebClient):
+    """Slack's client with the request made here: no redirects, a bounded answer, any type of it."""
+
+    def __init__(self, token: str, base_url: str, proxy: str, deadline: float) -> None:
+        logger = logging.Logger("slack_sdk", logging.WARNING)  # its own would log messages at DEBUG
+        super().__init__(token, base_url, logger=logger, retry_handlers=[])
+        self.proxy = proxy or None  # the library takes one from the environment
+        self._secret = token.encode()
+        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+
+    async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
+        if self.session is None:  # made in the loop it is used in; the library would make one for every call
+            self.session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
+        arguments = {key: value for key, value in req_args.items() if value is not None}
+        async with self.session.request(http_verb, api_url, allow_redirects=False, **arguments) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise aiohttp.ClientPayloadError("the answer is too long")
         # An answer may repeat the token to us; our texts and logs may not.
-        answer = _parsed(bytes(body).replace(self._token.encode(), b"token"))
-        if status != 200 or not answer.get("ok"):
-            raise refused(method, address, status, answered, answer)
-        self.scopes = frozenset(filter(None, answered.get("x-oauth-scopes", "").replace(" ", "").split(",")))
-        return answer
+        redacted = bytes(body).replace(self._secret, b"token")
+        return {"data": _parsed(redacted), "headers": response.headers, "status_code": response.status}
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
@@ -110,6 +107,8 @@ async def pages(
 
 log = structlog.get_logger(__name__)
 
+MAX_WORD = 4096  # "ok", or one word about what is wrong
+
 
 class Webhooks:
     """Incoming webhooks by conversation: secret addresses, each of which posts to one and can do nothing else.
@@ -120,8 +119,9 @@ class Webhooks:
 
     def __init__(self, addresses: Mapping[str, SecretStr], proxy: str = "", *, deadline: float) -> None:
         self._addresses = addresses
-        self._http = Http(proxy, deadline)
-        self.aclose = self._http.aclose
+        self._proxy = proxy or None
+        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+        self._session: aiohttp.ClientSession | None = None
 
     def __contains__(self, conversation: str) -> bool:
         return conversation in self._addresses
@@ -155,16 +155,27 @@ class Webhooks:
             if error.kind not in (FailureKind.MESSAGE, FailureKind.UNSENT):
                 raise
 
+    async def aclose(self) -> None:
+        if self._session:
+            await self._session.close()
+
     async def _post(self, conversation: str, message: Mapping[str, Any], until: float) -> None:
+        if self._session is None:  # made in the loop it is used in
+            self._session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
         address = self._addresses[conversation].get_secret_value()
         try:
-            status, headers, body = await self._http.post(address, until, MAX_ANSWER, json=message)
+            async with (
+                asyncio.timeout_at(until),
+                self._session.post(address, json=message, proxy=self._proxy, allow_redirects=False) as response,
+            ):
+                body = await response.content.read(MAX_WORD)
         # The cause goes no further: it may show the address, and that is the secret.
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unanswered(WEBHOOK, conversation, error) from None
         word = body.decode("utf-8", "replace").strip()
-        if status != 200 or word != "ok":
-            raise refused(WEBHOOK, conversation, status, headers, {"ok": False, "error": word} if status != 200 else {})
+        if response.status != 200 or word != "ok":
+            answer = {"ok": False, "error": word} if response.status != 200 else {}
+            raise refused(WEBHOOK, conversation, response.status, response.headers, answer) from None
 
 
 def _mentions_of(mentions: Iterable[str]) -> Iterable[str]:
