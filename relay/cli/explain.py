@@ -104,7 +104,9 @@ MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 def show_decision(explanation: Mapping[str, Any]) -> None:
     """Print it for a person."""
     event = explanation["event"]
-    _print((event["event"], "bold"), f" from {event['source']}: {_about(event)}")
+    percentage = "" if event["percentage"] is None else f"{event['percentage']:g} %"
+    parts = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
+    _print((event["event"], "bold"), f" from {event['source']}: {', '.join(filter(None, parts))}")
     for limit in explanation["limits"]:
         _print((limit, "yellow"))
     for rule in explanation["rules"]:
@@ -129,12 +131,6 @@ def show_destinations(explanation: Mapping[str, Any]) -> None:
         _print((f"\nThe operation asks for {row['channel']} {row['address']}: not told, {row['why']}", "yellow"))
     if not explanation["destinations"]:
         _print(("\nNobody is notified.", "bold"))
-
-
-def _about(event: Mapping[str, Any]) -> str:
-    percentage = "" if event["percentage"] is None else f"{event['percentage']:g} %"
-    parts = (event["name"] or event["subject"], event["status"], percentage, event["phase"], event["priority"])
-    return ", ".join(part for part in parts if part)
 
 
 def _print(*parts: str | tuple[str, str]) -> None:

@@ -76,7 +76,11 @@ def serve(config: Path, role: "Role", *, level: str, form: str | None) -> None:
     configure(machine=form == "json", level=level)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload: its default is to end us
     try:
-        _run(config, role)
+        with without_collections(), absent("opentelemetry"):
+            from relay.app import Relay  # noqa: PLC0415 - `--help` needs none of it
+        run_loop(_serve(Relay(config, dict(os.environ), role=role)))
+    except OSError as error:
+        _end(RelayError(f"relay cannot serve: {error.strerror or error}"), form)
     except RelayError as error:
         _end(error, form)
 
@@ -88,15 +92,6 @@ def _end(error: RelayError, form: str) -> NoReturn:
     wrong = isinstance(error, ConfigError | TemplateError)
     get_logger().error("config.refused" if wrong else "relay.failed", reason=str(error))
     raise SystemExit(1)
-
-
-def _run(path: Path, role: "Role") -> None:
-    with without_collections(), absent("opentelemetry"):
-        from relay.app import Relay  # noqa: PLC0415 - `--help` needs none of it
-    try:
-        run_loop(_serve(Relay(path, dict(os.environ), role=role)))
-    except OSError as error:
-        raise RelayError(f"relay cannot serve: {error.strerror or error}") from None
 
 
 async def _serve(service: "Relay") -> None:

@@ -181,7 +181,12 @@ def _without_consequences(faults: Iterable[ErrorDetails], model: type[BaseModel]
 
 def _message(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if fault["type"] == "extra_forbidden":
-        return _unknown(str(fault["loc"][-1]), _fields(model, fault["loc"][:-1]))
+        key, fields = str(fault["loc"][-1]), _fields(model, fault["loc"][:-1])
+        spellings = [_spellings(name, field) for name, field in fields.items()]
+        same = next((known for known in spellings if key in known), None)
+        if same:
+            return f"the same as {same[0]}; write it once"
+        return f"unknown key; {suggest(key, [first for first, *_ in spellings])}"
     if fault["type"] == "literal_error" and isinstance(fault["input"], str):
         return suggest(fault["input"], re.findall("'([^']*)'", fault["ctx"]["expected"]))
     template = EXPECTED.get(fault["type"])
@@ -199,13 +204,6 @@ def _limit(limit: object, written: object) -> object:
                 read(written)
                 return spell(limit)
     return f"{limit:.12g}"
-
-
-def _unknown(key: str, fields: Mapping[str, FieldInfo]) -> str:
-    for name, field in fields.items():
-        if key in _spellings(name, field):
-            return f"the same as {_spellings(name, field)[0]}; write it once"
-    return f"unknown key; {suggest(key, [_spellings(name, field)[0] for name, field in fields.items()])}"
 
 
 def _spellings(name: str, field: FieldInfo) -> list[str]:
