@@ -196,15 +196,12 @@ def _channels(studio: Studio) -> list[str]:
 
 def _drawn(channel: str, drawing: Drawing | str, files: list[TemplateFile]) -> DrawnFacts:
     content = {} if isinstance(drawing, str) else drawing.content
-    return DrawnFacts(
+    return DrawnFacts.merged(
         channel=channel,
         fault=drawing if isinstance(drawing, str) else "",
         file=files[0].name if files else "",
         own=bool(files and files[0].own),
-        subject=text_of(content.get("subject")),
-        preheader=text_of(content.get("preheader")),
-        text=text_of(content.get("text")),
-        html=text_of(content.get("html")),
+        **{key: text_of(content.get(key)) for key in ("subject", "preheader", "text", "html")},
         sent=str(drawing.preview.documents.get(f"{channel}.json", ""))[:MOST] if isinstance(drawing, Drawing) else "",
     )
 

@@ -41,6 +41,7 @@ class TestWhereNobodyCanComeIn:
             assert (await browser.get("/console/login")).status == 404
             here.config = console(TOKENS)
             assert (await browser.get("/console/login")).status == 200
+            assert (await browser.get("/console/oidc/callback")).status == 404  # no provider is configured
             here.config = console()
             assert (await browser.get("/console/login")).status == 404
 
