@@ -1,4 +1,4 @@
-"""What the texts and the lists of an object are filled with: all of them by one template, as long as none fails."""
+"""Filling of an object's texts and lists: all of them by one template, as long as none fails."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
