@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -61,7 +60,12 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
 
 def _check(report: Report, path: Path, *, live: bool) -> None:
     config = load(path, env=os.environ, channels=CHANNELS)
-    report.warnings += [*config.warnings, *_redis_warnings(config)]
+    report.warnings += config.warnings
+    try:
+        if not config.redis.url:
+            find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
+    except EmbeddedRedisError as error:  # a warning: the file may be meant for another machine
+        report.warnings.append(Problem("redis.url", str(error)))
     report.summary = _summary(config)
     try:
         build_sealer(config)
@@ -81,15 +85,6 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
         report.warnings += document.warnings[before:]
-
-
-def _redis_warnings(config: Config) -> Iterator[Problem]:
-    """Warn where this machine has no server for a private Redis. The file may be meant for another machine."""
-    try:
-        if not config.redis.url:
-            find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
-    except EmbeddedRedisError as error:
-        yield Problem("redis.url", str(error))
 
 
 def _summary(config: Config) -> dict[str, list[str]]:

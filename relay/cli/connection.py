@@ -21,6 +21,11 @@ API = "/api/v1"
 DATA_DIR = re.compile(r"^data_dir: *([\w./-]+) *(?:#.*)?$", re.M)  # in its usual form
 TIMEOUT = 90.0  # seconds; test messages take the longest
 WRONG_USE = 422
+REASONS: Mapping[type[OSError], str] = {
+    FileNotFoundError: "there is no such file",
+    PermissionError: "it is for the user alone as whom relay runs",
+    ConnectionRefusedError: "nobody listens there any more",
+}
 
 
 class NotFound(RelayError):
@@ -59,7 +64,7 @@ def data_dir(config: Path | None, env: Mapping[str, str]) -> Path:
 
 def sockets(directory: Path) -> Iterator[socket.socket]:
     """Yield a connected socket for each relay there, at least one. RelayError if none answers."""
-    answered, reason = False, "there is no such file"
+    answered, reason = False, REASONS[FileNotFoundError]
     main = directory / NAME
     for path in (main, *sorted(directory.glob(OTHERS))):
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -67,7 +72,7 @@ def sockets(directory: Path) -> Iterator[socket.socket]:
             connected.connect(str(path))
         except OSError as error:
             connected.close()
-            reason = reason if path != main else _reason(error)
+            reason = reason if path != main else REASONS.get(type(error), str(error))
             continue
         answered = True
         yield connected
@@ -77,14 +82,6 @@ def sockets(directory: Path) -> Iterator[socket.socket]:
             f"no relay answers at {main.absolute()}: {reason}{start}. `relay serve` starts one; another directory is "
             "named by --config, RELAY_CONFIG or RELAY_DATA_DIR, a relay elsewhere by --url and RELAY_TOKEN"
         )
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if isinstance(error, PermissionError):
-        return "it is for the user alone as whom relay runs"
-    return "nobody listens there any more" if isinstance(error, ConnectionRefusedError) else str(error)
 
 
 def over_socket(connected: socket.socket, patience: float = TIMEOUT) -> Connection:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from relay.cli.client import ClientCommand, config_file, get, printed, zone
 from relay.cli.connection import NotFound
-from relay.cli.options import read_event, space_options, visible
+from relay.cli.options import read_event, visible
 from relay.cli.screen import console as screen
 from relay.cli.screen import show
 from relay.errors import RelayError
@@ -30,7 +30,9 @@ SIMILAR = 8  # ids that are named
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @click.option("--source", metavar="NAME", help="The source of the event; default: the first without a fixed event.")
 @click.option("--all", "every", is_flag=True, help="Show every line of an operation, including repetitions.")
-@space_options
+@click.option("--tenant", default="", metavar="NAME", help="The operation's tenant, where others have the same id.")
+@click.option("--project", default="", metavar="NAME", help="The operation's project, where others have the same id.")
+@click.option("--platform", default="", metavar="NAME", help="The operation's platform, where others have the same id.")
 def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> None:
     """Explain who is notified of an event and why: each rule with its conditions, each destination with what delays or
     holds messages for it.
@@ -79,8 +81,10 @@ def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
         for part in page(facts, every=every):
             show(part)
     if several:
-        lines = "\n".join(f"  {_options(row['page'])}" for row in several)
-        raise RelayError(f"{len(several)} operations or batches have the id {facts['id']}; say which:\n{lines}")
+        queries = (parse_qsl(urlsplit(row["page"]).query) for row in several)  # they say whose operation it is
+        lines = (" ".join(f"--{name} {text}" for name, text in query if name != "id") for query in queries)
+        which = "\n  ".join([f"{len(several)} operations or batches have the id {facts['id']}; say which:", *lines])
+        raise RelayError(which)
 
 
 def _known_id(text: str, unknown: NotFound) -> str:
@@ -92,11 +96,6 @@ def _known_id(text: str, unknown: NotFound) -> str:
     if not near:
         raise unknown
     raise RelayError(f"relay knows no operation {text}; similar ids:\n  " + "\n  ".join(near[:SIMILAR]))
-
-
-def _options(page: str) -> str:
-    """Return the options that say whose operation it is, from the address of its page."""
-    return " ".join(f"--{name} {text}" for name, text in parse_qsl(urlsplit(page).query) if name != "id")
 
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}

@@ -6,10 +6,8 @@ structlog imports rich for tracebacks in colour, and relay logs no tracebacks: w
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO, cast
-
-import click
 
 from relay.cli.options import plain
 from relay.errors import relay_line
@@ -38,15 +36,6 @@ get_logger = structlog.get_logger
 QUIET = ("slack_sdk", "aiosmtplib", "aiohttp", "asyncio")  # at DEBUG they would log tokens and bodies
 # One line for each event is of debug: `relay explain` has it, and the metrics count it.
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --log-level and --log-format, for `configure`."""
-    form = click.option("--log-format", "form", type=click.Choice(["json", "text"]), default=None,
-                        help="JSON lines or text; default: text on a terminal, else JSON.")  # fmt: skip
-    level = click.option("--log-level", "level", type=click.Choice([*LEVELS]), default="info", show_default=True,
-                         help="The lowest level to log.")  # fmt: skip
-    return level(form(command))
 
 
 class _StandardError:

@@ -79,7 +79,7 @@ async def start(client: OperationsClient, file: str | None, operation_type: str 
     document |= {key: value for key, value in (("operationType", operation_type), ("operationName", name)) if value}
     if "operations" in document:
         submitted = await client.submit_batch(_request(models.SubmitBatch, document))
-        return submitted.sent(), lambda: _print_batch(submitted)
+        return submitted.sent(), lambda: show(details(submitted.sent()))
     for key, option in (("operationType", "--type"), ("operationName", "--name")):
         if not document.get(key):
             raise click.UsageError(f"There is no {key}: say {option}, or put it in FILE.json.")
@@ -92,9 +92,8 @@ async def start(client: OperationsClient, file: str | None, operation_type: str 
 async def get(client: OperationsClient, id_: str) -> Answer:
     """Show an operation, with its results once it has completed, or a batch."""
     subject = await _subject(client, id_)
-    if isinstance(subject, Batch):
-        return subject.sent(), lambda: _print_batch(subject)
-    results = await client.results(id_) if subject.status == "Completed" else None
+    ended = isinstance(subject, Operation) and subject.status == "Completed"
+    results = await client.results(id_) if ended else None
     facts = {**subject.sent(), **({"results": results.sent()} if results else {})}
     return facts, lambda: show(details(facts))
 
@@ -182,35 +181,11 @@ def _print_page(page: models.Page) -> None:
     click.echo(f"\n{counted.total_operations} in all{': ' if counts else ''}{counts}{more}")
 
 
-def _print_batch(batch: Batch) -> None:
-    """Print a batch with its members and what each waits for."""
-    _echo(f"{batch.batch_id}  {batch.status}  {batch.batch_name or ''}")
-    show(rows_table(batch.operations, MEMBERS, whole=("status", "operation")))
-
-
-def _percentage(operation: Operation) -> str:
-    percentage = operation.progress.percentage
-    return "" if percentage is None else f"{percentage:g}%"
-
-
-def _status(row: Any) -> Text:
-    return Text(visible(row.status or ""), style=COLOURS.get(row.status or "", ""))
-
-
-def _named(row: Operation) -> str:
-    kind = f" ({row.operation_type})" if row.operation_type else ""
-    return f"{row.operation_name or ''}{kind}\n{row.operation_id}"
-
-
 PAGE: Mapping[str, Cell] = {
-    "status": _status,
-    "done": _percentage,
+    "status": lambda row: Text(visible(row.status or ""), COLOURS.get(row.status or "", "")),
+    "done": lambda row: "" if row.progress.percentage is None else f"{row.progress.percentage:g}%",
     "priority": lambda row: row.priority or "",
-    "operation": _named,
-}
-MEMBERS: Mapping[str, Cell] = {
-    "key": lambda row: row.operation_key,
-    "status": _status,
-    "operation": lambda row: row.operation_id or "",
-    "after": lambda row: ", ".join(row.dependencies),
+    "operation": lambda row: (
+        f"{row.operation_name or ''}{f' ({row.operation_type})' if row.operation_type else ''}\n{row.operation_id}"
+    ),
 }

@@ -4,7 +4,7 @@ import json
 import os
 import pwd
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -38,14 +38,6 @@ config_option = click.option(
 )  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def space_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--tenant, --project and --platform: whose operation it is, where several have its id."""
-    for name in ("platform", "project", "tenant"):
-        help_ = f"The operation's {name}, where others have the same id."
-        command = click.option(f"--{name}", default="", metavar="NAME", help=help_)(command)
-    return command
 
 
 def not_empty(_context: click.Context, _option: click.Parameter, text: str | None) -> str | None:
@@ -111,8 +103,6 @@ def plain(stream: TextIO) -> bool:
 def print_json(value: object) -> None:
     """Print JSON for a terminal: what would steer it is escaped, so nothing is lost."""
     text = json.dumps(value, ensure_ascii=False, indent=2)  # which escapes what is below a space, and nothing else
-    click.echo(text if text.isascii() and "\x7f" not in text else "".join(map(_escaped, text)))
-
-
-def _escaped(letter: str) -> str:
-    return letter if letter.isprintable() or letter == "\n" else json.dumps(letter)[1:-1]
+    if not text.isascii() or "\x7f" in text:
+        text = "".join(it if it.isprintable() or it == "\n" else json.dumps(it)[1:-1] for it in text)
+    click.echo(text)

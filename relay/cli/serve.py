@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from relay.cli.logs import absent, configure, form_of, get_logger, log_options
+from relay.cli.logs import LEVELS, absent, configure, form_of, get_logger
 from relay.cli.options import config_option, refuse
 from relay.errors import ConfigError, RelayError, TemplateError
 
@@ -59,7 +59,10 @@ def run_loop(main: Coroutine[Any, Any, None]) -> None:
     "--role", type=click.Choice(["all", "receive", "deliver"]), default="all", show_default=True,
     help="The role of this process; several may share one Redis.",
 )  # fmt: skip
-@log_options
+@click.option("--log-level", "level", type=click.Choice([*LEVELS]), default="info", show_default=True,
+              help="The lowest level to log.")  # fmt: skip
+@click.option("--log-format", "form", type=click.Choice(["json", "text"]),
+              help="JSON lines or text; default: text on a terminal, else JSON.")  # fmt: skip
 def serve(config: Path, role: "Role", *, level: str, form: str | None) -> None:
     """Receive and deliver until SIGTERM or Ctrl-C; SIGHUP reloads the configuration.
 

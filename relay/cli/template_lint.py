@@ -101,13 +101,10 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     text, catalogue = merged(file, needed, folders=workspace.directories)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")
-    missing = sum(bool(message.id) and not _complete(message.string) for message in catalogue)
+    strings = [message.string for message in catalogue if message.id]
+    missing = sum(not all([text] if isinstance(text, str) else text or [""]) for text in strings)
     obsolete = f", {len(catalogue.obsolete)} obsolete" if catalogue.obsolete else ""
     click.echo(visible(f"{file}: {len(catalogue)} texts, {missing} to be translated{obsolete}"))
-
-
-def _complete(translated: str | tuple[str, ...] | list[str] | None) -> bool:
-    return bool(translated) if isinstance(translated, str) else all(translated or [""])
 
 
 GOLDEN = "golden"
@@ -133,7 +130,11 @@ def test(*, config: Path | None, templates: Path | None, update: bool) -> None:
         shown = difflib.unified_diff(agreed, now, f"{file} agreed", f"{file} now", lineterm="", n=1)
         click.echo(visible("\n".join(shown) if file in before or not update else f"{file} is new"))
     if update:
-        _write(texts, before)
+        for file, text in texts.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        for file in before.keys() - texts.keys():
+            file.unlink()
         click.echo(f"{workspace.own / GOLDEN}: {len(changed)} of {len(texts)} files written")
     elif changed:
         count = f"{len(changed)} of {len({*texts, *before})}"
@@ -162,11 +163,3 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[str, str]]:
 def _mail(content: dict[str, Any]) -> str:
     head = "".join(f"{name.title()}: {content[name]}\n" for name in ("subject", "preheader") if name in content)
     return f"{head}\n{content['text']}\n===== HTML =====\n{content['html']}\n"
-
-
-def _write(texts: dict[Path, str], before: dict[Path, str]) -> None:
-    for file, text in texts.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    for file in before.keys() - texts.keys():
-        file.unlink()

@@ -1,7 +1,6 @@
 """Checks across the configuration: names that lead nowhere, and settings that do not go together."""
 
 import re
-from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +10,6 @@ from relay.configfile.document import Document, KeyPath
 from relay.configfile.validation import nearest, suggest
 from relay.domain.events import SOURCE, WATCH_EVENTS
 from relay.domain.identity import KNOWN_EVENTS, known_events
-from relay.domain.permissions import Permissions
 from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
@@ -146,7 +144,8 @@ def _check_reach(config: Config, document: Document) -> None:
         limits = [by_source.get(name) for name in rule.sources or by_source if name != SOURCE]
         for position, pattern in enumerate(rule.events):
             names = known_events(pattern) or (pattern,)
-            if not {*WATCH_EVENTS} & {*names} and not _sayable(limits, names):
+            sayable = [limit is None or limit.events is None or not limit.events.isdisjoint(names) for limit in limits]
+            if not {*WATCH_EVENTS} & {*names} and limits and not any(sayable):
                 document.warn(("rules", index, "events", position), f"{pattern}: no source of this rule may say it")
         for key in ("tenants", "projects"):
             for position, name in enumerate(getattr(rule, key)):
@@ -154,12 +153,6 @@ def _check_reach(config: Config, document: Document) -> None:
                     limit and getattr(limit, key) and name not in getattr(limit, key) for limit in limits
                 ):
                     document.warn(("rules", index, key, position), f"{name}: no source of this rule may speak for it")
-
-
-def _sayable(limits: Sequence[Permissions | None], names: Iterable[str]) -> bool:
-    return not limits or any(
-        limit is None or limit.events is None or not limit.events.isdisjoint(names) for limit in limits
-    )
 
 
 def _check_holds(config: Config, document: Document) -> None:

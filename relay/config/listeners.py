@@ -29,7 +29,11 @@ EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened o
 
 def check_listeners(server: Server, document: Document, now: float, running: Server | None = None) -> None:
     """`now` is epoch seconds: certificates end. Files that `running` serves with are left to their renewal."""
-    _check_port(server, document)
+    if server.admin_port > 65_535:
+        document.report((*ADMIN, "port"), f"missing, and there is none above {server.port}; expected a port")
+    same_host = server.host == server.admin.host or {server.host, server.admin.host} & {*EVERYWHERE}
+    if server.port and server.port == server.admin_port and same_host:
+        document.report((*ADMIN, "port"), "the same as server.port; expected another one")
     _check_who_may_ask(server, document)
     served = (running.tls, running.admin.tls) if running else ()
     for path, settings in ((("server", "tls"), server.tls), ((*ADMIN, "tls"), server.admin.tls)):
@@ -82,14 +86,6 @@ def _check_oidc(oidc: Oidc, document: Document) -> None:
         )
     if doubt := DOUBTFUL.get(oidc.groups_claim):
         document.warn((*path, "groups_claim"), f"{doubt}; expected a claim with groups")
-
-
-def _check_port(server: Server, document: Document) -> None:
-    if server.admin_port > 65_535:
-        document.report((*ADMIN, "port"), f"missing, and there is none above {server.port}; expected a port")
-    same_host = server.host == server.admin.host or {server.host, server.admin.host} & {*EVERYWHERE}
-    if server.port and server.port == server.admin_port and same_host:
-        document.report((*ADMIN, "port"), "the same as server.port; expected another one")
 
 
 def _check_who_may_ask(server: Server, document: Document) -> None:

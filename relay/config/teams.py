@@ -40,18 +40,13 @@ def expand(document: Document, channels: Channels) -> Teams:
             if part != name and part in written:
                 document.report(("destinations", part), f"relay calls {name}'s {channel} so; choose another name")
             _note_places(document, name, part, channel, raw[channel])
-            destinations[part] = {**beside, **_options(channel, raw[channel])}
+            inner = raw[channel] if isinstance(raw[channel], Mapping) else {"to": raw[channel]}
+            options = {key: value for key, value in inner.items() if key != "to"}
+            destinations[part] = {**beside, **options, channel: inner.get("to", [])}
     if "destinations" in document.data:
         document.data["destinations"] = destinations
     _spread(document, teams)
     return teams
-
-
-def _options(channel: str, raw: object) -> dict[str, object]:
-    """Return the settings of one channel as the keys of a destination that has it alone."""
-    if not isinstance(raw, Mapping):
-        return {channel: raw}
-    return {**{key: value for key, value in raw.items() if key != "to"}, channel: raw.get("to", [])}
 
 
 def _note_places(document: Document, name: str, part: str, channel: str, raw: object) -> None:

@@ -91,7 +91,7 @@ def test_what_is_wrong_is_named_with_its_place(config: Path, tmp_path: Path) -> 
         f"the environment variable NOT_SET_ANYWHERE is not set\n{unset}: 1 problem\n"
     )
     assert "templates: " in template.output
-    assert "'/no/such/relay.yaml' does not exist" in nowhere.output
+    assert nowhere.output.endswith("'/no/such/relay.yaml' does not exist.\n")
     assert [done.exit_code for done in (mode, variable, template, nowhere)] == [1, 1, 1, 2]
 
 
@@ -220,6 +220,7 @@ async def test_live_refuses_a_name_under_actions_that_is_no_group_and_a_scope_th
     fault = "channels.slack.actions.mute[1]: Slack knows nobody by @analyst; expected a user group"
     assert f"{live}:{line + 3}: {fault}" in named.output
     assert named.output.endswith(f"{live}: 1 problem\n")
+    assert "channels.slack.actions says" not in named.output
     assert "the private one is not running; relay serve starts it" in named.output
     assert "Slack answered usergroups.list with missing_scope, needs usergroups:read: " in unasked.output
     assert not (tmp_path / "data").exists()

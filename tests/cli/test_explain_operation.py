@@ -161,13 +161,6 @@ def lines(*whats: tuple[str, float]) -> list[dict[str, Any]]:
             for second, (what, percentage) in enumerate(whats)]  # fmt: skip
 
 
-def test_the_first_and_the_last_event_stay_and_those_between_are_counted() -> None:
-    first, *between, last = lines(*(("accepted", number) for number in range(6)))
-
-    folded = {**between[-1], "lowest_percentage": 1, "at": between[0]["at"], "count": 4, "until": between[-1]["at"]}
-    assert fold([first, *between, last]) == [first, folded, last]
-
-
 def test_what_is_unusual_stands_alone_where_it_was() -> None:
     shown = fold(lines(*[("delivered", 1)] * 3, ("failed", 1), *[("delivered", 1)] * 3, *[("failed", 1)] * 4))
 

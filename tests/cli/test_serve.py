@@ -65,16 +65,6 @@ async def test_a_port_that_is_taken_is_said_in_one_line(
     assert "Traceback" not in done.err
 
 
-async def test_a_wrong_configuration_is_named_with_file_and_line(around: Surroundings, config: Path) -> None:
-    line = change(config, "notify: [room]", "notify: [broom]")
-
-    done = await relay("serve", "-c", config, *AS_TEXT, env=around.env)
-
-    assert (done.status, done.out) == (1, "")
-    assert done.err.startswith(f"{config}:{line}: rules[4].notify[0]: unknown destination")
-    assert len(done.err.splitlines()) == 1
-
-
 async def test_sighup_while_it_starts_does_not_end_it(around: Surroundings, config: Path, tmp_path: Path) -> None:
     slow = tmp_path / "slow.yaml"
     os.mkfifo(slow)

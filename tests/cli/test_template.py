@@ -148,10 +148,12 @@ def test_a_catalogue_is_begun_and_brought_up_to_date(own: Path) -> None:
     same = file.read_text("utf-8")
     write(own, MESSAGE, "text: '{{ _(\"Ours.\") }}'\n")
     later = relay("template", "translate", "fr", "--templates", own)
+    wrong = relay("template", "translate", "FR", "--templates", own)  # it would be a second folder
 
     count = int(begun.output.removeprefix(f"{file}: ").partition(" ")[0])
     assert begun.output == f"{file}: {count} texts, {count} to be translated\n"
     assert again.output == f"{file}: {count} texts, {count - 1} to be translated\n"
+    assert (wrong.exit_code, "FR is no language; expected its code" in wrong.output) == (1, True)
     assert same == text
     assert later.output == f"{file}: {count} texts, {count} to be translated, 1 obsolete\n"
     assert f'#: {MESSAGE}\nmsgid "Ours."\nmsgstr ""\n' in file.read_text("utf-8")

@@ -15,7 +15,7 @@ destinations:
     slack: {to: "#team", mode: live, live: {post_after: 15s}}
     email: [lead@example.com, dev@example.com]
     language: de
-  room: {slack: {to: "#room", mode: each}}
+  room: {language: en, slack: {to: "#room", mode: each}}
 rules:
 - {name: all, notify: [room, team]}
 """
@@ -32,7 +32,7 @@ def test_a_team_is_one_destination_for_each_channel_and_its_name_stands_for_all(
     assert shown == {
         "team.slack": ("slack", ("#team",), "live", "de"),
         "team.email": ("email", ("lead@example.com", "dev@example.com"), "each", "de"),
-        "room": ("slack", ("#room",), "each", None),
+        "room": ("slack", ("#room",), "each", "en"),
     }
     assert config.destinations["team.slack"].live.post_after == 15
     assert config.rules[0].notify == ("room", "team.slack", "team.email")
