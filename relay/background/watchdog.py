@@ -117,9 +117,8 @@ class MissingRuns:
         for partition, moment in self._read.items():
             if moment > 1000 * now:  # the clock was set back: what ends now stands before what ended then
                 self._read[partition] = round(1000 * (now - OVERLAP))
-        if (
-            not patterns <= self._patterns or len(self._job_names) > 2 * MAX_JOBS
-        ):  # of which the store has forgotten most
+        forgotten = len(self._job_names) > 2 * MAX_JOBS  # most of them, by the store
+        if forgotten or not patterns <= self._patterns:
             self._job_names, self._read = {}, {}
         self._patterns = patterns
         whole = not patterns

@@ -79,7 +79,7 @@ def enabled_actions(config: Config) -> dict[str, tuple[str, ...]]:
 def buttons_for(delivery: Delivery, config: Config, key: bytes) -> Iterator[dict[str, str]]:
     """Return the buttons below a live message; runs of other platforms or projects can only be muted."""
     event = delivery.event
-    if delivery.channel != CHANNEL or event.about_batch or not event.own_id:
+    if (delivery.channel, delivery.kind) != (CHANNEL, "live") or event.about_batch or not event.own_id:
         return
     if missing_job(event):  # a run that has not begun
         return

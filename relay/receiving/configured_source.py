@@ -87,6 +87,7 @@ class Configured:
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
         self.read: Callable[..., Event] = permissions.read if permissions else parse
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
+        self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 

@@ -123,7 +123,7 @@ class Receiver:
         if span is not None:
             span.end(accepted.status, event=event.name)
         metrics.events.labels(configured.name, accepted.status).inc()
-        metrics.ack_seconds.labels(configured.name).observe(time.perf_counter() - began)
+        configured.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
         return web.Response(

@@ -20,7 +20,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from relay.domain.links import ANYWHERE
 from relay.errors import TemplateError
-from relay.rendering.environments import Filled, Filling, TemplateEnvironment, filled
+from relay.rendering.environments import TemplateEnvironment
+from relay.rendering.fillings import Filled, Filling, filled
 from relay.rendering.formats.plain import PlainFormat
 from relay.rendering.texts import host_of, safe_url
 

@@ -8,7 +8,6 @@ from relay.policy.recipients import NAME
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.operator_pauses import OperatorPauses
-from relay.store.settling import Pause
 from relay.store.silences import SilenceList
 from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
@@ -126,25 +125,6 @@ async def test_a_test_mail_reaches_each_address_but_those_that_want_none(store: 
             refused = await page.act("/destinations/test", name="pair")
         assert [mail.recipient for mail in inbox.mails] == ["here@example.com"]
     assert "none of its addresses is written to any more" in refused
-
-
-async def test_nothing_works_whose_channel_does_not(store: Store, clock: Clock) -> None:
-    async with console(store, clock) as page:
-        await page.ingest.ingest(completed(1))
-        (delivery,) = (await store.claim("slack", 10)).deliveries
-        await store.mark_sending(delivery)
-        pause = Pause("channel:slack", 300, "invalid_auth", probe=True)
-        await store.reschedule(delivery, 30, pause.reason, holds=[pause])
-        facts = await page.api("/destinations")
-        own = await page.api("/destination?name=room")
-        texts = [await page.page(path) for path in ("/destinations", "/destination?name=room", "/now")]
-    assert [(row["name"], row["why"], row["waiting"]) for row in facts["channels"]] == [("slack", "invalid_auth", 1)]
-    assert {row["name"]: row["channel_fault"] for row in facts["rows"]} == {
-        name: "invalid_auth" if settings.channel == "slack" else ""
-        for name, settings in stage_config().destinations.items()
-    }
-    assert own["health"]["channel_fault"] == "invalid_auth"
-    assert all("ts channel is failing" in text for text in texts)
 
 
 async def test_others_that_want_no_more_are_listed(store: Store, clock: Clock) -> None:

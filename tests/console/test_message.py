@@ -1,37 +1,26 @@
 """The message as it was sent; what it says does nothing on our pages."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from relay.domain.deliveries import Notification, Receipt
+from relay.domain.deliveries import Receipt
 from relay.store import Store
 from relay.store.copying import COPIES
 from tests.support.auth import TOKENS
 from tests.support.clock import Clock
 from tests.support.console import console, more_destinations
 from tests.support.events import body, event_of
-from tests.support.queue import claim_one
+from tests.support.queue import claim_one, message
 
 HTML = '<h1 style="color: red">Failed</h1><script>alert(1)</script>'
 
 
-async def sent(store: Store, channel: str, content: dict[str, Any]) -> str:
-    """A message of the operation went out with this content; the name of its copy."""
-    delivery = await claim_one(store, channel)
+async def sent(store: Store, content: dict[str, Any]) -> str:
+    """A mail of the operation went out with this content; the name of its copy."""
+    delivery = await claim_one(store, "email")
     await store.mark_sending(delivery)
-    message = Notification(
-        delivery=delivery.id,
-        destination=delivery.destination,
-        address=delivery.address,
-        kind=delivery.kind,
-        content=content,
-        subject=delivery.event.subject,
-        event=delivery.event.name,
-        created_at=datetime.now(UTC),
-    )
-    await store.complete(delivery, Receipt("ok", {"channel": "C1", "ts": "1"} if channel == "slack" else {}), message)
+    await store.complete(delivery, Receipt("ok"), message(delivery, content=content))
     return delivery.id
 
 
@@ -41,7 +30,7 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
     store = open_store(copies=COPIES)
     async with console(store, clock, config=more_destinations(tmp_path, "", f"console:\n{TOKENS}")) as page:
         await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
-        name = await sent(store, "email", {"subject": "Failed", "text": "It failed.", "html": HTML})
+        name = await sent(store, {"subject": "Failed", "text": "It failed.", "html": HTML})
 
         html = await page.page(f"/message?copy={name}")
         async with page.client.get(page.server.make_url(f"/console/message/html?copy={name}")) as response:
@@ -61,7 +50,7 @@ async def test_a_mail_is_shown_in_a_frame_in_which_it_can_do_nothing(
 async def test_where_none_is_kept_no_link_leads_to_one(store: Store, clock: Clock, tmp_path: Path) -> None:
     async with console(store, clock) as page:
         await page.ingest.ingest(event_of(body("operation.progress", 10, operationId="op-1") | {"tenantId": "steps"}))
-    name = await sent(store, "email", {"subject": "Done", "text": "Done.", "html": HTML})
+    name = await sent(store, {"subject": "Done", "text": "Done.", "html": HTML})
     for parts in ("", f"console:\n{TOKENS}"):
         async with console(store, clock, config=more_destinations(tmp_path, "", parts)) as page:
             listed = await page.page("/deliveries")

@@ -14,7 +14,7 @@ from relay.store import Store
 from relay.store.settling import Pause
 from relay.store.troubles import TroubleMemory
 from tests.support.clock import Clock
-from tests.support.console import console, more_destinations
+from tests.support.console import console, more_destinations, stage_config
 from tests.support.events import body, event_of
 from tests.support.queue import POSTED, claim_one, send
 
@@ -125,6 +125,8 @@ async def test_a_channel_that_gets_nothing_out_is_the_first_thing_shown(store: S
         pause = Pause("channel:slack", 300.0, gone, probe=True)
         await store.reschedule(await claim_one(store), 300.0, gone, holds=[pause])
         failing, page = await open_console.api("/now"), await open_console.page("/now?lang=en")
+        destinations, own = [await open_console.api(path) for path in ("/destinations", "/destination?name=room")]
+        pages = [page, *[await open_console.page(path) for path in ("/destinations", "/destination?name=room")]]
         clock.advance(300)
         await send(store, "slack", POSTED)
         after = await open_console.api("/now")
@@ -139,6 +141,12 @@ async def test_a_channel_that_gets_nothing_out_is_the_first_thing_shown(store: S
     assert failing["checks"]["channel:slack"] == f"failing since 2024-01-20 11:20 UTC: {gone}"
     assert failing["obstacles"][0]["sentence"]["text"] == gone
     assert '<section class="verdict bad"' in page
+    assert [(row["name"], row["why"], row["waiting"]) for row in destinations["channels"]] == [("slack", gone, 1)]
+    assert {row["name"]: row["channel_fault"] for row in destinations["rows"]} == {
+        name: gone if its.channel == "slack" else "" for name, its in stage_config().destinations.items()
+    }
+    assert own["health"]["channel_fault"] == gone
+    assert all("ts channel is failing" in text for text in pages)
     assert after["obstacles"] == [row for row in after["obstacles"] if row["name"] != "channel:slack"]
 
 

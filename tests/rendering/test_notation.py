@@ -53,6 +53,17 @@ rows:
     ]  # fmt: skip
 
 
+def test_what_an_omitted_object_does_not_ask_for_may_fail(alone: Build) -> None:
+    renderer = alone({"teams/generic.yaml": """
+rows:
+  - {name: "{{ op.costCentre if op.costCentre is defined else '' }}", value: "{{ op.costCentre.code }}"}
+  - {name: "{{ op.cost|default('') }}", files: [{each: "file in 1 // 0", name: "{{ file }}"}]}
+  - {name: "{{ op.id|short_id }}"}
+"""})  # fmt: skip
+
+    assert render(renderer, progress(), "teams")["rows"] == [{"name": "op-ff0e8400"}]
+
+
 def test_texts_know_nothing_of_each_other(alone: Build) -> None:
     renderer = alone({"teams/generic.yaml": "a: '{% set x = 1 %}{{ x }}'\nb: '{{ x is defined }}'"})
 
