@@ -1,4 +1,4 @@
-"""."""
+"""Texts of templates that languages need: what they lack of these, and catalogues with all of them."""
 
 import io
 import re
@@ -101,11 +101,12 @@ WORDS = ("Pending", "Not started", "Medium", "yes", "no", *NOTICES)
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
     """Yield what languages lack: a single message with its place; several in one line."""
-    sources = [*messages(library)]
+    sources = [*translatable(library)]
     for code in catalogues.codes:
         missing = [
-            (location, text) for location, message in sources for _, text in catalogues.untranslated(code, [message])
-        ]
+            (source.location, source.texts[0]) for source in sources
+            if catalogues.lacks(code, source.texts[0], source.context)
+        ]  # fmt: skip
         count = len({text for _, text in missing})
         if count > 1:
             lacking = f"{count} texts have no translation to {code}, for instance {missing[0][1]!r}"
@@ -114,14 +115,8 @@ def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
         yield from (f"{location}: no translation to {code} of {text!r}" for location, text in missing)
 
 
-def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
-    """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
-    for source in translatable(library):
-        yield source.location, (source.context, source.texts[0])
-
-
 def translatable(library: TemplateSet) -> Iterator[Translatable]:
-    """All of them; the words that code brings come first."""
+    """Yield all that is to be translated; the words that code brings come first."""
     patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))

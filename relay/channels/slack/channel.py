@@ -6,6 +6,7 @@ Its "channels" are called conversations throughout, since a channel is something
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, Sl
 from relay.channels.slack.limits import validate
 from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, preview, receipt_of
 from relay.channels.slack.scopes import WRITE, Demands, lacking
-from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
+from relay.channels.slack.search import Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
@@ -124,14 +125,12 @@ class Slack:
     async def find(self, notification: Notification, since: datetime) -> Receipt | None:
         until = asyncio.get_running_loop().time() + self._deadline
         posted = await self._search.find(notification, since, until)
-        if posted is None:
-            return None
-        message = {"channel": posted.channel, "ts": posted.ts}
-        return receipt_of(await self._directory.home(), notification, message, posted.root, posted.event)
+        return receipt_of(await self._directory.home(), notification, *posted) if posted else None
 
     async def check(self) -> str:
         """Describe the token's app. A webhook could be asked by a message alone."""
-        webhooks = self._webhooks.description
+        conversations = ", ".join(self._settings.webhooks)
+        webhooks = f"webhooks, not asked because that would post: {conversations}" if conversations else ""
         if not self._token:
             return webhooks
         answer = await self._client.call("auth.test", {})
@@ -141,24 +140,17 @@ class Slack:
             raise SlackError(text, "auth.test", FailureKind.WORKSPACE)
         socket = ""
         if self._settings.interactivity == "socket":
-            await self._check_socket()
+            async with contextlib.aclosing(self._app_client()) as client:  # asked where to connect to, no more
+                await client.call(OPEN, {})
             socket = "presses come by a socket"
         return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [socket, webhooks])])
-
-    async def _check_socket(self) -> None:
-        """Ask where to connect to, without connecting."""
-        client = self._app_client()
-        try:
-            await client.call(OPEN, {})
-        finally:
-            await client.aclose()
 
     def lacking(self, demands: Demands) -> dict[str, str]:
         """Return the scopes that the app lacks for this, as of the last answer, with what goes missing."""
         return lacking(demands, self._client.scopes)
 
-    async def reach(self, conversations: Iterable[str]) -> Reach:
-        """Check whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
+    async def reach(self, conversations: Iterable[str]) -> dict[str, str | None]:
+        """Return what hinders posting in these (`Reachability.of`). SlackError if Slack does not answer."""
         return await Reachability(self._client.call, self._client.scopes, self._name).of(conversations)
 
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:

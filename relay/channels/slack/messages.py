@@ -144,9 +144,7 @@ def still_page(state: Mapping[str, Any]) -> str:
     return live_page().replace("<script>", script, 1)
 
 
-def page_of(
-    messages: Iterable[Mapping[str, Any]], *, at: float, conversation: str = "preview", workspace: str = "Preview"
-) -> str:
+def page_of(messages: Iterable[Mapping[str, Any]], *, at: float) -> str:
     """Build the page of these messages, and why Slack would refuse one. `at`: when posted, in epoch seconds."""
     posted: list[Json] = []
     refusals: list[str] = []
@@ -154,10 +152,14 @@ def page_of(
         faults = validate(message)
         refusals += faults
         if not faults:
-            posted.append(_posted(message, f"{at + len(posted) * 1e-5:.6f}"))
+            posted.append({
+                "ts": f"{at + len(posted) * 1e-5:.6f}", "channel": PREVIEW, "text": message.get("text") or "",
+                "blocks": message.get("blocks") or [], "attachments": [], "thread_ts": "", "broadcast": False,
+                "edited": False, "revisions": 0, "replies": [],
+            })  # fmt: skip
     return still_page({
-        "workspace": workspace, "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
-        "conversations": [{"id": PREVIEW, "name": conversation, "messages": posted}],
+        "workspace": "Preview", "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
+        "conversations": [{"id": PREVIEW, "name": "preview", "messages": posted}],
     })  # fmt: skip
 
 
@@ -170,11 +172,3 @@ def preview(notification: Notification) -> Preview:
         },
         scripted=True,
     )
-
-
-def _posted(message: Mapping[str, Any], ts: str) -> Json:
-    return {
-        "ts": ts, "channel": PREVIEW, "text": message.get("text") or "", "blocks": message.get("blocks") or [],
-        "attachments": [], "thread_ts": "", "broadcast": False, "edited": False,
-        "revisions": 0, "replies": [],
-    }  # fmt: skip
