@@ -128,12 +128,13 @@ PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "
 FORGIVING = ("default", "d")
 
 
-def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[str]:
-    """Each unknown variable, field, macro, filter and test with its place, and each message without what it needs.
+def unknown_names(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
+    """Yield each unknown variable, field, macro, filter and test with its place, and messages without what they need.
 
-    `values` is what templates get for an event that says nothing (`relay.rendering.context`).
+    Known is what templates get for an event that says nothing (`relay.rendering.context`).
     """
-    environment = library.known_names()
+    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
+    environment, values = library.known_names(), values_of(nothing, (), catalogues)
     fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
     macros = {source.file: _macros(source) for source in library.sources() if source.file.suffix == ".j2"}
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
@@ -164,12 +165,6 @@ def values_of(
     localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
     values = Context(event, history, localizer, Base(base_url), **options).complete()
     return values | {"brand": dict(brand.values)}
-
-
-def empty_values(catalogues: Catalogues) -> dict[str, Any]:
-    """Return what templates get for an event that says nothing."""
-    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
-    return values_of(nothing, (), catalogues)
 
 
 def _of(

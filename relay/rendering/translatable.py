@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import PoFileError, read_po, write_po
+from babel.messages.pofile import write_po
 from jinja2.ext import extract_from_ast
 
 from relay.domain.events import PRIORITIES, STATUSES
@@ -17,7 +17,7 @@ from relay.rendering.built_in import tree_of
 from relay.rendering.formats.slack import FORMS
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import NOTICES, SHOWN_KEYS, WORDINGS, Catalogues, humanise
+from relay.rendering.translations import NOTICES, SHOWN_KEYS, WORDINGS, Catalogues, humanise, read_catalogue
 
 
 class Translatable(NamedTuple):
@@ -69,10 +69,7 @@ def _read_for_update(file: Path, locale: Locale) -> tuple[Catalog, str]:
     if not file.is_file():
         return Catalog(locale), ""
     try:
-        with file.open("rb") as opened:
-            return read_po(opened, locale=locale, abort_invalid=True), file.read_text("utf-8")
-    except PoFileError as error:
-        raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
+        return read_catalogue(file, locale), file.read_text("utf-8")
     except UnicodeDecodeError:
         raise TemplateError(f"{file}: expected UTF-8; save it in that encoding") from None
 

@@ -183,12 +183,18 @@ def _language(code: str, translations: NullTranslations) -> Language:
     return Language(code, locale, translations, LocalePatterns(locale))
 
 
-def _read(file: Path) -> Catalog:
+def read_catalogue(file: Path, locale: Locale) -> Catalog:
+    """Read a `.po` file. TemplateError names file and line, UnicodeDecodeError is raised as it is."""
     try:
         with file.open("rb") as opened:
-            catalogue = read_po(opened, locale=Locale.parse(file.parent.name.replace("-", "_")), abort_invalid=True)
+            return read_po(opened, locale=locale, abort_invalid=True)
     except PoFileError as error:
         raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
+
+
+def _read(file: Path) -> Catalog:
+    try:
+        catalogue = read_catalogue(file, Locale.parse(file.parent.name.replace("-", "_")))
     except (UnknownLocaleError, ValueError) as error:
         raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
     for message in catalogue:

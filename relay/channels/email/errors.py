@@ -115,12 +115,6 @@ def failed(stage: Stage, error: Exception, server: str) -> MailError:
     return MailError(f"{server} failed at {stage.value}: {reason}{advice}{doubt}", stage, verdict, code)
 
 
-def without_utf8(server: str, recipient: str) -> MailError:
-    """Return the error for an address that the server has no extension for."""
-    text = f"{server} does not offer SMTPUTF8, which {recipient} needs: use an address of ASCII letters"
-    return MailError(text, Stage.MAIL, {"permanent": True})
-
-
 def one_line(code: int, message: str) -> str:
     """Write a server's reply on one line, without controls and not too long."""
     line = re.sub(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", f"{code} {message}").strip()

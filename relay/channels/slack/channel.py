@@ -21,7 +21,7 @@ from relay.channels.slack.client import POST, UPDATE, Client, Webhooks
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
-from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, preview, receipt_of
+from relay.channels.slack.messages import NO_PREVIEWS, Message, first_accepted, preview, receipt_of
 from relay.channels.slack.scopes import WRITE, Demands, lacking
 from relay.channels.slack.search import Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
@@ -200,19 +200,9 @@ class Slack:
         self, method: str, arguments: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
     ) -> Mapping[str, Any]:
         """Send one message, reduced for as long as Slack refuses its content."""
-        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
-        versions = degraded_versions(notification.content, mentions, otherwise)
-        if method == POST:
-            for version in versions[:-1]:  # not where one line is left: it may be the fault
-                version["metadata"] = metadata_of(notification)
-
-        def on_refusal(_version: Message, error: SlackError) -> None:
-            log.warning("message.reduced", subject=notification.subject, why=str(error))
-            if "metadata" in error.code:
-                for later in versions:
-                    later.pop("metadata", None)
 
         async def post(version: Message) -> Mapping[str, Any]:
             return await self._client.call(method, {**arguments, **version}, address=notification.address, until=until)
 
-        return await first_accepted(versions, post, on_refusal)
+        metadata = metadata_of(notification) if method == POST else None
+        return await first_accepted(notification, mentions, post, metadata)

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-import structlog
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
-from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, degraded_versions, first_accepted
+from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
 from relay.domain.documents import mapping
@@ -111,8 +110,6 @@ async def pages(
         cursor = {"cursor": str(following)}
 
 
-log = structlog.get_logger(__name__)
-
 MAX_WORD = 4096  # "ok", or one word about what is wrong
 
 
@@ -137,18 +134,13 @@ class Webhooks:
         # Ids mention people, names are written as they are.
         names = (by_id(name) or escape_mrkdwn(name.strip().removeprefix(PERSON)) for name in notification.mentions)
         mentions = " ".join(dict.fromkeys(names))
-        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
-        versions = degraded_versions(notification.content, mentions, otherwise)
 
         async def post(version: Message) -> Receipt:
             message = {key: value for key, value in version.items() if value}
             await self._post(notification.address, message | NO_PREVIEWS, until)
             return Receipt(f"{notification.address}, by its webhook")
 
-        def on_refusal(_version: Message, error: SlackError) -> None:
-            log.warning("message.reduced", subject=notification.subject, why=str(error))
-
-        return await first_accepted(versions, post, on_refusal)
+        return await first_accepted(notification, mentions, post)
 
     async def probe(self, conversation: str, until: float) -> None:
         """Post what Slack refuses to take, an empty message: its refusal shows that the webhook answers."""
