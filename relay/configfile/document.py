@@ -155,7 +155,8 @@ class _Reader:
         if isinstance(node, SequenceNode):
             for index, item in enumerate(node.value):
                 self._document.lines[*path, index] = item.start_mark.line + 1
-            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+            items = ((item, (*path, index)) for index, item in enumerate(node.value))
+            return [self.value(item, where) for item, where in items if spell(where) not in self._left_out]
         return None if node.tag == _NULL else self._text(node.value, path)
 
     def _optional(self, path: KeyPath) -> bool:

@@ -105,7 +105,9 @@ def test_where_a_section_is_not_needed_its_secrets_may_be_missing() -> None:
 
     assert loaded(("timezone",)).timezone == "Europe/Berlin"
     text += "platform: {base_url: '${URL}', links: {operation: '${URL}'}}\n"
+    text += "server: {trusted_proxies: ['${PROXY}', 10.0.0.0/8]}\n"
     assert loaded(("timezone",)).platform.base_url == ""  # else previews would link to a placeholder
+    assert loaded(("timezone",)).server.trusted_proxies == ("10.0.0.0/8",)
     with pytest.raises(ConfigError, match=r"redis.url: the environment variable URL is not set"):
         loaded(("redis",))
     with pytest.raises(ConfigError, match=r"RELAY_WEBHOOK_SECRET is not set"):
