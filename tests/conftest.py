@@ -5,8 +5,11 @@ It ends with a balanced ledger, and whatever was held back in it has its sentenc
 
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from itertools import chain, islice
+from pathlib import Path
 
 import pytest
 from redis.asyncio import Redis
@@ -14,10 +17,12 @@ from redis.asyncio import Redis
 from relay.operating.sentences import WHY
 from relay.store import Store
 from relay.store.admin import Admin
+from tests.support import sandbox as sandboxes
+from tests.support import stage as stages
 from tests.support.clock import Clock
+from tests.support.front import Front, receiving
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
-from tests.support.sandbox import Stage, stage
 
 
 @pytest.hookimpl(trylast=True)  # after they have been shuffled
@@ -71,6 +76,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def home() -> Iterator[Path]:
+    """A path short enough for a socket, which pytest's own is not."""
+    path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
 async def open_store(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
     """Opens stores on one empty Redis, as several processes would; closes them at the end."""
     opened: list[Store] = []
@@ -97,9 +110,22 @@ async def store(open_store: Callable[..., Store]) -> Store:
 
 
 @pytest.fixture
-async def sandbox(redis_server: RedisServer, clock: Clock) -> AsyncIterator[Stage]:
+async def running_stage(redis_server: RedisServer) -> AsyncIterator[stages.Stage]:
+    """A relay in this process, with all that it talks to."""
+    async with stages.stage(redis_server.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    async with receiving() as front:
+        yield front
+
+
+@pytest.fixture
+async def sandbox(redis_server: RedisServer, clock: Clock) -> AsyncIterator[sandboxes.Stage]:
     """A sandbox of the Async Operations API on an empty Redis and a clock that the test moves."""
     async with Redis.from_url(redis_server.url) as redis:
         await redis.flushall()
-    async with stage(redis_server.url, clock) as opened:
+    async with sandboxes.stage(redis_server.url, clock) as opened:
         yield opened

@@ -10,8 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -46,14 +45,6 @@ NEWCOMER = {  # what the head of compose.yaml tells a newcomer to put into .env
 def given(value: str) -> str:
     """Return what compose makes of a value: every variable in it is set, or `docker compose up` refuses to start."""
     return re.sub(r"\$\{(\w+)(:\?[^}]*)?\}", lambda found: NEWCOMER[found[1]], value)
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """Short enough for a socket's path."""
-    path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
-    yield path
-    shutil.rmtree(path)
 
 
 @asynccontextmanager
@@ -124,12 +115,12 @@ def mounted(directory: Path) -> Path:
     return directory / "mounted" / Path(config).relative_to(inside)
 
 
-async def test_what_compose_starts_passes_check_live_and_takes_events(directory: Path) -> None:
-    config = mounted(directory)
+async def test_what_compose_starts_passes_check_live_and_takes_events(home: Path) -> None:
+    config = mounted(home)
     async with (
         SlackStandin(channels=["process-mining"]) as slack,
-        redis_of_compose(directory) as redis_port,
-        inbox_of_compose(directory) as inbox,
+        redis_of_compose(home) as redis_port,
+        inbox_of_compose(home) as inbox,
     ):
         # Slack alone has no service there, so the file gets the one key that makes it another's.
         token = 'token: "${SLACK_BOT_TOKEN}"'

@@ -1,6 +1,5 @@
 """A signed POST in, Slack and mail out: what people see, for every document and address of the API."""
 
-from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from relay_sandbox.standins.slack import Fault
 from tests.support.events import body, seed
 from tests.support.patience import patience
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, running, stage, surroundings
+from tests.support.stage import CONFIG, Stage, running, surroundings
 from tests.support.waiting import until
 
 # What each document of the API is, wherever it is sent: its address, and the words people read.
@@ -23,12 +22,6 @@ TOLD = {
     "cancel-operation.response": ("Cancelled", "Abgebrochen"),
     "retry-operation.response": ("Started", "Gestartet"),
 }
-
-
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with stage(redis_server.url) as running:
-        yield running
 
 
 def tenant(document: dict[str, Any], name: str, **more: Any) -> dict[str, Any]:

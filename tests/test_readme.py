@@ -8,8 +8,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -76,11 +74,9 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.fixture
-def env() -> Iterator[dict[str, str]]:
-    """Return what the README exports, on a free port, with data in a place short enough for a socket."""
-    directory = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
-    yield {**exports(), "RELAY_HOST": "127.0.0.1", "RELAY_PORT": "0", "RELAY_DATA_DIR": f"{directory}/data"}
-    shutil.rmtree(directory)
+def env(home: Path) -> dict[str, str]:
+    """Return what the README exports, on a free port, with data in a folder of its own."""
+    return {**exports(), "RELAY_HOST": "127.0.0.1", "RELAY_PORT": "0", "RELAY_DATA_DIR": f"{home}/data"}
 
 
 @pytest.mark.parametrize("line", commands(GUIDE), ids=" ".join)

@@ -14,8 +14,7 @@ import shlex
 import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -63,31 +62,29 @@ yaml = YAML(typ="safe", pure=True)
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """Return where a reader would be: a folder with the repository's files, short enough for a socket."""
-    path = Path(tempfile.mkdtemp(prefix="relay-", dir="/tmp"))
+def reader(home: Path) -> Path:
+    """Return where a reader would be: a folder with the repository's files."""
     for name in ("docs", "tests", "templates"):
-        (path / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "config", path / "config")
-    (path / "bin").mkdir()
+        (home / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "config", home / "config")
+    (home / "bin").mkdir()
     program = f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m relay "$@"\n'
-    (path / "bin/relay").write_text(program, "utf-8")
-    (path / "bin/relay").chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+    (home / "bin/relay").write_text(program, "utf-8")
+    (home / "bin/relay").chmod(0o755)
+    return home
 
 
 @pytest.fixture
-async def env(home: Path) -> AsyncIterator[dict[str, str]]:
+async def env(reader: Path) -> AsyncIterator[dict[str, str]]:
     """Of a shell beside a relay that runs by config/relay.yaml, knows an operation, and talks to nobody outside."""
     host = own_host()
     async with SlackStandin() as slack, Inbox() as inbox:
-        file = home / "config/relay.yaml"
+        file = reader / "config/relay.yaml"
         text = file.read_text("utf-8").replace("  slack:\n", f"  slack:\n    base_url: {slack.base_url}\n", 1)
         file.write_text(text, "utf-8")
         variables = {**NEEDED, "SMTP_PORT": str(inbox.smtp_port), "SMTP_HOST": "127.0.0.1", "RELAY_HOST": host,
-                     "RELAY_ADMIN_HOST": host, "RELAY_DATA_DIR": str(home / "data"),
-                     "PATH": f"{home}/bin:{os.environ['PATH']}"}  # fmt: skip
+                     "RELAY_ADMIN_HOST": host, "RELAY_DATA_DIR": str(reader / "data"),
+                     "PATH": f"{reader}/bin:{os.environ['PATH']}"}  # fmt: skip
         async with Serving(file, variables) as serving:
             sender = Sender(f"{serving.url}/webhooks/async-operations", NEEDED["RELAY_WEBHOOK_SECRET"], clock=now)
             event = body("operation.completed", 100, operationId=OPERATION, status="Completed")

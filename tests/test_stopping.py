@@ -30,12 +30,6 @@ READYZ = b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n"
 EVENT = json.dumps(body()).encode()
 
 
-@pytest.fixture
-async def front() -> AsyncIterator[Front]:
-    async with receiving() as front:
-        yield front
-
-
 def drain(front: Front) -> None:
     front.receiver.probes.stopping = True
     front.runner.leave()

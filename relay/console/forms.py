@@ -103,11 +103,6 @@ def flash_of(request: web.Request) -> Mapping[str, Any] | None:
     return content
 
 
-def clear_flash(request: web.Request, response: web.Response) -> None:
-    if FLASH in request.cookies:
-        response.del_cookie(FLASH, path=PAGES)
-
-
 def _signature(request: web.Request, value: str) -> str:
     """Return '' without a login."""
     identity = request.get(IDENTITY)

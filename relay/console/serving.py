@@ -42,8 +42,9 @@ class Site:
             facts = await view.answer(self._context, question)
             values = {"view": view, "question": question, "facts": facts}
             response = browser.html_page(self.render(request, view.template, values))
-            if not browser.is_fragment(request):  # an open page that asks for news does not show the message
-                forms.clear_flash(request, response)
+            # An open page that asks for news does not show the message.
+            if forms.FLASH in request.cookies and not browser.is_fragment(request):
+                response.del_cookie(forms.FLASH, path=browser.PAGES)
             if (chosen := request.query.get("lang", "")) in self._pages.languages:
                 response.set_cookie(
                     CHOSEN,

@@ -5,18 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed.findings import (
-    BASE,
-    Bounds,
-    Chart,
-    Column,
-    Findings,
-    Sample,
-    interleaved,
-    middle,
-    quantile,
-    ratio,
-)
+from benchmarks.speed.findings import BASE, Chart, Column, Findings, middle, quantile, ratio
 from benchmarks.speed.report import bars, write
 
 ROUNDS = {
@@ -44,21 +33,3 @@ def test_the_page_has_each_figure_and_what_went_wrong(tmp_path: Path) -> None:
         assert line in page
     assert json.loads((tmp_path / "results.json").read_text("utf-8"))["parts"][0]["rounds"]["relay"][0]["cpu"] == 3
     assert "<rect" in bars("Nothing but one", [("bare", 200.0), ("off", 0.0)])
-
-
-def test_subjects_take_turns_and_one_that_fails_leaves_the_others(tmp_path: Path) -> None:
-    turns: list[str] = []
-
-    def subject(name: str) -> Sample:
-        turns.append(name)
-        if name == "b":
-            raise RuntimeError("it ended")
-        return {"rate": len(turns)}
-
-    part = Findings("part", "", "", ())
-    subjects = {name: lambda _directory, _faults, name=name: subject(name) for name in "abc"}
-    interleaved(part, subjects, Bounds(tmp_path, 2))
-
-    assert turns == [*"abccba"]
-    assert part.rounds == {"a": [{"rate": 1}, {"rate": 6}], "b": [{}, {}], "c": [{"rate": 3}, {"rate": 4}]}
-    assert part.faults == ["b, round 1: did not run: it ended", "b, round 2: did not run: it ended"]

@@ -1,14 +1,13 @@
-"""Fixtures of the commands' tests: a relay's surroundings, a relay that runs in them, a configuration to change."""
+"""Fixtures of the commands' tests: a relay's surroundings, a configuration to change."""
 
 import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, Surroundings, stage, surroundings
+from tests.support.stage import CONFIG, Surroundings, surroundings
 
 
 @pytest.fixture
@@ -24,15 +23,5 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def data_dir() -> Iterator[str]:
-    """Short enough for the path of a socket, which pytest's own is not."""
-    path = tempfile.mkdtemp(prefix="relay-", dir="/tmp")
-    yield f"{path}/data"
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    """A relay in this process, with all that it talks to."""
-    async with stage(redis_server.url) as running:
-        yield running
+def data_dir(home: Path) -> str:
+    return f"{home}/data"

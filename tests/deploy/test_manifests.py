@@ -1,19 +1,15 @@
 """deploy/kubernetes: the API's own schemas find the manifests right, and relay is what they say it is."""
 
-import re
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from typing import Any
 
-import aiohttp
 import pytest
-from redis.asyncio import Redis
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from tests.support.commands import ROOT, Serving
-from tests.support.patience import patience
-from tests.support.ports import free_ports
-from tests.support.redis_server import RedisServer
+from relay.cli import main
+from tests.support.commands import ROOT
+from tests.support.inprocess import NEEDED
 
 pytestmark = pytest.mark.slow
 
@@ -81,38 +77,8 @@ def test_the_ingress_lets_in_what_is_for_the_world_alone() -> None:
     assert {path["backend"]["service"]["port"]["name"] for path in rule["http"]["paths"]} == {"http"}
 
 
-def secret(redis_url: str) -> dict[str, str]:
-    """Return what the head of deployment.yaml puts into the Secret."""
-    made = dict.fromkeys(re.search(r"for name in ([A-Z_\s#]+?)\s*do", HEAD)[1].replace("#", " ").split(), "")  # type: ignore[index]
-    made |= {name: sha256(name.encode()).hexdigest() for name in made}
-    given = dict(re.findall(r"echo ([A-Z_]+)=(\S+) >> secrets\.env", HEAD))
-    return made | given | {"RELAY_REDIS_URL": redis_url, "SLACK_BOT_TOKEN": "xoxb-2048-4096-abcdef"}
-
-
-async def test_relay_with_the_shipped_configuration_is_what_the_manifests_say(redis_server: RedisServer) -> None:
-    async with Redis.from_url(redis_server.url) as redis:
-        await redis.flushall()
-    port, admin = free_ports(2)
-    program, *options = CONTAINER["args"]
-    assert program == "serve"
-    env = secret(redis_server.url)
-    env |= {variable["name"]: variable["value"] for variable in CONTAINER["env"] if "value" in variable}
-    bearer = {"Authorization": f"Bearer {env['RELAY_ADMIN_TOKEN']}"}
-    here = {"RELAY_HOST": "127.0.0.1", "RELAY_PORT": f"{port}", "RELAY_ADMIN_PORT": f"{admin}"}
-
-    async with (
-        Serving(ROOT / "config/relay.yaml", env | here, *options) as relay,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(patience())) as client,
-    ):
-
-        async def status(address: str, **headers: str) -> int:
-            async with client.get(address, headers=headers) as answer:
-                return answer.status
-
-        probes = [await status(f"{relay.url}{probe['path']}") for probe in PROBES]
-        scraped = await status(f"http://127.0.0.1:{admin}/metrics", **bearer)
-        asked = [await status(f"http://127.0.0.1:{admin}/metrics"), await status(f"{relay.url}/metrics", **bearer)]
-
-    assert probes == [200] * len(PROBES)
-    assert (scraped, asked) == (200, [401, 404])
+def test_the_pod_asks_relay_what_it_answers_and_its_secret_has_what_the_configuration_needs() -> None:
+    assert CliRunner().invoke(main, [*CONTAINER["args"], "--help"]).exit_code == 0
+    assert {probe["path"] for probe in PROBES} == {"/healthz", "/readyz"}
+    assert [name for name in (*NEEDED, "RELAY_ADMIN_TOKEN") if name not in HEAD] == []
     assert PORTS["admin"] == PORTS["http"] + 1  # the default, which no variable of the Pod changes

@@ -1,7 +1,6 @@
 """What relay itself fails on: kept with class and place, answered once, seen by operators, replayed when mended."""
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,9 @@ from relay.store.quarantine import QUARANTINE_LENGTH
 from tests.support import events, records
 from tests.support.commands import Done, relay
 from tests.support.events import body
-from tests.support.redis_server import RedisServer
-from tests.support.stage import CONFIG, Stage, stage
+from tests.support.stage import CONFIG, Stage
 
 BROKEN = f"{keys.PREFIX}operation:{keys.operation('op-broken')}"
-
-
-@pytest.fixture
-async def running_stage(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with stage(redis_server.url) as running:
-        yield running
 
 
 def tenant(document: dict[str, Any], name: str = "mail") -> dict[str, Any]:

@@ -5,6 +5,7 @@ event that was accepted was told, held, collected or is dead, nothing is stuck, 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,10 +13,14 @@ from structlog.testing import capture_logs
 from relay.store import Store
 from tests.support.clock import Clock
 from tests.support.life import faults_of
-from tests.support.seeds import seeds
 
 STEPS = 250
 PARTITIONS = (4, 1)  # in turn
+
+
+def seeds(every: int, quick: int = 3) -> list[Any]:
+    """So many seeds, of which `quick` run in every lane."""
+    return [*range(quick), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(quick, every))]
 
 
 @pytest.mark.parametrize("seed", seeds(60))

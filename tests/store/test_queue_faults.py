@@ -1,7 +1,9 @@
 """What the queue makes of faults, of what is given up, and of what it has no use for any more."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,10 +14,49 @@ from relay.store import Store
 from relay.store.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
-from tests.support.lossy import lossy
 from tests.support.queue import accept, claim, claim_one
 from tests.support.redis_server import RedisServer
 from tests.support.targets import mail, room
+
+
+class Lossy:
+    """Stands before a server. Scripts run there while `losing`, but their answers get lost; `lost` counts them."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._there = f"{server.directory}/redis.sock"
+        self.path = f"{server.directory}/lossy.sock"
+        self.url = f"unix://{self.path}?db=0"
+        self.losing = False
+        self.lost = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, commands = await asyncio.open_unix_connection(self._there)
+        asked = b""
+
+        async def forward() -> None:
+            nonlocal asked
+            while asked := await reader.read(65_536):
+                commands.write(asked)
+            commands.close()
+
+        forwarding = asyncio.create_task(forward())
+        with contextlib.suppress(OSError):
+            while answer := await answers.read(65_536):
+                if self.losing and b"EVALSHA" in asked:
+                    self.lost += 1
+                    break
+                writer.write(answer)
+        forwarding.cancel()
+        writer.close()
+        commands.close()
+
+
+@asynccontextmanager
+async def lossy(server: RedisServer) -> AsyncIterator[Lossy]:
+    between = Lossy(server)
+    listening = await asyncio.start_unix_server(between.serve, between.path)
+    yield between
+    listening.close()
 
 
 class TestFaults:

@@ -1,7 +1,7 @@
 """Links around an operation: batch and members, job, the run that it retries; and the rules of its events."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -97,14 +97,9 @@ async def explained(context: Context, events: Sequence[Event]) -> list[Explained
     rows = list[Explained]()
     for event in reversed(events):
         explanation = explanation_of(event, context.config(), context.kinds)
-        rules = sorted(explanation["rules"], key=_misses)
+        rules = sorted(explanation["rules"], key=lambda rule: sum(not one["holds"] for one in rule["conditions"]))
         explanation |= {"rules": rules[:MOST_RULES]}
         more = max(0, len(rules) - MOST_RULES)
         rows.append(Explained(name=event.name, at=event.occurred_at, explanation=explanation, more_rules=more))
         await asyncio.sleep(0)
     return rows
-
-
-def _misses(rule: Mapping[str, Any]) -> int:
-    """Return how many of its conditions do not hold."""
-    return sum(not condition["holds"] for condition in rule["conditions"])
