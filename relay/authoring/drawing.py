@@ -73,17 +73,13 @@ def kind_of(channel: str, event: Event, form: Form) -> Form:
     return form if form in kinds or fits else kinds[0]
 
 
-def title_of(channel: str) -> str:
-    """Return what pages call a channel."""
-    return getattr(CHANNELS.get(channel), "title", channel.capitalize())
-
-
 def _text_alone(notification: Notification, channel: str) -> Preview:
     """Return the preview of a channel that has none of its own."""
     sent = json.dumps(notification.content, ensure_ascii=False, indent=2) + "\n"
     text = notification.content.get("text", sent)
+    title = getattr(CHANNELS.get(channel), "title", channel.capitalize())
     page = f"""<!doctype html><html lang="{notification.language}"><head><meta charset="utf-8">
-<meta name="color-scheme" content="light dark"><title>{escape(title_of(channel))}</title></head>
+<meta name="color-scheme" content="light dark"><title>{escape(title)}</title></head>
 <body><pre style="white-space: pre-wrap">{escape(str(text))}</pre></body></html>"""
     return Preview({f"{channel}.json": sent, f"{channel}.html": page})
 

@@ -9,7 +9,7 @@ from relay.channels import CHANNELS
 from relay.configfile.validation import suggest
 from relay.errors import TemplateError
 from relay.rendering import Renderer, in_daemon
-from relay.rendering.checks import Case, empty_values, file_of, problems, unknown_names
+from relay.rendering.checks import Case, file_of, problems, unknown_names
 from relay.rendering.samples import FIXTURES
 from relay.rendering.template_files import parsed
 from relay.rendering.template_set import TemplateSet
@@ -27,7 +27,7 @@ def faults_of(workspace: Workspace, wanted: Callable[[], bool] = lambda: True) -
         faults.append(str(error))
         catalogues = Catalogues(workspace.directories[-1:])
     usable = not faults
-    faults += unknown_names(library, empty_values(catalogues))
+    faults += unknown_names(library, catalogues)
     faults += misnamed(library, workspace)
     if not usable:  # the messages themselves can be tried once these faults are gone
         return [*faults, *untranslated(library, catalogues)]

@@ -1,6 +1,7 @@
 """relay check --live: ask the other sides whether they would accept relay, without notifying anyone."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -68,14 +69,12 @@ async def _ask_redis(config: Config) -> str:
     if not url:
         return "the private one is not running; relay serve starts it"
     sealer = build_sealer(config)
-    store = Store.open(url, worker="check", partitions=config.redis.partitions, sealer=sealer)
-    try:
+    opened = Store.open(url, worker="check", partitions=config.redis.partitions, sealer=sealer)
+    async with contextlib.aclosing(opened) as store:
         promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
         await check_sealed(store.redis, store.partitions, sealer)
         await check_keys(store.redis, sealer)
         sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
-    finally:
-        await store.aclose()
     if shortfall := promise.shortfall or "; ".join(dict.fromkeys(promise.short.values())):
         raise RelayError(shortfall)
     return "; ".join([f"answers; durability is {promise.durability}", *sealed])
@@ -111,14 +110,15 @@ async def _ask_slack_app(
     reach = await slack.reach(demands.conversations)
     for name, destination in config.destinations.items():
         for address in destination.addresses if destination.channel == CHANNEL else ():
-            if obstacle := reach.obstacles.get(address):
+            if obstacle := reach.get(address):
                 written = name.removesuffix(f".{CHANNEL}")  # of a team (relay/config/teams.py)
                 document.report(("destinations", written, CHANNEL), f"{address}: {obstacle}")
     allowed = config.dynamic_destinations
     for index, address in enumerate(allowed.by_channel[CHANNEL] if allowed else ()):
-        if obstacle := reach.obstacles.get(address):
+        if obstacle := reach.get(address):
             document.report(("dynamic_destinations", KEYS[CHANNEL], index), f"{address}: {obstacle}")
-    unknown = f"; Slack does not say of {', '.join(reach.unknown)}" if reach.unknown else ""
+    unasked = ", ".join(conversation for conversation, obstacle in reach.items() if obstacle is None)
+    unknown = f"; Slack does not say of {unasked}" if unasked else ""
     missing = "; ".join(f"without the scope {scope} {LOSSES[scope]}" for scope in lacking)
     return "; ".join(filter(None, [f"may do what this configuration says{unknown}", missing]))
 

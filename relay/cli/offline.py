@@ -5,7 +5,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,13 +38,8 @@ from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 
 
-@contextlib.asynccontextmanager
-async def _store(url: str, partitions: int, sealer: Sealer | None = None) -> AsyncIterator[Store]:
-    store = Store.open(url, worker=f"command-{os.getpid()}", partitions=partitions, sealer=sealer)
-    try:
-        yield store
-    finally:
-        await store.aclose()
+def _store(url: str, partitions: int, sealer: Sealer | None = None) -> contextlib.aclosing[Store]:
+    return contextlib.aclosing(Store.open(url, worker=f"command-{os.getpid()}", partitions=partitions, sealer=sealer))
 
 
 @click.command()
@@ -165,11 +160,8 @@ def listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
 
 
 async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
-    redis = connect(url)
-    try:
+    async with contextlib.aclosing(connect(url)) as redis:
         partitions = int(await call(redis.get(keys.PARTITIONS)) or 1)
-    finally:
-        await redis.aclose()
     asked, ask = LISTS[path]
     async with _store(url, partitions) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)

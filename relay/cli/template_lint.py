@@ -96,8 +96,8 @@ def translate(*, language: str, config: Path | None, templates: Path | None) -> 
     sources = [*translatable(TemplateSet(workspace.directories))]
     own = Catalogues(workspace.directories[:1])
     # What comes with relay in this language is repeated here only where the author has another wording.
-    needed = [row for row in sources if others.untranslated(language, [(row.context, row.texts[0])])
-              or not own.untranslated(language, [(row.context, row.texts[0])])]  # fmt: skip
+    needed = [row for row in sources if others.lacks(language, row.texts[0], row.context)
+              or not own.lacks(language, row.texts[0], row.context)]  # fmt: skip
     text, catalogue = merged(file, needed, folders=workspace.directories)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, "utf-8")

@@ -5,9 +5,8 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import cast
 
 import click
@@ -28,30 +27,19 @@ COOKIE = "relay_preview"
 SHOWN = [view for view in VIEWS if view.path in ("/templates", "/template")]
 
 
-@dataclass(frozen=True)
-class PreviewContext:
-    """The part of a `Context` that pages of templates use. `read` returns the workspace as it is now."""
+async def serve(read: Callable[[], Workspace]) -> None:
+    """Print a link that lets its holder in, and serve until SIGINT or SIGTERM."""
 
-    read: Callable[[], Workspace]
-    zone: str
-    clock: Callable[[], float] = time.time
-    faults: Mapping[str, str] = field(default_factory=dict)
-    copies_kept: bool = False
-
-    @cached_property
-    def gallery(self) -> Gallery:
-        return Gallery(self._read)
-
-    def _read(self) -> Workspace:
+    def workspace() -> Workspace:
         try:
-            return self.read()
+            return read()
         except click.BadParameter as error:  # a configuration that is being edited
             raise Unknown(error.message) from None
 
-
-async def serve(read: Callable[[], Workspace]) -> None:
-    """Print a link that lets its holder in, and serve until SIGINT or SIGTERM."""
-    context, key, stop = PreviewContext(read, read().reader.timezone), secrets.token_urlsafe(24), asyncio.Event()
+    # The part of a `Context` that pages of templates use.
+    parts = {"zone": read().reader.timezone, "clock": time.time, "faults": {}, "copies_kept": False}
+    context = SimpleNamespace(gallery=Gallery(workspace), **parts)
+    key, stop = secrets.token_urlsafe(24), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runner = web.AppRunner(_app(context, key), access_log=None, shutdown_timeout=1.0)
@@ -67,7 +55,7 @@ async def serve(read: Callable[[], Workspace]) -> None:
         await context.gallery.aclose()
 
 
-def _app(context: PreviewContext, key: str) -> web.Application:
+def _app(context: SimpleNamespace, key: str) -> web.Application:
     @web.middleware
     async def with_key(request: web.Request, handler: Handler) -> web.StreamResponse:
         """The cookie is of this address alone, so a name that a stranger gave it has none."""

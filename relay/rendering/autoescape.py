@@ -17,7 +17,6 @@ from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup, escape
 
-from relay.errors import TemplateError
 from relay.rendering.texts import inert
 
 Escaping = Literal["mrkdwn", "html", "text"]
@@ -108,26 +107,6 @@ def _html(value: Any) -> str:
     if type(value) is Markup or (type(value) is str and not _ESCAPED.search(value)):
         return value
     return "" if value is None else escape(value)
-
-
-def check_size(text: str, file: str | None, limit: int) -> str:
-    """Return the text that this file made. TemplateError if it is too long."""
-    if len(text) > limit:
-        raise TemplateError(f"{file}: the text grows beyond {limit} characters")
-    return text
-
-
-def trimmed(text: str) -> str:
-    """Remove white space around the text and at the end of its lines."""
-    text = text.strip()
-    return "\n".join(map(str.rstrip, text.split("\n"))) if "\n" in text else text
-
-
-def unquoted(text: str, escaping: Escaping) -> str:
-    """Undo the escaping of quotes for Slack, which knows three entities only: no one else writes these two."""
-    if escaping != "mrkdwn" or "&#3" not in text:
-        return text
-    return text.replace("&#34;", '"').replace("&#39;", "'")
 
 
 PRINTED: Mapping[Escaping, Callable[[Any], str]] = {"text": _text, "mrkdwn": _mrkdwn, "html": _html}

@@ -19,7 +19,7 @@ from relay.domain.events import Event
 from relay.domain.parsing import parse
 from relay.errors import TemplateError
 from relay.rendering.built_in import tree_of
-from relay.rendering.context import Request, context, request_of
+from relay.rendering.context import Context, Request, request_of
 from relay.rendering.digests import ROUND_UPS
 from relay.rendering.environments import TemplateEnvironment
 from relay.rendering.faults import OPEN, SURE, nearest, unknown
@@ -28,9 +28,9 @@ from relay.rendering.links import Base
 from relay.rendering.localized_values import Localizer
 from relay.rendering.message_template import Source
 from relay.rendering.renderer import NO_BRAND, Brand, Renderer
-from relay.rendering.samples import NOON, _changed, bare_events, history_of, sample_bodies, with_past
+from relay.rendering.samples import NOON, bare_events, history_of, sample_events
 from relay.rendering.sandbox import Sandbox
-from relay.rendering.template_files import PARTS, SENTENCES, FileName, parsed
+from relay.rendering.template_files import PARTS, SENTENCES, parsed
 from relay.rendering.template_set import TemplateSet
 from relay.rendering.translatable import untranslated
 from relay.rendering.translations import SOURCE, Catalogues
@@ -54,7 +54,7 @@ class Case:
     @property
     def name(self) -> str:
         """Name of the sample and whom it is for: `operation.completed@analysts`."""
-        return str(FileName(self.sample, destination=self.destination))
+        return f"{self.sample}{self.destination and f'@{self.destination}'}"
 
     @property
     def request(self) -> Request:
@@ -102,15 +102,14 @@ def cases(
     library: TemplateSet, directories: Sequence[Path], languages: Sequence[str], fixtures: Collection[str] = USUAL
 ) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
-    bodies = sample_bodies(directories)
     destinations = {
         channel: sorted({"", *(parsed(name).destination for name in templates)})
         for channel, templates in library.messages.items()
     }
     for fixture in fixtures:
-        events = {name: with_past(_changed(body, name, fixture), fixture) for name, body in bodies.items()}
+        events = sample_events(directories, fixture)
         if fixture == USUAL[0]:  # an event that no sample is of has nothing typical
-            events |= bare_events(library, bodies)
+            events |= bare_events(library, events)
         for name, event in events.items():
             history = history_of(event, events.values())
             for channel in library.channels:
@@ -129,12 +128,13 @@ PER_MESSAGE = ("message", "kind", "dest", "buttons", "digest", "say", "parts", "
 FORGIVING = ("default", "d")
 
 
-def unknown_names(library: TemplateSet, values: Mapping[str, Any]) -> Iterator[str]:
-    """Each unknown variable, field, macro, filter and test with its place, and each message without what it needs.
+def unknown_names(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
+    """Yield each unknown variable, field, macro, filter and test with its place, and messages without what they need.
 
-    `values` is what templates get for an event that says nothing (`relay.rendering.context`).
+    Known is what templates get for an event that says nothing (`relay.rendering.context`).
     """
-    environment = library.known_names()
+    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
+    environment, values = library.known_names(), values_of(nothing, (), catalogues)
     fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}
     macros = {source.file: _macros(source) for source in library.sources() if source.file.suffix == ".j2"}
     fields["say"] = {name for file, names in macros.items() if file.name == SENTENCES for name in names}
@@ -163,13 +163,8 @@ def values_of(
 ) -> dict[str, Any]:
     """Return what templates get for this event, in the source language."""
     localizer = Localizer(catalogues.language(SOURCE), ZoneInfo("UTC"), event.occurred_at)
-    return context(event, history, localizer, Base(base_url), **options) | {"brand": dict(brand.values)}
-
-
-def empty_values(catalogues: Catalogues) -> dict[str, Any]:
-    """Return what templates get for an event that says nothing."""
-    nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
-    return values_of(nothing, (), catalogues)
+    values = Context(event, history, localizer, Base(base_url), **options).complete()
+    return values | {"brand": dict(brand.values)}
 
 
 def _of(

@@ -140,11 +140,6 @@ class Context(dict[str, Any]):
         return op, alarm
 
 
-def context(event: Event, history: Sequence[Event], formats: Localizer, base: Base, **options: Any) -> dict[str, Any]:
-    """Return all values of `Context`."""
-    return Context(event, history, formats, base, **options).complete()
-
-
 def _event(values: Context) -> dict[str, Any]:
     event = values.event
     return {

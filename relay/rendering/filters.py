@@ -45,16 +45,6 @@ SHAPES = {
 }
 
 
-def icon(status: object) -> str:
-    """Return the emoji of a status."""
-    return SIGNS.get(str(status), OTHER_SIGNS)[0]
-
-
-def symbol(status: object) -> str:
-    """Return the text symbol of a status."""
-    return SIGNS.get(str(status), OTHER_SIGNS)[1]
-
-
 def tone(status: object) -> str:
     """Return the name of a status's colours in a mail."""
     return str(status).lower() if status in SIGNS else "other"
@@ -179,11 +169,13 @@ def _is_known(time: object) -> bool:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    "icon": icon, "symbol": symbol, "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
+    "icon": lambda status: SIGNS.get(str(status), OTHER_SIGNS)[0],
+    "symbol": lambda status: SIGNS.get(str(status), OTHER_SIGNS)[1],
+    "tone": tone, "bar": bar, "label": label, "figures": figures, "list_and": list_and,
     "cut": shorten, "excerpt": excerpt, "whole_lines": whole_lines, "bound": bound_in_html, "short_id": short_id,
-    "num": _format(Localizer.num), "pct": _format(Localizer.pct), "duration": _format(Localizer.duration),
-    "bytes": _format(Localizer.bytes), "rate": _format(Localizer.rate), "money": _format(Localizer.money),
-    "amount": _format(Localizer.amount), "localtime": _format(Localizer.localtime),
+    **{name: _format(getattr(Localizer, name)) for name in (
+        "num", "pct", "duration", "bytes", "rate", "money", "amount", "localtime",
+    )},
     "timed": _format(timed),
 }  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -72,11 +71,12 @@ def _in_a_row(event: Event) -> dict[str, Any]:
 
 def _end_in_sight(event: Event, op: Mapping[str, Any], normal: Usual) -> dict[str, Any]:
     """Return by how much it will be later than nine of ten runs: by the platform's estimate, else by the median."""
-    started, estimate = _seconds(op["started_at"]), _seconds(op["estimated_completion"])
+    started, estimate = time(op, "started_at"), time(op, "estimated_completion")
     if started is None:
         return {}
-    now, expected = event.occurred_at.timestamp(), started + normal.median if estimate is None else estimate
-    late = max(expected, now) - (started + normal.high)
+    now, begun = event.occurred_at.timestamp(), started.timestamp()
+    expected = estimate.timestamp() if estimate else begun + normal.median
+    late = max(expected, now) - (begun + normal.high)
     return {
         "late_by": late if late > normal.tolerance else 0,
         "expected_end": iso_time(expected) if estimate is None and expected > now else "",
@@ -120,10 +120,6 @@ def _slowest(
     if delay <= 0 or longer < MOSTLY * delay:
         return None
     return {name: row[name] for name in ("name", "duration", "usual")}
-
-
-def _seconds(text: str | None) -> float | None:
-    return datetime.fromisoformat(text).timestamp() if text else None
 
 
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}")

@@ -107,9 +107,6 @@ class FileName(NamedTuple):
     kind: str = ""
     destination: str = ""
 
-    def __str__(self) -> str:
-        return f"{self.message}{self.kind and f'.{self.kind}'}{self.destination and f'@{self.destination}'}"
-
 
 def parsed(stem: str) -> FileName:
     """Read a file's name."""

@@ -1,4 +1,4 @@
-"""."""
+"""Texts of templates that languages need: what they lack of these, and catalogues with all of them."""
 
 import io
 import re
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from babel import Locale, UnknownLocaleError
 from babel.messages.catalog import Catalog
-from babel.messages.pofile import PoFileError, read_po, write_po
+from babel.messages.pofile import write_po
 from jinja2.ext import extract_from_ast
 
 from relay.domain.events import PRIORITIES, STATUSES
@@ -17,7 +17,7 @@ from relay.rendering.built_in import tree_of
 from relay.rendering.formats.slack import FORMS
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import NOTICES, SHOWN_KEYS, WORDINGS, Catalogues, humanise
+from relay.rendering.translations import NOTICES, SHOWN_KEYS, WORDINGS, Catalogues, humanise, read_catalogue
 
 
 class Translatable(NamedTuple):
@@ -69,10 +69,7 @@ def _read_for_update(file: Path, locale: Locale) -> tuple[Catalog, str]:
     if not file.is_file():
         return Catalog(locale), ""
     try:
-        with file.open("rb") as opened:
-            return read_po(opened, locale=locale, abort_invalid=True), file.read_text("utf-8")
-    except PoFileError as error:
-        raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
+        return read_catalogue(file, locale), file.read_text("utf-8")
     except UnicodeDecodeError:
         raise TemplateError(f"{file}: expected UTF-8; save it in that encoding") from None
 
@@ -101,11 +98,12 @@ WORDS = ("Pending", "Not started", "Medium", "yes", "no", *NOTICES)
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
     """Yield what languages lack: a single message with its place; several in one line."""
-    sources = [*messages(library)]
+    sources = [*translatable(library)]
     for code in catalogues.codes:
         missing = [
-            (location, text) for location, message in sources for _, text in catalogues.untranslated(code, [message])
-        ]
+            (source.location, source.texts[0]) for source in sources
+            if catalogues.lacks(code, source.texts[0], source.context)
+        ]  # fmt: skip
         count = len({text for _, text in missing})
         if count > 1:
             lacking = f"{count} texts have no translation to {code}, for instance {missing[0][1]!r}"
@@ -114,14 +112,8 @@ def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
         yield from (f"{location}: no translation to {code} of {text!r}" for location, text in missing)
 
 
-def messages(library: TemplateSet) -> Iterator[tuple[str, tuple[str | None, str]]]:
-    """The place and the (context, text) of all that is to be translated; the words that code brings come first."""
-    for source in translatable(library):
-        yield source.location, (source.context, source.texts[0])
-
-
 def translatable(library: TemplateSet) -> Iterator[Translatable]:
-    """All of them; the words that code brings come first."""
+    """Yield all that is to be translated; the words that code brings come first."""
     patterns = {pattern for style in STYLES.values() for pattern in style} | {form for form, _ in FORMS.values()}
     words = {WORDINGS.get(word, humanise(word)) for word in (*STATUSES, *PRIORITIES, *WORDINGS, *SHOWN_KEYS)} | {*WORDS}
     yield from (Translatable("relay", "time", (pattern,)) for pattern in sorted(patterns))

@@ -135,13 +135,12 @@ class Catalogues:
         except (UnknownLocaleError, ValueError):
             return nearest
 
-    def untranslated(self, code: str, messages: Iterable[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
-        """List those (context, text) that the language does not have. The source language lacks none."""
-        catalogues = self._catalogues.get(code, [])
-        return [
-            (context, text) for context, text in messages
-            if code != SOURCE and not any(_complete(catalogue, text, context) for catalogue in catalogues)
-        ]  # fmt: skip
+    def lacks(self, code: str, text: str, context: str | None) -> bool:
+        """Return whether the language does not have this text. The source language lacks none."""
+        found = [catalogue.get(text, context) for catalogue in self._catalogues.get(code, [])]
+        return code != SOURCE and not any(
+            message and not message.fuzzy and all(_texts(message.string) or [""]) for message in found
+        )
 
     def _language(self, code: str) -> Language:
         translations = NullTranslations()
@@ -180,20 +179,22 @@ def placeholders(text: str) -> set[str]:
 
 
 def _language(code: str, translations: NullTranslations) -> Language:
-    locale = _locale(code)
+    locale = Locale.parse(code, sep="-" if "-" in code else "_")
     return Language(code, locale, translations, LocalePatterns(locale))
 
 
-def _locale(code: str) -> Locale:
-    return Locale.parse(code, sep="-" if "-" in code else "_")
+def read_catalogue(file: Path, locale: Locale) -> Catalog:
+    """Read a `.po` file. TemplateError names file and line, UnicodeDecodeError is raised as it is."""
+    try:
+        with file.open("rb") as opened:
+            return read_po(opened, locale=locale, abort_invalid=True)
+    except PoFileError as error:
+        raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
 
 
 def _read(file: Path) -> Catalog:
     try:
-        with file.open("rb") as opened:
-            catalogue = read_po(opened, locale=Locale.parse(file.parent.name.replace("-", "_")), abort_invalid=True)
-    except PoFileError as error:
-        raise TemplateError(f"{file}:{error.lineno + 1}: {error}") from None
+        catalogue = read_catalogue(file, Locale.parse(file.parent.name.replace("-", "_")))
     except (UnknownLocaleError, ValueError) as error:
         raise TemplateError(f"{file}: expected a folder named after a language, for instance de: {error}") from None
     for message in catalogue:
@@ -207,11 +208,6 @@ def _read(file: Path) -> Catalog:
 
 def _texts(texts: str | Iterable[str | None] | None) -> list[str]:
     return [texts] if isinstance(texts, str) else [text or "" for text in texts or ()]
-
-
-def _complete(catalogue: Catalog, text: str, context: str | None) -> bool:
-    message = catalogue.get(text, context)
-    return message is not None and not message.fuzzy and all(_texts(message.string) or [""])
 
 
 # At the foot of a message.

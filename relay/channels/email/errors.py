@@ -6,12 +6,12 @@ The codes are those of RFC 5321 §4.2, the ones in the text (5.3.4) those of RFC
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from enum import Enum
+from typing import Any
 
 from aiosmtplib import SMTPException, SMTPNotSupported, SMTPResponseException
 
-from relay.errors import Bounce, DeliveryError, Pause
+from relay.errors import Bounce, DeliveryError
 
 GREYLISTED_FOR = 60.0  # seconds that a recipient's server wants between two attempts, at the least
 MAX_REPLY = 300
@@ -38,33 +38,27 @@ class Answer(Enum):
     NONE = "nothing, or nothing that makes sense"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Fields of the DeliveryError."""
+Verdict = Mapping[str, Any]  # fields of the MailError
 
-    permanent: bool = False
-    retry_after: float | None = None
-    outcome_unknown: bool = False
-    pause: Pause = ""
-    unsent: bool = True
-    refused: bool = False
-
-
-AWAY = Verdict(pause="channel")
+AWAY: Verdict = {"pause": "channel"}
 # Up to and including MAIL nothing depends on the mail or its recipient: what fails would fail for every other mail
 # too, so all wait, and no delivery loses an attempt. A 5xx needs an operator.
-_SERVER = {Answer.LATER: AWAY, Answer.NO: Verdict(pause="channel", refused=True), Answer.NONE: AWAY}
+_SERVER: dict[Answer, Verdict] = {
+    Answer.LATER: AWAY,
+    Answer.NO: {"pause": "channel", "refused": True},
+    Answer.NONE: AWAY,
+}
 # From RCPT on a refusal may be this mail's own fault, and one mail must not hold up the others. A server that breaks
 # off is away: if it does so for this mail alone, others get through (relay.policy.retry).
-_MAIL = {
-    Answer.LATER: Verdict(retry_after=GREYLISTED_FOR),
-    Answer.NO: Verdict(permanent=True),
+_MAIL: dict[Answer, Verdict] = {
+    Answer.LATER: {"retry_after": GREYLISTED_FOR},
+    Answer.NO: {"permanent": True},
     Answer.NONE: AWAY,
 }
 VERDICTS: Mapping[Stage, Mapping[Answer, Verdict]] = {
     **dict.fromkeys(Stage, _SERVER),
     **dict.fromkeys((Stage.RCPT, Stage.DATA), _MAIL),
-    Stage.DOT: _MAIL | {Answer.NONE: Verdict(outcome_unknown=True, pause="channel", unsent=False)},
+    Stage.DOT: _MAIL | {Answer.NONE: {"outcome_unknown": True, "pause": "channel", "unsent": False}},
 }
 CLOSING = 421  # wherever it comes, the server leaves (RFC 5321 §3.8)
 ILL = re.compile(r"\b4\.3\.\d{1,3}\b")  # the server itself, and no mail or recipient (RFC 3463 §3.4)
@@ -88,8 +82,8 @@ class MailError(DeliveryError):
     """A mail that was not taken, or perhaps was; `stage` and `code` say where the dialogue ended and how."""
 
     def __init__(self, message: str, stage: Stage, verdict: Verdict, code: int = 0) -> None:
-        bounce = _bounce(stage, code, message) if verdict.permanent else ""
-        super().__init__(message, **asdict(verdict), bounce=bounce)
+        bounce = _bounce(stage, code, message) if verdict.get("permanent") else ""
+        super().__init__(message, **{"unsent": True, **verdict}, bounce=bounce)
         self.stage = stage
         self.code = code
 
@@ -114,17 +108,11 @@ def failed(stage: Stage, error: Exception, server: str) -> MailError:
     if code == CLOSING or (answer is Answer.LATER and ILL.search(str(error))):
         verdict = AWAY
     if stage is Stage.MAIL and code == TOO_LARGE:
-        verdict = Verdict(permanent=True)  # by its SIZE: other mails are smaller, and must not wait for this one
+        verdict = {"permanent": True}  # by its SIZE: other mails are smaller, and must not wait for this one
     reason = f"{untrusted}" if untrusted else _reason(error)
-    advice = f"; {ADVICE[stage]}" if answer is not Answer.LATER and verdict.pause and stage in ADVICE else ""
-    doubt = "; it may have arrived all the same" if verdict.outcome_unknown else ""
+    advice = f"; {ADVICE[stage]}" if answer is not Answer.LATER and verdict.get("pause") and stage in ADVICE else ""
+    doubt = "; it may have arrived all the same" if verdict.get("outcome_unknown") else ""
     return MailError(f"{server} failed at {stage.value}: {reason}{advice}{doubt}", stage, verdict, code)
-
-
-def without_utf8(server: str, recipient: str) -> MailError:
-    """Return the error for an address that the server has no extension for."""
-    text = f"{server} does not offer SMTPUTF8, which {recipient} needs: use an address of ASCII letters"
-    return MailError(text, Stage.MAIL, Verdict(permanent=True))
 
 
 def one_line(code: int, message: str) -> str:

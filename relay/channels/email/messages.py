@@ -18,6 +18,7 @@ from typing import Literal
 from email_validator import EmailNotValidError, validate_email
 
 from relay.domain.deliveries import Notification
+from relay.rendering.digests import ROUND_UPS
 from relay.rendering.texts import clean
 
 Thread = Literal["operation", "none"]
@@ -29,7 +30,6 @@ FRAME = len("=?utf-8?b??=")  # of an encoded word, which makes 4 characters of 3
 LONGEST_SENDER = 15  # characters of the last part of a Feedback-ID
 LONGEST = 900  # characters without a space that may stand in a header line; RFC 5322 §2.1.1 allows 998
 
-ROUND_UPS = frozenset({"digest", "roundup"})  # tell of many operations, so they belong to no thread
 URGENT = frozenset({("Critical", "Failed"), ("Critical", "Timeout")})  # priority and status
 
 # Exchange's own word for "do not answer": everything but bounces, which are wanted.
@@ -124,7 +124,7 @@ def compose(
     id_ = ".".join(part for part in (root, _label(notification.event), _digest(notification.delivery, 12)) if part)
     team = _label(notification.destination).lower() or "all"
     round_up = notification.event in ROUND_UPS
-    threaded = thread == "operation" and not round_up
+    threaded = thread == "operation" and not round_up  # it tells of many operations
     # No mail has this id. It stands for the operation, so that all mails about it become one thread.
     parent = f"<{root}@{domain}>" if threaded else ""
     labels = notification.labels

@@ -15,7 +15,7 @@ from typing import cast
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
 
-from relay.channels.email.errors import Stage, failed, one_line, without_utf8
+from relay.channels.email.errors import MailError, Stage, failed, one_line
 
 MECHANISMS = {"plain": SMTP.auth_plain, "login": SMTP.auth_login, "cram-md5": SMTP.auth_crammd5}  # the first offered
 LOOK = 0.01  # seconds between two looks at a mail that the system has not taken at once, as large ones
@@ -93,7 +93,10 @@ class Session:
         parameters = [f"SIZE={size}"] if self._client.supports_extension("size") else []
         if not recipient.isascii():
             if not self._client.supports_extension("smtputf8"):
-                raise without_utf8(str(self._server), recipient)
+                lack = (
+                    f"{self._server} does not offer SMTPUTF8, which {recipient} needs: use an address of ASCII letters"
+                )
+                raise MailError(lack, Stage.MAIL, {"permanent": True})
             parameters.append("SMTPUTF8")
         self._settled = False
         async with self._dialogue(until):

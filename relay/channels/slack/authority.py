@@ -8,7 +8,7 @@ import contextlib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 import structlog
@@ -63,6 +63,23 @@ class Home:
     app: str
 
 
+def _remembered(look_up: Callable[..., Awaitable[Value]]) -> Callable[..., Awaitable[Value]]:
+    """Ask once for all who ask the same; without an answer raise the SlackError."""
+
+    @wraps(look_up)
+    async def ask(self: "Authority", *about: str) -> Value:
+        async def for_minutes() -> tuple[Value, float]:
+            return await look_up(self, *about), REMEMBERED_FOR
+
+        answer = await self._cache.get(" ".join((look_up.__name__, *about)), for_minutes)
+        assert answer is not None  # noqa: S101 - it was waited for
+        if answer.error:
+            raise answer.error.with_traceback(None)
+        return cast("Value", answer.value)
+
+    return ask
+
+
 class Authority:
     """Authorisation by look-ups: Slack's answer is remembered for minutes, a SlackError for seconds."""
 
@@ -71,36 +88,8 @@ class Authority:
         self.aclose = self._cache.aclose
         self._lines = RateLimitedLog(clock, REMEMBERED_FOR)  # as often as Slack is asked for its groups
 
+    @_remembered
     async def home(self) -> Home:
-        return await self._remembered("auth.test", self._home)
-
-    async def user(self, id_: str) -> User:
-        return await self._remembered(f"users.info {id_}", partial(self._user, id_))
-
-    async def owner(self, email: str) -> User:
-        """Return the owner of the address, as the workspace has verified."""
-        ask = partial(self._user_in, "users.lookupByEmail", {"email": email.casefold()})
-        return await self._remembered(f"users.lookupByEmail {email.casefold()}", ask)
-
-    async def groups(self) -> Mapping[str, str]:
-        """Return the ids of the user groups by their handles, in small letters."""
-        return await self._remembered("usergroups.list", self._groups)
-
-    async def members(self, group: str) -> frozenset[str]:
-        """Return the ids of the group's members; none if there is no such group."""
-        return await self._remembered(f"usergroups.users.list {group}", partial(self._members, group))
-
-    async def _remembered(self, key: str, look_up: Callable[[], Awaitable[Value]]) -> Value:
-        async def for_minutes() -> tuple[Value, float]:
-            return await look_up(), REMEMBERED_FOR
-
-        answer = await self._cache.get(key, for_minutes)
-        assert answer is not None  # noqa: S101 - it was waited for
-        if answer.error:
-            raise answer.error.with_traceback(None)
-        return cast("Value", answer.value)
-
-    async def _home(self) -> Home:
         """Look up the token's app, by its bot. That may fail: the signature of a press proves the app as well."""
         answer = await self._call("auth.test", {})
         team, user, bot = (first_text(answer.get(key)) for key in ("team_id", "user_id", "bot_id"))
@@ -111,11 +100,38 @@ class Authority:
             return Home(team, user, first_text(mapping(about.get("bot")).get("app_id")))
         return Home(team, user, "")
 
-    async def _user(self, id_: str) -> User:
+    @_remembered
+    async def user(self, id_: str) -> User:
         user = await self._user_in("users.info", {"user": id_})
         if user and user["id"] != id_:
             raise _odd("users.info", "the user that was asked about")
         return user
+
+    @_remembered
+    async def owner(self, email: str) -> User:
+        """Return the owner of the address, in small letters, as the workspace has verified."""
+        return await self._user_in("users.lookupByEmail", {"email": email})
+
+    @_remembered
+    async def groups(self) -> Mapping[str, str]:
+        """Return the groups' ids by their handles, in small letters; a handle that several have counts for none."""
+        by_handle: dict[str, set[str]] = {}
+        for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
+            handle, id_ = first_text(group.get("handle")).casefold(), first_text(group.get("id"))
+            if handle and id_ and not group.get("date_delete"):
+                by_handle.setdefault(handle, set()).add(id_)
+        return {handle: ids.pop() for handle, ids in by_handle.items() if len(ids) == 1}
+
+    @_remembered
+    async def members(self, group: str) -> frozenset[str]:
+        """Return the ids of the group's members; none if there is no such group."""
+        try:
+            listed = await self._listed("usergroups.users.list", {"usergroup": group}, "users")
+        except SlackError as error:
+            if error.code in _NOBODY:
+                return frozenset()
+            raise
+        return frozenset(map(first_text, listed))
 
     async def _user_in(self, method: str, arguments: Mapping[str, str]) -> User:
         try:
@@ -127,25 +143,6 @@ class Authority:
         if not first_text(user.get("id")):
             raise _odd(method, "user.id")
         return user
-
-    async def _groups(self) -> Mapping[str, str]:
-        """Look up the groups. A handle is unique in its workspace; one that several have counts for none."""
-        by_handle: dict[str, set[str]] = {}
-        for group in map(mapping, await self._listed("usergroups.list", {}, "usergroups")):
-            handle, id_ = first_text(group.get("handle")).casefold(), first_text(group.get("id"))
-            if handle and id_ and not group.get("date_delete"):
-                by_handle.setdefault(handle, set()).add(id_)
-        return {handle: ids.pop() for handle, ids in by_handle.items() if len(ids) == 1}
-
-    async def _members(self, group: str) -> frozenset[str]:
-        try:
-            return frozenset(
-                map(first_text, await self._listed("usergroups.users.list", {"usergroup": group}, "users"))
-            )
-        except SlackError as error:
-            if error.code in _NOBODY:
-                return frozenset()
-            raise
 
     async def _listed(self, method: str, arguments: Mapping[str, str], key: str) -> list[Any]:
         listed = (await self._call(method, arguments)).get(key)
@@ -173,7 +170,7 @@ class Authority:
         person = Person(presser.user, _name(user))
         if EVERYONE in allowed or presser.user in allowed or any(presser.user in group for group in members):
             return person
-        owners = await asyncio.gather(*map(self.owner, _of_kind(allowed, "email")))
+        owners = await asyncio.gather(*(self.owner(name.casefold()) for name in _of_kind(allowed, "email")))
         return person if any(owner.get("id") == presser.user for owner in owners) else None
 
     async def unknown_names(self, names: Iterable[str]) -> list[str]:
@@ -187,7 +184,7 @@ class Authority:
             case "user":
                 return bool(await self.user(name))
             case "email":
-                return bool(await self.owner(name))
+                return bool(await self.owner(name.casefold()))
             case "everyone":
                 return True
         return any([await self.members(group) for group in await self._named_groups([name])])

@@ -6,6 +6,7 @@ Its "channels" are called conversations throughout, since a channel is something
 """
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
@@ -20,9 +21,9 @@ from relay.channels.slack.client import POST, UPDATE, Client, Webhooks
 from relay.channels.slack.directory import Directory
 from relay.channels.slack.errors import APP, OPEN, UNTHREADABLE, FailureKind, SlackError, advice
 from relay.channels.slack.limits import validate
-from relay.channels.slack.messages import NO_PREVIEWS, Message, degraded_versions, first_accepted, preview, receipt_of
+from relay.channels.slack.messages import NO_PREVIEWS, Message, first_accepted, preview, receipt_of
 from relay.channels.slack.scopes import WRITE, Demands, lacking
-from relay.channels.slack.search import Reach, Reachability, Search, metadata_of
+from relay.channels.slack.search import Reachability, Search, metadata_of
 from relay.channels.slack.settings import EDITS_PER_MINUTE, MODES, POSTS_PER_SECOND, SlackSettings, conversation_of
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
@@ -124,14 +125,12 @@ class Slack:
     async def find(self, notification: Notification, since: datetime) -> Receipt | None:
         until = asyncio.get_running_loop().time() + self._deadline
         posted = await self._search.find(notification, since, until)
-        if posted is None:
-            return None
-        message = {"channel": posted.channel, "ts": posted.ts}
-        return receipt_of(await self._directory.home(), notification, message, posted.root, posted.event)
+        return receipt_of(await self._directory.home(), notification, *posted) if posted else None
 
     async def check(self) -> str:
         """Describe the token's app. A webhook could be asked by a message alone."""
-        webhooks = self._webhooks.description
+        conversations = ", ".join(self._settings.webhooks)
+        webhooks = f"webhooks, not asked because that would post: {conversations}" if conversations else ""
         if not self._token:
             return webhooks
         answer = await self._client.call("auth.test", {})
@@ -141,24 +140,17 @@ class Slack:
             raise SlackError(text, "auth.test", FailureKind.WORKSPACE)
         socket = ""
         if self._settings.interactivity == "socket":
-            await self._check_socket()
+            async with contextlib.aclosing(self._app_client()) as client:  # asked where to connect to, no more
+                await client.call(OPEN, {})
             socket = "presses come by a socket"
         return "; ".join([f"{self._name} in {answer.get('team', 'Slack')}", *filter(None, [socket, webhooks])])
-
-    async def _check_socket(self) -> None:
-        """Ask where to connect to, without connecting."""
-        client = self._app_client()
-        try:
-            await client.call(OPEN, {})
-        finally:
-            await client.aclose()
 
     def lacking(self, demands: Demands) -> dict[str, str]:
         """Return the scopes that the app lacks for this, as of the last answer, with what goes missing."""
         return lacking(demands, self._client.scopes)
 
-    async def reach(self, conversations: Iterable[str]) -> Reach:
-        """Check whether the app may post in these. Nothing is posted. SlackError if Slack does not answer."""
+    async def reach(self, conversations: Iterable[str]) -> dict[str, str | None]:
+        """Return what hinders posting in these (`Reachability.of`). SlackError if Slack does not answer."""
         return await Reachability(self._client.call, self._client.scopes, self._name).of(conversations)
 
     async def post_ephemeral(self, conversation: str, user: str, text: str) -> None:
@@ -208,19 +200,9 @@ class Slack:
         self, method: str, arguments: Mapping[str, Any], notification: Notification, until: float, mentions: str = ""
     ) -> Mapping[str, Any]:
         """Send one message, reduced for as long as Slack refuses its content."""
-        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
-        versions = degraded_versions(notification.content, mentions, otherwise)
-        if method == POST:
-            for version in versions[:-1]:  # not where one line is left: it may be the fault
-                version["metadata"] = metadata_of(notification)
-
-        def on_refusal(_version: Message, error: SlackError) -> None:
-            log.warning("message.reduced", subject=notification.subject, why=str(error))
-            if "metadata" in error.code:
-                for later in versions:
-                    later.pop("metadata", None)
 
         async def post(version: Message) -> Mapping[str, Any]:
             return await self._client.call(method, {**arguments, **version}, address=notification.address, until=until)
 
-        return await first_accepted(versions, post, on_refusal)
+        metadata = metadata_of(notification) if method == POST else None
+        return await first_accepted(notification, mentions, post, metadata)

@@ -3,17 +3,16 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-import structlog
 from pydantic import SecretStr
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from relay.channels.slack.errors import WEBHOOK, FailureKind, SlackError, refused, unanswered
-from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, degraded_versions, first_accepted
+from relay.channels.slack.messages import NO_PREVIEWS, Message, by_id, first_accepted
 from relay.domain.deliveries import PERSON, Notification, Receipt
 from relay.domain.display import escape_mrkdwn
 from relay.domain.documents import mapping
@@ -66,11 +65,11 @@ class _Web(AsyncWebClient):
         super().__init__(token, base_url, logger=logger, retry_handlers=[])
         self.proxy = proxy or None  # the library takes one from the environment
         self._secret = token.encode()
-        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+        self._deadline = deadline
 
     async def _request(self, *, http_verb: str, api_url: str, req_args: dict[str, Any]) -> dict[str, Any]:
-        if self.session is None:  # made in the loop it is used in; the library would make one for every call
-            self.session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
+        if self.session is None:  # the library would make one for every call
+            self.session = _session(self._deadline)
         arguments = {key: value for key, value in req_args.items() if value is not None}
         async with self.session.request(http_verb, api_url, allow_redirects=False, **arguments) as response:
             body = bytearray()
@@ -81,6 +80,12 @@ class _Web(AsyncWebClient):
         # An answer may repeat the token to us; our texts and logs may not.
         redacted = bytes(body).replace(self._secret, b"token")
         return {"data": _parsed(redacted), "headers": response.headers, "status_code": response.status}
+
+
+def _session(deadline: float) -> aiohttp.ClientSession:
+    """Open a session in the loop that it is used in."""
+    timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+    return aiohttp.ClientSession(timeout=timeouts, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
@@ -105,8 +110,6 @@ async def pages(
         cursor = {"cursor": str(following)}
 
 
-log = structlog.get_logger(__name__)
-
 MAX_WORD = 4096  # "ok", or one word about what is wrong
 
 
@@ -120,32 +123,24 @@ class Webhooks:
     def __init__(self, addresses: Mapping[str, SecretStr], proxy: str = "", *, deadline: float) -> None:
         self._addresses = addresses
         self._proxy = proxy or None
-        self._timeouts = aiohttp.ClientTimeout(total=deadline, connect=min(CONNECT_TIMEOUT, deadline / 2))
+        self._deadline = deadline
         self._session: aiohttp.ClientSession | None = None
 
     def __contains__(self, conversation: str) -> bool:
         return conversation in self._addresses
 
-    @property
-    def description(self) -> str:
-        """Name the webhooks; '' for none. Only a message would show whether they work."""
-        return f"webhooks, not asked because that would post: {', '.join(self._addresses)}" if self._addresses else ""
-
     async def send(self, notification: Notification, until: float) -> Receipt:
         """Post it, reduced for as long as Slack refuses what is in it. `until` is on the loop's clock."""
-        mentions = " ".join(dict.fromkeys(_mentions_of(notification.mentions)))
-        otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
-        versions = degraded_versions(notification.content, mentions, otherwise)
+        # Ids mention people, names are written as they are.
+        names = (by_id(name) or escape_mrkdwn(name.strip().removeprefix(PERSON)) for name in notification.mentions)
+        mentions = " ".join(dict.fromkeys(names))
 
         async def post(version: Message) -> Receipt:
             message = {key: value for key, value in version.items() if value}
             await self._post(notification.address, message | NO_PREVIEWS, until)
             return Receipt(f"{notification.address}, by its webhook")
 
-        def on_refusal(_version: Message, error: SlackError) -> None:
-            log.warning("message.reduced", subject=notification.subject, why=str(error))
-
-        return await first_accepted(versions, post, on_refusal)
+        return await first_accepted(notification, mentions, post)
 
     async def probe(self, conversation: str, until: float) -> None:
         """Post what Slack refuses to take, an empty message: its refusal shows that the webhook answers."""
@@ -160,8 +155,7 @@ class Webhooks:
             await self._session.close()
 
     async def _post(self, conversation: str, message: Mapping[str, Any], until: float) -> None:
-        if self._session is None:  # made in the loop it is used in
-            self._session = aiohttp.ClientSession(timeout=self._timeouts, cookie_jar=aiohttp.DummyCookieJar())
+        self._session = self._session or _session(self._deadline)
         address = self._addresses[conversation].get_secret_value()
         try:
             async with (
@@ -176,9 +170,3 @@ class Webhooks:
         if response.status != 200 or word != "ok":
             answer = {"ok": False, "error": word} if response.status != 200 else {}
             raise refused(WEBHOOK, conversation, response.status, response.headers, answer) from None
-
-
-def _mentions_of(mentions: Iterable[str]) -> Iterable[str]:
-    """Yield the mentions: ids mention people, names are written as they are."""
-    for name in mentions:
-        yield by_id(name) or escape_mrkdwn(name.strip().removeprefix(PERSON))

@@ -157,17 +157,14 @@ def _any(_value: Any, _at: str) -> Iterator[str]:
     return iter(())
 
 
-def _fields_of(checks: Fields) -> Check:
-    return lambda value, at: _fields(value, at, checks)
-
-
-_CONFIRM = _fields_of({
+_CONFIRM: Fields = {
     "title*": _text_object(100, "plain_text"), "text*": _text_object(300), "confirm*": _text_object(30, "plain_text"),
     "deny*": _text_object(30, "plain_text"), "style": _one_of("primary", "danger"),
-})  # fmt: skip
+}  # fmt: skip
 _BUTTON: Fields = {
     "text*": _text_object(75, "plain_text"), "value": _text(2_000), "url": _url,
-    "style": _one_of("primary", "danger"), "accessibility_label": _text(75), "confirm": _CONFIRM,
+    "style": _one_of("primary", "danger"), "accessibility_label": _text(75),
+    "confirm": lambda value, at: _fields(value, at, _CONFIRM),
 }  # fmt: skip
 _IMAGE: Fields = {"image_url*": _url, "alt_text*": _text(2_000, minimum=0)}
 OTHER_KINDS = ("card", "carousel", "data_table", "data_visualization", "markdown", "plan", "table", "task_card")

@@ -10,11 +10,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
+
 from relay.channels.slack.errors import FailureKind, SlackError
 from relay.channels.slack.limits import validate
 from relay.domain.deliveries import PERSON, Notification, Preview, Receipt
-from relay.domain.display import TEXT_BUDGET, truncate_mrkdwn
+from relay.domain.display import TEXT_BUDGET, escape_mrkdwn, truncate_mrkdwn
 from relay.rendering.formats.slack import text_size, texts_in
+
+log = structlog.get_logger(__name__)
 
 MAX_SECTION = 3_000
 MAX_LINE = 300
@@ -62,19 +66,25 @@ def degraded_versions(content: Mapping[str, Any], mentions: str = "", otherwise:
 
 
 async def first_accepted(
-    versions: Sequence[Message],
+    notification: Notification,
+    mentions: str,
     post: Callable[[Message], Awaitable[Answer]],
-    on_refusal: Callable[[Message, SlackError], None],
+    metadata: Mapping[str, Any] | None = None,
 ) -> Answer:
     """Return Slack's answer to the first version that it takes. Other errors than of the message are raised."""
-    *fuller, plainest = versions
+    otherwise = escape_mrkdwn(f"{notification.event}: {notification.subject}")
+    *fuller, plainest = degraded_versions(notification.content, mentions, otherwise)
     for version in fuller:
+        if metadata:  # not where one line is left: it may be the fault
+            version["metadata"] = metadata
         try:
             return await post(version)
         except SlackError as error:
             if error.kind is not FailureKind.MESSAGE:
                 raise
-            on_refusal(version, error)
+            log.warning("message.reduced", subject=notification.subject, why=str(error))
+            if "metadata" in error.code:
+                metadata = None
     return await post(plainest)
 
 
@@ -144,9 +154,7 @@ def still_page(state: Mapping[str, Any]) -> str:
     return live_page().replace("<script>", script, 1)
 
 
-def page_of(
-    messages: Iterable[Mapping[str, Any]], *, at: float, conversation: str = "preview", workspace: str = "Preview"
-) -> str:
+def page_of(messages: Iterable[Mapping[str, Any]], *, at: float) -> str:
     """Build the page of these messages, and why Slack would refuse one. `at`: when posted, in epoch seconds."""
     posted: list[Json] = []
     refusals: list[str] = []
@@ -154,10 +162,14 @@ def page_of(
         faults = validate(message)
         refusals += faults
         if not faults:
-            posted.append(_posted(message, f"{at + len(posted) * 1e-5:.6f}"))
+            posted.append({
+                "ts": f"{at + len(posted) * 1e-5:.6f}", "channel": PREVIEW, "text": message.get("text") or "",
+                "blocks": message.get("blocks") or [], "attachments": [], "thread_ts": "", "broadcast": False,
+                "edited": False, "revisions": 0, "replies": [],
+            })  # fmt: skip
     return still_page({
-        "workspace": workspace, "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
-        "conversations": [{"id": PREVIEW, "name": conversation, "messages": posted}],
+        "workspace": "Preview", "users": {}, "groups": {}, "violations": refusals[-20:], "whispers": [],
+        "conversations": [{"id": PREVIEW, "name": "preview", "messages": posted}],
     })  # fmt: skip
 
 
@@ -170,11 +182,3 @@ def preview(notification: Notification) -> Preview:
         },
         scripted=True,
     )
-
-
-def _posted(message: Mapping[str, Any], ts: str) -> Json:
-    return {
-        "ts": ts, "channel": PREVIEW, "text": message.get("text") or "", "blocks": message.get("blocks") or [],
-        "attachments": [], "thread_ts": "", "broadcast": False, "edited": False,
-        "revisions": 0, "replies": [],
-    }  # fmt: skip

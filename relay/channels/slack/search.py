@@ -8,7 +8,6 @@ https://docs.slack.dev/apis/web-api/rate-limits.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
@@ -34,12 +33,8 @@ _FORBIDDEN = frozenset(
 _PASSING = (FailureKind.THROTTLED, FailureKind.AWAY, FailureKind.UNSENT, FailureKind.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class PostedMessage:
-    channel: str
-    ts: str
-    root: str  # of a reply: the ts of its thread's root
-    event: str  # the name of the event that it shows
+Posted = tuple[Mapping[str, str], str, str]
+"""A message's `channel` and `ts`, the `ts` of its thread's root if it is a reply, the name of the event it shows."""
 
 
 def metadata_of(notification: Notification) -> dict[str, Any]:
@@ -63,10 +58,11 @@ class Search:
         scopes = self._client.scopes  # none: Slack has not said yet, or never does
         return self._refused.get(address) != scopes and (not scopes or may_search(address, scopes))
 
-    async def find(self, notification: Notification, since: datetime, until: float) -> PostedMessage | None:
+    async def find(self, notification: Notification, since: datetime, until: float) -> Posted | None:
         """Return the message posted since. SlackError: try later; CannotFind: never. `until`: loop's clock."""
+        call = partial(self._client.call, address=notification.address, until=until)
         try:
-            return await self._find(notification, since, partial(self._call, notification.address, until))
+            return await self._find(notification, since, call)
         except SlackError as error:
             # The token's own trouble concerns sending as well. Any other refusal would be the same the next time.
             passing = not error.code or (error.code in KINDS and error.kind in _PASSING)
@@ -76,7 +72,7 @@ class Search:
                 self._refused[notification.address] = self._client.scopes
             raise CannotFind(str(error)) from None
 
-    async def _find(self, notification: Notification, since: datetime, call: Call) -> PostedMessage | None:
+    async def _find(self, notification: Notification, since: datetime, call: Call) -> Posted | None:
         if not self._author_ids:
             answer = await call("auth.test", {})
             self._author_ids = frozenset(
@@ -94,14 +90,12 @@ class Search:
                 async for message in _rows(call, *search, "messages"):
                     if (posted := self._payload_of(message)).get(key) == payload[key]:
                         ts, root = first_text(message.get("ts")), first_text(message.get("thread_ts"))
-                        return PostedMessage(channel, ts, root if root != ts else "", first_text(posted.get("event")))
+                        message_id = {"channel": channel, "ts": ts}
+                        return message_id, root if root != ts else "", first_text(posted.get("event"))
             except SlackError as error:
                 if error.code != "thread_not_found":
                     raise
         return None
-
-    async def _call(self, address: str, until: float, method: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
-        return await self._client.call(method, arguments, address=address, until=until)
 
     def _payload_of(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         metadata = mapping(message.get("metadata"))
@@ -137,14 +131,6 @@ INFO, LIST, JOINED = "conversations.info", "conversations.list", "users.conversa
 TYPES = {"public_channel": PUBLIC, "private_channel": PRIVATE}
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Obstacles to posting by conversation, and the conversations of which Slack does not say."""
-
-    obstacles: Mapping[str, str]
-    unknown: tuple[str, ...]
-
-
 class Reachability:
     """Checks with the app's scopes, `granted` (empty: Slack does not say). `app` is the name of its bot."""
 
@@ -154,15 +140,14 @@ class Reachability:
         self._app = app
         self._types = [kind for kind, scope in TYPES.items() if not self._granted or scope in self._granted]
 
-    async def of(self, conversations: Iterable[str]) -> Reach:
-        """Check conversations but those with people: only a message would show whether these may be written to."""
+    async def of(self, conversations: Iterable[str]) -> dict[str, str | None]:
+        """Return what hinders posting, by conversation; '' for nothing, None where Slack does not say.
+
+        Conversations with people are not checked: only a message would show whether these may be written to.
+        """
         ordered = sorted(conversations)
         verdicts = await self._by_id([name for name in ordered if name.startswith(("C", "G"))])
-        verdicts |= await self._by_name([name for name in ordered if name.startswith("#")])
-        return Reach(
-            {conversation: verdict for conversation, verdict in verdicts.items() if verdict},
-            tuple(conversation for conversation, verdict in verdicts.items() if verdict is None),
-        )
+        return verdicts | await self._by_name([name for name in ordered if name.startswith("#")])
 
     async def _by_id(self, ids: Iterable[str]) -> dict[str, str | None]:
         verdicts: dict[str, str | None] = {}

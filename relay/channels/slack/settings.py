@@ -158,13 +158,9 @@ class SlackSettings(BaseModel):
         return webhooks
 
     @model_validator(mode="after")
-    def _has_token_or_webhook(self) -> Self:
+    def _is_complete(self) -> Self:
         if not self.token.get_secret_value() and not self.webhooks:
             raise ValueError("expected token, the Slack app's bot token, xoxb-…, or webhooks")
-        return self
-
-    @model_validator(mode="after")
-    def _interactivity_is_complete(self) -> Self:
         secret = self.signing_secret.get_secret_value()
         if self.interactivity != "off" and not self.token.get_secret_value():
             raise ValueError("interactivity needs token: an incoming webhook has no buttons")

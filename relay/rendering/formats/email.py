@@ -68,22 +68,21 @@ class EmailFormat(PlainFormat):
         return {"subject": subject, "preheader": "", "text": f"{plain(text)}\n", "html": html}
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
-        paragraph = (
-            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #1F2328; '
-            f'background-color: #FFF8C5">{escape(note)}</p>'
-        )
+        paragraph = _paragraph(note, "#1F2328", "#FFF8C5")
         html = _BODY.sub(lambda tag: tag[0] + paragraph, content["html"], count=1)
         return content | {
             "subject": f"[{mark}] {content['subject']}", "text": f"{note}\n\n{content['text']}", "html": html,
         }  # fmt: skip
 
     def footnote(self, content: Content, note: str) -> Content:
-        paragraph = (
-            '<p style="margin: 0; padding: 12px 24px; font: 14px sans-serif; color: #57606A; '
-            f'background-color: #FFFFFF">{escape(note)}</p></body>'
-        )
+        paragraph = _paragraph(note, "#57606A", "#FFFFFF")
         head, _, tail = content["html"].rpartition("</body>")
-        return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{paragraph}{tail}"}
+        return content | {"text": f"{content['text']}\n{note}\n", "html": f"{head}{paragraph}</body>{tail}"}
+
+
+def _paragraph(text: str, color: str, background: str) -> str:
+    style = f"margin: 0; padding: 12px 24px; font: 14px sans-serif; color: {color}; background-color: {background}"
+    return f'<p style="{style}">{escape(text)}</p>'
 
 
 def _unlinked(key: str, value: Any, hosts: LinkHosts) -> Any:
