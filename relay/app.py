@@ -31,7 +31,7 @@ from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.interactivity.executor import Executor
 from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
-from relay.opening import open_audit, open_presses, open_redis, open_silences, open_spans, open_store, start
+from relay.opening import open_audit, open_presses, open_redis, open_silences, open_store, start
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.shutdown import Shutdown, cancelled
@@ -42,6 +42,7 @@ from relay.store.results import ResultsCache
 from relay.store.signing_keys import SigningKeys
 from relay.store.suppressions import Suppressions
 from relay.store.troubles import DELIVER, RECEIVE
+from relay.tracing import open_tracing
 from relay.unsubscribe.endpoint import Unsubscribe
 
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class Relay:
         self._shutdown = Shutdown(grace)
         self.drain, self.stop = self._shutdown.drain, self._shutdown.stop
         self._coordinator = Coordinator(path, env)
-        self._front = Front(self._coordinator, env, clock, receives=self._receives)
+        self._front = Front(self._coordinator, clock, receives=self._receives)
         self._socket: PressSocket | None = None
         self.started = asyncio.Event()
 
@@ -102,13 +103,14 @@ class Relay:
         """Serve until `stop`. EmbeddedRedisError if the private Redis cannot be had or kept."""
         coordinator, clock = self._coordinator, self._clock
         config, renderer, channels = coordinator.config, coordinator.renderer, coordinator.channels
-        outage = Outage(time.monotonic)  # how long it lasts is no matter of the calendar
+        outage = Outage()  # how long it lasts is no matter of the calendar
         coordinator.log_warnings()
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             embedded = await open_redis(stack, config(), self._env)
             store = await open_store(stack, coordinator, embedded, self._lease)
-            tracing = open_spans(stack, self._env)
+            if tracing := open_tracing(self._env):
+                stack.push_async_callback(tracing.aclose)
             health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
             await health.prepare()
             await health.warn()
@@ -128,10 +130,9 @@ class Relay:
             interactivity = Interactivity(
                 config, renderer, CHANNELS, channels, keys=signing, accept=ingest, clock=clock
             )
-            executor = Executor(
-                lambda: lookups.client, report=interactivity.report, mark=lambda: config().platform_mark
+            coordinator.open_channels(
+                {PLATFORM: Executor(lambda: lookups.client, interactivity.report, lambda: config().platform_mark)}
             )
-            coordinator.open_channels({PLATFORM: executor})
             stack.push_async_callback(coordinator.aclose)
             composer = Composer(
                 config,

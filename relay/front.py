@@ -26,11 +26,8 @@ from relay.tracing import Spans
 class Front:
     """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
 
-    def __init__(
-        self, coordinator: Coordinator, env: Mapping[str, str], clock: Callable[[], float], *, receives: bool
-    ) -> None:
+    def __init__(self, coordinator: Coordinator, clock: Callable[[], float], *, receives: bool) -> None:
         self._coordinator = coordinator
-        self._env = env
         self._clock = clock
         self._receives = receives
         server = coordinator.config().server
@@ -54,7 +51,7 @@ class Front:
         )
 
         def reloaded() -> None:
-            receiver.sources = self._sources()
+            receiver.reload(self._sources())
             self.certificates.renew()
 
         self._coordinator.subscribe(reloaded)

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
 from relay import metrics
-from relay.background.figures import DeliveryBlockers, Figures
+from relay.background.figures import PROMISES, DeliveryBlockers, Figures
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM
@@ -27,7 +28,6 @@ WATCH = 1.0  # seconds between two looks at Redis
 MOST_PARKED = 10_000  # deliveries that wait one by one for something broken
 HOUSEKEEPING = 60  # looks between two clean-ups
 PATIENCE = 2.0  # seconds that a probe waits for Redis
-STRENGTHS = ("memory", "fsync", "replicated")
 LOST = "what was queued is lost, and repetitions are not recognised; a reload ends this notice"
 
 
@@ -37,60 +37,53 @@ def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
     return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
 
 
+@dataclass(eq=False)
 class Health:
     """Watches the store. Until its Redis was inspected, nothing is accepted: a 2xx would promise too much."""
 
-    def __init__(
-        self,
-        store: Store,
-        config: Callable[[], Config],
-        *,
-        clock: Callable[[], float],
-        notices: Callable[[], Mapping[str, str]] = dict,
-        outage: Outage | None = None,
-        internal: Collection[str] = (),
-    ) -> None:
-        """`notices` are what else those who watch over relay should see; `internal` are relay's own channels."""
-        self._blockers = DeliveryBlockers(store, config, clock, internal)
+    store: Store
+    config: Callable[[], Config]
+    clock: Callable[[], float]
+    notices: Callable[[], Mapping[str, str]] = dict  # what else those who watch over relay should see
+    outage: Outage = field(default_factory=Outage)
+    internal: Collection[str] = ()  # relay's own channels
+    fullness: float = 0.0  # the part of Redis's maxmemory that is used
+    _full: str = ""  # why that is too much
+    _trouble: str = "not inspected yet"
+    _weakened: str = ""  # what `auto` could promise before and cannot any more
+    _emptied: datetime | None = None  # when relay's data was found deleted
+    _looks: int = 0
+    _announced: Config | None = None
+    _aware: set[int] = field(default_factory=set)  # the partitions that know it
+    _away: dict[int, str] = field(default_factory=dict)  # those that take nothing, and why, as of the last look
+    _resuming: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self._blockers = DeliveryBlockers(self.store, self.config, self.clock, self.internal)
         self.admin = self._blockers.admin
-        self._figures = Figures(store, self.admin, config, clock)
-        self._store = store
-        self._config = config
-        self._clock = clock
-        self._notices = notices
-        self._outage = outage or Outage(clock)
-        self._trouble = "not inspected yet"
-        self._weakened = ""  # what `auto` could promise before and cannot any more
-        self._emptied: datetime | None = None  # when relay's data was found deleted
-        self._looks = 0
-        self.fullness = 0.0  # the part of Redis's maxmemory that is used
-        self._full = ""  # why that is too much
-        self._announced: Config | None = None
-        self._aware: set[int] = set()  # the partitions that know it
-        self._away: dict[int, str] = {}  # those that take nothing, and why, as of the last look
-        self._resuming: asyncio.Task[None] | None = None
+        self._figures = Figures(self.store, self.admin, self.config, self.clock)
 
     @property
     def durability(self) -> str:
-        return "unknown" if self._trouble else self._store.promise.durability
+        return "unknown" if self._trouble else self.store.promise.durability
 
     async def prepare(self) -> None:
         """Inspect Redis. One that is away may come back; one that relay must not run on is a ConfigError."""
-        redis, before = self._config().redis, self._weakened or self._store.promise.durability
+        redis, before = self.config().redis, self._weakened or self.store.promise.durability
         try:
-            promise = await self._store.prepare(redis.durability, redis.replicas)
+            promise = await self.store.prepare(redis.durability, redis.replicas)
             await self._pulse()
             await self._announce()
         except StoreUnavailable as error:
             self._fail(error)
             return
         self._trouble = ""
-        weaker = STRENGTHS.index(promise.durability) < STRENGTHS.index(before)
+        weaker = PROMISES.index(promise.durability) < PROMISES.index(before)
         if weaker and not self._weakened:
             log.warning("durability.weakened", now=promise.durability, before=before)
         self._weakened = before if weaker else ""
         if promise.shortfall:
-            self._outage.failed(promise.shortfall)
+            self.outage.failed(promise.shortfall)
 
     async def _inspect(self) -> None:
         """Inspect Redis again. One that relay must not run on is trouble until it is put right."""
@@ -101,7 +94,7 @@ class Health:
 
     def _fail(self, error: Exception) -> None:
         self._trouble = str(error)
-        self._outage.failed(self._trouble)
+        self.outage.failed(self._trouble)
 
     async def watch(self) -> None:
         """Look every second, until cancelled."""
@@ -123,14 +116,14 @@ class Health:
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
             await self._pulse()  # first, and whatever is wrong: others take over what a dead process held
-            regrouping = by_sentinels(self._store.redis) or is_cluster(self._store.redis)
-            if self._trouble or self._store.promise.shortfall or housekeeping or regrouping:
+            regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
+            if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
             if self._trouble:
                 return
-            self.fullness = await self._store.fullness()
+            self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
-            self._notice(self._store.away | await self._store.probe())
+            self._notice(self.store.away | await self.store.probe())
             await self._announce()
             await self._figures.measure(partial=bool(self._away))
             if housekeeping:
@@ -138,8 +131,8 @@ class Health:
         except StoreUnavailable as error:
             self._fail(error)
             return
-        if not self._store.promise.shortfall:
-            self._outage.worked()
+        if not self.store.promise.shortfall:
+            self.outage.worked()
 
     def _notice(self, away: Mapping[int, str]) -> None:
         """Say when one of several partitions goes, and when all are back. The others go on."""
@@ -153,9 +146,9 @@ class Health:
     async def _clean_up(self) -> None:
         """Bundle too much that waits, give up what has waited for too long, drop what was unused for too long."""
         await self.admin.bundle_backlog(MOST_PARKED)
-        await self.admin.expire_parked(self._config().retry.give_up_after)
+        await self.admin.expire_parked(self.config().retry.give_up_after)
         await self.admin.expire_stranded(self._blockers.channels(), MAX_PAUSED)
-        await self.admin.expire_dead(datetime.fromtimestamp(self._clock(), UTC))
+        await self.admin.expire_dead(datetime.fromtimestamp(self.clock(), UTC))
 
     async def warn(self) -> None:
         """Say at the start what waits for a channel that was taken out of the configuration."""
@@ -165,11 +158,11 @@ class Health:
 
     async def _pulse(self) -> None:
         """Say that this process lives; notice a clock that was set back, and data that was deleted."""
-        if step := await self._store.pulse():
+        if step := await self.store.pulse():
             metrics.clock_set_back.inc()
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
-        if self._store.emptied:
-            self._emptied = datetime.fromtimestamp(self._clock(), UTC)
+        if self.store.emptied:
+            self._emptied = datetime.fromtimestamp(self.clock(), UTC)
             self._announced = None
             log.error("redis.emptied", meaning="somebody deleted relay's data; what was queued is lost")
 
@@ -177,7 +170,7 @@ class Health:
         """Return why nothing may be accepted now, '' if it may; a Redis that came back is inspected at once."""
         if self._trouble:
             await self._inspect()
-        return self._trouble or self._store.promise.shortfall or self._full
+        return self._trouble or self.store.promise.shortfall or self._full
 
     def shortcomings(self) -> dict[str, str]:
         """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""
@@ -190,8 +183,8 @@ class Health:
 
     def _room(self, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
         """Return whether the store takes events without these partitions, and what it lacks of its promise."""
-        promise = self._store.promise
-        takes, lacks = room_in(promise.shortfall, len(self._store.partitions), self.fullness, away)
+        promise = self.store.promise
+        takes, lacks = room_in(promise.shortfall, len(self.store.partitions), self.fullness, away)
         if self._weakened:
             weaker = f"{promise.durability}, and it was {self._weakened}: this Redis no longer offers that"
             lacks.setdefault("durability", weaker)
@@ -203,18 +196,18 @@ class Health:
         if readiness.ready:
             return checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
-        return redis or self._store.promise.shortfall or self._full or checks.get("partitions", "")
+        return redis or self.store.promise.shortfall or self._full or checks.get("partitions", "")
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what prevents delivering (which does not make a 2xx less true)."""
-        checks = {"redis": "ok", "durability": self._store.promise.durability, **self._notices()}
+        checks = {"redis": "ok", "durability": self.store.promise.durability, **self.notices()}
         away: Mapping[int, str] = {}
         try:
             async with asyncio.timeout(PATIENCE):
                 if self._trouble:
                     await self._inspect()
-                await self._store.ping()
-                away = self._store.away | await self._store.probe()
+                await self.store.ping()
+                away = self.store.away | await self.store.probe()
                 checks |= await self._blockers.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
@@ -231,10 +224,10 @@ class Health:
 
     async def _announce(self) -> None:
         """Announce the destinations after a start and each reload, before anything is claimed by that file."""
-        config = self._config()
+        config = self.config()
         if config is not self._announced:
             self._announced, self._aware = config, set()
-        if len(self._aware) < len(self._store.partitions):
+        if len(self._aware) < len(self.store.partitions):
             channels = {name: destination.channel for name, destination in config.destinations.items()}
             self._aware = await self.admin.announce(known_addresses(config), self._aware, channels)
 
@@ -246,4 +239,4 @@ class Health:
     async def _resume(self) -> None:
         with contextlib.suppress(StoreUnavailable):
             await self._announce()
-            await self.admin.resume_all(scopes(self._config()))
+            await self.admin.resume_all(scopes(self.config()))

@@ -25,7 +25,6 @@ from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copying import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
 from relay.store.silences import SilenceList
-from relay.tracing import Spans, open_tracing
 
 
 async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]) -> EmbeddedRedis | None:
@@ -80,13 +79,6 @@ def _reload(reload: Reload) -> Act:
     detail = {"process": f"{os.getpid()}", **reload.by}
     actor = detail.pop("actor", f"relay@{os.uname().nodename}")
     return Act(actor, "reload", subject, detail, outcome)
-
-
-def open_spans(stack: contextlib.AsyncExitStack, env: Mapping[str, str]) -> Spans | None:
-    tracing = open_tracing(env)
-    if tracing is not None:
-        stack.push_async_callback(tracing.aclose)
-    return tracing
 
 
 async def open_silences(store: Store, clock: Callable[[], float], outage: Outage) -> SilenceWatch:

@@ -3,6 +3,7 @@
 Every call that Redis does not answer is reported here, many times a second; only `Health` knows that all is well.
 """
 
+import time
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -21,7 +22,7 @@ MEANING = "events are answered 503, so that their senders try again; what is que
 class Outage:
     """Begins with a failure, and ends with success that lasts. `clock` is in seconds, from any moment on."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._begun: float | None = None
         self._last_failure = 0.0

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -33,18 +33,11 @@ AT_ONCE = 5  # concurrent calls: a slow platform must not use up the round befor
 LISTED = 5000  # new runs that are listed at most
 
 
-@dataclass(frozen=True, slots=True)
-class EventOrigin:
-    """Source, tenant and project attributed to events that relay fetched itself."""
+class EventOrigin(NamedTuple):
+    """Source and name space attributed to events that relay fetched itself."""
 
     source: str
-    tenant: str = ""
-    project: str = ""
-    platform: str = ""  # of the source
-
-    @property
-    def space(self) -> Space:
-        return Space(self.platform, self.tenant, self.project)
+    space: Space
 
 
 @dataclass(eq=False)
@@ -124,10 +117,7 @@ class Reconciliation:
 
 def current_platform(lookups: Lookups, config: Config) -> tuple[Lookups, EventOrigin] | None:
     """Return the platform of this configuration, and its events' origin."""
-    if not lookups.configured:
-        return None
-    space = config.platform_space
-    return lookups, EventOrigin(config.platform_source, space.tenant, space.project, space.platform)
+    return (lookups, EventOrigin(config.platform_source, config.platform_space)) if lookups.configured else None
 
 
 def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Event:
@@ -135,18 +125,18 @@ def _event(document: Mapping[str, Any], origin: EventOrigin, now: float) -> Even
     fetched = datetime.fromtimestamp(now, UTC)
     body = {
         "timestamp": fetched.isoformat(),
-        "tenantId": origin.tenant,
-        "projectId": origin.project,
+        "tenantId": origin.space.tenant,
+        "projectId": origin.space.project,
         "reconciled": True,  # for whoever reads its timeline
         "operation": document,
         **{key: document[key] for key in ("error", "cancellation") if document.get(key)},
     }
-    event = parse(body, source=origin.source, received_at=fetched, platform=origin.platform)
+    event = parse(body, source=origin.source, received_at=fetched, platform=origin.space.platform)
     if not event.terminal:
         return event
     with contextlib.suppress(InvalidEvent, TypeError):
         dated = body | {"timestamp": document.get("endTime")}
-        ended = parse(dated, source=origin.source, received_at=fetched, platform=origin.platform)
+        ended = parse(dated, source=origin.source, received_at=fetched, platform=origin.space.platform)
         return ended if ended.occurred_at <= fetched else event
     return event
 

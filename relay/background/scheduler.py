@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -44,11 +44,8 @@ class Scheduler:
     ticks: Mapping[str, Tick]
     clock: Callable[[], float] = time.time
     period: float = PERIOD
-    outage: Outage | None = None
+    outage: Outage = field(default_factory=Outage)
     report: Callable[[str, str], Awaitable[None]] | None = None  # gets a tick's name and its error, '' for none
-
-    def __post_init__(self) -> None:
-        self._outage = self.outage or Outage(self.clock)
 
     async def run(self) -> None:
         """Tick until cancelled, the first time at once."""
@@ -65,7 +62,7 @@ class Scheduler:
                     await tick(self.clock())
             except StoreUnavailable as error:
                 outcome, fault = "failed", str(error)
-                self._outage.failed(fault)
+                self.outage.failed(fault)
             except Exception as error:  # noqa: BLE001 - without this loop nothing becomes due: it outlives everything
                 outcome, fault = "failed", f"{type(error).__name__} at {relay_line(error)}"
                 log.warning("tick.failed", tick=name, error=f"{type(error).__name__}: {error}")

@@ -66,9 +66,8 @@ class SelfMonitor:
     clock: Callable[[], float]
     parts: Collection[str] = ()  # of the work that this process does (relay/store/troubles.py)
     remembered: Remembered | None = None
-    _requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = field(
-        default_factory=deque
-    )  # at each observation
+    # At each observation.
+    _requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self._admin = Admin(self.store, partial=True)
@@ -80,9 +79,7 @@ class SelfMonitor:
         """Observe once. Raises StoreUnavailable; what is not notified then is with the next tick."""
         self.remembered = await self._memory.look(self.parts)
         observation = await self._observation(self.remembered.now)
-        troubles = await self._changed(
-            lambda was, now: plan_notice(observe(was, observation, now), now, self._reachable)
-        )
+        troubles = await self._changed(lambda was, now: plan_notice(observe(was, observation, now), now, self._targets))
         for kind in KINDS:
             metrics.troubles.labels(kind).set(sum(row.cause.kind == kind for row in troubles.open))
         if troubles.pending:
@@ -135,7 +132,7 @@ class SelfMonitor:
 
     async def _queue(self, notice: Notice, blocked: frozenset[str]) -> None:
         """Queue the notice, however often: it is one fact, and told once."""
-        targets = operator_targets(self.config(), self.channels, blocked)
+        targets = self._targets(blocked)
         if not targets:  # what they could be told through broke meanwhile
             return
         accepted = await self.send(event_of(notice), targets)
@@ -149,8 +146,18 @@ class SelfMonitor:
             )
         await self._changed(lambda was, _now: mark_sent(was, notice.id))
 
-    def _reachable(self, avoids: frozenset[str]) -> bool:
-        return bool(operator_targets(self.config(), self.channels, avoids))
+    def _targets(self, avoids: frozenset[str]) -> tuple[Target, ...]:
+        """Return the operators' addresses outside of the scopes to avoid, without the cap on new messages."""
+        config, targets = self.config(), []
+        services = Targets(config, self.channels)
+        for name in config.operators:
+            channel, service = config.destinations[name].channel, services.service(config.destinations[name])
+            for address, limits in service.addresses:
+                if avoids.isdisjoint((channel_scope(config, channel, address), f"{DESTINATION}:{name}/{address}")):
+                    uncapped = replace(limits, new_message_cap=None, edit=())
+                    options = replace(service.options, mention={})
+                    targets.append(Target(name, channel, address, limits=uncapped, how=AT_ONCE, options=options))
+        return tuple(targets)
 
 
 def request_counts() -> dict[tuple[str, str], float]:
@@ -161,19 +168,6 @@ def request_counts() -> dict[tuple[str, str], float]:
         for sample in metric.samples
         if sample.name.endswith("_total")
     }
-
-
-def operator_targets(config: Config, channels: Channels, avoids: frozenset[str]) -> tuple[Target, ...]:
-    """Return the operators' addresses outside of the scopes to avoid, without the cap on new messages."""
-    services, targets = Targets(config, channels), []
-    for name in config.operators:
-        channel, service = config.destinations[name].channel, services.service(config.destinations[name])
-        for address, limits in service.addresses:
-            if avoids.isdisjoint((channel_scope(config, channel, address), f"{DESTINATION}:{name}/{address}")):
-                uncapped = replace(limits, new_message_cap=None, edit=())
-                options = replace(service.options, mention={})
-                targets.append(Target(name, channel, address, limits=uncapped, how=AT_ONCE, options=options))
-    return tuple(targets)
 
 
 def _loaded(text: str) -> Troubles:

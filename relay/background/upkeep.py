@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -77,11 +77,8 @@ class SilenceWatch:
     silences: Silences
     stored: SilenceList
     clock: Callable[[], float] = time.time
-    outage: Outage | None = None
+    outage: Outage = field(default_factory=Outage)
     _version: str = ""
-
-    def __post_init__(self) -> None:
-        self._outage = self.outage or Outage(self.clock)
 
     async def run(self) -> None:
         """Read until cancelled. Never raises: without it no silence would end."""
@@ -98,7 +95,7 @@ class SilenceWatch:
                 self._version = reading.version
             await self.stored.lift(reading.lifting)
         except StoreUnavailable as error:
-            self._outage.failed(str(error))
+            self.outage.failed(str(error))
         except Exception as error:  # noqa: BLE001 - as `run` says
             log.error("silences.failed", error=type(error).__name__)
         now = self.clock()

@@ -151,31 +151,27 @@ class MissingRuns:
         return self._under_way
 
 
+@dataclass(eq=False)
 class WatchdogTick:
     """`tick` is called by a scheduler; any number of processes may do so at once."""
 
-    def __init__(
-        self,
-        store: Store,
-        ingest: Tell,
-        config: Callable[[], Config],
-        channels: Mapping[str, Any],
-        *,
-        jobs_page: int = JOBS_PAGE,
-    ) -> None:
-        self._runs = Runs(store)
-        self._jobs = Jobs(store)
+    store: Store
+    ingest: Tell
+    config: Callable[[], Config]
+    channels: Mapping[str, Any]
+    jobs_page: int = JOBS_PAGE
+
+    def __post_init__(self) -> None:
+        self._runs, self._jobs = Runs(self.store), Jobs(self.store)
         self._limits = JobLimits(self._jobs)
-        self._missing = MissingRuns(self._jobs, self._runs, ingest, config, channels, jobs_page)
-        self._ingest = ingest
-        self._config = config
+        self._missing = MissingRuns(self._jobs, self._runs, self.ingest, self.config, self.channels, self.jobs_page)
 
     async def tick(self, _now: float) -> None:
         """Check what may be due by Redis's own clock. Raises StoreUnavailable."""
         for _ in range(PAGES):
-            if await self._runs.trim(PAGE, self._config().retention) < PAGE:
+            if await self._runs.trim(PAGE, self.config().retention) < PAGE:
                 break
-        settings = self._config().watchdog
+        settings = self.config().watchdog
         pulse = await self._runs.tick(settings.startup_grace if settings else 0.0)
         metrics.stalled_runs.set(pulse.stalled)
         if pulse.left:
@@ -207,13 +203,13 @@ class WatchdogTick:
                     run, last_event=max(run.last_event, await self._runs.members_heard(history, now)), phase=""
                 )
             elif settings.slow_pct is not None:
-                job = await self._jobs.named(due.operation) if self._config().job else run.job
+                job = await self._jobs.named(due.operation) if self.config().job else run.job
                 limit = await self._limits.slow_after(job, settings.slow_pct, now) if job else None
                 run = replace(run, slow_after=limit)
             alert = decide(run, settings, now, grace=now < grace_until)
             if alert:
                 history = history or await self._runs.history(due.operation)
-                await self._ingest(event_of(alert, due.run, history, now), None)
+                await self.ingest(event_of(alert, due.run, history, now), None)
                 return None  # accepted or outdated: either way the store sets the next check
             return due, next_look(run, settings, now, grace_until)
         except StoreUnavailable as error:

@@ -52,7 +52,8 @@ def failure_of(
     pause = "" if error.pause == "channel" and trial.suspect else error.pause
     if pause and trial.failing and now - trial.failing > give_up_after:
         return Failure("dead", Dead.PAUSED_TOO_LONG)
-    seconds = _paused_for(error, delivery) if pause else _policy_delay(error, delivery, policy, jitter)
+    retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
+    seconds = _paused_for(error, delivery) if pause else delay(delivery.attempt, policy, jitter, retry_after)
     if seconds is None:
         return Failure("dead", Dead.RETRIES_EXHAUSTED)
     return Failure(
@@ -69,13 +70,6 @@ def _paused_for(error: DeliveryError, delivery: Delivery) -> float:
     if error.pause == "channel":
         return min(retry_in(delivery.trial, error.retry_after), LONGEST_WAIT)
     return min(error.retry_after or (LIMIT_PAUSE if error.pause == "limit" else PROBE_PAUSE), LONGEST_WAIT)
-
-
-def _policy_delay(
-    error: DeliveryError, delivery: Delivery, policy: RetryPolicy, jitter: Callable[[], float]
-) -> float | None:
-    retry_after = min(error.retry_after, LONGEST_WAIT) if error.retry_after else None
-    return delay(delivery.attempt, policy, jitter, retry_after)
 
 
 def _pauses(

@@ -39,13 +39,13 @@ class Worker:
     config: Callable[[], Config]
     clock: Callable[[], float] = time.time
     jitter: Callable[[], float] = random.random
-    outage: Outage | None = None
+    outage: Outage = field(default_factory=Outage)
     silences: Silences = field(default_factory=Silences)
     tracing: Spans | None = None
 
     def __post_init__(self) -> None:
-        self._outage, self._lines = self.outage or Outage(self.clock), RateLimitedLog(self.clock, BROKEN_PERIOD)
-        self._settlement = Settlement(self.store, self._outage)
+        self._lines = RateLimitedLog(self.clock, BROKEN_PERIOD)
+        self._settlement = Settlement(self.store, self.outage)
         reporting = Reporting(self.clock, self._lines, self.tracing)
         self._attempts = Attempts(
             self.store, self.channels, self.composer, self._settlement, reporting, config=self.config, clock=self.clock,
@@ -105,7 +105,7 @@ class Worker:
                 try:
                     claimed = await self.store.claim(channel, free, self._quiet(), idle=IDLE, without=unsettled)
                 except StoreUnavailable as error:
-                    self._outage.failed(str(error))
+                    self.outage.failed(str(error))
                     await asyncio.sleep(REDIS_PAUSE)
                     continue
                 except Exception as error:  # noqa: BLE001 - this loop is what delivers: it outlives everything

@@ -7,7 +7,7 @@ press is refused. The outcome is posted in the thread; all else is shown to the 
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -54,14 +54,13 @@ class Interactions:
     buttons: Interactivity
     clock: Callable[[], float]
     patience: float = PATIENCE
-    outage: Outage | None = None
+    outage: Outage = field(default_factory=Outage)
     audit: AuditTrail | None = None
 
     def __post_init__(self) -> None:
         self._notes = Notes(self.audit) if self.audit else None
         self._limiter = RateLimiter()
         self._lines = RateLimitedLog(self.clock)
-        self._outage = self.outage or Outage(self.clock)
         self._notices: set[asyncio.Task[None]] = set()
 
     def routes(self) -> list[web.RouteDef]:
@@ -107,7 +106,7 @@ class Interactions:
                     if isinstance(pressed, Mapping) and str(pressed.get("action_id", "")) in ACTIONS:
                         await self._press(peer, pressed, payload)
         except StoreUnavailable as error:
-            self._outage.failed(str(error))
+            self.outage.failed(str(error))
             return False
         except TimeoutError:
             self._lines.warning(log, "press.failed", reason="the store took too long")
@@ -140,7 +139,7 @@ class Interactions:
         user, conversation = presser.user, str(mapping(payload.get("channel")).get("id", ""))
         try:
             async with asyncio.timeout(DURABLE_WITHIN):
-                button = Button.of(await self.buttons.redeem(PURPOSE, str(pressed.get("value", ""))))
+                button = Button.of(await self.buttons.keys.redeem(PURPOSE, str(pressed.get("value", ""))))
         except InvalidSignature:
             self._notify(conversation, user, STALE)
             return

@@ -44,10 +44,6 @@ class Interactivity:
         settings = interactive_settings(config) if press_transport(config) == "http" else None
         return settings.signing_secret.get_secret_value().encode() if settings else b""
 
-    async def redeem(self, purpose: str, token: str) -> tuple[str, ...]:
-        """Return the facts of a token. Raises InvalidSignature and StoreUnavailable."""
-        return await self.keys.redeem(purpose, token)
-
     async def buttons(self, delivery: Delivery) -> list[dict[str, str]]:
         """Return the buttons under the message of this delivery, as templates get them."""
         config = self.config()

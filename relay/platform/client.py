@@ -6,6 +6,7 @@ A call is repeated only where a repetition cannot do anything twice: what reads,
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -29,33 +30,28 @@ SAFE = frozenset({"GET"})
 _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 
+@dataclass(eq=False, repr=False)
 class OperationsClient:
     """Operations of one project. Use it as `async with OperationsClient(…) as client:`.
 
     Every method raises PlatformError, which names the call and the platform's reason.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        tenant: str,
-        project: str,
-        token: str = "",
-        timeout: float = TIMEOUT,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._root = f"{base_url.rstrip('/')}/api/{_segment(tenant)}/{_segment(project)}/async"
+    base_url: str
+    _: KW_ONLY
+    tenant: str
+    project: str
+    token: str = ""
+    timeout: float = TIMEOUT
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _session: aiohttp.ClientSession | None = None
+
+    def __post_init__(self) -> None:
+        self._root = f"{self.base_url.rstrip('/')}/api/{_segment(self.tenant)}/{_segment(self.project)}/async"
         try:
             self._path = urlsplit(self._root).path
         except ValueError:
-            raise PlatformError(f"{base_url}: expected an address such as https://api.example.com") from None
-        self._token = token
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._timeout = aiohttp.ClientTimeout(timeout)
-        self._seconds = timeout
-        self._sleep = sleep
-        self._session: aiohttp.ClientSession | None = None
+            raise PlatformError(f"{self.base_url}: expected an address such as https://api.example.com") from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -140,14 +136,15 @@ class OperationsClient:
             except PlatformError as error:
                 if not left or not (error.unsent or (method in SAFE and error.temporary)):
                     raise
-                await self._sleep(min(error.retry_after or pause, LONGEST_PAUSE))
+                await self.sleep(min(error.retry_after or pause, LONGEST_PAUSE))
                 pause *= 2
         raise AssertionError("unreachable")
 
     async def _try(self, method: str, path: str, query: Mapping[str, str], body: Mapping[str, Any] | None) -> Any:
         call = f"{method} {self._path}{path}"
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, headers=self._headers)
+            headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self.timeout), headers=headers)
         parameters = {key: value for key, value in query.items() if value}
         try:
             async with self._session.request(
@@ -157,7 +154,7 @@ class OperationsClient:
                 while not response.content.at_eof() and len(answer) <= MAX_ANSWER:
                     answer += await response.content.read(MAX_ANSWER + 1 - len(answer))
         except TimeoutError:
-            raise PlatformError(f"{call}: no answer within {self._seconds:g} s", temporary=True) from None
+            raise PlatformError(f"{call}: no answer within {self.timeout:g} s", temporary=True) from None
         except aiohttp.ClientConnectorError as error:
             raise PlatformError(f"{call}: cannot be reached: {error.os_error}", temporary=True, unsent=True) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -171,7 +168,7 @@ class OperationsClient:
         document = _decoded(answer)
         if response.status >= 300 or document is None:
             raise PlatformError(
-                f"{call}: {response.status} {response.reason}{_why(document, self._token)}",
+                f"{call}: {response.status} {response.reason}{_why(document, self.token)}",
                 status=response.status,
                 temporary=response.status in BUSY,
                 retry_after=_seconds(response.headers.get("Retry-After")),

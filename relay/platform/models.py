@@ -63,11 +63,6 @@ class Progress(ApiDocument):
     estimated_completion: datetime | None = None
 
 
-class Phase(ApiDocument):
-    phase_name: str
-    status: str | None = None
-
-
 # A number in a row of the list, an object everywhere else.
 ProgressOrNumber = Annotated[
     Progress, BeforeValidator(lambda raw: {"percentage": raw} if isinstance(raw, int | float) else raw or {})
@@ -84,7 +79,7 @@ class Operation(ApiDocument):
     priority: str | None = None
     progress: ProgressOrNumber = Field(default_factory=Progress)
     current_phase: str | None = None  # of a list's row
-    phases: Sequence[Phase] = ()
+    phases: Any = ()
     timeout_at: datetime | None = None
     end_time: datetime | None = None
     duration: str | None = None
@@ -120,22 +115,11 @@ class Cancelled(ApiDocument):
     status: str
 
 
-class Artifact(ApiDocument):
-    name: str
-    format: str | None = None
-    size: str | int | None = None
-    download_url: str | None = None
-
-
-class Recommendation(ApiDocument):
-    recommendation: str
-
-
 class Results(ApiDocument):
     operation_id: str
     summary: dict[str, Any] = Field(default_factory=dict)
-    artifacts: Sequence[Artifact] = ()
-    recommendations: Sequence[Recommendation] = ()
+    artifacts: Any = ()
+    recommendations: Any = ()
 
 
 class RetryOperation(ApiDocument):

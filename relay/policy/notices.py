@@ -125,12 +125,8 @@ class Troubles:
 
     def due(self, now: float) -> list[Trouble]:
         """Return those whose beginning is to be notified. A channel that failed no more is about to be over."""
-
-        def is_due(row: Trouble) -> bool:
-            certain = now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF
-            return certain and not row.announced and not 0 <= now - row.told_at < WINDOW
-
-        return [row for row in self.open if is_due(row)]
+        certain = [row for row in self.open if now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF]
+        return [row for row in certain if not row.announced and not 0 <= now - row.told_at < WINDOW]
 
     def dump(self) -> str:
         return _TROUBLES.dump_json(self).decode()
@@ -156,8 +152,8 @@ def observe(troubles: Troubles, observation: Observation, now: float) -> Trouble
     return replace(troubles, rows=tuple(rows_left[:MOST]))
 
 
-def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], bool]) -> Troubles:
-    """Add the notice that is due. `reachable`: whether any operator is, beside these scopes."""
+def plan_notice(troubles: Troubles, now: float, reachable: Callable[[frozenset[str]], object]) -> Troubles:
+    """Add the notice that is due. `reachable`: true if any operator is, beside these scopes."""
     over, due = [row for row in troubles.rows if row.owed], troubles.due(now)
     if troubles.pending or not (over or due) or not reachable(troubles.blocked):
         return troubles
@@ -192,14 +188,11 @@ def causes_of_states(
     """Return a cause for each channel and destination that is down; `names` are the destinations of each scope."""
     for scope, state in states.items():
         kind, _, name = scope.partition(":")
-        if not state.is_down(now):
-            continue
-        cause = Cause(kind, name, state.since, state.cause[:LONGEST], blocks=(scope,))
-        if kind == DESTINATION:
-            yield replace(cause, affected=(name.partition("/")[0],))
-        else:
-            affected = tuple(names.get(scope, ()))[: MOST_NAMED + 1]
-            yield replace(cause, count=waiting.get(name, state.parked), affected=affected)
+        if state.is_down(now):
+            alone = kind == DESTINATION
+            affected = (name.partition("/")[0],) if alone else tuple(names.get(scope, ()))[: MOST_NAMED + 1]
+            count = 0 if alone else waiting.get(name, state.parked)
+            yield Cause(kind, name, state.since, state.cause[:LONGEST], count, affected=affected, blocks=(scope,))
 
 
 def _unexplained(deaths: Iterable[Death], ended: Mapping[str, float], now: float) -> list[Cause]:

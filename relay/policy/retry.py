@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from relay.configfile.validation import Duration, Seconds
 from relay.domain.deliveries import Trial
@@ -18,24 +19,22 @@ DOUBT_SHARE = 0.25  # of the time since it may have arrived that passes between 
 class RetryPolicy(BaseModel):
     """The policy of the Async Operations API, its spellings accepted. Delays are seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True,
+        alias_generator=AliasGenerator(validation_alias=lambda name: AliasChoices(name, to_camel(name))),
+    )  # fmt: skip
 
-    max_retries: Annotated[int, Field(ge=0, le=100, validation_alias=AliasChoices("max_retries", "maxRetries"))] = 5
-    retry_delay: Annotated[
-        Seconds, Field(gt=0, le=86_400, validation_alias=AliasChoices("retry_delay", "retryDelay"))
-    ] = 60.0
-    backoff_multiplier: Annotated[
-        float, Field(ge=1, le=100, validation_alias=AliasChoices("backoff_multiplier", "backoffMultiplier"))
-    ] = 2.0
-    max_delay: Annotated[Seconds, Field(gt=0, le=604_800, validation_alias=AliasChoices("max_delay", "maxDelay"))] = (
-        3600.0
-    )
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 5
+    retry_delay: Annotated[Seconds, Field(gt=0, le=86_400)] = 60.0
+    backoff_multiplier: Annotated[float, Field(ge=1, le=100)] = 2.0
+    max_delay: Annotated[Seconds, Field(gt=0, le=604_800)] = 3600.0
 
 
 class Patience(RetryPolicy):
     """The policy at the top of the configuration, with what is one for all destinations."""
 
-    give_up_after: Annotated[Duration, Field(ge=60, le=30 * 86_400)] = 3 * 86_400.0  # seconds for a channel that fails
+    # Seconds for a channel that fails.
+    give_up_after: Annotated[Duration, Field(ge=60, le=30 * 86_400, validation_alias="give_up_after")] = 3 * 86_400.0
 
 
 def delay(

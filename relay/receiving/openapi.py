@@ -112,12 +112,7 @@ def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, 
     def content(model: Content, media: str) -> Schema:
         if isinstance(model, str):
             return {model: {"schema": {"type": "object" if model == JSON else "string"}}}
-        return {media: {"schema": places[model, "serialization"]}}
-
-    def response(status: int) -> Schema:
-        model = address.refusal if status >= 400 else address.answer
-        media = "application/problem+json" if model is Problem else JSON
-        return {"description": HTTPStatus(status).phrase, "content": content(model, media)}
+        return {"application/problem+json" if model is Problem else media: {"schema": places[model, "serialization"]}}
 
     fields: Schema = {part: {"type": "string"} for part in re.findall(r"\{(\w+)\}", address.path)}
     where = dict.fromkeys(fields, "path") | dict.fromkeys(address.headers, "header")
@@ -132,7 +127,9 @@ def _described(address: Address, places: Mapping[Any, Any], schemas: Schema, *, 
             for name, kind in (dict.fromkeys(fields, "query") | where).items()
         ],
         "responses": {
-            f"{status}": response(status) for status in (*address.statuses, *((401, 421) if operators else ()))
+            f"{status}": {"description": HTTPStatus(status).phrase, "content": content(model, JSON)}
+            for status in (*address.statuses, *((401, 421) if operators else ()))
+            for model in [address.refusal if status >= 400 else address.answer]
         },
         **(
             {"requestBody": {"required": True, "content": content(address.body, address.media)}} if address.body else {}

@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,7 +28,7 @@ from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
-from relay.receiving.sources import RateLimit, Source
+from relay.receiving.sources import Source
 from relay.tracing import Accepting, Spans
 
 log = structlog.get_logger(__name__)
@@ -47,48 +47,36 @@ JSON = "application/json; charset=utf-8"
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
+@dataclass(eq=False)
 class Receiver:
-    """The addresses of senders and probes. Set `sources` to reload them.
+    """The addresses of senders and probes.
 
     ingest      makes an event durable with its deliveries; raises StoreUnavailable, HandlingFailed and InvalidEvent
     quarantine  stores (source, body, headers, reason) of a genuine request that is no event, or with `fault` of one
                 that relay failed on, and returns its id; raises StoreUnavailable
     """
 
-    def __init__(
-        self,
-        sources: Mapping[str, Source],
-        ingest: Callable[..., Awaitable[Accepted]],
-        quarantine: Callable[..., Awaitable[str]],
-        readiness: Callable[[], Awaitable[Readiness]],
-        clock: Callable[[], float],
-        *,
-        max_body: int,
-        body_timeout: float = 5.0,
-        public_url: str = "",
-        outage: Outage | None = None,
-        tracing: Spans | None = None,
+    sources: InitVar[Mapping[str, Source]]
+    ingest: Callable[..., Awaitable[Accepted]]
+    quarantine: Callable[..., Awaitable[str]]
+    readiness: InitVar[Callable[[], Awaitable[Readiness]]]
+    clock: Callable[[], float]
+    max_body: int
+    body_timeout: float = 5.0
+    public_url: InitVar[str] = ""
+    outage: Outage = field(default_factory=Outage)
+    tracing: Spans | None = None
+
+    def __post_init__(
+        self, sources: Mapping[str, Source], readiness: Callable[[], Awaitable[Readiness]], public_url: str
     ) -> None:
-        self._configured: Mapping[str, Configured] = {}
-        self.sources = sources
         self.probes = Probes(readiness, public_url)
-        self._ingest = ingest
-        self._quarantine = quarantine
-        self._clock = clock
-        self._max_body = max_body
-        self._body_timeout = body_timeout
-        self._limiter = RateLimiter()
-        self._lines = RateLimitedLog(clock)
-        self._outage = outage or Outage(clock)
-        self._early = Early()
-        self._tracing = tracing
+        self._limiter, self._early = RateLimiter(), Early()
+        self._lines = RateLimitedLog(self.clock)
+        self.reload(sources)
 
-    @property
-    def sources(self) -> Mapping[str, Source]:
-        return {name: configured.source for name, configured in self._configured.items()}
-
-    @sources.setter
-    def sources(self, sources: Mapping[str, Source]) -> None:
+    def reload(self, sources: Mapping[str, Source]) -> None:
+        """Take these sources from now on."""
         by_source = source_permissions(sources)
         self._configured = {name: Configured(name, source, by_source[name]) for name, source in sources.items()}
 
@@ -110,9 +98,9 @@ class Receiver:
             if challenge := challenge_of(signed):
                 metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
-            if self._tracing is not None:
+            if self.tracing is not None:
                 parents = signed.headers.get("traceparent", ())
-                span = self._tracing.accepting(configured.name, parents, time.perf_counter() - began)
+                span = self.tracing.accepting(configured.name, parents, time.perf_counter() - began)
             event, accepted = await self._ingested(signed, configured, span)
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
@@ -138,7 +126,7 @@ class Receiver:
         metrics.events.labels(source, outcome).inc()
         peer = partial(client_of, request)
         if isinstance(refusal.__cause__, StoreUnavailable) and not isinstance(refusal.__cause__, NoRoom):
-            self._outage.failed(reason)
+            self.outage.failed(reason)
         else:
             key = f"{source} {refusal.status}"
             self._lines.warning(
@@ -154,14 +142,16 @@ class Receiver:
             raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
         request_body.expect_plain_json(request, typed=configured.typed)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
-        body = request_body.whole(request, max_size=self._max_body)
+        body = request_body.whole(request, max_size=self.max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
-            configured.verify(SignedRequest(b"", headers, token), self._clock(), unread=True)
-            body = await request_body.read(request, max_size=self._max_body, seconds=self._body_timeout)
+            configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
+            body = await request_body.read(request, max_size=self.max_body, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
-        configured.verify(signed, self._clock())
-        if configured.source.rate_limit:
-            self._check_rate(configured.name, configured.source.rate_limit)
+        configured.verify(signed, self.clock())
+        limit = configured.source.rate_limit
+        if limit and (wait := self._limiter.wait(configured.name, limit, self.clock())):
+            detail = f"This source may send {limit.count} requests in {limit.period:g} s."
+            raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
         return signed, configured
 
     async def _ingested(
@@ -178,8 +168,8 @@ class Receiver:
                 if span is not None:
                     event = replace(event, trace=span.context)
                 if configured.permissions is None:
-                    return event, await self._ingest(event)
-                ingest = partial(self._ingest, event, permissions=configured.permissions)
+                    return event, await self.ingest(event)
+                ingest = partial(self.ingest, event, permissions=configured.permissions)
                 return event, await self._early.patiently(ingest)
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
@@ -192,13 +182,8 @@ class Receiver:
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _check_rate(self, name: str, limit: RateLimit) -> None:
-        if wait := self._limiter.wait(name, limit, self._clock()):
-            detail = f"This source may send {limit.count} requests in {limit.period:g} s."
-            raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
-
     def _parse(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> Event:
-        now, source = datetime.fromtimestamp(self._clock(), UTC), configured.source
+        now, source = datetime.fromtimestamp(self.clock(), UTC), configured.source
         try:
             with handling():
                 document = decode(signed.body)
@@ -216,7 +201,7 @@ class Receiver:
     ) -> str:
         headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
         headers |= identity.headers
-        quarantine_id = await self._quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
+        quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
 

@@ -129,10 +129,10 @@ def _read_standard(request: SignedRequest, header: str) -> Offer:
 
 
 def _prove_standard(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
-    return (b64encode(_digest(_standard_key(secret), signed)),)
+    return (b64encode(_digest(key_of(secret), signed)),)
 
 
-def _standard_key(secret: bytes) -> bytes:
+def key_of(secret: bytes) -> bytes:
     """Return the key in a `whsec_…` secret; any other secret is the key itself."""
     if not secret.startswith(b"whsec_"):
         return secret

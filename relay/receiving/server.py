@@ -23,17 +23,16 @@ CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is o
 
 async def serve(
     app: web.Application,
-    host: str | None,
+    host: str,
     port: int,
     *,
-    unix_path: str | None = None,
     reuse_port: bool = False,
     linger: float = 2.0,
     grace: float = 30.0,
     guard: Guard | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
-    """Listen on host and port (0: any free one), or on a unix socket. Raises OSError if the address is taken.
+    """Listen on host and port (0: any free one). Raises OSError if the address is taken.
 
     With a `context` it speaks TLS alone. `linger` and `grace` are seconds: for a refused body's rest, of `cleanup`.
     """
@@ -59,15 +58,10 @@ async def serve(
         )
 
     try:
-        listening: asyncio.Server | _TlsServer
-        if unix_path is not None:
-            listening = await loop.create_unix_server(connect, unix_path)
-        else:
-            listening = await loop.create_server(
-                connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
-            )
-        if context:
-            listening = _TlsServer(listening, shake, min(MAX_HANDSHAKES, guard.max_connections))
+        bound = await loop.create_server(
+            connect, host, port, reuse_port=reuse_port or None, backlog=BACKLOG, start_serving=context is None
+        )
+        listening = _TlsServer(bound, shake, min(MAX_HANDSHAKES, guard.max_connections)) if context else bound
     except BaseException:
         await runner.cleanup()
         raise

@@ -1,8 +1,6 @@
 """Configuration of sources: signatures, secrets, permissions, and the six callbacks of the Async Operations API."""
 
-import contextlib
 import re
-from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Self
@@ -35,7 +33,7 @@ from relay.configfile.validation import (
     spelled,
 )
 from relay.domain.identity import PATTERN
-from relay.receiving.schemes import SCHEMES
+from relay.receiving.schemes import SCHEMES, key_of
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
@@ -96,15 +94,16 @@ def refuse_weak(secret: SecretStr) -> SecretStr:
         raise ValueError("the secret begins or ends with white space")
     if strength(secret) < SHORTEST_SECRET:
         raise ValueError(f"the secret is too short; expected at least {SHORTEST_SECRET} bytes, better {SHORT_SECRET}")
-    if guessable(_key(text)):
+    key = key_of(text.encode())
+    if guessable(key):
         raise ValueError(f"the secret can be guessed, for it repeats itself or counts up; {MAKE_ONE}")
-    if obvious(_key(text).decode("latin-1")):
+    if obvious(key.decode("latin-1")):
         raise ValueError(f"the secret can be guessed, for it is made of words such as secret and test; {MAKE_ONE}")
     return secret
 
 
 def strength(secret: SecretStr) -> int:
-    return len(_key(secret.get_secret_value()))
+    return len(key_of(secret.get_secret_value().encode()))
 
 
 def guessable(key: bytes) -> bool:
@@ -122,15 +121,6 @@ def obvious(text: str) -> bool:
     """Return whether nothing but digits and punctuation is left of it without words such as `secret` and `test`."""
     rest, words = OBVIOUS.subn("", text.casefold())
     return words > 0 and not any(letter.isalpha() for letter in rest)
-
-
-def _key(secret: str) -> bytes:
-    """Return the key of a secret; a `whsec_` one is base64 of it."""
-    encoded = secret.removeprefix("whsec_").rstrip("=")
-    if secret.startswith("whsec_"):
-        with contextlib.suppress(ValueError):  # no base64: then it is the key itself
-            return b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
-    return secret.encode()
 
 
 class RateLimit(BaseModel):

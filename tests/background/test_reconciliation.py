@@ -94,7 +94,7 @@ def rounds_of(platform: Any, known: Known, poison: str = "") -> tuple[Reconcilia
         taken.append(event)
         return Accepted("accepted", 1)
 
-    return Reconciliation(lambda: (platform, EventOrigin("async-operations", "t", "p")), known, take), taken
+    return Reconciliation(lambda: (platform, EventOrigin("async-operations", Space("", "t", "p"))), known, take), taken
 
 
 async def round_of(api: Api, known: Known, poison: str = "") -> list[Event]:

@@ -81,7 +81,8 @@ async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Sc
     async def post_ephemeral(conversation: str, user: str, text: str, _destination: str) -> None:
         scene.whispered.append((conversation, user, text))
 
-    buttons = SimpleNamespace(signing_secret=lambda: SECRET, redeem=opened, is_allowed=is_allowed, ingest=ingest,
+    keys = SimpleNamespace(redeem=opened)
+    buttons = SimpleNamespace(signing_secret=lambda: SECRET, keys=keys, is_allowed=is_allowed, ingest=ingest,
                               post_ephemeral=post_ephemeral)  # fmt: skip
     scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.redis))  # type: ignore[arg-type]
     app = web.Application(middlewares=[answer_problems])

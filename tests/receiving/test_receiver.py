@@ -146,7 +146,7 @@ async def test_the_order_of_the_checks_is_fixed(front: Front, first: int) -> Non
 
 
 async def test_reloaded_sources_hold_from_the_next_request_on(front: Front) -> None:
-    front.receiver.sources = {"renamed": Source.model_validate(signed())}
+    front.receiver.reload({"renamed": Source.model_validate(signed())})
 
     replies = [await front.sender(name).post(body()) for name in ("ops", "renamed")]
 

@@ -28,7 +28,7 @@ def worker_of(
 ) -> Worker:
     """`composing` goes to the composer: `enrich`, `unsubscribe`, `buttons`."""
     composer = Composer(lambda: config, lambda: renderer, clock=clock, **composing)
-    its = silences or Silences()
+    its, away = silences or Silences(), outage or Outage()
     return Worker(
-        store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=outage, silences=its
+        store, channels, composer, config=lambda: config, clock=clock, jitter=jitter, outage=away, silences=its
     )

@@ -4,6 +4,7 @@ import asyncio
 
 from pydantic import Field, computed_field
 
+from relay.background.figures import PROMISES
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, NoQuestion, Phrase, Time, phrase
 from relay.console.views import health
@@ -12,7 +13,6 @@ from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sou
 from relay.console.views.operations import OperationListed, RunFacts, listed, runs
 from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
-from relay.health import STRENGTHS
 from relay.store.jobs import Jobs
 from relay.store.operations import OperationRow, Operations
 from relay.store.reachability import Reachability
@@ -95,7 +95,7 @@ async def now(context: Context, _question: NoQuestion) -> NowFacts:
     readiness = await context.readiness()
     checks = {name: text for name, text in readiness.checks.items() if text != "ok"}
     durability = checks.get("durability", "")
-    if durability in (*STRENGTHS, "unknown"):  # else it is what Redis lacks
+    if durability in (*PROMISES, "unknown"):  # else it is what Redis lacks
         del checks["durability"]
     facts = NowFacts(ready=readiness.ready, checks=checks, obstacles=obstacles(checks, {}), durability=durability)
     try:
