@@ -52,7 +52,7 @@ def misnamed(library: TemplateSet, workspace: Workspace) -> Iterator[str]:
     names = workspace.destinations
     for channel, stems in library.messages.items():
         for stem in stems:
-            destination = parsed(stem).destination
+            _, destination = parsed(stem)
             if destination and names and destination not in names:
                 file = library.source(f"{channel}/{stem}.yaml")[1]
                 yield f"{file}:1: {destination} is no destination; {suggest(destination, names)}"

@@ -103,7 +103,7 @@ def cases(
 ) -> Iterator[Case]:
     """Every message that these templates may have to make. TemplateError if a sample is none."""
     destinations = {
-        channel: sorted({"", *(parsed(name).destination for name in templates)})
+        channel: sorted({"", *(parsed(name)[1] for name in templates)})
         for channel, templates in library.messages.items()
     }
     for fixture in fixtures:

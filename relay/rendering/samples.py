@@ -164,7 +164,7 @@ def sample_bodies(directories: Sequence[Path]) -> dict[str, dict[str, Any]]:
 
 def bare_events(library: TemplateSet, samples: Collection[str]) -> dict[str, Event]:
     """Of each message that no sample is of, its event without anything."""
-    stems = {parsed(name).message for templates in library.messages.values() for name in templates}
+    stems = {parsed(name)[0] for templates in library.messages.values() for name in templates}
     names = sorted(stem for stem in stems if "." in stem and not stem.startswith(GENERIC) and stem not in samples)
     body = {"operation": {"operationId": "bare"}, "batch": {"batchId": "bare"}}
     return {name: _parsed(body | {"event": name}, name) for name in names}

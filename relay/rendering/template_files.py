@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from jinja2 import Environment, FileSystemLoader
 
@@ -100,19 +100,11 @@ class TemplateFiles:
 KINDS: tuple[Form, ...] = get_args(Form)
 
 
-class FileName(NamedTuple):
-    """The parts of a file's name without its ending."""
-
-    message: str
-    kind: str = ""
-    destination: str = ""
-
-
-def parsed(stem: str) -> FileName:
-    """Read a file's name."""
+def parsed(stem: str) -> tuple[str, str]:
+    """Return the message and the destination that a file is for, from its name without the ending."""
     message, _, destination = stem.partition("@")
     kind = next((kind for kind in KINDS if message.endswith(f".{kind}")), "")
-    return FileName(message.removesuffix(f".{kind}") if kind else message, kind, destination)
+    return message.removesuffix(f".{kind}") if kind else message, destination
 
 
 def marks(destination: str) -> tuple[str, ...]:
