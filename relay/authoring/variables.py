@@ -1,7 +1,6 @@
 """The names that templates can use, from the values that they are given."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from relay.authoring.workspace import Workspace
@@ -14,16 +13,11 @@ UNLISTED = ("formats", "doc")
 DEPTH = 4
 
 
-@dataclass
-class Variable:
-    path: str
-    type: str
-    optional: bool  # an event may leave it out; it is empty then
-    example: Any
+def variables(workspace: Workspace) -> Iterator[dict[str, Any]]:
+    """Yield the `path` and type of every name that is always there, with the first example in a sample event.
 
-
-def variables(workspace: Workspace) -> Iterator[Variable]:
-    """Yield every name that is always there, with the first example that a sample event has of it."""
+    An event may leave an `optional` one out; it is empty then.
+    """
     directories, base_url = workspace.directories, workspace.sample_url
     options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
     catalogues = Catalogues(directories)
@@ -35,7 +29,8 @@ def variables(workspace: Workspace) -> Iterator[Variable]:
                              for event in ordered))  # fmt: skip
     typical, minimal = (dict(_paths(values, "", DEPTH)) for values in contexts)
     for path, example in sorted(typical.items()):
-        yield Variable(path, _type_of(example), minimal.get(path) in (None, "", False), example)
+        optional = minimal.get(path) in (None, "", False)
+        yield {"path": path, "type": _type_of(example), "optional": optional, "example": example}
 
 
 def _merged(contexts: Iterator[Mapping[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 from rich.text import Text
@@ -33,14 +33,11 @@ def status(*, watch: bool) -> None:
 
     Exit status 1 if relay accepts no events now; with --watch always 0.
     """
-    if watch:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # the usual end of it; as an exception it can get lost
-        _watch()
-    elif not _look()["ready"]:
-        raise SystemExit(1)
-
-
-def _watch() -> NoReturn:
+    if not watch:
+        if not _look()["ready"]:
+            raise SystemExit(1)
+        return
+    signal.signal(signal.SIGINT, lambda *_: os._exit(0))  # the usual end of it; as an exception it can get lost
     while True:
         click.echo(CLEAR if sys.stdout.isatty() else "", nl=False)
         try:

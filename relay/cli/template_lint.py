@@ -4,7 +4,6 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +62,14 @@ def vars(*, config: Path | None, templates: Path | None, as_json: bool) -> None:
     """
     listed = [*variables(read_workspace(config, templates))]
     if as_json:
-        print_json([asdict(variable) for variable in listed])
+        print_json(listed)
         return
     show(rows_table(listed, {
-        "name": lambda row: row.path,
-        "type": lambda row: row.type,
-        "": lambda row: "optional" if row.optional else "",
-        "example": lambda row: "" if row.example is None or isinstance(row.example, list | dict) else
-                   " ".join(str(row.example).split())[:EXAMPLE],
+        "name": "path",
+        "type": "type",
+        "": lambda row: "optional" if row["optional"] else "",
+        "example": lambda row: "" if row["example"] is None or isinstance(row["example"], list | dict) else
+                   " ".join(str(row["example"]).split())[:EXAMPLE],
     }))  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from relay.domain.documents import mapping
 from relay.errors import DeliveryError, Pause
 
 WEBHOOK = "an incoming webhook"  # in place of a method's name
@@ -197,8 +198,7 @@ def _details(answer: Mapping[str, Any]) -> list[str]:
     """List the missing scope, and where in the message the fault is."""
     needed = answer.get("needed")
     details = [f"needs {needed[:80]}"] if isinstance(needed, str) and needed else []
-    metadata = answer.get("response_metadata")
-    messages = metadata.get("messages") if isinstance(metadata, Mapping) else None
+    messages = mapping(answer.get("response_metadata")).get("messages")
     if isinstance(messages, list):
         details += [re.sub(r"\s+", " ", message)[:120] for message in messages[:2] if isinstance(message, str)]
     return details

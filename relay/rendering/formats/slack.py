@@ -30,11 +30,14 @@ class SlackFormat(PlainFormat):
     required: ClassVar[Mapping[str, str]] = {"text": "it is what a phone shows and what a screen reader reads"}
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - Slack has no layouts
-        return _finished(content)
+        text = _bound(truncate_mrkdwn(line(plain_dates(str(content["text"]))), MAX_TEXT))
+        blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
+        return {**content, "text": text, "blocks": _cut_blocks(blocks)}
 
     def fallback(self, text: str, language: str) -> Content:  # noqa: ARG002 - Slack asks for none
         escaped = escape_mrkdwn(text)
-        return _finished({"text": escaped, "blocks": [{"type": "section", "text": _plain_text(escaped)}]})
+        blocks = [{"type": "section", "text": _plain_text(escaped)}]
+        return self.finish({"text": escaped, "blocks": blocks}, lambda *_: "")
 
     def marked(self, content: Content, mark: str, note: str) -> Content:
         block = {"type": "context", "elements": [_plain_text(note)]}
@@ -45,12 +48,6 @@ class SlackFormat(PlainFormat):
         block = {"type": "context", "elements": [_plain_text(note)]}
         blocks = [*content["blocks"][: MAX_BLOCKS - 1], block] if content["blocks"] else []
         return content | {"blocks": blocks}
-
-
-def _finished(content: Content) -> Content:
-    text = _bound(truncate_mrkdwn(line(plain_dates(str(content["text"]))), MAX_TEXT))
-    blocks = [block for block in content.get("blocks", []) if isinstance(block, dict)]
-    return {**content, "text": text, "blocks": _cut_blocks(blocks)}
 
 
 def _plain_text(text: str) -> Block:
