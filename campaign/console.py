@@ -102,7 +102,7 @@ async def acts(target: Target) -> list[str]:
 
 
 async def refused(listener: Target) -> float:
-    """Return how many connections were refused a place."""
+    """Return how many connections were refused a place, or had to give it up to others."""
     _, text = await listener.get("/metrics", admin=True)
-    name = 'relay_connections_refused_total{listener="operators"'
-    return sum(float(row.rpartition(" ")[2]) for row in text.splitlines() if row.startswith(name))
+    names = tuple(f'relay_connections_{what}_total{{listener="operators"' for what in ("refused", "evicted"))
+    return sum(float(row.rpartition(" ")[2]) for row in text.splitlines() if row.startswith(names))

@@ -94,7 +94,7 @@ FORGED: Mapping[str, tuple[Make, frozenset[int]]] = {
         lambda _, known: Request(
             b"POST", b"/api/v1/destinations/pause", (HOST, JSON, EVIL, _cookie(known.operator)), b'{"name": "daily"}'
         ),
-        frozenset({403}),
+        frozenset({401}),
     ),
     "a program that only looks": (
         lambda _, known: Request(
