@@ -55,10 +55,7 @@ class NotJson(RelayError):
 
 
 class InvalidEvent(RelayError):
-    """JSON, but no event of an operation or a batch; `field` names the part at fault (422).
-
-    `kind` is what it is counted as.
-    """
+    """JSON, but no event of an operation or batch (422): `field` is at fault, `kind` is what it is counted as."""
 
     kind = "invalid"
 
@@ -69,10 +66,7 @@ class InvalidEvent(RelayError):
 
 
 class AmbiguousId(InvalidEvent):
-    """An id that several tenants, projects or platforms use, where nothing says whose is meant (422).
-
-    `spaces` are theirs; each is shown as the options of a command that mean it.
-    """
+    """An id of several tenants, projects or platforms (422); `spaces` are theirs, as options of a command."""
 
     def __init__(self, id_: str, spaces: Sequence[object]) -> None:
         self.id = id_
@@ -100,10 +94,7 @@ class OutOfTime(InvalidEvent):
 
 
 class HandlingFailed(RelayError):
-    """relay itself failed on this event and would at every try: kept in the quarantine until relay is mended (422).
-
-    Says the error's class and the file and line, never its text, which might quote a payload.
-    """
+    """relay itself failed on this event: quarantined (422). Has class, file and line, never the error's text."""
 
     def __init__(self, kind: str, where: str) -> None:
         self.kind = kind

@@ -88,10 +88,7 @@ class Front:
         return OpenConsole(context, coordinator.config().server.admin)
 
     async def listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef], console: OpenConsole) -> Listeners:
-        """Serve the world what the receiver takes, and these; and operators what is theirs.
-
-        CannotListen if an address is not to be had.
-        """
+        """Serve the world what the receiver takes, and these; and operators what is theirs. Raises CannotListen."""
         server, app = self._coordinator.config().server, make_app(receiver)
         app.add_routes(routes)
         operators = make_admin_app(receiver.probes, server.admin, app, console.auth)

@@ -148,10 +148,7 @@ class Ingest:
         return accepted
 
     def _of_another(self, event: Event) -> bool:
-        """Return whether its id came with another operation before. (Within one, the store says so.)
-
-        What this process took last is enough: a sender that gives all its events one id does so all the time.
-        """
+        """Return whether its id came with another operation before, among those that this process took last."""
         if not event.id:
             return False
         name = (event.source, event.id)

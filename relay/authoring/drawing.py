@@ -85,10 +85,7 @@ def _text_alone(notification: Notification, channel: str) -> Preview:
 
 
 def scripted(document: str, nonce: str) -> str:
-    """Return a page of Slack messages for a frame that runs no script but this page's own.
-
-    It reports its height, and has what it shows as data with no `<` in it.
-    """
+    """Return a page of Slack messages for a frame that runs this page's script alone and is told its height."""
     head, _, tail = document.replace("<script>", f'<script nonce="{nonce}">').rpartition("</body>")
     style, script = ((HERE / name).read_text("utf-8") for name in ("frame.css", "frame.js"))
     return f'{head}<style>{style}</style><script nonce="{nonce}">{script}</script></body>{tail}'

@@ -48,10 +48,7 @@ class Studio:
             self.fault = str(error)
 
     def messages(self, fixture: str = "typical") -> dict[str, Sample]:
-        """Return every message, by the event that leads to it; those without a sample come last, and say nothing.
-
-        TemplateError if a sample is none.
-        """
+        """Return every message by its event; those without a sample come last. TemplateError for a faulty sample."""
         if fixture not in self._messages:
             samples = sample_events(self.workspace.directories, fixture)
             library = self.renderer.library if self.renderer else None
@@ -163,10 +160,7 @@ class Gallery:
 
 
 def sources_of(renderer: Renderer, channel: str, kind: Form, last: Sample, view: View) -> Iterator[tuple[str, Path]]:
-    """Yield the name and path of the message's own file, then of those that it shares with others.
-
-    TemplateError if there is none for it.
-    """
+    """Yield name and path of the message's own file, then of those it shares. TemplateError if there is none."""
     event, history = last
     library, request = renderer.library, request_of(channel, kind, event, view.destination, history)
     names = [library.message_file(*request)]

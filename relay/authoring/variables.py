@@ -14,10 +14,7 @@ DEPTH = 4
 
 
 def variables(workspace: Workspace) -> Iterator[dict[str, Any]]:
-    """Yield the `path` and type of every name that is always there, with the first example in a sample event.
-
-    An event may leave an `optional` one out; it is empty then.
-    """
+    """Yield `path`, type and an example of every name that templates have; an `optional` one may be empty."""
     directories, base_url = workspace.directories, workspace.sample_url
     options: dict[str, Any] = {"links": workspace.sample_links, "brand": workspace.brand}
     catalogues = Catalogues(directories)

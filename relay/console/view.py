@@ -78,10 +78,7 @@ def refused(fault: str) -> Done:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page below /console, and its facts below /api/v1. `html`: HTML of others, for a frame at <path>/html.
-
-    The question and the facts are those of the signature of `ask`.
-    """
+    """A page below /console, and its facts below /api/v1. `html`: HTML of others, for a frame at <path>/html."""
 
     path: str
     ask: Callable[[Context, Any], Awaitable[Facts]]

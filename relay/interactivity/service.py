@@ -25,10 +25,7 @@ from relay.store.signing_keys import SigningKeys
 
 @dataclass(eq=False)
 class Interactivity:
-    """Buttons for the endpoint, the executor and the composer; `config` and `renderer` are asked each time.
-
-    `accept` makes an event durable with these targets; raises StoreUnavailable and HandlingFailed.
-    """
+    """Buttons for endpoint, executor and composer. `accept` makes an event durable; raises as Ingest does."""
 
     config: Callable[[], Config]
     renderer: Callable[[], IsolatedRenderer]

@@ -26,10 +26,7 @@ class Connection(Protocol):
 
 
 class PressSocket:
-    """Connection of the current configuration; `channel` is None without Socket Mode, `take` makes a press durable.
-
-    An open channel makes its connection by `socket(take)`.
-    """
+    """Connection of the current configuration; `channel`: None without Socket Mode. `take` makes a press durable."""
 
     GRACE = 3.0  # seconds for what is under way on a connection that a reload replaces
 

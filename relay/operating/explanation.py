@@ -49,10 +49,7 @@ def explanation_of(
     ignored: Sequence[DeniedRecipient] = (),
     limits: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the event, its rules with conditions, and its destinations with possible holds, as plain data.
-
-    `ignored`: recipients that the source may not name; `limits`: its other restrictions.
-    """
+    """Return event, rules and destinations as plain data. `ignored`: recipients that the source may not name."""
     targets = Targets(config, channels)
     requested = targets.requested(event)
     destinations = []

@@ -66,10 +66,7 @@ async def send_test(
     patience: float,
     event: str = "",
 ) -> Trial:
-    """Send one test message to each address by this open channel, ignoring rules, pauses and quiet hours.
-
-    `note`: the sentence at its top; `patience`: seconds for each. WrongEvent for an unknown sample `event`.
-    """
+    """Send one test message to each address, whatever rules and pauses say. WrongEvent for an unknown `event`."""
     language = destination.language or config.language
     moment = now.replace(microsecond=0)
     key = f"test-{secrets.token_hex(6)}"

@@ -34,10 +34,7 @@ UNREAD = ("entry", "seq", "rank", "at", "phases", "id", "first", "last")  # the 
 
 
 def facts_of(timeline: Timeline) -> dict[str, Any]:
-    """Return the operation and its timeline as plain data; times are ISO 8601 in UTC, '' is not stated.
-
-    A line for several has `count`, `until`, and with a percentage (the highest) the `lowest_percentage`.
-    """
+    """Return the operation and its timeline as plain data, times in ISO 8601, UTC; lines for several have `count`."""
     stated = {key.removeprefix("fact:"): value for key, value in timeline.facts.items() if key not in UNREAD}
     return {
         "subject": timeline.subject,

@@ -32,10 +32,7 @@ _DOT_SEGMENT = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 @dataclass(eq=False, repr=False)
 class OperationsClient:
-    """Operations of one project. Use it as `async with OperationsClient(…) as client:`.
-
-    Every method raises PlatformError, which names the call and the platform's reason.
-    """
+    """Operations of one project, used by `async with`. Every method raises PlatformError with the platform's reason."""
 
     base_url: str
     _: KW_ONLY

@@ -15,10 +15,7 @@ from relay.platform.settings import Platform
 
 @dataclass(eq=False)
 class Lookups:
-    """Lookups at the configured platform, read anew for each call; `name` is the platform's in sources.
-
-    Every call raises PlatformError.
-    """
+    """Lookups at the configured platform, whose name in sources is `name`. Every call raises PlatformError."""
 
     settings: Callable[[], Platform]
     name: Callable[[], str] = lambda: ""

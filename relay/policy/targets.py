@@ -146,10 +146,7 @@ class Targets:
         return replace(limits, requested=limit_of(channel, address, allowed, self._channels))
 
     def _is_left_to_batch(self, event: Event, recipient: Recipient) -> bool:
-        """Return whether the mail about the end of its batch, which is sure to come here, covers this member's end.
-
-        A Critical failure does not wait for that, nor what a rule names.
-        """
+        """Return whether the mail about its batch's end, which is sure to come here, covers this member's end."""
         destination = recipient.destination
         mailed = getattr(self._channels[destination.channel], "default_events", None) is not None
         if not (mailed and event.batch_open and event.name in MEMBER_ENDS) or recipient.reached.named:

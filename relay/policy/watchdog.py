@@ -154,10 +154,7 @@ LEFT_OUT = {*ENVELOPE, "phase", "results", "error", "cancellation", "batch", "st
 
 
 def _holding(run: Run, settings: Watchdog, now: float) -> list[str]:
-    """List the rules that hold, the gravest first. A silent run is not flat as well, nor an overdue one slow.
-
-    The usual duration of its job may change while it runs: one that was slow stays so.
-    """
+    """List the rules that hold, the gravest first; a silent run is not flat as well, nor an overdue one slow."""
     moments = {rule: of(run, settings) for rule, of in RULES.items()}
     holds = [rule for rule, moment in moments.items() if moment is not None and moment <= now]
     repeats = run.last_event > run.moved and "silent" not in holds

@@ -91,10 +91,7 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
 
 
 def expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
-    """Refuse what is no JSON by its headers, and compressed bodies.
-
-    `typed`: nothing is signed, so a page could have a browser send an event; with JSON's type it asks first (CORS).
-    """
+    """Refuse what is no JSON by its headers, and compressed bodies. `typed`: JSON's type is needed (CORS)."""
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
         encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}

@@ -32,10 +32,7 @@ async def serve(
     guard: Guard | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
-    """Listen on host and port (0: any free one). Raises OSError if the address is taken.
-
-    With a `context` it speaks TLS alone. `linger` and `grace` are seconds: for a refused body's rest, of `cleanup`.
-    """
+    """Listen on host and port (0: any), by TLS alone with a `context`. Times are seconds. OSError if taken."""
     loop, guard = asyncio.get_running_loop(), guard or Guard()
     runner = web.AppRunner(app, shutdown_timeout=CUT_OFF)
     await runner.setup()

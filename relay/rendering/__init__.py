@@ -41,10 +41,7 @@ class Rendered:
 
 
 class IsolatedRenderer:
-    """Renderer for the event loop, which goes on meanwhile: each message is made by a thread.
-
-    TemplateError names the fault of a file that cannot be used at all.
-    """
+    """Renderer for the event loop: each message is made in a thread. TemplateError if a file cannot be used at all."""
 
     def __init__(
         self,

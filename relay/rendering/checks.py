@@ -129,10 +129,7 @@ FORGIVING = ("default", "d")
 
 
 def unknown_names(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:
-    """Yield each unknown variable, field, macro, filter and test with its place, and messages without what they need.
-
-    Known is what templates get for an event that says nothing (`relay.rendering.context`).
-    """
+    """Yield each unknown variable, field, macro, filter and test with its place, and messages that lack a field."""
     nothing = parse({"event": "operation.progress", "operation": {"operationId": "x"}}, source="", received_at=NOON)
     environment, values = library.known_names(), values_of(nothing, (), catalogues)
     fields = {name: set(value) for name, value in values.items() if isinstance(value, Mapping) and name != "doc"}

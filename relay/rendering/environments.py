@@ -67,10 +67,7 @@ class TemplateEnvironment(jinja2.Environment):
         return Template.from_code(self, code, self.make_globals(None))
 
     def together(self, statements: Sequence[str], texts: Sequence[str], file: Path, number: int) -> Template:
-        """Compile statements, and texts that know nothing of each other, as one template, the file's `number`-th.
-
-        Jinja's TemplateSyntaxError if one is faulty.
-        """
+        """Compile statements and unconnected texts as the file's `number`-th template. Raises TemplateSyntaxError."""
 
         def tree() -> nodes.Template:
             parsed = [self._parse(source, str(file), str(file)) for source in (*statements, *texts)]

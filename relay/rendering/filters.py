@@ -141,10 +141,7 @@ def short_id(value: object) -> str:
 
 
 def timed(formats: Localizer, phases: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """List each phase's `name`, `duration`, and `usual` one where it was slow; none where fewer than two are known.
-
-    In minutes, whose unit the last one alone has, where minutes are right for all of them.
-    """
+    """List each phase's `name`, `duration`, and `usual` one where it was slow; none where fewer than two are known."""
     steps = [phase for phase in phases if _is_known(phase.get("duration"))]
     if not 1 < len(steps) <= MAX_STEPS:
         return []

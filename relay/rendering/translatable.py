@@ -45,10 +45,7 @@ _FIRST = re.compile(r'(?:[ \t]*\n|#(?!~).*\n)*msgid[ \t]+""[ \t]*\nmsgstr[ \t].*
 
 
 def merged(file: Path, sources: Iterable[Translatable], *, folders: Iterable[Path]) -> tuple[str, Catalog]:
-    """The file's text with all of this in it, and what it holds. `folders` are left out of the places that say it.
-
-    TemplateError if the file cannot be read, or is not in a folder named after a language.
-    """
+    """Return the file's text with all of this, and what it holds. TemplateError if the file cannot be used."""
     code = file.parent.name
     try:
         locale = Locale.parse(code.replace("-", "_"))

@@ -113,10 +113,7 @@ def compose(
     thread: Thread = "operation",
     html: bool = True,
 ) -> bytes:
-    """Compose the mail; without `html` its text alone, for servers to which it is too large.
-
-    With `thread: operation` all mails of one have one root, so that mail programs show them as a conversation.
-    """
+    """Compose the mail; without `html` its text alone. With `thread: operation` all mails of one have one root."""
     content = notification.content
     domain = sender.domain
     within = f"{notification.space}\0" if notification.space else ""  # no id can look like one within another space

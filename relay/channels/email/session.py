@@ -200,11 +200,9 @@ def _expect(kind: int, code: int, message: str) -> tuple[int, str]:
 
 
 class Wire(SMTPProtocol):
-    """Protocol for the library that knows what has left. Its `transport` is the TLS one, once there is TLS.
+    """Protocol that knows what has left: a mail whose final dot was not handed to the system cannot have arrived.
 
-    A mail whose final dot was not handed to the system cannot have arrived. Flow control cannot tell: TLS transports of
-    asyncio and uvloop hand all that they have encrypted to the socket's transport below, so `drain()` returns while
-    megabytes wait. So the transport below is made here, kept, and asked.
+    Over TLS `drain()` returns while megabytes wait below, so the transport below is made here, kept, and asked.
     """
 
     def __init__(self) -> None:

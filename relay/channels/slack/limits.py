@@ -19,10 +19,7 @@ Node = Mapping[str, Any]
 
 
 def validate(message: Node) -> list[str]:
-    """List what Slack would refuse, each as "code: where: what is wrong"; empty if it would take the message.
-
-    `message` holds the arguments of chat.postMessage or chat.update.
-    """
+    """List what Slack would refuse of chat.postMessage's arguments, each as "code: where: what is wrong"."""
     text, blocks = message.get("text"), message.get("blocks")
     faults: list[str] = []
     if not any((text, blocks, message.get("attachments"))):

@@ -141,10 +141,7 @@ class Reachability:
         self._types = [kind for kind, scope in TYPES.items() if not self._granted or scope in self._granted]
 
     async def of(self, conversations: Iterable[str]) -> dict[str, str | None]:
-        """Return what hinders posting, by conversation; '' for nothing, None where Slack does not say.
-
-        Conversations with people are not checked: only a message would show whether these may be written to.
-        """
+        """Return what hinders posting by conversation: '' for nothing, None where Slack does not say."""
         ordered = sorted(conversations)
         verdicts = await self._by_id([name for name in ordered if name.startswith(("C", "G"))])
         return verdicts | await self._by_name([name for name in ordered if name.startswith("#")])

@@ -133,10 +133,7 @@ class BrowserSessions:
 
     @property
     def cookie_options(self) -> dict[str, Any]:
-        """Lax: a link from Slack, and the way back from a provider, come from elsewhere and find the login.
-
-        What a page elsewhere posts comes without it.
-        """
+        """Lax: a link from Slack or a provider finds the login; what a page elsewhere posts comes without it."""
         return {"path": "/", "httponly": True, "secure": self.secure, "samesite": "Lax"}
 
     async def identify(self, request: web.Request, *, extend: bool = True) -> Identity | None:

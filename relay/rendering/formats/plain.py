@@ -27,10 +27,7 @@ class PlainFormat:
         return content
 
     def finish(self, content: Content, fill_layout: FillLayout) -> Content:  # noqa: ARG002 - plain text has no layout
-        """Make what the channel sends of what the message's template says: set in its layouts, within its limits.
-
-        AttributeError, LookupError, TypeError or ValueError where a field has another shape than it has here.
-        """
+        """Make what the channel sends of what the template says. Raises where a field has another shape."""
         return content
 
     def fallback(self, text: str, language: str) -> Content:  # noqa: ARG002 - for those that name it
