@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import cache, partial
 
 from relay import metrics
 from relay.configfile.units import spoken
@@ -88,6 +89,8 @@ class Configured:
         self.read: Callable[..., Event] = permissions.read if permissions else parse
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
+        self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few
+        self.verified = cache(partial(metrics.signatures_verified.labels, name))
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
@@ -106,7 +109,7 @@ class Configured:
             challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
             raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
         if not unread:
-            metrics.signatures_verified.labels(self.name, key).inc()
+            self.verified(key).inc()
 
 
 def check_age(event: Event, oldest: timedelta) -> None:

@@ -110,7 +110,7 @@ class Receiver:
             raise
         if span is not None:
             span.end(accepted.status, event=event.name)
-        metrics.events.labels(configured.name, accepted.status).inc()
+        configured.outcomes(accepted.status).inc()
         configured.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'

@@ -8,7 +8,7 @@ has a part in is made within the bounds of the sandbox, and in relay's own wordi
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,8 @@ class IsolatedRenderer:
         self._clock = clock
         self._avoided: dict[str, tuple[float, str]] = {}  # file → until when, and why
         self._data_dir = data_dir
+        # One thread for relay's own messages: a new one for each would leave an arena of memory behind.
+        self._worker = ThreadPoolExecutor(1, "messages")
         self._sandbox_lock = asyncio.Lock()  # one message at a time in the sandbox, which holds up nothing else
 
     @property
@@ -81,7 +83,7 @@ class IsolatedRenderer:
         try:
             file = self.renderer.overriding_file(*message)
             if not file:
-                return Rendered(await in_daemon(render))
+                return Rendered(await self._in_worker(render))
             content = await self._in_sandbox(file, render)
         except Exception as error:  # noqa: BLE001 - templates are the users' code
             fault = str(error) or type(error).__name__
@@ -92,7 +94,7 @@ class IsolatedRenderer:
             return Rendered(self.renderer.fallback(channel, event, language), fault)
         self.faults[file] = fault
         options |= {"language": language}
-        content = await in_daemon(partial(self._built_in_wording, channel, kind, event, history, **options))
+        content = await self._in_worker(partial(self._built_in_wording, channel, kind, event, history, **options))
         note = self.translated(FELL_BACK, language) % {"file": file}
         return Rendered(format_of(channel).footnote(content, note), fault)
 
@@ -104,6 +106,9 @@ class IsolatedRenderer:
         """Let the messages under way be made. Nothing more is rendered."""
         async with self._sandbox_lock:
             pass
+
+    async def _in_worker(self, work: Callable[[], Content]) -> Content:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     async def _in_sandbox(self, file: str, render: Callable[[], Content]) -> Content:
         """Raise TemplateError too while the file is avoided: one that is too slow must not hold up other messages."""
