@@ -86,7 +86,7 @@ def parse_config(
         check_listeners(config.server, document, time.time(), running)
         check_console(config, document)
         check_dynamic(config, document, channels)
-    if unset := {problem.path for problem in document.problems} & document.placeholders:
+    if unset := {problem.path for problem in document.problems} & document.placeholders - {*left_out}:
         options: Any = {"env": env, "channels": channels, "running": running, "needed": needed, "only": only}
         return parse_config(text, file=file, left_out={*left_out, *unset}, **options)
     if document.problems or not config:

@@ -153,10 +153,11 @@ class _Reader:
         if isinstance(node, MappingNode):
             return dict(self._pairs(node, path))
         if isinstance(node, SequenceNode):
-            for index, item in enumerate(node.value):
+            numbered = enumerate(node.value)
+            items = [item for index, item in numbered if spell((*path, index)) not in self._left_out]
+            for index, item in enumerate(items):
                 self._document.lines[*path, index] = item.start_mark.line + 1
-            items = ((item, (*path, index)) for index, item in enumerate(node.value))
-            return [self.value(item, where) for item, where in items if spell(where) not in self._left_out]
+            return [self.value(item, (*path, index)) for index, item in enumerate(items)]
         return None if node.tag == _NULL else self._text(node.value, path)
 
     def _optional(self, path: KeyPath) -> bool:

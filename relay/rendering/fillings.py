@@ -1,6 +1,7 @@
 """Filling of an object's texts and lists: all of them by one template, as long as none fails."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ class Filling:
         except TemplateError as error:
             if isinstance(error.__cause__, TooMuch):
                 raise
-            values = dict(values)  # what fails may be a text that nothing asks for: an empty field omits the object
+            values = copy(values)  # what fails may be a text that nothing asks for: an empty field omits the object
             texts = OnDemand(lambda number: self._alone((), [self._texts[number]], values)[0][0])
             return texts, OnDemand(lambda name: self._alone([self._lists[name]], (), values)[1][name])
 

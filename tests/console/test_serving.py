@@ -74,6 +74,8 @@ async def test_what_there_is_not_is_said_in_the_readers_language(store: Store, c
                         assert (response.status, says in await response.text()) == (404, True)
         async with page.client.get(page.server.make_url("/api/v1/jobs?cursor=x")) as response:
             assert (await response.json())["detail"].startswith("This page of the list is not there")
+        async with page.client.get(page.server.make_url("/api/v1/message?copy=none")) as response:
+            assert response.status == 404
         async with page.client.get(page.server.make_url("/api/v1/deliveries?operation=op-1")) as response:
             assert (response.status, (await response.json())["field"]) == (422, "operation")  # not all of them
 

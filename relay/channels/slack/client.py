@@ -162,7 +162,9 @@ class Webhooks:
                 asyncio.timeout_at(until),
                 self._session.post(address, json=message, proxy=self._proxy, allow_redirects=False) as response,
             ):
-                body = await response.content.read(MAX_WORD)
+                body = b""
+                while len(body) < MAX_WORD and (piece := await response.content.read(MAX_WORD - len(body))):
+                    body += piece
         # The cause goes no further: it may show the address, and that is the secret.
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unanswered(WEBHOOK, conversation, error) from None

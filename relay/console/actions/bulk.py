@@ -41,7 +41,7 @@ class BulkForm(Filters, Form):  # the last one says that unknown fields are refu
 
     @model_validator(mode="after")
     def _one_way(self) -> "BulkForm":
-        if self.id and self.every:
+        if "id" in self.model_fields_set and self.every:  # also an empty one: it may be a variable that is not set
             raise ValueError("expected either ids, or every with filters")
         return self
 
