@@ -44,7 +44,7 @@ async def test_a_shorter_throttle_does_not_cut_a_longer_one(brisk: Flow) -> None
     await brisk.wait(180)
 
     later = [at - throttled for at, _ in brisk.calls(UPDATE)][2:]
-    assert len(later) == 2
+    assert len(later) >= 2  # 3 where the second was made only after the first had been throttled
     assert min(later) >= 120
 
 
