@@ -8,13 +8,14 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic_core import from_json
 
 from relay.errors import InvalidEvent, NotJson
 
+_OBJECT = (dict, Mapping)  # dict first: asking for Mapping is slow
 _LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this cannot become a float
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63
@@ -31,12 +32,12 @@ _ISO = re.compile(rf"P(?:({NUMBER})D)?(?:T(?:({NUMBER})H)?(?:({NUMBER})M)?(?:({N
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the object, or an empty one."""
-    return value if isinstance(value, (dict, Mapping)) else {}  # dict first: asking for Mapping is slow
+    return value if isinstance(value, _OBJECT) else {}
 
 
 def rows(value: object) -> list[Mapping[str, Any]]:
     """Return the objects of a list; other values are left out."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, _OBJECT)] if isinstance(value, list) else []
 
 
 def finite(value: object) -> float | None:
@@ -49,14 +50,16 @@ def finite(value: object) -> float | None:
 def decode(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson."""
     try:
-        # The first is strict about UTF-8, surrogates and recursion; the second shows each pair and each number.
-        from_json(raw, allow_inf_nan=False)
-        document = _DECODER.decode(raw.decode())
+        if b"\\u" in raw:
+            from_json(raw)  # which refuses lone surrogates
+        decoder = _CAREFUL if _LONG in raw.translate(_AS_NOUGHT) else _DECODER
+        document = decoder.decode(raw.decode())
+        too_deep = raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
     if not isinstance(document, dict):
         raise NotJson("expected an object at the top")
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
+    if too_deep:
         raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
     return document
 
@@ -75,12 +78,14 @@ def _integer(digits: str) -> int:
 
 
 def _finite(digits: str) -> float:
-    if abs(number := float(digits)) == float("inf"):
-        raise ValueError("a number is too large")
+    if not math.isfinite(number := float(digits)):  # also of NaN and Infinity, which are no JSON
+        raise ValueError(f"{digits[:20]} is no number of JSON, or too large")
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite)
+_decoder = partial(json.JSONDecoder, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+_DECODER, _CAREFUL = _decoder(), _decoder(parse_int=_integer)
+_AS_NOUGHT, _LONG = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19  # digits that such an integer has at least
 
 
 def _depth(value: object) -> int:
@@ -135,7 +140,7 @@ def count(value: object) -> int | None:
 
 def part(envelope: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = envelope.get(key)
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECT):
         return value
     # The API's phase-less documents and some senders give a name or a message instead of an object.
     name = {"phase": "phaseName", "error": "message"}.get(key, "text")
@@ -145,7 +150,7 @@ def part(envelope: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def moment(*values: object) -> datetime | None:
     """Return the first of these that is a time, in UTC; others are only shown."""
     for value in values:
-        if isinstance(value, str | datetime) and (parsed := _read(value)) and is_stated(parsed):
+        if value is not None and (parsed := _read(value)) and is_stated(parsed):
             return parsed
     return None
 
@@ -169,8 +174,9 @@ def time(value: object, path: str) -> datetime | None:
     raise InvalidEvent(path, "expected an ISO 8601 time, for instance 2024-01-20T11:40:00Z")
 
 
-def _read(value: str | datetime) -> datetime | None:
-    return _read_short(value) if isinstance(value, datetime) or len(value) <= LONGEST else None
+def _read(value: object) -> datetime | None:
+    short = isinstance(value, datetime) or (isinstance(value, str) and len(value) <= LONGEST)
+    return _read_short(value) if short else None
 
 
 @lru_cache(1024)  # all events of a run state when it began

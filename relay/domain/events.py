@@ -6,6 +6,7 @@ Only the fields that relay decides by are typed; all others are in `document`, w
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from relay.domain.fields import Declared, declared, immutable
@@ -156,13 +157,20 @@ class Event:
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
-    # Computed once, for they are read often: whether it is about a batch, and the status that people see.
+    # Computed once, for they are read often: whether it is about a batch, the status that people see, its operation's
+    # id, and the id of the messages and threads: the batch's, the retried operation's, else the operation's own.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
+    own_id: str = field(init=False, compare=False, repr=False)
+    subject: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "about_batch", self.batch is not None and self.name.startswith("batch."))
-        object.__setattr__(self, "status", self._status())
+        computed = partial(object.__setattr__, self)
+        computed("about_batch", self.batch is not None and self.name.startswith("batch."))
+        computed("status", self._status())
+        computed("own_id", own_id := self.operation.id if self.operation else "")
+        whole = self.batch.id if self.about_batch and self.batch else self.original or own_id
+        computed("subject", whole or self.id)  # an event about many has its own
 
     def _status(self) -> str:
         """Return the status: a terminal one in the document beats the event's name, so a Timeout stays one."""
@@ -179,17 +187,6 @@ class Event:
     def dated(self) -> bool:
         """Return whether it states when it happened; else `occurred_at` is when it was received."""
         return self.occurred_at != self.received_at
-
-    @property
-    def subject(self) -> str:
-        """Return the id of the messages and threads: the batch's, the retried operation's, else the operation's own."""
-        if self.about_batch and self.batch:
-            return self.batch.id
-        return self.original or self.own_id or self.id  # an event about many has its own
-
-    @property
-    def own_id(self) -> str:
-        return self.operation.id if self.operation else ""
 
     def space(self, id_: str) -> str:
         """Return the name space of one of its ids; '' for the first that used the id."""

@@ -7,6 +7,7 @@ operation that fits; where two fit, it means none.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
@@ -19,6 +20,7 @@ PARTS = ("phase", "results", "error", "cancellation", "batch")
 OUTCOME_PARTS = ("error", "results", "cancellation")
 MAX_FIELDS = 20  # of a part that are compared
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
+_dumped = lru_cache(1024)(_to_json)  # there are few spaces, and each is in many events
 
 
 class Space(NamedTuple):
@@ -41,7 +43,7 @@ class Space(NamedTuple):
         return cls(*json.loads(text))
 
     def dump(self) -> str:
-        return _to_json(self)
+        return _dumped(self)
 
     def may_be(self, other: "Space") -> bool:
         """Return whether all parts that both state are equal."""

@@ -115,7 +115,7 @@ def _envelope(document: Document) -> Document:
     """Return the level that holds event, operation and results, also within `data` or `payload`."""
     for key in ("data", "payload"):
         inner = document.get(key)
-        if isinstance(inner, Mapping):
+        if inner is not None and isinstance(inner, Mapping):
             names = {name: document[name] for name in ENVELOPE if name in document}
             outer = {name: value for name, value in document.items() if name not in {key, *names}}
             return {**outer, **inner, **names}
@@ -129,7 +129,7 @@ def _operation(envelope: Document) -> Operation | None:
         if flat is None:
             return None
         document = envelope
-    if not isinstance(document, Mapping):
+    if not isinstance(document, (dict, Mapping)):
         raise InvalidEvent("operation", "expected an object")
     number, progress = _progress(document)
     retry = document.get("retryNumber", envelope.get("retryNumber", 0))
@@ -159,7 +159,7 @@ def _texts(document: Document) -> dict[str, str]:
 
 def _audience(notifications: object) -> Audience | None:
     """Read the audience that `notifications` ask for; None if there is none. Values that are no text are ignored."""
-    if not isinstance(notifications, Mapping):
+    if notifications is None or not isinstance(notifications, Mapping):
         return None
     slack = mapping(notifications.get("slack"))
     called = [name for name in _names(slack.get("mentionUsers")) if is_whole(name)]
@@ -219,7 +219,7 @@ def _progress(document: Document) -> tuple[float | None, Document]:
     """Return the percentage, clamped to 0..100, and the progress object; the API gives both spellings."""
     value = document.get("progress")
     progress = mapping(value)
-    number = progress.get("percentage") if isinstance(value, Mapping) else value
+    number = progress.get("percentage") if value is None or progress or isinstance(value, Mapping) else value
     if number is None:
         return None, progress
     if isinstance(number, bool) or not isinstance(number, int | float):

@@ -168,7 +168,7 @@ class OperationsClient:
                 f"{call}: {response.status} {response.reason}{_why(document, self.token)}",
                 status=response.status,
                 temporary=response.status in BUSY,
-                retry_after=_seconds(response.headers.get("Retry-After")),
+                retry_after=float(seconds) if (seconds := response.headers.get("Retry-After", "")).isdigit() else None,
             )
         return document
 
@@ -204,7 +204,3 @@ def _why(document: Any, token: str) -> str:
     reason = next((document[key] for key in ("detail", "message", "error", "title") if document.get(key)), "")
     text = str(reason).replace(token, "…") if token else str(reason)
     return f": {' '.join(text.split())[:300]}" if reason else ""
-
-
-def _seconds(header: str | None) -> float | None:
-    return float(header) if header and header.isdigit() else None

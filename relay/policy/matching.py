@@ -137,10 +137,10 @@ class Matcher:
 
     def reached(self, event: Event) -> tuple[Reached, ...]:
         """Return the destinations in the order in which rules name them. The store applies their gates."""
-        return self._reached_by(tuple(_stated(event).items()))
+        return self._reached_by(_stated(event))
 
-    def _match(self, conditions_stated: tuple[tuple[str, str], ...]) -> tuple[Reached, ...]:
-        stated = dict(conditions_stated)
+    def _match(self, values: tuple[str, ...]) -> tuple[Reached, ...]:
+        stated = dict(zip(_STATED, values, strict=True))
         matching: dict[str, list[Rule]] = {}
         for rule, conditions in self._rules:
             for name, accepted in conditions:
@@ -153,7 +153,7 @@ class Matcher:
 
     def traces(self, event: Event) -> tuple[Trace, ...]:
         """Return every rule with each of its conditions, in the order of the file."""
-        stated = _stated(event)
+        stated = dict(zip(_STATED, _stated(event), strict=True))
         return tuple(
             Trace(
                 rule.name,
@@ -166,8 +166,13 @@ class Matcher:
         )
 
 
-def _stated(event: Event) -> dict[str, str]:
-    return {EVENTS: event.name} | {name: condition.stated(event) for name, condition in CONDITIONS.items()}
+_STATED: Mapping[str, Callable[[Event], str]] = {EVENTS: attrgetter("name")} | {
+    name: condition.stated for name, condition in CONDITIONS.items()
+}
+
+
+def _stated(event: Event) -> tuple[str, ...]:
+    return tuple([stated(event) for stated in _STATED.values()])
 
 
 def _accepted(rule: Rule) -> Iterator[tuple[str, frozenset[str]]]:

@@ -22,6 +22,7 @@ from relay.reasons import Held
 
 MEMBER_ENDS = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
 UPDATE_ONLY = Presentation(new_message=False)
+NOBODY = RequestedRecipients({}, ())
 _FREQUENT = frozenset({"operation.progress", "operation.phase.completed"})  # would repeat a denial too often
 
 
@@ -105,7 +106,7 @@ class Targets:
     def requested(self, event: Event) -> RequestedRecipients:
         """Return the recipients that the event's operation requests: granted and denied ones."""
         if event.operation is None or event.operation.audience is None:
-            return RequestedRecipients({}, ())
+            return NOBODY
         config = self.config
         return requested_recipients(event, config.dynamic_destinations, self._channels, config.channels)
 
@@ -113,7 +114,7 @@ class Targets:
         """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
         destinations = self.config.destinations
         by_rule = [Recipient(destinations[row.destination], row) for row in self.matcher.reached(event)]
-        return (*by_rule, *self._by_request(by_rule, requested))
+        return (*by_rule, *self._by_request(by_rule, requested)) if requested.addresses else tuple(by_rule)
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """Return a target for each address of the recipient."""

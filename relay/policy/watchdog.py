@@ -71,13 +71,10 @@ def _deadline(run: Run, settings: Watchdog) -> float | None:
     return run.deadline + settings.deadline_grace
 
 
-def _slow(run: Run, settings: Watchdog) -> float | None:
-    return run.slow_since if settings.slow_pct is not None else None
-
-
 # The gravest first, as in GRAVITY. Each returns the moment from which it holds unless an event arrives first.
 RULES: Mapping[str, Callable[[Run, Watchdog], float | None]] = {
-    "deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat, "slow": _slow,
+    "deadline": _deadline, "overdue": _overdue, "silent": _silent, "flat": _flat,
+    "slow": lambda run, settings: run.slow_since if settings.slow_pct is not None else None,
 }  # fmt: skip
 # The field of the run with the moment since when.
 SINCE = {"deadline": "deadline", "overdue": "estimate", "silent": "last_event", "flat": "moved", "slow": "slow_since"}

@@ -79,9 +79,10 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
 
 async def label(_request: web.Request, response: web.StreamResponse) -> None:
     """Set the headers of all of relay's answers: an `on_response_prepare` signal."""
-    response.headers["Server"] = HEADERS["Server"]  # aiohttp would tell its version, and Python's
-    for header, value in HEADERS.items():
-        response.headers.setdefault(header, value)
+    if response.headers["Server"] != HEADERS["Server"]:
+        response.headers["Server"] = HEADERS["Server"]  # aiohttp's tells its version, and Python's
+        for header, value in HEADERS.items():
+            response.headers.setdefault(header, value)
 
 
 def failed(lines: "RateLimitedLog", error: Exception) -> None:

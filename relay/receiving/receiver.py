@@ -25,7 +25,7 @@ from relay.receiving.configured_source import Configured, Early, RateLimiter, ch
 from relay.receiving.connection import client_of
 from relay.receiving.permissions import source_permissions
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
+from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
@@ -43,7 +43,7 @@ NOT_HANDLED = (
     "Sending it again does not help."
 )
 FAULT = "fault"  # what a body is kept for that relay itself failed on
-JSON = "application/json; charset=utf-8"
+ANSWER = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
@@ -114,9 +114,7 @@ class Receiver:
         configured.acknowledged.observe(time.perf_counter() - began)
         deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
         body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-        return web.Response(
-            status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers={"Content-Type": JSON}
-        )
+        return web.Response(status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers=ANSWER)
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count and log a refusal; return the outcome that it is counted as."""

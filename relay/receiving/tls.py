@@ -110,7 +110,8 @@ def _not_usable(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
         context(tls)
         begin, end = validity(_text(tls.certificate))
     except ssl.SSLError as error:
-        yield REASONS.get(error.reason or "", ("certificate", f"does not serve with this key: {_words(error)}"))
+        words = (error.reason or "OpenSSL cannot read them").replace("_", " ").lower()
+        yield REASONS.get(error.reason or "", ("certificate", f"does not serve with this key: {words}"))
     except (OSError, ValueError):
         yield "certificate", f"{tls.certificate} cannot be read as a certificate"
     else:
@@ -118,10 +119,6 @@ def _not_usable(tls: Tls, now: float) -> Iterator[tuple[str, str]]:
             yield "certificate", f"is valid from {begin.strftime(MOMENT)} on; is the clock of this machine right?"
         elif end.timestamp() <= now:
             yield "certificate", f"ended on {end.strftime(MOMENT)}, so nobody trusts it; renew it"
-
-
-def _words(error: ssl.SSLError) -> str:
-    return (error.reason or "OpenSSL cannot read them").replace("_", " ").lower()
 
 
 def validity(pem: str) -> tuple[datetime, datetime]:
