@@ -21,8 +21,6 @@ from relay.receiving.problems import RateLimitedLog
 
 log = structlog.get_logger(__name__)
 
-CHOSEN = "relay_language"
-YEAR = 31_536_000  # seconds
 NOTHING = N_("There is nothing here")
 
 
@@ -45,17 +43,7 @@ class Site:
             # An open page that asks for news does not show the message.
             if forms.FLASH in request.cookies and not browser.is_fragment(request):
                 response.del_cookie(forms.FLASH, path=browser.PAGES)
-            if (chosen := request.query.get("lang", "")) in self._pages.languages:
-                response.set_cookie(
-                    CHOSEN,
-                    chosen,
-                    path=browser.PAGES,
-                    max_age=YEAR,
-                    httponly=True,
-                    samesite="Lax",
-                    secure=request.secure,
-                )
-            return response
+            return browser.remember_language(request, response)
 
         return show
 
@@ -150,7 +138,7 @@ class Site:
 
     def _language(self, request: web.Request) -> str:
         chosen = request.query.get("lang", "")
-        chosen = chosen if chosen in self._pages.languages else request.cookies.get(CHOSEN, "")
+        chosen = chosen if chosen in self._pages.languages else request.cookies.get(browser.CHOSEN, "")
         return self._pages.language(chosen, request.headers.get("Accept-Language", ""))
 
 

@@ -18,6 +18,7 @@ PAGES, API = "/console", "/api/v1"
 START = PAGES
 LOGIN = f"{PAGES}/login"
 STATIC = f"{PAGES}/static/"
+CHOSEN, YEAR = "relay_language", 31_536_000  # the cookie, and its seconds
 READING = ("GET", "HEAD")  # changes nothing, and any role may
 LONGEST = 1000  # characters of an address that a login leads back to
 # A path of these has no dot and no percent sign: there is nothing that a browser could decode, or climb by.
@@ -133,6 +134,14 @@ UNCERTAIN = N_(
 )
 UNREACHED = N_("The provider of logins does not answer, or not as it should. relay's log says what is wrong.")
 NO_GROUP = N_("%(name)s is of no group that may see this console.")
+
+
+def remember_language(request: web.Request, response: web.Response) -> web.Response:
+    """Remember the language that was chosen on a page, also before a login."""
+    if re.fullmatch("[a-z]{2}", chosen := request.query.get("lang", "")):
+        response.set_cookie(CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax",
+                            secure=request.secure)  # fmt: skip
+    return response
 
 
 def html_page(html: str, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
