@@ -127,7 +127,8 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
     stated = text(document, key, 64, prefix)
     if not stated or stated in words:
         return stated
-    return next((word for word in words if word.casefold() == stated.casefold()), stated)
+    as_it_came = stated if any(map(str.isalnum, stated)) else ""  # blanks and unseen signs state nothing
+    return next((word for word in words if word.casefold() == stated.casefold()), as_it_came)
 
 
 def first_text(*values: object) -> str:

@@ -110,6 +110,11 @@ def test_times_without_a_zone_are_utc() -> None:
     )
 
 
+@pytest.mark.parametrize("status", [" ", "\u200b", "\u202e", "\n", " \u3000 "])
+def test_a_status_that_nobody_sees_is_not_stated(status: str) -> None:
+    assert event_of(body("operation.progress", status=status)).status == "Running"
+
+
 def test_statuses_and_priorities_are_read_in_any_case() -> None:
     event = event_of(body(status="RUNNING", priority="high"))
 
