@@ -34,7 +34,8 @@ async def test_a_link_lets_one_in_as_it_says(here: Served, browser: Browser, rol
 async def test_the_language_chosen_before_the_login_stays(here: Served, browser: Browser) -> None:
     link = await made(here)
 
-    for address, kept in ((f"{link}?lang=de", True), ("/console/login?lang=de", True), ("/console/login?lang=d", False)):
+    login = "/console/login?lang="
+    for address, kept in ((f"{link}?lang=de", True), (f"{login}de", True), (f"{login}d", False)):
         assert ("relay_language" in (await browser.get(address)).cookies) == kept, address
 
 
