@@ -75,6 +75,15 @@ class AmbiguousId(InvalidEvent):
         super().__init__("operation", message)
 
 
+class Ignored(InvalidEvent):
+    """A genuine document of a foreign sender that is not about a run (202)."""
+
+    kind = "ignored"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("ignored", reason)
+
+
 class NotPermitted(InvalidEvent):
     """An event, but not one that its source may say (422)."""
 

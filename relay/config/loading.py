@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from relay.config.checks import check, check_dynamic, check_names, is_misspelt
+from relay.config.formats import bind_formats, separate_platforms
 from relay.config.listeners import check_console, check_listeners
 from relay.config.schema import Config, Server
 from relay.config.teams import expand
@@ -71,6 +72,7 @@ def parse_config(
     _override(document, env)
     _name_rules(document)
     _expand_callbacks(document)
+    separate_platforms(document)
     teams = expand(document, channels)
     settings = {
         **document.data,
@@ -82,6 +84,7 @@ def parse_config(
     if config:
         config = _with_inherited_retries(config)
         config = _with_possible_modes(config, document, channels)
+        bind_formats(config, document)
         check(config, document, channels)
         check_listeners(config.server, document, time.time(), running)
         check_console(config, document)

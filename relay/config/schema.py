@@ -7,7 +7,7 @@ import re
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
@@ -140,6 +140,7 @@ class Config(Section):
     platform: Platform = Platform()
     callbacks: Callbacks | None = None
     sources: Annotated[dict[Name, Source], Field(min_length=1)]  # those of `callbacks` too
+    formats: dict[Name, Any] = Field(default_factory=dict)  # of foreign senders' documents (relay.formats)
     channels: dict[str, BaseModel] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
     dynamic_destinations: DynamicDestinations | None = None

@@ -1,7 +1,7 @@
 """A decision as facts: rules with their reasons, recipients, and what may hold a message back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,6 @@ from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
 from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
-from relay.domain.parsing import parse
 from relay.errors import OutOfTime, RelayError
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace
@@ -21,7 +20,7 @@ from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 from relay.receiving.configured_source import check_age
-from relay.receiving.permissions import source_permissions
+from relay.receiving.reading import readers
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
@@ -70,11 +69,9 @@ def explanation_of(
 def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
     """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
     document = decode(body)
-    sender, permissions = config.sources[source], source_permissions(config.sources)[source]
-    how: dict[str, Any] = {"source": source, "received_at": now, "default_event": sender.event,
-                           "platform": sender.platform}  # fmt: skip
-    whole = parse(document, **how)
-    event = permissions.read(document, **how) if permissions else whole
+    sender, reader = config.sources[source], readers(config.sources)[source]
+    permissions, event = reader.permissions, reader.read(document, received_at=now)
+    whole = replace(reader, permissions=None).read(document, received_at=now)
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
     limits = [*(permissions.limits if permissions else ()), *_too_old(whole, sender)]
     return explanation_of(event, config, channels, ignored=ignored, limits=limits)

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
-from relay.domain.parsing import parse
 from relay.errors import HandlingFailed, InvalidEvent, NotJson, handling
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
-from relay.receiving.permissions import source_permissions
+from relay.receiving.reading import UNCONFIGURED, SourceReader, readers
 from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
 from relay.store.dead_letters import DeadLetter
@@ -135,16 +134,8 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
 
 async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
     """Ingest it, however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if it is still refused."""
-    source, permissions = config.sources.get(entry.source), source_permissions(config.sources).get(entry.source)
-    read = permissions.read if permissions else parse
+    reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
+    now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
     with handling():
-        event = read(
-            decode(entry.body),
-            source=entry.source,
-            received_at=datetime.fromtimestamp(now, UTC),
-            default_event=source.event if source else "",
-            platform=source.platform if source else "",
-            raw=entry.body,
-            **EventIdentity.from_quarantine(entry.headers).ids(entry.body),
-        )
-    return await ingest(event, permissions=permissions)
+        event = reader.read(decode(entry.body), received_at=now_received, raw=entry.body, ids=ids)
+    return await ingest(event, permissions=reader.permissions)

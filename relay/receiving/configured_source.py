@@ -10,13 +10,12 @@ from relay.configfile.units import spoken
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import is_stated
 from relay.domain.events import Event
-from relay.domain.parsing import parse
-from relay.domain.permissions import Permissions
 from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
 from relay.receiving.problems import HttpProblem
+from relay.receiving.reading import SourceReader
 from relay.receiving.schemes import SCHEMES, SignedRequest
 from relay.receiving.signatures import verify
-from relay.receiving.sources import RateLimit, Source
+from relay.receiving.sources import RateLimit
 
 PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
 MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
@@ -80,13 +79,14 @@ class Early:
 class Configured:
     """One source as it is configured now."""
 
-    def __init__(self, name: str, source: Source, permissions: Permissions | None) -> None:
-        self.name, self.source, self.permissions = name, source, permissions
+    def __init__(self, reader: SourceReader) -> None:
+        self.name, self.source, self.permissions = reader.name, reader.source, reader.permissions
+        name, source = reader.name, reader.source
         self.typed = source.signature.scheme == "none"
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = SCHEMES[source.signature.scheme].dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
-        self.read: Callable[..., Event] = permissions.read if permissions else parse
+        self.read = reader.read
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
         self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few

@@ -29,7 +29,11 @@ Envelope = create_model(
     timestamp=TEXT, operation=(Operation | None, None), batch=(Batch | None, None),
 )  # fmt: skip
 Answer = create_model(
-    "Answer", status=Literal["accepted", "duplicate", "late"], eventId=str | None, deliveries=(int | None, None)
+    "Answer",
+    status=Literal["accepted", "duplicate", "late", "ignored"],
+    eventId=(str | None, None),
+    deliveries=(int | None, None),
+    reason=TEXT,
 )
 Problem = create_model("Problem", type=str, title=str, status=int, detail=TEXT, field=TEXT, quarantine=TEXT)
 Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None))

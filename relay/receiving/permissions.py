@@ -63,8 +63,9 @@ def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
         for name, permissions in source_permissions(sources).items()
         if permissions is None or permissions.begins
     }
-    unnamed = [name for name, source in sources.items() if not source.platform]
-    if 0 < len(unnamed) < len(sources):
+    ours = {name: source for name, source in sources.items() if not source.format}
+    unnamed = [name for name, source in ours.items() if not source.platform]
+    if 0 < len(unnamed) < len(ours):
         yield ("sources", unnamed[0]), UNNAMED
     for name, source in sources.items():
         path: KeyPath = ("sources", name)

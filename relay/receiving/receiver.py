@@ -13,19 +13,20 @@ from functools import partial
 
 import structlog
 from aiohttp import hdrs, web
+from pydantic_core import to_json
 
 from relay import metrics
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
 from relay.domain.events import Event
-from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
+from relay.errors import HandlingFailed, Ignored, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
 from relay.receiving import request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
-from relay.receiving.permissions import source_permissions
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
+from relay.receiving.reading import readers
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
@@ -77,8 +78,7 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        by_source = source_permissions(sources)
-        self._configured = {name: Configured(name, source, by_source[name]) for name, source in sources.items()}
+        self._configured = {name: Configured(reader) for name, reader in readers(sources).items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -102,6 +102,13 @@ class Receiver:
                 parents = signed.headers.get("traceparent", ())
                 span = self.tracing.accepting(configured.name, parents, time.perf_counter() - began)
             event, accepted = await self._ingested(signed, configured, span)
+        except Ignored as ignored:  # a sender that is refused what it rightly sends gives up on its webhook
+            configured.outcomes("ignored").inc()  # type: ignore[union-attr] # it was verified
+            if span is not None:
+                span.end("ignored")
+            return web.Response(
+                status=202, body=to_json({"status": "ignored", "reason": ignored.message}), headers=ANSWER
+            )
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
             outcome = self._refused(request, refusal, configured.name if configured else "")
@@ -169,6 +176,8 @@ class Receiver:
                     return event, await self.ingest(event)
                 ingest = partial(self.ingest, event, permissions=configured.permissions)
                 return event, await self._early.patiently(ingest)
+            except Ignored:
+                raise
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
                 quarantine_id = await self._quarantined(signed, identity, name, str(error), error.kind)
@@ -181,13 +190,12 @@ class Receiver:
             raise HttpProblem(503, NOT_DURABLE) from error
 
     def _parse(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> Event:
-        now, source = datetime.fromtimestamp(self.clock(), UTC), configured.source
+        now = datetime.fromtimestamp(self.clock(), UTC)
         try:
             with handling():
                 document = decode(signed.body)
                 ids = identity.ids(signed.body)
-                event = configured.read(document, source=configured.name, received_at=now, default_event=source.event,
-                                      platform=source.platform, raw=signed.body, **ids)  # fmt: skip
+                event = configured.read(document, received_at=now, raw=signed.body, headers=signed.headers, ids=ids)
                 if configured.oldest is not None:
                     check_age(event, configured.oldest)
                 return event

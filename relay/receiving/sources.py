@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PrivateAttr,
     SecretStr,
     model_validator,
 )
@@ -33,6 +34,7 @@ from relay.configfile.validation import (
     spelled,
 )
 from relay.domain.identity import PATTERN
+from relay.formats.mapping import Format
 from relay.receiving.schemes import SCHEMES, key_of
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
@@ -173,6 +175,7 @@ class Source(Section):
 
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
+    format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -182,6 +185,15 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
+    _reader: Format | None = PrivateAttr(None)
+
+    @property
+    def reader(self) -> Format | None:
+        """Return what reads a foreign sender's documents; None where they are relay's own."""
+        return self._reader
+
+    def read_with(self, reader: Format) -> None:
+        self._reader = reader
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:

@@ -1,0 +1,65 @@
+"""Formats of the configuration and the presets, for the sources that name them."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from relay.config.schema import Config
+from relay.configfile.document import Document
+from relay.configfile.validation import suggest
+from relay.formats import presets
+from relay.formats.compiling import compile_format
+from relay.formats.mapping import Format
+from relay.formats.values import FormatError
+
+PRESETS = Path(presets.__file__).parent
+
+
+def preset_names() -> list[str]:
+    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+
+
+@cache
+def preset(name: str) -> Format:
+    """Return the preset of this name, which is there."""
+    return compile_format(_texts(YAML(typ="safe", pure=True).load((PRESETS / f"{name}.yaml").read_text("utf-8"))))
+
+
+def _texts(raw: Any) -> Any:
+    """Return all scalars as the configuration has them: as text."""
+    if isinstance(raw, Mapping):
+        return {str(key): _texts(value) for key, value in raw.items()}
+    if isinstance(raw, list):
+        return [_texts(value) for value in raw]
+    return f"{raw}".lower() if isinstance(raw, bool) else f"{raw}"
+
+
+def separate_platforms(document: Document) -> None:
+    """Give each source with a format a platform of its own: ids of several senders are not one name space."""
+    sources = document.data.get("sources")
+    for name, source in sources.items() if isinstance(sources, dict) else ():
+        if isinstance(source, dict) and source.get("format") and "platform" not in source:
+            source["platform"] = name
+
+
+def bind_formats(config: Config, document: Document) -> None:
+    """Compile the formats, and give each source the one that it names. Faults are reported to the document."""
+    compiled: dict[str, Format] = {}
+    for name, spec in config.formats.items():
+        try:
+            compiled[name] = compile_format(spec)
+        except FormatError as error:
+            document.report(("formats", name, *error.path), f"{error}")
+    names = {*preset_names(), *config.formats}
+    for name, source in config.sources.items():
+        if not source.format or source.format in config.formats.keys() - compiled.keys():
+            continue
+        if source.format not in names:
+            document.report(
+                ("sources", name, "format"), f"there is no format {source.format}; {suggest(source.format, names)}"
+            )
+            continue
+        source.read_with(compiled.get(source.format) or preset(source.format))

@@ -1,0 +1,81 @@
+"""Fields of a format: what of a value each takes, within bounds that no document is refused for. Pure."""
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+from relay.domain.documents import MAX_ID
+from relay.domain.events import PRIORITIES
+from relay.formats.times import moment_of
+from relay.formats.values import text_of, word_of
+
+Convert = Callable[[Any], Any]  # None where it says nothing that fits
+
+MAX_LINK, MAX_LINE, MAX_WORDS, MAX_TYPE = 600, 200, 2000, 128  # characters
+MAX_NUMBER = 1_000_000
+
+
+def _line(extracted: Any, limit: int = MAX_LINE) -> str | None:
+    text = text_of(extracted)
+    return " ".join(text.split())[:limit] if text else None
+
+
+def _words(extracted: Any) -> str | None:
+    text = text_of(extracted)
+    return text[:MAX_WORDS] if text else None
+
+
+def _id(extracted: Any) -> str | None:
+    text = text_of(extracted)
+    return text if text and len(text) <= MAX_ID else None  # a part of an id would be another run's
+
+
+def _iso(extracted: Any) -> str | None:
+    moment = moment_of(extracted)
+    return moment.isoformat() if moment else None
+
+
+def _number(extracted: Any) -> float | None:
+    text = text_of(extracted)
+    try:
+        number = float(text.rstrip("% ")) if text else float(extracted) if type(extracted) is float else None
+    except ValueError:
+        return None
+    return min(max(number, 0.0), 100.0) if number is not None and isfinite(number) else None
+
+
+def _count(extracted: Any) -> int | None:
+    text = text_of(extracted)
+    return int(text) if text and text.isascii() and text.isdigit() and int(text[:12]) < MAX_NUMBER else None
+
+
+def _link(extracted: Any) -> str | None:
+    text = text_of(extracted)
+    fits = (
+        text and len(text) <= MAX_LINK and text.startswith(("https://", "http://")) and not any(map(str.isspace, text))
+    )
+    return text if fits else None
+
+
+def plain(extracted: Any) -> Any:
+    kind = type(extracted)
+    if kind is bool or (kind is float and isfinite(extracted)) or (kind is int and abs(extracted) < 2**53):
+        return extracted
+    return _line(extracted)
+
+
+def _priority(extracted: Any) -> str | None:
+    word = word_of(extracted)
+    return next((names for names in PRIORITIES if names.lower() == word), None)
+
+
+# How a field of a case is read from what its value says.
+FIELDS: Mapping[str, Convert] = {
+    "run": _id, "job": _line, "attempt": _count, "title": _line, "type": lambda extracted: _line(extracted, MAX_TYPE),
+    "progress": _number, "at": _iso, "started": _iso, "ended": _iso, "estimate": _iso, "deadline": _iso,
+    "error": _words, "code": lambda extracted: _line(extracted, MAX_TYPE), "link": _link, "owner": _line, "tenant": _id,
+    "project": _id, "priority": _priority, "batch": _id, "batch_name": _line,
+}  # fmt: skip
+OF_PHASES: Mapping[str, Convert] = {
+    "name": _line, "started": _iso, "ended": _iso, "error": _words, "link": _link,
+}  # fmt: skip

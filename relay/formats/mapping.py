@@ -1,0 +1,193 @@
+"""Mapping of a foreign sender's document to the one that relay understands. Compiled with the configuration. Pure.
+
+A format is a case or several, of which the first counts whose conditions hold. Reading one never raises, whatever
+comes: it gives a document, the reason why there is none to tell about, or the field that is missing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from relay.domain.events import FAILED, TERMINAL
+from relay.formats.fields import MAX_LINE, Convert, plain
+from relay.formats.values import MAX_ITEMS, Read, Roots, Table, word_of
+
+IGNORE = "ignore"
+NO_CASE = "no case of the format is about it"
+PRESENT, ABSENT = "present", "absent"
+PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
+Fields = tuple[tuple[str, Read, Convert], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The result of reading a document. `case` counts from 1, 0 for none; `unknown`: fields with words of no row."""
+
+    document: dict[str, Any] | None = None
+    ignored: str = ""
+    missing: str = ""
+    case: int = 0
+    unknown: tuple[tuple[str, str], ...] = ()
+
+
+def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
+    values = ((name, convert(read(roots))) for name, read, convert in fields)
+    return {name: value for name, value in values if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """The fields of a phase, which is in an event of its own or an item of a list."""
+
+    status: Table | None
+    fields: Fields
+    of: Read | None = None  # the list
+    complete: bool = False  # the list has all phases from the beginning, so what is done of it is a percentage
+
+    def read(self, roots: Roots) -> dict[str, Any]:
+        stated = {
+            name: extracted for name, read, convert in self.fields if (extracted := convert(read(roots))) is not None
+        }
+        phase = {key: stated[name] for name, key in PHASE_KEYS.items() if name in stated}
+        if self.status and (status := self.status(roots)):
+            phase["status"] = status
+        return phase
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of document."""
+
+    conditions: tuple[tuple[Read, frozenset[str] | str], ...]
+    ignore: str = ""
+    status: Table | None = None
+    phase: Phase | None = None
+    phases: Phase | None = None
+    fields: Fields = ()
+    nested: Mapping[str, tuple[tuple[str, Read], ...]] = field(default_factory=dict)
+
+    def holds(self, roots: Roots) -> bool:
+        return all(_holds(read(roots), accepted) for read, accepted in self.conditions)
+
+    def read(self, roots: Roots, number: int) -> Reading:
+        if self.ignore:
+            return Reading(ignored=self.ignore, case=number)
+        stated = {
+            name: extracted for name, read, convert in self.fields if (extracted := convert(read(roots))) is not None
+        }
+        phase = self.phase.read(roots) if self.phase else {}
+        status = self.status(roots) if self.status else None
+        unknown = tuple(self._unknown(roots))
+        if IGNORE in (status, phase.get("status")):
+            return Reading(ignored="a status that says nothing of a run", case=number)
+        if phase.get("status") == "Pending":
+            return Reading(ignored="a phase that has not begun", case=number)
+        if "run" not in stated:
+            return Reading(missing="run", case=number, unknown=unknown)
+        if self.phase and not ("phaseName" in phase and "status" in phase):
+            return Reading(
+                missing="phase.status" if "phaseName" in phase else "phase.name", case=number, unknown=unknown
+            )
+        if not status and not self.phase:
+            return Reading(missing="status", case=number, unknown=unknown)
+        nested = {name: dict(self._nested(name, roots)) for name in self.nested}
+        return Reading(_document(stated, status, phase, self._phases(roots), nested), case=number, unknown=unknown)
+
+    def _unknown(self, roots: Roots) -> Iterator[tuple[str, str]]:
+        for name, words in (("status", self.status), ("phase.status", self.phase and self.phase.status)):
+            if words and (word := words.unknown(roots)):
+                yield name, word[:MAX_LINE]
+
+    def _nested(self, name: str, roots: Roots) -> Iterator[tuple[str, Any]]:
+        for key, read in self.nested[name]:
+            if (extracted := plain(read(roots))) is not None:
+                yield key, extracted
+
+    def _phases(self, roots: Roots) -> dict[str, Any]:
+        items = self.phases.of(roots) if self.phases and self.phases.of else None
+        if self.phases is None or type(items) is not list:
+            return {}
+        phases = [self.phases.read({**roots, "": item}) for item in items[:MAX_ITEMS] if type(item) is dict]
+        phases = [phase for phase in phases if "phaseName" in phase and phase.get("status") != IGNORE]
+        done = sum(phase.get("status") in TERMINAL for phase in phases)
+        stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
+        if self.phases.complete and phases and len(items) <= MAX_ITEMS:
+            stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
+        return stated
+
+
+def _holds(extracted: Any, accepted: frozenset[str] | str) -> bool:
+    if isinstance(accepted, str):
+        return (extracted is not None) == (accepted == PRESENT)
+    return word_of(extracted) in accepted
+
+
+def _document(
+    stated: Mapping[str, Any], status: str | None, phase: dict[str, Any], phases: dict[str, Any],
+    nested: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the document of the Async Operations API that says the same."""
+    over, failed = status in TERMINAL, status in FAILED
+    progress = {
+        "percentage": stated.get("progress", None if over else phases.get("percentage")),
+        "currentPhase": phase.get("phaseName") if phase.get("status") == "Running" else None,
+        "phasesCompleted": phases.get("phasesCompleted"),
+        "totalPhases": phases.get("totalPhases"),
+        "estimatedCompletion": stated.get("estimate"),
+    }
+    attempt = stated.get("attempt")
+    operation = {
+        "operationId": stated["run"],
+        "operationName": stated.get("job"),
+        "operationDescription": stated.get("title"),
+        "operationType": stated.get("type"),
+        "status": status,
+        "priority": stated.get("priority"),
+        "retryNumber": attempt - 1 if attempt else None,
+        "batchId": stated.get("batch"),
+        "batchName": stated.get("batch_name"),
+        "startTime": stated.get("started"),
+        "timeoutAt": stated.get("deadline"),
+        "progress": _stated(progress),
+        "phases": phases.get("phases"),
+        "trackingUrl": stated.get("link"),
+        "owner": {"name": stated["owner"]} if "owner" in stated else None,
+        "labels": nested.get("labels"),
+    }
+    document = {
+        "timestamp": stated.get("at") or (stated.get("ended") if over else phase.get("endTime")),
+        "tenantId": stated.get("tenant"),
+        "projectId": stated.get("project"),
+        "operation": _stated(operation),
+        "results": nested.get("results"),
+    }
+    if failed:
+        document["error"] = _stated({"code": stated.get("code"), "message": stated.get("error")})
+    if phase:
+        ended = phase["status"] in TERMINAL
+        document |= {"event": "operation.phase.completed" if ended else "operation.progress", "phase": phase}
+    return _stated(document)
+
+
+def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in (None, {}, [])}
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The cases of a sender's documents, in their order."""
+
+    cases: tuple[Case, ...]
+
+    def read(
+        self, body: Any, *, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None,
+        received: datetime | None = None,
+    ) -> Reading:  # fmt: skip
+        """Read a document; `headers` by their names in small letters."""
+        roots = {"": body, "$header": headers or {}, "$query": query or {},
+                 "$received": received.isoformat() if received else None}  # fmt: skip
+        for number, case in enumerate(self.cases, start=1):
+            if case.holds(roots):
+                return case.read(roots, number)
+        return Reading(ignored=NO_CASE)

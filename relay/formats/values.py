@@ -1,0 +1,235 @@
+"""Values of a foreign document: paths, texts with paths in them, the first of several, tables. Compiled once. Pure.
+
+Reading never raises: what a path does not lead to, or what is of another kind, says nothing, which is None. A path
+has a bounded number of steps, a list a bounded number of items, and nothing of a document becomes a program.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.configfile.validation import suggest
+
+Roots = Mapping[str, Any]  # by name: "" is the body, "item" one of `each`, and those of the request begin with $
+Read = Callable[[Roots], Any]
+
+MAX_STEPS = 12
+MAX_ITEMS = 100  # of a list that are looked at
+MAX_TEXT = 4096  # characters of a text that are looked at
+ROOTS = ("$header", "$query", "$path", "$body", "$received")
+NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
+_STEP = re.compile(r'(?:"[^"]*"|[^".])+')
+_INDEX = re.compile(r"-?\d{1,4}")
+_TEMPLATE = re.compile(r"\{([^{}]+)\}")
+
+
+class FormatError(ValueError):
+    """A format is written wrongly; `path` leads from the format to the place."""
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        self.path = path
+        super().__init__(message)
+
+
+def text_of(value: object) -> str | None:
+    """Return a text, or a whole number as one; None for all that is neither, is empty or says that it is none."""
+    if type(value) is str:
+        text = value[:MAX_TEXT].strip()
+        return None if len(text) < 5 and text.lower() in NOTHING else text
+    if type(value) is int:
+        return str(value) if -(2**63) <= value < 2**63 else None
+    return None
+
+
+def word_of(value: object) -> str | None:
+    """Return what a table or a condition compares: a text in small letters, also of true and false."""
+    if type(value) is bool:
+        return "true" if value else "false"
+    text = text_of(value)
+    return text.lower() if text is not None else None
+
+
+# Steps: a name, a number, or members with their values, of which the first item that has them all is taken.
+Step = str | int | tuple[tuple[str, str], ...]
+
+
+def path(spec: str) -> Read:
+    """Compile a path, with its converter if it has one. Raises FormatError."""
+    route, bar, named = spec.partition("|")
+    read = _route(route.strip())
+    if not bar:
+        return read
+    convert = _converter(named.strip())
+    return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
+
+
+def _route(route: str) -> Read:
+    names = [name.strip() for name in _STEP.findall(route)]
+    if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
+        raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
+    root = names.pop(0) if names[0] in (*ROOTS, "item") else ""
+    if root == "$header" and names:
+        names = [".".join(names).lower()]
+    steps = tuple(_step(name) for name in names)
+    if len(steps) > MAX_STEPS:
+        raise FormatError(f"{route} has {len(steps)} steps; expected at most {MAX_STEPS}")
+
+    def read(roots: Roots) -> Any:
+        value = roots.get(root)
+        for step in steps:
+            if type(step) is str:
+                value = value.get(step) if type(value) is dict else None
+            elif type(value) is not list:
+                value = value.get(str(step)) if type(value) is dict and type(step) is int else None
+            elif type(step) is int:
+                value = value[step] if -len(value) <= step < len(value) else None
+            elif type(step) is tuple:
+                value = _first_with(value, step)
+            if value is None:
+                return None
+        return value
+
+    return read
+
+
+def _step(name: str) -> Step:
+    if bracket := re.fullmatch(r"(\w+)\[(-?\d+)\]", name):
+        raise FormatError(f"{name} has brackets; write {bracket[1]}.{bracket[2]}")
+    if name.startswith('"') and name.endswith('"'):
+        return name[1:-1]
+    if "=" in name:
+        pairs = [pair.partition("=") for pair in name.split("&")]
+        if not all(member and value for member, _, value in pairs):
+            raise FormatError(f"{name} chooses nothing; expected member=value, joined by &")
+        return tuple((member.strip(), value.strip().strip('"').lower()) for member, _, value in pairs)
+    return int(name) if _INDEX.fullmatch(name) else name
+
+
+def _first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
+    for item in items[:MAX_ITEMS]:
+        if type(item) is dict and all(word_of(item.get(member)) == value for member, value in accepted):
+            return item
+    return None
+
+
+def _converter(named: str) -> Callable[[str], str | None]:
+    name, _, argument = named.partition(" ")
+    argument = argument.strip().strip('"')
+    if name not in CONVERTERS:
+        raise FormatError(f"{name or 'nothing'} is no converter; {suggest(name, CONVERTERS)}")
+    if bool(argument) != CONVERTERS[name][0]:
+        expected = "a text" if CONVERTERS[name][0] else "nothing"
+        raise FormatError(f"{named} is no converter by itself; expected {name} and {expected}")
+    convert = CONVERTERS[name][1]
+    return lambda text: convert(text, argument) or None
+
+
+def _unless(text: str, words: str) -> str:
+    return "" if text.lower() in words.lower().split() else text
+
+
+# Whether one takes an argument, and what it makes of a text; '' is nothing.
+CONVERTERS: Mapping[str, tuple[bool, Callable[[str, str], str]]] = {
+    "after": (True, lambda text, mark: text.partition(mark)[2].strip()),
+    "last": (True, lambda text, sign: text.rpartition(sign)[2].strip()),
+    "first_line": (False, lambda text, _: text.splitlines()[0].strip() if text.splitlines() else ""),
+    "not": (True, _unless),
+    "lower": (False, lambda text, _: text.lower()),
+}
+
+
+def value(spec: object) -> Read:
+    """Compile a path, a text with paths in it, {text: fixed}, a table, or a list of these. Raises FormatError."""
+    if isinstance(spec, str):
+        return _template(spec) if "{" in spec else path(spec)
+    if isinstance(spec, list) and spec:
+        return _first([value(term) for term in spec])
+    if isinstance(spec, dict) and spec.keys() == {"text"} and isinstance(spec["text"], str):
+        fixed = spec["text"]
+        return lambda _roots: fixed
+    if isinstance(spec, dict) and "of" in spec:
+        return table(spec)
+    raise FormatError('expected a path, a "text with {path}", {text: fixed}, a table with `of`, or a list of these')
+
+
+def _first(reads: list[Read]) -> Read:
+    def read(roots: Roots) -> Any:
+        for alternative in reads:
+            extracted = alternative(roots)
+            if extracted is not None and (type(extracted) is not str or text_of(extracted) is not None):
+                return extracted
+        return None
+
+    return read
+
+
+def _template(spec: str) -> Read:
+    """Fill in all paths of a text; one that says nothing makes it say nothing."""
+    first, *rest = _TEMPLATE.split(spec)
+    reads = [path(inner) for inner in rest[::2]]
+    if not reads or any(sign in part for part in (first, *rest[1::2]) for sign in "{}"):
+        raise FormatError(f"{spec} has a brace without its other half")
+    betweens = rest[1::2]
+
+    def fill(roots: Roots) -> str | None:
+        filled = [first]
+        for read, between in zip(reads, betweens, strict=True):
+            text = text_of(read(roots))
+            if text is None:
+                return None
+            filled += (text, between)
+        return "".join(filled)
+
+    return fill
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Our word for each of theirs. `unknown` tells a word that no row has, apart from a value that is not there."""
+
+    of: Read
+    words: Mapping[str, str]  # theirs, in small letters → ours
+    patterns: tuple[tuple[str, str, str], ...]  # beginning, end, ours: of a word with * at one end
+    otherwise: str | None
+
+    def __call__(self, roots: Roots) -> str | None:
+        return self.look_up(word_of(self.of(roots)))
+
+    def look_up(self, word: str | None) -> str | None:
+        if word is None:
+            return self.otherwise
+        if (ours := self.words.get(word)) is not None:
+            return ours
+        for beginning, end, ours in self.patterns:
+            if word.startswith(beginning) and word.endswith(end):
+                return ours
+        return self.otherwise
+
+    def unknown(self, roots: Roots) -> str | None:
+        """Return the word that no row has, if there is one."""
+        word = word_of(self.of(roots))
+        return word if word is not None and self.look_up(word) is None else None
+
+
+def table(spec: Mapping[str, Any], ours: tuple[str, ...] = ()) -> Table:
+    """Compile {of: value, ours: theirs or [theirs], …, else: ours}; `ours` limits the words. Raises FormatError."""
+    words: dict[str, str] = {}
+    patterns = []
+    for word, theirs in spec.items():
+        if word in ("of", "else"):
+            continue
+        if ours and word not in ours:
+            raise FormatError(f"unknown word; {suggest(word, ours)}", (word,))
+        for term in theirs if isinstance(theirs, list) else [theirs]:
+            if not isinstance(term, str) or (not term.strip("* ") and term != "*") or "*" in term[1:-1]:
+                raise FormatError("expected a word, or several, with * at one end at most", (word,))
+            key = term.strip().lower()
+            if "*" in key:
+                patterns.append((key.partition("*")[0], key.partition("*")[2], word))
+            elif words.setdefault(key, word) != word:
+                raise FormatError(f"{term} stands in the row {words[key]} as well", (word,))
+    otherwise = spec.get("else")
+    if ours and otherwise is not None and otherwise not in ours:
+        raise FormatError(f"unknown word {otherwise}; {suggest(str(otherwise), ours)}", ("else",))
+    return Table(value(spec["of"]), words, tuple(patterns), otherwise)

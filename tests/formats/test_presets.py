@@ -1,0 +1,190 @@
+"""Presets: what relay makes of the documents of each sender."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from relay.config.formats import preset, preset_names
+from relay.domain.parsing import parse
+from relay.formats.mapping import Reading
+from tests.support import foreign
+from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
+
+
+def read(name: str, document: Any) -> Reading:
+    return preset(name).read(document)
+
+
+def status(name: str, document: Any) -> str:
+    reading = read(name, document)
+    return f"ignored: {reading.ignored}" if reading.ignored else parse(
+        reading.document or {}, source="it", received_at=NOW
+    ).status  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "conclusion", "expected"),
+    [
+        ("queued", None, "Initiated"), ("requested", None, "Initiated"), ("waiting", None, "Initiated"),
+        ("completed", "action_required", "Initiated"), ("in_progress", None, "Running"),
+        ("completed", "success", "Completed"), ("completed", "neutral", "Completed"),
+        ("completed", "failure", "Failed"), ("completed", "startup_failure", "Failed"),
+        ("completed", "cancelled", "Cancelled"), ("completed", "stale", "Cancelled"),
+        ("completed", "timed_out", "Timeout"),
+        ("completed", "skipped", "ignored: a status that says nothing of a run"),
+    ],
+)  # fmt: skip
+def test_a_workflow_run_is_what_its_conclusion_says_whatever_its_action(
+    state: str, conclusion: str | None, expected: str
+) -> None:
+    assert status("github-actions", workflow_run(state, conclusion) | {"action": "in_progress"}) == expected
+
+
+def test_a_workflow_run_keeps_what_people_ask_for() -> None:
+    document = read("github-actions", workflow_run(attempt=2)).document or {}
+    operation = document["operation"]
+
+    assert (document["tenantId"], document["projectId"]) == ("acme", "acme/shop")
+    assert operation["operationId"] == "7700000001"
+    assert operation["retryNumber"] == 1
+    assert operation["startTime"] == "2026-11-22T02:00:00+00:00"
+    assert operation["trackingUrl"].endswith("/actions/runs/7700000001/attempts/2")
+    assert operation["owner"] == {"name": "jon"}
+    assert operation["labels"] == {"branch": "main", "cause": "schedule", "sha": "5f1c0de"}
+    assert operation["priority"] == "High"
+
+
+def test_a_workflow_without_a_name_is_called_by_its_file() -> None:
+    document = read("github-actions", workflow_run(name="") | {"workflow": {}}).document or {}
+
+    assert document["operation"]["operationName"] == ".github/workflows/nightly.yml"
+
+
+def test_a_job_is_a_phase_and_never_the_end_of_its_run() -> None:
+    failed = read("github-actions", workflow_job("linters", conclusion="failure")).document or {}
+    event = parse(failed, source="github", received_at=NOW)
+
+    assert (event.name, event.status, event.phase_name) == ("operation.phase.completed", "Running", "linters")
+    assert event.phase["message"] == "step failed: Run pytest"
+    assert read("github-actions", workflow_job("linters", "queued", None)).ignored == "a phase that has not begun"
+    begun = parse(read("github-actions", workflow_job("linters", "in_progress", None)).document or {},
+                  source="github", received_at=NOW)  # fmt: skip
+    assert (begun.name, begun.phase_name) == ("operation.progress", "linters")
+
+
+@pytest.mark.parametrize(
+    "document", [foreign.PING, {"deployment_status": {"state": "success"}}, {}, {"object_kind": "push"}]
+)
+@pytest.mark.parametrize("name", ["github-actions", "gitlab", "dbt-cloud"])
+def test_what_is_about_no_run_is_ignored(name: str, document: Any) -> None:
+    reading = read(name, document)
+
+    assert reading.ignored
+    assert not reading.missing
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("created", "Initiated"), ("pending", "Initiated"), ("running", "Running"), ("manual", "Running"),
+        ("success", "Completed"), ("failed", "Failed"), ("canceled", "Cancelled"),
+        ("skipped", "ignored: a status that says nothing of a run"),
+    ],
+)  # fmt: skip
+def test_a_pipeline_is_what_its_status_says(state: str, expected: str) -> None:
+    assert status("gitlab", pipeline(state, [])) == expected
+
+
+def test_a_pipelines_jobs_are_a_percentage_and_the_cause_is_a_job_that_may_not_fail() -> None:
+    builds = [
+        build("deploy", "failed", allow_failure=True, failure_reason="script_failure"), build("unit", "success"),
+        build("lint", "failed", failure_reason="job_execution_timeout"), build("docs", "running"),
+    ]  # fmt: skip
+    running = read("gitlab", pipeline("running", builds)).document or {}
+    failed = read("gitlab", pipeline("failed", builds)).document or {}
+
+    assert running["operation"]["progress"] == {"percentage": 75.0, "phasesCompleted": 3, "totalPhases": 4}
+    assert "error" not in running
+    assert failed["error"] == {"message": "lint: job_execution_timeout"}
+    assert failed["timestamp"] == "2026-11-21T09:09:00+00:00"
+    assert failed["operation"]["operationDescription"] == "Raise the limit"
+
+
+@pytest.mark.parametrize("event", ["job.run.completed", "job.run.errored"])
+def test_of_a_failed_dbt_run_both_events_tell_the_same_end(event: str) -> None:
+    document = read("dbt-cloud", dbt_run(event, "Errored", runStatusMessage="Database Error in model orders")).document
+
+    assert document is not None
+    assert document["operation"]["status"] == "Failed"
+    assert document["error"] == {"message": "Database Error in model orders"}
+    assert document["timestamp"] == "2026-11-21T05:00:09.123456+00:00"
+
+
+def test_none_as_a_text_is_none() -> None:
+    document = read("dbt-cloud", dbt_run("job.run.errored", "Errored")).document or {}
+
+    assert "error" not in document
+
+
+def test_a_word_that_no_row_has_is_named() -> None:
+    reading = read("github-actions", workflow_run("completed", "melted"))
+
+    assert (reading.missing, reading.unknown) == ("status", (("status", "melted"),))
+
+
+SENT: list[tuple[str, Callable[[], Any]]] = [
+    ("github-actions", workflow_run), ("github-actions", lambda: workflow_job("linters")),
+    ("gitlab", lambda: pipeline("running", [build("unit", "running"), build("lint", "failed")])),
+    ("dbt-cloud", lambda: dbt_run("job.run.errored", "Errored")),
+]  # fmt: skip
+ODD = (None, "", "None", 0, -1, 10**30, 1.5, float("inf"), True, [], [[]], {}, {"of": 1}, "x" * 5000, "\ud800", b"", ())
+
+
+def spoiled(dice: Random, value: Any) -> Any:
+    """Return the document with something odd at a random place."""
+    if dice.random() < 0.15 or not isinstance(value, dict | list) or not value:
+        return dice.choice(ODD)
+    at = dice.choice([*value]) if isinstance(value, dict) else dice.randrange(len(value))
+    changed = spoiled(dice, value[at])
+    if isinstance(value, dict):
+        return value | {at: changed}
+    return [*value[:at], changed, *value[at + 1 :]]
+
+
+def test_whatever_comes_raises_nothing_and_is_read_the_same_twice() -> None:
+    for seed in range(3000):
+        dice = Random(seed)
+        name, make = dice.choice(SENT)
+        document = make()
+        for _ in range(dice.randint(1, 6)):
+            document = spoiled(dice, document)
+        reading = read(name, document)
+        assert reading == read(name, document), seed
+        assert (reading.document is None) == bool(reading.ignored or reading.missing), seed
+        if reading.document:
+            parse(reading.document, source="it", received_at=NOW)
+            json.dumps(reading.document)
+
+
+@pytest.mark.skipif(not SAMPLES, reason="RELAY_SENDER_SAMPLES names no folder with documents of real senders")
+def test_documents_of_real_senders_are_read() -> None:
+    kinds = {name: sorted(Path(SAMPLES, name).glob("*.json")) for name in preset_names()}
+    readings = {
+        f"{name}/{file.stem}": read(name, json.loads(file.read_text("utf-8")))
+        for name, files in kinds.items()
+        for file in files
+    }
+
+    assert readings
+    assert not {file: reading.missing for file, reading in readings.items() if reading.missing}
+    for file, reading in readings.items():
+        assert reading.ignored or parse(reading.document or {}, source="it", received_at=NOW).own_id, file

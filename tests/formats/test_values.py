@@ -1,0 +1,110 @@
+"""Values of formats: paths, texts with paths, tables, converters, and what is wrong with those that are misspelt."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.formats.compiling import compile_format
+from relay.formats.times import moment_of
+from relay.formats.values import FormatError, value
+
+BODY = {
+    "run": {"id": 7, "name": " Nightly ", "note": "None", "big": 1.5, "dotted.name": "d"},
+    "steps": [{"name": "a", "ok": True}, {"name": "b", "ok": False, "rc": 3}, {"name": "c", "ok": False, "rc": 0}],
+    "message": "error: disk full\nat line 3",
+    "arn": "arn:aws:states:eu:1:nightly",
+    "0": "zero",
+}
+
+
+def extracted(written: Any, **roots: Any) -> Any:
+    return value(written)({"": BODY, **roots})
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("run.id", 7), ("run.nothing", None), ("run.id.deeper", None), ("steps.0.name", "a"), ("steps.-1.name", "c"),
+        ("steps.9.name", None), ("steps.ok=false.name", "b"), ("steps.ok=false&rc=0.name", "c"),
+        ("steps.ok=true&rc=0.name", None), ('run."dotted.name"', "d"), ("0", "zero"),
+        (["run.note", "run.nothing", "run.name"], " Nightly "), ("{run.name}/{run.id}", "Nightly/7"),
+        ("{run.nothing}/{run.id}", None), ({"text": "fixed"}, "fixed"), ("message | first_line", "error: disk full"),
+        ("message | after error:", "disk full\nat line 3"), ("arn | last :", "nightly"),
+        ("run.name | lower", "nightly"),
+        ("run.name | not nightly weekly", None), ("run.big | lower", None),
+        ({"of": "run.name", "High": ["nightly"], "else": "Low"}, "High"),
+        ({"of": "arn", "High": "arn:*", "else": "Low"}, "High"),
+        ({"of": "run.nothing", "High": "x", "else": "Low"}, "Low"),
+        ({"of": "run.name", "High": "x"}, None), ({"of": "steps.0.ok", "Yes": "true"}, "Yes"),
+    ],
+)  # fmt: skip
+def test_a_value_says(written: Any, expected: Any) -> None:
+    assert extracted(written) == expected
+
+
+def test_headers_are_found_in_any_case() -> None:
+    assert extracted("$header.X-GitHub-Event", **{"$header": {"x-github-event": "workflow_run"}}) == "workflow_run"
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ("2026-11-21T05:00:09.123456789Z", datetime(2026, 11, 21, 5, 0, 9, 123456, UTC)),
+        ("2026-11-21 05:00:09 UTC", datetime(2026, 11, 21, 5, 0, 9, tzinfo=UTC)),
+        ("2026-11-21 05:00:09 +0200", datetime(2026, 11, 21, 3, 0, 9, tzinfo=UTC)),
+        (1764370800, datetime(2025, 11, 28, 23, tzinfo=UTC)), (1764370800000, datetime(2025, 11, 28, 23, tzinfo=UTC)),
+        ("1764370800", datetime(2025, 11, 28, 23, tzinfo=UTC)), ("0001-01-01T00:00:00Z", None), ("soon", None),
+        (True, None), (0, None), (10**30, None), (float("nan"), None), ("9999-12-31T23:59:59-10:00", None), ([], None),
+    ],
+)  # fmt: skip
+def test_a_time_is_read_in_the_ways_of_its_senders(stated: Any, expected: datetime | None) -> None:
+    assert moment_of(stated) == expected
+
+
+CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of": "state", "Completed": "OK"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "expected"),
+    [
+        ({"progres": "done"}, ("progres",), "unknown key; did you mean progress?"),
+        ({"satus": "x"}, ("satus",), "unknown key; did you mean status?"),
+        ({"status": {"of": "state", "Complete": "OK"}}, ("status", "Complete"),
+         "unknown word; did you mean Completed?"),
+        ({"status": {"of": "state", "Failed": "OK", "Completed": ["ok"]}}, ("status", "Completed"),
+         "ok stands in the row Failed as well"),
+        ({"status": {"Completed": "OK"}}, ("status",), "expected a table: {of: path, Completed: their word, …}"),
+        ({"status": "state"}, ("status",), "expected a table: {of: path, Completed: their word, …}"),
+        ({"status": {"of": "state", "else": "Unknown"}}, ("status", "else"),
+         "unknown word Unknown; expected Cancelled"),
+        ({"error": "a..b"}, ("error",), "a..b is no path; expected names with full stops between them"),
+        ({"error": "a[0].b"}, ("error",), "a[0] has brackets; write a.0"),
+        ({"error": ""}, ("error",), "an empty path is no path"),
+        ({"error": "text | firstline"}, ("error",), "firstline is no converter; did you mean first_line?"),
+        ({"error": "text | after"}, ("error",), "after is no converter by itself; expected after and a text"),
+        ({"error": "{a} and {b"}, ("error",), "{a} and {b has a brace without its other half"),
+        ({"error": ".".join("abcdefghijklm")}, ("error",),
+         "a.b.c.d.e.f.g.h.i.j.k.l.m has 13 steps; expected at most 12"),
+        ({"error": "items.name=.x"}, ("error",), "name= chooses nothing; expected member=value, joined by &"),
+        ({"error": {"text": ["x"]}}, ("error",), 'expected a path, a "text with {path}"'),
+        ({"when": {"kind": []}}, ("when", "kind"), "expected a word, several, present or absent"),
+        ({"when": "kind"}, ("when",), "expected a path and what it must be"),
+        ({"ignore": "not a run"}, ("ignore",), "expected a reason, and no fields beside it but `when`"),
+        ({"phases": {"name": "step"}}, ("phases",), "expected `of`, the path of a list, and the name of each item"),
+        ({"phases": {"of": "s", "name": "step", "statuss": "rc"}}, ("phases", "statuss"), "did you mean status?"),
+        ({"labels": "branch"}, ("labels",), "expected at most 20 names, each with a path"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_format_is_told_with_its_place_and_a_hint(changes: Any, place: Any, expected: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        compile_format([{"ignore": "first", "when": {"x": "present"}}, CASE | changes])
+
+    assert caught.value.path == (1, *place)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["run", "status"])
+def test_a_case_needs_a_run_and_a_status(missing: str) -> None:
+    with pytest.raises(FormatError, match="missing; a case needs it, or `ignore: why`"):
+        compile_format({key: spec for key, spec in CASE.items() if key != missing})

@@ -1,0 +1,76 @@
+"""Documents of foreign senders, of the shapes that these really send, with values of our own."""
+
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def workflow_run(
+    status: str = "completed", conclusion: str | None = "success", *, attempt: int = 1, **run: Any
+) -> Document:
+    """GitHub's `workflow_run`: far shorter than theirs, but with all that relay reads."""
+    return {
+        "action": "completed" if status == "completed" else "requested",
+        "workflow_run": {
+            "id": 7700000001, "name": "Nightly checks", "display_title": "Raise the limit", "head_branch": "main",
+            "head_sha": "5f1c0de", "event": "schedule", "status": status, "conclusion": conclusion,
+            "run_attempt": attempt, "run_started_at": f"2026-11-2{attempt}T02:00:00Z",
+            "created_at": "2026-11-21T02:00:00Z", "updated_at": f"2026-11-2{attempt}T02:09:30Z",
+            "html_url": "https://github.com/acme/shop/actions/runs/7700000001", "path": ".github/workflows/nightly.yml",
+            "actor": {"login": "mara"}, "triggering_actor": {"login": "jon"}, **run,
+        },
+        "workflow": {"name": "Nightly checks"},
+        "repository": {"full_name": "acme/shop", "owner": {"login": "acme"}},
+        "organization": {"login": "acme"},
+    }  # fmt: skip
+
+
+def workflow_job(
+    name: str, status: str = "completed", conclusion: str | None = "success", *, attempt: int = 1
+) -> Document:
+    steps = [{"name": "Check out", "conclusion": "success"}, {"name": "Run pytest", "conclusion": conclusion}]
+    return {
+        "action": status,
+        "workflow_job": {
+            "run_id": 7700000001, "run_attempt": attempt, "name": name, "status": status, "conclusion": conclusion,
+            "started_at": f"2026-11-2{attempt}T02:01:00Z", "html_url": "https://github.com/acme/shop/actions/job/1",
+            "completed_at": f"2026-11-2{attempt}T02:05:00Z" if status == "completed" else None, "steps": steps,
+        },
+        "repository": {"full_name": "acme/shop", "owner": {"login": "acme"}},
+        "organization": {"login": "acme"},
+    }  # fmt: skip
+
+
+PING: Document = {"zen": "Keep it simple.", "hook_id": 12, "repository": {"full_name": "acme/shop"}}
+
+
+def pipeline(status: str, builds: list[Document], **attributes: Any) -> Document:
+    """GitLab's "Pipeline events", with their times as text with a zone."""
+    return {
+        "object_kind": "pipeline",
+        "object_attributes": {
+            "id": 31, "ref": "main", "sha": "77ab", "source": "push", "status": status,
+            "created_at": "2026-11-21 10:00:00 UTC", "finished_at": "2026-11-21 10:09:00 +0100",
+            "url": "https://gitlab.example.com/acme/shop/-/pipelines/31", **attributes,
+        },
+        "user": {"username": "mara"},
+        "project": {"namespace": "acme", "path_with_namespace": "acme/shop", "web_url": "https://gitlab.example.com/a"},
+        "commit": {"title": "", "message": "Raise the limit\n\nBecause."},
+        "builds": builds,
+    }  # fmt: skip
+
+
+def build(name: str, status: str, **changes: Any) -> Document:
+    return {"name": name, "stage": "test", "status": status, "allow_failure": False, "started_at": None, **changes}
+
+
+def dbt_run(event: str, status: str, **data: Any) -> Document:
+    """dbt Cloud's outbound webhook, whose `None` is a text and whose times have nanoseconds."""
+    return {
+        "accountId": 11, "eventId": "wev_1", "eventType": event, "timestamp": "2026-11-21T05:00:09.123456789Z",
+        "data": {
+            "jobId": "4", "jobName": "Orders, hourly", "runId": "90210", "environmentName": "Production",
+            "projectName": "Shop", "runStatus": status, "runStatusMessage": "None", "runReason": "scheduled",
+            "runStartedAt": "2026-11-21T05:00:00Z", "runFinishedAt": "2026-11-21T05:00:08Z", **data,
+        },
+    }  # fmt: skip

@@ -1,0 +1,132 @@
+"""Whole lives of foreign senders' runs, by HTTP, as people hear of them."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.support import foreign
+from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.support.redis_server import RedisServer
+from tests.support.sender import Reply, Sender
+from tests.support.stage import SECRET, Stage, running, surroundings
+
+CONFIG = Path(__file__).parent / "data" / "senders.yaml"
+SCHEMES = {
+    "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
+    "billing": ("hmac-sha256", None),
+}  # fmt: skip
+
+
+@pytest.fixture
+async def here(redis_server: RedisServer) -> AsyncIterator[Stage]:
+    async with surroundings(redis_server.url) as around, running(around, CONFIG) as relay:
+        yield Stage(around, relay)
+
+
+async def post(here: Stage, source: str, document: Any) -> Reply:
+    scheme, header = SCHEMES[source]
+    sender = Sender(f"{here.url}/webhooks/{source}", secret=SECRET, scheme=scheme, header=header, clock=time.time)
+    return await sender.post(document)
+
+
+async def sent(here: Stage, source: str, *documents: Any) -> None:
+    for document in documents:
+        reply = await post(here, source, document)
+        assert reply.status in (200, 202), reply
+        assert reply.document["status"] in ("accepted", "duplicate", "late"), reply
+
+
+def told(here: Stage) -> list[tuple[bool, str]]:
+    """Every message in the channel: whether it is a reply, and its text."""
+    return [
+        (bool(message.thread_ts), message.text.replace("\u00a0", " "))
+        for message in here.around.slack.messages("#team")
+    ]
+
+
+async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_and_so_is_its_second_attempt(here: Stage) -> None:
+    jobs = [
+        workflow_job(
+            f"test ({number})", state, ("failure" if number == 17 else "success") if state == "completed" else None
+        )
+        for number in range(40)
+        for state in ("in_progress", "completed")
+    ]
+    Random(7).shuffle(jobs)
+    await sent(here, "github", workflow_run("queued", None), *jobs, workflow_run("completed", "failure"))
+    await here.around.settled()
+    failed = told(here)
+    await sent(here, "github", workflow_run("queued", None, attempt=2), workflow_job("test (17)", attempt=2),
+               workflow_run(attempt=2))  # fmt: skip
+    await here.around.settled()
+    root, *replies = told(here)
+
+    assert failed == [(False, "Failed: Nightly checks – After 9 min 30 s."), (True, failed[0][1])]
+    assert root == (False, "Completed: Nightly checks – 9 min 30 s. Works again after 1 failure.")
+    assert [reply for reply, _ in replies] == [True, True]
+    assert "/runs/7700000001/attempts/2" in str(here.around.slack.messages("#team")[0].blocks)
+    assert len(here.around.inbox.mails) == 1
+
+
+async def test_a_pipeline_shows_its_percentage_and_what_failed(here: Stage) -> None:
+    builds = [build("unit", "success"), build("lint", "running")]
+    await sent(here, "gitlab", pipeline("pending", []), pipeline("running", builds))
+    await here.around.settled()
+    (shown,) = told(here)
+    failing = [build("unit", "success"), build("lint", "failed", failure_reason="script_failure")]
+    await sent(here, "gitlab", pipeline("failed", failing))
+    await here.around.settled()
+
+    assert "50%" in shown[1]
+    assert "lint: script_failure" in told(here)[0][1]
+
+
+async def test_both_events_about_the_end_of_a_dbt_run_are_one_outcome(here: Stage) -> None:
+    failed = {"runStatusMessage": "Database Error in model orders"}
+    await sent(here, "dbt", dbt_run("job.run.started", "Running"), dbt_run("job.run.errored", "Errored", **failed),
+               dbt_run("job.run.completed", "Errored", **failed))  # fmt: skip
+    await here.around.settled()
+
+    assert [reply for reply, _ in told(here)] == [False, True]
+    assert "Database Error in model orders" in told(here)[1][1]
+    assert len(here.around.inbox.mails) == 1
+
+
+async def test_a_format_of_ones_own_is_read(here: Stage) -> None:
+    run = {"kind": "run", "batch": {"no": 4711, "title": "Invoices", "try": 1}, "t0": 1795226400}
+    error = {"no": "E7", "text": "disk full\nat step 3"}
+    await sent(here, "billing", run | {"state": "RUN", "done_pct": 40},
+               run | {"state": "ABEND", "t1": 1795226700000, "err": error})  # fmt: skip
+    await here.around.settled()
+
+    assert "Invoices" in told(here)[0][1]
+    assert "disk full" in told(here)[0][1]
+    assert "at step 3" not in told(here)[0][1]
+
+
+async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be_read_is_kept(here: Stage) -> None:
+    ignored = await post(here, "github", foreign.PING)
+    unknown = await post(here, "github", workflow_run("completed", "melted"))
+    forged = await Sender(f"{here.url}/webhooks/github", secret="another-secret-of-somebody", scheme="github").post(
+        foreign.PING
+    )
+    await here.around.settled()
+
+    assert (ignored.status, ignored.document) == (202, {"status": "ignored", "reason": "GitHub's ping"})
+    assert (unknown.status, unknown.document["field"]) == (422, "status")
+    assert 'no row has the word "melted"' in unknown.document["detail"]
+    assert forged.status == 401
+    assert await here.around.admin.quarantine_size() == 1
+    assert told(here) == []
+
+
+async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:
+    await sent(here, "gitlab", pipeline("running", [], id=90210), pipeline("success", [], id=90210))
+    await sent(here, "dbt", dbt_run("job.run.started", "Running"))
+    await here.around.settled()
+
+    assert sorted(reply for reply, _ in told(here)) == [False, False, True]
