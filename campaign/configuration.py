@@ -62,6 +62,8 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         "github": SourceFacts("github", canaries.make("sources.github")),
         "stripe": SourceFacts("stripe", canaries.make("sources.stripe")),
         "slack": SourceFacts("slack", canaries.make("sources.slack")),
+        "general": SourceFacts("hmac", canaries.make("sources.general"), "X-General-Signature"),
+        "basic": SourceFacts("basic", canaries.make("sources.basic", "relay:{}"), event="operation.progress"),
         "progress": SourceFacts("token", canaries.make("sources.progress"), event="operation.progress"),
         "keyed": SourceFacts("token", canaries.make("sources.keyed"), "X-Api-Key", "operation.progress"),
     }

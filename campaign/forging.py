@@ -44,7 +44,10 @@ def changed_proof(change: Callable[[Random, bytes], bytes]) -> Forge:
         # No header's text holds these; HTTP itself would refuse it, or take white space away at its ends.
         if any(mark in proof for mark in (b"\r", b"\n", b"\0")) or proof.strip() == genuine.proof:
             return None
-        if genuine.scheme in ("hmac-sha256", "token") and proof.strip().lower() == genuine.proof.lower():
+        if (
+            genuine.scheme in ("hmac-sha256", "hmac", "token", "basic")
+            and proof.strip().lower() == genuine.proof.lower()
+        ):
             return None
         return genuine.with_proof(proof)
 

@@ -29,7 +29,7 @@ class Genuine:
 
     @property
     def covers_body(self) -> bool:
-        return self.scheme != "token"
+        return self.scheme not in ("token", "basic")
 
     def with_proof(self, *proofs: bytes) -> Request:
         return self.request.without(self.name).having(*((self.name, proof) for proof in proofs))

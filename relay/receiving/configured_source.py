@@ -13,7 +13,7 @@ from relay.domain.events import Event
 from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
 from relay.receiving.problems import HttpProblem
 from relay.receiving.reading import SourceReader
-from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 
@@ -84,7 +84,7 @@ class Configured:
         name, source = reader.name, reader.source
         self.typed = source.signature.scheme == "none"
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
-        dated = SCHEMES[source.signature.scheme].dated
+        dated = source.signature.rules.dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
         self.read = reader.read
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
@@ -99,14 +99,14 @@ class Configured:
         signature = self.source.signature
         try:
             key = verify(
-                signature.scheme, signed, self.secrets, header=signature.header or None,
+                signature.rules, signed, self.secrets, header=signature.header or None,
                 tolerance=signature.tolerance, now=now, unread=unread,
             )  # fmt: skip
         except InvalidSignature as error:
             metrics.signatures_refused.labels(self.name).inc()
             if unread:
                 metrics.bodies_refused.labels("unsigned").inc()
-            challenge = {"WWW-Authenticate": SCHEMES[signature.scheme].challenge}
+            challenge = {"WWW-Authenticate": signature.rules.challenge}
             raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
         if not unread:
             self.verified(key).inc()

@@ -8,7 +8,8 @@ from relay.domain.permissions import Permissions
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
-UNSIGNED = frozenset({"token", "none"})  # nothing ties the body to whoever may send it
+BEARERS = frozenset({"token", "basic"})  # who has what they carry may say all that the source may
+UNSIGNED = BEARERS | {"none"}  # nothing ties the body to whoever may send it
 # What the callbacks of the API tell of, each named by the event that it is made for: there are three, for six events.
 # A cancellation goes to onError, for whoever waits for a completion must not take it for one.
 CALLBACKS: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +37,7 @@ def _begins_by_itself(source: Source) -> bool:
 
 
 def _permissions(name: str, source: Source, *, signed: bool) -> Permissions | None:
-    token = source.signature.scheme == "token"
+    token = source.signature.scheme in BEARERS
     begins, recipients = source.may_begin_operations, source.may_name_recipients
     permissions = Permissions(
         name,
@@ -70,7 +71,7 @@ def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
     for name, source in sources.items():
         path: KeyPath = ("sources", name)
         scheme = SCHEMES[source.signature.scheme]
-        if source.signature.scheme == "token" and source.platform not in signed and source.may_begin_operations is None:
+        if source.signature.scheme in BEARERS and source.platform not in signed and source.may_begin_operations is None:
             yield path, TOKENS_ALONE
         if source.platform not in beginning:
             yield (*path, "may_begin_operations"), "no source of its platform may begin operations: all are refused"

@@ -182,6 +182,37 @@ def _sign_slack(draft: Draft, secret: bytes) -> dict[str, str]:
     }
 
 
+def hmac_scheme(algorithm: str, encoding: str, prefix: str = "") -> Scheme:
+    """Return the scheme of an HMAC over the body: `sha256` or `sha512`, as `hex` or `base64`, behind a prefix."""
+    mark, size = prefix.encode(), hashlib.new(algorithm).digest_size
+    digits = rb"[0-9a-f]{%d}" % (2 * size) if encoding == "hex" else rb"[A-Za-z0-9+/]{%d}={1,2}" % -(-4 * size // 3)
+
+    def read(request: SignedRequest, header: str) -> Offer:
+        value = request.only(header)
+        digest = value.removeprefix(mark)
+        fits = value.startswith(mark)
+        return Offer(request.body, [digest.lower() if encoding == "hex" else digest] if fits else [])
+
+    def prove(secret: bytes, signed: bytes) -> tuple[bytes, ...]:
+        digest = hmac.digest(secret, signed, algorithm)
+        return (digest.hex().encode() if encoding == "hex" else b64encode(digest),)
+
+    def made(draft: Draft, secret: bytes) -> dict[str, str]:
+        return {draft.header: f"{prefix}{prove(secret, draft.body)[0].decode()}"}
+
+    return Scheme("X-Webhook-Signature", read, prove, made, re.compile(digits))
+
+
+def _read_basic(request: SignedRequest, header: str) -> Offer:
+    kind, _, credentials = request.only(header).partition(b" ")
+    # Compared as they come, in Base64: nothing that a stranger sends is decoded.
+    return Offer(b"", [hashlib.sha256(credentials.strip(b" ") if kind.lower() == b"basic" else b"").digest()])
+
+
+def _prove_basic(secret: bytes, _signed: bytes) -> tuple[bytes, ...]:
+    return (hashlib.sha256(b64encode(secret)).digest(),)
+
+
 def _read_token(request: SignedRequest, header: str) -> Offer:
     if header in request.headers:
         token = request.only(header)
@@ -210,6 +241,14 @@ SCHEMES: Mapping[str, Scheme] = {
     "github": Scheme("X-Hub-Signature-256", _read_github, _prove_hex, _sign_hmac, _HEX),
     "stripe": Scheme("Stripe-Signature", _read_stripe, _prove_hex, _sign_stripe, _HEX, dated=True),
     "slack": Scheme("X-Slack-Signature", _read_slack, _prove_hex, _sign_slack, _HEX, dated=True),
+    "hmac": hmac_scheme("sha256", "hex"),  # with other options: `Signature.rules`
     "token": Scheme("Authorization", _read_token, _prove_token, _sign_token, challenge="Bearer"),
+    "basic": Scheme(
+        "Authorization",
+        _read_basic,
+        _prove_basic,
+        lambda draft, secret: {draft.header: f"Basic {b64encode(secret).decode()}"},
+        challenge='Basic realm="relay", charset="UTF-8"',
+    ),
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from relay.domain.documents import MAX_ID, decode
 from relay.errors import InvalidSignature, NotJson
-from relay.receiving.schemes import SCHEMES, Draft, SignedRequest
+from relay.receiving.schemes import SCHEMES, Draft, Scheme, SignedRequest
 from relay.receiving.sources import RateLimit
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
@@ -21,7 +21,7 @@ _EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "
 
 
 def verify(
-    scheme: str,
+    scheme: str | Scheme,
     request: SignedRequest,
     secrets: Mapping[str, bytes],
     *,
@@ -35,7 +35,7 @@ def verify(
     `now` (epoch seconds) and `tolerance` (seconds) bound the age of a signed time. All secrets are tried in constant
     time, whichever fits. `unread`: the body is not there yet, so only what no body could make genuine is refused.
     """
-    rules = SCHEMES[scheme]
+    rules = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     if not rules.needs_secret:
         return ""
     offer = rules.read(request, (header or rules.header).lower())
@@ -57,10 +57,11 @@ def verify(
 
 
 def sign(
-    scheme: str, body: bytes, secret: bytes, *, header: str | None = None, message_id: str = "", timestamp: float = 0
-) -> dict[str, str]:
+    scheme: str | Scheme, body: bytes, secret: bytes, *, header: str | None = None, message_id: str = "",
+    timestamp: float = 0,
+) -> dict[str, str]:  # fmt: skip
     """Return the headers that make a request with this body pass `verify`."""
-    rules = SCHEMES[scheme]
+    rules = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     return rules.sign(Draft(body, header or rules.header, message_id, int(timestamp)), secret)
 
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -35,7 +36,7 @@ from relay.configfile.validation import (
 )
 from relay.domain.identity import PATTERN
 from relay.formats.mapping import Format
-from relay.receiving.schemes import SCHEMES, key_of
+from relay.receiving.schemes import SCHEMES, Scheme, hmac_scheme, key_of
 
 SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
 SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
@@ -155,11 +156,23 @@ class Signature(Section):
         dict[Name, Annotated[SecretStr, AfterValidator(refuse_weak)]],
         BeforeValidator(keyed("a name for each secret, such as {current: ...}")),
     ] = Field(default_factory=dict)
+    algorithm: Literal["sha256", "sha512"] = "sha256"  # these three of the scheme hmac
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: Annotated[str, Field(max_length=20)] = ""
     tolerance: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     allow_unsigned: bool = False
 
+    @cached_property
+    def rules(self) -> Scheme:
+        """Return the scheme, with its options."""
+        if self.scheme == "hmac":
+            return hmac_scheme(self.algorithm, self.encoding, self.prefix)
+        return SCHEMES[self.scheme]
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        if self.scheme != "hmac" and (options := self.model_fields_set & {"algorithm", "encoding", "prefix"}):
+            raise ValueError(f"{' and '.join(sorted(options))}: only with scheme hmac, and this one is {self.scheme}")
         if SCHEMES[self.scheme].needs_secret:
             if not self.secrets:
                 raise ValueError(f"{self.scheme} needs a secret; expected secrets: {{current: ...}}")

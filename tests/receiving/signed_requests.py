@@ -14,6 +14,7 @@ SECRET = b"a-secret-of-the-platform"
 NOW = 1_705_750_800.0
 TOLERANCE = 300.0
 SIGNING = [name for name, scheme in SCHEMES.items() if scheme.needs_secret]
+COVERING = [name for name in SIGNING if name not in ("token", "basic")]  # the body
 TIMED = ["standard-webhooks", "stripe", "slack"]
 
 Headers = Mapping[str, list[bytes]]

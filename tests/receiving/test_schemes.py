@@ -1,14 +1,15 @@
 """Only the documented spellings of each scheme pass."""
 
+import base64
 import hashlib
 import hmac
 
 import pytest
 
 from relay.errors import InvalidSignature
-from relay.receiving.schemes import SCHEMES, SignedRequest
+from relay.receiving.schemes import SCHEMES, SignedRequest, hmac_scheme
 from relay.receiving.signatures import EventIdentity, sign, verify
-from tests.receiving.signed_requests import BODY, SECRET, Case, based, hexed
+from tests.receiving.signed_requests import BODY, NOW, SECRET, Case, based, hexed
 
 ACCEPTED_SPELLINGS = {
     "prefix": ("hmac-sha256", b"sha256=" + hexed()),
@@ -22,6 +23,9 @@ ACCEPTED_SPELLINGS = {
     "github": ("github", b"sha256=" + hexed()),
     "token": ("token", b"Bearer " + SECRET),
     "token, bearer in small letters": ("token", b"bearer " + SECRET),
+    "basic": ("basic", b"Basic " + base64.b64encode(SECRET)),
+    "basic in small letters": ("basic", b"basic " + base64.b64encode(SECRET)),
+    "hmac in capitals": ("hmac", hexed().upper()),
 }
 
 
@@ -59,6 +63,11 @@ REFUSED_SPELLINGS = {
     "token without Bearer": ("token", SECRET),
     "token with Basic": ("token", b"Basic " + SECRET),
     "Bearer and a space": ("token", b"Bearer "),
+    "basic in clear": ("basic", b"Basic " + SECRET),
+    "basic with Bearer": ("basic", b"Bearer " + base64.b64encode(SECRET)),
+    "basic without padding": ("basic", b"Basic " + base64.b64encode(SECRET + b"?").rstrip(b"=")),
+    "hmac with a prefix that is none of its": ("hmac", b"sha256=" + hexed()),
+    "hmac in base64": ("hmac", based()),
 }  # fmt: skip
 
 
@@ -66,6 +75,31 @@ REFUSED_SPELLINGS = {
 def test_other_spellings_are_refused(scheme: str, value: bytes) -> None:
     with pytest.raises(InvalidSignature):
         Case(scheme).with_signature(value).verify()
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+@pytest.mark.parametrize("prefix", ["", "v1="])
+def test_a_general_hmac_passes_as_it_is_configured_and_in_no_other_way(
+    algorithm: str, encoding: str, prefix: str
+) -> None:
+    digest = hmac.new(SECRET, BODY, algorithm).digest()
+    right = prefix.encode() + (digest.hex().encode() if encoding == "hex" else base64.b64encode(digest))
+    rules = hmac_scheme(algorithm, encoding, prefix)
+
+    def check(value: bytes, body: bytes = BODY) -> str:
+        request = SignedRequest(body, {"x-webhook-signature": [value]})
+        return verify(rules, request, {"current": SECRET}, header=None, tolerance=300, now=NOW)
+
+    assert check(right) == "current"
+    assert sign(rules, BODY, SECRET) == {"X-Webhook-Signature": right.decode()}
+    assert rules.shape is not None
+    assert rules.shape.fullmatch(right.removeprefix(prefix.encode()))
+    for wrong in (right[:-1], right + b"0", right + b"=", b"v2=" + right, right[::-1], b"", right[len(right) // 2 :]):
+        with pytest.raises(InvalidSignature):
+            check(wrong)
+    with pytest.raises(InvalidSignature):
+        check(right, BODY + b" ")
 
 
 def test_the_header_s_name_is_configurable() -> None:

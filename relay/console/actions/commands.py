@@ -182,7 +182,7 @@ def _signed(config: Config, source: str, body: bytes, now: datetime) -> dict[str
     signature = config.sources[source].signature
     secret = next((key.get_secret_value().encode() for key in signature.secrets.values()), b"")
     name = f"msg_{secrets.token_hex(12)}" if signature.scheme == "standard-webhooks" else ""
-    signed = sign(signature.scheme, body, secret, header=signature.header, message_id=name, timestamp=now.timestamp())
+    signed = sign(signature.rules, body, secret, header=signature.header, message_id=name, timestamp=now.timestamp())
     return {"Content-Type": "application/json", **signed}
 
 
