@@ -160,7 +160,7 @@ class Relay:
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
             looking = self._self_monitoring(store, unguarded, health, outage)
-            receiver = self._front.receiver(ingest, health, outage, tracing)
+            receiver = self._front.receiver(ingest, health, outage, tracing, store)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)

@@ -20,6 +20,7 @@ from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail
+from relay.store.last_runs import LastRuns
 from relay.tracing import Spans
 
 
@@ -35,7 +36,9 @@ class Front:
         self.addresses: list[tuple[str, int]] = []
         self.admin_addresses: list[tuple[str, int]] = []
 
-    def receiver(self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None) -> Receiver:
+    def receiver(
+        self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None, store: Store
+    ) -> Receiver:
         """Build the receiver. Sources and certificates are read anew with the configuration."""
         server = self._coordinator.config().server
         receiver = Receiver(
@@ -46,6 +49,7 @@ class Front:
             self._clock,
             max_body=server.max_body,
             public_url=server.public_url,
+            last_runs=LastRuns(store),
             outage=outage,
             tracing=tracing,
         )

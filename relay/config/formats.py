@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from relay.config.schema import Config
 from relay.configfile.document import Document
 from relay.configfile.validation import suggest
-from relay.formats import presets
+from relay.formats import ping, presets
 from relay.formats.compiling import compile_format
 from relay.formats.mapping import Format
 from relay.formats.values import FormatError
@@ -53,7 +53,7 @@ def bind_formats(config: Config, document: Document) -> None:
             compiled[name] = compile_format(spec)
         except FormatError as error:
             document.report(("formats", name, *error.path), f"{error}")
-    names = {*preset_names(), *config.formats}
+    names = {*preset_names(), *config.formats, ping.NAME}
     for name, source in config.sources.items():
         if not source.format or source.format in config.formats.keys() - compiled.keys():
             continue
@@ -61,5 +61,7 @@ def bind_formats(config: Config, document: Document) -> None:
             document.report(
                 ("sources", name, "format"), f"there is no format {source.format}; {suggest(source.format, names)}"
             )
+            continue
+        if source.format == ping.NAME:  # its addresses say it all (relay.receiving.receiver)
             continue
         source.read_with(compiled.get(source.format) or preset(source.format))

@@ -11,6 +11,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.documents import is_stated
 from relay.domain.events import Event
 from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
+from relay.formats import ping
 from relay.receiving.problems import HttpProblem
 from relay.receiving.reading import SourceReader
 from relay.receiving.schemes import SignedRequest
@@ -82,6 +83,7 @@ class Configured:
     def __init__(self, reader: SourceReader) -> None:
         self.name, self.source, self.permissions = reader.name, reader.source, reader.permissions
         name, source = reader.name, reader.source
+        self.pings = source.format == ping.NAME
         self.typed = source.signature.scheme == "none"
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = source.signature.rules.dated

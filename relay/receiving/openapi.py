@@ -37,6 +37,7 @@ Answer = create_model(
 )
 Problem = create_model("Problem", type=str, title=str, status=int, detail=TEXT, field=TEXT, quarantine=TEXT)
 Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None))
+Rid = create_model("Rid", rid=(str | None, None))
 Press = create_model("Press", payload=str)
 OneClick = create_model("OneClick", **{"List-Unsubscribe": TEXT, "undo": TEXT})
 
@@ -61,12 +62,17 @@ class Address:
 FORM, PAGE, JSON = "application/x-www-form-urlencoded", "text/html", "application/json"
 WEBHOOK, LEAVING = "/webhooks/{source}", "/unsubscribe/{token}"
 LEFT, RECEIVED = (200, 404, 429, 503), (200, 202, 400, 401, 404, 405, 408, 413, 415, 422, 429, 503)
+PINGED = (200, 401, 404, 405, 408, 413, 422, 429, 503)
 ADDRESSES = (
     Address("get", "/", "Say what this is."),
     Address("post", WEBHOOK, "Report what happened to an operation or a batch.", Answer, RECEIVED, body=Envelope,
             headers=("webhook-id", "ce-id"), security=("signature", "bearer", "token", "")),
     Address("options", WEBHOOK, "Ask whether events may be sent here (CloudEvents).", statuses=(200, 404, 405),
             headers=("WebHook-Request-Origin",)),
+    *(Address(method, f"{WEBHOOK}{rest}", summary, statuses=PINGED, headers=("webhook-id",), question=Rid,
+              security=("bearer", "token", ""))
+      for rest, summary in (("/{job}", "Say that a job succeeded."), ("/{job}/{state}", "Say how a job goes."))
+      for method in ("get", "post")),
     Address("get", "/healthz", "Say that the process is alive.", JSON),
     Address("get", "/readyz", "Say whether events can be accepted and delivered.", Ready, (200, 503), Ready),
     Address("get", "/metrics", "Counts and times, in the text format of Prometheus."),

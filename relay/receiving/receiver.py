@@ -21,7 +21,7 @@ from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
-from relay.receiving import request_body
+from relay.receiving import pings, request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.probes import Probes, Readiness
@@ -65,6 +65,7 @@ class Receiver:
     max_body: int
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
+    last_runs: pings.LastRuns | None = None  # of jobs that ping
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
 
@@ -82,12 +83,15 @@ class Receiver:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.route("*", "/webhooks/{source}", self.receive, expect_handler=request_body.expect_later),
+            *(
+                web.route("*", f"/webhooks/{{source}}{rest}", self.receive, expect_handler=request_body.expect_later)
+                for rest in ("", *pings.PATHS)
+            ),
             *self.probes.routes(),
         ]
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
-        began, configured = time.perf_counter(), self._configured.get(request.match_info["source"])
+        began, configured = time.perf_counter(), self._addressed(request)
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
             if permitted := origin_permission(origin, configured.source.rate_limit):
@@ -95,6 +99,12 @@ class Receiver:
         span: Accepting | None = None
         try:
             signed, configured = await self._verified(request, configured)
+            if configured.pings:
+                body = await pings.read_ping(
+                    request.match_info, request.query.get("rid", ""), signed.body,
+                    source=configured.name, last_runs=self.last_runs, now=self.clock(),
+                )  # fmt: skip
+                signed = replace(signed, body=body)
             if challenge := challenge_of(signed):
                 metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
@@ -119,9 +129,12 @@ class Receiver:
             span.end(accepted.status, event=event.name)
         configured.outcomes(accepted.status).inc()
         configured.acknowledged.observe(time.perf_counter() - began)
-        deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
-        body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-        return web.Response(status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers=ANSWER)
+        return _answer(event, accepted, configured)
+
+    def _addressed(self, request: web.Request) -> Configured | None:
+        """Return the source of this address: one that pings has addresses of its jobs, and only such a one."""
+        configured = self._configured.get(request.match_info["source"])
+        return configured if configured and configured.pings == ("job" in request.match_info) else None
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count and log a refusal; return the outcome that it is counted as."""
@@ -143,9 +156,12 @@ class Receiver:
         """Return the verified request and its source."""
         if configured is None:
             raise HttpProblem(404, "No source has this name.")
-        if request.method != hdrs.METH_POST:
-            raise HttpProblem(405, "Events are sent with POST.", headers={"Allow": "POST"})
-        request_body.expect_plain_json(request, typed=configured.typed)
+        methods = pings.METHODS if configured.pings else (hdrs.METH_POST,)
+        if request.method not in methods:
+            allowed = ", ".join(methods)
+            raise HttpProblem(405, f"Events are sent with {allowed}.", headers={"Allow": allowed})
+        if not configured.pings:
+            request_body.expect_plain_json(request, typed=configured.typed)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
         body = request_body.whole(request, max_size=self.max_body)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
@@ -210,6 +226,14 @@ class Receiver:
         quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
+
+
+def _answer(event: Event, accepted: Accepted, configured: Configured) -> web.Response:
+    if configured.pings:
+        return web.Response(text="OK\n", headers=HEADERS)
+    deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
+    body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
+    return web.Response(status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers=ANSWER)
 
 
 def make_app(receiver: Receiver) -> web.Application:

@@ -115,6 +115,8 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:console:session:<hash> string  of an id that a browser has: who is logged in (JSON, relay/store/sessions.py)
     {relay}:console:link:<hash>    string  of a link for one login: its identity (JSON); for ten minutes
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
+    {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
+                                           and when that came (JSON); for 35 days
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
@@ -196,6 +198,10 @@ def digest(*parts: str) -> bytes:
     """Return a digest of 16 bytes of these texts, in this order."""
     pieces = [len(text := part.encode("utf-8", "surrogatepass")).to_bytes(4, "big") + text for part in parts]
     return blake2b(b"".join(pieces), digest_size=16).digest()
+
+
+def ping(source: str, job: str) -> str:
+    return f"{PREFIX}ping:{digest('ping', source, job).hex()}"
 
 
 def home(channel: str, address: str) -> str:
