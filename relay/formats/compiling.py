@@ -5,11 +5,12 @@ from typing import Any
 
 from relay.configfile.validation import suggest
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import ABSENT, IGNORE, PRESENT, Case, Fields, Format, Phase
+from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
 from relay.formats.values import FormatError, Read, Table, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
+PRESENT, ABSENT = "present", "absent"
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
@@ -55,20 +56,21 @@ def _case(raw: object) -> Case:
     )
 
 
-def _conditions(raw: object) -> tuple[tuple[Read, frozenset[str] | str], ...]:
+def _conditions(raw: object) -> tuple[Condition, ...]:
     if not isinstance(raw, dict):
         raise FormatError("expected a path and what it must be: a word, several, present or absent")
-    return tuple((_at(route, value, route), _at(route, _accepted_words, accepted)) for route, accepted in raw.items())
+    return tuple(_at(route, _condition, route, accepted) for route, accepted in raw.items())
 
 
-def _accepted_words(raw: object) -> frozenset[str] | str:
-    if raw in (PRESENT, ABSENT):
-        return f"{raw}"
-    words = raw if isinstance(raw, list) else [raw]
-    texts = [word.lower() for word in words if isinstance(word, str)]
-    if not texts or len(texts) < len(words):
+def _condition(route: str, accepted: object) -> Condition:
+    read = value(route)
+    if accepted in (PRESENT, ABSENT):
+        return lambda roots: (read(roots) is not None) == (accepted == PRESENT)
+    words = accepted if isinstance(accepted, list) else [accepted]
+    if not words or not all(isinstance(word, str) for word in words):
         raise FormatError("expected a word, several, present or absent")
-    return frozenset(texts)
+    matching = table({"of": route, "holds": words})
+    return lambda roots: matching(roots) is not None
 
 
 def _statuses(raw: object, ours: tuple[str, ...]) -> Table:

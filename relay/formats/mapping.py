@@ -4,20 +4,20 @@ A format is a case or several, of which the first counts whose conditions hold. 
 comes: it gives a document, the reason why there is none to tell about, or the field that is missing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from relay.domain.events import FAILED, TERMINAL
 from relay.formats.fields import MAX_LINE, Convert, plain
-from relay.formats.values import MAX_ITEMS, Read, Roots, Table, word_of
+from relay.formats.values import MAX_ITEMS, Read, Roots, Table
 
 IGNORE = "ignore"
 NO_CASE = "no case of the format is about it"
-PRESENT, ABSENT = "present", "absent"
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
+Condition = Callable[[Roots], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[tuple[Read, frozenset[str] | str], ...]
+    conditions: tuple[Condition, ...]
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -68,7 +68,7 @@ class Case:
     nested: Mapping[str, tuple[tuple[str, Read], ...]] = field(default_factory=dict)
 
     def holds(self, roots: Roots) -> bool:
-        return all(_holds(read(roots), accepted) for read, accepted in self.conditions)
+        return all(condition(roots) for condition in self.conditions)
 
     def read(self, roots: Roots, number: int) -> Reading:
         if self.ignore:
@@ -115,12 +115,6 @@ class Case:
         if self.phases.complete and phases and len(items) <= MAX_ITEMS:
             stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
         return stated
-
-
-def _holds(extracted: Any, accepted: frozenset[str] | str) -> bool:
-    if isinstance(accepted, str):
-        return (extracted is not None) == (accepted == PRESENT)
-    return word_of(extracted) in accepted
 
 
 def _document(

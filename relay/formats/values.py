@@ -102,7 +102,7 @@ def _step(name: str) -> Step:
         pairs = [pair.partition("=") for pair in name.split("&")]
         if not all(member and value for member, _, value in pairs):
             raise FormatError(f"{name} chooses nothing; expected member=value, joined by &")
-        return tuple((member.strip(), value.strip().strip('"').lower()) for member, _, value in pairs)
+        return tuple((member.strip().strip('"'), value.strip().strip('"').lower()) for member, _, value in pairs)
     return int(name) if _INDEX.fullmatch(name) else name
 
 
