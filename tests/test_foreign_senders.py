@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from relay.channels import CHANNELS
+from relay.config import parse_config
+from relay.ingest import Ingest
+from relay.operating.sweeps import Swept, replay_quarantined, take
 from tests.support import foreign
 from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
 from tests.support.redis_server import RedisServer
@@ -181,6 +185,26 @@ async def test_a_run_that_names_itself_needs_no_memory(here: Stage) -> None:
     await here.around.settled()
 
     assert sorted(text.partition(":")[0] for reply, text in told(here) if not reply) == ["Completed", "Failed"]
+
+
+async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_it_ignores_is_gone(
+    here: Stage,
+) -> None:
+    run = {"kind": "headed", "batch": {"no": 5, "title": "By header"}, "state": "HALF"}
+    sender = Sender(f"{here.url}/webhooks/billing", secret=SECRET, clock=time.time)
+    kept = [await sender.post(run | {"state": state}, headers=[("X-Kind", "run")]) for state in ("HALF", "NOISE")]
+    mended = CONFIG.read_text("utf-8").replace("Running: [RUN, HOLD]", "Running: [RUN, HOLD, HALF], ignore: NOISE")
+    config = parse_config(mended, env=here.around.env, channels=CHANNELS)
+    ingest = Ingest(here.around.store, lambda: config, CHANNELS).ingest
+    replay = replay_quarantined(here.around.admin, lambda entry: take(entry, config, ingest, time.time()))
+    swept = Swept()
+    await replay([reply.document["quarantine"] for reply in kept], swept)
+    await here.around.settled()
+
+    assert [reply.status for reply in kept] == [422, 422]
+    assert (swept.done, swept.stay) == (2, {})
+    assert [text for _, text in told(here)] == ["Running: By header"]
+    assert await here.around.admin.quarantine_size() == 0
 
 
 async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:

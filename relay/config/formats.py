@@ -12,9 +12,10 @@ from relay.configfile.document import Document
 from relay.configfile.validation import suggest
 from relay.formats import ping, presets
 from relay.formats.compiling import compile_format
+from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
-from relay.formats.values import FormatError
 
+UNSIGNED_ADDRESS = "expected token: no signature covers an address, and other sites' pages could send none and basic"
 PRESETS = Path(presets.__file__).parent
 
 
@@ -49,6 +50,8 @@ def bind_formats(config: Config, document: Document) -> None:
     """Compile the formats, and give each source the one that it names. Faults are reported to the document."""
     compiled: dict[str, Format] = {}
     for name, spec in config.formats.items():
+        if name == ping.NAME:
+            document.report(("formats", name), "relay's own, for jobs that ping; choose another name")
         try:
             compiled[name] = compile_format(spec)
         except FormatError as error:
@@ -62,6 +65,10 @@ def bind_formats(config: Config, document: Document) -> None:
                 ("sources", name, "format"), f"there is no format {source.format}; {suggest(source.format, names)}"
             )
             continue
-        if source.format == ping.NAME:  # its addresses say it all (relay.receiving.receiver)
+        if source.event:
+            document.report(("sources", name, "event"), "without effect: `format` names the events; remove it")
+        if source.format == ping.NAME:  # its addresses say it all
+            if source.signature.scheme != "token":
+                document.report(("sources", name, "signature", "scheme"), UNSIGNED_ADDRESS)
             continue
         source.read_with(compiled.get(source.format) or preset(source.format))

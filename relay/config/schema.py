@@ -168,7 +168,8 @@ class Config(Section):
     @property
     def platform_source(self) -> str:
         """Return the source of the platform's events: that of registered webhooks, else the first."""
-        return REGISTERED if REGISTERED in self.sources else next(iter(self.sources))
+        own = (name for name, source in self.sources.items() if not source.format)
+        return REGISTERED if REGISTERED in self.sources else next(own, next(iter(self.sources)))
 
     @cached_property
     def platform_space(self) -> Space:

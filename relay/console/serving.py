@@ -43,7 +43,7 @@ class Site:
             # An open page that asks for news does not show the message.
             if forms.FLASH in request.cookies and not browser.is_fragment(request):
                 response.del_cookie(forms.FLASH, path=browser.PAGES)
-            return browser.remember_language(request, response)
+            return browser.remember_language(request, response, self._pages.languages)
 
         return show
 

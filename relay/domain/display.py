@@ -8,6 +8,10 @@ ELLIPSIS = "…"
 TEXT_BUDGET = 9_000  # characters in all blocks together
 MAX_BLOCKS = 50
 
+HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters, fillers: they disguise what is read
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
+)
 _TOKEN = re.compile(r"<[^<>]*>|&(?:amp|lt|gt);|.", re.DOTALL)
 _FENCE = "```"
 _MARKS = ("Mn", "Me", "Mc", "Cf")  # accents, enclosing and vowel signs, joiners and zero-width marks

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from relay.domain.display import HIDDEN
 from relay.errors import InvalidEvent, NotJson
 
 _OBJECT = (dict, Mapping)  # dict first: asking for Mapping is slow
@@ -50,9 +51,10 @@ def finite(value: object) -> float | None:
 def decode(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson."""
     try:
-        if b"\\u" in raw:
-            from_json(raw)  # which refuses lone surrogates
-        decoder = _CAREFUL if _LONG in raw.translate(_AS_NOUGHT) else _DECODER
+        long = _LONG in raw.translate(_AS_NOUGHT)
+        if long or b"\\u" in raw:
+            from_json(raw)  # which refuses lone surrogates, and numbers that the store could not read again
+        decoder = _CAREFUL if long else _DECODER
         document = decoder.decode(raw.decode())
         too_deep = raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH
     except (ValueError, RecursionError) as error:
@@ -127,7 +129,7 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
     stated = text(document, key, 64, prefix)
     if not stated or stated in words:
         return stated
-    as_it_came = stated if any(map(str.isalnum, stated)) else ""  # blanks and unseen signs state nothing
+    as_it_came = stated if HIDDEN.sub("", stated).strip() else ""  # blanks and unseen signs state nothing
     return next((word for word in words if word.casefold() == stated.casefold()), as_it_came)
 
 

@@ -1,16 +1,20 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from relay.configfile.validation import suggest
+from relay.domain.events import PRIORITIES
+from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
 from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
-from relay.formats.values import FormatError, Read, Table, table, value
+from relay.formats.values import Read, Table, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
+HEADER = re.compile(r"\$header\.([\w-]+)")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
@@ -22,44 +26,39 @@ def compile_format(spec: object) -> Format:
     if not cases:
         raise FormatError("expected a case, or a list of them")
     several = isinstance(spec, list)
-    return Format(tuple(_at(number if several else None, _case, raw) for number, raw in enumerate(cases)))
-
-
-def _at(step: str | int | None, make: Callable[..., Any], *arguments: Any) -> Any:
-    """Add the step to the place of an error."""
-    try:
-        return make(*arguments)
-    except FormatError as error:
-        error.path = error.path if step is None else (step, *error.path)
-        raise
+    headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
+    return Format(tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases)), headers)
 
 
 def _case(raw: object) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
-    conditions = _at("when", _conditions, raw.get("when", {}))
+    conditions = at("when", _conditions, raw.get("when", {}))
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str):
+        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
         return Case(conditions, ignore=raw[IGNORE])
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
+    priority = raw.get("priority")
+    if isinstance(priority, dict) and "of" in priority:
+        at("priority", table, priority, PRIORITIES)
     return Case(
         conditions,
-        status=_at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
-        phase=_at("phase", _phase, raw["phase"]) if "phase" in raw else None,
-        phases=_at("phases", _phases, raw["phases"]) if "phases" in raw else None,
+        status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
+        phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
+        phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
         fields=_fields(raw, FIELDS),
-        nested={name: _at(name, _nested, raw[name]) for name in NESTED if name in raw},
+        nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )
 
 
 def _conditions(raw: object) -> tuple[Condition, ...]:
     if not isinstance(raw, dict):
         raise FormatError("expected a path and what it must be: a word, several, present or absent")
-    return tuple(_at(route, _condition, route, accepted) for route, accepted in raw.items())
+    return tuple(at(route, _condition, route, accepted) for route, accepted in raw.items())
 
 
 def _condition(route: str, accepted: object) -> Condition:
@@ -83,25 +82,28 @@ def _phase(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"name", "status"} <= raw.keys():
         raise FormatError("expected name, status and, where they are stated, started, ended, error and link")
     _refuse_unknown(raw, ("status", *OF_PHASES))
-    return Phase(_at("status", _statuses, raw["status"], PHASE_STATUSES), _fields(raw, OF_PHASES))
+    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _fields(raw, OF_PHASES))
 
 
 def _phases(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"of", "name"} <= raw.keys():
         raise FormatError("expected `of`, the path of a list, and the name of each item")
     _refuse_unknown(raw, ("of", "complete", "status", *OF_PHASES))
-    status = _at("status", _statuses, raw["status"], PHASE_STATUSES) if "status" in raw else None
-    return Phase(status, _fields(raw, OF_PHASES), _at("of", value, raw["of"]), raw.get("complete") in (True, "true"))
+    status = at("status", _statuses, raw["status"], PHASE_STATUSES) if "status" in raw else None
+    complete = f"{raw.get('complete', 'false')}".lower()
+    if complete not in ("true", "false") or (complete == "true" and status is None):
+        raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
+    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete == "true")
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:
-    return tuple((name, _at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
+    return tuple((name, at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
 
 
 def _nested(raw: object) -> tuple[tuple[str, Read], ...]:
     if not isinstance(raw, dict) or len(raw) > MAX_ENTRIES:
         raise FormatError(f"expected at most {MAX_ENTRIES} names, each with a path")
-    return tuple((str(name), _at(name, value, extracted)) for name, extracted in raw.items())
+    return tuple((str(name), at(name, value, extracted)) for name, extracted in raw.items())
 
 
 def _refuse_unknown(raw: Iterable[Any], names: tuple[str, ...]) -> None:

@@ -46,7 +46,8 @@ def _number(extracted: Any) -> float | None:
 
 def _count(extracted: Any) -> int | None:
     text = text_of(extracted)
-    return int(text) if text and text.isascii() and text.isdigit() and int(text[:12]) < MAX_NUMBER else None
+    fits = text and len(text) <= 12 and text.isascii() and text.isdigit()
+    return number if fits and (number := int(text or "")) < MAX_NUMBER else None
 
 
 def _link(extracted: Any) -> str | None:

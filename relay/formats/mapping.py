@@ -46,9 +46,7 @@ class Phase:
     complete: bool = False  # the list has all phases from the beginning, so what is done of it is a percentage
 
     def read(self, roots: Roots) -> dict[str, Any]:
-        stated = {
-            name: extracted for name, read, convert in self.fields if (extracted := convert(read(roots))) is not None
-        }
+        stated = _read(self.fields, roots)
         phase = {key: stated[name] for name, key in PHASE_KEYS.items() if name in stated}
         if self.status and (status := self.status(roots)):
             phase["status"] = status
@@ -73,15 +71,13 @@ class Case:
     def read(self, roots: Roots, number: int) -> Reading:
         if self.ignore:
             return Reading(ignored=self.ignore, case=number)
-        stated = {
-            name: extracted for name, read, convert in self.fields if (extracted := convert(read(roots))) is not None
-        }
+        stated = _read(self.fields, roots)
         phase = self.phase.read(roots) if self.phase else {}
         status = self.status(roots) if self.status else None
         unknown = tuple(self._unknown(roots))
         if IGNORE in (status, phase.get("status")):
             return Reading(ignored="a status that says nothing of a run", case=number)
-        if phase.get("status") == "Pending":
+        if phase.get("status") == "Pending" and not status:
             return Reading(ignored="a phase that has not begun", case=number)
         if "run" not in stated:
             return Reading(missing="run", case=number, unknown=unknown)
@@ -143,6 +139,7 @@ def _document(
         "batchName": stated.get("batch_name"),
         "startTime": stated.get("started"),
         "timeoutAt": stated.get("deadline"),
+        "endTime": stated.get("ended") if over else None,
         "progress": _stated(progress),
         "phases": phases.get("phases"),
         "trackingUrl": stated.get("link"),
@@ -173,13 +170,14 @@ class Format:
     """The cases of a sender's documents, in their order."""
 
     cases: tuple[Case, ...]
+    headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
 
     def read(
-        self, body: Any, *, headers: Mapping[str, str] | None = None, query: Mapping[str, str] | None = None,
+        self, body: Any, *, headers: Mapping[str, str] | None = None,
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {}, "$query": query or {},
+        roots = {"": body, "$header": headers or {},
                  "$received": received.isoformat() if received else None}  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):

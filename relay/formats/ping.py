@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 NAME = "ping"  # of the format
 TYPE = "cron job"
-AGAIN = 60.0  # seconds in which the same ping without a run's id is a repetition
+AGAIN = 45.0  # seconds in which the same ping without a run's id is a repetition: jobs may run every minute
+OPEN = ("Initiated", "Running")
 WORDS: Mapping[str, str] = {
     "start": "Initiated",
     "log": "Running",
@@ -22,7 +23,7 @@ WORDS: Mapping[str, str] = {
 }
 EXPECTED = "expected start, log, fail, ok or an exit status from 0 to 255"
 RUN_ID = re.compile(r"[\w.:-]{1,100}", re.ASCII)
-JOB = re.compile(r"[^\x00-\x1f\x7f/]{1,100}")
+MAX_JOB = 100
 BODY = 10_240  # bytes of the output's end that are looked at
 LINES, LINE, TEXT = 5, 200, 800  # of the output that a failure shows; characters
 
@@ -37,15 +38,20 @@ class Ping:
     run: str = ""  # as the sender names it
 
     @classmethod
-    def of(cls, job: str, state: str, run: str) -> "Ping":
+    def of(cls, job: str, state: str, run: str | None) -> "Ping":
         """Read the address. ValueError says what was expected."""
-        if not JOB.fullmatch(job) or (run and not RUN_ID.fullmatch(run)):
+        fits = 0 < len(job) <= MAX_JOB and job.isprintable() and job == job.strip()
+        if not fits or (run is not None and not RUN_ID.fullmatch(run)):
             raise ValueError("expected the name of a job, and for rid up to 100 letters, digits, - _ . and :")
         if state in WORDS:
-            return cls(job, WORDS[state], run=run)
+            return cls(job, WORDS[state], run=run or "")
         if not re.fullmatch(r"\d{1,3}", state, re.ASCII) or int(state) > 255:
             raise ValueError(EXPECTED)
-        return cls(job, "Completed", run=run) if int(state) == 0 else cls(job, "Failed", f"exit {int(state)}", run)
+        return (
+            cls(job, "Completed", run=run or "")
+            if int(state) == 0
+            else cls(job, "Failed", f"exit {int(state)}", run or "")
+        )
 
 
 class LastRun(NamedTuple):
@@ -57,12 +63,16 @@ class LastRun(NamedTuple):
 
 
 def run_of(ping: Ping, last: LastRun | None, now: float) -> LastRun:
-    """Return the run of a ping, as it is the last one from now on."""
-    open_ = last is not None and last.status in ("Initiated", "Running")
-    if last is None or (ping.status == "Initiated" and not (last.status == "Initiated" and now - last.at < AGAIN)):
+    """Return the run of a ping, as it is the last one from now on. A repetition changes nothing of it."""
+    if last is None:
         return LastRun(now, ping.status, now)
+    goes_on = last.status in OPEN
     repeated = last.status == ping.status and now - last.at < AGAIN
-    return LastRun(last.began if open_ or repeated else now, ping.status, now)
+    started_again = ping.status == "Initiated" and goes_on and now - last.began < AGAIN
+    overtaken = ping.status == "Running" and not goes_on and now - last.at < AGAIN  # its log came behind its end
+    if repeated or started_again or overtaken:
+        return last
+    return LastRun(last.began if goes_on and ping.status != "Initiated" else now, ping.status, now)
 
 
 def document(ping: Ping, began: float | None, body: bytes, now: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from relay.domain.documents import is_stated
 
 MILLISECONDS = 10**11  # from here on: as seconds it would be the year 5138
 LATEST = 10**14
+DIGITS = 9  # of seconds since 1970, at least: 20261121 is a day
 LONGEST = 64  # characters
 _ZONE = re.compile(r"\s+(UTC|GMT|Z|[+-]\d{2}:?\d{2})$")
 
@@ -22,7 +23,7 @@ def moment_of(value: object) -> datetime | None:
 @lru_cache(1024)  # the events of a run repeat when it began
 def _moment_of_text(value: str) -> datetime | None:
     text = value.strip()
-    if text.isascii() and text.isdigit():
+    if len(text) >= DIGITS and text.isascii() and text.isdigit():
         return _since_epoch(int(text))
     if zone := _ZONE.search(text):
         text = text[: zone.start()] + ("+00:00" if zone[1].isalpha() else zone[1])

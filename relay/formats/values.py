@@ -10,26 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.configfile.validation import suggest
+from relay.formats.faults import FormatError, at
 
-Roots = Mapping[str, Any]  # by name: "" is the body, "item" one of `each`, and those of the request begin with $
+Roots = Mapping[str, Any]  # by name: "" is the body, or an item of it; those of the request begin with $
 Read = Callable[[Roots], Any]
 
 MAX_STEPS = 12
 MAX_ITEMS = 100  # of a list that are looked at
 MAX_TEXT = 4096  # characters of a text that are looked at
-ROOTS = ("$header", "$query", "$path", "$body", "$received")
+ROOTS = ("$header", "$received")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
 _STEP = re.compile(r'(?:"[^"]*"|[^".])+')
-_INDEX = re.compile(r"-?\d{1,4}")
+_PAIR = re.compile(r'(?:"[^"]*"|[^"&])+')
+_INDEX = re.compile(r"-?(?:0|[1-9]\d{0,3})")
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")
-
-
-class FormatError(ValueError):
-    """A format is written wrongly; `path` leads from the format to the place."""
-
-    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
-        self.path = path
-        super().__init__(message)
 
 
 def text_of(value: object) -> str | None:
@@ -68,7 +62,9 @@ def _route(route: str) -> Read:
     names = [name.strip() for name in _STEP.findall(route)]
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
-    root = names.pop(0) if names[0] in (*ROOTS, "item") else ""
+    root = names.pop(0) if names[0].startswith("$") else ""
+    if root and root not in ROOTS:
+        raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]
     steps = tuple(_step(name) for name in names)
@@ -96,10 +92,10 @@ def _route(route: str) -> Read:
 def _step(name: str) -> Step:
     if bracket := re.fullmatch(r"(\w+)\[(-?\d+)\]", name):
         raise FormatError(f"{name} has brackets; write {bracket[1]}.{bracket[2]}")
-    if name.startswith('"') and name.endswith('"'):
+    if re.fullmatch('"[^"]*"', name):
         return name[1:-1]
     if "=" in name:
-        pairs = [pair.partition("=") for pair in name.split("&")]
+        pairs = [pair.partition("=") for pair in _PAIR.findall(name)]
         if not all(member and value for member, _, value in pairs):
             raise FormatError(f"{name} chooses nothing; expected member=value, joined by &")
         return tuple((member.strip().strip('"'), value.strip().strip('"').lower()) for member, _, value in pairs)
@@ -144,11 +140,11 @@ def value(spec: object) -> Read:
     if isinstance(spec, str):
         return _template(spec) if "{" in spec else path(spec)
     if isinstance(spec, list) and spec:
-        return _first([value(term) for term in spec])
+        return _first([at(number, value, term) for number, term in enumerate(spec)])
     if isinstance(spec, dict) and spec.keys() == {"text"} and isinstance(spec["text"], str):
         fixed = spec["text"]
         return lambda _roots: fixed
-    if isinstance(spec, dict) and "of" in spec:
+    if isinstance(spec, dict) and "of" in spec and "text" not in spec:
         return table(spec)
     raise FormatError('expected a path, a "text with {path}", {text: fixed}, a table with `of`, or a list of these')
 
@@ -224,6 +220,10 @@ def table(spec: Mapping[str, Any], ours: tuple[str, ...] = ()) -> Table:
         for term in theirs if isinstance(theirs, list) else [theirs]:
             if not isinstance(term, str) or (not term.strip("* ") and term != "*") or "*" in term[1:-1]:
                 raise FormatError("expected a word, or several, with * at one end at most", (word,))
+            if term.count("*") > 1 or (term != "*" and text_of(term) is None):
+                raise FormatError(
+                    f"{term} fits no word; none and null are nothing, and one * may stand at an end", (word,)
+                )
             key = term.strip().lower()
             if "*" in key:
                 patterns.append((key.partition("*")[0], key.partition("*")[2], word))
@@ -232,4 +232,6 @@ def table(spec: Mapping[str, Any], ours: tuple[str, ...] = ()) -> Table:
     otherwise = spec.get("else")
     if ours and otherwise is not None and otherwise not in ours:
         raise FormatError(f"unknown word {otherwise}; {suggest(str(otherwise), ours)}", ("else",))
-    return Table(value(spec["of"]), words, tuple(patterns), otherwise)
+    if not words and not patterns and otherwise is None:
+        raise FormatError("expected rows: relay's word, and theirs")
+    return Table(at("of", value, spec["of"]), words, tuple(patterns), otherwise)

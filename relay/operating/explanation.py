@@ -89,7 +89,8 @@ def _too_old(event: Event, sender: Source) -> Iterator[str]:
 def source_named(config: Config, name: str | None) -> str:
     """Return the source of this name; without one the first that fixes no event. RelayError if there is none."""
     if name is None:
-        return next((key for key, source in config.sources.items() if not source.event), next(iter(config.sources)))
+        own = (key for key, source in config.sources.items() if not source.event and not source.format)
+        return next(own, next(iter(config.sources)))
     if name not in config.sources:
         raise RelayError(f"there is no source {name}; {suggest(name, config.sources)}")
     return name

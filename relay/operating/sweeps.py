@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from relay.config import Config
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import decode
-from relay.errors import HandlingFailed, InvalidEvent, NotJson, handling
+from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson, handling
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
 from relay.receiving.reading import UNCONFIGURED, SourceReader, readers
@@ -110,6 +110,9 @@ def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[Acc
                 continue
             try:
                 await take(entry)
+            except Ignored:  # the format says so now
+                await admin.release([name])
+                swept.done += 1
             except (NotJson, InvalidEvent) as error:
                 swept.stay[f"is still refused: {error}"] += 1
             except HandlingFailed as error:
@@ -136,6 +139,7 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
     """Ingest it, however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if it is still refused."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
     now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
+    headers = {key: [text.encode("latin-1", "replace")] for key, text in entry.headers.items()}
     with handling():
-        event = reader.read(decode(entry.body), received_at=now_received, raw=entry.body, ids=ids)
+        event = reader.read(decode(entry.body), received_at=now_received, raw=entry.body, headers=headers, ids=ids)
     return await ingest(event, permissions=reader.permissions)

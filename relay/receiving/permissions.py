@@ -64,14 +64,14 @@ def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
         for name, permissions in source_permissions(sources).items()
         if permissions is None or permissions.begins
     }
-    ours = {name: source for name, source in sources.items() if not source.format}
-    unnamed = [name for name, source in ours.items() if not source.platform]
-    if 0 < len(unnamed) < len(ours):
+    unnamed = [name for name, source in sources.items() if not source.platform]
+    if 0 < len(unnamed) < len(sources):
         yield ("sources", unnamed[0]), UNNAMED
     for name, source in sources.items():
         path: KeyPath = ("sources", name)
         scheme = SCHEMES[source.signature.scheme]
-        if source.signature.scheme in BEARERS and source.platform not in signed and source.may_begin_operations is None:
+        alone = source.signature.scheme in BEARERS and source.platform not in signed and not source.format
+        if alone and source.may_begin_operations is None:
             yield path, TOKENS_ALONE
         if source.platform not in beginning:
             yield (*path, "may_begin_operations"), "no source of its platform may begin operations: all are refused"

@@ -24,7 +24,7 @@ class LastRuns(Protocol):
 
 
 async def read_ping(
-    names: Mapping[str, str], rid: str, body: bytes, *, source: str, last_runs: LastRuns | None, now: float
+    names: Mapping[str, str], rid: str | None, body: bytes, *, source: str, last_runs: LastRuns | None, now: float
 ) -> bytes:
     """Return relay's own document of a ping. Raises HttpProblem.
 

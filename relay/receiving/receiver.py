@@ -101,11 +101,11 @@ class Receiver:
             signed, configured = await self._verified(request, configured)
             if configured.pings:
                 body = await pings.read_ping(
-                    request.match_info, request.query.get("rid", ""), signed.body,
+                    request.match_info, request.query.get("rid"), signed.body,
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if challenge := challenge_of(signed):
+            if not configured.source.reader and (challenge := challenge_of(signed)):
                 metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
             if self.tracing is not None:
@@ -155,7 +155,7 @@ class Receiver:
     async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
         """Return the verified request and its source."""
         if configured is None:
-            raise HttpProblem(404, "No source has this name.")
+            raise HttpProblem(404, "No source has this address.")
         methods = pings.METHODS if configured.pings else (hdrs.METH_POST,)
         if request.method not in methods:
             allowed = ", ".join(methods)
@@ -221,7 +221,9 @@ class Receiver:
     async def _quarantined(
         self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, kind: str
     ) -> str:
-        headers = {key: signed.headers[key][0].decode("latin-1") for key in KEPT_HEADERS if key in signed.headers}
+        reader = self._configured[name].source.reader
+        kept = (*KEPT_HEADERS, *(reader.headers if reader else ()))
+        headers = {key: signed.headers[key][0].decode("latin-1") for key in kept if key in signed.headers}
         headers |= identity.headers
         quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()

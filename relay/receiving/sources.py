@@ -173,6 +173,11 @@ class Signature(Section):
     def _agree(self) -> Self:
         if self.scheme != "hmac" and (options := self.model_fields_set & {"algorithm", "encoding", "prefix"}):
             raise ValueError(f"{' and '.join(sorted(options))}: only with scheme hmac, and this one is {self.scheme}")
+        for secret in self.secrets.values() if self.scheme == "basic" else ():
+            _, colon, password = secret.get_secret_value().partition(":")
+            if not colon:
+                raise ValueError("basic needs user and password; expected a secret such as relay:…")
+            refuse_weak(SecretStr(password))
         if SCHEMES[self.scheme].needs_secret:
             if not self.secrets:
                 raise ValueError(f"{self.scheme} needs a secret; expected secrets: {{current: ...}}")

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.domain.display import ELLIPSIS, boundary
+from relay.domain.display import ELLIPSIS, HIDDEN, boundary
 from relay.domain.documents import finite, mapping, moment, parse_duration, ranged
 from relay.domain.links import ANYWHERE, LinkHosts
 
@@ -19,11 +19,7 @@ LONGEST_WORD = 24  # a longer one is an id, or no word: it is cut where it must 
 ZERO_WIDTH_SPACE = "\u200b"
 
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
-_HIDDEN = re.compile(  # bidi marks and overrides, zero-width and tag characters, fillers: they disguise what is read
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
-)
-_HIDDEN_PRINTABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164]")  # those that Python calls printable
+_HIDDEN_PRINTABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0]")  # those that Python calls printable
 _JOINER = re.compile(
     "(?<![\ufe0f\u2600-\u27bf\U0001f000-\U0001faff])\u200d|\u200d(?![\u2600-\u27bf\U0001f000-\U0001faff])"
 )
@@ -63,7 +59,7 @@ def clean(value: Any) -> Any:
 def _undisguised(text: str) -> str:
     if text.isprintable() and not _HIDDEN_PRINTABLE.search(text):  # most of what is not ASCII
         return text
-    return _JOINER.sub("", _HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
+    return _JOINER.sub("", HIDDEN.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " ")))
 
 
 def shown_id(text: str) -> str:

@@ -49,6 +49,7 @@ async def test_the_chosen_language_stays_and_the_page_with_it(store: Store, cloc
         assert '<html lang="de">' in await page.page("/deliveries?destination=room&state=dead&lang=de")
         assert '<html lang="de">' in await page.page("/jobs", **{"Accept-Language": "en"})
         assert '<html lang="de">' in await page.page("/jobs?lang=xx")
+        assert '<html lang="de">' in await page.page("/jobs")
         assert '<html lang="en">' in await page.page("/jobs?lang=en")
 
 

@@ -110,9 +110,10 @@ def test_times_without_a_zone_are_utc() -> None:
     )
 
 
-@pytest.mark.parametrize("status", [" ", "\u200b", "\u202e", "\n", " \u3000 "])
+@pytest.mark.parametrize("status", [" ", "\u200b", "\u202e", "\n", " \u3000 ", "\u3164", "\u115f", "\uffa0"])
 def test_a_status_that_nobody_sees_is_not_stated(status: str) -> None:
     assert event_of(body("operation.progress", status=status)).status == "Running"
+    assert event_of(body("operation.progress", status=f"{status}\u2705")).status == f"{status}\u2705"
 
 
 def test_statuses_and_priorities_are_read_in_any_case() -> None:

@@ -20,17 +20,18 @@ NOW = RECEIVED.timestamp()
     ],
 )  # fmt: skip
 def test_a_ping_says(state: str, status: str, code: str) -> None:
-    assert Ping.of("backup", state, "") == Ping("backup", status, code)
+    assert Ping.of("backup", state, None) == Ping("backup", status, code)
 
 
 @pytest.mark.parametrize(
     ("job", "state", "rid"),
     [
-        ("backup", "256", ""), ("backup", "-1", ""), ("backup", "done", ""), ("backup", "１", ""), ("", "ok", ""),
-        ("a\nb", "ok", ""), ("x" * 101, "ok", ""), ("backup", "ok", "a b"), ("backup", "ok", "x" * 101),
+        ("backup", "256", None), ("backup", "-1", None), ("backup", "done", None), ("backup", "１", None),
+        ("", "ok", None), ("a\nb", "ok", None), ("a\u202eb", "ok", None), ("a\x85", "ok", None), (" ", "ok", None),
+        ("x" * 101, "ok", None), ("backup", "ok", "a b"), ("backup", "ok", "x" * 101), ("backup", "ok", ""),
     ],
 )  # fmt: skip
-def test_other_pings_are_none(job: str, state: str, rid: str) -> None:
+def test_other_pings_are_none(job: str, state: str, rid: str | None) -> None:
     with pytest.raises(ValueError, match="expected"):
         Ping.of(job, state, rid)
 
@@ -40,7 +41,7 @@ def runs(*pings: tuple[float, str]) -> list[float]:
     last: LastRun | None = None
     begun = []
     for at, state in pings:
-        last = run_of(Ping.of("backup", state, ""), last, NOW + at)
+        last = run_of(Ping.of("backup", state, None), last, NOW + at)
         begun.append(last.began - NOW)
     return begun
 
@@ -55,13 +56,17 @@ def runs(*pings: tuple[float, str]) -> list[float]:
         ([(0, "ok"), (20, "ok"), (86_400, "ok")], [0, 0, 86_400]),  # never starts
         ([(0, "log"), (5, "log"), (10, "fail"), (86_400, "log")], [0, 0, 0, 86_400]),
         ([(0, "start"), (1, "0"), (2, "start"), (3, "0")], [0, 0, 2, 2]),  # of one second each
+        ([(minute * 59.0, "ok") for minute in range(4)], [0, 59, 118, 177]),  # every minute, and a little early
+        ([(30.0 * number, "ok") for number in range(4)], [0, 0, 60, 60]),  # the time of a repetition does not count
+        ([(0, "start"), (900, "0"), (901, "log"), (1800, "start")], [0, 0, 0, 1800]),  # the log was overtaken
+        ([(0, "start"), (1, "log"), (2, "start"), (900, "0")], [0, 0, 0, 0]),
     ],
 )
 def test_the_run_of_a_ping(pings: list[tuple[float, str]], expected: list[float]) -> None:
     assert runs(*pings) == expected
 
 
-def event(state: str, body: bytes = b"", rid: str = "") -> Any:
+def event(state: str, body: bytes = b"", rid: str | None = None) -> Any:
     made = document(Ping.of("backup", state, rid), None if rid else NOW - 60, body, NOW)
     return parse(made, source="cron", received_at=RECEIVED)
 

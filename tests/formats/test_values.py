@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from relay.formats.compiling import compile_format
+from relay.formats.faults import FormatError
 from relay.formats.times import moment_of
-from relay.formats.values import FormatError, value
+from relay.formats.values import value
 
 BODY = {
     "run": {"id": 7, "name": " Nightly ", "note": "None", "big": 1.5, "dotted.name": "d"},
@@ -15,6 +16,9 @@ BODY = {
     "message": "error: disk full\nat line 3",
     "arn": "arn:aws:states:eu:1:nightly",
     "0": "zero",
+    "item": {"id": 1},
+    "labels": [{"k": "v", "n": 7}, {"name": "a&b", "n": 8}],
+    "codes": {"007": "seven"},
 }
 
 
@@ -28,9 +32,11 @@ def extracted(written: Any, **roots: Any) -> Any:
         ("run.id", 7), ("run.nothing", None), ("run.id.deeper", None), ("steps.0.name", "a"), ("steps.-1.name", "c"),
         ("steps.9.name", None), ("steps.ok=false.name", "b"), ("steps.ok=false&rc=0.name", "c"),
         ("steps.ok=true&rc=0.name", None), ('run."dotted.name"', "d"), ("0", "zero"),
+        ("item.id", 1),
         (["run.note", "run.nothing", "run.name"], " Nightly "), ("{run.name}/{run.id}", "Nightly/7"),
         ("{run.nothing}/{run.id}", None), ({"text": "fixed"}, "fixed"), ("message | first_line", "error: disk full"),
         ("message | after error:", "disk full\nat line 3"), ("arn | last :", "nightly"),
+        ('labels."k"="v".n', 7), ('labels.name="a&b".n', 8), ("codes.007", "seven"),
         ("run.name | lower", "nightly"),
         ("run.name | not nightly weekly", None), ("run.big | lower", None),
         ({"of": "run.name", "High": ["nightly"], "else": "Low"}, "High"),
@@ -53,6 +59,7 @@ def test_headers_are_found_in_any_case() -> None:
         ("2026-11-21T05:00:09.123456789Z", datetime(2026, 11, 21, 5, 0, 9, 123456, UTC)),
         ("2026-11-21 05:00:09 UTC", datetime(2026, 11, 21, 5, 0, 9, tzinfo=UTC)),
         ("2026-11-21 05:00:09 +0200", datetime(2026, 11, 21, 3, 0, 9, tzinfo=UTC)),
+        ("20261121", datetime(2026, 11, 21, tzinfo=UTC)),
         (1764370800, datetime(2025, 11, 28, 23, tzinfo=UTC)), (1764370800000, datetime(2025, 11, 28, 23, tzinfo=UTC)),
         ("1764370800", datetime(2025, 11, 28, 23, tzinfo=UTC)), ("0001-01-01T00:00:00Z", None), ("soon", None),
         (True, None), (0, None), (10**30, None), (float("nan"), None), ("9999-12-31T23:59:59-10:00", None), ([], None),
@@ -93,6 +100,16 @@ CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of"
         ({"ignore": "not a run"}, ("ignore",), "expected a reason, and no fields beside it but `when`"),
         ({"phases": {"name": "step"}}, ("phases",), "expected `of`, the path of a list, and the name of each item"),
         ({"phases": {"of": "s", "name": "step", "statuss": "rc"}}, ("phases", "statuss"), "did you mean status?"),
+        ({"status": {"of": "a[0]", "Failed": "x"}}, ("status", "of"), "a[0] has brackets; write a.0"),
+        ({"error": ["a", "b[0]"]}, ("error", 1), "b[0] has brackets; write b.0"),
+        ({"error": "$body"}, ("error",), "there is no $body; expected $header or $received"),
+        ({"status": {"of": "state"}}, ("status",), "expected rows: relay's word, and theirs"),
+        ({"status": {"of": "state", "Failed": "*a*"}}, ("status", "Failed"), "*a* fits no word"),
+        ({"status": {"of": "state", "Failed": "None"}}, ("status", "Failed"), "None fits no word"),
+        ({"priority": {"of": "p", "Hihg": "x"}}, ("priority", "Hihg"), "unknown word; did you mean High?"),
+        ({"phases": {"of": "s", "name": "n", "complete": "treu"}}, ("phases", "complete"), "expected true or false"),
+        ({"phases": {"of": "s", "name": "n", "complete": "true"}}, ("phases", "complete"), "a `status` beside it"),
+        ({"error": {"text": "x", "of": "y"}}, ("error",), "expected a path"),
         ({"labels": "branch"}, ("labels",), "expected at most 20 names, each with a path"),
     ],
 )  # fmt: skip

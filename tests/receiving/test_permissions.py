@@ -17,6 +17,7 @@ from tests.support.events import body, event_of
 from tests.support.front import TOKEN, Front, assert_problem, count, receiving, signed
 
 CALLBACK = {"signature": {"scheme": "token", "secrets": {"current": TOKEN}}}
+BASIC = {"signature": {"scheme": "basic", "secrets": {"current": f"relay:{TOKEN}"}}}
 OPEN = {"signature": {"scheme": "none", "allow_unsigned": True}}
 
 
@@ -35,10 +36,11 @@ class TestDefaults:
             ("operation.audited", {"operation.audited"}),
         ],
     )
+    @pytest.mark.parametrize("carried", [CALLBACK, BASIC], ids=["token", "basic"])
     def test_a_callback_says_its_own_event_of_what_is_known_and_names_nobody(
-        self, event: str, events: set[str]
+        self, event: str, events: set[str], carried: dict[str, Any]
     ) -> None:
-        permissions = source_permissions(sources(ops=signed(), callback={**CALLBACK, "event": event}))["callback"]
+        permissions = source_permissions(sources(ops=signed(), callback={**carried, "event": event}))["callback"]
 
         assert permissions is not None
         assert permissions.events == events

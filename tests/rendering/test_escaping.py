@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.domain.display import TEXT_BUDGET, length
+from relay.domain.display import HIDDEN, TEXT_BUDGET, length
 from relay.rendering import Renderer
 from relay.rendering.jobs import action
-from relay.rendering.texts import _HIDDEN, clean, cut, inert, safe_url
+from relay.rendering.texts import clean, cut, inert, safe_url
 from tests.support import samples
 from tests.support.events import event_of
 from tests.support.every_case import every_case
@@ -29,7 +29,7 @@ PAGES = tuple(f"<{page}" for page in samples.PAGES)
 
 def test_what_hides_is_found_in_texts_that_python_calls_printable_too() -> None:
     letters = [character for character in map(chr, range(0x11_0000)) if not character.isascii() and character != "\x85"]
-    hidden = [letter for letter in letters if _HIDDEN.search(letter)]
+    hidden = [letter for letter in letters if HIDDEN.search(letter)]
 
     assert [clean(letter) for letter in hidden] == [""] * len(hidden)
     assert [clean(f"a{letter}b") for letter in hidden] == ["ab"] * len(hidden)

@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -136,9 +136,10 @@ UNREACHED = N_("The provider of logins does not answer, or not as it should. rel
 NO_GROUP = N_("%(name)s is of no group that may see this console.")
 
 
-def remember_language(request: web.Request, response: web.Response) -> web.Response:
-    """Remember the language that was chosen on a page, also before a login."""
-    if re.fullmatch("[a-z]{2}", chosen := request.query.get("lang", "")):
+def remember_language(request: web.Request, response: web.Response, languages: Collection[str] = ()) -> web.Response:
+    """Remember the language that was chosen on a page, one of these; before a login any that may be one."""
+    chosen = request.query.get("lang", "")
+    if chosen in languages if languages else re.fullmatch(r"[a-z]{2,3}([-_]\w{2,8})?", chosen, re.ASCII):
         response.set_cookie(CHOSEN, chosen, path=PAGES, max_age=YEAR, httponly=True, samesite="Lax",
                             secure=request.secure)  # fmt: skip
     return response

@@ -1,0 +1,62 @@
+"""Sources with a format: what is wrong is reported with its line, and each has a platform of its own."""
+
+import pytest
+
+from relay.channels import CHANNELS
+from relay.config import Config, parse_config
+from relay.errors import ConfigError
+
+SECRET = "kFv8Lq2Zr9Tn4Xb7Wd1Y"
+TOKEN = f"signature: {{scheme: token, secrets: {{current: {SECRET}}}}}"
+
+
+def parsed(sources: str, formats: str = "{}") -> Config:
+    text = f"""sources:
+  it: {{{sources}}}
+formats: {formats}
+channels: {{slack: {{token: xoxb-1-2}}}}
+destinations: {{team: {{slack: "#team"}}}}
+rules: [{{notify: team}}]
+"""
+    return parse_config(text, env={}, channels=CHANNELS)
+
+
+@pytest.mark.parametrize(
+    ("sources", "formats", "expected"),
+    [
+        (f"format: gitlob, {TOKEN}", "{}", "2: sources.it.format: there is no format gitlob; did you mean gitlab?"),
+        (f"format: ping, {TOKEN}", "{ping: {ignore: x}}", "3: formats.ping: relay's own, for jobs that ping"),
+        (f"format: ping, signature: {{secrets: {{current: {SECRET}}}}}", "{}",
+         "2: sources.it.signature.scheme: expected token: no signature covers an address"),
+        ("format: ping, signature: {scheme: none, allow_unsigned: true}", "{}", "expected token"),
+        (f"format: gitlab, event: operation.failed, {TOKEN}", "{}", "2: sources.it.event: without effect"),
+        (f"format: mine, {TOKEN}", "{mine: [{run: id}]}", "3: formats.mine[0].status: missing"),
+        (f"format: mine, {TOKEN}", "{mine: {run: 'a[0]', status: {of: s, Failed: x}}}", "3: formats.mine.run: a[0]"),
+        (f"signature: {{scheme: basic, secrets: {{current: {SECRET}}}}}", "{}", "basic needs user and password"),
+        ("signature: {scheme: basic, secrets: {current: 'a-user-of-a-long-name:q7x'}}", "{}", "secret is too short"),
+        (f"signature: {{algorithm: sha512, secrets: {{current: {SECRET}}}}}", "{}", "algorithm: only with scheme hmac"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parsed(sources, formats)
+
+    assert expected in str(caught.value)
+
+
+def test_a_source_with_a_format_has_a_platform_of_its_own_unless_it_names_one() -> None:
+    assert parsed(f"format: gitlab, {TOKEN}").sources["it"].platform == "it"
+    assert parsed(f"format: gitlab, platform: ci, {TOKEN}").sources["it"].platform == "ci"
+    assert parsed(TOKEN).sources["it"].platform == ""
+
+
+def test_the_platform_is_asked_about_runs_of_a_source_that_sends_its_documents() -> None:
+    config = parse_config(f"""sources:
+  cron: {{format: ping, {TOKEN}}}
+  api: {{platform: pm, {TOKEN}}}
+channels: {{slack: {{token: xoxb-1-2}}}}
+destinations: {{team: {{slack: "#team"}}}}
+rules: [{{notify: team}}]
+""", env={}, channels=CHANNELS)  # fmt: skip
+
+    assert config.platform_source == "api"
