@@ -9,6 +9,7 @@ names of the first that failed).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ LENGTHS = {"name": 200, "error": 300, "phase": 120, "path": 600, "type": 100, "p
            "project": 128, "failing": 160}  # fmt: skip
 FAILING = 3  # members of a batch that are named
 
+_iso = lru_cache(1024)(datetime.isoformat)  # when a run began is in each event of it
 _STARTED = ("startTime", "startedAt", "dateCreated", "retryAttemptDate", "batchStartTime")
 _NAMES = ("operationName", "name", "operationKey", "operationId")
 _RECORDS = ("recordsAnalyzed", "recordsProcessed", "totalRecords")
@@ -70,7 +72,7 @@ def _of_operation(event: Event) -> dict[str, Any]:
         if operation.priority:
             entry["priority"] = operation.priority
         if operation.estimate and not terminal:
-            entry["expected"] = operation.estimate.isoformat()
+            entry["expected"] = _iso(operation.estimate)
         if started := _started(document, mapping(document.get("progress"))):
             entry["started"] = started
     if error and terminal:
@@ -150,7 +152,7 @@ def _started(*parts: Document) -> str:
     for document in reversed(parts):
         for name in _STARTED:
             if started := moment(document.get(name)):
-                return started.isoformat()
+                return _iso(started)
     return ""
 
 

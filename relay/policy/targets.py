@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits, Live, Presentation, Target
@@ -223,6 +224,7 @@ def _how(event: Event, recipient: Recipient, service: Service) -> Each | Live | 
     )
 
 
+@lru_cache(1024)
 def _widened(gates: tuple[Gate, ...], min_step: float) -> tuple[Gate, ...]:
     """A live message has a gate of its own, so the wider of the two decides."""
     if not min_step:

@@ -204,6 +204,7 @@ def ping(source: str, job: str) -> str:
     return f"{PREFIX}ping:{digest('ping', source, job).hex()}"
 
 
+@lru_cache(maxsize=REMEMBERED)  # there are few addresses, and each is in many events
 def home(channel: str, address: str) -> str:
     """The home of what is sent to this address; of a channel whose addresses share limits, `address` is empty."""
     return digest("home", channel, address.encode("utf-8", "replace").lower().decode()).hex()[:HOME]
