@@ -34,6 +34,7 @@ async def test_readyz_says_yes_or_no_to_the_world_and_what_cannot_to_operators(r
         bare, verbose = [await front.operator(address) for address in ("/readyz", "/readyz?verbose")]
 
     assert {reply.status for reply in (public, bare, verbose)} == {200 if ready else 503}
+    assert {reply.headers["server"] for reply in (public, bare, verbose)} == {"relay"}
     assert public.document == bare.document == {"ready": ready}
     assert verbose.document == {"ready": ready, "checks": checks}
 
