@@ -207,6 +207,16 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     assert await here.around.admin.quarantine_size() == 0
 
 
+async def test_an_address_of_a_job_is_one_of_a_source_that_pings_and_of_no_other(here: Stage) -> None:
+    pinged, signed = (
+        Sender(f"{here.url}/webhooks/{address}", secret=SECRET, scheme=scheme, clock=time.time)
+        for address, scheme in (("cron", "token"), ("github/backup/ok", "github"))
+    )
+
+    assert [(await sender.post(workflow_run())).status for sender in (pinged, signed)] == [404, 404]
+    assert told(here) == []
+
+
 async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:
     await sent(here, "gitlab", pipeline("running", [], id=90210), pipeline("success", [], id=90210))
     await sent(here, "dbt", dbt_run("job.run.started", "Running"))

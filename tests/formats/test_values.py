@@ -41,7 +41,8 @@ def extracted(written: Any, **roots: Any) -> Any:
         ("run.name | not nightly weekly", None), ("run.big | lower", None),
         ({"of": "run.name", "High": ["nightly"], "else": "Low"}, "High"),
         ({"of": "arn", "High": "arn:*", "else": "Low"}, "High"),
-        ({"of": "run.nothing", "High": "x", "else": "Low"}, "Low"),
+        ({"of": "run.nothing", "High": "x", "else": "Low"}, "Low"), ({"of": "arn", "High": "*:weekly"}, None),
+        ({"of": "arn", "High": "*:nightly"}, "High"),
         ({"of": "run.name", "High": "x"}, None), ({"of": "steps.0.ok", "Yes": "true"}, "Yes"),
     ],
 )  # fmt: skip
@@ -67,6 +68,18 @@ def test_headers_are_found_in_any_case() -> None:
 )  # fmt: skip
 def test_a_time_is_read_in_the_ways_of_its_senders(stated: Any, expected: datetime | None) -> None:
     assert moment_of(stated) == expected
+
+
+def test_a_list_that_is_not_complete_gives_no_percentage() -> None:
+    steps = {"of": "steps", "name": "name", "status": {"of": "ok", "Completed": "true", "Failed": "false"}}
+    case = {"run": "run.id", "status": {"of": "run.id", "Running": "7"}}
+    read = {
+        complete: compile_format(case | {"phases": steps | {"complete": complete}}).read(BODY).document or {}
+        for complete in ("True", "false")
+    }
+
+    assert read["True"]["operation"]["progress"]["percentage"] == 100.0
+    assert read["false"]["operation"]["progress"] == {"phasesCompleted": 3}
 
 
 CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of": "state", "Completed": "OK"}}

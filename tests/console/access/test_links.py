@@ -36,7 +36,8 @@ async def test_the_language_chosen_before_the_login_stays(here: Served, browser:
 
     login = "/console/login?lang="
     for address, kept in ((f"{link}?lang=de", True), (f"{login}de", True), (f"{login}d", False)):
-        assert ("relay_language" in (await browser.get(address)).cookies) == kept, address
+        cookie = (await browser.get(address)).cookies.get("relay_language", "")
+        assert ("; HttpOnly; " in cookie) == kept, address
 
 
 async def test_looking_at_it_uses_nothing_up_and_the_first_who_presses_is_in(here: Served, browser: Browser) -> None:
