@@ -30,6 +30,7 @@ MODULES = {
     },
     "explain": {"explain": "Explain who is notified of an event and why, or what happened to an operation."},
     "template": {"template": "Lint, preview, test and translate message templates."},
+    "format": {"format": "Try the formats of foreign senders."},
     "dead": {"dead": "List, show, replay and delete dead letters."},
     "destinations": {
         "send": "Sign an event and send it.",
