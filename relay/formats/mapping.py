@@ -32,8 +32,12 @@ class Reading:
 
 
 def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
-    values = ((name, convert(read(roots))) for name, read, convert in fields)
-    return {name: value for name, value in values if value is not None}
+    stated = {}
+    for name, read, convert in fields:
+        value = read(roots)
+        if value is not None and (value := convert(value)) is not None:
+            stated[name] = value
+    return stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def _document(
 
 
 def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if value not in (None, {}, [])}
+    return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
 @dataclass(frozen=True, slots=True)
