@@ -47,11 +47,8 @@ class Ping:
             return cls(job, WORDS[state], run=run or "")
         if not re.fullmatch(r"\d{1,3}", state, re.ASCII) or int(state) > 255:
             raise ValueError(EXPECTED)
-        return (
-            cls(job, "Completed", run=run or "")
-            if int(state) == 0
-            else cls(job, "Failed", f"exit {int(state)}", run or "")
-        )
+        code = f"exit {int(state)}" if int(state) else ""
+        return cls(job, "Failed" if code else "Completed", code, run or "")
 
 
 class LastRun(NamedTuple):

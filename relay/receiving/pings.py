@@ -41,4 +41,4 @@ async def read_ping(
         await last_runs.keep(source, ping.job, run)
     except StoreUnavailable as error:
         raise HttpProblem(503, NOT_KEPT) from error
-    return to_json(document(ping, run.began, body, now))
+    return to_json(document(ping, run.began, body, run.at))  # a repetition says the same time
