@@ -70,7 +70,7 @@ def _lines(reading: Reading) -> list[str]:
     case = f"case {reading.case}" if reading.case else "no case"
     if reading.ignored:
         return [f"{case}: ignored: {reading.ignored}"]
-    unknown = [f'{field}: no row has the word "{word}"' for field, word in reading.unknown]
+    unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
-    return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).splitlines()]
+    return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
+from unicodedata import category
 
 from pydantic_core import from_json
 
@@ -129,7 +130,8 @@ def spelled(document: Mapping[str, Any], key: str, words: Collection[str], prefi
     stated = text(document, key, 64, prefix)
     if not stated or stated in words:
         return stated
-    as_it_came = stated if HIDDEN.sub("", stated).strip() else ""  # blanks and unseen signs state nothing
+    seen = any(category(sign)[0] not in "MCZ" and sign != "\u2800" for sign in HIDDEN.sub("", stated))
+    as_it_came = stated if seen else ""  # blanks and unseen signs state nothing
     return next((word for word in words if word.casefold() == stated.casefold()), as_it_came)
 
 

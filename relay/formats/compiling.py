@@ -14,7 +14,7 @@ from relay.formats.values import Read, Table, table, value
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
-HEADER = re.compile(r"\$header\.([\w-]+)")
+HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
@@ -27,6 +27,8 @@ def compile_format(spec: object) -> Format:
         raise FormatError("expected a case, or a list of them")
     several = isinstance(spec, list)
     headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
+    if secret := headers & {"authorization", "cookie"}:
+        raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
     return Format(tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases)), headers)
 
 
@@ -68,7 +70,11 @@ def _condition(route: str, accepted: object) -> Condition:
     words = accepted if isinstance(accepted, list) else [accepted]
     if not words or not all(isinstance(word, str) for word in words):
         raise FormatError("expected a word, several, present or absent")
-    matching = table({"of": route, "holds": words})
+    try:
+        matching = table({"of": route, "holds": words})
+    except FormatError as error:
+        error.path = ()
+        raise
     return lambda roots: matching(roots) is not None
 
 

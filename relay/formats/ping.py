@@ -64,9 +64,9 @@ def run_of(ping: Ping, last: LastRun | None, now: float) -> LastRun:
     if last is None:
         return LastRun(now, ping.status, now)
     goes_on = last.status in OPEN
-    repeated = last.status == ping.status and now - last.at < AGAIN
-    started_again = ping.status == "Initiated" and goes_on and now - last.began < AGAIN
-    overtaken = ping.status == "Running" and not goes_on and now - last.at < AGAIN  # its log came behind its end
+    repeated = last.status == ping.status and abs(now - last.at) < AGAIN
+    started_again = ping.status == "Initiated" and goes_on and abs(now - last.began) < AGAIN
+    overtaken = ping.status == "Running" and not goes_on and abs(now - last.at) < AGAIN  # its log came behind its end
     if repeated or started_again or overtaken:
         return last
     return LastRun(last.began if goes_on and ping.status != "Initiated" else now, ping.status, now)

@@ -95,8 +95,9 @@ def _step(name: str) -> Step:
     if re.fullmatch('"[^"]*"', name):
         return name[1:-1]
     if "=" in name:
-        pairs = [pair.partition("=") for pair in _PAIR.findall(name)]
-        if not all(member and value for member, _, value in pairs):
+        terms = _PAIR.findall(name)
+        pairs = [pair.partition("=") for pair in terms]
+        if "&".join(terms) != name or not all(member and value for member, _, value in pairs):
             raise FormatError(f"{name} chooses nothing; expected member=value, joined by &")
         return tuple((member.strip().strip('"'), value.strip().strip('"').lower()) for member, _, value in pairs)
     return int(name) if _INDEX.fullmatch(name) else name

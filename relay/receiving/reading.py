@@ -12,6 +12,7 @@ from relay.formats.mapping import Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 
+OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
 

@@ -26,7 +26,7 @@ from relay.receiving.configured_source import Configured, Early, RateLimiter, ch
 from relay.receiving.connection import client_of
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import readers
+from relay.receiving.reading import OF_FORMAT, readers
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
@@ -178,7 +178,7 @@ class Receiver:
     async def _ingested(
         self, signed: SignedRequest, configured: Configured, span: Accepting | None
     ) -> tuple[Event, Accepted]:
-        name, source = configured.name, configured.source
+        source = configured.source
         try:
             identity = EventIdentity.of(source.signature.scheme, signed)
         except ValueError as error:
@@ -196,11 +196,11 @@ class Receiver:
                 raise
             except InvalidEvent as error:
                 # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
-                quarantine_id = await self._quarantined(signed, identity, name, str(error), error.kind)
+                quarantine_id = await self._quarantined(signed, identity, configured, str(error), error.kind)
                 raise HttpProblem(422, error.message, field=error.field, quarantine=quarantine_id) from error
             except HandlingFailed as error:  # it would fail again at every try of the sender
                 metrics.unexpected_errors.inc()
-                quarantine_id = await self._quarantined(signed, identity, name, str(error), FAULT)
+                quarantine_id = await self._quarantined(signed, identity, configured, str(error), FAULT)
                 raise HttpProblem(422, NOT_HANDLED, quarantine=quarantine_id) from error
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
@@ -219,11 +219,13 @@ class Receiver:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
     async def _quarantined(
-        self, signed: SignedRequest, identity: EventIdentity, name: str, reason: str, kind: str
+        self, signed: SignedRequest, identity: EventIdentity, configured: Configured, reason: str, kind: str
     ) -> str:
-        reader = self._configured[name].source.reader
-        kept = (*KEPT_HEADERS, *(reader.headers if reader else ()))
-        headers = {key: signed.headers[key][0].decode("latin-1") for key in kept if key in signed.headers}
+        name, reader = configured.name, configured.source.reader
+        kept = {key: key for key in KEPT_HEADERS}
+        kept |= {f"{OF_FORMAT}{key}": key for key in (reader.headers if reader else ())}
+        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
+        headers = {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
         headers |= identity.headers
         quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()

@@ -29,13 +29,13 @@ def test_a_preset_shows_the_case_and_relays_own_document() -> None:
 def test_a_format_of_ones_own_shows_what_it_does_not_find(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text(OWN, "utf-8")
     options = ("-c", tmp_path / "relay.yaml")
-    unknown = {"batch": {"no": 7, "title": "Invoices\u202e"}, "state": "HALF"}
+    unknown = {"batch": {"no": 7, "title": "Invoices\u202e"}, "state": "HALF\ncase 9: forged"}
 
     assert '"operationId": "7"' in tried("billing", unknown | {"state": "RUN"}, *options)
     assert tried("billing", unknown, *options, status=1) == (
-        'case 1: status: nothing that fits is found\nstatus: no row has the word "half"\n'
+        'case 1: status: nothing that fits is found\nstatus: no row has the word "half case 9: forged"\n'
     )
     facts = json.loads(tried("billing", unknown, *options, "--json", status=1))
-    assert (facts["missing"], facts["unknown"]) == ("status", [["status", "half"]])
+    assert (facts["missing"], facts["unknown"]) == ("status", [["status", "half\ncase 9: forged"]])
     assert "there is no format biling; did you mean billing?" in tried("biling", {}, *options, status=2)
     assert "expected an object at the top" in tried("billing", [1], *options, status=1)

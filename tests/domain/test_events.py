@@ -110,7 +110,10 @@ def test_times_without_a_zone_are_utc() -> None:
     )
 
 
-@pytest.mark.parametrize("status", [" ", "\u200b", "\u202e", "\n", " \u3000 ", "\u3164", "\u115f", "\uffa0"])
+UNSEEN = [" ", "\u200b", "\u202e", "\n", " \u3000 ", "\u3164", "\u115f", "\uffa0", "\u200d", "\ufe0f", "\u2800"]
+
+
+@pytest.mark.parametrize("status", UNSEEN)
 def test_a_status_that_nobody_sees_is_not_stated(status: str) -> None:
     assert event_of(body("operation.progress", status=status)).status == "Running"
     assert event_of(body("operation.progress", status=f"{status}\u2705")).status == f"{status}\u2705"

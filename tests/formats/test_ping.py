@@ -60,6 +60,7 @@ def runs(*pings: tuple[float, str]) -> list[float]:
         ([(30.0 * number, "ok") for number in range(4)], [0, 0, 60, 60]),  # the time of a repetition does not count
         ([(0, "start"), (900, "0"), (901, "log"), (1800, "start")], [0, 0, 0, 1800]),  # the log was overtaken
         ([(0, "start"), (1, "log"), (2, "start"), (900, "0")], [0, 0, 0, 0]),
+        ([(0, "ok"), (-3600, "ok"), (-3590, "ok")], [0, -3600, -3600]),  # the clock was set back
     ],
 )
 def test_the_run_of_a_ping(pings: list[tuple[float, str]], expected: list[float]) -> None:

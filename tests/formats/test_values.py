@@ -109,6 +109,8 @@ CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of"
         ({"error": "items.name=.x"}, ("error",), "name= chooses nothing; expected member=value, joined by &"),
         ({"error": {"text": ["x"]}}, ("error",), 'expected a path, a "text with {path}"'),
         ({"when": {"kind": []}}, ("when", "kind"), "expected a word, several, present or absent"),
+        ({"when": {"kind": "*a*"}}, ("when", "kind"), "*a* fits no word"),
+        ({"error": "items.name=x&.y"}, ("error",), "chooses nothing"),
         ({"when": "kind"}, ("when",), "expected a path and what it must be"),
         ({"ignore": "not a run"}, ("ignore",), "expected a reason, and no fields beside it but `when`"),
         ({"phases": {"name": "step"}}, ("phases",), "expected `of`, the path of a list, and the name of each item"),
@@ -132,6 +134,14 @@ def test_a_misspelt_format_is_told_with_its_place_and_a_hint(changes: Any, place
 
     assert caught.value.path == (1, *place)
     assert expected in str(caught.value)
+
+
+def test_the_headers_that_a_format_reads_are_known_and_none_is_a_secret() -> None:
+    case = CASE | {"job": '{$header."X-Job"} of {$header.X-Host}', "when": {"$header.X-Kind": "run"}}
+
+    assert compile_format(case).headers == {"x-job", "x-host", "x-kind"}
+    with pytest.raises(FormatError, match="authorization is a secret"):
+        compile_format(CASE | {"job": "$header.Authorization"})
 
 
 @pytest.mark.parametrize("missing", ["run", "status"])
