@@ -32,7 +32,7 @@ KNOWN: Mapping[int, frozenset[str]] = {
     }),
     400: frozenset({"", "The body ended early, or is chunked wrongly.", "This is not a valid HTTP/1.1 request."}),
     401: frozenset({"The signature is missing, wrong or too old."}),
-    404: frozenset({"", "No source has this name.", "This link does not work", "Dieser Link funktioniert nicht"}),
+    404: frozenset({"", "No source has this address.", "This link does not work", "Dieser Link funktioniert nicht"}),
     405: frozenset({"", "Events are sent with POST."}),
     408: frozenset({"The body must be complete within 10 s, or come with 32 KiB a second."}),
     413: frozenset({"", "The body may have up to 1048576 bytes."}),
