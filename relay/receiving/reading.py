@@ -35,23 +35,16 @@ class SourceReader:
         ids: Mapping[str, str] = NO_IDS,
     ) -> Event:
         """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
-        if self.source.reader is not None:
-            document, raw = self._mapped(document, headers or {}, received_at), b""
+        if form := self.source.reader:
+            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
+            document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
         read = self.permissions.read if self.permissions else parse
         return read(
             document, source=self.name, received_at=received_at, default_event=self.source.event,
             platform=self.source.platform, raw=raw, **ids,
         )  # fmt: skip
 
-    def mapped(self, document: Document, headers: Mapping[str, Sequence[bytes]], received_at: datetime) -> Reading:
-        """Return what the format makes of a document; relay's own are themselves."""
-        if self.source.reader is None:
-            return Reading(document=dict(document))
-        texts = {name: lines[0].decode("latin-1") for name, lines in headers.items() if len(lines) == 1}
-        return self.source.reader.read(document, headers=texts, received=received_at)
-
-    def _mapped(self, document: Document, headers: Mapping[str, Sequence[bytes]], received_at: datetime) -> Document:
-        reading = self.mapped(document, headers, received_at)
+    def _mapped(self, reading: Reading) -> Document:
         if reading.ignored:
             raise Ignored(reading.ignored)
         if reading.document is None:
