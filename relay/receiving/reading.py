@@ -8,7 +8,7 @@ from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import Ignored, InvalidEvent
-from relay.formats.mapping import Reading
+from relay.formats.mapping import Format, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 
@@ -24,6 +24,7 @@ class SourceReader:
     name: str
     source: Source
     permissions: Permissions | None = None
+    form: Format | None = None  # of a foreign sender; None where documents are relay's own
 
     def read(
         self,
@@ -35,7 +36,7 @@ class SourceReader:
         ids: Mapping[str, str] = NO_IDS,
     ) -> Event:
         """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
-        if form := self.source.reader:
+        if form := self.form:
             texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
             document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
         read = self.permissions.read if self.permissions else parse
@@ -57,4 +58,4 @@ class SourceReader:
 def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:
     """Return the reader of each source."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name]) for name, source in sources.items()}
+    return {name: SourceReader(name, source, allowed[name], source.reader) for name, source in sources.items()}

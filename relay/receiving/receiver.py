@@ -22,10 +22,12 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
 from relay.receiving import pings, request_body
+from relay.receiving.addresses import Route
+from relay.receiving.answers import JSON, Written
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
+from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog
 from relay.receiving.reading import OF_FORMAT, readers
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
@@ -44,7 +46,6 @@ NOT_HANDLED = (
     "Sending it again does not help."
 )
 FAULT = "fault"  # what a body is kept for that relay itself failed on
-ANSWER = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
@@ -81,17 +82,15 @@ class Receiver:
         """Take these sources from now on."""
         self._configured = {name: Configured(reader) for name, reader in readers(sources).items()}
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            *(
-                web.route("*", f"/webhooks/{{source}}{rest}", self.receive, expect_handler=request_body.expect_later)
-                for rest in ("", *pings.PATHS)
-            ),
-            *self.probes.routes(),
-        ]
+    def routes(self) -> list[Route]:
+        webhooks = (Route(f"/webhooks/{{source}}{rest}", self.receive) for rest in ("", *pings.PATHS))
+        return [*webhooks, *self.probes.routes()]
 
-    async def receive(self, request: web.Request) -> web.StreamResponse:
-        began, configured = time.perf_counter(), self._addressed(request)
+    async def receive(self, request: web.BaseRequest, source: str, **job: str) -> web.StreamResponse:
+        """Answer what comes for a source. `job` and `state` are in the address of a ping."""
+        began, configured = time.perf_counter(), self._configured.get(source)
+        if configured and configured.pings != bool(job):
+            configured = None  # one that pings has addresses of its jobs, and only such a one
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
             if permitted := origin_permission(origin, configured.source.rate_limit):
@@ -101,11 +100,11 @@ class Receiver:
             signed, configured = await self._verified(request, configured)
             if configured.pings:
                 body = await pings.read_ping(
-                    request.match_info, request.query.get("rid"), signed.body,
+                    job, request.query.get("rid"), signed.body,
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if not configured.source.reader and (challenge := challenge_of(signed)):
+            if not configured.foreign and (challenge := challenge_of(signed)):
                 metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
             if self.tracing is not None:
@@ -117,7 +116,7 @@ class Receiver:
             if span is not None:
                 span.end("ignored")
             return web.Response(
-                status=202, body=to_json({"status": "ignored", "reason": ignored.message}), headers=ANSWER
+                status=202, body=to_json({"status": "ignored", "reason": ignored.message}), headers=JSON
             )
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
@@ -130,11 +129,6 @@ class Receiver:
         configured.outcomes(accepted.status).inc()
         configured.acknowledged.observe(time.perf_counter() - began)
         return _answer(event, accepted, configured)
-
-    def _addressed(self, request: web.Request) -> Configured | None:
-        """Return the source of this address: one that pings has addresses of its jobs, and only such a one."""
-        configured = self._configured.get(request.match_info["source"])
-        return configured if configured and configured.pings == ("job" in request.match_info) else None
 
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count and log a refusal; return the outcome that it is counted as."""
@@ -152,7 +146,9 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
+    async def _verified(
+        self, request: web.BaseRequest, configured: Configured | None
+    ) -> tuple[SignedRequest, Configured]:
         """Return the verified request and its source."""
         if configured is None:
             raise HttpProblem(404, "No source has this address.")
@@ -232,17 +228,9 @@ class Receiver:
         return quarantine_id
 
 
-def _answer(event: Event, accepted: Accepted, configured: Configured) -> web.Response:
+def _answer(event: Event, accepted: Accepted, configured: Configured) -> web.StreamResponse:
     if configured.pings:
         return web.Response(text="OK\n", headers=HEADERS)
     deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
     body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-    return web.Response(status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers=ANSWER)
-
-
-def make_app(receiver: Receiver) -> web.Application:
-    """Return the application for `serve`; other rooms add their routes before it is served."""
-    app = web.Application(middlewares=[answering()])
-    app.add_routes(receiver.routes())
-    app.on_response_prepare.append(label)
-    return app
+    return Written(202 if accepted.status == "accepted" else 200, body)
