@@ -37,4 +37,4 @@ def _samples(where: Path, document: Document, path: KeyPath) -> Iterator[Sample]
         if not files:
             document.report(path, f"{where} has no .json file")
     except OSError as error:
-        document.report(path, f"cannot read {error.filename}: {error.strerror}")
+        document.warn(path, f"cannot read {error.filename}: {error.strerror}; nothing is held against it")
