@@ -56,24 +56,34 @@ def told(here: Stage) -> list[tuple[bool, str]]:
     ]
 
 
-async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_and_so_is_its_second_attempt(here: Stage) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause(here: Stage, late: bool) -> None:
     jobs = [
-        workflow_job(
-            f"test ({number})", state, ("failure" if number == 17 else "success") if state == "completed" else None
-        )
+        workflow_job(f"test ({number})", state, "success" if state == "completed" else None)
         for number in range(40)
         for state in ("in_progress", "completed")
     ]
     Random(7).shuffle(jobs)
-    await sent(here, "github", workflow_run("queued", None), *jobs, workflow_run("completed", "failure"))
+    broken, other = (workflow_job(f"test ({number})", conclusion="failure") for number in (40, 41))
+    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure")
+    await sent(here, "github", *jobs[:9])  # before the run is known
+    await here.around.settled()
+    (begun,) = told(here)
+    await sent(here, "github", run, *jobs[9:], *([] if late else [broken, other]), end)
+    await here.around.settled()
+    ended = told(here)
+    await sent(here, "github", *([broken, other] if late else []), *jobs[:3])
     await here.around.settled()
     failed = told(here)
-    await sent(here, "github", workflow_run("queued", None, attempt=2), workflow_job("test (17)", attempt=2),
+    await sent(here, "github", workflow_run("queued", None, attempt=2), workflow_job("test (40)", attempt=2),
                workflow_run(attempt=2))  # fmt: skip
     await here.around.settled()
     root, *replies = told(here)
 
-    assert failed == [(False, "Failed: Nightly checks – After 9 min 30 s."), (True, failed[0][1])]
+    cause = "Failed: Nightly checks – test (40) failed – step failed: Run pytest. After 9 min 30 s."
+    assert begun[1].startswith("Running: Nightly checks")
+    assert ended[0][1] == ("Failed: Nightly checks – After 9 min 30 s." if late else cause)
+    assert failed == [(False, cause), ended[1]]
     assert root == (False, "Completed: Nightly checks – 9 min 30 s. Works again after 1 failure.")
     assert [reply for reply, _ in replies] == [True, True]
     assert "/runs/7700000001/attempts/2" in str(here.around.slack.messages("#team")[0].blocks)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
+from relay.domain.failed_phases import has_failed
 from relay.domain.identity import fingerprint
 from relay.domain.jobs import Job, job_of
 from relay.domain.outcomes import outcome_of
@@ -90,7 +91,7 @@ def urgency_of(event: Event, *, terminal: bool) -> str:
         return "1"
     if event.name == "operation.stalled":
         return "2"
-    return "3" if str(event.phase.get("status") or event.phase.get("phaseStatus")) in ("Failed", "Error") else ""
+    return "3" if has_failed(event.phase) else ""
 
 
 def _times(run: Operation, *, goes_on: bool) -> dict[str, int]:
