@@ -75,3 +75,8 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
             "runStartedAt": "2026-11-21T05:00:00Z", "runFinishedAt": "2026-11-21T05:00:08Z", **data,
         },
     }  # fmt: skip
+
+
+def jenkins(phase: str, status: str | None = None) -> Document:
+    build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
+    return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}
