@@ -133,7 +133,7 @@ def _starts(remembered: Mapping[str, str]) -> list[_Start]:
 
 
 def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
-    """Return whether it, or a phase of it, began after the known outcome; a retry under a new id is counted by its original."""
+    """Return whether it or a phase began after the outcome; a retry under a new id is counted by its original."""
     moment = latest_begin(event)
     if moment is None or "ended" not in remembered or "original" in remembered:
         return False
