@@ -15,6 +15,7 @@ from relay.formats.values import MAX_ITEMS, Read, Roots, Table
 
 IGNORE = "ignore"
 NO_CASE = "no case of the format is about it"
+MAX_PHASES = 100  # that are kept of a list; all count for the percentage
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
 Condition = Callable[[Roots], bool]
@@ -113,7 +114,9 @@ class Case:
         phases = [self.phases.read({**roots, "": item}) for item in items[:MAX_ITEMS] if type(item) is dict]
         phases = [phase for phase in phases if "phaseName" in phase and phase.get("status") != IGNORE]
         done = sum(phase.get("status") in TERMINAL for phase in phases)
-        stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
+        newest = sorted(range(len(phases)), key=lambda place: phases[place].get("startTime", ""))[-MAX_PHASES:]
+        kept = [phases[place] for place in sorted(newest)]  # a job that is retried is among them
+        stated: dict[str, Any] = {"phases": kept, "phasesCompleted": done}
         if self.phases.complete and phases and len(items) <= MAX_ITEMS:
             stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
         return stated
