@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
@@ -31,7 +32,7 @@ SCHEMES = {
 
 @pytest.fixture
 async def here(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with surroundings(redis_server.url) as around, running(around, CONFIG) as relay:
+    async with surroundings(redis_server.url) as around, running(around, CONFIG, period=0.5) as relay:
         yield Stage(around, relay)
 
 
@@ -156,17 +157,22 @@ async def test_a_format_of_ones_own_is_read(here: Stage) -> None:
 
 async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be_read_is_kept(here: Stage) -> None:
     ignored = await post(here, "github", foreign.PING)
-    unknown = await post(here, "github", workflow_run("completed", "melted"))
+    before = REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) or 0.0
+    unknown = [await post(here, "github", workflow_run("completed", "melted")) for _ in range(2)][1]
     forged = await Sender(f"{here.url}/webhooks/github", secret="another-secret-of-somebody", scheme="github").post(
         foreign.PING
     )
+    (mail,) = await here.around.mails(1)
     await here.around.settled()
 
+    assert ' github: "melted" is a status that the format does not know ' in mail.subject
+    assert REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) == before + 2
+    assert REGISTRY.get_sample_value("relay_events_total", {"source": "github", "outcome": "ignored"})
     assert (ignored.status, ignored.document) == (202, {"status": "ignored", "reason": "GitHub's ping"})
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]
     assert forged.status == 401
-    assert await here.around.admin.quarantine_size() == 1
+    assert await here.around.admin.quarantine_size() == 2
     assert told(here) == []
 
 
