@@ -72,10 +72,9 @@ def _priority(extracted: Any) -> str | None:
 FIELDS: Mapping[str, Convert] = {
     "run": _id, "job": _line, "attempt": _count, "title": _line, "type": lambda extracted: _line(extracted, MAX_TYPE),
     "progress": _number, "at": iso_of, "started": iso_of, "ended": iso_of, "estimate": iso_of, "deadline": iso_of,
-    "link": _link, "owner": _line, "tenant": _id, "project": _id, "priority": _priority, "batch": _id,
-    "batch_name": _line,
+    "error": _words, "code": lambda extracted: _line(extracted, MAX_TYPE), "link": _link, "owner": _line, "tenant": _id,
+    "project": _id, "priority": _priority, "batch": _id, "batch_name": _line,
 }  # fmt: skip
-CAUSES: Mapping[str, Convert] = {"error": _words, "code": lambda extracted: _line(extracted, MAX_TYPE)}
 OF_PHASES: Mapping[str, Convert] = {
     "name": _line, "started": iso_of, "ended": iso_of, "error": _words, "link": _link,
 }  # fmt: skip

@@ -70,7 +70,9 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]  # in the order of `when`
+    spec: Mapping[str, Any] = field(default_factory=dict)  # as it is written, for those who are to be shown it
+    place: tuple[str | int, ...] = ()  # where it is written in its format
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -178,6 +180,11 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
+def roots_of(body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+    """Return what paths begin with."""
+    return {"": body, "$header": headers or {}, "$received": received.isoformat() if received else None}
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """The cases of a sender's documents, in their order."""
@@ -190,8 +197,7 @@ class Format:
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {},
-                 "$received": received.isoformat() if received else None}  # fmt: skip
+        roots = roots_of(body, headers, received)
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):
                 return case.read(roots, number)
