@@ -22,6 +22,7 @@ OPERATION_KEYS = {
     "deadline": "timeoutAt", "link": "trackingUrl",
 }  # fmt: skip
 CAUSE_KEYS = {"code": "code", "error": "message"}
+MAX_PHASES = 100  # that are kept of a list; all count for the percentage
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
 Condition = Callable[[Roots], bool]
@@ -132,6 +133,9 @@ class Case:
         stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
         if self.phases.complete and phases and len(items) <= MAX_ITEMS:
             stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
+        if len(phases) > MAX_PHASES:
+            newest = sorted(range(len(phases)), key=lambda place: phases[place].get("startTime", ""))[-MAX_PHASES:]
+            stated["phases"] = [phases[place] for place in sorted(newest)]  # a job that is retried is among them
         return stated
 
 

@@ -16,7 +16,7 @@ Roots = Mapping[str, Any]  # by name: "" is the body, or an item of it; those of
 Read = Callable[[Roots], Any]
 
 MAX_STEPS = 12
-MAX_ITEMS = 100  # of a list that are looked at
+MAX_ITEMS = 1000  # of a list that are looked at; a body of 1 MiB has as many jobs of GitLab
 MAX_TEXT = 4096  # characters of a text that are looked at
 ROOTS = ("$header", "$received")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
