@@ -172,7 +172,7 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]
     assert forged.status == 401
-    assert await here.around.admin.quarantine_size() == 2
+    assert await here.around.admin.quarantine_size() == 1
     assert told(here) == []
 
 

@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 from relay.formats.fields import FIELDS
 from relay.formats.leaves import MOST, leaves, plain
-from relay.formats.times import moment_of
+from relay.formats.times import iso_of
 from relay.formats.values import word_of
 
 # Names, without signs, that mean a field, the likeliest first: of a member, or of it behind what it lies in.
@@ -37,7 +36,7 @@ WORDS: Mapping[str, str] = {  # of senders
     "Timeout": "timeout timed_out",
 }
 PLAIN = re.compile(r"[A-Za-z_][\w.-]*")  # needs no quotes in YAML
-SINCE, UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+SINCE, UNTIL = "2000", "2100"
 
 
 def draft(document: Any, samples: str = "") -> Iterator[str]:
@@ -58,8 +57,7 @@ def draft(document: Any, samples: str = "") -> Iterator[str]:
     rest = {
         path: value for path, value in found.items() if path not in meant.values() and path[-1][-2:].lower() != "id"
     }
-    moments = ((moment, path) for path, value in rest.items() if (moment := moment_of(value)))
-    times = sorted((moment, path) for moment, path in moments if SINCE < moment < UNTIL)
+    times = sorted((at, path) for path, value in rest.items() if (at := iso_of(value)) and SINCE < at < UNTIL)
     for field, (_, path) in zip(("started", "ended"), (times[:1] + times[1:][-1:]), strict=False):
         meant.setdefault(field, path)
     yield from ("formats:", "  mine:", *([f"    samples: {json.dumps(samples)}"] if samples else []))
