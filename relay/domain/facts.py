@@ -11,9 +11,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
+from relay.domain.labels import merged
 from relay.domain.run_numbers import number_run, restarts_of
 
-LASTING = tuple(TEXTS)  # type, name, priority
+LASTING = tuple(TEXTS)  # type, name, priority, labels
+LABELS = frozenset(name for name, text in TEXTS.items() if text.labels)
 AUDIENCE = "audience"
 PRESSED = "pressed"
 PARTS = ("phase", "results", "error", "cancellation", "batch")
@@ -86,10 +88,13 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def states_all(event: Event) -> bool:
-    """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up."""
+    """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up.
+
+    Labels are added to those that are known. Without any the store sees by itself whether some are.
+    """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
-    return run is not None and alone and all(getattr(run, name) for name in LASTING)
+    return run is not None and alone and all(bool(getattr(run, name)) != (name in LABELS) for name in LASTING)
 
 
 def audience_of(fact: str) -> Audience | None:
@@ -104,6 +109,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     if operation:
         run, restarts = number_run(event, remembered)
         lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
+        lasting |= {name: merged(getattr(operation, name), remembered.get(name, "")) for name in LABELS}
         operation = replace(
             operation,
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),
