@@ -15,6 +15,7 @@ from relay.formats.values import MAX_ITEMS, Read, Roots, Table
 
 IGNORE = "ignore"
 NO_CASE = "no case of the format is about it"
+MAX_PHASES = 100  # that are kept of a list; all count for the percentage
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
 Condition = Callable[[Roots], bool]
@@ -61,7 +62,9 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]  # in the order of `when`
+    spec: Mapping[str, Any] = field(default_factory=dict)  # as it is written, for those who are to be shown it
+    place: tuple[str | int, ...] = ()  # where it is written in its format
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -111,7 +114,9 @@ class Case:
         phases = [self.phases.read({**roots, "": item}) for item in items[:MAX_ITEMS] if type(item) is dict]
         phases = [phase for phase in phases if "phaseName" in phase and phase.get("status") != IGNORE]
         done = sum(phase.get("status") in TERMINAL for phase in phases)
-        stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
+        newest = sorted(range(len(phases)), key=lambda place: phases[place].get("startTime", ""))[-MAX_PHASES:]
+        kept = [phases[place] for place in sorted(newest)]  # a job that is retried is among them
+        stated: dict[str, Any] = {"phases": kept, "phasesCompleted": done}
         if self.phases.complete and phases and len(items) <= MAX_ITEMS:
             stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
         return stated
@@ -169,6 +174,11 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
+def roots_of(body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+    """Return what paths begin with."""
+    return {"": body, "$header": headers or {}, "$received": received.isoformat() if received else None}
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """The cases of a sender's documents, in their order."""
@@ -186,8 +196,7 @@ class Format:
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {},
-                 "$received": received.isoformat() if received else None}  # fmt: skip
+        roots = roots_of(body, headers, received)
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):
                 return case.read(roots, number)

@@ -111,7 +111,7 @@ PACKED: Mapping[str, Sequence[str]] = {
         "id", "fact:platform", "fact:tenant", "fact:project", "fact:original", "fact:retry", "fact:restarts",
         "fact:type", "fact:name", "fact:priority", "fact:batch", "fact:audience", "fact:pressed", "led", "entry:name",
         "entry:type", "entry:priority", "entry:path", "entry:batch", "entry:total", "entry:started", "led_home",
-        "fact:more", "fact:labels",
+        "fact:more", "fact:failed_phase", "fact:labels",
     ),
 }  # fmt: skip
 FIELDS = (*PACKED,)
@@ -126,8 +126,8 @@ STATED, LASTING = (
 STATED.remove(MORE := "more")  # a JSON object of the declared texts (relay.domain.events) that have no place here
 
 # Texts that scripts carry and never read, where there is a key; and what they are.
-SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "fact:labels": LABELS,
-          "entry:name": NAME, "entry:path": PATH}  # fmt: skip
+SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "fact:failed_phase": ERROR,
+          "fact:labels": LABELS, "entry:name": NAME, "entry:path": PATH}  # fmt: skip
 SEALED_IN_ENTRIES = {"name": NAME, "path": PATH, "error": ERROR}
 _SEALED_AT = [(PACKED["facts"].index(name), kind) for name, kind in SEALED.items()]
 

@@ -119,6 +119,20 @@ def test_a_pipelines_jobs_are_a_percentage_and_the_cause_is_a_job_that_may_not_f
     assert failed["operation"]["operationDescription"] == "Raise the limit"
 
 
+def test_beyond_the_hundredth_job_of_a_pipeline_percentage_and_cause_hold() -> None:
+    jobs = [build(f"job {number}", "success", started_at="2026-11-21 10:00:00 UTC") for number in range(299)]
+    retried = build("last", "failed", failure_reason="script_failure", started_at="2026-11-21 11:00:00 UTC")
+    running, failed = (
+        preset("gitlab").read(pipeline(status, [*jobs, retried])).document for status in ("running", "failed")
+    )
+
+    assert running and running["operation"]["progress"]["totalPhases"] == 300
+    assert running["operation"]["progress"]["percentage"] == 100.0
+    assert len(running["operation"]["phases"]) == 100
+    assert running["operation"]["phases"][-1]["phaseName"] == "last"
+    assert failed and failed["error"]["message"] == "last: script_failure"
+
+
 @pytest.mark.parametrize("event", ["job.run.completed", "job.run.errored"])
 def test_of_a_failed_dbt_run_both_events_tell_the_same_end(event: str) -> None:
     document = read("dbt-cloud", dbt_run(event, "Errored", runStatusMessage="Database Error in model orders")).document
