@@ -17,7 +17,7 @@ PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
-KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
+KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
@@ -37,10 +37,11 @@ def _case(raw: object) -> Case:
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
     conditions = at("when", _conditions, raw.get("when", {}))
+    each = at("each", value, raw["each"]) if "each" in raw else None
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
-            raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
-        return Case(conditions, ignore=raw[IGNORE])
+        if raw.keys() - {"when", "each", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
+            raise FormatError("expected a reason, and no fields beside it but `when` and `each`", (IGNORE,))
+        return Case(conditions, ignore=raw[IGNORE], each=each)
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
@@ -52,6 +53,7 @@ def _case(raw: object) -> Case:
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
+        each=each,
         fields=_fields(raw, FIELDS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )

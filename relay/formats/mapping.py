@@ -1,7 +1,8 @@
 """Mapping of a foreign sender's document to the one that relay understands. Compiled with the configuration. Pure.
 
-A format is a case or several, of which the first counts whose conditions hold. Reading one never raises, whatever
-comes: it gives a document, the reason why there is none to tell about, or the field that is missing.
+A format is a case or several, of which the first counts whose conditions hold. A case with `each` is about the items of
+a list, one by one. Reading never raises, whatever comes: it gives documents, and where there is none to tell about the
+reason, or the field that is missing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +12,9 @@ from typing import Any
 
 from relay.domain.events import FAILED, TERMINAL
 from relay.formats.fields import MAX_LINE, Convert, plain
-from relay.formats.values import MAX_ITEMS, Read, Roots, Table
+from relay.formats.values import BODY, MAX_ITEMS, Read, Roots, Table
 
-IGNORE = "ignore"
+IGNORE, ITEM = "ignore", "item"
 NO_CASE = "no case of the format is about it"
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
@@ -22,13 +23,15 @@ Condition = Callable[[Roots], bool]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The result of reading a document. `case` counts from 1, 0 for none; `unknown`: fields with words of no row."""
+    """The result of reading a document, or an item of one. `case` counts from 1, 0 for none; `unknown`: fields with
+    words of no row; `beyond`: items that are too many."""
 
     document: dict[str, Any] | None = None
     ignored: str = ""
     missing: str = ""
     case: int = 0
     unknown: tuple[tuple[str, str], ...] = ()
+    beyond: int = 0
 
 
 def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Case:
     status: Table | None = None
     phase: Phase | None = None
     phases: Phase | None = None
+    each: Read | None = None  # the list whose items it is about
     fields: Fields = ()
     nested: Mapping[str, tuple[tuple[str, Read], ...]] = field(default_factory=dict)
 
@@ -108,7 +112,7 @@ class Case:
         items = self.phases.of(roots) if self.phases and self.phases.of else None
         if self.phases is None or type(items) is not list:
             return {}
-        phases = [self.phases.read({**roots, "": item}) for item in items[:MAX_ITEMS] if type(item) is dict]
+        phases = [self.phases.read({**roots, BODY: item}) for item in items[:MAX_ITEMS] if type(item) is dict]
         phases = [phase for phase in phases if "phaseName" in phase and phase.get("status") != IGNORE]
         done = sum(phase.get("status") in TERMINAL for phase in phases)
         stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
@@ -176,14 +180,32 @@ class Format:
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
 
-    def read(
+    def readings(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
-        received: datetime | None = None,
-    ) -> Reading:  # fmt: skip
-        """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {},
+        received: datetime | None = None, most: int = MAX_ITEMS,
+    ) -> list[Reading]:  # fmt: skip
+        """Read a document: one reading, or of a case with `each` one of each item, the first `most` of them.
+
+        `headers` by their names in small letters.
+        """
+        roots = {BODY: body, "$header": headers or {},
                  "$received": received.isoformat() if received else None}  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
-            if case.holds(roots):
-                return case.read(roots, number)
+            if case.each is None:
+                if case.holds(roots):
+                    return [case.read(roots, number)]
+            elif type(items := case.each(roots)) is list:
+                readings = [self._of_item(item, items, roots) for item in items[:most]]
+                if any(reading.case for reading in readings):
+                    beyond = max(0, len(items) - most)
+                    return readings + ([Reading(missing="each", case=number, beyond=beyond)] if beyond else [])
+        return [Reading(ignored=NO_CASE)]
+
+    def _of_item(self, item: Any, items: list[Any], roots: Roots) -> Reading:
+        """Read an item by the first case about its list that holds for it."""
+        body = roots[BODY]
+        within = {**roots, BODY: {**(body if type(body) is dict else {}), ITEM: item}}
+        for number, case in enumerate(self.cases, start=1):
+            if case.each and case.each(roots) is items and case.holds(within):
+                return case.read(within, number)
         return Reading(ignored=NO_CASE)

@@ -12,13 +12,14 @@ from typing import Any
 from relay.configfile.validation import suggest
 from relay.formats.faults import FormatError, at
 
-Roots = Mapping[str, Any]  # by name: "" is the body, or an item of it; those of the request begin with $
+Roots = Mapping[str, Any]  # by name; where a path names none, it begins in the body
 Read = Callable[[Roots], Any]
 
 MAX_STEPS = 12
 MAX_ITEMS = 100  # of a list that are looked at
 MAX_TEXT = 4096  # characters of a text that are looked at
-ROOTS = ("$header", "$received")
+BODY = "$body"  # or an item of one of its lists
+ROOTS = (BODY, "$header", "$received")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
 _STEP = re.compile(r'(?:"[^"]*"|[^".])+')
 _PAIR = re.compile(r'(?:"[^"]*"|[^"&])+')
@@ -62,8 +63,8 @@ def _route(route: str) -> Read:
     names = [name.strip() for name in _STEP.findall(route)]
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
-    root = names.pop(0) if names[0].startswith("$") else ""
-    if root and root not in ROOTS:
+    root = names.pop(0) if names[0].startswith("$") else BODY
+    if root not in ROOTS:
         raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]

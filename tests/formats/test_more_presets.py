@@ -129,7 +129,7 @@ READ: list[tuple[str, Document, tuple[str, str, str, str]]] = [
 
 @pytest.mark.parametrize(("name", "document", "expected"), READ)
 def test_a_document_is_read_as(name: str, document: Document, expected: tuple[str, str, str, str]) -> None:
-    event = parse(preset(name).read(document).document or {}, source=name, received_at=NOW)
+    event = parse(preset(name).readings(document)[0].document or {}, source=name, received_at=NOW)
 
     assert event.operation is not None
     assert (event.status, event.own_id, event.operation.name, event.error.get("message", "")) == expected
@@ -147,12 +147,13 @@ def test_a_document_is_read_as(name: str, document: Document, expected: tuple[st
     ],
 )  # fmt: skip
 def test_other_documents_are_ignored(name: str, document: Document) -> None:
-    assert preset(name).read(document).ignored
+    assert preset(name).readings(document)[0].ignored
 
 
 def test_a_task_of_a_dag_is_a_phase_of_it_and_another_run_is_one_of_a_batch() -> None:
-    task = preset("openlineage").read(lineage("FAIL", task=True, **FAILED)).document or {}
-    query = preset("openlineage").read(lineage("START", parent={"run": {"runId": "app"}, "job": {"name": "Nightly"}}))
+    task = preset("openlineage").readings(lineage("FAIL", task=True, **FAILED))[0].document or {}
+    parent = {"run": {"runId": "app"}, "job": {"name": "Nightly"}}
+    (query,) = preset("openlineage").readings(lineage("START", parent=parent))
 
     assert task["phase"] == {"phaseName": "daily.load", "status": "Failed", "message": "division by zero",
                              "endTime": "2026-11-21T05:00:00+00:00"}  # fmt: skip

@@ -21,7 +21,7 @@ SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
 
 
 def read(name: str, document: Any) -> Reading:
-    return preset(name).read(document)
+    return preset(name).readings(document)[0]
 
 
 def status(name: str, document: Any) -> str:
