@@ -64,7 +64,9 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]  # in the order of `when`
+    spec: Mapping[str, Any] = field(default_factory=dict)  # as it is written, for those who are to be shown it
+    place: tuple[str | int, ...] = ()  # where it is written in its format
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -173,6 +175,11 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
+def roots_of(body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+    """Return what paths begin with."""
+    return {BODY: body, "$header": headers or {}, "$received": received.isoformat() if received else None}
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """The cases of a sender's documents, in their order."""
@@ -188,24 +195,30 @@ class Format:
 
         `headers` by their names in small letters.
         """
-        roots = {BODY: body, "$header": headers or {},
-                 "$received": received.isoformat() if received else None}  # fmt: skip
+        parts, beyond = self.parts(roots_of(body, headers, received), most)
+        readings = [
+            self.cases[number - 1].read(roots, number) if number else Reading(ignored=NO_CASE)
+            for number, roots in parts
+        ]
+        return readings + ([Reading(missing="each", beyond=beyond)] if beyond else [])
+
+    def parts(self, roots: Roots, most: int = MAX_ITEMS) -> tuple[list[tuple[int, Roots]], int]:
+        """Return the document or its items, each with the number of its case, 0 for none; and the items left out."""
         for number, case in enumerate(self.cases, start=1):
             if case.each is None:
                 if case.holds(roots):
-                    return [case.read(roots, number)]
+                    return [(number, roots)], 0
             elif type(items := case.each(roots)) is list:
-                readings = [self._of_item(item, items, roots) for item in items[:most]]
-                if any(reading.case for reading in readings):
-                    beyond = max(0, len(items) - most)
-                    return readings + ([Reading(missing="each", case=number, beyond=beyond)] if beyond else [])
-        return [Reading(ignored=NO_CASE)]
+                parts = [self._of_item(item, items, roots) for item in items[:most]]
+                if any(number for number, _ in parts):
+                    return parts, max(0, len(items) - most)
+        return [(0, roots)], 0
 
-    def _of_item(self, item: Any, items: list[Any], roots: Roots) -> Reading:
-        """Read an item by the first case about its list that holds for it."""
+    def _of_item(self, item: Any, items: list[Any], roots: Roots) -> tuple[int, Roots]:
         body = roots[BODY]
         within = {**roots, BODY: {**(body if type(body) is dict else {}), ITEM: item}}
-        for number, case in enumerate(self.cases, start=1):
-            if case.each and case.each(roots) is items and case.holds(within):
-                return case.read(within, number)
-        return Reading(ignored=NO_CASE)
+        about = (
+            number for number, case in enumerate(self.cases, start=1)
+            if case.each and case.each(roots) is items and case.holds(within)
+        )  # fmt: skip
+        return next(about, 0), within

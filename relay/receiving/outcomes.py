@@ -1,4 +1,4 @@
-"""What came of each event of a body, and the one answer to its sender.
+"""Outcomes of a body's events, and the one answer to its sender.
 
 2xx only when all events are durable: after a crash or a 503 between two of them the whole body is sent again, and those
 that were taken are duplicates. An event that is refused costs no other.
@@ -22,7 +22,7 @@ STATUSES = ("accepted", "duplicate", "late", "ignored")  # a body has the first 
 
 
 class Outcome(NamedTuple):
-    """What came of one event, or of what is none."""
+    """Outcome of one event: it was taken, or refused. `event` is None where the body has none in its place."""
 
     event: Event | None
     result: Accepted | Refusal

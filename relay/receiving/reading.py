@@ -37,7 +37,7 @@ class SourceReader:
         ids: Mapping[str, str] = NO_IDS,
         most: int = MAX_ITEMS,
     ) -> list[Event | Refusal]:
-        """Read a body: one event, or by its format several, up to `most`. In the place of what is none stands why.
+        """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
 
         `ids`: `EventIdentity.ids`. Raises NotJson.
         """
