@@ -98,7 +98,7 @@ class Ingest:
             if unasked:
                 event = compare(event, {})
             targets: Sequence[Target] = self._targets(event)
-            if event.compared and event.compared.completes:
+            if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
                 targets = mark_informed(targets, self._targets(as_failure(event)))
             if (template := self.config().job) and event.operation:
                 event = replace(event, job=named(template, event.operation.document, event.document))

@@ -25,6 +25,7 @@ PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 FAILED = ("Failed", "Timeout")
 SOURCE = "relay"  # of its own events
+ALERT = "alert"  # the type of what fires and is resolved: no run of a job, and no failure like another
 
 # What an event implies where its document does not say, or says something that cannot be.
 IMPLIED_STATUS = {
@@ -182,6 +183,10 @@ class Event:
         if implied in TERMINAL:
             return stated if over else implied
         return implied if implied and (over or not stated) else stated
+
+    @property
+    def is_alert(self) -> bool:
+        return not self.about_batch and self.operation is not None and self.operation.type == ALERT
 
     @property
     def dated(self) -> bool:

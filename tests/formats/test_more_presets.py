@@ -7,6 +7,7 @@ import pytest
 
 from relay.config.formats import preset
 from relay.domain.parsing import parse
+from tests.support.foreign import alert, alerts
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 Document = dict[str, Any]
@@ -119,6 +120,12 @@ READ: list[tuple[str, Document, tuple[str, str, str, str]]] = [
      ("Timeout", "g-1", "load", "Too long")),
     ("aws-eventbridge", aws("glue", jobRunId="g-1", jobName="load", state="SUCCEEDED", message="Job run succeeded"),
      ("Completed", "g-1", "load", "")),
+    ("alertmanager", alerts(alert("Down", team="db", cluster="eu", namespace="shop")),
+     ("Failed", "Down-db-eu-shop/2026-11-21T05:00:00.5Z", "Down", "Down does not answer")),
+    ("alertmanager", alerts(alert("Down", "resolved", instance="a:1")),
+     ("Completed", "Down-a:1/2026-11-21T05:00:00.5Z", "Down (a:1)", "")),
+    ("alertmanager", alerts(alert("Down", pod="a-1")),
+     ("Failed", "Down-a-1/2026-11-21T05:00:00.5Z", "Down (a-1)", "Down does not answer")),
     ("openlineage", lineage("START"), ("Initiated", "r-1", "daily.load", "")),
     ("openlineage", lineage("COMPLETE"), ("Completed", "r-1", "daily.load", "")),
     ("openlineage", lineage("FAIL", **FAILED), ("Failed", "r-1", "daily.load", "division by zero")),

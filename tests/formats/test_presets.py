@@ -14,7 +14,7 @@ from relay.config.formats import preset, preset_names
 from relay.domain.parsing import parse
 from relay.formats.mapping import Reading
 from tests.support import foreign
-from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.support.foreign import alert, alerts, build, dbt_run, pipeline, workflow_job, workflow_run
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
@@ -145,6 +145,7 @@ SENT: list[tuple[str, Callable[[], Any]]] = [
     ("github-actions", workflow_run), ("github-actions", lambda: workflow_job("linters")),
     ("gitlab", lambda: pipeline("running", [build("unit", "running"), build("lint", "failed")])),
     ("dbt-cloud", lambda: dbt_run("job.run.errored", "Errored")),
+    ("alertmanager", lambda: alerts(alert("Down"), alert("Down", "resolved", instance="a:1"))),
 ]  # fmt: skip
 ODD = (None, "", "None", 0, -1, 10**30, 1.5, float("inf"), True, [], [[]], {}, {"of": 1}, "x" * 5000, "\ud800", b"", ())
 
@@ -180,9 +181,10 @@ def test_documents_of_real_senders_are_read() -> None:
     folders = {name: Path(SAMPLES, {"jenkins": "jenkins-notification"}.get(name, name)) for name in preset_names()}
     kinds = {name: sorted(folder.glob("*.json")) for name, folder in folders.items()}
     readings = {
-        f"{name}/{file.stem}": read(name, json.loads(file.read_text("utf-8")))
+        f"{name}/{file.stem}.{place}": reading
         for name, files in kinds.items()
         for file in files
+        for place, reading in enumerate(preset(name).readings(json.loads(file.read_text("utf-8"))))
     }
 
     assert {name for name, files in kinds.items() if not files} == set()
