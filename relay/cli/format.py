@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,8 +15,7 @@ from relay.configfile.validation import suggest
 from relay.domain.documents import decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
-from relay.formats.mapping import Format, Reading
-from relay.formats.values import MAX_ITEMS
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
 
@@ -44,7 +42,7 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        facts = [asdict(reading) for reading in readings]
+        facts = [reading._asdict() for reading in readings]
         print_json(facts[0] if len(facts) == 1 else facts)
     for place, reading in enumerate(readings if not as_json else (), start=1):
         for line in _lines(reading, f"item {place}, " if len(readings) > 1 else ""):
@@ -74,7 +72,7 @@ def _lines(reading: Reading, item: str = "") -> list[str]:
         return [f"{case}: ignored: {reading.ignored}"]
     unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
     if reading.beyond:
-        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_ITEMS}"]
+        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_EVENTS}"]
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]

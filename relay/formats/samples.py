@@ -34,7 +34,7 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
     """Yield what the samples show to be wrong."""
     reached: dict[int, list[Sample]] = {}
     for sample in samples:
-        for number, roots in form.parts(sample.roots)[0]:
+        for number, roots in form.parts(sample.roots, lambda number, roots: (number, _copied(roots)))[0]:
             reached.setdefault(number - 1, []).append(Sample(sample.name, roots))
     ignored = reached.get(-1, [])
     for sample in ignored:
@@ -103,6 +103,10 @@ def _of_value(place: Place, spec: Any, convert: Convert | None, samples: Sequenc
         sample, found = there[0]
         members = f"an object with {', '.join(found)}" if isinstance(found, dict) else f"{found!r}"
         yield Finding(place, f"{sample.name} has {members[:SHOWN]} there, which does not fit", certain=False)
+
+
+def _copied(roots: Roots) -> Roots:
+    return {name: {**root} if isinstance(root, dict) else root for name, root in roots.items()}
 
 
 def _says(found: Any) -> bool:

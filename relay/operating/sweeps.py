@@ -22,6 +22,7 @@ from relay.store.quarantine import Quarantined
 
 STEP = 50  # rows of one step
 PATIENCE = 5.0  # seconds after which the answer says how far it got
+MOST_EVENTS = 2000  # of one body that was kept because it has too many
 COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 
@@ -148,7 +149,7 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
         key.removeprefix(OF_FORMAT): [text.encode("latin-1", "replace")]
         for key, text in entry.headers.items() if key.startswith(OF_FORMAT)
     }  # fmt: skip
-    events = reader.events(entry.body, received_at=now_received, headers=headers, ids=ids, most=len(entry.body))
+    events = reader.events(entry.body, received_at=now_received, headers=headers, ids=ids, most=MOST_EVENTS)
     outcomes = await take_each(events, partial(ingest, permissions=reader.permissions))
     for its in outcomes:
         if its.refusal:

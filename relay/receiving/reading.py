@@ -9,8 +9,7 @@ from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
-from relay.formats.mapping import Reading
-from relay.formats.values import MAX_ITEMS
+from relay.formats.mapping import MAX_EVENTS, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 
@@ -35,7 +34,7 @@ class SourceReader:
         received_at: datetime,
         headers: Mapping[str, Sequence[bytes]] | None = None,
         ids: Mapping[str, str] = NO_IDS,
-        most: int = MAX_ITEMS,
+        most: int = MAX_EVENTS,
     ) -> list[Event | Refusal]:
         """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
 
@@ -73,7 +72,7 @@ class SourceReader:
         if reading.ignored:
             raise Ignored(reading.ignored)
         if reading.beyond:
-            raise InvalidEvent("each", f"{reading.beyond} items are left out; expected at most {MAX_ITEMS} in one body")
+            raise InvalidEvent("each", f"{reading.beyond} more items are left out; send fewer at a time")
         if reading.document is None:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
