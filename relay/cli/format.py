@@ -12,9 +12,10 @@ from relay.cli.options import CONFIG, json_option, print_json, read_event, visib
 from relay.config import load
 from relay.config.formats import preset, preset_names
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode_any
+from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
+from relay.formats.drafting import draft
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
@@ -76,3 +77,19 @@ def _lines(reading: Reading, item: str = "") -> list[str]:
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
+
+
+@format.command("draft")
+@click.argument("document", metavar="DOCUMENT.json")
+def draft_(document: str) -> None:
+    """Write a first format for a document by guessing, to be edited and checked.
+
+    It goes by the names of members, such as id, state and started, and by the form of times. - reads the document from
+    standard input. `relay check` then says what does not fit.
+    """
+    try:
+        lines = draft(decode(read_event(document)), "" if document == "-" else document)
+    except (RelayError, OSError) as error:
+        raise RelayError(f"{document}: {error}") from None
+    for line in lines:
+        click.echo(line)

@@ -202,6 +202,11 @@ class Format:
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
 
+    @property
+    def labels(self) -> set[str]:
+        """Return the names of the labels that it gives."""
+        return {name for case in self.cases for name, _ in case.nested.get("labels", ())}
+
     def readings(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
         received: datetime | None = None, most: int = MAX_EVENTS,

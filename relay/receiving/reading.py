@@ -12,6 +12,7 @@ from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
 from relay.formats.mapping import MAX_EVENTS, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
+from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
 Refusal = InvalidEvent | HandlingFailed
@@ -26,6 +27,7 @@ class SourceReader:
     name: str
     source: Source
     permissions: Permissions | None = None
+    words: UnknownWords | None = None
 
     def events(
         self,
@@ -46,6 +48,9 @@ class SourceReader:
         texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
         with handling():
             readings = form.readings(decode_any(body), headers=texts, received=received_at, most=most)
+        if self.words:
+            for reading in readings:
+                self.words.add(self.name, reading.unknown, received_at.timestamp())
         if len(readings) == 1:
             return [self._event(readings[0], b"", received_at, ids)]
         return [
@@ -89,7 +94,7 @@ def first(events: Iterable[Event | Refusal]) -> Event:
     raise outcomes[0]  # type: ignore[misc]
 
 
-def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:
-    """Return the reader of each source."""
+def readers(sources: Mapping[str, Source], words: UnknownWords | None = None) -> dict[str, SourceReader]:
+    """Return the reader of each source. `words` gets those that no row of its format has."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name]) for name, source in sources.items()}
+    return {name: SourceReader(name, source, allowed[name], words) for name, source in sources.items()}

@@ -57,7 +57,7 @@ def test_a_workflow_run_keeps_what_people_ask_for() -> None:
     assert operation["startTime"] == "2026-11-22T02:00:00+00:00"
     assert operation["trackingUrl"].endswith("/actions/runs/7700000001/attempts/2")
     assert operation["owner"] == {"name": "jon"}
-    assert operation["labels"] == {"branch": "main", "cause": "schedule", "sha": "5f1c0de"}
+    assert operation["labels"] == {"branch": "main", "event": "schedule", "sha": "5f1c0de"}
     assert operation["priority"] == "High"
 
 
