@@ -12,12 +12,12 @@ from relay.cli.options import CONFIG, json_option, print_json, read_event, visib
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import Document, read
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode
+from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.drafting import draft
 from relay.formats.faults import FormatError
-from relay.formats.mapping import Format, Reading
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
 
@@ -40,15 +40,16 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     needed, and no secret. Exit status 1: the format finds no run or no status in it.
     """
     try:
-        reading = _named(name, config).read(decode(read_event(document)))
+        readings = _named(name, config).readings(decode_any(read_event(document)))
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        print_json(reading._asdict())
-    else:
-        for line in _lines(reading):
+        facts = [reading._asdict() for reading in readings]
+        print_json(facts[0] if len(facts) == 1 else facts)
+    for place, reading in enumerate(readings if not as_json else (), start=1):
+        for line in _lines(reading, f"item {place}, " if len(readings) > 1 else ""):
             click.echo(visible(line))
-    if reading.missing:
+    if any(reading.missing for reading in readings):
         raise SystemExit(1)
 
 
@@ -78,11 +79,13 @@ def _own(name: str, document: Document) -> Format:
     return form
 
 
-def _lines(reading: Reading) -> list[str]:
-    case = f"case {reading.case}" if reading.case else "no case"
+def _lines(reading: Reading, item: str = "") -> list[str]:
+    case = f"{item}case {reading.case}" if reading.case else f"{item}no case"
     if reading.ignored:
         return [f"{case}: ignored: {reading.ignored}"]
     unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
+    if reading.beyond:
+        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_EVENTS}"]
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
