@@ -24,10 +24,11 @@ from relay.outage import Outage
 from relay.receiving import pings, request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
+from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
 from relay.receiving.reading import OF_FORMAT, readers
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
 from relay.tracing import Accepting, Spans
@@ -68,12 +69,17 @@ class Receiver:
     last_runs: pings.LastRuns | None = None  # of jobs that ping
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
+    fetch: InitVar[Fetch] = fetch  # of public keys
 
     def __post_init__(
-        self, sources: Mapping[str, Source], readiness: Callable[[], Awaitable[Readiness]], public_url: str
+        self,
+        sources: Mapping[str, Source],
+        readiness: Callable[[], Awaitable[Readiness]],
+        public_url: str,
+        fetch: Fetch,
     ) -> None:
         self.probes = Probes(readiness, public_url)
-        self._limiter, self._early = RateLimiter(), Early()
+        self._limiter, self._early, self._keys = RateLimiter(), Early(), KeyCache(fetch, self.clock)
         self._lines = RateLimitedLog(self.clock)
         self.reload(sources)
 
@@ -168,7 +174,7 @@ class Receiver:
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
             body = await request_body.read(request, max_size=self.max_body, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
-        configured.verify(signed, self.clock())
+        await configured.authenticate(signed, self.clock(), self._keys)
         limit = configured.source.rate_limit
         if limit and (wait := self._limiter.wait(configured.name, limit, self.clock())):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
