@@ -17,8 +17,9 @@ from relay.configfile.validation import Name
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.domain.links import PORT
 from relay.errors import DeliveryError
-from relay.receiving.schemes import SCHEMES, Draft
-from relay.receiving.sources import refuse_weak
+from relay.receiving.scheme import Draft
+from relay.receiving.schemes import SCHEMES
+from relay.receiving.secret_strength import refuse_weak
 
 ENDPOINTS = "channels.webhook.endpoints"
 SCHEME = SCHEMES["standard-webhooks"]
