@@ -99,6 +99,7 @@ class Apprise:
             library = library_with(notification.address, url)
         except ValueError as error:
             raise DeliveryError(str(error), pause="destination", unsent=True) from None
+        library[0].socket_read_timeout = self._patience + 1.0  # shorter, it would count as a refusal
         result = library.notify(
             inert(text), inert(content["subject"]), KINDS.get(notification.labels.get("status", ""), "info"),
             body_format="text", timeout=self._patience,
