@@ -13,6 +13,7 @@ from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Bodies, Guard, affordable
+from relay.receiving.key_cache import Fetch
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver
@@ -26,10 +27,11 @@ from relay.tracing import Spans
 class Front:
     """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
 
-    def __init__(self, coordinator: Coordinator, clock: Callable[[], float], *, receives: bool) -> None:
+    def __init__(self, coordinator: Coordinator, clock: Callable[[], float], *, receives: bool, fetch: Fetch) -> None:
         self._coordinator = coordinator
         self._clock = clock
         self._receives = receives
+        self._fetch = fetch
         server = coordinator.config().server
         self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
@@ -51,6 +53,7 @@ class Front:
             last_runs=LastRuns(store),
             outage=outage,
             tracing=tracing,
+            fetch=self._fetch,
         )
 
         def reloaded() -> None:

@@ -1,6 +1,7 @@
 """relay check: the configuration and its templates; with --live, also the other sides."""
 
 import asyncio
+import contextlib
 import os
 import time
 from dataclasses import asdict, dataclass, field
@@ -15,6 +16,7 @@ from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, print_json, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
+from relay.config.samples import check_samples
 from relay.configfile.document import read
 from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
@@ -50,6 +52,10 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
         _check(report, config, live=live)
     except ConfigError as error:
         report.problems += error.problems
+    with contextlib.suppress(ConfigError, OSError, UnicodeDecodeError):  # which was reported
+        problems, warnings = check_samples(config, os.environ)
+        report.problems += problems
+        report.warnings += warnings
     if as_json:
         print_json({"ok": not report.problems, **asdict(report)})
     else:

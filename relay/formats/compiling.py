@@ -1,14 +1,15 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
+from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, Case, Condition, Fields, Format, Phase
 from relay.formats.values import Read, Table, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
@@ -17,44 +18,81 @@ PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
-KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
+SAMPLES, CASES = "samples", "cases"  # beside each other, or samples beside the fields of a single case
+KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
-    """Compile a case or a list of cases, as the configuration has it. Raises FormatError with the place."""
-    cases = spec if isinstance(spec, list) else [spec]
-    if not cases:
-        raise FormatError("expected a case, or a list of them")
-    several = isinstance(spec, list)
+    """Compile a format as the configuration has it. Raises FormatError with the place."""
     headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
     if secret := headers & {"authorization", "cookie"}:
         raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
-    return Format(tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases)), headers)
+    cases: list[Case] = []
+    for place, raw in _placed(spec):
+        try:
+            cases.append(replace(_case(raw, [case.spec for case in cases]), spec=raw, place=place))
+        except FormatError as error:
+            error.path = (*place, *error.path)
+            raise
+    return Format(tuple(cases), headers)
 
 
-def _case(raw: object) -> Case:
+def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Return the cases with their places: of a case, a list of them, or {cases: …}, of which `samples` is no part."""
+    place: tuple[str | int, ...] = ()
+    if isinstance(spec, dict) and SAMPLES in spec:
+        if not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip():
+            raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
+        spec = {key: row for key, row in spec.items() if key != SAMPLES}
+    if isinstance(spec, dict) and CASES in spec:
+        _refuse_unknown(spec, (CASES,))
+        spec, place = spec[CASES], (CASES,)
+    if spec == []:
+        raise FormatError("expected a case, or a list of them", place)
+    return [((*place, number), raw) for number, raw in enumerate(spec)] if isinstance(spec, list) else [(place, spec)]
+
+
+def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
     conditions = at("when", _conditions, raw.get("when", {}))
+    each = at("each", value, raw["each"]) if "each" in raw else None
+    for number, case in enumerate(earlier, start=1):
+        about_it = case.get("each") in (None, raw.get("each"))
+        if about_it and case.get("when", {}).items() <= raw.get("when", {}).items():
+            raise FormatError(
+                f"never reached: case {number} holds wherever this one does; let it stand behind this one"
+            )
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
-            raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
-        return Case(conditions, ignore=raw[IGNORE])
+        if raw.keys() - {"when", "each", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
+            raise FormatError("expected a reason, and no fields beside it but `when` and `each`", (IGNORE,))
+        return Case(conditions, ignore=raw[IGNORE], each=each)
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
-    priority = raw.get("priority")
-    if isinstance(priority, dict) and "of" in priority:
-        at("priority", table, priority, PRIORITIES)
+    at("priority", _check_priority, raw.get("priority"))
+    fields = _fields(raw, FIELDS)
     return Case(
         conditions,
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
-        fields=_fields(raw, FIELDS),
+        each=each,
+        fields=tuple(field for field in fields if field[0] not in CAUSE_KEYS),
+        causes=tuple(field for field in fields if field[0] in CAUSE_KEYS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )
+
+
+def _check_priority(raw: object) -> None:
+    """Refuse words that are no priority, in a table or fixed, also of a list of values."""
+    for number, term in enumerate(raw if isinstance(raw, list) else ()):
+        at(number, _check_priority, term)
+    if isinstance(raw, dict) and "of" in raw:
+        table(raw, PRIORITIES)
+    elif isinstance(raw, dict) and f"{raw.get('text', PRIORITIES[0])}".title() not in PRIORITIES:
+        raise FormatError(f"unknown word {raw['text']}; {suggest(str(raw['text']), PRIORITIES)}", ("text",))
 
 
 def _conditions(raw: object) -> tuple[Condition, ...]:
@@ -88,7 +126,7 @@ def _phase(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"name", "status"} <= raw.keys():
         raise FormatError("expected name, status and, where they are stated, started, ended, error and link")
     _refuse_unknown(raw, ("status", *OF_PHASES))
-    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _fields(raw, OF_PHASES))
+    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _of_phase(raw))
 
 
 def _phases(raw: object) -> Phase:
@@ -99,11 +137,15 @@ def _phases(raw: object) -> Phase:
     complete = f"{raw.get('complete', 'false')}".lower()
     if complete not in ("true", "false") or (complete == "true" and status is None):
         raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
-    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete == "true")
+    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete == "true")
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:
     return tuple((name, at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
+
+
+def _of_phase(raw: Mapping[str, Any]) -> Fields:
+    return tuple((PHASE_KEYS[name], read, convert) for name, read, convert in _fields(raw, OF_PHASES))
 
 
 def _nested(raw: object) -> tuple[tuple[str, Read], ...]:

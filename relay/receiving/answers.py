@@ -12,16 +12,17 @@ from aiohttp import HttpVersion11, web
 
 from relay.receiving.problems import HEADERS
 
-JSON = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
-LINES = "".join(f"{name}: {value}\r\n" for name, value in JSON.items())
+LINES = "".join(
+    f"{name}: {value}\r\n" for name, value in {"Content-Type": "application/json; charset=utf-8", **HEADERS}.items()
+)
 
 
 class Written(web.StreamResponse):
     """JSON as the answer to a request that is no HEAD. The connection stays open, unless the request says otherwise."""
 
-    def __init__(self, status: int, body: str) -> None:
+    def __init__(self, status: int, body: bytes) -> None:
         super().__init__(status=status)
-        self._text = body
+        self._whole = body
         self._open = True
 
     @property
@@ -34,9 +35,9 @@ class Written(web.StreamResponse):
     async def prepare(self, request: web.BaseRequest) -> None:
         if request.version < HttpVersion11 or not request.keep_alive:
             self._open = False
-        body, last = self._text.encode(), "" if self._open else "Connection: close\r\n"
-        head = f"{_status_line(self.status)}{LINES}Content-Length: {len(body)}\r\nDate: {_date(int(time.time()))}\r\n"
-        await request.writer.write(f"{head}{last}\r\n".encode() + body)
+        lines = f"{_status_line(self.status)}{LINES}Content-Length: {len(self._whole)}\r\n"
+        last = "" if self._open else "Connection: close\r\n"
+        await request.writer.write(f"{lines}Date: {_date(int(time.time()))}\r\n{last}\r\n".encode() + self._whole)
 
     async def write_eof(self, _data: bytes = b"") -> None:
         """Write no more."""

@@ -10,13 +10,13 @@ SECRET = "kFv8Lq2Zr9Tn4Xb7Wd1Y"
 TOKEN = f"signature: {{scheme: token, secrets: {{current: {SECRET}}}}}"
 
 
-def parsed(sources: str, formats: str = "{}") -> Config:
+def parsed(sources: str, formats: str = "{}", rule: str = "") -> Config:
     text = f"""sources:
   it: {{{sources}}}
 formats: {formats}
 channels: {{slack: {{token: xoxb-1-2}}}}
 destinations: {{team: {{slack: "#team"}}}}
-rules: [{{notify: team}}]
+rules: [{{notify: team{rule}}}]
 """
     return parse_config(text, env={}, channels=CHANNELS)
 
@@ -35,6 +35,14 @@ rules: [{{notify: team}}]
         (f"signature: {{scheme: basic, secrets: {{current: {SECRET}}}}}", "{}", "basic needs user and password"),
         ("signature: {scheme: basic, secrets: {current: 'a-user-of-a-long-name:q7x'}}", "{}", "secret is too short"),
         (f"signature: {{algorithm: sha512, secrets: {{current: {SECRET}}}}}", "{}", "algorithm: only with scheme hmac"),
+        ("signature: {scheme: oidc, email: a@example.com}", "{}", "oidc needs the audience"),
+        ("signature: {scheme: oidc, audience: here}", "{}", "expected email or subject"),
+        ("signature: {scheme: oidc, audience: here, subject: a, issuer: 'https://id.example.com'}", "{}",
+         "expected keys: the jwks_uri"),
+        ("signature: {scheme: oidc, audience: here, subject: a, keys: 'http://id.example.com/keys'}", "{}",
+         "2: sources.it.signature.keys: expected https"),
+        (f"signature: {{scheme: oidc, audience: here, subject: a, secrets: {{current: {SECRET}}}}}", "{}",
+         "oidc has no secrets"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:
@@ -60,3 +68,19 @@ rules: [{{notify: team}}]
 """, env={}, channels=CHANNELS)  # fmt: skip
 
     assert config.platform_source == "api"
+
+
+@pytest.mark.parametrize(
+    ("source", "label", "expected"),
+    [
+        (f"format: gitlab, {TOKEN}", "branch", []),
+        (f"format: gitlab, {TOKEN}", "brnach", ["no format of the rule's sources gives it; did you mean branch?"]),
+        (f"format: terraform-cloud, {TOKEN}", "branch", ["no format of the rule's sources gives it; there are none"]),
+        (f"format: ping, {TOKEN}", "branch", ["no format of the rule's sources gives it; there are none"]),
+        (TOKEN, "anything", []),  # relay's own documents may carry it
+    ],
+)
+def test_a_label_that_no_format_gives_is_known(source: str, label: str, expected: list[str]) -> None:
+    warnings = parsed(source, rule=f", where: {{{label}: main}}").warnings
+
+    assert [row.message for row in warnings if row.path == f"rules[0].where.{label}"] == expected

@@ -33,6 +33,7 @@ def workflow_job(
         "action": status,
         "workflow_job": {
             "run_id": 7700000001, "run_attempt": attempt, "name": name, "status": status, "conclusion": conclusion,
+            "workflow_name": "Nightly checks", "head_branch": "main",
             "started_at": f"2026-11-2{attempt}T02:01:00Z", "html_url": "https://github.com/acme/shop/actions/job/1",
             "completed_at": f"2026-11-2{attempt}T02:05:00Z" if status == "completed" else None, "steps": steps,
         },
@@ -74,3 +75,35 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
             "runStartedAt": "2026-11-21T05:00:00Z", "runFinishedAt": "2026-11-21T05:00:08Z", **data,
         },
     }  # fmt: skip
+
+
+def alert(
+    name: str,
+    status: str = "firing",
+    *,
+    started: str = "2026-11-21T05:00:00.5Z",
+    ended: str = "2026-11-21T05:12:00Z",
+    **labels: str,
+) -> Document:
+    """One alert of Alertmanager's, with the summary that its rule gives it."""
+    return {
+        "status": status, "labels": {"alertname": name, "severity": "critical", **labels},
+        "annotations": {"summary": f"{labels.get('instance', name)} does not answer"},
+        "startsAt": started, "endsAt": ended if status == "resolved" else "0001-01-01T00:00:00Z",
+        "generatorURL": "https://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": "-".join((name, *labels.values())),
+    }  # fmt: skip
+
+
+def alerts(*listed: Any) -> Document:
+    """Alertmanager's webhook."""
+    return {
+        "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "receiver": "relay", "status": "firing",
+        "alerts": [*listed], "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {},
+        "externalURL": "https://alertmanager.example.com",
+    }  # fmt: skip
+
+
+def jenkins(phase: str, status: str | None = None) -> Document:
+    build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
+    return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}
