@@ -1,0 +1,84 @@
+"""Catch-up: asks senders to redeliver what relay did not take while it was away. GitHub repeats nothing by itself."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import structlog
+
+from relay.errors import PlatformError
+from relay.platform.github import MOST, Hook
+from relay.receiving.sources import Source
+
+log = structlog.get_logger(__name__)
+
+PERIOD = 60.0  # seconds between two rounds of all processes together: what was asked for has arrived by then
+ROUNDS = 3  # of each webhook after a start: the first may come before a balancer knows that relay is back
+
+
+class CaughtUp(NamedTuple):
+    """Outcome for one webhook: how many deliveries had failed, and how many of them were asked for."""
+
+    source: str
+    hook: str
+    failed: int = 0
+    asked: int = 0
+    error: PlatformError | None = None
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"{self.source}: {self.error}"
+        rest = f"; {self.failed - self.asked} wait: ask again" if self.failed > self.asked else ""
+        return f"{self.source}: {self.asked} of {self.failed} failed deliveries are redelivered by {self.hook}{rest}"
+
+
+def hooks_of(sources: Mapping[str, Source]) -> dict[str, tuple[str, str]]:
+    """Return the source and the token of each webhook that can be asked."""
+    asked = ((name, source.catch_up) for name, source in sources.items() if source.catch_up)
+    return {hook: (name, of.token.get_secret_value()) for name, of in asked for hook in of.hooks}
+
+
+async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float) -> list[CaughtUp]:
+    """Ask for what failed, at most MOST in all."""
+    done: list[CaughtUp] = []
+    for hook, (source, token) in hooks.items():
+        try:
+            found = await Hook(hook, token, now).redeliver_failed(MOST - sum(each.asked for each in done))
+            done.append(CaughtUp(source, hook, *found))
+        except PlatformError as error:
+            done.append(CaughtUp(source, hook, error=error))
+    return done
+
+
+@dataclass(eq=False)
+class CatchUpTick:
+    """Rounds after a start, and for webhooks that a reload brings. `turn`: `TroubleMemory.turn`."""
+
+    sources: Callable[[], Mapping[str, Source]]
+    turn: Callable[[str, float], Awaitable[bool]]
+    _left: dict[str, int] = field(default_factory=dict)  # rounds, by webhook
+    _not_before: dict[str, float] = field(default_factory=dict)
+
+    async def tick(self, now: float) -> None:
+        """Make one round, if it is due and no other process does. Raises StoreUnavailable."""
+        due = {hook: of for hook, of in hooks_of(self.sources()).items()
+               if self._left.get(hook, ROUNDS) and now >= self._not_before.get(hook, 0.0)}  # fmt: skip
+        if not due or not await self.turn("catch-up", PERIOD):
+            return
+        for done in await catch_up(due, now):
+            self._keep(done, now)
+
+    def _keep(self, done: CaughtUp, now: float) -> None:
+        left = self._left.get(done.hook, ROUNDS) - 1
+        if done.error:
+            left = left if done.error.temporary else 0
+            self._not_before[done.hook] = now + (done.error.retry_after or 0.0)
+            advice = "it is asked again" if left else "`relay catch-up github` asks again"
+            log.warning("catch_up.failed", source=done.source, error=str(done.error), advice=advice)
+        elif done.failed > done.asked:
+            left += 1
+        elif not done.failed:
+            left = 0
+        if done.asked:
+            log.info("catch_up.asked", source=done.source, hook=done.hook, failed=done.failed, asked=done.asked)
+        self._left[done.hook] = left
