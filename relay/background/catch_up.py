@@ -7,29 +7,30 @@ from typing import NamedTuple
 import structlog
 
 from relay.errors import PlatformError
-from relay.platform.github import MOST, Hook
+from relay.platform.github import MOST, Hook, Round
 from relay.receiving.sources import Source
 
 log = structlog.get_logger(__name__)
 
 PERIOD = 60.0  # seconds between two rounds of all processes together: what was asked for has arrived by then
-ROUNDS = 3  # of each webhook after a start: the first may come before a balancer knows that relay is back
+LATER = 600.0  # seconds until GitHub is asked again that does not answer
+ROUNDS = 100  # of each webhook after a start, at most
 
 
 class CaughtUp(NamedTuple):
-    """Outcome for one webhook: how many deliveries had failed, and how many of them were asked for."""
+    """Outcome for one webhook."""
 
     source: str
     hook: str
-    failed: int = 0
-    asked: int = 0
+    found: Round = Round()
     error: PlatformError | None = None
 
     def __str__(self) -> str:
         if self.error:
             return f"{self.source}: {self.error}"
-        rest = f"; {self.failed - self.asked} wait: ask again" if self.failed > self.asked else ""
-        return f"{self.source}: {self.asked} of {self.failed} failed deliveries are redelivered by {self.hook}{rest}"
+        failed, asked, rest = self.found
+        more = f"; ask again for {rest} more" if rest else ""
+        return f"{self.source}: {asked} of {failed} failed deliveries are redelivered by {self.hook}{more}"
 
 
 def hooks_of(sources: Mapping[str, Source]) -> dict[str, tuple[str, str]]:
@@ -38,13 +39,13 @@ def hooks_of(sources: Mapping[str, Source]) -> dict[str, tuple[str, str]]:
     return {hook: (name, of.token.get_secret_value()) for name, of in asked for hook in of.hooks}
 
 
-async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float) -> list[CaughtUp]:
-    """Ask for what failed, at most MOST in all."""
+async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float, *, every: bool = False) -> list[CaughtUp]:
+    """Ask for what failed, at most MOST in all. `every`: also for what was in vain before."""
     done: list[CaughtUp] = []
     for hook, (source, token) in hooks.items():
         try:
-            found = await Hook(hook, token, now).redeliver_failed(MOST - sum(each.asked for each in done))
-            done.append(CaughtUp(source, hook, *found))
+            most = MOST - sum(each.found.asked for each in done)
+            done.append(CaughtUp(source, hook, await Hook(hook, token, now).redeliver_failed(most, every=every)))
         except PlatformError as error:
             done.append(CaughtUp(source, hook, error=error))
     return done
@@ -52,7 +53,11 @@ async def catch_up(hooks: Mapping[str, tuple[str, str]], now: float) -> list[Cau
 
 @dataclass(eq=False)
 class CatchUpTick:
-    """Rounds after a start, and for webhooks that a reload brings. `turn`: `TroubleMemory.turn`."""
+    """Rounds after a start, and for webhooks that a reload brings, until nothing is left to ask for.
+
+    A second round sees what became of the first, which may have come before a balancer knew that relay is back.
+    `turn`: `TroubleMemory.turn`.
+    """
 
     sources: Callable[[], Mapping[str, Source]]
     turn: Callable[[str, float], Awaitable[bool]]
@@ -69,16 +74,14 @@ class CatchUpTick:
             self._keep(done, now)
 
     def _keep(self, done: CaughtUp, now: float) -> None:
-        left = self._left.get(done.hook, ROUNDS) - 1
-        if done.error:
-            left = left if done.error.temporary else 0
-            self._not_before[done.hook] = now + (done.error.retry_after or 0.0)
+        left, error, (failed, asked, rest) = self._left.get(done.hook, ROUNDS) - 1, done.error, done.found
+        if error:
+            left = left if error.temporary else 0
+            self._not_before[done.hook] = now + (error.retry_after or LATER)
             advice = "it is asked again" if left else "`relay catch-up github` asks again"
-            log.warning("catch_up.failed", source=done.source, error=str(done.error), advice=advice)
-        elif done.failed > done.asked:
-            left += 1
-        elif not done.failed:
+            log.warning("catch_up.failed", source=done.source, error=str(error), advice=advice)
+        elif asked or rest:
+            log.info("catch_up.asked", source=done.source, hook=done.hook, failed=failed, asked=asked)
+        else:
             left = 0
-        if done.asked:
-            log.info("catch_up.asked", source=done.source, hook=done.hook, failed=done.failed, asked=done.asked)
         self._left[done.hook] = left

@@ -160,7 +160,7 @@ def reload() -> None:
 @click.argument("sender", type=click.Choice(["github"]))
 def catch_up(sender: str) -> None:
     """Have GitHub redeliver what failed in the last three days and has not arrived since, by all webhooks under
-    `catch_up` of a source. relay does it by itself after a start. What relay has taken already is notified once.
+    `catch_up` of a source. relay does it by itself after a start; this also asks for what relay refused.
 
     At most 50 deliveries at a time, one a second. Exit status 1 if a webhook cannot be asked.
     """

@@ -18,14 +18,14 @@ from relay.errors import PlatformError
 YOUNG = timedelta(days=3)  # GitHub redelivers nothing older
 PAGE, PAGES = 100, 50  # deliveries are listed newest first
 MOST = 50  # that are asked for at a time; a command waits for it
-PAUSE = (
-    1.0  # seconds between two: https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api
-)
+# https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api asks for it.
+PAUSE = 1.0  # seconds between two
+ATTEMPTS = 4  # of a delivery, all in all; a person may ask for more
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 MAX_ANSWER = 4 * 2**20  # bytes
 MINUTE, LONGEST = 60.0, 3600.0  # seconds to wait where GitHub says nothing, and at most
 ARRIVED = "OK"
-READ = frozenset({400, 413, 415, 422})  # relay has read it and would refuse it again; with 422 it is in the quarantine
+READ = frozenset({400, 413, 415, 422})  # relay has read it, and would refuse it again
 LACKS = "expected a token with read and write access to webhooks there, and the webhook's address"
 REASONS = {
     401: "the token is not valid, or has expired",
@@ -47,21 +47,32 @@ class Delivery(BaseModel):
 
 
 class Round(NamedTuple):
-    """Counts of deliveries that failed and had not arrived since, and of those that were asked for."""
+    """Counts of deliveries: those to ask for, those that were asked for, and those left for the next round."""
 
-    failed: int
-    asked: int
+    failed: int = 0
+    asked: int = 0
+    rest: int = 0
 
 
 _LIST = TypeAdapter(list[Delivery])
 
 
-def failed(deliveries: Iterable[Delivery], since: datetime) -> list[Delivery]:
-    """Return the newest attempt of each delivery that has not arrived, oldest first. `deliveries` is newest first."""
-    deliveries = list(deliveries)
-    done = {each.guid for each in deliveries if each.status == ARRIVED or each.status_code in READ}
-    newest = {each.guid: each for each in reversed(deliveries) if each.delivered_at >= since and each.guid not in done}
-    return [*newest.values()]
+def failed(attempts: Iterable[Delivery], since: datetime, *, every: bool = False) -> list[Delivery]:
+    """Return the newest attempt of each delivery that has not arrived, oldest first. `attempts` are newest first.
+
+    Without `every`, leave out what relay would refuse again, and what has been tried often enough.
+    """
+    deliveries: dict[str, list[Delivery]] = {}
+    for attempt in attempts:
+        deliveries.setdefault(attempt.guid, []).append(attempt)
+    wanted = [
+        tried[0]
+        for tried in deliveries.values()
+        if tried[0].delivered_at >= since
+        and not any(attempt.status == ARRIVED for attempt in tried)
+        and (every or (len(tried) < ATTEMPTS and not any(attempt.status_code in READ for attempt in tried)))
+    ]
+    return sorted(reversed(wanted), key=lambda attempt: deliveries[attempt.guid][-1].delivered_at)
 
 
 @dataclass(eq=False, repr=False)
@@ -73,12 +84,12 @@ class Hook:
     now: float
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def redeliver_failed(self, most: int = MOST) -> Round:
-        """Ask for what failed in the last three days, the oldest first. Raises PlatformError."""
+    async def redeliver_failed(self, most: int = MOST, *, every: bool = False) -> Round:
+        """Ask for what failed in the last three days (`failed`). Raises PlatformError."""
         since, asked, refusal = datetime.fromtimestamp(self.now, UTC) - YOUNG, 0, None
         headers = HEADERS | {"Authorization": f"Bearer {self.token}"}
         async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as http:
-            waiting = failed(await self._deliveries(http, since), since)
+            waiting = failed(await self._deliveries(http, since), since, every=every)
             for number, delivery in enumerate(waiting[:most]):
                 if number:
                     await self.sleep(PAUSE)
@@ -91,7 +102,7 @@ class Hook:
                     refusal = error  # one that GitHub has no more must not hold up the others
         if refusal and not asked:
             raise refusal
-        return Round(len(waiting), asked)
+        return Round(len(waiting), asked, max(0, len(waiting) - most))
 
     async def _deliveries(self, http: aiohttp.ClientSession, since: datetime) -> list[Delivery]:
         """List them, at least as far back as that."""
@@ -122,16 +133,17 @@ class Hook:
                     answer += piece
                     if len(answer) > MAX_ANSWER:
                         raise PlatformError(f"{call}: an answer of more than {MAX_ANSWER >> 20} MiB")
+                # The cursor alone is taken from the link: the token goes to no address that an answer names.
+                following = response.links.get("next")
+                cursor = URL(following["url"]).query.get("cursor", "") if following else ""
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             why = f"no answer within {TIMEOUT.total:g} s" if isinstance(error, TimeoutError) else f"{error}"
             raise PlatformError(f"{call}: {why or type(error).__name__}", temporary=True) from None
-        except ValueError:  # a token that no header can carry; it is not quoted
-            raise PlatformError(f"{call}: cannot be asked: the token has a character that no token has") from None
+        except ValueError as error:  # a token that no header can carry, or an answer's link that is none
+            raise PlatformError(f"{call}: cannot be asked: {error}") from None
         if response.status >= 300:
             raise self._refusal(call, response)
-        # The cursor alone is taken from the link: the token goes to no address that an answer names.
-        following = response.links.get("next")
-        return bytes(answer), URL(following["url"]).query.get("cursor", "") if following else ""
+        return bytes(answer), cursor
 
     def _refusal(self, call: str, response: aiohttp.ClientResponse) -> PlatformError:
         status, headers, seconds = response.status, response.headers, MINUTE

@@ -128,10 +128,10 @@ async def ask_again(context: Context, form: CatchUpForm, identity: Identity) -> 
     if not hooks:
         return refused("no source has catch_up: the addresses of its webhooks, and a token (docs/senders.md)")
     async with context.act(identity, "catch-up", form.sender) as act:
-        done = await catch_up(hooks, context.clock())
-        act.outcome = f"{sum(each.asked for each in done)} of {sum(each.failed for each in done)} redelivered"
-    facts = [{"source": each.source, "hook": each.hook, "failed": each.failed, "asked": each.asked,
-              "error": str(each.error or "")} for each in done]  # fmt: skip
+        done = await catch_up(hooks, context.clock(), every=True)
+        act.outcome = f"{sum(each.found.asked for each in done)} asked for"
+    facts = [{"source": each.source, "hook": each.hook, **each.found._asdict(), "error": str(each.error or "")}
+             for each in done]  # fmt: skip
     failing = any(each.error for each in done)
     return Done(ANSWERED, {"answered": "\n".join(map(str, done))}, refused=failing, facts={"hooks": facts})
 
