@@ -17,7 +17,8 @@ PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
-KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
+KEEP_BODIES = "keep_bodies"
+KEYS = ("when", IGNORE, KEEP_BODIES, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
@@ -29,18 +30,20 @@ def compile_format(spec: object) -> Format:
     headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
     if secret := headers & {"authorization", "cookie"}:
         raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
-    return Format(tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases)), headers)
+    compiled = tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases))
+    return Format(compiled, headers, all(_flag(case.spec, KEEP_BODIES, "true") for case in compiled))
 
 
 def _case(raw: object) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
+    _flag(raw, KEEP_BODIES, "true")
     conditions = at("when", _conditions, raw.get("when", {}))
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
+        if raw.keys() - {"when", IGNORE, KEEP_BODIES} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
-        return Case(conditions, ignore=raw[IGNORE])
+        return Case(conditions, raw, ignore=raw[IGNORE])
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
@@ -49,6 +52,7 @@ def _case(raw: object) -> Case:
         at("priority", table, priority, PRIORITIES)
     return Case(
         conditions,
+        raw,
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
@@ -96,10 +100,16 @@ def _phases(raw: object) -> Phase:
         raise FormatError("expected `of`, the path of a list, and the name of each item")
     _refuse_unknown(raw, ("of", "complete", "status", *OF_PHASES))
     status = at("status", _statuses, raw["status"], PHASE_STATUSES) if "status" in raw else None
-    complete = f"{raw.get('complete', 'false')}".lower()
-    if complete not in ("true", "false") or (complete == "true" and status is None):
-        raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
-    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete == "true")
+    if (complete := _flag(raw, "complete", "false")) and status is None:
+        raise FormatError("true needs a `status` beside it", ("complete",))
+    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete)
+
+
+def _flag(raw: Mapping[str, Any], name: str, default: str) -> bool:
+    word = f"{raw.get(name, default)}".lower()
+    if word not in ("true", "false"):
+        raise FormatError("expected true or false", (name,))
+    return word == "true"
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:

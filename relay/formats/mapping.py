@@ -62,6 +62,7 @@ class Case:
     """One kind of document."""
 
     conditions: tuple[Condition, ...]
+    spec: Mapping[str, Any]  # as the configuration has it
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -169,20 +170,25 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
+def roots_of(body: Any, headers: Mapping[str, str] | None, received: datetime | None) -> Roots:
+    """Return what paths begin at."""
+    return {"": body, "$header": headers or {}, "$received": received.isoformat() if received else None}
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """The cases of a sender's documents, in their order."""
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
+    keep_bodies: bool = True  # unless a case says that they may hold what should not lie about
 
     def read(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {},
-                 "$received": received.isoformat() if received else None}  # fmt: skip
+        roots = roots_of(body, headers, received)
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):
                 return case.read(roots, number)

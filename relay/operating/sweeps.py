@@ -13,7 +13,7 @@ from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson, handlin
 from relay.formats.mapping import NO_CASE
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
-from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader, readers
+from relay.receiving.reading import UNCONFIGURED, SourceReader, of_format, readers
 from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
 from relay.store.dead_letters import DeadLetter
@@ -143,10 +143,7 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
     """Ingest it, however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if it is still refused."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
     now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
-    headers = {
-        key.removeprefix(OF_FORMAT): [text.encode("latin-1", "replace")]
-        for key, text in entry.headers.items() if key.startswith(OF_FORMAT)
-    }  # fmt: skip
+    headers = {key: [text.encode("latin-1", "replace")] for key, text in of_format(entry.headers).items()}
     with handling():
         event = reader.read(decode(entry.body), received_at=now_received, raw=entry.body, headers=headers, ids=ids)
     return await ingest(event, permissions=reader.permissions)

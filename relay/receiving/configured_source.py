@@ -1,7 +1,7 @@
 """A configured source: authentication of its requests, its rate limit, its permissions and its counters."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, partial
 
@@ -13,7 +13,7 @@ from relay.domain.events import Event
 from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
 from relay.formats import ping
 from relay.receiving.problems import HttpProblem
-from relay.receiving.reading import SourceReader
+from relay.receiving.reading import SourceReader, single
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
@@ -77,10 +77,15 @@ class Early:
         raise refusal
 
 
+# Keeps one of a source's last bodies, with the headers that its format reads and the time; waits for nothing.
+Remember = Callable[[str, bytes, Mapping[str, str], float], None]
+
+
 class Configured:
     """One source as it is configured now."""
 
-    def __init__(self, reader: SourceReader) -> None:
+    def __init__(self, reader: SourceReader, remember: Remember | None = None) -> None:
+        self._remember = remember if reader.source.keeps_bodies else None
         self.name, self.source, self.permissions = reader.name, reader.source, reader.permissions
         name, source = reader.name, reader.source
         self.pings = source.format == ping.NAME
@@ -95,6 +100,15 @@ class Configured:
         self.verified = cache(partial(metrics.signatures_verified.labels, name))
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
+
+    def format_headers(self, signed: SignedRequest) -> dict[str, str]:
+        """Return the headers of a request that the format reads."""
+        return single(signed.headers, self.source.reader.headers if self.source.reader else ())
+
+    def remember(self, signed: SignedRequest, now: float) -> None:
+        """Let whoever writes the format look at a verified body."""
+        if self._remember:
+            self._remember(self.name, signed.body, self.format_headers(signed), now)
 
     def verify(self, signed: SignedRequest, now: float, *, unread: bool = False) -> None:
         """Raise HttpProblem unless it is genuine. With `unread`, only refuse what no body could make genuine."""

@@ -1,6 +1,6 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +36,7 @@ class SourceReader:
     ) -> Event:
         """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
         if form := self.source.reader:
-            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
+            texts = single(headers or {}, form.headers)
             document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
         read = self.permissions.read if self.permissions else parse
         return read(
@@ -52,6 +52,16 @@ class SourceReader:
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
         return reading.document
+
+
+def single(headers: Mapping[str, Sequence[bytes]], names: Iterable[str]) -> dict[str, str]:
+    """Return the headers of these names that came once."""
+    return {name: lines[0].decode("latin-1") for name in names if len(lines := headers.get(name, ())) == 1}
+
+
+def of_format(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that a format reads, of those of a body in the quarantine."""
+    return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
 
 
 def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:

@@ -22,11 +22,11 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
 from relay.outage import Outage
 from relay.receiving import pings, request_body
-from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
+from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import OF_FORMAT, readers
+from relay.receiving.reading import OF_FORMAT, readers, single
 from relay.receiving.schemes import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
@@ -66,6 +66,7 @@ class Receiver:
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
     last_runs: pings.LastRuns | None = None  # of jobs that ping
+    remember: Remember | None = None
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
 
@@ -79,7 +80,7 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        self._configured = {name: Configured(reader) for name, reader in readers(sources).items()}
+        self._configured = {name: Configured(reader, self.remember) for name, reader in readers(sources).items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -99,6 +100,7 @@ class Receiver:
         span: Accepting | None = None
         try:
             signed, configured = await self._verified(request, configured)
+            configured.remember(signed, self.clock())
             if configured.pings:
                 body = await pings.read_ping(
                     request.match_info, request.query.get("rid"), signed.body,
@@ -221,14 +223,11 @@ class Receiver:
     async def _quarantined(
         self, signed: SignedRequest, identity: EventIdentity, configured: Configured, reason: str, kind: str
     ) -> str:
-        name, reader = configured.name, configured.source.reader
-        kept = {key: key for key in KEPT_HEADERS}
-        kept |= {f"{OF_FORMAT}{key}": key for key in (reader.headers if reader else ())}
-        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
-        headers = {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
+        headers = single(signed.headers, KEPT_HEADERS)
+        headers |= {f"{OF_FORMAT}{key}": text for key, text in configured.format_headers(signed).items()}
         headers |= identity.headers
-        quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
-        metrics.quarantined.labels(name, kind).inc()
+        quarantine_id = await self.quarantine(configured.name, signed.body, headers, reason, fault=kind == FAULT)
+        metrics.quarantined.labels(configured.name, kind).inc()
         return quarantine_id
 
 

@@ -194,6 +194,7 @@ class Source(Section):
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
+    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: unless that says no
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -209,6 +210,13 @@ class Source(Section):
     def reader(self) -> Format | None:
         """Return what reads a foreign sender's documents; None where they are relay's own."""
         return self._reader
+
+    @property
+    def keeps_bodies(self) -> bool:
+        """Return whether the last bodies are kept, to be looked at; those of relay's own documents never are."""
+        if self._reader is None or self.keep_bodies is not None:
+            return bool(self._reader and self.keep_bodies)
+        return self._reader.keep_bodies
 
     def read_with(self, reader: Format) -> None:
         self._reader = reader
