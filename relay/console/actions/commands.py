@@ -19,6 +19,8 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
 from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
+from relay.console.views.dead import READ
+from relay.console.views.source import pasted
 from relay.domain import documents
 from relay.domain.documents import decode
 from relay.domain.events import Event
@@ -48,10 +50,21 @@ class RotateForm(Form):
     force: bool = False
 
 
+class BodyForm(NameForm):
+    """A body that the source of this name might send; it is kept nowhere."""
+
+    document: str = Field(min_length=1, max_length=READ)
+
+
 class LinkForm(Form):
     """The role of the link's user."""
 
     role: Role = VIEWER
+
+
+async def try_body(context: Context, form: BodyForm, _identity: Identity) -> Done:
+    facts = await pasted(context, form.name, form.document)
+    return Done("%(outcome)s", {"outcome": facts.event or facts.ignored or facts.refused}, shown=facts)
 
 
 async def send_digest(context: Context, form: NameForm, identity: Identity) -> Done:
