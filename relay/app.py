@@ -34,6 +34,7 @@ from relay.interactivity.socket import PressSocket
 from relay.opening import open_audit, open_presses, open_redis, open_silences, open_store, start
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
+from relay.receiving.key_cache import Fetch, fetch
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -66,6 +67,7 @@ class Relay:
         grace: float = GRACE,
         period: float = PERIOD,
         clock: Callable[[], float] = time.time,
+        fetch: Fetch = fetch,
     ) -> None:
         self._env = env
         self._receives, self._delivers = role != "deliver", role != "receive"
@@ -75,7 +77,7 @@ class Relay:
         self._shutdown = Shutdown(grace)
         self.drain, self.stop = self._shutdown.drain, self._shutdown.stop
         self._coordinator = Coordinator(path, env)
-        self._front = Front(self._coordinator, clock, receives=self._receives)
+        self._front = Front(self._coordinator, clock, receives=self._receives, fetch=fetch)
         self._socket: PressSocket | None = None
         self.started = asyncio.Event()
 

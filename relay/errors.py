@@ -115,6 +115,10 @@ class InvalidSignature(RelayError):
     """The signature is missing, wrong or too old. The message is for our log, never for the sender (401)."""
 
 
+class KeysUnavailable(RelayError):
+    """A sender's public key cannot be fetched, so nobody can say whether it signed (503)."""
+
+
 class StoreUnavailable(RelayError):
     """Redis did not confirm in time. Whether it acted is unknown, so every caller may repeat the call (503)."""
 

@@ -14,6 +14,7 @@ from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.guard import Bodies, Guard, affordable
+from relay.receiving.key_cache import Fetch
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
@@ -28,10 +29,11 @@ from relay.tracing import Spans
 class Front:
     """`receives`: whether sources reach anything here. `addresses` and `admin_addresses` are known once it listens."""
 
-    def __init__(self, coordinator: Coordinator, clock: Callable[[], float], *, receives: bool) -> None:
+    def __init__(self, coordinator: Coordinator, clock: Callable[[], float], *, receives: bool, fetch: Fetch) -> None:
         self._coordinator = coordinator
         self._clock = clock
         self._receives = receives
+        self._fetch = fetch
         server = coordinator.config().server
         self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
@@ -54,6 +56,7 @@ class Front:
             remember=self.last_bodies.add,
             outage=outage,
             tracing=tracing,
+            fetch=self._fetch,
         )
 
         def reloaded() -> None:

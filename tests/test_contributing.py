@@ -92,7 +92,7 @@ import json, sys
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.errors import InvalidSignature
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 
 config = parse_config('''

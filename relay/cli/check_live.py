@@ -11,12 +11,13 @@ from relay.channels.slack.settings import SlackSettings
 from relay.cli.setup import demands_of, slack_settings
 from relay.config import Config, Oidc
 from relay.configfile.document import Document
-from relay.console.access.oidc import LEAST_BITS, Provider, http_session, short_keys
+from relay.console.access.oidc import Provider, http_session, short_keys
 from relay.coordinator import build_channels, build_sealer
 from relay.errors import ConfigError, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.platform.lookups import client_of, configured
 from relay.policy.recipients import KEYS
+from relay.receiving.oidc import LEAST_BITS
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from relay.configfile.validation import Duration, Name, Section, one_or_more, spelled
-from relay.receiving.sources import refuse_weak
+from relay.receiving.secret_strength import refuse_weak
 from relay.receiving.tls import is_loopback
 
 EVERYBODY = "*"

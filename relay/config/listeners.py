@@ -8,7 +8,7 @@ from relay.config.console import EVERYBODY, Oidc
 from relay.config.schema import Config, Server
 from relay.configfile.document import Document, KeyPath
 from relay.receiving import tls
-from relay.receiving.sources import SHORT_SECRET, strength
+from relay.receiving.secret_strength import SHORT_SECRET, strength
 from relay.receiving.tls import is_loopback
 
 ADMIN: KeyPath = ("server", "admin")

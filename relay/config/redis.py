@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from relay.configfile.validation import Name, Section, keyed, spelled
 from relay.domain.links import PORT
-from relay.receiving.sources import MAKE_ONE, refuse_weak, strength
+from relay.receiving.secret_strength import MAKE_ONE, refuse_weak, strength
 
 HOST = rf"([\w.-]+|\[[0-9A-Fa-f:.]+\]){PORT}"
 HOSTS = rf"([^\s/?]*@)?{HOST}(,{HOST})*"

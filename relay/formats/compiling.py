@@ -1,7 +1,8 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from relay.configfile.validation import suggest
@@ -17,48 +18,77 @@ PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
-KEEP_BODIES = "keep_bodies"
-KEYS = ("when", IGNORE, KEEP_BODIES, "status", "phase", "phases", *FIELDS, *NESTED)
+# Beside each other, or the others beside the fields of a single case.
+SAMPLES, KEEP_BODIES, CASES = "samples", "keep_bodies", "cases"
+KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
-    """Compile a case or a list of cases, as the configuration has it. Raises FormatError with the place."""
-    cases = spec if isinstance(spec, list) else [spec]
-    if not cases:
-        raise FormatError("expected a case, or a list of them")
-    several = isinstance(spec, list)
+    """Compile a format as the configuration has it. Raises FormatError with the place."""
     headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
     if secret := headers & {"authorization", "cookie"}:
         raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
-    compiled = tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases))
-    return Format(compiled, headers, all(_flag(case.spec, KEEP_BODIES, "true") for case in compiled))
+    cases: list[Case] = []
+    for place, raw in _placed(spec):
+        try:
+            cases.append(replace(_case(raw, [case.spec for case in cases]), spec=raw, place=place))
+        except FormatError as error:
+            error.path = (*place, *error.path)
+            raise
+    return Format(tuple(cases), headers, _flag(spec, KEEP_BODIES, "true") if isinstance(spec, dict) else True)
 
 
-def _case(raw: object) -> Case:
+def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Return the cases with their places: of a case, a list of them, or {cases: …}; what stands beside is no case."""
+    place: tuple[str | int, ...] = ()
+    if isinstance(spec, dict):
+        if SAMPLES in spec and (not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip()):
+            raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
+        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES)}
+    if isinstance(spec, dict) and CASES in spec:
+        _refuse_unknown(spec, (CASES,))
+        spec, place = spec[CASES], (CASES,)
+    if spec == []:
+        raise FormatError("expected a case, or a list of them", place)
+    return [((*place, number), raw) for number, raw in enumerate(spec)] if isinstance(spec, list) else [(place, spec)]
+
+
+def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
-    _flag(raw, KEEP_BODIES, "true")
     conditions = at("when", _conditions, raw.get("when", {}))
+    for number, case in enumerate(earlier, start=1):
+        if case.get("when", {}).items() <= raw.get("when", {}).items():
+            raise FormatError(
+                f"never reached: case {number} holds wherever this one does; let it stand behind this one"
+            )
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE, KEEP_BODIES} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
+        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
-        return Case(conditions, raw, ignore=raw[IGNORE])
+        return Case(conditions, ignore=raw[IGNORE])
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
-    priority = raw.get("priority")
-    if isinstance(priority, dict) and "of" in priority:
-        at("priority", table, priority, PRIORITIES)
+    at("priority", _check_priority, raw.get("priority"))
     return Case(
         conditions,
-        raw,
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
         fields=_fields(raw, FIELDS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )
+
+
+def _check_priority(raw: object) -> None:
+    """Refuse words that are no priority, in a table or fixed, also of a list of values."""
+    for number, term in enumerate(raw if isinstance(raw, list) else ()):
+        at(number, _check_priority, term)
+    if isinstance(raw, dict) and "of" in raw:
+        table(raw, PRIORITIES)
+    elif isinstance(raw, dict) and f"{raw.get('text', PRIORITIES[0])}".title() not in PRIORITIES:
+        raise FormatError(f"unknown word {raw['text']}; {suggest(str(raw['text']), PRIORITIES)}", ("text",))
 
 
 def _conditions(raw: object) -> tuple[Condition, ...]:
@@ -100,7 +130,8 @@ def _phases(raw: object) -> Phase:
         raise FormatError("expected `of`, the path of a list, and the name of each item")
     _refuse_unknown(raw, ("of", "complete", "status", *OF_PHASES))
     status = at("status", _statuses, raw["status"], PHASE_STATUSES) if "status" in raw else None
-    if (complete := _flag(raw, "complete", "false")) and status is None:
+    complete = _flag(raw, "complete", "false")
+    if complete and status is None:
         raise FormatError("true needs a `status` beside it", ("complete",))
     return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete)
 

@@ -1,16 +1,15 @@
 """Explanation of a reading, for whoever writes the format: which path gave each field, and what stood there. Pure."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.formats.fields import FIELDS, OF_PHASES, plain
+from relay.formats.fields import plain
 from relay.formats.mapping import Format
-from relay.formats.values import MAX_ITEMS, Roots, value
+from relay.formats.samples import Sample, values_of
+from relay.formats.values import Roots, value
 
 MAX_SHOWN = 300  # characters of a value
-OTHER_KEYS = ("when", "ignore", "keep_bodies")  # of a case: no fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +40,20 @@ def explain(form: Format, roots: Roots) -> tuple[list[Missed], list[Line]]:
     missed: list[Missed] = []
     for number, case in enumerate(form.cases, start=1):
         if case.holds(roots):
-            fields = {name: spec for name, spec in case.spec.items() if name not in OTHER_KEYS}
-            return missed, [line for name, spec in fields.items() for line in _lines(name, spec, roots)]
+            parts = values_of(case, [Sample("", roots)])
+            return missed, [_line(".".join(map(str, place)), *rest) for place, *rest in parts]
         terms = zip(case.spec["when"].items(), case.conditions, strict=True)
-        path, expected = next(term for term, holds in terms if not holds(roots))
-        words = " or ".join(expected) if isinstance(expected, list) else expected
-        missed.append(Missed(number, path, words, _shown(value(path)(roots))))
+        path, accepted = next(term for term, holds in terms if not holds(roots))
+        expected = " or ".join([accepted] if isinstance(accepted, str) else accepted)
+        missed.append(Missed(number, path, expected, _shown(value(path)(roots))))
     return missed, []
 
 
-def _lines(name: str, spec: Any, roots: Roots) -> Iterator[Line]:
-    if name in ("labels", "results", "phase"):
-        for inner, its in spec.items():
-            yield _line(f"{name}.{inner}", its, roots, OF_PHASES.get(inner, str) if name == "phase" else plain)
-    elif name == "phases":
-        path, items = _found(spec["of"], roots)
-        items = items[:MAX_ITEMS] if type(items) is list else []
-        yield Line(name, path, f"{len(items)}", f"{len(items)}")
-        for inner, its in spec.items() if items else ():
-            if inner not in ("of", "complete"):
-                lines = [_line("", its, {**roots, "": item}, OF_PHASES.get(inner, str)) for item in items]
-                said, taken = zip(*((line.said, line.value) for line in lines), strict=True)
-                yield Line(f"{name}.{inner}", lines[0].path, _joined(said), _joined(taken))
-    else:
-        yield _line(name, spec, roots, FIELDS.get(name, str))
-
-
-def _line(name: str, spec: Any, roots: Roots, convert: Any) -> Line:
-    extracted = value(spec)(roots)
-    path, said = _found(spec, roots)
-    return Line(name, path, _shown(said), _shown(convert(extracted) if extracted is not None else None))
+def _line(field: str, spec: Any, convert: Any, samples: Iterable[Sample]) -> Line:
+    """Of several items of a list it has the values of all."""
+    found = [(*_found(spec, roots), value(spec)(roots)) for _, roots in samples]
+    taken = [None if says is None else convert(says) if convert else says for _, _, says in found]
+    return Line(field, found[0][0], _joined(said for _, said, _ in found), _joined(taken))
 
 
 def _found(spec: Any, roots: Roots) -> tuple[str, Any]:
@@ -83,11 +66,12 @@ def _found(spec: Any, roots: Roots) -> tuple[str, Any]:
     return spec, value(spec)(roots)
 
 
-def _joined(texts: tuple[str, ...]) -> str:
+def _joined(values: Iterable[Any]) -> str:
+    texts = [_shown(extracted) for extracted in values]
     return ", ".join(text or "–" for text in texts)[:MAX_SHOWN] if any(texts) else ""
 
 
 def _shown(extracted: Any) -> str:
-    if extracted is None or isinstance(extracted, str):
-        return (extracted or "")[:MAX_SHOWN]
-    return json.dumps(extracted, ensure_ascii=False)[:MAX_SHOWN]
+    if isinstance(extracted, list | dict):
+        return ("[⋯ %d]" if isinstance(extracted, list) else "{⋯ %d}") % len(extracted)
+    return "" if extracted is None else f"{plain(extracted)}"[:MAX_SHOWN]

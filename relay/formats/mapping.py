@@ -61,8 +61,9 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[Condition, ...]
-    spec: Mapping[str, Any]  # as the configuration has it
+    conditions: tuple[Condition, ...]  # in the order of `when`
+    spec: Mapping[str, Any] = field(default_factory=dict)  # as it is written, for those who are to be shown it
+    place: tuple[str | int, ...] = ()  # where it is written in its format
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
@@ -170,8 +171,8 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
-def roots_of(body: Any, headers: Mapping[str, str] | None, received: datetime | None) -> Roots:
-    """Return what paths begin at."""
+def roots_of(body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+    """Return what paths begin with."""
     return {"": body, "$header": headers or {}, "$received": received.isoformat() if received else None}
 
 
@@ -181,7 +182,7 @@ class Format:
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
-    keep_bodies: bool = True  # unless a case says that they may hold what should not lie about
+    keep_bodies: bool = True  # the last ones, for whoever writes it
 
     def read(
         self, body: Any, *, headers: Mapping[str, str] | None = None,

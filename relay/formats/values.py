@@ -58,8 +58,24 @@ def path(spec: str) -> Read:
     return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
 
 
-def _route(route: str) -> Read:
-    names = [name.strip() for name in _STEP.findall(route)]
+def names_of(route: str) -> list[str]:
+    """Return the names of a path's steps, as they are written."""
+    return [name.strip() for name in _STEP.findall(route)]
+
+
+def paths_of(spec: object) -> list[str]:
+    """Return the paths of a value, without what converts their texts."""
+    if isinstance(spec, list):
+        return [route for term in spec for route in paths_of(term)]
+    if isinstance(spec, dict):
+        return paths_of(spec.get("of", []))
+    text = f"{spec}"
+    return [route.partition("|")[0].strip() for route in (_TEMPLATE.findall(text) if "{" in text else [text])]
+
+
+def steps_of(route: str) -> tuple[str, tuple[Step, ...]]:
+    """Return the root of a path, '' for the body, and its steps. Raises FormatError."""
+    names = names_of(route)
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
     root = names.pop(0) if names[0].startswith("$") else ""
@@ -67,9 +83,14 @@ def _route(route: str) -> Read:
         raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]
-    steps = tuple(_step(name) for name in names)
+    steps = tuple(step_of(name) for name in names)
     if len(steps) > MAX_STEPS:
         raise FormatError(f"{route} has {len(steps)} steps; expected at most {MAX_STEPS}")
+    return root, steps
+
+
+def _route(route: str) -> Read:
+    root, steps = steps_of(route)
 
     def read(roots: Roots) -> Any:
         value = roots.get(root)
@@ -81,7 +102,7 @@ def _route(route: str) -> Read:
             elif type(step) is int:
                 value = value[step] if -len(value) <= step < len(value) else None
             elif type(step) is tuple:
-                value = _first_with(value, step)
+                value = first_with(value, step)
             if value is None:
                 return None
         return value
@@ -89,7 +110,7 @@ def _route(route: str) -> Read:
     return read
 
 
-def _step(name: str) -> Step:
+def step_of(name: str) -> Step:
     if bracket := re.fullmatch(r"(\w+)\[(-?\d+)\]", name):
         raise FormatError(f"{name} has brackets; write {bracket[1]}.{bracket[2]}")
     if re.fullmatch('"[^"]*"', name):
@@ -103,7 +124,7 @@ def _step(name: str) -> Step:
     return int(name) if _INDEX.fullmatch(name) else name
 
 
-def _first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
+def first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
     for item in items[:MAX_ITEMS]:
         if type(item) is dict and all(word_of(item.get(member)) == value for member, value in accepted):
             return item

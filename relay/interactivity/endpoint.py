@@ -27,7 +27,7 @@ from relay.receiving import request_body
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 from relay.receiving.sources import RateLimit
 from relay.rendering.translations import FORBIDDEN, SLOW, STALE, TAKEN, TWICE

@@ -10,18 +10,24 @@ from relay.configfile.units import spoken
 from relay.domain.deliveries import Accepted
 from relay.domain.documents import is_stated
 from relay.domain.events import Event
-from relay.errors import InvalidSignature, NoRoom, NotYetKnown, OutOfTime
+from relay.errors import InvalidSignature, KeysUnavailable, NoRoom, NotYetKnown, OutOfTime
 from relay.formats import ping
+from relay.receiving.key_cache import KeyCache
 from relay.receiving.problems import HttpProblem
-from relay.receiving.reading import SourceReader, single
-from relay.receiving.schemes import SignedRequest
-from relay.receiving.signatures import verify
+from relay.receiving.reading import OF_FORMAT, SourceReader
+from relay.receiving.scheme import Keys, SignedRequest
+from relay.receiving.signatures import NO_KEYS, verify, wanted_key
 from relay.receiving.sources import RateLimit
 
 PAUSES = (0.05, 0.2, 0.75)  # seconds, less than any sender waits for an answer
 MOST = 32  # that wait at a time; others are asked to come again, so whoever has a token holds up no more than these
 UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
+NO_KEY = "The key that the signature needs cannot be fetched. Send it again."
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
+KEPT_HEADERS = ("content-type", "user-agent")  # beside those that the format reads
+Remember = Callable[
+    [str, bytes, Mapping[str, str], float], None
+]  # source, body, kept headers, now: it waits for nothing
 AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a captured request last, and all after it late
 
 
@@ -77,10 +83,6 @@ class Early:
         raise refusal
 
 
-# Keeps one of a source's last bodies, with the headers that its format reads and the time; waits for nothing.
-Remember = Callable[[str, bytes, Mapping[str, str], float], None]
-
-
 class Configured:
     """One source as it is configured now."""
 
@@ -101,31 +103,49 @@ class Configured:
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
-    def format_headers(self, signed: SignedRequest) -> dict[str, str]:
-        """Return the headers of a request that the format reads."""
-        return single(signed.headers, self.source.reader.headers if self.source.reader else ())
+    def kept_headers(self, signed: SignedRequest) -> dict[str, str]:
+        """Return what is kept of a request beside its body."""
+        kept = {key: key for key in KEPT_HEADERS}
+        kept |= {f"{OF_FORMAT}{key}": key for key in (self.source.reader.headers if self.source.reader else ())}
+        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
+        return {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
 
     def remember(self, signed: SignedRequest, now: float) -> None:
         """Let whoever writes the format look at a verified body."""
         if self._remember:
-            self._remember(self.name, signed.body, self.format_headers(signed), now)
+            self._remember(self.name, signed.body, self.kept_headers(signed), now)
 
-    def verify(self, signed: SignedRequest, now: float, *, unread: bool = False) -> None:
+    async def authenticate(self, signed: SignedRequest, now: float, cache: KeyCache) -> None:
+        """Raise HttpProblem unless it is genuine, by keys that are fetched where the scheme has public ones."""
+        signature, keys = self.source.signature, NO_KEYS
+        try:
+            if wanted := wanted_key(signature.rules, signed, signature.header or None):
+                keys = await cache.get(wanted)
+        except InvalidSignature as error:
+            raise self._refused(unread=False) from error
+        except KeysUnavailable as error:  # which says nothing against the sender
+            raise HttpProblem(503, NO_KEY) from error
+        self.verify(signed, now, keys=keys)
+
+    def verify(self, signed: SignedRequest, now: float, *, unread: bool = False, keys: Keys = NO_KEYS) -> None:
         """Raise HttpProblem unless it is genuine. With `unread`, only refuse what no body could make genuine."""
         signature = self.source.signature
         try:
             key = verify(
                 signature.rules, signed, self.secrets, header=signature.header or None,
-                tolerance=signature.tolerance, now=now, unread=unread,
+                tolerance=signature.tolerance, now=now, unread=unread, keys=keys,
             )  # fmt: skip
         except InvalidSignature as error:
-            metrics.signatures_refused.labels(self.name).inc()
-            if unread:
-                metrics.bodies_refused.labels("unsigned").inc()
-            challenge = {"WWW-Authenticate": signature.rules.challenge}
-            raise HttpProblem(401, UNSIGNED, headers=challenge, close=unread) from error
+            raise self._refused(unread=unread) from error
         if not unread:
             self.verified(key).inc()
+
+    def _refused(self, *, unread: bool) -> HttpProblem:
+        metrics.signatures_refused.labels(self.name).inc()
+        if unread:
+            metrics.bodies_refused.labels("unsigned").inc()
+        challenge = {"WWW-Authenticate": self.source.signature.rules.challenge}
+        return HttpProblem(401, UNSIGNED, headers=challenge, close=unread)
 
 
 def check_age(event: Event, oldest: timedelta) -> None:

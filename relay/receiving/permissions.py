@@ -8,7 +8,7 @@ from relay.domain.permissions import Permissions
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
-BEARERS = frozenset({"token", "basic"})  # who has what they carry may say all that the source may
+BEARERS = frozenset({"token", "basic", "oidc"})  # who has what they carry may say all that the source may
 UNSIGNED = BEARERS | {"none"}  # nothing ties the body to whoever may send it
 # What the callbacks of the API tell of, each named by the event that it is made for: there are three, for six events.
 # A cancellation goes to onError, for whoever waits for a completion must not take it for one.

@@ -1,6 +1,6 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from relay.formats.mapping import Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 
-OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
+OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
 
@@ -36,7 +36,7 @@ class SourceReader:
     ) -> Event:
         """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
         if form := self.source.reader:
-            texts = single(headers or {}, form.headers)
+            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
             document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
         read = self.permissions.read if self.permissions else parse
         return read(
@@ -54,13 +54,8 @@ class SourceReader:
         return reading.document
 
 
-def single(headers: Mapping[str, Sequence[bytes]], names: Iterable[str]) -> dict[str, str]:
-    """Return the headers of these names that came once."""
-    return {name: lines[0].decode("latin-1") for name in names if len(lines := headers.get(name, ())) == 1}
-
-
 def of_format(kept: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that a format reads, of those of a body in the quarantine."""
+    """Return the headers that a format reads, of those that were kept with a body."""
     return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
 
 

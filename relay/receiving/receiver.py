@@ -24,10 +24,11 @@ from relay.outage import Outage
 from relay.receiving import pings, request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
+from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import OF_FORMAT, readers, single
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.reading import readers
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
 from relay.tracing import Accepting, Spans
@@ -45,7 +46,6 @@ NOT_HANDLED = (
 )
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 ANSWER = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
-KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
 @dataclass(eq=False)
@@ -69,12 +69,17 @@ class Receiver:
     remember: Remember | None = None
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
+    fetch: InitVar[Fetch] = fetch  # of public keys
 
     def __post_init__(
-        self, sources: Mapping[str, Source], readiness: Callable[[], Awaitable[Readiness]], public_url: str
+        self,
+        sources: Mapping[str, Source],
+        readiness: Callable[[], Awaitable[Readiness]],
+        public_url: str,
+        fetch: Fetch,
     ) -> None:
         self.probes = Probes(readiness, public_url)
-        self._limiter, self._early = RateLimiter(), Early()
+        self._limiter, self._early, self._keys = RateLimiter(), Early(), KeyCache(fetch, self.clock)
         self._lines = RateLimitedLog(self.clock)
         self.reload(sources)
 
@@ -170,7 +175,7 @@ class Receiver:
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
             body = await request_body.read(request, max_size=self.max_body, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
-        configured.verify(signed, self.clock())
+        await configured.authenticate(signed, self.clock(), self._keys)
         limit = configured.source.rate_limit
         if limit and (wait := self._limiter.wait(configured.name, limit, self.clock())):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
@@ -223,9 +228,7 @@ class Receiver:
     async def _quarantined(
         self, signed: SignedRequest, identity: EventIdentity, configured: Configured, reason: str, kind: str
     ) -> str:
-        headers = single(signed.headers, KEPT_HEADERS)
-        headers |= {f"{OF_FORMAT}{key}": text for key, text in configured.format_headers(signed).items()}
-        headers |= identity.headers
+        headers = configured.kept_headers(signed) | identity.headers
         quarantine_id = await self.quarantine(configured.name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(configured.name, kind).inc()
         return quarantine_id

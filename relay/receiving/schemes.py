@@ -9,64 +9,16 @@ import hashlib
 import hmac
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from relay.errors import InvalidSignature
+from relay.errors import InvalidSignature, RelayError
+from relay.receiving.oidc import TOKEN, IssuedToken
+from relay.receiving.scheme import Draft, Offer, Scheme, SignedRequest
 
 _HEX_LENGTH = 64
 _HEX, _BASE64 = re.compile(rb"[0-9a-f]{64}"), re.compile(rb"[A-Za-z0-9+/]{43}=")  # of the 32 bytes of SHA-256
 _HEX_OR_BASE64 = re.compile(b"%b|%b" % (_HEX.pattern, _BASE64.pattern))
-
-
-@dataclass(frozen=True, slots=True)
-class SignedRequest:
-    """Request as the bytes that a signature can cover."""
-
-    body: bytes
-    headers: Mapping[str, Sequence[bytes]]  # by lower-case name, every value that came under it
-    query_token: str | None = None  # the value of ?token=, if there is exactly one
-
-    def only(self, header: str) -> bytes:
-        """Return the header's only value. A second one is refused: two readers could each believe another."""
-        values = self.headers.get(header, ())
-        if len(values) != 1 or not values[0]:
-            raise InvalidSignature(f"expected one {header} header, got {len(values)}")
-        return values[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Signatures of a request, and the bytes that they sign."""
-
-    signed: bytes
-    signatures: Sequence[bytes]
-    timestamp: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A request that is to be signed."""
-
-    body: bytes
-    header: str
-    message_id: str
-    timestamp: int
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """One kind of signature."""
-
-    header: str  # of the signature, unless the source names another; empty where that is fixed
-    read: Callable[[SignedRequest, str], Offer]  # (request, header) → its signatures; raises InvalidSignature
-    proofs: Callable[[bytes, bytes], tuple[bytes, ...]]  # (secret, signed) → every valid signature
-    sign: Callable[[Draft, bytes], dict[str, str]]  # (draft, secret) → the headers of a signed request
-    shape: re.Pattern[bytes] | None = None  # of valid ones; others are refused unread. None: they need no body
-    needs_secret: bool = True
-    challenge: str = "Signature"  # for WWW-Authenticate, which a 401 must carry
-    dated: bool = False  # it signs a time, which `verify` checks
-    message_id: Callable[[SignedRequest], bytes] | None = None  # the signed id; None: the body alone is signed
 
 
 def _digest(secret: bytes, signed: bytes) -> bytes:
@@ -225,6 +177,22 @@ def _read_token(request: SignedRequest, header: str) -> Offer:
     return Offer(b"", [hashlib.sha256(token).digest()])
 
 
+def _read_issued(request: SignedRequest, header: str) -> Offer:
+    kind, _, token = request.only(header).partition(b" ")
+    token = token.strip(b" ") if kind.lower() == b"bearer" else b""
+    return Offer(token, [token])
+
+
+def _cannot_sign(_draft: Draft, _secret: bytes) -> dict[str, str]:
+    raise RelayError("its sender alone can sign for this source; send by a source with a secret")
+
+
+def oidc_scheme(**options: Any) -> Scheme:
+    """Return the scheme of tokens of one issuer; `options` are those of `IssuedToken`."""
+    return Scheme("Authorization", _read_issued, lambda *_: (), _cannot_sign, TOKEN, challenge="Bearer",
+                  public=IssuedToken(**options))  # fmt: skip
+
+
 def _prove_token(secret: bytes, _signed: bytes) -> tuple[bytes, ...]:
     return (hashlib.sha256(secret).digest(),)
 
@@ -250,5 +218,6 @@ SCHEMES: Mapping[str, Scheme] = {
         lambda draft, secret: {draft.header: f"Basic {b64encode(secret).decode()}"},
         challenge='Basic realm="relay", charset="UTF-8"',
     ),
+    "oidc": oidc_scheme(),  # with options: `Signature.rules`, as all that prove by public keys
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

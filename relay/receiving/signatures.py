@@ -8,10 +8,12 @@ from hashlib import blake2b
 
 from relay.domain.documents import MAX_ID, decode
 from relay.errors import InvalidSignature, NotJson
-from relay.receiving.schemes import SCHEMES, Draft, Scheme, SignedRequest
+from relay.receiving.scheme import Draft, Keys, Scheme, SignedRequest, Wanted
+from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import RateLimit
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
+NO_KEYS: Keys = {}
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
 CHALLENGE_HEADER = "webhook-challenge"
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
@@ -29,11 +31,13 @@ def verify(
     tolerance: float,
     now: float,
     unread: bool = False,
+    keys: Keys = NO_KEYS,
 ) -> str:
     """Return the name of the secret that made the signature, '' for a scheme without secrets; or InvalidSignature.
 
     `now` (epoch seconds) and `tolerance` (seconds) bound the age of a signed time. All secrets are tried in constant
     time, whichever fits. `unread`: the body is not there yet, so only what no body could make genuine is refused.
+    `keys`: the public ones that were fetched for it.
     """
     rules = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     if not rules.needs_secret:
@@ -45,6 +49,9 @@ def verify(
         if not any(rules.shape.fullmatch(signature) for signature in offer.signatures):
             raise InvalidSignature("no signature has the form of one")
         return ""
+    if rules.public:
+        rules.public.verify(offer.signed, keys, tolerance=tolerance, now=now)
+        return ""
     matched = []
     for name, secret in secrets.items():
         proofs = rules.proofs(secret, offer.signed)
@@ -54,6 +61,13 @@ def verify(
     if not matched:
         raise InvalidSignature("no configured secret makes this signature")
     return matched[0]
+
+
+def wanted_key(rules: Scheme, request: SignedRequest, header: str | None) -> Wanted | None:
+    """Return the public key that `verify` needs, of a scheme that has such. Raises InvalidSignature."""
+    if rules.public is None:
+        return None
+    return rules.public.wanted(rules.read(request, (header or rules.header).lower()).signed)
 
 
 def sign(

@@ -1,10 +1,10 @@
 """Configuration of sources: signatures, secrets, permissions, and the six callbacks of the Async Operations API."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from itertools import pairwise
+from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -28,6 +28,7 @@ from relay.configfile.validation import (
     Off,
     Section,
     Texts,
+    Url,
     keyed,
     known_name,
     off_as_none,
@@ -36,34 +37,27 @@ from relay.configfile.validation import (
 )
 from relay.domain.identity import PATTERN
 from relay.formats.mapping import Format
-from relay.receiving.schemes import SCHEMES, Scheme, hmac_scheme, key_of
+from relay.receiving.oidc import GOOGLE, KEYS_OF
+from relay.receiving.scheme import Scheme
+from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme
+from relay.receiving.secret_strength import SHORT_SECRET, refuse_weak, strength
+from relay.receiving.tls import is_loopback
 
-SHORTEST_SECRET = 16  # bytes; what is shorter can be guessed
-SHORT_SECRET = 24  # bytes; Standard Webhooks asks for at least these
-MAKE_ONE = "make a real one with: openssl rand -hex 32"
-FEWEST_BYTES = 6  # different ones in a key; a random one of 16 hexadecimal digits has ten
-PLACEHOLDER = re.compile(
-    r"change_?me|replace_?me|place_?holder|your\w*(secret|token|key)|passwor[dt]|passwd|qwert[yz]", re.IGNORECASE
-)
-# What was to be run or to be filled in, but stands there itself.
-UNRESOLVED = re.compile(r"\$\{|\$\([a-z]+[ )]|openssl rand|^[<‹][\w .-]+[>›]$", re.IGNORECASE)
-# What documentation shows as examples, relay's own and that of those who sign: everybody knows these.
-PUBLISHED = (
-    "the-secret-your-platform-signs-with",
-    "the-token-your-callbacks-carry",
-    "it's a secret to everybody",
-    "8f742231b10e8888abcd99yyyzzz85a5",
-    "mfkq9r8gkyqrtwjupd8ilpzio2lalasw",
-    "5wbx5kewllfzsgnjh64i8looqub6e8fh",
-    "c2fvsbqihrscchlqimv+b5ssyspob7od",
-)
-# Names for a secret rather than one. The lone `a` must stand alone, for it is a hexadecimal digit too.
-OBVIOUS = re.compile(
-    r"secret|webhook|platform|callback|signing|signature|example|sample|admin|relay|token|value|super|your|insert"
-    r"|change|replace|default|demo|dummy|here|test|this|that|keys?|goes|with|not|the|for|and|my|me|is|in|to"
-    r"|(?<![a-z0-9])a(?![a-z0-9])"
-)
+OPTIONS: Mapping[str, tuple[str, ...]] = {  # by the scheme whose they are
+    "hmac": ("algorithm", "encoding", "prefix"),
+    "oidc": ("issuer", "audience", "email", "subject", "keys"),
+}
+WITH_OPTIONS: Mapping[str, Callable[..., Scheme]] = {"hmac": hmac_scheme, "oidc": oidc_scheme}
+LIBRARIES = {"oidc": ("joserfc", "console")}  # that a scheme needs, each with its extra
 
+
+def _secure(url: str) -> str:
+    if url and urlsplit(url).scheme != "https" and not is_loopback(urlsplit(url).hostname or ""):
+        raise ValueError("expected https: who can change what comes from there can sign")
+    return url
+
+
+Secure = Annotated[Url, AfterValidator(_secure)]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
 Some = Annotated[Texts, Field(min_length=1)]
 EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
@@ -80,50 +74,6 @@ EVENTS: Mapping[str, str] = {
     "operation-complete": "batch.operation.completed",  # batchCallbacks.onOperationComplete
     "batch-complete": "batch.completed",  # batchCallbacks.onBatchComplete
 }
-
-
-def refuse_weak(secret: SecretStr) -> SecretStr:
-    """Validate a secret: one that could be guessed, or that is still a placeholder, is refused."""
-    text = secret.get_secret_value()
-    if not text.strip():
-        raise ValueError("the secret is empty")
-    if text.startswith("env:"):
-        raise ValueError("the secret is a variable's name; write ${NAME} for what the variable holds")
-    if UNRESOLVED.search(text) or len(set(text)) <= 2 or PLACEHOLDER.search(re.sub(r"\W+", "_", text)):
-        raise ValueError(f"the secret is a placeholder; {MAKE_ONE}")
-    if any(example in text.casefold() for example in PUBLISHED):
-        raise ValueError(f"the secret is an example from documentation, which everybody knows; {MAKE_ONE}")
-    if text != text.strip():
-        raise ValueError("the secret begins or ends with white space")
-    if strength(secret) < SHORTEST_SECRET:
-        raise ValueError(f"the secret is too short; expected at least {SHORTEST_SECRET} bytes, better {SHORT_SECRET}")
-    key = key_of(text.encode())
-    if guessable(key):
-        raise ValueError(f"the secret can be guessed, for it repeats itself or counts up; {MAKE_ONE}")
-    if obvious(key.decode("latin-1")):
-        raise ValueError(f"the secret can be guessed, for it is made of words such as secret and test; {MAKE_ONE}")
-    return secret
-
-
-def strength(secret: SecretStr) -> int:
-    return len(key_of(secret.get_secret_value().encode()))
-
-
-def guessable(key: bytes) -> bool:
-    """Return whether it has hardly any different bytes, repeats a short pattern, or counts up or down."""
-    row = key[::2] if key[::2] == key[1::2] else key  # 001122…
-    steps = [after - before for before, after in pairwise(row)]
-    return (
-        len(set(key)) < FEWEST_BYTES
-        or any(key[period:] == key[:-period] for period in range(1, min(SHORTEST_SECRET, len(key) // 2 + 1)))
-        or max(steps.count(1), steps.count(-1)) * 2 >= len(steps)
-    )
-
-
-def obvious(text: str) -> bool:
-    """Return whether nothing but digits and punctuation is left of it without words such as `secret` and `test`."""
-    rest, words = OBVIOUS.subn("", text.casefold())
-    return words > 0 and not any(letter.isalpha() for letter in rest)
 
 
 class RateLimit(BaseModel):
@@ -159,26 +109,35 @@ class Signature(Section):
     algorithm: Literal["sha256", "sha512"] = "sha256"  # these three of the scheme hmac
     encoding: Literal["hex", "base64"] = "hex"
     prefix: Annotated[str, Field(max_length=20)] = ""
+    issuer: Secure = GOOGLE  # these five of the scheme oidc
+    audience: Texts = ()
+    email: Texts = ()  # of the accounts that may send, which the issuer has verified
+    subject: Texts = ()
+    keys: Secure = ""  # the address of the issuer's key set
     tolerance: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     allow_unsigned: bool = False
 
     @cached_property
     def rules(self) -> Scheme:
         """Return the scheme, with its options."""
-        if self.scheme == "hmac":
-            return hmac_scheme(self.algorithm, self.encoding, self.prefix)
+        if make := WITH_OPTIONS.get(self.scheme):
+            return make(**{name: getattr(self, name) for name in OPTIONS[self.scheme]})
         return SCHEMES[self.scheme]
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
-        if self.scheme != "hmac" and (options := self.model_fields_set & {"algorithm", "encoding", "prefix"}):
-            raise ValueError(f"{' and '.join(sorted(options))}: only with scheme hmac, and this one is {self.scheme}")
+        for scheme, names in OPTIONS.items():
+            if scheme != self.scheme and (options := self.model_fields_set.intersection(names)):
+                written = " and ".join(sorted(options))
+                raise ValueError(f"{written}: only with scheme {scheme}, and this one is {self.scheme}")
         for secret in self.secrets.values() if self.scheme == "basic" else ():
             _, colon, password = secret.get_secret_value().partition(":")
             if not colon:
                 raise ValueError("basic needs user and password; expected a secret such as relay:…")
             refuse_weak(SecretStr(password))
-        if SCHEMES[self.scheme].needs_secret:
+        if SCHEMES[self.scheme].public:
+            self._check_public()
+        elif SCHEMES[self.scheme].needs_secret:
             if not self.secrets:
                 raise ValueError(f"{self.scheme} needs a secret; expected secrets: {{current: ...}}")
             if self.allow_unsigned:
@@ -187,6 +146,19 @@ class Signature(Section):
             raise ValueError("scheme none lets anyone send; confirm with allow_unsigned: true, or choose a scheme")
         return self
 
+    def _check_public(self) -> None:
+        if self.secrets or self.allow_unsigned:
+            raise ValueError(f"{self.scheme} has no secrets: its sender proves itself by a public key")
+        library, extra = LIBRARIES[self.scheme]
+        if not find_spec(library):
+            raise ValueError(f"it needs {library}, which is not installed: pip install 'operation-relay[{extra}]'")
+        if not self.audience:
+            raise ValueError("oidc needs the audience of its tokens; expected audience: what the sender is set up with")
+        if not self.email and not self.subject:  # anyone may get a token for an audience
+            raise ValueError("oidc needs the account that sends; expected email or subject")
+        if not self.keys and self.issuer not in KEYS_OF:
+            raise ValueError("the keys of this issuer are not known; expected keys: the jwks_uri of the issuer")
+
 
 class Source(Section):
     """One sender."""
@@ -194,7 +166,7 @@ class Source(Section):
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
-    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: unless that says no
+    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: as that says
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -213,10 +185,8 @@ class Source(Section):
 
     @property
     def keeps_bodies(self) -> bool:
-        """Return whether the last bodies are kept, to be looked at; those of relay's own documents never are."""
-        if self._reader is None or self.keep_bodies is not None:
-            return bool(self._reader and self.keep_bodies)
-        return self._reader.keep_bodies
+        """Return whether the last bodies are kept; those of relay's own documents never are."""
+        return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
 
     def read_with(self, reader: Format) -> None:
         self._reader = reader

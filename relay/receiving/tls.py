@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, SecretStr
 
 from relay.configfile.validation import Section
-from relay.receiving.sources import refuse_weak
+from relay.receiving.secret_strength import refuse_weak
 
 BLOCK = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 VERSION, UTC_TIME = 0xA0, 0x17  # of ASN.1, which the fields of a certificate are told apart by

@@ -119,8 +119,8 @@ of their address, so that all messages there, whatever they are of, are made in 
                                            and when that came (JSON); for 35 days
     {relay}:bodies:<digest>        string  how many bodies of a source were kept for whoever writes its format
                                            (relay/store/last_bodies.py)
-    {relay}:body:<digest>:<slot>   string  one of its last twenty: its number, when it came, the headers that the format
-                                           reads, and the body, packed; for a week
+    {relay}:body:<digest>:<slot>   string  one of its last twenty: its number, when it came, some of its headers and
+                                           the body, packed; for a week
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)

@@ -27,7 +27,7 @@ LEVEL = 3  # of zlib: GitHub's 20 kB become 3 kB in 0.2 ms
 
 @dataclass(frozen=True, slots=True)
 class LastBody:
-    """A body as it came, `at` seconds since the epoch. `headers`: those that its format reads, in small letters."""
+    """A body as it came, `at` seconds since the epoch. `headers`: those that are kept, as in the quarantine."""
 
     at: float
     headers: Mapping[str, str]

@@ -13,7 +13,7 @@ from campaign.seeds import signed
 from campaign.tokens import TOKENS
 from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 
 SOURCES = {

@@ -35,6 +35,14 @@ rules: [{{notify: team}}]
         (f"signature: {{scheme: basic, secrets: {{current: {SECRET}}}}}", "{}", "basic needs user and password"),
         ("signature: {scheme: basic, secrets: {current: 'a-user-of-a-long-name:q7x'}}", "{}", "secret is too short"),
         (f"signature: {{algorithm: sha512, secrets: {{current: {SECRET}}}}}", "{}", "algorithm: only with scheme hmac"),
+        ("signature: {scheme: oidc, email: a@example.com}", "{}", "oidc needs the audience"),
+        ("signature: {scheme: oidc, audience: here}", "{}", "expected email or subject"),
+        ("signature: {scheme: oidc, audience: here, subject: a, issuer: 'https://id.example.com'}", "{}",
+         "expected keys: the jwks_uri"),
+        ("signature: {scheme: oidc, audience: here, subject: a, keys: 'http://id.example.com/keys'}", "{}",
+         "2: sources.it.signature.keys: expected https"),
+        (f"signature: {{scheme: oidc, audience: here, subject: a, secrets: {{current: {SECRET}}}}}", "{}",
+         "oidc has no secrets"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:

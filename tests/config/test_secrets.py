@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from relay.receiving.sources import refuse_weak
+from relay.receiving.secret_strength import refuse_weak
 from tests.support.configuration import GOOD, OPERATORS, configured, problems, warnings
 
 # Secrets

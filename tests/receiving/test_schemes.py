@@ -7,7 +7,8 @@ import hmac
 import pytest
 
 from relay.errors import InvalidSignature
-from relay.receiving.schemes import SCHEMES, SignedRequest, hmac_scheme
+from relay.receiving.scheme import SignedRequest
+from relay.receiving.schemes import SCHEMES, hmac_scheme
 from relay.receiving.signatures import EventIdentity, sign, verify
 from tests.receiving.signed_requests import BODY, NOW, SECRET, Case, based, hexed
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from relay.errors import InvalidSignature
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import sign, verify
 from tests.receiving.signed_requests import BODY, COVERING, NOW, SECRET, SIGNING, TIMED, TOLERANCE, Case, based
 

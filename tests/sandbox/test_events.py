@@ -7,7 +7,7 @@ from typing import Any
 
 from relay.domain.documents import decode
 from relay.domain.parsing import parse
-from relay.receiving.schemes import SignedRequest
+from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import verify
 from relay_sandbox.service import cancel_until_done
 from tests.support.patience import patience

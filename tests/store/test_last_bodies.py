@@ -1,6 +1,5 @@
 """The last bodies of a source: few, not too long, for a week, sealed, and in nobody's way."""
 
-import asyncio
 from collections.abc import Callable
 
 from redis.asyncio import Redis
@@ -27,7 +26,8 @@ async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
     for number in range(KEPT + 5):
         (other if number % 10 == 9 else bodies).add("github", b"body %d" % number, {"x-kind": "run"}, clock() + number)
         if number % 10 == 9:
-            await asyncio.gather(bodies.flush(), other.flush())
+            await bodies.flush()
+            await other.flush()
     await bodies.flush()
     bodies.add("github", b"x" * (LONGEST + 1), {}, clock())
     bodies.add("gitlab", b"\xff\n\x00", {}, clock())

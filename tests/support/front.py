@@ -10,6 +10,7 @@ from prometheus_client import REGISTRY
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
+from relay.receiving.key_cache import Fetch, fetch
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver, make_app
@@ -83,6 +84,7 @@ async def receiving(
     body_timeout: float = 5.0,
     admin: Admin = Admin(),  # noqa: B008 - nobody changes it
     guard: Guard | None = None,
+    fetch: Fetch = fetch,
     **server: Any,
 ) -> AsyncIterator[Front]:
     """Serve `sources` on a free port. `ingest` and `quarantine` replace the lists; `server` goes to `serve`."""
@@ -108,6 +110,7 @@ async def receiving(
         clock,
         max_body=max_body,
         body_timeout=body_timeout,
+        fetch=fetch,
     )
     guard = guard or Guard()
     options = {"linger": 0.1, "grace": 5.0, "guard": guard, **server}

@@ -2,7 +2,6 @@
 
 import json
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ import aiohttp
 from relay.config import Oidc
 from relay.console.access.identity import LONGEST_NAME
 from relay.errors import RelayError
+from relay.receiving.oidc import LEAST_BITS, import_key
 
 if TYPE_CHECKING:
-    from joserfc.jwk import Key, KeySet
+    from joserfc.jwk import KeySet
 
 TIMEOUT = aiohttp.ClientTimeout(total=10.0)
 MAX_ANSWER = 512 * 1024  # bytes
@@ -31,7 +31,6 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 LEEWAY = 60  # seconds between two clocks
 MAX_AGE = 600  # seconds of an ID token: it was made for this login
 MAX_TOKEN = 100_000  # characters
-LEAST_BITS = 2048  # of an RSA key
 NAMES = ("preferred_username", "email", "name", "sub")
 
 
@@ -96,7 +95,7 @@ class Provider:
         if self._keys and not refresh and age < FRESH:
             return self._keys[1]
         published = (await self._ask("GET", (await self.metadata())["jwks_uri"])).get("keys")
-        keys = KeySet([key for key in map(_key, published if isinstance(published, list) else ()) if key])
+        keys = KeySet([key for key in map(import_key, published if isinstance(published, list) else ()) if key])
         if not keys:
             raise ProviderUnavailable("none of its keys can be read")
         self._keys = (self._clock(), keys)
@@ -223,20 +222,6 @@ def groups_of(claims: Mapping[str, Any], claim: str) -> Sequence[str] | None:
     if isinstance(value, str):
         return [value]
     return [group for group in value if isinstance(group, str)] if isinstance(value, list) else None
-
-
-def _key(published: Any) -> "Key | None":
-    """Return the key; None if it cannot be read: https://www.rfc-editor.org/rfc/rfc7517#section-5"""
-    from joserfc import errors  # noqa: PLC0415 - an extra
-    from joserfc.jwk import JWKRegistry  # noqa: PLC0415
-
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of short keys, of which `relay check --live` warns
-            key = JWKRegistry.import_key(published)
-        key.ensure_kid()
-    except (errors.JoseError, ValueError, TypeError, KeyError, AttributeError):  # KeyError: of a curve, for instance
-        return None
-    return key
 
 
 def _error_code(document: object) -> str:

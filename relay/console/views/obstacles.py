@@ -171,12 +171,12 @@ def sources(context: Context) -> list[SourceHealth]:
     rows = [
         SourceHealth(
             name=name,
-            format=source.format if source.reader else "",
+            format=configured[name].format if configured[name].reader else "",
             accepted=row.get("accepted", 0),
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),
             refused={outcome: row[outcome] for outcome in REFUSALS if outcome in row},
         )
-        for (name, row), source in zip(counts.items(), configured.values(), strict=True)
+        for name, row in counts.items()
     ]
     return sorted(rows, key=lambda row: -sum(row.refused.values()))
