@@ -1,6 +1,6 @@
 """Explanation of a reading, for whoever writes the format: which path gave each field, and what stood there. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from relay.formats.samples import Sample, values_of
 from relay.formats.values import Roots, value
 
 MAX_SHOWN = 300  # characters of a value
+FEW = 20  # items of a list whose values are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def explain(form: Format, roots: Roots) -> tuple[list[Missed], list[Line]]:
     return missed, []
 
 
-def _line(field: str, spec: Any, convert: Any, samples: Iterable[Sample]) -> Line:
-    """Of several items of a list it has the values of all."""
-    found = [(*_found(spec, roots), value(spec)(roots)) for _, roots in samples]
+def _line(field: str, spec: Any, convert: Any, samples: Sequence[Sample]) -> Line:
+    """Of items of a list it has the values of the first ones."""
+    found = [(*_found(spec, roots), value(spec)(roots)) for _, roots in samples[:FEW]]
     taken = [None if says is None else convert(says) if convert else says for _, _, says in found]
     return Line(field, found[0][0], _joined(said for _, said, _ in found), _joined(taken))
 

@@ -33,6 +33,7 @@ def workflow_job(
         "action": status,
         "workflow_job": {
             "run_id": 7700000001, "run_attempt": attempt, "name": name, "status": status, "conclusion": conclusion,
+            "workflow_name": "Nightly checks", "head_branch": "main",
             "started_at": f"2026-11-2{attempt}T02:01:00Z", "html_url": "https://github.com/acme/shop/actions/job/1",
             "completed_at": f"2026-11-2{attempt}T02:05:00Z" if status == "completed" else None, "steps": steps,
         },
@@ -74,3 +75,8 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
             "runStartedAt": "2026-11-21T05:00:00Z", "runFinishedAt": "2026-11-21T05:00:08Z", **data,
         },
     }  # fmt: skip
+
+
+def jenkins(phase: str, status: str | None = None) -> Document:
+    build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
+    return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}
