@@ -12,10 +12,11 @@ from relay.cli.options import CONFIG, json_option, print_json, read_event, visib
 from relay.config import load
 from relay.config.formats import preset, preset_names
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode
+from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
-from relay.formats.mapping import Format, Reading
+from relay.formats.drafting import draft
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
 
@@ -38,15 +39,16 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     needed, and no secret. Exit status 1: the format finds no run or no status in it.
     """
     try:
-        reading = _named(name, config).read(decode(read_event(document)))
+        readings = _named(name, config).readings(decode_any(read_event(document)))
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        print_json(reading._asdict())
-    else:
-        for line in _lines(reading):
+        facts = [reading._asdict() for reading in readings]
+        print_json(facts[0] if len(facts) == 1 else facts)
+    for place, reading in enumerate(readings if not as_json else (), start=1):
+        for line in _lines(reading, f"item {place}, " if len(readings) > 1 else ""):
             click.echo(visible(line))
-    if reading.missing:
+    if any(reading.missing for reading in readings):
         raise SystemExit(1)
 
 
@@ -65,11 +67,29 @@ def _named(name: str, config: Path | None) -> Format:
     return preset(name)
 
 
-def _lines(reading: Reading) -> list[str]:
-    case = f"case {reading.case}" if reading.case else "no case"
+def _lines(reading: Reading, item: str = "") -> list[str]:
+    case = f"{item}case {reading.case}" if reading.case else f"{item}no case"
     if reading.ignored:
         return [f"{case}: ignored: {reading.ignored}"]
     unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
+    if reading.beyond:
+        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_EVENTS}"]
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
+
+
+@format.command("draft")
+@click.argument("document", metavar="DOCUMENT.json")
+def draft_(document: str) -> None:
+    """Write a first format for a document by guessing, to be edited and checked.
+
+    It goes by the names of members, such as id, state and started, and by the form of times. - reads the document from
+    standard input. `relay check` then says what does not fit.
+    """
+    try:
+        lines = draft(decode(read_event(document)), "" if document == "-" else document)
+    except (RelayError, OSError) as error:
+        raise RelayError(f"{document}: {error}") from None
+    for line in lines:
+        click.echo(line)

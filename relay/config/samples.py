@@ -5,7 +5,7 @@ from pathlib import Path
 
 from relay.config.schema import Config
 from relay.configfile.document import Document, KeyPath
-from relay.domain.documents import decode
+from relay.domain.documents import decode_any
 from relay.errors import NotJson
 from relay.formats.compiling import SAMPLES, compile_format
 from relay.formats.mapping import roots_of
@@ -31,7 +31,7 @@ def _samples(where: Path, document: Document, path: KeyPath) -> Iterator[Sample]
             lines = (line.partition(":") for line in head.decode("latin-1").splitlines())
             headers = {name.strip().lower(): text.strip() for name, _, text in lines}
             try:
-                yield Sample(file.name, roots_of(decode(body), headers))
+                yield Sample(file.name, roots_of(decode_any(body), headers))
             except NotJson as error:
                 document.report(path, f"{file}: {error}; expected JSON, below headers and an empty line if it has any")
         if not files:

@@ -36,18 +36,16 @@ class Missed:
     said: str
 
 
-def explain(form: Format, roots: Roots) -> tuple[list[Missed], list[Line]]:
-    """Return the cases that were tried in vain, and the fields of the one that holds."""
+def explain(form: Format, number: int, roots: Roots) -> tuple[list[Missed], list[Line]]:
+    """Return the cases that were tried in vain, and the fields of the one of this number, 0 for none."""
     missed: list[Missed] = []
-    for number, case in enumerate(form.cases, start=1):
-        if case.holds(roots):
-            parts = values_of(case, [Sample("", roots)])
-            return missed, [_line(".".join(map(str, place)), *rest) for place, *rest in parts]
-        terms = zip(case.spec["when"].items(), case.conditions, strict=True)
-        path, accepted = next(term for term, holds in terms if not holds(roots))
-        expected = " or ".join([accepted] if isinstance(accepted, str) else accepted)
-        missed.append(Missed(number, path, expected, _shown(value(path)(roots))))
-    return missed, []
+    for tried, case in enumerate(form.cases[: number - 1] if number else form.cases, start=1):
+        terms = zip(case.spec.get("when", {}).items(), case.conditions, strict=True)
+        for path, accepted in [term for term, holds in terms if not holds(roots)][:1]:
+            expected = " or ".join([accepted] if isinstance(accepted, str) else accepted)
+            missed.append(Missed(tried, path, expected, _shown(value(path)(roots))))
+    parts = values_of(form.cases[number - 1], [Sample("", roots)]) if number else ()
+    return missed, [_line(".".join(map(str, place)), *rest) for place, *rest in parts]
 
 
 def _line(field: str, spec: Any, convert: Any, samples: Sequence[Sample]) -> Line:

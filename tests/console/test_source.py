@@ -16,7 +16,7 @@ from relay.store.audit import AuditTrail
 from relay.store.last_bodies import LastBodies
 from tests.support.clock import Clock
 from tests.support.console import console, stage_config
-from tests.support.foreign import PING, workflow_run
+from tests.support.foreign import PING, alert, alerts, workflow_run
 
 SENDERS = Path(__file__).parents[1] / "data" / "senders.yaml"
 LONG = {"open": {"list": [*range(20)], "short": [1] * 12, "long": {f"k{n}": n for n in range(13)}}}
@@ -46,15 +46,18 @@ async def test_a_body_is_shown_beside_what_is_read_of_it(store: Store, clock: Cl
 
     assert "no row has the word melted" in newest
     assert "&lt;b&gt;Nightly&lt;/b&gt;" in newest
-    assert 'no row has the word "melted"' in facts["read"]["refused"]
-    assert facts["read"]["unknown"] == [["status", "melted"]]
-    assert {"field": "job", "path": "workflow_run.name", "said": "<b>Nightly</b>", "value": "<b>Nightly</b>"} in facts[
-        "read"
-    ]["lines"]
-    assert [(row["number"], row["outcome"]) for row in facts["bodies"]] == [(2, "refused"), (1, "ignored")]
-    assert (ping["read"]["ignored"], ping["read"]["case"], len(ping["read"]["missed"])) == ("GitHub's ping", 3, 2)
-    assert (by_header["read"]["event"], by_header["read"]["case"]) == ("operation.progress", 2)
-    assert json.loads(by_header["read"]["document"])["operation"]["operationId"] == "7"
+    assert 'no row has the word "melted"' in facts["read"][0]["refused"]
+    assert facts["read"][0]["unknown"] == [["status", "melted"]]
+    job = {"field": "job", "path": "workflow_run.name", "said": "<b>Nightly</b>", "value": "<b>Nightly</b>"}
+    assert job in facts["read"][0]["lines"]
+    assert [(row["number"], row["outcomes"]) for row in facts["bodies"]] == [(2, ["refused"]), (1, ["ignored"])]
+    assert (ping["read"][0]["ignored"], ping["read"][0]["case"], len(ping["read"][0]["missed"])) == (
+        "GitHub's ping",
+        3,
+        2,
+    )
+    assert (by_header["read"][0]["event"], by_header["read"][0]["case"]) == ("operation.progress", 2)
+    assert json.loads(by_header["read"][0]["document"])["operation"]["operationId"] == "7"
 
 
 async def test_from_the_quarantine_it_is_read_by_todays_format(store: Store, clock: Clock) -> None:
@@ -73,23 +76,26 @@ async def test_from_the_quarantine_it_is_read_by_todays_format(store: Store, clo
 
 
 @pytest.mark.parametrize(
-    ("document", "shown"),
+    ("source", "document", "shown"),
     [
-        (json.dumps(workflow_run()), "It is read as operation.completed"),
-        ('{"x": 1}', "None of its 3 cases holds"),
-        ("{half", "it is no unambiguous JSON object"),
-        ("[" * 100_000, "it is no unambiguous JSON object"),
-        ("", "Nothing was done: document"),
+        ("github", json.dumps(workflow_run()), "It is read as operation.completed"),
+        ("alerts", json.dumps(alerts(alert("DiskFull"), 7)), "How item 2 is read"),
+        ("github", '{"x": 1}', "Case 3 does not hold: <code>zen</code>"),
+        ("github", "{half", "it is no unambiguous JSON object"),
+        ("github", "[" * 100_000, "it is no unambiguous JSON object"),
+        ("github", "", "Nothing was done: document"),
     ],
 )
-async def test_a_pasted_body_is_read_and_kept_nowhere(store: Store, clock: Clock, document: str, shown: str) -> None:
+async def test_a_pasted_body_is_read_and_kept_nowhere(
+    store: Store, clock: Clock, source: str, document: str, shown: str
+) -> None:
     async with console(store, clock, config=senders()) as page:
-        assert shown in await page.act("/source/try", name="github", document=document)
+        assert shown in await page.act("/source/try", name=source, document=document)
         async with page.client.post(
             page.server.make_url("/api/v1/source/try"), json={"name": "x", "document": "{}"}
         ) as r:
             assert r.status == 404
-    assert await LastBodies(store).of("github") == []
+    assert await LastBodies(store).of(source) == []
     assert await Admin(store).quarantine_size() == 0
     assert await AuditTrail(store.redis).entries() == []
 

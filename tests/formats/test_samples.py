@@ -12,7 +12,7 @@ from relay.formats.faults import FormatError
 from relay.formats.mapping import roots_of
 from relay.formats.samples import Sample, findings
 from tests.formats.test_more_presets import READ, airbyte, aws, fivetran, lineage
-from tests.support.foreign import PING, build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.support.foreign import PING, alert, alerts, build, dbt_run, pipeline, workflow_job, workflow_run
 from tests.support.inprocess import SHIPPED, relay
 
 RUN = {
@@ -107,6 +107,7 @@ def test_what_no_sample_is_needed_for_is_refused_at_once(spec: Any, expected: st
 SCM = {"culprits": ["mara"], "branch": "main", "commit": "77ab"}
 SENT = [
     *((name, document) for name, document, _ in READ),
+    ("alertmanager", alerts(alert("Down") | {"annotations": {"runbook_url": "https://wiki/x", "description": "x"}})),
     ("airbyte", airbyte(success=True) | {"data": {"connection": {"url": "https://air"}, "bytesCommitted": 1,
                                                   "jobId": 1, "success": True}}),
     ("aws-eventbridge", aws("states", executionArn="a", status="FAILED", name="nightly")),

@@ -8,9 +8,11 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Unknown
 from relay.console.views.dead import laid_out
 from relay.console.views.quarantine import GONE
+from relay.domain.events import Event
+from relay.errors import Ignored, RelayError
 from relay.operating.acts import quarantined_named
-from relay.operating.reading import Account, account
-from relay.receiving.reading import readers
+from relay.operating.reading import Account, accounts, outcomes
+from relay.receiving.reading import SourceReader, readers
 from relay.store.last_bodies import LastBodies, LastBody
 
 
@@ -23,22 +25,24 @@ class SourceQuestion(Question):
 
 
 class BodyRow(Facts):
-    """One of the last bodies: the event that it is, or `ignored` or `refused`."""
+    """One of the last bodies: the event that it is, or `ignored` or `refused`; of several items that of each."""
 
     number: int
     at: Time
-    outcome: str
+    outcomes: list[str]
 
 
 class SourceFacts(Facts):
     """The last bodies, and the one that is shown: `number` of these, `quarantined`, or neither where it was pasted.
 
-    `keeps`: whether bodies are kept now. `cut`: the end of `body` is left out. `read` is none where no body is shown.
+    `keeps`: whether bodies are kept now. `cases`: how many the format has. `cut`: the end of `body` is left out.
+    `read`: how it is read, or each of its items; empty where no body is shown.
     """
 
     name: str
     format: str
     keeps: bool
+    cases: int
     bodies: list[BodyRow]
     number: int = 0
     quarantined: str = ""
@@ -46,7 +50,7 @@ class SourceFacts(Facts):
     size: int = 0
     body: str = ""
     cut: bool = False
-    read: Account | None = None
+    read: list[Account] = Field(default_factory=list)
 
 
 async def source(context: Context, question: SourceQuestion) -> SourceFacts:
@@ -72,20 +76,25 @@ async def shown(
         text = N_("body %(number)s of %(name)s is not there any more: relay keeps the last ones for a week")
         raise Unknown(text, number=f"{number}", name=name)
 
-    def read(body: LastBody) -> Account:
-        return account(reader, form, body.body, body.headers, body.at)
-
     def facts() -> SourceFacts:
-        rows = [BodyRow.merged(body, outcome=_outcome(read(body))) for body in bodies]
-        facts = {"name": name, "format": reader.source.format, "keeps": reader.source.keeps_bodies, "bodies": rows}
+        rows = [BodyRow.merged(body, outcomes=_outcomes(reader, body)) for body in bodies]
+        of_source = {"name": name, "format": reader.source.format, "keeps": reader.source.keeps_bodies}
+        empty = SourceFacts(**of_source, cases=len(form.cases), bodies=rows)
         if chosen is None:
-            return SourceFacts(**facts)
+            return empty
         text, cut = laid_out(chosen.body)
-        its = {"quarantined": quarantined, "size": len(chosen.body), "body": text, "cut": cut, "read": read(chosen)}
-        return SourceFacts.merged(chosen, **facts, **its)
+        read = accounts(reader, form, chosen.body, chosen.headers, chosen.at)
+        its = {"quarantined": quarantined, "size": len(chosen.body), "cut": cut, "read": read}
+        return SourceFacts.merged(empty, chosen, **its, body=text)
 
     return await asyncio.to_thread(facts)  # reading twenty bodies takes longer than events should wait
 
 
-def _outcome(read: Account) -> str:
-    return read.event or (N_("ignored") if read.ignored else N_("refused"))
+def _outcomes(reader: SourceReader, body: LastBody) -> list[str]:
+    try:
+        events = outcomes(reader, body.body, body.headers, body.at)
+    except RelayError:
+        return [N_("refused")]
+    ignored, refused = N_("ignored"), N_("refused")
+    names = [one.name if isinstance(one, Event) else ignored if isinstance(one, Ignored) else refused for one in events]
+    return list(dict.fromkeys(names))
