@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 import structlog
@@ -14,7 +15,6 @@ log = structlog.get_logger(__name__)
 
 PERIOD = 60.0  # seconds between two rounds of all processes together: what was asked for has arrived by then
 LATER = 600.0  # seconds until GitHub is asked again that does not answer
-ROUNDS = 100  # of each webhook after a start, at most
 
 
 class CaughtUp(NamedTuple):
@@ -61,27 +61,24 @@ class CatchUpTick:
 
     sources: Callable[[], Mapping[str, Source]]
     turn: Callable[[str, float], Awaitable[bool]]
-    _left: dict[str, int] = field(default_factory=dict)  # rounds, by webhook
-    _not_before: dict[str, float] = field(default_factory=dict)
+    _next: dict[str, float] = field(default_factory=dict)  # when a webhook is asked again
 
     async def tick(self, now: float) -> None:
         """Make one round, if it is due and no other process does. Raises StoreUnavailable."""
-        due = {hook: of for hook, of in hooks_of(self.sources()).items()
-               if self._left.get(hook, ROUNDS) and now >= self._not_before.get(hook, 0.0)}  # fmt: skip
-        if not due or not await self.turn("catch-up", PERIOD):
-            return
-        for done in await catch_up(due, now):
-            self._keep(done, now)
+        due = {hook: of for hook, of in hooks_of(self.sources()).items() if now >= self._next.get(hook, 0.0)}
+        if due and await self.turn("catch-up", PERIOD):
+            for done in await catch_up(due, now):
+                self._next[done.hook] = _next(done, now)
 
-    def _keep(self, done: CaughtUp, now: float) -> None:
-        left, error, (failed, asked, rest) = self._left.get(done.hook, ROUNDS) - 1, done.error, done.found
-        if error:
-            left = left if error.temporary else 0
-            self._not_before[done.hook] = now + (error.retry_after or LATER)
-            advice = "it is asked again" if left else "`relay catch-up github` asks again"
-            log.warning("catch_up.failed", source=done.source, error=str(error), advice=advice)
-        elif asked or rest:
-            log.info("catch_up.asked", source=done.source, hook=done.hook, failed=failed, asked=asked)
-        else:
-            left = 0
-        self._left[done.hook] = left
+
+def _next(done: CaughtUp, now: float) -> float:
+    """Return when the webhook is asked again; never, once nothing is left, and where a person has to act."""
+    if done.error:
+        again = done.error.temporary
+        advice = "it is asked again" if again else "`relay catch-up github` asks again"
+        log.warning("catch_up.failed", source=done.source, error=str(done.error), advice=advice)
+        return now + (done.error.retry_after or LATER) if again else inf
+    if not (done.found.asked or done.found.rest):
+        return inf
+    log.info("catch_up.asked", source=done.source, hook=done.hook, **done.found._asdict())
+    return now

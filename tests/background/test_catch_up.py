@@ -86,7 +86,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         (403, {"Retry-After": "30"}, "the rate limit is used up, for 30 s", 30.0),
         (429, {"Retry-After": "soon"}, "the rate limit is used up, for 60 s", 60.0),
         (429, {"Retry-After": "9" * 30}, "the rate limit is used up, for 3600 s", 3600.0),
-        (200, {}, "not the documented answer: 0.id: Field required", None),
+        (200, {}, "expected a list of deliveries", None),
     ],
 )
 async def test_an_error_says_what_to_do_and_never_the_token(
