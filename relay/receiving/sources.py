@@ -182,7 +182,7 @@ class Source(Section):
         """Return what reads a foreign sender's documents; None where they are relay's own."""
         return self._reader
 
-    def read_with(self, reader: Format) -> None:
+    def read_with(self, reader: Format | None) -> None:
         self._reader = reader
 
 
