@@ -65,7 +65,7 @@ def _explain_event(subject: str, source: str | None, headers: Mapping[str, str])
     except RelayError as error:
         raise click.BadParameter(str(error), param_hint="--source") from None
     try:
-        explanation = explained(read_event(subject), config, CHANNELS, name, datetime.now(UTC), headers)
+        explanation = explained(read_event(subject), config, CHANNELS, name, datetime.now(UTC), headers=headers)
     except (RelayError, OSError) as error:
         raise RelayError(f"{subject}: {error}") from None
     if not printed(explanation):

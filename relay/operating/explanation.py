@@ -70,7 +70,7 @@ def explanation_of(
 
 
 def explained(
-    body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime,
+    body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime, *,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> dict[str, Any]:  # fmt: skip
     """Explain a body from this source; `format` is what its format makes of it. NotJson, InvalidEvent or NotPermitted
@@ -95,7 +95,7 @@ def explained(
 
 
 def _is_own(body: bytes) -> bool:
-    """Return whether it is relay's own document, as a dead letter shows it, whatever sent the one that it was made of."""
+    """Return whether it is relay's own document, as a dead letter shows it, whoever sent the body."""
     with contextlib.suppress(NotJson):
         document = decode(body)
         return "operationId" in mapping(document.get("operation")) or "batchId" in mapping(document.get("batch"))
