@@ -2,20 +2,21 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import click
 
-from relay.channels import CHANNELS
 from relay.cli.client import Group
 from relay.cli.options import CONFIG, json_option, print_json, read_event, visible
-from relay.config import load
 from relay.config.formats import preset, preset_names
+from relay.configfile.document import Document, read
 from relay.configfile.validation import suggest
 from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.drafting import draft
+from relay.formats.faults import FormatError
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
@@ -53,18 +54,29 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
 
 
 def _named(name: str, config: Path | None) -> Format:
+    """Return the format of this name, whatever else is wrong in the configuration."""
     file = config or (USUAL if USUAL.is_file() else None)
-    options = {"env": os.environ, "channels": CHANNELS, "needed": (), "only": ("formats",)}
     try:
-        own = load(file, **options).formats if file else {}
-    except ConfigError as error:
+        text = file.read_text("utf-8-sig") if file else "formats: {}"
+        document = read(text, file=str(file), env=os.environ, needed=())
+        if name in document.section("formats"):
+            return _own(name, document)
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(str(error), param_hint="--config") from None
-    if name in own:
-        return compile_format(own[name])
     if name not in preset_names():
-        names = {*preset_names(), *own}
+        names = {*preset_names(), *document.section("formats")}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
+
+
+def _own(name: str, document: Document) -> Format:
+    try:
+        form = compile_format(document.data["formats"][name])
+    except FormatError as error:
+        document.report(("formats", name, *error.path), f"{error}")
+    if wrong := [fault for fault in document.problems if re.match(rf"formats\.{re.escape(name)}(?![\w-])", fault.path)]:
+        raise ConfigError(wrong, document.file)
+    return form
 
 
 def _lines(reading: Reading, item: str = "") -> list[str]:
