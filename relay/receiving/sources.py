@@ -190,7 +190,7 @@ class Source(Section):
         """Return whether the last bodies are kept; those of relay's own documents never are."""
         return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
 
-    def read_with(self, reader: Format | None) -> None:
+    def read_with(self, reader: Format) -> None:
         self._reader = reader
 
 
