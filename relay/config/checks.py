@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay.config.people import may_call
 from relay.config.schema import Config
 from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
@@ -13,6 +14,7 @@ from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
+from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving import permissions, sources
 from relay.receiving.tls import is_loopback
@@ -90,6 +92,7 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     _check_reach(config, document)
     _check_links(config, document, channels)
     _check_buttons(config, document)
+    _check_people(config, document)
     for path, message in (
         *sources.warnings(config.sources),
         *permissions.warnings(config.sources),
@@ -187,7 +190,7 @@ def _check_links(config: Config, document: Document, channels: Channels) -> None
     if not config.platform.links.operation:
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         document.warn(("platform", "links", "operation"), f"{text} operation, such as {EXAMPLE}")
-    if config.platform.hosts.shown:
+    if config.link_hosts.shown and not all(source.format for source in config.sources.values()):
         text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
         document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
 
@@ -209,6 +212,20 @@ def _check_buttons(config: Config, document: Document) -> None:
         elif wanted and not config.platform.token.get_secret_value():
             text = f"not set; does the platform accept {' and '.join(wanted)} without a token?"
             document.warn(("platform", "token"), text)
+
+
+def _check_people(config: Config, document: Document) -> None:
+    """Report mails to owners that nobody would get, and warn of people whom no source may call."""
+    if config.people and not any(map(may_call, config.sources.values())):
+        document.warn(
+            ("people",), "without effect: no signed source may name recipients (sources.X.may_name_recipients)"
+        )
+    for name, destination in config.destinations.items():
+        if OWNER in destination.addresses:
+            if destination.mode == "digest":
+                document.report(("destinations", name, "mode"), "owners get mails of their own; expected mode: each")
+            if not any(person.email for person in config.people.values()):
+                document.report(("destinations", name), "owner is nobody: expected people with an email each")
 
 
 def _check_operators(config: Config, document: Document) -> None:

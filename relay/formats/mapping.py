@@ -170,6 +170,20 @@ def _document(
     return _stated(document)
 
 
+def restricted(
+    document: dict[str, Any], allows_link: Callable[[str], bool], contact_of: Callable[[str], Mapping[str, str]]
+) -> dict[str, Any]:
+    """Remove links that are not allowed from a document that was read, and add what its owner is mentioned by."""
+    operation = document["operation"]
+    phases = (document.get("phase", {}), *operation.get("phases", ()))
+    for holder, key in ((operation, "trackingUrl"), *((phase, "url") for phase in phases)):
+        if key in holder and not allows_link(holder[key]):
+            del holder[key]
+    if owner := operation.get("owner"):
+        owner.update(contact_of(owner["name"]))
+    return document
+
+
 def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
@@ -185,6 +199,11 @@ class Format:
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
+
+    @property
+    def links(self) -> bool:
+        """Return whether it reads links of runs."""
+        return any(name == "link" for case in self.cases for name, *_ in case.fields)
 
     def read(
         self, body: Any, *, headers: Mapping[str, str] | None = None,

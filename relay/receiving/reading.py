@@ -8,7 +8,7 @@ from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import Ignored, InvalidEvent
-from relay.formats.mapping import Reading
+from relay.formats.mapping import Reading, restricted
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 
@@ -51,7 +51,7 @@ class SourceReader:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
-        return reading.document
+        return restricted(reading.document, self.source.allows_link, self.source.contact_of)
 
 
 def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:

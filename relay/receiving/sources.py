@@ -1,6 +1,6 @@
 """Configuration of sources: signatures, secrets, permissions, and the six callbacks of the Async Operations API."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
@@ -36,6 +36,7 @@ from relay.configfile.validation import (
     spelled,
 )
 from relay.domain.identity import PATTERN
+from relay.domain.links import HOST, leads_to
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
 from relay.receiving.scheme import Scheme
@@ -175,15 +176,35 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
+    link_hosts: Annotated[
+        tuple[Annotated[str, spelled(HOST, "a host's name such as gitlab.example.com")], ...], one_or_more
+    ] = ()  # of its own pages; also by http
     _reader: Format | None = PrivateAttr(None)
+    _link_hosts: tuple[str, ...] = PrivateAttr(())  # that the format names
+    _contacts: Mapping[str, Mapping[str, str]] = PrivateAttr(default_factory=dict)
 
     @property
     def reader(self) -> Format | None:
         """Return what reads a foreign sender's documents; None where they are relay's own."""
         return self._reader
 
-    def read_with(self, reader: Format) -> None:
-        self._reader = reader
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Return the hosts that its links lead to, or whose subdomains."""
+        return (*self.link_hosts, *self._link_hosts)
+
+    def allows_link(self, url: str) -> bool:
+        """Return whether a foreign document may lead there: by http to hosts alone that the source itself names."""
+        return leads_to(url, self.hosts if url.startswith("https://") else self.link_hosts)
+
+    def contact_of(self, login: str) -> Mapping[str, str]:
+        """Return what a message mentions the owner by; empty for nobody."""
+        return self._contacts.get(login.casefold(), {})
+
+    def read_with(
+        self, reader: Format, link_hosts: Iterable[str] = (), contacts: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
+        self._reader, self._link_hosts, self._contacts = reader, tuple(link_hosts), contacts or {}
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
