@@ -1,6 +1,7 @@
 """Whole lives of foreign senders' runs, by HTTP, as people hear of them."""
 
 import asyncio
+import re
 import shutil
 import time
 from asyncio.subprocess import PIPE
@@ -10,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
@@ -31,7 +33,7 @@ SCHEMES = {
 
 @pytest.fixture
 async def here(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with surroundings(redis_server.url) as around, running(around, CONFIG) as relay:
+    async with surroundings(redis_server.url) as around, running(around, CONFIG, period=0.5) as relay:
         yield Stage(around, relay)
 
 
@@ -48,11 +50,11 @@ async def sent(here: Stage, source: str, *documents: Any) -> None:
         assert reply.document["status"] in ("accepted", "duplicate", "late"), reply
 
 
-def told(here: Stage) -> list[tuple[bool, str]]:
+def told(here: Stage, channel: str = "#team") -> list[tuple[bool, str]]:
     """Every message in the channel: whether it is a reply, and its text."""
     return [
         (bool(message.thread_ts), message.text.replace("\u00a0", " "))
-        for message in here.around.slack.messages("#team")
+        for message in here.around.slack.messages(channel)
     ]
 
 
@@ -65,7 +67,8 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     ]
     Random(7).shuffle(jobs)
     broken, other = (workflow_job(f"test ({number})", conclusion="failure") for number in (40, 41))
-    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure")
+    owner = {"triggering_actor": {"login": "ada"}}
+    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure", **owner)
     await sent(here, "github", *jobs[:9])  # before the run is known
     await here.around.settled()
     (begun,) = told(here)
@@ -88,8 +91,49 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     assert [reply for reply, _ in replies] == [True, True]
     shown, told_so = (str(message) for message in here.around.slack.messages("#team")[:2])
     assert "https://github.com/acme/shop/actions/runs/7700000001/attempts/2" in shown
-    assert "<@U0JON4711>" in told_so  # the owner, by `people`
-    assert sorted(mail.recipient for mail in here.around.inbox.mails) == ["jon@example.com", "leads@example.com"]
+    assert "<@U0ADA4711>" in told_so  # the owner, by `people`
+    assert sorted(mail.recipient for mail in here.around.inbox.mails) == ["ada@example.com", "leads@example.com"]
+
+
+async def test_each_branch_breaks_and_is_mended_by_itself_and_rules_choose_by_labels(here: Stage) -> None:
+    """Three runs each on main and of a pull request: failed, failed, completed."""
+
+    def run(number: int, conclusion: str | None, branch: str, event: str) -> dict[str, Any]:
+        times = {"run_started_at": f"2026-11-21T0{number}:00:00Z", "updated_at": f"2026-11-21T0{number}:09:00Z"}
+        id_, status = number + 100 * (branch == "main"), "completed" if conclusion else "queued"
+        url = f"https://github.com/acme/shop/actions/runs/{branch}-{number}"
+        return workflow_run(status, conclusion, id=id_, head_branch=branch, event=event, html_url=url, **times)
+
+    for number, conclusion in enumerate(("failure", "failure", "success"), start=1):
+        for branch, event in (("main", "push"), ("fix-limit", "pull_request")):
+            begun, ended = (run(number, state, branch, event) for state in (None, conclusion))
+            job = workflow_job(f"lint {branch} {number}")
+            job["workflow_job"] |= {"run_id": begun["workflow_run"]["id"], "head_branch": None}
+            await sent(here, "github", begun, job)
+            await here.around.settled()
+            running = [text for _, text in told(here, "#main") if text.startswith("Running")]
+            assert len(running) == (branch == "main")  # begun by the job, whose document states none
+            await sent(here, "github", ended, ended)
+            await here.around.settled()
+
+    changes = [str(message.blocks) for message in here.around.slack.messages("#changes")]
+    linked = [re.search(r"/runs/([\w-]+)", blocks) for blocks in changes]
+    assert [match and match[1] for match in linked] == ["main-1", "fix-limit-1", "main-3", "fix-limit-3"]
+    assert [branch in blocks for blocks in changes for branch in ("· main ·", "· fix-limit ·")] == [
+        True,
+        False,
+        False,
+        True,
+    ] * 2
+    assert [text for _, text in told(here, "#changes")] == [
+        "Failed: Nightly checks – After 9 min.", "Failed: Nightly checks – After 9 min.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+    ]  # fmt: skip
+    assert [text for reply, text in told(here, "#main") if not reply] == [
+        "Failed: Nightly checks – After 9 min.", "Failed: Nightly checks – After 9 min.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+    ]  # fmt: skip
 
 
 async def test_a_pipeline_shows_its_percentage_and_what_failed(here: Stage) -> None:
@@ -160,12 +204,17 @@ async def test_a_format_of_ones_own_is_read(here: Stage) -> None:
 
 async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be_read_is_kept(here: Stage) -> None:
     ignored = await post(here, "github", foreign.PING)
-    unknown = await post(here, "github", workflow_run("completed", "melted"))
+    before = REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) or 0.0
+    unknown = [await post(here, "github", workflow_run("completed", "melted")) for _ in range(2)][1]
     forged = await Sender(f"{here.url}/webhooks/github", secret="another-secret-of-somebody", scheme="github").post(
         foreign.PING
     )
+    (mail,) = await here.around.mails(1)
     await here.around.settled()
 
+    assert ' github: "melted" is a status that the format does not know ' in mail.subject
+    assert REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) == before + 2
+    assert REGISTRY.get_sample_value("relay_events_total", {"source": "github", "outcome": "ignored"})
     assert (ignored.status, ignored.document) == (202, {"status": "ignored", "reason": "GitHub's ping"})
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]

@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -16,6 +15,7 @@ from relay.configfile.validation import suggest
 from relay.domain.documents import decode
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
+from relay.formats.drafting import draft
 from relay.formats.mapping import Format, Reading
 
 USUAL = Path(CONFIG)
@@ -43,7 +43,7 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        print_json(asdict(reading))
+        print_json(reading._asdict())
     else:
         for line in _lines(reading):
             click.echo(visible(line))
@@ -74,3 +74,19 @@ def _lines(reading: Reading) -> list[str]:
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
+
+
+@format.command("draft")
+@click.argument("document", metavar="DOCUMENT.json")
+def draft_(document: str) -> None:
+    """Write a first format for a document by guessing, to be edited and checked.
+
+    It goes by the names of members, such as id, state and started, and by the form of times. - reads the document from
+    standard input. `relay check` then says what does not fit.
+    """
+    try:
+        lines = draft(decode(read_event(document)), "" if document == "-" else document)
+    except (RelayError, OSError) as error:
+        raise RelayError(f"{document}: {error}") from None
+    for line in lines:
+        click.echo(line)

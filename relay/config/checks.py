@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.config.people import may_call
+from relay.config.people import check_people
 from relay.config.schema import Config
 from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
@@ -14,7 +14,6 @@ from relay.domain.identity import KNOWN_EVENTS, known_events
 from relay.platform.settings import EXAMPLE
 from relay.policy import destinations
 from relay.policy.destinations import Channels, modes_at
-from relay.policy.presentation import OWNER
 from relay.policy.recipients import KEYS
 from relay.receiving import permissions, sources
 from relay.receiving.tls import is_loopback
@@ -92,7 +91,7 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     _check_reach(config, document)
     _check_links(config, document, channels)
     _check_buttons(config, document)
-    _check_people(config, document)
+    check_people(config.people, config.sources, config.destinations, document)
     for path, message in (
         *sources.warnings(config.sources),
         *permissions.warnings(config.sources),
@@ -130,9 +129,21 @@ def _check_rules(config: Config, document: Document) -> None:
             else:
                 hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
                 document.warn(path, f"not an event that relay knows; {hint}")
+        _check_labels(config, document, index)
     notified = {*config.operators, *(name for rule in config.rules for name in rule.notify)}
     for name in config.destinations.keys() - notified:
         document.warn(("destinations", name), "no rule notifies it")
+
+
+def _check_labels(config: Config, document: Document, index: int) -> None:
+    """Warn of labels that no format of the rule's sources gives; relay's own documents may carry any."""
+    rule = config.rules[index]
+    named = [config.sources[name] for name in rule.sources or config.sources if name in config.sources]
+    given = {label for source in named if source.reader for label in source.reader.labels}
+    for label in rule.where.keys() - given:
+        hint = suggest(label, given)
+        if all(source.format for source in named) or nearest(label, given):
+            document.warn(("rules", index, "where", label), f"no format of the rule's sources gives it; {hint}")
 
 
 def _check_reach(config: Config, document: Document) -> None:
@@ -212,20 +223,6 @@ def _check_buttons(config: Config, document: Document) -> None:
         elif wanted and not config.platform.token.get_secret_value():
             text = f"not set; does the platform accept {' and '.join(wanted)} without a token?"
             document.warn(("platform", "token"), text)
-
-
-def _check_people(config: Config, document: Document) -> None:
-    """Report mails to owners that nobody would get, and warn of people whom no source may call."""
-    if config.people and not any(map(may_call, config.sources.values())):
-        document.warn(
-            ("people",), "without effect: no signed source may name recipients (sources.X.may_name_recipients)"
-        )
-    for name, destination in config.destinations.items():
-        if OWNER in destination.addresses:
-            if destination.mode == "digest":
-                document.report(("destinations", name, "mode"), "owners get mails of their own; expected mode: each")
-            if not any(person.email for person in config.people.values()):
-                document.report(("destinations", name), "owner is nobody: expected people with an email each")
 
 
 def _check_operators(config: Config, document: Document) -> None:

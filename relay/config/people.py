@@ -5,8 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import model_validator
 
+from relay.configfile.document import Document
 from relay.configfile.validation import Section, spelled
 from relay.domain.events import Event
+from relay.policy.destinations import Destination
+from relay.policy.presentation import OWNER
 from relay.receiving.permissions import UNSIGNED
 from relay.receiving.sources import Source
 
@@ -43,3 +46,20 @@ def owner_email(event: Event, people: Mapping[str, Person], source: Source | Non
     name = owner.get("name") if isinstance(owner, Mapping) else owner
     person = people.get(name.casefold()) if isinstance(name, str) else None
     return person.email if person and source and may_call(source) else ""
+
+
+def check_people(
+    people: Mapping[str, Person], sources: Mapping[str, Source], destinations: Mapping[str, Destination],
+    document: Document,
+) -> None:  # fmt: skip
+    """Report mails to owners that nobody would get, and warn of people whom no source may call."""
+    if people and not any(map(may_call, sources.values())):
+        document.warn(
+            ("people",), "without effect: no signed source may name recipients (sources.X.may_name_recipients)"
+        )
+    for name, destination in destinations.items():
+        if OWNER in destination.addresses:
+            if destination.mode == "digest":
+                document.report(("destinations", name, "mode"), "owners get mails of their own; expected mode: each")
+            if not any(person.email for person in people.values()):
+                document.report(("destinations", name), "owner is nobody: expected people with an email each")

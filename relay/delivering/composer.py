@@ -74,7 +74,7 @@ class Composer:
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
-            labels=delivery.event.labels,
+            labels=delivery.event.filters,
             lane=delivery.lane,
         )
 

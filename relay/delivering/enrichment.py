@@ -140,7 +140,7 @@ class JobHistory:
         return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
 
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
+        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:4])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
         common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry

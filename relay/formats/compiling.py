@@ -9,7 +9,7 @@ from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
+from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, Case, Condition, Fields, Format, Phase
 from relay.formats.values import Read, Table, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
@@ -70,12 +70,14 @@ def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
     at("priority", _check_priority, raw.get("priority"))
+    fields = _fields(raw, FIELDS)
     return Case(
         conditions,
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
-        fields=_fields(raw, FIELDS),
+        fields=tuple(field for field in fields if field[0] not in CAUSE_KEYS),
+        causes=tuple(field for field in fields if field[0] in CAUSE_KEYS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )
 
@@ -121,7 +123,7 @@ def _phase(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"name", "status"} <= raw.keys():
         raise FormatError("expected name, status and, where they are stated, started, ended, error and link")
     _refuse_unknown(raw, ("status", *OF_PHASES))
-    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _fields(raw, OF_PHASES))
+    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _of_phase(raw))
 
 
 def _phases(raw: object) -> Phase:
@@ -132,11 +134,15 @@ def _phases(raw: object) -> Phase:
     complete = f"{raw.get('complete', 'false')}".lower()
     if complete not in ("true", "false") or (complete == "true" and status is None):
         raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
-    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete == "true")
+    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete == "true")
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:
     return tuple((name, at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
+
+
+def _of_phase(raw: Mapping[str, Any]) -> Fields:
+    return tuple((PHASE_KEYS[name], read, convert) for name, read, convert in _fields(raw, OF_PHASES))
 
 
 def _nested(raw: object) -> tuple[tuple[str, Read], ...]:

@@ -38,10 +38,12 @@ def text_of(value: object) -> str | None:
 
 def word_of(value: object) -> str | None:
     """Return what a table or a condition compares: a text in small letters, also of true and false."""
+    if type(value) is str:
+        word = value[:MAX_TEXT].strip().lower()
+        return None if word in NOTHING else word
     if type(value) is bool:
         return "true" if value else "false"
-    text = text_of(value)
-    return text.lower() if text is not None else None
+    return text_of(value)
 
 
 # Steps: a name, a number, or members with their values, of which the first item that has them all is taken.
@@ -126,7 +128,12 @@ def step_of(name: str) -> Step:
 
 def first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
     for item in items[:MAX_ITEMS]:
-        if type(item) is dict and all(word_of(item.get(member)) == value for member, value in accepted):
+        if type(item) is not dict:
+            continue
+        for member, value in accepted:
+            if word_of(item.get(member)) != value:
+                break
+        else:
             return item
     return None
 
@@ -188,16 +195,11 @@ def _template(spec: str) -> Read:
     reads = [path(inner) for inner in rest[::2]]
     if not reads or any(sign in part for part in (first, *rest[1::2]) for sign in "{}"):
         raise FormatError(f"{spec} has a brace without its other half")
-    betweens = rest[1::2]
+    form = "{}".join((first, *rest[1::2]))
 
     def fill(roots: Roots) -> str | None:
-        filled = [first]
-        for read, between in zip(reads, betweens, strict=True):
-            text = text_of(read(roots))
-            if text is None:
-                return None
-            filled += (text, between)
-        return "".join(filled)
+        texts = [text_of(read(roots)) for read in reads]
+        return None if None in texts else form.format(*texts)
 
     return fill
 
@@ -212,7 +214,10 @@ class Table:
     otherwise: str | None
 
     def __call__(self, roots: Roots) -> str | None:
-        return self.look_up(word_of(self.of(roots)))
+        extracted = self.of(roots)
+        if type(extracted) is str and (ours := self.words.get(extracted)) is not None:  # most write it as the row does
+            return ours
+        return self.look_up(word_of(extracted))
 
     def look_up(self, word: str | None) -> str | None:
         if word is None:

@@ -99,7 +99,7 @@ def _notifications(
         Notification(
             delivery=f"{event.subject}-{number}", destination=destination.name, address=address, kind=kind,
             content=content, subject=event.subject, event=event.name, created_at=event.occurred_at, language=language,
-            labels=event.labels,
+            labels=event.filters,
         )
         for number, address in enumerate(destination.addresses, start=1)
     ]  # fmt: skip

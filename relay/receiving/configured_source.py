@@ -96,6 +96,7 @@ class Configured:
         self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few
         self.verified = cache(partial(metrics.signatures_verified.labels, name))
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
+        metrics.begin_at_nought(metrics.format_unknown, [(name,)] if source.reader else ())
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
     async def authenticate(self, signed: SignedRequest, now: float, cache: KeyCache) -> None:

@@ -11,6 +11,7 @@ from relay.errors import Ignored, InvalidEvent
 from relay.formats.mapping import Reading, restricted
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
+from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
 NO_IDS: Mapping[str, str] = {}
@@ -24,6 +25,7 @@ class SourceReader:
     name: str
     source: Source
     permissions: Permissions | None = None
+    words: UnknownWords | None = None
 
     def read(
         self,
@@ -37,7 +39,10 @@ class SourceReader:
         """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
         if form := self.source.reader:
             texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
-            document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
+            reading = form.read(document, headers=texts, received=received_at)
+            if self.words:
+                self.words.add(self.name, reading.unknown, received_at.timestamp())
+            document, raw = self._mapped(reading), b""
         read = self.permissions.read if self.permissions else parse
         return read(
             document, source=self.name, received_at=received_at, default_event=self.source.event,
@@ -54,7 +59,7 @@ class SourceReader:
         return restricted(reading.document, self.source.allows_link, self.source.contact_of)
 
 
-def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:
-    """Return the reader of each source."""
+def readers(sources: Mapping[str, Source], words: UnknownWords | None = None) -> dict[str, SourceReader]:
+    """Return the reader of each source. `words` gets those that no row of its format has."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name]) for name, source in sources.items()}
+    return {name: SourceReader(name, source, allowed[name], words) for name, source in sources.items()}

@@ -31,6 +31,7 @@ from relay.receiving.reading import OF_FORMAT, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
+from relay.receiving.unknown_words import UnknownWords
 from relay.tracing import Accepting, Spans
 
 log = structlog.get_logger(__name__)
@@ -67,6 +68,7 @@ class Receiver:
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
     last_runs: pings.LastRuns | None = None  # of jobs that ping
+    words: UnknownWords = field(default_factory=UnknownWords)
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
     fetch: InitVar[Fetch] = fetch  # of public keys
@@ -85,7 +87,7 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        self._configured = {name: Configured(reader) for name, reader in readers(sources).items()}
+        self._configured = {name: Configured(reader) for name, reader in readers(sources, self.words).items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [

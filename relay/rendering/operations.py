@@ -46,6 +46,7 @@ def operation(
         "description": text(merged, "operationDescription"),
         "type": kind,
         "type_label": language.label(kind),
+        "branch": text(merged, "labels.branch", "branch"),
         "status": status,
         "status_label": language.label(status),
         "priority": priority,

@@ -154,3 +154,13 @@ def test_a_task_of_a_dag_is_a_phase_of_it_and_another_run_is_one_of_a_batch() ->
                              "endTime": "2026-11-21T05:00:00+00:00"}  # fmt: skip
     assert (query.document or {})["operation"]["batchId"] == "app"
     assert (query.document or {})["operation"]["batchName"] == "Nightly"
+
+
+@pytest.mark.parametrize(("theirs", "branch"), [("origin/main", "main"), ("main", "main"), ("4", "4")])
+def test_a_branch_of_jenkins_is_named_as_people_name_it(theirs: str, branch: str) -> None:
+    document = jenkins("STARTED")
+    document["build"]["scm"] = {"branch": theirs, "commit": "5f1c"}
+
+    read = preset("jenkins").read(document).document or {}
+
+    assert read["operation"]["labels"] == {"branch": branch, "sha": "5f1c"}
