@@ -113,7 +113,7 @@ class Ingest:
     async def _routed(self, event: Event, *, unasked: bool) -> Accepted:
         with handling():
             targets: Sequence[Target] = self._rules().of(event)
-            if event.compared and event.compared.completes:
+            if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
                 targets = mark_informed(targets, self._rules().of(as_failure(event)))
             if self.silences.current:
                 targets = self.silences.applied(event, targets)

@@ -18,7 +18,7 @@ from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
 from tests.support import foreign
-from tests.support.foreign import build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
+from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply, Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
@@ -27,7 +27,7 @@ CONFIG = Path(__file__).parent / "data" / "senders.yaml"
 NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 SCHEMES = {
     "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
-    "billing": ("hmac-sha256", None), "jenkins": ("token", None),
+    "billing": ("hmac-sha256", None), "alerts": ("token", None), "jenkins": ("token", None),
 }  # fmt: skip
 
 
@@ -316,3 +316,41 @@ async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:
     await here.around.settled()
 
     assert sorted(reply for reply, _ in told(here)) == [False, False, True]
+
+
+def mailed(here: Stage, recipient: str) -> list[str]:
+    """Return the subjects of the mails that came since, in any order."""
+    mails = [mail for mail in here.around.inbox.mails if mail.recipient == recipient]
+    for mail in mails:
+        here.around.inbox.mails.remove(mail)
+    return sorted(f"{mail.message['subject']}".replace("\u00a0", " ") for mail in mails)
+
+
+async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and_fire_again(here: Stage) -> None:
+    one, two = ({"instance": f"db-{number}:9100"} for number in (1, 2))
+    firing = [alert("InstanceDown", **labels) for labels in (one, two)]
+    resolved = alert("InstanceDown", "resolved", **one)
+    await sent(here, "alerts", alerts(*firing), alerts(*firing))
+    await here.around.settled()
+    began, mails = told(here), mailed(here, "oncall@example.com")
+    reply = await post(here, "alerts", alerts(resolved, firing[1]))
+    await here.around.settled()
+    ended = mailed(here, "oncall@example.com")
+    again = alert("InstanceDown", started="2026-11-21T06:00:00Z", **one)
+    # The first comes again since the same moment: Alertmanager had not heard of it for a while.
+    await sent(here, "alerts", alerts(resolved), alerts(again), alerts(firing[0]), alerts(firing[0]))
+    await here.around.settled()
+
+    down = "InstanceDown (db-{0}:9100) – db-{0}:9100 does not answer"
+    assert began == [(False, f"Firing: {down.format(number)}.") for number in (1, 2)]
+    assert mails == [f"✕ Ausgelöst: {down.format(number)}" for number in (1, 2)]
+    assert [row["status"] for row in reply.document["events"]] == ["accepted", "duplicate"]
+    assert ended == ["✓ Behoben: InstanceDown (db-1:9100) – 12 min"]
+    assert mailed(here, "oncall@example.com") == [f"✕ Ausgelöst: {down.format(1)}"] * 2
+    assert sorted(told(here)) == sorted(
+        [*began, (True, "Resolved: InstanceDown (db-1:9100) – 12 min"), began[0], (True, began[0][1])]
+    )
+    shown = [str(message.blocks) for message in here.around.slack.messages("#team")]
+    assert "❌ *InstanceDown (db-2:9100)* is firing: db-2:9100 does not answer" in shown[1]
+    assert "✅ *InstanceDown (db-1:9100)* is resolved." in shown[2]
+    assert "failed" not in str(shown).lower()

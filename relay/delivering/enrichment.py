@@ -117,7 +117,7 @@ class JobHistory:
         """Add these outcomes to the event; `history` is what else is known of its operation."""
         if event.name == "digest":
             return await self._compared(event)
-        if event.operation is None or event.about_batch:
+        if event.operation is None or event.about_batch or event.is_alert:  # what fires and is resolved has no streak
             return event
         job = job_of(event, name=named(self._template, *_documents(event, history)))
         run = run_name(event)

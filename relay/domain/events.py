@@ -26,6 +26,7 @@ TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 FAILED = ("Failed", "Timeout")
 BROKE, MENDED = "broke", "mended"  # what an outcome changes of its job
 SOURCE = "relay"  # of its own events
+ALERT = "alert"  # the type of what fires and is resolved: no run of a job, and no failure like another
 
 # What an event implies where its document does not say, or says something that cannot be.
 IMPLIED_STATUS = {
@@ -203,6 +204,10 @@ class Event:
         if failed:
             return "" if before else BROKE
         return MENDED if before or (self.compared and self.compared.completes) else ""
+
+    @property
+    def is_alert(self) -> bool:
+        return not self.about_batch and self.operation is not None and self.operation.type == ALERT
 
     @property
     def dated(self) -> bool:

@@ -34,6 +34,8 @@ Answer = create_model(
     eventId=(str | None, None),
     deliveries=(int | None, None),
     reason=TEXT,
+    events=(list[dict[str, Any]] | None, None),  # of a body with several: what came of each
+    quarantine=TEXT,
 )
 Problem = create_model("Problem", type=str, title=str, status=int, detail=TEXT, field=TEXT, quarantine=TEXT)
 Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None))

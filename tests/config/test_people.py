@@ -1,5 +1,6 @@
 """What a foreign document may lead to and whom it may call: hosts and people of the configuration."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from relay.channels import CHANNELS
 from relay.config import Config, parse_config
 from relay.errors import ConfigError
 from relay.policy.targets import Targets
-from relay.receiving.reading import readers
+from relay.receiving.reading import first, readers
 from tests.support.foreign import pipeline, workflow_run
 
 SECRET = "secrets: {current: kFv8Lq2Zr9Tn4Xb7Wd1Y}"
@@ -29,7 +30,7 @@ rules: [{{notify: owners}}]
 
 
 def read(config: Config, document: Any) -> Any:
-    return readers(config.sources)["it"].read(document, received_at=NOW)
+    return first(readers(config.sources)["it"].events(json.dumps(document).encode(), received_at=NOW))
 
 
 @pytest.mark.parametrize(
