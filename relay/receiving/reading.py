@@ -15,7 +15,7 @@ from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 from relay.receiving.unknown_words import UnknownWords
 
-OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
+OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
 Refusal = InvalidEvent | HandlingFailed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
@@ -96,6 +96,11 @@ def _restricted(document: dict[str, Any], source: Source) -> Document:
     if owner := operation.get("owner"):
         owner.update(source.contact_of(owner["name"]))
     return document
+
+
+def of_format(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that a format reads, of those that were kept with a body."""
+    return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
 
 
 def first(events: Iterable[Event | Refusal]) -> Event:

@@ -167,6 +167,7 @@ class Source(Section):
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
+    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: as that says
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -187,6 +188,11 @@ class Source(Section):
     def reader(self) -> Format | None:
         """Return what reads a foreign sender's documents; None where they are relay's own."""
         return self._reader
+
+    @property
+    def keeps_bodies(self) -> bool:
+        """Return whether the last bodies are kept; those of relay's own documents never are."""
+        return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
 
     @property
     def hosts(self) -> tuple[str, ...]:

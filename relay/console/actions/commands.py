@@ -19,6 +19,8 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
 from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
+from relay.console.views.dead import READ
+from relay.console.views.source import shown
 from relay.domain import documents
 from relay.domain.documents import decode
 from relay.domain.events import Event
@@ -32,6 +34,7 @@ from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
+from relay.store.last_bodies import LastBody
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
@@ -48,10 +51,21 @@ class RotateForm(Form):
     force: bool = False
 
 
+class BodyForm(NameForm):
+    """A body that the source of this name might send; it is kept nowhere."""
+
+    document: str = Field(min_length=1, max_length=READ)
+
+
 class LinkForm(Form):
     """The role of the link's user."""
 
     role: Role = VIEWER
+
+
+async def try_body(context: Context, form: BodyForm, _identity: Identity) -> Done:
+    body = LastBody(context.clock(), {}, form.document.encode("utf-8", "replace"))
+    return Done("", shown=await shown(context, form.name, body))
 
 
 async def send_digest(context: Context, form: NameForm, identity: Identity) -> Done:
