@@ -82,13 +82,18 @@ def bind_formats(config: Config, document: Document) -> None:
             if source.signature.scheme != "token":
                 document.report(("sources", name, "signature", "scheme"), UNSIGNED_ADDRESS)
             continue
-        reader = compiled.get(source.format) or preset(source.format)
-        of_format = LINK_HOSTS.get(source.format, ())
-        if source.format in compiled:
-            of_format = (*_NAMED.findall(repr(config.formats[source.format]).lower()),)
-        hosts = (*of_format, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
-        contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
-        source.read_with(reader, hosts, contacts)
-        if reader.links and not source.hosts:
-            text = "not set, so messages do not link to its runs; expected the host of its pages"
-            document.warn(("sources", name, "link_hosts"), text)
+        _bind(name, compiled.get(source.format) or preset(source.format), config, document)
+
+
+def _bind(name: str, reader: Format, config: Config, document: Document) -> None:
+    """Give a source its format, with the hosts that links may lead to and the people whom it may call."""
+    source = config.sources[name]
+    hosts = LINK_HOSTS.get(source.format, ())
+    if source.format in config.formats:
+        hosts = (*_NAMED.findall(repr(config.formats[source.format]).lower()),)
+    hosts = (*hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
+    contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
+    source.read_with(reader, hosts, contacts)
+    if reader.links and not source.hosts:
+        text = "not set, so messages do not link to its runs; expected the host of its pages"
+        document.warn(("sources", name, "link_hosts"), text)
