@@ -39,6 +39,7 @@ from relay.domain.identity import PATTERN
 from relay.domain.links import HOST, leads_to
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
+from relay.receiving.redelivery import CatchUp
 from relay.receiving.scheme import Scheme
 from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme
 from relay.receiving.secret_strength import SHORT_SECRET, refuse_weak, strength
@@ -60,6 +61,8 @@ def _secure(url: str) -> str:
 
 Secure = Annotated[Url, AfterValidator(_secure)]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
+Contacts = Mapping[str, Mapping[str, str]]  # by login, what a message mentions the owner by
+Host = Annotated[str, spelled(HOST, "a host's name such as gitlab.example.com")]
 Some = Annotated[Texts, Field(min_length=1)]
 EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 Age = Annotated[
@@ -177,12 +180,11 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
-    link_hosts: Annotated[
-        tuple[Annotated[str, spelled(HOST, "a host's name such as gitlab.example.com")], ...], one_or_more
-    ] = ()  # of its own pages; also by http
+    catch_up: CatchUp | None = None
+    link_hosts: Annotated[tuple[Host, ...], one_or_more] = ()  # of its own pages; also by http
     _reader: Format | None = PrivateAttr(None)
     _link_hosts: tuple[str, ...] = PrivateAttr(())  # that the format names
-    _contacts: Mapping[str, Mapping[str, str]] = PrivateAttr(default_factory=dict)
+    _contacts: Contacts = PrivateAttr(default_factory=dict)
 
     @property
     def reader(self) -> Format | None:
@@ -196,7 +198,6 @@ class Source(Section):
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Return the hosts that its links lead to, or whose subdomains."""
         return (*self.link_hosts, *self._link_hosts)
 
     def allows_link(self, url: str) -> bool:
@@ -204,13 +205,10 @@ class Source(Section):
         return leads_to(url, self.hosts if url.startswith("https://") else self.link_hosts)
 
     def contact_of(self, login: str) -> Mapping[str, str]:
-        """Return what a message mentions the owner by; empty for nobody."""
         return self._contacts.get(login.casefold(), {})
 
-    def read_with(
-        self, reader: Format, link_hosts: Iterable[str] = (), contacts: Mapping[str, Mapping[str, str]] | None = None
-    ) -> None:
-        self._reader, self._link_hosts, self._contacts = reader, tuple(link_hosts), contacts or {}
+    def read_with(self, reader: Format | None, hosts: Iterable[str] = (), contacts: Contacts | None = None) -> None:
+        self._reader, self._link_hosts, self._contacts = reader, tuple(hosts), contacts or {}
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
