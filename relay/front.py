@@ -21,6 +21,7 @@ from relay.receiving.receiver import Receiver, make_app
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail
+from relay.store.last_bodies import LastBodies
 from relay.store.last_runs import LastRuns
 from relay.tracing import Spans
 
@@ -42,7 +43,7 @@ class Front:
         self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None, store: Store
     ) -> Receiver:
         """Build the receiver. Sources and certificates are read anew with the configuration."""
-        server = self._coordinator.config().server
+        server, self.last_bodies = self._coordinator.config().server, LastBodies(store)
         receiver = Receiver(
             self._sources(),
             ingest,
@@ -52,6 +53,7 @@ class Front:
             max_body=server.max_body,
             public_url=server.public_url,
             last_runs=LastRuns(store),
+            remember=self.last_bodies.add,
             outage=outage,
             tracing=tracing,
             fetch=self._fetch,

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from relay.channels import CHANNELS
 from relay.cli.client import Group
-from relay.cli.options import CONFIG, json_option, print_json, read_event, visible
-from relay.config import load
+from relay.cli.options import CONFIG, headers_option, json_option, print_json, read_event, visible
 from relay.config.formats import preset, preset_names
+from relay.configfile.document import read
 from relay.configfile.validation import suggest
 from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.drafting import draft
+from relay.formats.faults import FormatError
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
@@ -31,15 +31,16 @@ def format() -> None:  # noqa: A001 - the command's name
 @click.argument("document", metavar="DOCUMENT.json")
 @click.option("-c", "--config", envvar="RELAY_CONFIG", metavar="FILE", type=click.Path(exists=True, path_type=Path),
               help=f"The configuration with `formats`; default: {USUAL} if it exists.")  # fmt: skip
+@headers_option
 @json_option
-def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> None:
+def try_(name: str, document: str, *, config: Path | None, headers: dict[str, str], as_json: bool) -> None:
     """Show what a format makes of a document: the case that holds, and relay's own document.
 
     NAME is a preset or one of the configuration's formats. - reads the document from standard input. No relay is
     needed, and no secret. Exit status 1: the format finds no run or no status in it.
     """
     try:
-        readings = _named(name, config).readings(decode_any(read_event(document)))
+        readings = _named(name, config).readings(decode_any(read_event(document)), headers=headers)
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
@@ -53,14 +54,19 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
 
 
 def _named(name: str, config: Path | None) -> Format:
+    """Return the format of this name, whatever else is wrong in the configuration."""
     file = config or (USUAL if USUAL.is_file() else None)
-    options = {"env": os.environ, "channels": CHANNELS, "needed": (), "only": ("formats",)}
     try:
-        own = load(file, **options).formats if file else {}
-    except ConfigError as error:
+        text = file.read_text("utf-8-sig") if file else "formats: {}"
+        document = read(text, file=str(file), env=os.environ, needed=())
+        if name in (own := document.section("formats")):
+            return compile_format(own[name])
+    except FormatError as error:
+        document.report(("formats", name, *error.path), f"{error}")
+        fault = str(ConfigError(document.problems[-1:], document.file))
+        raise click.BadParameter(fault, param_hint="--config") from None
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(str(error), param_hint="--config") from None
-    if name in own:
-        return compile_format(own[name])
     if name not in preset_names():
         names = {*preset_names(), *own}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")

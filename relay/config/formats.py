@@ -58,6 +58,8 @@ def bind_formats(config: Config, document: Document) -> None:
             document.report(("formats", name, *error.path), f"{error}")
     names = {*preset_names(), *config.formats, ping.NAME}
     for name, source in config.sources.items():
+        if source.keep_bodies is not None and source.format in ("", ping.NAME):
+            document.report(("sources", name, "keep_bodies"), "without effect: only sources with a format keep bodies")
         if not source.format or source.format in config.formats.keys() - compiled.keys():
             continue
         if source.format not in names:

@@ -19,12 +19,12 @@ NAMES: Mapping[str, str] = {
     "job": "jobname workflowname pipelinename flowname taskname processname name job workflow pipeline task title",
     "title": "displaytitle title subject summary description",
     "progress": "progress percent percentage percentcomplete donepct pct",
-    "at": "timestamp eventtime time updatedat occurredat sentat",
+    "at": "timestamp ts eventtime time updatedat occurredat sentat",
     "started": "startedat starttime startdate started start begin began createdat",
     "ended": "finishedat endedat completedat endtime stoptime enddate finished ended completed end stop",
     "code": "errorcode errcode errno exitcode code",
     "error": "errormessage errmessage errtext statusmessage error failurereason message reason cause",
-    "link": "htmlurl runurl weburl trackingurl logurl link url href",
+    "link": "htmlurl runurl weburl trackingurl logurl link url href page",
     "owner": "owner triggeredby startedby createdby user author actor operator",
 }
 WORDS: Mapping[str, str] = {  # of senders

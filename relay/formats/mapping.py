@@ -201,6 +201,7 @@ class Format:
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
+    keep_bodies: bool = True  # the last ones, for whoever writes it
 
     @property
     def labels(self) -> set[str]:

@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from relay.domain.documents import decode, decode_any
@@ -14,7 +14,7 @@ from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 from relay.receiving.unknown_words import UnknownWords
 
-OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
+OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
 Refusal = InvalidEvent | HandlingFailed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
@@ -59,6 +59,12 @@ class SourceReader:
             for place, reading in enumerate(readings)
         ]
 
+    def without_format(self) -> "SourceReader":
+        """Return the reader of relay's own documents from this source."""
+        source = self.source.model_copy()
+        source.read_with(None)
+        return replace(self, source=source)
+
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
     ) -> Event | Refusal:
@@ -83,6 +89,11 @@ class SourceReader:
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
         return reading.document
+
+
+def of_format(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that a format reads, of those that were kept with a body."""
+    return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
 
 
 def first(events: Iterable[Event | Refusal]) -> Event:

@@ -19,13 +19,13 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import pings, request_body
-from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
+from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import OF_FORMAT, Refusal, readers
+from relay.receiving.reading import Refusal, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
 from relay.receiving.sources import Source
@@ -43,7 +43,6 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
 @dataclass(eq=False)
@@ -64,6 +63,7 @@ class Receiver:
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
     last_runs: pings.LastRuns | None = None  # of jobs that ping
+    remember: Remember | None = None
     words: UnknownWords = field(default_factory=UnknownWords)
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
@@ -83,7 +83,9 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        self._configured = {name: Configured(reader) for name, reader in readers(sources, self.words).items()}
+        self._configured = {
+            name: Configured(reader, self.remember) for name, reader in readers(sources, self.words).items()
+        }
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -103,6 +105,7 @@ class Receiver:
         span: Accepting | None = None
         try:
             signed, configured = await self._verified(request, configured)
+            configured.remember(signed, self.clock())
             if configured.pings:
                 body = await pings.read_ping(
                     request.match_info, request.query.get("rid"), signed.body,
@@ -233,14 +236,9 @@ class Receiver:
     async def _quarantined(
         self, signed: SignedRequest, identity: EventIdentity, configured: Configured, reason: str, kind: str
     ) -> str:
-        name, reader = configured.name, configured.source.reader
-        kept = {key: key for key in KEPT_HEADERS}
-        kept |= {f"{OF_FORMAT}{key}": key for key in (reader.headers if reader else ())}
-        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
-        headers = {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
-        headers |= identity.headers
-        quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
-        metrics.quarantined.labels(name, kind).inc()
+        headers = configured.kept_headers(signed) | identity.headers
+        quarantine_id = await self.quarantine(configured.name, signed.body, headers, reason, fault=kind == FAULT)
+        metrics.quarantined.labels(configured.name, kind).inc()
         return quarantine_id
 
 
