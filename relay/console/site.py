@@ -79,6 +79,7 @@ COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/keys/rotate", commands.rotate_key, "Rotate the key for links and buttons"),
     Action("/console/link", commands.link, "Create a one-time login link"),
     Action("/events/send", commands.send_event, "Sign and send an event"),
+    Action("/catch-up", commands.ask_again, "Have a sender redeliver what failed"),
     Action("/reload", commands.reload, "Reload the configuration"),
 )
 

@@ -11,7 +11,7 @@ from relay.domain.events import Event
 from relay.errors import Ignored, NotJson, RelayError
 from relay.formats.explaining import FEW, Line, Missed, explain
 from relay.formats.mapping import Format, roots_of
-from relay.receiving.reading import SourceReader, of_format
+from relay.receiving.reading import Refusal, SourceReader, of_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,26 @@ class Account:
     document: str = ""
 
 
+def outcomes(reader: SourceReader, body: bytes, kept: Mapping[str, str], at: float) -> Sequence[Event | Refusal]:
+    """Read a body that came then as relay would now. `kept`: the headers that were kept with it. Raises RelayError."""
+    headers = {name: [text.encode("latin-1", "replace")] for name, text in of_format(kept).items()}
+    return reader.events(body, received_at=datetime.fromtimestamp(at, UTC), headers=headers)
+
+
 def accounts(
     reader: SourceReader, form: Format, body: bytes, kept: Mapping[str, str], at: float
 ) -> Sequence[Account]:  # fmt: skip
-    """Read a body that came then as relay would now, or each of its items. `kept`: the headers kept with it."""
-    headers, received = of_format(kept), datetime.fromtimestamp(at, UTC)
-    sent = {name: [text.encode("latin-1", "replace")] for name, text in headers.items()}
+    """Return the account of a body, or of a body of several items that of each."""
     try:
-        events, document = reader.events(body, received_at=received, headers=sent), decode_any(body)
+        events = outcomes(reader, body, kept, at)
     except NotJson as error:
         return [Account(refused=f"it is no unambiguous JSON object: {error}")]
     except RelayError as error:
         return [Account(refused=str(error))]
+    document, headers, received = decode_any(body), of_format(kept), datetime.fromtimestamp(at, UTC)
     readings = form.readings(document, headers=headers, received=received)
     explained, _ = form.parts(roots_of(document, headers, received), partial(explain, form), FEW)
-    explained += [([], [])] * (len(readings) - len(explained))
+    explained += [([], [])] * (len(readings) - len(explained))  # of what is left out there is none
     rows = []
     for event, reading, (missed, lines) in zip(events, readings, explained, strict=True):
         ignored = event.message if isinstance(event, Ignored) else ""

@@ -38,6 +38,7 @@ from relay.configfile.validation import (
 from relay.domain.identity import PATTERN
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
+from relay.receiving.redelivery import CatchUp
 from relay.receiving.scheme import Scheme
 from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme
 from relay.receiving.secret_strength import SHORT_SECRET, refuse_weak, strength
@@ -176,6 +177,7 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
+    catch_up: CatchUp | None = None
     _reader: Format | None = PrivateAttr(None)
 
     @property
@@ -188,7 +190,7 @@ class Source(Section):
         """Return whether the last bodies are kept; those of relay's own documents never are."""
         return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
 
-    def read_with(self, reader: Format) -> None:
+    def read_with(self, reader: Format | None) -> None:
         self._reader = reader
 
 

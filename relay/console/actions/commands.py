@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from pydantic import ConfigDict, Field
 
+from relay.background.catch_up import catch_up, hooks_of
 from relay.background.upkeep import at_hand
 from relay.config import VIEWER, Config, Role
 from relay.configfile.units import duration
@@ -127,6 +128,26 @@ async def reload(context: Context, _form: Form, identity: Identity) -> Done:
     if done.before == done.after:
         text = "The configuration was read again and is in use: %(config)s; only templates may have changed."
     return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
+
+
+class CatchUpForm(Form):
+    """The kind of sender that is asked."""
+
+    sender: Literal["github"] = "github"
+
+
+async def ask_again(context: Context, form: CatchUpForm, identity: Identity) -> Done:
+    """Have each sender of this kind redeliver what failed in the last three days."""
+    hooks = hooks_of(context.config().sources)
+    if not hooks:
+        return refused("no source has catch_up: the addresses of its webhooks, and a token (docs/senders.md)")
+    async with context.act(identity, "catch-up", form.sender) as act:
+        done = await catch_up(hooks, context.clock(), every=True)
+        act.outcome = f"{sum(each.found.asked for each in done)} asked for"
+    facts = [{"source": each.source, "hook": each.hook, **each.found._asdict(), "error": str(each.error or "")}
+             for each in done]  # fmt: skip
+    failing = any(each.error for each in done)
+    return Done(ANSWERED, {"answered": "\n".join(map(str, done))}, refused=failing, facts={"hooks": facts})
 
 
 POST_TIMEOUT = aiohttp.ClientTimeout(30.0)
