@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from relay.domain.documents import decode, decode_any
 from relay.domain.events import Document, Event
@@ -88,7 +89,19 @@ class SourceReader:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
-        return reading.document
+        return _restricted(reading.document, self.source)
+
+
+def _restricted(document: dict[str, Any], source: Source) -> Document:
+    """Remove links that the source may not give, and add what the owner is mentioned by."""
+    operation = document["operation"]
+    phases = (document.get("phase", {}), *operation.get("phases", ()))
+    for holder, key in ((operation, "trackingUrl"), *((phase, "url") for phase in phases)):
+        if key in holder and not source.allows_link(holder[key]):
+            del holder[key]
+    if owner := operation.get("owner"):
+        owner.update(source.contact_of(owner["name"]))
+    return document
 
 
 def of_format(kept: Mapping[str, str]) -> dict[str, str]:
