@@ -1,8 +1,9 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from relay.domain.documents import decode, decode_any
 from relay.domain.events import Document, Event
@@ -59,12 +60,6 @@ class SourceReader:
             for place, reading in enumerate(readings)
         ]
 
-    def without_format(self) -> "SourceReader":
-        """Return the reader of relay's own documents from this source."""
-        source = self.source.model_copy()
-        source.read_with(None)
-        return replace(self, source=source)
-
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
     ) -> Event | Refusal:
@@ -88,7 +83,19 @@ class SourceReader:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
-        return reading.document
+        return _restricted(reading.document, self.source)
+
+
+def _restricted(document: dict[str, Any], source: Source) -> Document:
+    """Remove links that the source may not give, and add what the owner is mentioned by."""
+    operation = document["operation"]
+    phases = (document.get("phase", {}), *operation.get("phases", ()))
+    for holder, key in ((operation, "trackingUrl"), *((phase, "url") for phase in phases)):
+        if key in holder and not source.allows_link(holder[key]):
+            del holder[key]
+    if owner := operation.get("owner"):
+        owner.update(source.contact_of(owner["name"]))
+    return document
 
 
 def of_format(kept: Mapping[str, str]) -> dict[str, str]:
