@@ -90,7 +90,7 @@ class Configured:
         self._remember = remember if reader.source.keeps_bodies else None
         self.name, self.source, self.permissions = reader.name, reader.source, reader.permissions
         name, source = reader.name, reader.source
-        self.pings = source.format == ping.NAME
+        self.pings, self.foreign = source.format == ping.NAME, reader.form is not None
         self.typed = source.signature.scheme in ("none", "basic")  # browsers send both for other sites' pages
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = source.signature.rules.dated

@@ -1,15 +1,16 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from relay.domain.documents import decode, decode_any
 from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
-from relay.formats.mapping import MAX_EVENTS, Reading
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 from relay.receiving.unknown_words import UnknownWords
@@ -26,6 +27,7 @@ class SourceReader:
 
     name: str
     source: Source
+    form: Format | None = None  # of a foreign sender; None where documents are relay's own
     permissions: Permissions | None = None
     words: UnknownWords | None = None
 
@@ -42,8 +44,7 @@ class SourceReader:
 
         `ids`: `EventIdentity.ids`. Raises NotJson.
         """
-        form = self.source.reader
-        if form is None:
+        if (form := self.form) is None:
             return [self._event(decode(body), body, received_at, ids)]
         texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
         with handling():
@@ -58,6 +59,12 @@ class SourceReader:
             self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
             for place, reading in enumerate(readings)
         ]
+
+    def without_format(self) -> "SourceReader":
+        """Return the reader of relay's own documents from this source."""
+        source = self.source.model_copy()
+        source.read_with(None)
+        return replace(self, source=source)
 
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
@@ -82,7 +89,19 @@ class SourceReader:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
-        return reading.document
+        return _restricted(reading.document, self.source)
+
+
+def _restricted(document: dict[str, Any], source: Source) -> Document:
+    """Remove links that the source may not give, and add what the owner is mentioned by."""
+    operation = document["operation"]
+    phases = (document.get("phase", {}), *operation.get("phases", ()))
+    for holder, key in ((operation, "trackingUrl"), *((phase, "url") for phase in phases)):
+        if key in holder and not source.allows_link(holder[key]):
+            del holder[key]
+    if owner := operation.get("owner"):
+        owner.update(source.contact_of(owner["name"]))
+    return document
 
 
 def of_format(kept: Mapping[str, str]) -> dict[str, str]:
@@ -102,4 +121,4 @@ def first(events: Iterable[Event | Refusal]) -> Event:
 def readers(sources: Mapping[str, Source], words: UnknownWords | None = None) -> dict[str, SourceReader]:
     """Return the reader of each source. `words` gets those that no row of its format has."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name], words) for name, source in sources.items()}
+    return {name: SourceReader(name, source, source.reader, allowed[name], words) for name, source in sources.items()}

@@ -19,12 +19,13 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import pings, request_body
+from relay.receiving.addresses import Route
 from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
+from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog
 from relay.receiving.reading import Refusal, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
@@ -87,17 +88,15 @@ class Receiver:
             name: Configured(reader, self.remember) for name, reader in readers(sources, self.words).items()
         }
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            *(
-                web.route("*", f"/webhooks/{{source}}{rest}", self.receive, expect_handler=request_body.expect_later)
-                for rest in ("", *pings.PATHS)
-            ),
-            *self.probes.routes(),
-        ]
+    def routes(self) -> list[Route]:
+        webhooks = (Route(f"/webhooks/{{source}}{rest}", self.receive) for rest in ("", *pings.PATHS))
+        return [*webhooks, *self.probes.routes()]
 
-    async def receive(self, request: web.Request) -> web.StreamResponse:
-        began, configured = time.perf_counter(), self._addressed(request)
+    async def receive(self, request: web.BaseRequest, source: str, **job: str) -> web.StreamResponse:
+        """Answer what comes for a source. `job` and `state` are in the address of a ping."""
+        began, configured = time.perf_counter(), self._configured.get(source)
+        if configured and configured.pings != bool(job):
+            configured = None  # one that pings has addresses of its jobs, and only such a one
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
             if permitted := origin_permission(origin, configured.source.rate_limit):
@@ -108,11 +107,11 @@ class Receiver:
             configured.remember(signed, self.clock())
             if configured.pings:
                 body = await pings.read_ping(
-                    request.match_info, request.query.get("rid"), signed.body,
+                    job, request.query.get("rid"), signed.body,
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if not configured.source.reader and (challenge := challenge_of(signed)):
+            if not configured.foreign and (challenge := challenge_of(signed)):
                 metrics.events.labels(configured.name, "challenge").inc()
                 return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
             if self.tracing is not None:
@@ -133,11 +132,6 @@ class Receiver:
         configured.acknowledged.observe(time.perf_counter() - began)
         return web.Response(text="OK\n", headers=HEADERS) if configured.pings else answer(rows, quarantine)
 
-    def _addressed(self, request: web.Request) -> Configured | None:
-        """Return the source of this address: one that pings has addresses of its jobs, and only such a one."""
-        configured = self._configured.get(request.match_info["source"])
-        return configured if configured and configured.pings == ("job" in request.match_info) else None
-
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count and log a refusal; return the outcome that it is counted as."""
         reason = str(refusal.__cause__ or "") or str(refusal)
@@ -154,7 +148,9 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
+    async def _verified(
+        self, request: web.BaseRequest, configured: Configured | None
+    ) -> tuple[SignedRequest, Configured]:
         """Return the verified request and its source."""
         if configured is None:
             raise HttpProblem(404, "No source has this address.")
@@ -240,11 +236,3 @@ class Receiver:
         quarantine_id = await self.quarantine(configured.name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(configured.name, kind).inc()
         return quarantine_id
-
-
-def make_app(receiver: Receiver) -> web.Application:
-    """Return the application for `serve`; other rooms add their routes before it is served."""
-    app = web.Application(middlewares=[answering()])
-    app.add_routes(receiver.routes())
-    app.on_response_prepare.append(label)
-    return app

@@ -1,6 +1,6 @@
 """Configuration of sources: signatures, secrets, permissions, and the six callbacks of the Async Operations API."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Annotated, Any, Literal, Self
@@ -36,6 +36,7 @@ from relay.configfile.validation import (
     spelled,
 )
 from relay.domain.identity import PATTERN
+from relay.domain.links import HOST, leads_to
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
 from relay.receiving.redelivery import CatchUp
@@ -60,6 +61,8 @@ def _secure(url: str) -> str:
 
 Secure = Annotated[Url, AfterValidator(_secure)]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
+Contacts = Mapping[str, Mapping[str, str]]  # by login, what a message mentions the owner by
+Host = Annotated[str, spelled(HOST, "a host's name such as gitlab.example.com")]
 Some = Annotated[Texts, Field(min_length=1)]
 EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 Age = Annotated[
@@ -178,7 +181,10 @@ class Source(Section):
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
     catch_up: CatchUp | None = None
+    link_hosts: Annotated[tuple[Host, ...], one_or_more] = ()  # of its own pages; also by http
     _reader: Format | None = PrivateAttr(None)
+    _link_hosts: tuple[str, ...] = PrivateAttr(())  # that the format names
+    _contacts: Contacts = PrivateAttr(default_factory=dict)
 
     @property
     def reader(self) -> Format | None:
@@ -190,8 +196,19 @@ class Source(Section):
         """Return whether the last bodies are kept; those of relay's own documents never are."""
         return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
 
-    def read_with(self, reader: Format) -> None:
-        self._reader = reader
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return (*self.link_hosts, *self._link_hosts)
+
+    def allows_link(self, url: str) -> bool:
+        """Return whether a foreign document may lead there: by http to hosts alone that the source itself names."""
+        return leads_to(url, self.hosts if url.startswith("https://") else self.link_hosts)
+
+    def contact_of(self, login: str) -> Mapping[str, str]:
+        return self._contacts.get(login.casefold(), {})
+
+    def read_with(self, reader: Format | None, hosts: Iterable[str] = (), contacts: Contacts | None = None) -> None:
+        self._reader, self._link_hosts, self._contacts = reader, tuple(hosts), contacts or {}
 
 
 def warnings(sources: Mapping[str, Source]) -> Iterator[tuple[KeyPath, str]]:
