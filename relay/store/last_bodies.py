@@ -22,7 +22,7 @@ KEPT = 20  # of each source
 LONGEST = 128 * 2**10  # bytes; a longer one is not kept
 SECONDS = 7 * 86_400
 PERIOD = 1.0  # seconds; of a source that sends faster only the last ones are packed and written
-LEVEL = 3  # of zlib: GitHub's 20 kB become 3 kB in 0.2 ms
+LEVEL = 3  # of zlib: some 15 kB of GitHub's become 1.4 in 20 µs
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class LastBodies:
         slots = [keys.last_bodies(source, slot) for slot in range(KEPT)]
         bodies = []
         for key, stored in zip(slots, await call(self._redis.mget(slots)), strict=True):
-            with contextlib.suppress(Unsealable):  # sealed with a key that is gone, or never
-                if stored is not None:
+            with contextlib.suppress(Unsealable):  # by a key that is gone, or never sealed
+                if stored:
                     head, _, body = zlib.decompress(opened(self._sealer, stored, LAST_BODY, key)).partition(b"\n")
                     number, at, headers = json.loads(head)
                     bodies.append(LastBody(at, headers, body, number))
