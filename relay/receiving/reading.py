@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -59,12 +59,6 @@ class SourceReader:
             self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
             for place, reading in enumerate(readings)
         ]
-
-    def without_format(self) -> "SourceReader":
-        """Return the reader of relay's own documents from this source."""
-        source = self.source.model_copy()
-        source.read_with(None)
-        return replace(self, source=source)
 
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
