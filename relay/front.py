@@ -14,7 +14,7 @@ from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.guard import Bodies, Guard, affordable
-from relay.receiving.key_cache import Fetch
+from relay.receiving.key_cache import Fetch, KeyCache
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver, make_app
@@ -32,7 +32,7 @@ class Front:
         self._coordinator = coordinator
         self._clock = clock
         self._receives = receives
-        self._fetch = fetch
+        self._keys = KeyCache(fetch, clock)
         server = coordinator.config().server
         self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
@@ -49,12 +49,12 @@ class Front:
             health.admin.quarantine,
             health.readiness,
             self._clock,
+            self._keys,
             max_body=server.max_body,
             public_url=server.public_url,
             last_runs=LastRuns(store),
             outage=outage,
             tracing=tracing,
-            fetch=self._fetch,
         )
 
         def reloaded() -> None:

@@ -72,3 +72,9 @@ def bind_formats(config: Config, document: Document) -> None:
                 document.report(("sources", name, "signature", "scheme"), UNSIGNED_ADDRESS)
             continue
         source.read_with(compiled.get(source.format) or preset(source.format))
+    for name, source in config.sources.items():
+        if source.signature.scheme == "sns" and not (source.reader and "sns" in source.reader.unwrap):
+            document.report(
+                ("sources", name, "format"),
+                "the documents of SNS are in an envelope; expected aws-eventbridge, or a format with unwrap: [sns]",
+            )

@@ -6,6 +6,7 @@ from typing import Any
 
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
+from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
 from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
@@ -15,21 +16,51 @@ STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
+ENVELOPE = re.compile(r"""\$envelope\s*\.\s*["']?([\w-]+)""")
+OPENING = ("unwrap", "accept")  # keys that say how the body is opened
+ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
-    """Compile a case or a list of cases, as the configuration has it. Raises FormatError with the place."""
+    """Compile a case or a list of cases, as the configuration has it. Raises FormatError with the place.
+
+    How the body is opened is said beside a lone case, and before several as their first item.
+    """
     cases = spec if isinstance(spec, list) else [spec]
+    several = isinstance(spec, list)
+    opening: dict[str, Any] = {}
+    if cases and isinstance(cases[0], dict) and (opening := {key: cases[0][key] for key in OPENING if key in cases[0]}):
+        rest = {key: read for key, read in cases[0].items() if key not in OPENING}
+        cases = [rest, *cases[1:]] if rest else cases[1:]
     if not cases:
         raise FormatError("expected a case, or a list of them")
-    several = isinstance(spec, list)
-    headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
+    place, first = (0 if several else None), len(spec) - len(cases) if isinstance(spec, list) else 0
+    unwrap = at(place, at, "unwrap", _some, opening.get("unwrap", []), tuple(ENVELOPES))
+    accept = at(place, at, "accept", _some, opening.get("accept", []), ACCEPTED)
+    if "sns" in unwrap:  # which sends JSON as text
+        accept = (*accept, "text")
+    compiled = tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases, start=first))
+    return Format(compiled, _headers(repr(spec), unwrap), unwrap, frozenset(accept))
+
+
+def _some(raw: object, names: tuple[str, ...]) -> tuple[str, ...]:
+    words = raw if isinstance(raw, list) else [raw]
+    for word in words:
+        if word not in names:
+            raise FormatError(f"unknown word {word}; {suggest(str(word), names)}")
+    return tuple(words)
+
+
+def _headers(written: str, unwrap: tuple[str, ...]) -> frozenset[str]:
+    headers = frozenset(name.lower() for name in HEADER.findall(written))
     if secret := headers & {"authorization", "cookie"}:
         raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
-    return Format(tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases)), headers)
+    if "cloudevents" not in unwrap:
+        return headers
+    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for name in ENVELOPE.findall(written))}
 
 
 def _case(raw: object) -> Case:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from relay.domain.events import FAILED, TERMINAL
+from relay.formats.envelopes import opened
 from relay.formats.fields import MAX_LINE, Convert, plain
 from relay.formats.values import MAX_ITEMS, Read, Roots, Table
 
@@ -175,13 +176,16 @@ class Format:
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
+    unwrap: tuple[str, ...] = ()  # envelopes that are opened before
+    accept: frozenset[str] = frozenset()  # spellings of a body beside JSON: text, form, gzip
 
     def read(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        roots = {"": body, "$header": headers or {},
+        body, envelope = opened(body, headers or {}, self.unwrap)
+        roots = {"": body, "$header": headers or {}, "$envelope": envelope,
                  "$received": received.isoformat() if received else None}  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):

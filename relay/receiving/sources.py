@@ -27,6 +27,7 @@ from relay.configfile.validation import (
     Name,
     Off,
     Section,
+    Size,
     Texts,
     Url,
     keyed,
@@ -39,16 +40,21 @@ from relay.domain.identity import PATTERN
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
 from relay.receiving.scheme import Scheme
-from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme
+from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme, sns_scheme
 from relay.receiving.secret_strength import SHORT_SECRET, refuse_weak, strength
+from relay.receiving.sns import TOPIC
 from relay.receiving.tls import is_loopback
 
 OPTIONS: Mapping[str, tuple[str, ...]] = {  # by the scheme whose they are
     "hmac": ("algorithm", "encoding", "prefix"),
     "oidc": ("issuer", "audience", "email", "subject", "keys"),
+    "sns": ("topics",),
 }
-WITH_OPTIONS: Mapping[str, Callable[..., Scheme]] = {"hmac": hmac_scheme, "oidc": oidc_scheme}
-LIBRARIES = {"oidc": ("joserfc", "console")}  # that a scheme needs, each with its extra
+WITH_OPTIONS: Mapping[str, Callable[..., Scheme]] = {"hmac": hmac_scheme, "oidc": oidc_scheme, "sns": sns_scheme}
+LIBRARIES = {
+    "oidc": ("joserfc", "console"),
+    "sns": ("cryptography", "encryption"),
+}  # that a scheme needs, each with its extra
 
 
 def _secure(url: str) -> str:
@@ -59,6 +65,7 @@ def _secure(url: str) -> str:
 
 Secure = Annotated[Url, AfterValidator(_secure)]
 Header = Annotated[str, spelled(r"[\w!#$%&'*+.^`|~-]{0,100}", "the name of an HTTP header")]
+Topic = Annotated[str, spelled(TOPIC, "the ARN of a topic such as arn:aws:sns:eu-central-1:123456789012:runs")]
 Some = Annotated[Texts, Field(min_length=1)]
 EventPattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 Age = Annotated[
@@ -114,6 +121,7 @@ class Signature(Section):
     email: Texts = ()  # of the accounts that may send, which the issuer has verified
     subject: Texts = ()
     keys: Secure = ""  # the address of the issuer's key set
+    topics: Annotated[tuple[Topic, ...], one_or_more] = ()  # of the scheme sns
     tolerance: Annotated[Duration, Field(ge=1, le=86_400)] = 300.0
     allow_unsigned: bool = False
 
@@ -152,6 +160,10 @@ class Signature(Section):
         library, extra = LIBRARIES[self.scheme]
         if not find_spec(library):
             raise ValueError(f"it needs {library}, which is not installed: pip install 'operation-relay[{extra}]'")
+        if self.scheme == "sns":
+            if not self.topics:
+                raise ValueError("sns needs the topics that may send; expected topics: their ARNs")
+            return
         if not self.audience:
             raise ValueError("oidc needs the audience of its tokens; expected audience: what the sender is set up with")
         if not self.email and not self.subject:  # anyone may get a token for an audience
@@ -175,6 +187,7 @@ class Source(Section):
     may_begin_operations: bool | None = None  # None: not with a token, where a signed source may
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
+    max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] | None = None  # None: server.max_body
     _reader: Format | None = PrivateAttr(None)
 
     @property

@@ -74,3 +74,37 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
             "runStartedAt": "2026-11-21T05:00:00Z", "runFinishedAt": "2026-11-21T05:00:08Z", **data,
         },
     }  # fmt: skip
+
+
+CLOUD = {"ce-specversion": "1.0", "ce-id": "9", "ce-source": "/apis/runs", "ce-subject": "s-1",
+         "ce-time": "2026-11-21T05:00:00Z"}  # fmt: skip
+
+
+def build_of_google(status: str) -> Document:
+    """Cloud Build's build, as its topic has it in Base64."""
+    steps = [{"id": "test", "name": "python", "status": "SUCCESS"},
+             {"name": "gcr.io/cloud-builders/docker", "status": "WORKING"}]  # fmt: skip
+    return {
+        "id": "b-1", "projectId": "shop", "status": status, "statusDetail": "", "steps": steps,
+        "createTime": "2026-11-21T05:00:00Z", "startTime": "2026-11-21T05:00:02.123456789Z",
+        "finishTime": "2026-11-21T05:04:02Z", "logUrl": "https://console.cloud.google.com/cloud-build/builds/b-1",
+        "substitutions": {"TRIGGER_NAME": "deploy shop", "BRANCH_NAME": "main"},
+        "failureInfo": {"type": "USER_BUILD_STEP", "detail": "step 2 exited with 1\nlog"},
+    }  # fmt: skip
+
+
+def pipeline_run(status: str, reason: str) -> Document:
+    """Tekton's run of a pipeline; one that has just begun has no condition."""
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "Tasks Completed: 3 (Failed: 1)"}
+    metadata = {"uid": "u-1", "name": "release-x7", "namespace": "ci", "labels": {"tekton.dev/pipeline": "release"}}
+    state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z"} if status else {}
+    return {"pipelineRun": {"metadata": metadata, "spec": {}, "status": state}}
+
+
+def task_run(status: str, reason: str, *, owned: bool = False) -> Document:
+    labels = {"tekton.dev/task": "lint", "tekton.dev/pipelineTask": "lint-it"}
+    owners = [{"kind": "PipelineRun", "name": "release-x7", "uid": "u-1"}] if owned else []
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "exit 1"}
+    metadata = {"uid": "t-1", "namespace": "ci", "labels": labels, "ownerReferences": owners}
+    return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}},
+                        "status": {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z"}}}  # fmt: skip
