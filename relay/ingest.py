@@ -16,6 +16,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
+from relay.domain.failed_phases import FAILED_PHASE, FAILURE, explained, is_failed_phase, lacks_cause
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
@@ -104,6 +105,12 @@ class Ingest:
                 event = replace(event, job=named(template, event.operation.document, event.document))
             if self.silences.current:
                 targets = self.silences.applied(event, targets)
+        accepted = await self._admitted(event, targets, unasked=unasked)
+        if not unasked and (is_failed_phase(event) or lacks_cause(event)):
+            await self._explain(event)
+        return accepted
+
+    async def _admitted(self, event: Event, targets: Sequence[Target], *, unasked: bool) -> Accepted:
         nobody_waits = event.name == "operation.progress" and all(target.hold_reason for target in targets)
         if nobody_waits and self.fullness() >= CROWDED:
             raise NoRoom(f"Redis uses {self.fullness():.0%} of its maxmemory, and nobody waits for this progress")
@@ -164,6 +171,17 @@ class Ingest:
                             meaning="its id had stood for another event; both are told, but an id should name one event"
                             )  # fmt: skip
 
+    async def _explain(self, event: Event) -> None:
+        """Complete the recorded failure, quietly, where its run's first failed phase and it crossed on their way.
+
+        A crash before it leaves a message without a cause; the same event, sent again, completes it.
+        """
+        if event.about_batch or event.original or not (failure := await self.store.kept(replace(event, name=FAILURE))):
+            return
+        first = event.failed_phase or (await self._known(event, event.own_id)).get(FAILED_PHASE, "")
+        if lacks_cause(failure) and not lacks_cause(report := explained(failure, first)):
+            await self._accepted(report, self._targets(report))
+
     async def _filled(self, event: Event, permissions: Permissions | None = None) -> Event:
         """Fill in what earlier events stated of the operation, or of the one that it retries under a new id.
 
@@ -183,7 +201,7 @@ class Ingest:
         if "original_space" in facts:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
-            event = compare(fill(event, facts), facts)
+            event = explained(filled := compare(fill(event, facts), facts), filled.failed_phase)
             if permissions:
                 permissions.check(as_sent, event, of_its_own)
         if event.member_of and not event.watch:

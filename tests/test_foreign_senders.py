@@ -16,7 +16,7 @@ from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
 from tests.support import foreign
-from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.support.foreign import build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply, Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
@@ -25,7 +25,7 @@ CONFIG = Path(__file__).parent / "data" / "senders.yaml"
 NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 SCHEMES = {
     "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
-    "billing": ("hmac-sha256", None),
+    "billing": ("hmac-sha256", None), "jenkins": ("token", None),
 }  # fmt: skip
 
 
@@ -56,24 +56,34 @@ def told(here: Stage) -> list[tuple[bool, str]]:
     ]
 
 
-async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_and_so_is_its_second_attempt(here: Stage) -> None:
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause(here: Stage, late: bool) -> None:
     jobs = [
-        workflow_job(
-            f"test ({number})", state, ("failure" if number == 17 else "success") if state == "completed" else None
-        )
+        workflow_job(f"test ({number})", state, "success" if state == "completed" else None)
         for number in range(40)
         for state in ("in_progress", "completed")
     ]
     Random(7).shuffle(jobs)
-    await sent(here, "github", workflow_run("queued", None), *jobs, workflow_run("completed", "failure"))
+    broken, other = (workflow_job(f"test ({number})", conclusion="failure") for number in (40, 41))
+    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure")
+    await sent(here, "github", *jobs[:9])  # before the run is known
+    await here.around.settled()
+    (begun,) = told(here)
+    await sent(here, "github", run, *jobs[9:], *([] if late else [broken, other]), end)
+    await here.around.settled()
+    ended = told(here)
+    await sent(here, "github", *([broken, other] if late else []), *jobs[:3])
     await here.around.settled()
     failed = told(here)
-    await sent(here, "github", workflow_run("queued", None, attempt=2), workflow_job("test (17)", attempt=2),
+    await sent(here, "github", workflow_run("queued", None, attempt=2), workflow_job("test (40)", attempt=2),
                workflow_run(attempt=2))  # fmt: skip
     await here.around.settled()
     root, *replies = told(here)
 
-    assert failed == [(False, "Failed: Nightly checks – After 9 min 30 s."), (True, failed[0][1])]
+    cause = "Failed: Nightly checks – test (40) failed – step failed: Run pytest. After 9 min 30 s."
+    assert begun[1].startswith("Running: Nightly checks")
+    assert ended[0][1] == ("Failed: Nightly checks – After 9 min 30 s." if late else cause)
+    assert failed == [(False, cause), ended[1]]
     assert root == (False, "Completed: Nightly checks – 9 min 30 s. Works again after 1 failure.")
     assert [reply for reply, _ in replies] == [True, True]
     assert "/runs/7700000001/attempts/2" in str(here.around.slack.messages("#team")[0].blocks)
@@ -93,15 +103,43 @@ async def test_a_pipeline_shows_its_percentage_and_what_failed(here: Stage) -> N
     assert "lint: script_failure" in told(here)[0][1]
 
 
-async def test_both_events_about_the_end_of_a_dbt_run_are_one_outcome(here: Stage) -> None:
+@pytest.mark.parametrize("heard", [True, False])
+async def test_a_pipeline_that_is_retried_goes_on_as_its_next_attempt(here: Stage, heard: bool) -> None:
+    first = build("unit", "failed", failure_reason="script_failure", started_at="2026-11-21 10:01:00 UTC")
+    again = build("unit", "running", started_at="2026-11-21 11:00:05 UTC")
+    ended, later = {"finished_at": "2026-11-21 10:09:00 UTC"}, {"finished_at": "2026-11-21 11:04:00 UTC"}
+    failed = pipeline("failed", [first], **ended)
+    await sent(here, "gitlab", pipeline("running", [first | {"status": "running"}]), failed)
+    await here.around.settled()
+    await sent(here, "gitlab", pipeline("running", [first | {"status": "running"}]), failed)  # both came late, or twice
+    await here.around.settled()
+    broken = told(here)
+    await sent(here, "gitlab", *([pipeline("running", [again], **ended)] if heard else []))
+    await here.around.settled()
+    running = told(here)[0][1]
+    await sent(here, "gitlab", pipeline("failed", [again | {"status": "failed"}], **later), failed)
+    await here.around.settled()
+
+    assert [reply for reply, _ in broken] == [False, True]
+    assert running.startswith("Running" if heard else "Failed")
+    assert [reply for reply, _ in told(here)] == [False, True, True]
+    assert "attempt 2" in str(here.around.slack.messages("#team")[0].blocks)
+    assert len(here.around.inbox.mails) == 2
+
+
+async def test_both_events_about_the_end_of_a_run_are_one_outcome(here: Stage) -> None:
     failed = {"runStatusMessage": "Database Error in model orders"}
     await sent(here, "dbt", dbt_run("job.run.started", "Running"), dbt_run("job.run.errored", "Errored", **failed),
                dbt_run("job.run.completed", "Errored", **failed))  # fmt: skip
     await here.around.settled()
+    by_dbt = told(here)
+    await sent(here, "jenkins", jenkins("STARTED"), jenkins("COMPLETED", "FAILURE"), jenkins("FINALIZED", "FAILURE"))
+    await here.around.settled()
 
-    assert [reply for reply, _ in told(here)] == [False, True]
-    assert "Database Error in model orders" in told(here)[1][1]
-    assert len(here.around.inbox.mails) == 1
+    assert [reply for reply, _ in by_dbt] == [False, True]
+    assert "Database Error in model orders" in by_dbt[1][1]
+    assert [reply for reply, _ in told(here)] == [False, True, False, True]
+    assert len(here.around.inbox.mails) == 2
 
 
 async def test_a_format_of_ones_own_is_read(here: Stage) -> None:

@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.speed import burst, idle, ingest, latency, storm
+from benchmarks.speed import burst, idle, ingest, latency, readings, storm
 from benchmarks.speed.findings import Bounds, Findings
 from benchmarks.speed.machine import described, install
 from benchmarks.speed.report import write
 
 # Each with the seconds that it may take on two cores where nothing else runs: ten minutes together.
 PARTS: Mapping[str, tuple[Callable[[Bounds], Findings], float]] = {
-    "ingest": (ingest.measure, 170),
+    "ingest": (ingest.measure, 190),
+    "readings": (readings.measure, 30),
     "latency": (latency.measure, 130),
     "burst": (burst.measure, 110),
     "storm": (storm.measure, 25),

@@ -9,19 +9,21 @@ from pathlib import Path
 from benchmarks.speed import accounts, load, peers, requests
 from benchmarks.speed.accounts import FASTEST, WARM_UP, taken
 from benchmarks.speed.findings import BASE, Bounds, Chart, Column, Findings, Measure, Sample, interleaved
-from benchmarks.speed.relays import ALL, relay, strangers
+from benchmarks.speed.relays import ALL, GITHUB, relay, strangers
 from benchmarks.speed.standins import Standins
 
 SECONDS = 4
+SHARE = 8  # of the fastest rate, at most, for what is sixteen times as large
 
 Start = Callable[[Path], AbstractContextManager[peers.Started]]
 
 TEXT = """\
 Events of about {size} bytes, signed as Standard Webhooks has it, of operations of ten events each; 64 connections
 that are kept (wrk), {seconds} s after {warm_up} s of warm-up. relay has its default: a private Redis with an fsync
-before each answer. Alertmanager gets alerts of the same size, unsigned, and keeps them in memory. *new* is that no
-event came before, *live* that one live destination in Slack shows all. CPU is
-of the program and of its Redis, per request; *others* is what else ran on the machine meanwhile, in cores."""
+before each answer. Alertmanager gets alerts of the same size, unsigned, and keeps them in memory. GitHub's events are
+`workflow_run` of about {foreign} bytes, signed its way. *new* is that no event came before, *live* that one live
+destination in Slack shows all. CPU is of the program and of its Redis, per request; *others* is what else ran on the
+machine meanwhile, in cores."""
 
 COLUMNS = (
     Column("req/s", "rate"),
@@ -50,7 +52,7 @@ def measure(bounds: Bounds) -> Findings:
         return findings
     files = _files(bounds.directory, FASTEST * (seconds + WARM_UP))
     size = round(sum(len(body) for _, body in islice(requests.events(), 2000)) / 2000)
-    findings.text = TEXT.format(size=f"{size:,}", seconds=seconds, warm_up=WARM_UP)
+    findings.text = TEXT.format(size=f"{size:,}", foreign=f"{requests.FOREIGN:,}", seconds=seconds, warm_up=WARM_UP)
     findings.left_out += [f"{name}, which is not installed" for name in peers.missing()]
     interleaved(findings, _subjects(files, seconds), bounds)
     for file in files.values():
@@ -64,6 +66,8 @@ def _files(directory: Path, count: int) -> dict[str, Path]:
         "alerts": (requests.alert(*pair) for pair in requests.events()),
     }
     files = {name: requests.write(directory / f"{name}.bin", each, count) for name, each in made.items()}
+    github = (requests.signed_by_github(*pair) for pair in requests.workflow_runs())
+    files["github"] = requests.write(directory / "github.bin", github, count // SHARE)
     files["few"] = requests.write(
         directory / "few.bin", (requests.signed(*pair) for pair in requests.events()), accounts.FEW
     )
@@ -82,6 +86,7 @@ def _subjects(files: dict[str, Path], seconds: int) -> dict[str, Measure]:
         "Alertmanager": of(peers.alertmanager, "alerts", accounts.alerts),
         "relay, new": of(relay, "new", accounts.new),
         "relay, new, live": of(_live, "new", accounts.new),
+        "relay, new, GitHub": of(partial(relay, settings={"sources": GITHUB}), "github", accounts.new),
         "relay, duplicates": of(relay, "few", accounts.duplicates),
         "relay, new, 10 rules": of(rules(10), "new", accounts.new),
         "relay, new, 10,000 rules": of(rules(10_000), "new", accounts.new),

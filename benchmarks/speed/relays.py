@@ -21,6 +21,8 @@ from tests.support.ports import free_ports
 OTHERS = {"name": "another tenant's", "events": ["operation.*"], "tenants": ["other"], "notify": ["team"]}
 ALL = {"name": "all", "events": ["operation.*"], "notify": ["team"]}
 TEAM: Mapping[str, Any] = {"team": {"slack": "#team", "mode": "live"}}
+GITHUB = {"github": {"format": "github-actions",
+                     "signature": {"scheme": "github", "secrets": {"current": SECRET.decode()}}}}  # fmt: skip
 LOOKS = 100  # at the ledger, until two are the same
 REFRESHED = 1.5  # seconds, after which `/metrics` shows another one
 CHECKOUT: ContextVar[Path] = ContextVar("CHECKOUT", default=ROOT)  # whose relay it is

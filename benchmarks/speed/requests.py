@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.events import body
+from tests.support.foreign import workflow_run
 
 SECRET = b"kFv8-Qm2x-7LrT-zW9c-e4Hs"
-PATH, ALERTS = "/webhooks/platform", "/api/v2/alerts"
+PATH, ALERTS, GITHUB = "/webhooks/platform", "/api/v2/alerts", "/webhooks/github"
+FOREIGN = 21_000  # bytes of GitHub's event, most of which are addresses that nobody reads
 EVENTS = 10  # of an operation
 ACTIVE = 200
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n"
@@ -60,6 +62,21 @@ def progress(operations: int) -> Iterator[tuple[str, bytes]]:
             yield f"msg-{operation:09}-{step}", before + name + between + name + after
 
 
+def workflow_runs() -> Iterator[tuple[str, bytes]]:
+    """Yield id and body of one new event of GitHub after another: each run is requested, in progress, completed."""
+    now, id_ = time.time(), 10**12
+    steps = []
+    for status, conclusion in (("queued", None), ("in_progress", None), ("completed", "success")):
+        made = workflow_run(status, conclusion, id=id_, run_started_at=iso(now - 600), updated_at=iso(now))
+        many = (FOREIGN - len(json.dumps(made))) // 69
+        made["repository"] |= {f"{n}_url": f"https://api.github.com/repos/acme/shop/things/{n:04}" for n in range(many)}
+        steps.append(json.dumps(made).encode().split(b"%d" % id_))
+    for first in itertools.count(id_, ACTIVE):
+        for number, (before, after) in enumerate(steps):
+            for run in range(first, first + ACTIVE):
+                yield f"{run}-{number}", before + b"%d" % run + after
+
+
 SPELLED = bytes.maketrans(b"0123456789", b"abcdefghij")  # what differs by digits alone is of one cause
 
 
@@ -90,6 +107,13 @@ def signed(message_id: str, content: bytes, path: str = PATH) -> bytes:
     proof = base64.b64encode(hmac.digest(SECRET, b".".join((name, stamp, content)), "sha256"))
     lines = b"webhook-id: %s\r\nwebhook-timestamp: %s\r\nwebhook-signature: v1,%s\r\n" % (name, stamp, proof)
     return HEAD % (path.encode(), len(content), lines) + content
+
+
+def signed_by_github(message_id: str, content: bytes) -> bytes:
+    """Return the request as GitHub sends it."""
+    proof = hmac.new(SECRET, content, "sha256").hexdigest().encode()
+    lines = b"X-GitHub-Delivery: %s\r\nX-Hub-Signature-256: sha256=%s\r\n" % (message_id.encode(), proof)
+    return HEAD % (GITHUB.encode(), len(content), lines) + content
 
 
 def alert(message_id: str, content: bytes) -> bytes:

@@ -15,6 +15,7 @@ from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, print_json, visible
 from relay.cli.screen import console as screen
 from relay.config import Config, load
+from relay.config.samples import check_samples
 from relay.configfile.document import read
 from relay.coordinator import build_renderer, build_sealer
 from relay.errors import ConfigError, EmbeddedRedisError, Problem, TemplateError
@@ -79,12 +80,14 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         ]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
+    document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
+    before = len(document.warnings)
+    check_samples(config, document, path.parent)
+    report.problems += document.problems
     if live:
-        document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
-        before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
-        report.warnings += document.warnings[before:]
+    report.warnings += document.warnings[before:]
 
 
 def _summary(config: Config) -> dict[str, list[str]]:

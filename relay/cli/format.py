@@ -2,7 +2,6 @@
 
 import json
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -43,7 +42,7 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        print_json(asdict(reading))
+        print_json(reading._asdict())
     else:
         for line in _lines(reading):
             click.echo(visible(line))

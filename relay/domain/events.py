@@ -152,6 +152,7 @@ class Event:
     action: Document = field(default_factory=dict)  # of a button's: what is done once (relay.interactivity.buttons)
     spaces: Mapping[str, str] = field(default_factory=dict)  # of its ids that others had first (relay.domain.facts)
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
+    failed_phase: str = field(default="", compare=False)  # the first of its run (relay.domain.failed_phases)
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
     past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added when its message is made
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
+from relay.domain.failed_phases import FAILED_PHASE, first_failed, is_failed_phase
 from relay.domain.run_numbers import number_run, restarts_of
 
 LASTING = tuple(TEXTS)  # type, name, priority
@@ -80,6 +81,7 @@ def facts(event: Event) -> dict[str, str]:
             stated |= {"original": event.original, "retry": str(event.retry)}
         elif operation.document.get("originalOperationId"):  # it was known before, and goes on under its own id
             stated |= {"retry": str(event.retry)}
+        stated[FAILED_PHASE] = event.failed_phase
     if event.pressed:
         stated[PRESSED] = json.dumps(event.pressed, ensure_ascii=False)
     return {key: value for key, value in stated.items() if value}
@@ -89,6 +91,7 @@ def states_all(event: Event) -> bool:
     """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up."""
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
+    alone = alone and not is_failed_phase(event)
     return run is not None and alone and all(getattr(run, name) for name in LASTING)
 
 
@@ -100,9 +103,10 @@ def audience_of(fact: str) -> Audience | None:
 
 def fill(event: Event, remembered: Mapping[str, str]) -> Event:
     """Fill in what is remembered of the event's operation, where its own document does not state it."""
-    operation, restarts = event.operation, 0
+    operation, restarts, failed_phase = event.operation, 0, ""
     if operation:
         run, restarts = number_run(event, remembered)
+        failed_phase = first_failed(event, run, remembered.get(FAILED_PHASE, ""))
         lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
         operation = replace(
             operation,
@@ -121,6 +125,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         original=remembered.get("original", event.original),  # of a chain of retries the first is remembered
         member_of=event.member_of or remembered.get("batch", ""),
         pressed=_cancelled_by(event, remembered.get(PRESSED, "")),
+        failed_phase=failed_phase,
     )
 
 

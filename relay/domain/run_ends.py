@@ -10,7 +10,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from relay.domain.documents import count, mapping, moment
+from relay.domain.documents import count, mapping, moment, rows
 from relay.domain.events import FAILED, Event
 from relay.domain.identity import error_of, signature
 from relay.domain.outcomes import stated_end
@@ -126,6 +126,12 @@ def stated_start(event: Event) -> datetime | None:
     document = event.operation.document if event.operation else {}
     parts = (mapping(document.get("progress")), document, mapping(document.get("execution")), event.results)
     return moment(*(part.get(name) for part in parts for name in STARTS))
+
+
+def latest_phase(event: Event) -> datetime | None:
+    """Return the latest start of a phase that the run's own documents state."""
+    phases = rows(event.operation.document.get("phases")) if event.operation else []
+    return max(filter(None, (moment(phase.get("startTime")) for phase in phases)), default=None)
 
 
 def _execution(event: Event) -> str:

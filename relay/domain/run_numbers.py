@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from relay.domain.events import Comparison, Event
-from relay.domain.run_ends import RunEnd, differ, read_ends, stated_start, write_ends
+from relay.domain.run_ends import RunEnd, differ, latest_phase, read_ends, stated_start, write_ends
 
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
 
@@ -24,6 +24,13 @@ def stated_begin(event: Event) -> datetime | None:
     if event.name != "operation.started" or event.operation is None:
         return None
     return stated_start(event) or (event.occurred_at if event.dated else None)
+
+
+def latest_begin(event: Event) -> datetime | None:
+    """Return the latest start that an event of a run which goes on states: the run's own, or that of a phase."""
+    if event.name == "operation.progress":
+        return max(filter(None, (stated_start(event), latest_phase(event))), default=None)
+    return stated_begin(event)
 
 
 def number_run(event: Event, remembered: Mapping[str, str]) -> tuple[int, int]:
@@ -77,9 +84,11 @@ def _run_by_ends(
 ) -> tuple[int, int]:
     """Return the run, and how many starts the platform does not count; the event has both by its time."""
     newest, went_on = int(remembered.get("runs", 0)), int(remembered.get("went_on", 0))
+    began = latest_phase(event)
 
     def is_other(end: RunEnd) -> bool:
-        return end.begins_anew(report, went_on if end.run == newest else 0)
+        after = bool(began and 0 < end.ended < began.timestamp() * 1000)
+        return after or end.begins_anew(report, went_on if end.run == newest else 0)
 
     for end in reversed(ends):
         if end.is_same_end(report):
@@ -124,12 +133,14 @@ def _starts(remembered: Mapping[str, str]) -> list[_Start]:
 
 
 def _starts_anew(event: Event, remembered: Mapping[str, str]) -> bool:
-    """Return whether a start began after the known outcome; a retry under a new id is counted by its original."""
-    moment = stated_begin(event)
+    """Return whether it or a phase began after the outcome; a retry under a new id is counted by its original."""
+    moment = latest_begin(event)
     if moment is None or "ended" not in remembered or "original" in remembered:
         return False
     if int(moment.timestamp() * 1000) > int(remembered["ended"]):
         return True
+    if event.name != "operation.started":
+        return False
     ends = read_ends(remembered.get("ends", ""))
     return bool(ends) and f"{ends[-1].run}" == remembered.get("runs", "0") and _starts_another(event, ends)
 

@@ -1,7 +1,8 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from relay.configfile.validation import suggest
@@ -9,7 +10,7 @@ from relay.domain.events import PRIORITIES
 from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import IGNORE, Case, Condition, Fields, Format, Phase
+from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, Case, Condition, Fields, Format, Phase
 from relay.formats.values import Read, Table, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
@@ -21,35 +22,31 @@ OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
+SAMPLES, CASES = "samples", "cases"  # beside each other, or samples beside the fields of a single case
 KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
-    """Compile a case or a list of cases, as the configuration has it. Raises FormatError with the place.
-
-    How the body is opened is said beside a lone case, and before several as their first item.
-    """
-    cases = spec if isinstance(spec, list) else [spec]
-    several = isinstance(spec, list)
-    opening: dict[str, Any] = {}
-    if cases and isinstance(cases[0], dict) and (opening := {key: cases[0][key] for key in OPENING if key in cases[0]}):
-        rest = {key: read for key, read in cases[0].items() if key not in OPENING}
-        cases = [rest, *cases[1:]] if rest else cases[1:]
-    if not cases:
-        raise FormatError("expected a case, or a list of them")
-    place, first = (0 if several else None), len(spec) - len(cases) if isinstance(spec, list) else 0
-    unwrap = at(place, at, "unwrap", _some, opening.get("unwrap", []), tuple(ENVELOPES))
-    accept = at(place, at, "accept", _some, opening.get("accept", []), ACCEPTED)
-    if "sns" in unwrap:  # which sends JSON as text
-        accept = (*accept, "text")
-    compiled = tuple(at(number if several else None, _case, raw) for number, raw in enumerate(cases, start=first))
-    return Format(compiled, _headers(repr(spec), unwrap), unwrap, frozenset(accept))
+    """Compile a format as the configuration has it. Raises FormatError with the place."""
+    beside = spec if isinstance(spec, dict) else {}
+    unwrap, accept = (
+        at(key, _some, beside.get(key, []), names) for key, names in (("unwrap", ENVELOPES), ("accept", ACCEPTED))
+    )
+    cases: list[Case] = []
+    for place, raw in _placed(spec):
+        try:
+            cases.append(replace(_case(raw, [case.spec for case in cases]), spec=raw, place=place))
+        except FormatError as error:
+            error.path = (*place, *error.path)
+            raise
+    texts = {"text"} if "sns" in unwrap else set()  # as which it sends JSON
+    return Format(tuple(cases), _headers(repr(spec), unwrap), unwrap, frozenset({*accept, *texts}))
 
 
-def _some(raw: object, names: tuple[str, ...]) -> tuple[str, ...]:
+def _some(raw: object, names: Collection[str]) -> tuple[str, ...]:
     words = raw if isinstance(raw, list) else [raw]
     for word in words:
-        if word not in names:
+        if f"{word}" not in names:
             raise FormatError(f"unknown word {word}; {suggest(str(word), names)}")
     return tuple(words)
 
@@ -63,11 +60,31 @@ def _headers(written: str, unwrap: tuple[str, ...]) -> frozenset[str]:
     return headers | {"ce-specversion", *(f"ce-{name.lower()}" for name in ENVELOPE.findall(written))}
 
 
-def _case(raw: object) -> Case:
+def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Return the cases with their places: of a case, a list of them, or {cases: …}, without the keys beside them."""
+    place: tuple[str | int, ...] = ()
+    if isinstance(spec, dict):
+        if not isinstance(written := spec.get(SAMPLES, "none"), str) or not written.strip():
+            raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
+        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, *OPENING)}
+    if isinstance(spec, dict) and CASES in spec:
+        _refuse_unknown(spec, (CASES,))
+        spec, place = spec[CASES], (CASES,)
+    if spec == []:
+        raise FormatError("expected a case, or a list of them", place)
+    return [((*place, number), raw) for number, raw in enumerate(spec)] if isinstance(spec, list) else [(place, spec)]
+
+
+def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
     conditions = at("when", _conditions, raw.get("when", {}))
+    for number, case in enumerate(earlier, start=1):
+        if case.get("when", {}).items() <= raw.get("when", {}).items():
+            raise FormatError(
+                f"never reached: case {number} holds wherever this one does; let it stand behind this one"
+            )
     if IGNORE in raw:
         if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
@@ -75,17 +92,27 @@ def _case(raw: object) -> Case:
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
-    priority = raw.get("priority")
-    if isinstance(priority, dict) and "of" in priority:
-        at("priority", table, priority, PRIORITIES)
+    at("priority", _check_priority, raw.get("priority"))
+    fields = _fields(raw, FIELDS)
     return Case(
         conditions,
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
-        fields=_fields(raw, FIELDS),
+        fields=tuple(field for field in fields if field[0] not in CAUSE_KEYS),
+        causes=tuple(field for field in fields if field[0] in CAUSE_KEYS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
     )
+
+
+def _check_priority(raw: object) -> None:
+    """Refuse words that are no priority, in a table or fixed, also of a list of values."""
+    for number, term in enumerate(raw if isinstance(raw, list) else ()):
+        at(number, _check_priority, term)
+    if isinstance(raw, dict) and "of" in raw:
+        table(raw, PRIORITIES)
+    elif isinstance(raw, dict) and f"{raw.get('text', PRIORITIES[0])}".title() not in PRIORITIES:
+        raise FormatError(f"unknown word {raw['text']}; {suggest(str(raw['text']), PRIORITIES)}", ("text",))
 
 
 def _conditions(raw: object) -> tuple[Condition, ...]:
@@ -119,7 +146,7 @@ def _phase(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"name", "status"} <= raw.keys():
         raise FormatError("expected name, status and, where they are stated, started, ended, error and link")
     _refuse_unknown(raw, ("status", *OF_PHASES))
-    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _fields(raw, OF_PHASES))
+    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _of_phase(raw))
 
 
 def _phases(raw: object) -> Phase:
@@ -130,11 +157,15 @@ def _phases(raw: object) -> Phase:
     complete = f"{raw.get('complete', 'false')}".lower()
     if complete not in ("true", "false") or (complete == "true" and status is None):
         raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
-    return Phase(status, _fields(raw, OF_PHASES), at("of", value, raw["of"]), complete == "true")
+    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete == "true")
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:
     return tuple((name, at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
+
+
+def _of_phase(raw: Mapping[str, Any]) -> Fields:
+    return tuple((PHASE_KEYS[name], read, convert) for name, read, convert in _fields(raw, OF_PHASES))
 
 
 def _nested(raw: object) -> tuple[tuple[str, Read], ...]:

@@ -6,18 +6,22 @@ from typing import Any
 
 from relay.domain.documents import MAX_ID
 from relay.domain.events import PRIORITIES
-from relay.formats.times import moment_of
+from relay.formats.times import iso_of
 from relay.formats.values import text_of, word_of
 
 Convert = Callable[[Any], Any]  # None where it says nothing that fits
 
 MAX_LINK, MAX_LINE, MAX_WORDS, MAX_TYPE = 600, 200, 2000, 128  # characters
 MAX_NUMBER = 1_000_000
+_PRIORITIES = {name.lower(): name for name in PRIORITIES}
 
 
 def _line(extracted: Any, limit: int = MAX_LINE) -> str | None:
     text = text_of(extracted)
-    return " ".join(text.split())[:limit] if text else None
+    if text is None:
+        return None
+    clean = text.isprintable() and "  " not in text  # most are: the other way takes twice as long
+    return (text if clean else " ".join(text.split()))[:limit]
 
 
 def _words(extracted: Any) -> str | None:
@@ -28,11 +32,6 @@ def _words(extracted: Any) -> str | None:
 def _id(extracted: Any) -> str | None:
     text = text_of(extracted)
     return text if text and len(text) <= MAX_ID else None  # a part of an id would be another run's
-
-
-def _iso(extracted: Any) -> str | None:
-    moment = moment_of(extracted)
-    return moment.isoformat() if moment else None
 
 
 def _number(extracted: Any) -> float | None:
@@ -52,31 +51,30 @@ def _count(extracted: Any) -> int | None:
 
 def _link(extracted: Any) -> str | None:
     text = text_of(extracted)
-    fits = (
-        text and len(text) <= MAX_LINK and text.startswith(("https://", "http://")) and not any(map(str.isspace, text))
-    )
+    fits = text and len(text) <= MAX_LINK and text.startswith(("https://", "http://")) and len(text.split()) == 1
     return text if fits else None
 
 
 def plain(extracted: Any) -> Any:
     kind = type(extracted)
+    if kind is str:
+        return _line(extracted)
     if kind is bool or (kind is float and isfinite(extracted)) or (kind is int and abs(extracted) < 2**53):
         return extracted
     return _line(extracted)
 
 
 def _priority(extracted: Any) -> str | None:
-    word = word_of(extracted)
-    return next((names for names in PRIORITIES if names.lower() == word), None)
+    return _PRIORITIES.get(word_of(extracted) or "")
 
 
 # How a field of a case is read from what its value says.
 FIELDS: Mapping[str, Convert] = {
     "run": _id, "job": _line, "attempt": _count, "title": _line, "type": lambda extracted: _line(extracted, MAX_TYPE),
-    "progress": _number, "at": _iso, "started": _iso, "ended": _iso, "estimate": _iso, "deadline": _iso,
+    "progress": _number, "at": iso_of, "started": iso_of, "ended": iso_of, "estimate": iso_of, "deadline": iso_of,
     "error": _words, "code": lambda extracted: _line(extracted, MAX_TYPE), "link": _link, "owner": _line, "tenant": _id,
     "project": _id, "priority": _priority, "batch": _id, "batch_name": _line,
 }  # fmt: skip
 OF_PHASES: Mapping[str, Convert] = {
-    "name": _line, "started": _iso, "ended": _iso, "error": _words, "link": _link,
+    "name": _line, "started": iso_of, "ended": iso_of, "error": _words, "link": _link,
 }  # fmt: skip

@@ -4,10 +4,10 @@ A format is a case or several, of which the first counts whose conditions hold. 
 comes: it gives a document, the reason why there is none to tell about, or the field that is missing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.domain.events import FAILED, TERMINAL
 from relay.formats.envelopes import opened
@@ -16,13 +16,20 @@ from relay.formats.values import MAX_ITEMS, Read, Roots, Table
 
 IGNORE = "ignore"
 NO_CASE = "no case of the format is about it"
+# The fields of a run that are keys of the operation in relay's own document, and those of a phase.
+OPERATION_KEYS = {
+    "run": "operationId", "job": "operationName", "title": "operationDescription", "type": "operationType",
+    "priority": "priority", "batch": "batchId", "batch_name": "batchName", "started": "startTime",
+    "deadline": "timeoutAt", "link": "trackingUrl",
+}  # fmt: skip
+CAUSE_KEYS = {"code": "code", "error": "message"}
+MAX_PHASES = 100  # that are kept of a list; all count for the percentage
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
 Condition = Callable[[Roots], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The result of reading a document. `case` counts from 1, 0 for none; `unknown`: fields with words of no row."""
 
     document: dict[str, Any] | None = None
@@ -41,6 +48,10 @@ def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
     return stated
 
 
+def _entries(reads: Iterable[tuple[str, Read]], roots: Roots) -> dict[str, Any]:
+    return {key: extracted for key, read in reads if (extracted := plain(read(roots))) is not None}
+
+
 @dataclass(frozen=True, slots=True)
 class Phase:
     """The fields of a phase, which is in an event of its own or an item of a list."""
@@ -51,8 +62,7 @@ class Phase:
     complete: bool = False  # the list has all phases from the beginning, so what is done of it is a percentage
 
     def read(self, roots: Roots) -> dict[str, Any]:
-        stated = _read(self.fields, roots)
-        phase = {key: stated[name] for name, key in PHASE_KEYS.items() if name in stated}
+        phase = _read(self.fields, roots)
         if self.status and (status := self.status(roots)):
             phase["status"] = status
         return phase
@@ -62,24 +72,32 @@ class Phase:
 class Case:
     """One kind of document."""
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Condition, ...]  # in the order of `when`
+    spec: Mapping[str, Any] = field(default_factory=dict)  # as it is written, for those who are to be shown it
+    place: tuple[str | int, ...] = ()  # where it is written in its format
     ignore: str = ""
     status: Table | None = None
     phase: Phase | None = None
     phases: Phase | None = None
     fields: Fields = ()
+    causes: Fields = ()  # the fields of failures alone
     nested: Mapping[str, tuple[tuple[str, Read], ...]] = field(default_factory=dict)
 
     def holds(self, roots: Roots) -> bool:
-        return all(condition(roots) for condition in self.conditions)
+        for condition in self.conditions:  # noqa: SIM110 - a generator costs more than what it asks
+            if not condition(roots):
+                return False
+        return True
 
     def read(self, roots: Roots, number: int) -> Reading:
         if self.ignore:
             return Reading(ignored=self.ignore, case=number)
-        stated = _read(self.fields, roots)
         phase = self.phase.read(roots) if self.phase else {}
         status = self.status(roots) if self.status else None
-        unknown = tuple(self._unknown(roots))
+        stated = _read(self.fields, roots)
+        if status in FAILED:
+            stated |= _read(self.causes, roots)
+        unknown = tuple(self._unknown(roots, status, phase.get("status")))
         if IGNORE in (status, phase.get("status")):
             return Reading(ignored="a status that says nothing of a run", case=number)
         if phase.get("status") == "Pending" and not status:
@@ -92,29 +110,33 @@ class Case:
             )
         if not status and not self.phase:
             return Reading(missing="status", case=number, unknown=unknown)
-        nested = {name: dict(self._nested(name, roots)) for name in self.nested}
+        nested = {name: _entries(reads, roots) for name, reads in self.nested.items()}
         return Reading(_document(stated, status, phase, self._phases(roots), nested), case=number, unknown=unknown)
 
-    def _unknown(self, roots: Roots) -> Iterator[tuple[str, str]]:
-        for name, words in (("status", self.status), ("phase.status", self.phase and self.phase.status)):
-            if words and (word := words.unknown(roots)):
-                yield name, word[:MAX_LINE]
-
-    def _nested(self, name: str, roots: Roots) -> Iterator[tuple[str, Any]]:
-        for key, read in self.nested[name]:
-            if (extracted := plain(read(roots))) is not None:
-                yield key, extracted
+    def _unknown(self, roots: Roots, status: str | None, of_phase: str | None) -> Iterator[tuple[str, str]]:
+        if self.status and status is None and (word := self.status.unknown(roots)):
+            yield "status", word[:MAX_LINE]
+        if self.phase and self.phase.status and of_phase is None and (word := self.phase.status.unknown(roots)):
+            yield "phase.status", word[:MAX_LINE]
 
     def _phases(self, roots: Roots) -> dict[str, Any]:
         items = self.phases.of(roots) if self.phases and self.phases.of else None
         if self.phases is None or type(items) is not list:
             return {}
-        phases = [self.phases.read({**roots, "": item}) for item in items[:MAX_ITEMS] if type(item) is dict]
-        phases = [phase for phase in phases if "phaseName" in phase and phase.get("status") != IGNORE]
+        inner = {**roots}
+        phases = []
+        for item in items[:MAX_ITEMS]:
+            inner[""] = item
+            phase = self.phases.read(inner) if type(item) is dict else {}
+            if "phaseName" in phase and phase.get("status") != IGNORE:
+                phases.append(phase)
         done = sum(phase.get("status") in TERMINAL for phase in phases)
         stated: dict[str, Any] = {"phases": phases, "phasesCompleted": done}
         if self.phases.complete and phases and len(items) <= MAX_ITEMS:
             stated |= {"totalPhases": len(phases), "percentage": round(100 * done / len(phases), 1)}
+        if len(phases) > MAX_PHASES:
+            newest = sorted(range(len(phases)), key=lambda place: phases[place].get("startTime", ""))[-MAX_PHASES:]
+            stated["phases"] = [phases[place] for place in sorted(newest)]  # a job that is retried is among them
         return stated
 
 
@@ -123,7 +145,7 @@ def _document(
     nested: Mapping[str, dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     """Return the document of the Async Operations API that says the same."""
-    over, failed = status in TERMINAL, status in FAILED
+    over = status in TERMINAL
     progress = {
         "percentage": stated.get("progress", None if over else phases.get("percentage")),
         "currentPhase": phase.get("phaseName") if phase.get("status") == "Running" else None,
@@ -132,34 +154,27 @@ def _document(
         "estimatedCompletion": stated.get("estimate"),
     }
     attempt = stated.get("attempt")
-    operation = {
-        "operationId": stated["run"],
-        "operationName": stated.get("job"),
-        "operationDescription": stated.get("title"),
-        "operationType": stated.get("type"),
-        "status": status,
-        "priority": stated.get("priority"),
-        "retryNumber": attempt - 1 if attempt else None,
-        "batchId": stated.get("batch"),
-        "batchName": stated.get("batch_name"),
-        "startTime": stated.get("started"),
-        "timeoutAt": stated.get("deadline"),
-        "endTime": stated.get("ended") if over else None,
-        "progress": _stated(progress),
-        "phases": phases.get("phases"),
-        "trackingUrl": stated.get("link"),
-        "owner": {"name": stated["owner"]} if "owner" in stated else None,
-        "labels": nested.get("labels"),
-    }
+    operation = {key: stated[name] for name, key in OPERATION_KEYS.items() if name in stated}
+    operation |= _stated(
+        {
+            "status": status,
+            "retryNumber": attempt - 1 if attempt else None,
+            "endTime": stated.get("ended") if over else None,
+            "progress": _stated(progress),
+            "phases": phases.get("phases"),
+            "owner": {"name": stated["owner"]} if "owner" in stated else None,
+            "labels": nested.get("labels"),
+        }
+    )
     document = {
         "timestamp": stated.get("at") or (stated.get("ended") if over else phase.get("endTime")),
         "tenantId": stated.get("tenant"),
         "projectId": stated.get("project"),
-        "operation": _stated(operation),
+        "operation": operation,
         "results": nested.get("results"),
     }
-    if failed:
-        document["error"] = _stated({"code": stated.get("code"), "message": stated.get("error")})
+    if status in FAILED:
+        document["error"] = {key: stated[name] for name, key in CAUSE_KEYS.items() if name in stated}
     if phase:
         ended = phase["status"] in TERMINAL
         document |= {"event": "operation.phase.completed" if ended else "operation.progress", "phase": phase}
@@ -179,14 +194,18 @@ class Format:
     unwrap: tuple[str, ...] = ()  # envelopes that are opened before
     accept: frozenset[str] = frozenset()  # spellings of a body beside JSON: text, form, gzip
 
+    def roots(self, body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+        """Return what paths begin with: the body out of its envelopes, and what is around it."""
+        body, envelope = opened(body, headers or {}, self.unwrap)
+        return {"": body, "$header": headers or {}, "$envelope": envelope,
+                "$received": received.isoformat() if received else None}  # fmt: skip
+
     def read(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
         received: datetime | None = None,
     ) -> Reading:  # fmt: skip
         """Read a document; `headers` by their names in small letters."""
-        body, envelope = opened(body, headers or {}, self.unwrap)
-        roots = {"": body, "$header": headers or {}, "$envelope": envelope,
-                 "$received": received.isoformat() if received else None}  # fmt: skip
+        roots = self.roots(body, headers, received)
         for number, case in enumerate(self.cases, start=1):
             if case.holds(roots):
                 return case.read(roots, number)

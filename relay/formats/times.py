@@ -13,19 +13,23 @@ LONGEST = 64  # characters
 _ZONE = re.compile(r"\s+(UTC|GMT|Z|[+-]\d{2}:?\d{2})$")
 
 
-def moment_of(value: object) -> datetime | None:
-    """Return the time in UTC; None for what is none, also for the first and the last year, which mean none."""
-    if isinstance(value, str):
-        return _moment_of_text(value) if len(value) <= LONGEST else None
-    return _since_epoch(value) if type(value) is int or type(value) is float else None
+def iso_of(value: object) -> str | None:
+    """Return the time in UTC and ISO 8601; None for what is none, also for the first and the last year."""
+    if type(value) is int or type(value) is float or (type(value) is str and len(value) <= LONGEST):
+        return _iso_of(value)
+    return None
 
 
-@lru_cache(1024)  # the events of a run repeat when it began
-def _moment_of_text(value: str) -> datetime | None:
-    text = value.strip()
+@lru_cache(4096)  # the events of a run repeat when it and its phases began
+def _iso_of(value: str | float) -> str | None:
+    moment = _moment_of(value.strip()) if isinstance(value, str) else _since_epoch(value)
+    return moment.isoformat() if moment else None
+
+
+def _moment_of(text: str) -> datetime | None:
     if len(text) >= DIGITS and text.isascii() and text.isdigit():
         return _since_epoch(int(text))
-    if zone := _ZONE.search(text):
+    if " " in text and (zone := _ZONE.search(text)):
         text = text[: zone.start()] + ("+00:00" if zone[1].isalpha() else zone[1])
     try:
         moment = datetime.fromisoformat(text)

@@ -16,7 +16,7 @@ Roots = Mapping[str, Any]  # by name: "" is the body, or an item of it; those of
 Read = Callable[[Roots], Any]
 
 MAX_STEPS = 12
-MAX_ITEMS = 100  # of a list that are looked at
+MAX_ITEMS = 1000  # of a list that are looked at; a body of 1 MiB has as many jobs of GitLab
 MAX_TEXT = 4096  # characters of a text that are looked at
 ROOTS = ("$header", "$received", "$envelope")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
@@ -38,10 +38,12 @@ def text_of(value: object) -> str | None:
 
 def word_of(value: object) -> str | None:
     """Return what a table or a condition compares: a text in small letters, also of true and false."""
+    if type(value) is str:
+        word = value[:MAX_TEXT].strip().lower()
+        return None if word in NOTHING else word
     if type(value) is bool:
         return "true" if value else "false"
-    text = text_of(value)
-    return text.lower() if text is not None else None
+    return text_of(value)
 
 
 # Steps: a name, a number, or members with their values, of which the first item that has them all is taken.
@@ -58,8 +60,24 @@ def path(spec: str) -> Read:
     return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
 
 
-def _route(route: str) -> Read:
-    names = [name.strip() for name in _STEP.findall(route)]
+def names_of(route: str) -> list[str]:
+    """Return the names of a path's steps, as they are written."""
+    return [name.strip() for name in _STEP.findall(route)]
+
+
+def paths_of(spec: object) -> list[str]:
+    """Return the paths of a value, without what converts their texts."""
+    if isinstance(spec, list):
+        return [route for term in spec for route in paths_of(term)]
+    if isinstance(spec, dict):
+        return paths_of(spec.get("of", []))
+    text = f"{spec}"
+    return [route.partition("|")[0].strip() for route in (_TEMPLATE.findall(text) if "{" in text else [text])]
+
+
+def steps_of(route: str) -> tuple[str, tuple[Step, ...]]:
+    """Return the root of a path, '' for the body, and its steps. Raises FormatError."""
+    names = names_of(route)
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
     root = names.pop(0) if names[0].startswith("$") else ""
@@ -67,9 +85,14 @@ def _route(route: str) -> Read:
         raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]
-    steps = tuple(_step(name) for name in names)
+    steps = tuple(step_of(name) for name in names)
     if len(steps) > MAX_STEPS:
         raise FormatError(f"{route} has {len(steps)} steps; expected at most {MAX_STEPS}")
+    return root, steps
+
+
+def _route(route: str) -> Read:
+    root, steps = steps_of(route)
 
     def read(roots: Roots) -> Any:
         value = roots.get(root)
@@ -81,7 +104,7 @@ def _route(route: str) -> Read:
             elif type(step) is int:
                 value = value[step] if -len(value) <= step < len(value) else None
             elif type(step) is tuple:
-                value = _first_with(value, step)
+                value = first_with(value, step)
             if value is None:
                 return None
         return value
@@ -89,7 +112,7 @@ def _route(route: str) -> Read:
     return read
 
 
-def _step(name: str) -> Step:
+def step_of(name: str) -> Step:
     if bracket := re.fullmatch(r"(\w+)\[(-?\d+)\]", name):
         raise FormatError(f"{name} has brackets; write {bracket[1]}.{bracket[2]}")
     if re.fullmatch('"[^"]*"', name):
@@ -103,9 +126,14 @@ def _step(name: str) -> Step:
     return int(name) if _INDEX.fullmatch(name) else name
 
 
-def _first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
+def first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
     for item in items[:MAX_ITEMS]:
-        if type(item) is dict and all(word_of(item.get(member)) == value for member, value in accepted):
+        if type(item) is not dict:
+            continue
+        for member, value in accepted:
+            if word_of(item.get(member)) != value:
+                break
+        else:
             return item
     return None
 
@@ -167,16 +195,11 @@ def _template(spec: str) -> Read:
     reads = [path(inner) for inner in rest[::2]]
     if not reads or any(sign in part for part in (first, *rest[1::2]) for sign in "{}"):
         raise FormatError(f"{spec} has a brace without its other half")
-    betweens = rest[1::2]
+    form = "{}".join((first, *rest[1::2]))
 
     def fill(roots: Roots) -> str | None:
-        filled = [first]
-        for read, between in zip(reads, betweens, strict=True):
-            text = text_of(read(roots))
-            if text is None:
-                return None
-            filled += (text, between)
-        return "".join(filled)
+        texts = [text_of(read(roots)) for read in reads]
+        return None if None in texts else form.format(*texts)
 
     return fill
 
@@ -191,7 +214,10 @@ class Table:
     otherwise: str | None
 
     def __call__(self, roots: Roots) -> str | None:
-        return self.look_up(word_of(self.of(roots)))
+        extracted = self.of(roots)
+        if type(extracted) is str and (ours := self.words.get(extracted)) is not None:  # most write it as the row does
+            return ours
+        return self.look_up(word_of(extracted))
 
     def look_up(self, word: str | None) -> str | None:
         if word is None:

@@ -10,6 +10,7 @@ from relay.domain import documents
 from relay.domain.documents import iso as iso_time
 from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
+from relay.domain.failed_phases import has_failed, reason_of
 from relay.domain.identity import error_of, signature
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
 from relay.rendering.links import Base, address, for_people
@@ -211,7 +212,9 @@ def phase(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **document,
         "name": text(document, "phaseName", "name"),
-        "duration": document.get("duration"),
+        "duration": document.get("duration") or phase_seconds(document),
+        "failed": has_failed(document),
+        "reason": reason_of(document),
         "records": number(document, "recordsProcessed"),
         "results": mapping(document.get("results")),
     }

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from relay.domain.events import Event
 from relay.domain.facts import AUDIENCE, LASTING, NOWHERE, PRESSED, Space
+from relay.domain.failed_phases import FAILED_PHASE
 from relay.domain.parsing import load
 from relay.errors import AmbiguousId, HandlingFailed, Unsealable, handling
 from relay.store import keys
@@ -18,7 +19,7 @@ from relay.store.partitions import Partition, Partitions
 from relay.store.records import FIELDS, OVER, SEALED, values_in
 from relay.store.sealing import BODY, Sealer, open_texts, opened
 
-FACTS = (*LASTING, AUDIENCE, PRESSED, "platform", "tenant", "project", "batch")
+FACTS = (*LASTING, AUDIENCE, PRESSED, FAILED_PHASE, "platform", "tenant", "project", "batch")
 KINDS = {name.removeprefix("fact:"): kind for name, kind in SEALED.items() if name.startswith("fact:")}
 LINKS = ("original", "retry")  # of a retry under a new id: whose run it is, and which
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import to_json as to_bytes
 
 from relay.domain.events import TEXTS, Event
+from relay.domain.failed_phases import FAILED_PHASE
 from relay.store.keys import REMEMBERED
 from relay.store.sealing import AUDIENCE, ERROR, NAME, PATH, PRESSED, Sealer
 
@@ -111,7 +112,7 @@ PACKED: Mapping[str, Sequence[str]] = {
         "id", "fact:platform", "fact:tenant", "fact:project", "fact:original", "fact:retry", "fact:restarts",
         "fact:type", "fact:name", "fact:priority", "fact:batch", "fact:audience", "fact:pressed", "led", "entry:name",
         "entry:type", "entry:priority", "entry:path", "entry:batch", "entry:total", "entry:started", "led_home",
-        "fact:more",
+        "fact:more", "fact:failed_phase",
     ),
 }  # fmt: skip
 FIELDS = (*PACKED,)
@@ -123,10 +124,12 @@ _ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
+STATED.remove(FAILED_PHASE)
 STATED.remove(MORE := "more")  # a JSON object of the declared texts (relay.domain.events) that have no place here
 
 # Texts that scripts carry and never read, where there is a key; and what they are.
-SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "entry:name": NAME, "entry:path": PATH}
+SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "entry:name": NAME, "entry:path": PATH,
+          "fact:failed_phase": ERROR}  # fmt: skip
 SEALED_IN_ENTRIES = {"name": NAME, "path": PATH, "error": ERROR}
 _SEALED_AT = [(PACKED["facts"].index(name), kind) for name, kind in SEALED.items()]
 
@@ -192,7 +195,8 @@ def _packed_facts(
     ]
     more = {name: stated[name] for name in TEXTS if name in stated and name not in STATED}
     # The two that stay empty here are where its run is led.
-    row = [subject, *map(stated.get, STATED), None, *same, None, to_json(more) if more else None]
+    row = [subject, *map(stated.get, STATED), None, *same, None, to_json(more) if more else None,
+           stated.get(FAILED_PHASE)]  # fmt: skip
     if sealer is not None:
         for index, kind in _SEALED_AT:
             if isinstance(text := row[index], str):

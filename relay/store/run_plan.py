@@ -8,10 +8,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
+from relay.domain.failed_phases import has_failed
 from relay.domain.identity import fingerprint
 from relay.domain.jobs import Job, job_of
 from relay.domain.outcomes import outcome_of
-from relay.domain.run_numbers import stated_begin
+from relay.domain.run_numbers import latest_begin
 from relay.store.keys import digest, operation
 from relay.store.records import OVER
 from relay.store.sealing import NAME, Sealer
@@ -68,7 +69,7 @@ def _of_run(event: Event, run: Operation, stated: int) -> dict[str, Any]:
     plan: dict[str, Any] = {}
     if event.original:
         plan |= {"own": operation(run.id, event.space(run.id)), "stated": stated}
-    elif moment := stated_begin(event):  # a retry under a new id is counted by its original
+    elif moment := latest_begin(event):  # a retry under a new id is counted by its original
         plan["begun"] = ms(moment)
     if run.phases_completed is not None:
         plan["phases"] = run.phases_completed
@@ -90,7 +91,7 @@ def urgency_of(event: Event, *, terminal: bool) -> str:
         return "1"
     if event.name == "operation.stalled":
         return "2"
-    return "3" if str(event.phase.get("status") or event.phase.get("phaseStatus")) in ("Failed", "Error") else ""
+    return "3" if has_failed(event.phase) else ""
 
 
 def _times(run: Operation, *, goes_on: bool) -> dict[str, int]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.speed import burst, idle, ingest, latency, storm
+from benchmarks.speed import burst, idle, ingest, latency, readings, storm
 from benchmarks.speed.findings import BASE, Bounds, Findings
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300)]
@@ -23,11 +23,16 @@ def check(found: Findings, *figures: str) -> None:
 
 @NEEDS_WRK
 def test_ingest(tmp_path: Path) -> None:
-    found = ingest.measure(Bounds(tmp_path, rounds=1, scale=0, only=("duplicates",)))
+    found = ingest.measure(Bounds(tmp_path, rounds=1, scale=0, only=("duplicates", "GitHub")))
 
     check(found, "rate", "p50", "app_us", "app_mb")
     assert all(samples[0]["redis_us"] > 0 for subject, samples in found.rounds.items() if subject != BASE)
     assert [*tmp_path.glob("*.bin")] == []
+
+
+@NEEDS_WRK
+def test_readings(tmp_path: Path) -> None:
+    check(readings.measure(Bounds(tmp_path, rounds=1, scale=0)), "us")
 
 
 def test_latency(tmp_path: Path) -> None:

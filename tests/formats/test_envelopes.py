@@ -64,9 +64,8 @@ CLOSED = {
 
 @pytest.mark.parametrize(("names", "body"), CLOSED.values(), ids=CLOSED)
 def test_what_is_none_or_holds_none_is_read_as_it_is(names: list[str], body: Any) -> None:
-    form = compile_format(
-        [{"unwrap": names}, {"when": {"state": "ok"}, "run": "id", "status": {"of": "state", "Completed": "ok"}}]
-    )
+    form = compile_format({"unwrap": names, "when": {"state": "ok"}, "run": "id",
+                           "status": {"of": "state", "Completed": "ok"}})  # fmt: skip
 
     assert form.read(body, headers={}).ignored
 
@@ -82,8 +81,8 @@ def test_what_is_on_the_envelope_is_read_in_both_modes(headers: dict[str, str]) 
 
 
 @pytest.mark.parametrize(("spec", "path"), [
-    ({"unwrap": "pub/sub", "run": "id"}, ("unwrap",)), ([{"accept": ["zip"]}, {"run": "id"}], (0, "accept")),
-    ([{"accept": ["gzip"]}, {"run": "id"}], (1, "status")), ([{"unwrap": ["sns"]}], ()),
+    ({"unwrap": "pub/sub", "run": "id"}, ("unwrap",)), ({"accept": ["zip"], "cases": []}, ("accept",)),
+    ({"accept": ["gzip"], "cases": [{"run": "id"}]}, ("cases", 0, "status")), ({"unwrap": [["sns"]]}, ("unwrap",)),
 ])  # fmt: skip
 def test_what_is_written_wrongly_is_reported_with_its_place(spec: object, path: tuple[object, ...]) -> None:
     with pytest.raises(FormatError) as caught:
@@ -122,10 +121,14 @@ READ: list[tuple[str, Document, str, tuple[str, str, str, str]]] = [
     ("tekton", task_run("False", "TaskRunTimeout"), "", ("Timeout", "t-1", "lint", "exit 1")),
     ("tekton", task_run("False", "Failed", owned=True), "", ("Running", "u-1", "", "")),
     ("cloudevents", generic("started"), "", ("Running", "b-7", "/jobs", "")),
-    ("cloudevents", generic("failed", {"job": "backup", "error": {"message": "disk full"}}), "",
+    ("cloudevents", generic("failed", {"job": "backup", "error": {"message": "disk full", "code": "E7"}, "progress": 40,
+                                        "link": "https://a"}), "",
      ("Failed", "b-7", "backup", "disk full")),
     ("cloudevents", {"job": "backup"}, "com.example.backup.finished", ("Completed", "s-1", "backup", "")),
 ]  # fmt: skip
+
+
+SENT = [(name, document) for name, document, _, _ in READ]
 
 
 @pytest.mark.parametrize(("name", "document", "kind", "expected"), READ)
@@ -153,4 +156,5 @@ def test_steps_and_tasks_are_phases() -> None:
     assert built["operation"]["progress"] == {"percentage": 50.0, "phasesCompleted": 1, "totalPhases": 2}
     assert [phase["phaseName"] for phase in built["operation"]["phases"]] == ["test", "gcr.io/cloud-builders/docker"]
     assert task["phase"] == {"phaseName": "lint-it", "status": "Failed", "message": "exit 1",
-                             "startTime": "2026-11-21T05:00:00+00:00"}  # fmt: skip
+                             "startTime": "2026-11-21T05:00:00+00:00",
+                             "endTime": "2026-11-21T05:04:00+00:00"}  # fmt: skip

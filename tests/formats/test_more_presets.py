@@ -7,14 +7,10 @@ import pytest
 
 from relay.config.formats import preset
 from relay.domain.parsing import parse
+from tests.support.foreign import jenkins
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 Document = dict[str, Any]
-
-
-def jenkins(phase: str, status: str | None = None) -> Document:
-    build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
-    return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}
 
 
 def terraform(status: str, trigger: str = "run:completed") -> Document:

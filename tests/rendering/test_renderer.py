@@ -63,6 +63,21 @@ def test_an_address_that_cannot_be_made_whole_or_safe_is_no_link(alone: Build, a
     assert text_of(renderer, progress(trackingUrl=address)) == "[]"
 
 
+@pytest.mark.parametrize(
+    ("phase", "language", "told"),
+    [
+        ({"status": "Failed", "message": "exit 1"}, "en", "Phase failed: Nightly – lint failed – exit 1"),
+        ({"status": "Failed"}, "de", "Phase fehlgeschlagen: Nightly – lint fehlgeschlagen."),
+        ({"status": "Cancelled"}, "en", "Phase completed: Nightly – lint finished."),
+    ],
+)
+def test_a_failed_phase_is_said_as_one(renderer: Renderer, phase: dict[str, str], language: str, told: str) -> None:
+    document = body("operation.phase.completed", operationName="Nightly", phases=[])
+    event = samples.event_of(document | {"phase": {"phaseName": "lint", **phase}})
+
+    assert text_of(renderer, event, language=language) == told
+
+
 def test_a_failure_in_a_batch_counts_all_that_waits_for_it_directly_or_not(alone: Build) -> None:
     renderer = alone(
         {"teams/generic.yaml": "rows: [{each: m in batch.operations, told: '{{ m.name }} {{ m.blocks }}'}]"}

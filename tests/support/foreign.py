@@ -33,6 +33,7 @@ def workflow_job(
         "action": status,
         "workflow_job": {
             "run_id": 7700000001, "run_attempt": attempt, "name": name, "status": status, "conclusion": conclusion,
+            "workflow_name": "Nightly checks", "head_branch": "main",
             "started_at": f"2026-11-2{attempt}T02:01:00Z", "html_url": "https://github.com/acme/shop/actions/job/1",
             "completed_at": f"2026-11-2{attempt}T02:05:00Z" if status == "completed" else None, "steps": steps,
         },
@@ -77,20 +78,24 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
 
 
 CLOUD = {"ce-specversion": "1.0", "ce-id": "9", "ce-source": "/apis/runs", "ce-subject": "s-1",
-         "ce-time": "2026-11-21T05:00:00Z"}  # fmt: skip
+         "ce-time": "2026-11-21T05:00:00Z", "ce-type": "dev.tekton.event.pipelinerun.started.v1"}  # fmt: skip
 
 
 def build_of_google(status: str) -> Document:
     """Cloud Build's build, as its topic has it in Base64."""
-    steps = [{"id": "test", "name": "python", "status": "SUCCESS"},
+    timing = {"startTime": "2026-11-21T05:00:02Z", "endTime": "2026-11-21T05:02:02Z"}
+    steps = [{"id": "test", "name": "python", "status": "SUCCESS", "timing": timing},
              {"name": "gcr.io/cloud-builders/docker", "status": "WORKING"}]  # fmt: skip
     return {
         "id": "b-1", "projectId": "shop", "status": status, "statusDetail": "", "steps": steps,
         "createTime": "2026-11-21T05:00:00Z", "startTime": "2026-11-21T05:00:02.123456789Z",
         "finishTime": "2026-11-21T05:04:02Z", "logUrl": "https://console.cloud.google.com/cloud-build/builds/b-1",
-        "substitutions": {"TRIGGER_NAME": "deploy shop", "BRANCH_NAME": "main"},
+        "substitutions": {"TRIGGER_NAME": "deploy shop", "BRANCH_NAME": "main", "SHORT_SHA": "77ab", "REPO_NAME": "s"},
         "failureInfo": {"type": "USER_BUILD_STEP", "detail": "step 2 exited with 1\nlog"},
     }  # fmt: skip
+
+
+ENDED: tuple[Document, Document] = {}, {"completionTime": "2026-11-21T05:04:00Z"}
 
 
 def pipeline_run(status: str, reason: str) -> Document:
@@ -98,13 +103,19 @@ def pipeline_run(status: str, reason: str) -> Document:
     condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "Tasks Completed: 3 (Failed: 1)"}
     metadata = {"uid": "u-1", "name": "release-x7", "namespace": "ci", "labels": {"tekton.dev/pipeline": "release"}}
     state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z"} if status else {}
-    return {"pipelineRun": {"metadata": metadata, "spec": {}, "status": state}}
+    spec = {"pipelineRef": {"name": "release"}}
+    return {"pipelineRun": {"metadata": metadata, "spec": spec, "status": state | ENDED[status == "False"]}}
 
 
 def task_run(status: str, reason: str, *, owned: bool = False) -> Document:
     labels = {"tekton.dev/task": "lint", "tekton.dev/pipelineTask": "lint-it"}
     owners = [{"kind": "PipelineRun", "name": "release-x7", "uid": "u-1"}] if owned else []
     condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "exit 1"}
-    metadata = {"uid": "t-1", "namespace": "ci", "labels": labels, "ownerReferences": owners}
-    return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}},
-                        "status": {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z"}}}  # fmt: skip
+    metadata = {"uid": "t-1", "name": "lint-x7", "namespace": "ci", "labels": labels, "ownerReferences": owners}
+    state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z", **ENDED[1]}
+    return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}}, "status": state}}
+
+
+def jenkins(phase: str, status: str | None = None) -> Document:
+    build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
+    return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}

@@ -1,0 +1,63 @@
+"""Causes of failed runs that state none: the first of their phases that failed. Pure.
+
+Phases and outcomes come in any order, and senders such as GitHub state an error of the phase alone.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from relay.domain.display import boundary
+from relay.domain.events import FAILED, Document, Event
+from relay.domain.identity import error_of
+
+FAILURE = "operation.failed"
+FAILED_PHASE = "failed_phase"  # the fact: number of the run, name of the phase, its error
+MAX_NAME, MAX_ERROR = 120, 300  # characters
+_FAILED = (*FAILED, "Error")
+_MESSAGES = ("message", "errorMessage", "detail", "error")
+
+
+def has_failed(phase: Document) -> bool:
+    """Return whether the document of a phase says that it failed."""
+    return str(phase.get("status") or phase.get("phaseStatus")) in _FAILED
+
+
+def reason_of(phase: Document) -> str:
+    """Return the error of a phase; '' for none."""
+    return next((text for key in _MESSAGES if isinstance(text := phase.get(key), str) and text.strip()), "")
+
+
+def is_failed_phase(event: Event) -> bool:
+    return event.name == "operation.phase.completed" and has_failed(event.phase) and bool(event.phase_name)
+
+
+def lacks_cause(event: Event) -> bool:
+    """Return whether it is a failure that states no error message."""
+    return event.name == FAILURE and event.status in FAILED and not reason_of(error_of(event))
+
+
+def first_failed(event: Event, run: int, known: str) -> str:
+    """Return the fact of the run with this event: what is known already stays."""
+    if known and json.loads(known)[0] == run:
+        return known
+    if not is_failed_phase(event):
+        return ""
+    return json.dumps([run, _cut(event.phase_name, MAX_NAME), _cut(reason_of(event.phase), MAX_ERROR)])
+
+
+def explained(event: Event, fact: str) -> Event:
+    """Return a failure that states no cause with that of its run's first failed phase; any other event as it is."""
+    if not fact or not lacks_cause(event):
+        return event
+    run, name, reason = json.loads(fact)
+    if run != event.retry:
+        return event
+    words = f"{name} failed – {reason}" if reason else f"{name} failed"
+    error: Mapping[str, object] = {"phase": name, **error_of(event), "message": words}
+    return replace(event, error=error, document={**event.document, "error": error}, raw=b"")
+
+
+def _cut(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line[: boundary(line, min(len(line), limit))]

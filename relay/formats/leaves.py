@@ -1,0 +1,75 @@
+"""Paths of a document: all that lead to a value, and the one that was meant by a path that leads nowhere. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
+
+from relay.formats.values import Step, first_with, step_of
+
+MOST = 1000  # leaves of a document that are looked at
+DEEPEST = 8
+BEYOND = frozenset('"{}|&=[]$')  # signs that a name in a path cannot have as it is
+
+
+def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the paths to texts, numbers and nulls, with these; of lists those in the first item."""
+    if type(value) is dict and len(names) < DEEPEST:
+        for name, member in value.items():
+            if not BEYOND.intersection(name):
+                yield from leaves(member, (*names, f'"{name}"' if "." in name or name != name.strip() else name))
+    elif type(value) is list and value and len(names) < DEEPEST:
+        yield from leaves(value[0], (*names, "0"))
+    elif names and type(value) not in (dict, list):
+        yield names, value
+
+
+def lost(value: Any, steps: Sequence[Step]) -> bool:
+    """Return whether the steps lead nowhere. What they lead to may be null."""
+    for step in steps:
+        found = _members(value, step)
+        if not found:
+            return True
+        value = found[0]
+    return False
+
+
+def meant(document: Any, names: Sequence[str]) -> str:
+    """Return the path that was probably meant by one that leads nowhere; '' if none is near."""
+    paths = [path for path, _ in islice(leaves(document), MOST)]
+    alike = [path for path in paths if plain(path) == plain(names)]  # batch_no for batch.no
+    if not alike and (near := _corrected(document, names)):
+        return ".".join(near)
+    alike = alike or [path for path in paths if plain(path[-1:]) == plain(names[-1:])]
+    return min((".".join(path) for path in alike), key=len, default="")
+
+
+def plain(names: Iterable[str]) -> str:
+    """Return the letters and digits of the names, in small letters."""
+    return "".join(sign for name in names for sign in name.casefold() if sign.isalnum())
+
+
+def _members(value: Any, step: Step) -> list[Any]:
+    """Return what a step leads to, in a list of one."""
+    if type(value) is dict and not isinstance(step, tuple):
+        return [value[str(step)]] if str(step) in value else []
+    if type(value) is list and type(step) is int:
+        return value[step:][:1] if -len(value) <= step else []
+    item = first_with(value, step) if type(value) is list and isinstance(step, tuple) else None
+    return [] if item is None else [item]
+
+
+def _corrected(value: Any, names: Sequence[str]) -> list[str] | None:
+    """Return the names, with near ones for those that lead nowhere; None if there is no way."""
+    if not names or type(value) not in (dict, list, type(None)):
+        return []  # a text has no members: the path ended before
+    name, member = names[0], _members(value, step_of(names[0]))
+    if not member and type(value) is list:
+        names, name, member = ["0", *names], "0", value[:1]
+    elif not member and type(value) is dict:
+        folded = {each.casefold(): each for each in value}
+        cutoff = 0.5 if len(name) <= 3 else 0.7  # most of a short name may differ
+        name = next((folded[near] for near in get_close_matches(name.strip('"').casefold(), folded, 1, cutoff)), "")
+        member = [value[name]] if name else []
+    right = _corrected(member[0], names[1:]) if member else None
+    return None if right is None else [name, *right]

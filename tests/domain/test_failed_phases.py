@@ -1,0 +1,70 @@
+"""A failed run without a cause takes that of its first failed phase."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.domain.events import Event
+from relay.domain.facts import fill
+from relay.domain.failed_phases import FAILED_PHASE, MAX_ERROR, explained, first_failed, lacks_cause
+from relay.domain.parsing import dump, load, parse
+from tests.support.events import RECEIVED
+
+LINT = '[0, "lint", "exit 1"]'
+
+
+def of(name: str, *, run: int = 0, **parts: Any) -> Event:
+    document = {"event": name, "operation": {"operationId": "op-1", "retryNumber": run}, **parts}
+    return parse(document, source="s", received_at=RECEIVED)
+
+
+def ended(status: str, **phase: Any) -> Event:
+    return of("operation.phase.completed", phase={"phaseName": "unit", "status": status, **phase})
+
+
+@pytest.mark.parametrize(
+    ("event", "run", "known", "fact"),
+    [
+        (ended("Failed", message="no\nroom"), 0, "", '[0, "unit", "no room"]'),
+        (ended("Failed", message="no room"), 0, LINT, LINT),  # the first one stays
+        (ended("Failed", message=7), 1, LINT, '[1, "unit", ""]'),  # that of another run does not
+        (ended("Completed", message="fine"), 0, "", ""),
+        (ended("Failed", phaseName=""), 0, "", ""),
+        (of("operation.failed"), 0, LINT, LINT),
+        (of("operation.failed"), 1, LINT, ""),
+    ],
+)
+def test_the_first_failed_phase_of_a_run_is_remembered(event: Event, run: int, known: str, fact: str) -> None:
+    assert first_failed(event, run, known) == fact
+
+
+def test_the_fact_is_short_whatever_a_sender_states() -> None:
+    assert len(first_failed(ended("Failed", message="x" * 100_000, phaseName="y" * 100_000), 0, "")) < 2 * MAX_ERROR
+
+
+@pytest.mark.parametrize(
+    ("event", "fact", "message"),
+    [
+        (of("operation.failed"), LINT, "lint failed – exit 1"),
+        (of("operation.failed", error={"code": "E1"}), '[0, "lint", ""]', "lint failed"),
+        (of("operation.failed", error={"message": "disk full"}), LINT, "disk full"),
+        (of("operation.failed", run=1), LINT, None),  # of another run
+        (of("operation.completed"), LINT, None),
+        (of("operation.failed"), "", None),
+    ],
+)
+def test_a_failure_that_states_no_cause_takes_that_of_a_phase(event: Event, fact: str, message: str | None) -> None:
+    told = explained(event, fact)
+
+    assert told.error.get("message") == message
+    assert told.error.get("code") == event.error.get("code")
+    assert load(dump(told)).error == told.error
+    assert lacks_cause(told) == (message is None and event.name == "operation.failed")
+
+
+def test_a_phase_is_remembered_with_the_event_that_states_it() -> None:
+    filled = fill(ended("Failed"), {FAILED_PHASE: LINT, "name": "Nightly"})
+
+    assert filled.failed_phase == LINT
+    assert replace(load(dump(filled)), raw=b"") == replace(filled, raw=b"")
