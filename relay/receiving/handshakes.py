@@ -1,4 +1,4 @@
-"""What senders ask before they send events: a challenge, Event Grid's validation, the confirmation of SNS."""
+"""Handshakes of senders before they send events: a challenge, Event Grid's validation, the confirmation of SNS."""
 
 import re
 from collections.abc import Mapping
