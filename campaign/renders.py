@@ -99,5 +99,5 @@ def _notification(event: Event, content: dict[str, Any]) -> Notification:
     return Notification(
         delivery="01HX", destination="team", address="reader@example.com", kind="each", content=content,
         subject=event.subject, event=event.name, created_at=event.received_at, unsubscribe=UNSUBSCRIBE,
-        space=event.space(event.subject), labels=event.labels,
+        space=event.space(event.subject), labels=event.filters,
     )  # fmt: skip

@@ -35,6 +35,7 @@ from relay.opening import open_audit, open_presses, open_redis, open_silences, o
 from relay.outage import Outage
 from relay.platform.lookups import Lookups
 from relay.receiving.key_cache import Fetch, fetch
+from relay.receiving.unknown_words import UnknownWords
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
 from relay.store.jobs import Jobs
@@ -161,8 +162,8 @@ class Relay:
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
-            looking = self._self_monitoring(store, unguarded, health, outage)
             receiver = self._front.receiver(ingest, health, outage, tracing, store)
+            looking = self._self_monitoring(store, unguarded, health, outage, receiver.words)
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
@@ -207,12 +208,15 @@ class Relay:
         socket = self._socket.notices() if self._socket else {}
         return self._coordinator.template_faults() | self._front.certificates.notices() | socket
 
-    def _self_monitoring(self, store: Store, ingest: Ingest, health: Health, outage: Outage) -> tuple[Scheduler, ...]:
+    def _self_monitoring(
+        self, store: Store, ingest: Ingest, health: Health, outage: Outage, words: UnknownWords
+    ) -> tuple[Scheduler, ...]:
         """Return the schedulers of self-monitoring; its notices go out as long as Redis takes anything."""
         config, clock = self._coordinator.config, self._clock
         monitor = SelfMonitor(
-            store, config, CHANNELS, ingest.ingest, lacks=health.shortcomings, clock=clock, parts=self._parts
-        )
+            store, config, CHANNELS, ingest.ingest, lacks=health.shortcomings, clock=clock, parts=self._parts,
+            words=words,
+        )  # fmt: skip
         return build_self_monitoring(
             store, config, monitor, health.unready, clock=clock, period=self._period, outage=outage
         )

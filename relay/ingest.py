@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -17,7 +18,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
 from relay.domain.failed_phases import FAILED_PHASE, FAILURE, explained, is_failed_phase, lacks_cause
-from relay.domain.jobs import named
+from relay.domain.jobs import Job, named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
 from relay.errors import NoRoom, StoreUnavailable, handling
@@ -27,6 +28,7 @@ from relay.policy.silences import Silences
 from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
+from relay.store.jobs import Jobs
 
 log = structlog.get_logger(__name__)
 
@@ -65,6 +67,8 @@ class Ingest:
 
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, REMINDER)
+        self._jobs = Jobs(self.store)
+        self._ending: WeakValueDictionary[Job, asyncio.Lock] = WeakValueDictionary()
 
     async def ingest(
         self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
@@ -98,11 +102,19 @@ class Ingest:
         with handling():
             if unasked:
                 event = compare(event, {})
-            targets: Sequence[Target] = self._targets(event)
-            if event.compared and event.compared.completes:
-                targets = mark_informed(targets, self._targets(as_failure(event)))
             if (template := self.config().job) and event.operation:
                 event = replace(event, job=named(template, event.operation.document, event.document))
+            asks = event.terminal and self._rules().matcher.asks("changes")
+        if not asks or not (job := await self._jobs.of(event)):
+            return await self._routed(event, unasked=unasked)
+        async with self._ending.setdefault(job, asyncio.Lock()):  # of two that end at once the later knows the other's
+            return await self._routed(await self._jobs.compared(event, job), unasked=unasked)
+
+    async def _routed(self, event: Event, *, unasked: bool) -> Accepted:
+        with handling():
+            targets: Sequence[Target] = self._rules().of(event)
+            if event.compared and event.compared.completes and not event.is_alert:  # people wait for what is resolved
+                targets = mark_informed(targets, self._rules().of(as_failure(event)))
             if self.silences.current:
                 targets = self.silences.applied(event, targets)
         accepted = await self._admitted(event, targets, unasked=unasked)
@@ -116,11 +128,11 @@ class Ingest:
             raise NoRoom(f"Redis uses {self.fullness():.0%} of its maxmemory, and nobody waits for this progress")
         return await self._accepted(event, targets, unasked=unasked)
 
-    def _targets(self, event: Event) -> tuple[Target, ...]:
+    def _rules(self) -> Targets:
         config = self.config()
         if self._made is None or self._made.config is not config:
             self._made = Targets(config, self.channels)
-        return self._made.of(event)
+        return self._made
 
     async def _accepted(self, event: Event, targets: Sequence[Target], *, unasked: bool = False) -> Accepted:
         accepted = await self.store.accept(event, targets, unasked=unasked)
@@ -180,7 +192,7 @@ class Ingest:
             return
         first = event.failed_phase or (await self._known(event, event.own_id)).get(FAILED_PHASE, "")
         if lacks_cause(failure) and not lacks_cause(report := explained(failure, first)):
-            await self._accepted(report, self._targets(report))
+            await self._accepted(report, self._rules().of(report))
 
     async def _filled(self, event: Event, permissions: Permissions | None = None) -> Event:
         """Fill in what earlier events stated of the operation, or of the one that it retries under a new id.

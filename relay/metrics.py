@@ -89,6 +89,9 @@ quarantine_bodies = Gauge(
     "Bodies in the quarantine: those that relay itself failed on (fault), and the others (other).",
     ["kind"],
 )
+format_unknown = Counter(
+    "relay_format_unknown", "Status words that no row of the source's format has, each time one comes.", ["source"]
+)
 ids_reused = Counter(
     "relay_ids_reused",
     "Events under a delivery id that another event had before; they are told all the same.",

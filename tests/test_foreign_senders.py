@@ -1,6 +1,7 @@
 """Whole lives of foreign senders' runs, by HTTP, as people hear of them."""
 
 import asyncio
+import re
 import shutil
 import time
 from asyncio.subprocess import PIPE
@@ -10,13 +11,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
 from tests.support import foreign
-from tests.support.foreign import build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
+from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply, Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
@@ -25,13 +27,13 @@ CONFIG = Path(__file__).parent / "data" / "senders.yaml"
 NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
 SCHEMES = {
     "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
-    "billing": ("hmac-sha256", None), "jenkins": ("token", None),
+    "billing": ("hmac-sha256", None), "alerts": ("token", None), "jenkins": ("token", None),
 }  # fmt: skip
 
 
 @pytest.fixture
 async def here(redis_server: RedisServer) -> AsyncIterator[Stage]:
-    async with surroundings(redis_server.url) as around, running(around, CONFIG) as relay:
+    async with surroundings(redis_server.url) as around, running(around, CONFIG, period=0.5) as relay:
         yield Stage(around, relay)
 
 
@@ -48,11 +50,11 @@ async def sent(here: Stage, source: str, *documents: Any) -> None:
         assert reply.document["status"] in ("accepted", "duplicate", "late"), reply
 
 
-def told(here: Stage) -> list[tuple[bool, str]]:
+def told(here: Stage, channel: str = "#team") -> list[tuple[bool, str]]:
     """Every message in the channel: whether it is a reply, and its text."""
     return [
         (bool(message.thread_ts), message.text.replace("\u00a0", " "))
-        for message in here.around.slack.messages("#team")
+        for message in here.around.slack.messages(channel)
     ]
 
 
@@ -88,6 +90,47 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     assert [reply for reply, _ in replies] == [True, True]
     assert "/runs/7700000001/attempts/2" in str(here.around.slack.messages("#team")[0].blocks)
     assert len(here.around.inbox.mails) == 1
+
+
+async def test_each_branch_breaks_and_is_mended_by_itself_and_rules_choose_by_labels(here: Stage) -> None:
+    """Three runs each on main and of a pull request: failed, failed, completed."""
+
+    def run(number: int, conclusion: str | None, branch: str, event: str) -> dict[str, Any]:
+        times = {"run_started_at": f"2026-11-21T0{number}:00:00Z", "updated_at": f"2026-11-21T0{number}:09:00Z"}
+        id_, status = number + 100 * (branch == "main"), "completed" if conclusion else "queued"
+        url = f"https://github.com/acme/shop/actions/runs/{branch}-{number}"
+        return workflow_run(status, conclusion, id=id_, head_branch=branch, event=event, html_url=url, **times)
+
+    for number, conclusion in enumerate(("failure", "failure", "success"), start=1):
+        for branch, event in (("main", "push"), ("fix-limit", "pull_request")):
+            begun, ended = (run(number, state, branch, event) for state in (None, conclusion))
+            job = workflow_job(f"lint {branch} {number}")
+            job["workflow_job"] |= {"run_id": begun["workflow_run"]["id"], "head_branch": None}
+            await sent(here, "github", begun, job)
+            await here.around.settled()
+            running = [text for _, text in told(here, "#main") if text.startswith("Running")]
+            assert len(running) == (branch == "main")  # begun by the job, whose document states none
+            await sent(here, "github", ended, ended)
+            await here.around.settled()
+
+    changes = [str(message.blocks) for message in here.around.slack.messages("#changes")]
+    linked = [re.search(r"/runs/([\w-]+)", blocks) for blocks in changes]
+    assert [match and match[1] for match in linked] == ["main-1", "fix-limit-1", "main-3", "fix-limit-3"]
+    assert [branch in blocks for blocks in changes for branch in ("· main ·", "· fix-limit ·")] == [
+        True,
+        False,
+        False,
+        True,
+    ] * 2
+    assert [text for _, text in told(here, "#changes")] == [
+        "Failed: Nightly checks – After 9 min.", "Failed: Nightly checks – After 9 min.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+    ]  # fmt: skip
+    assert [text for reply, text in told(here, "#main") if not reply] == [
+        "Failed: Nightly checks – After 9 min.", "Failed: Nightly checks – After 9 min.",
+        "Completed: Nightly checks – 9 min. Works again after 2 failures.",
+    ]  # fmt: skip
 
 
 async def test_a_pipeline_shows_its_percentage_and_what_failed(here: Stage) -> None:
@@ -156,12 +199,17 @@ async def test_a_format_of_ones_own_is_read(here: Stage) -> None:
 
 async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be_read_is_kept(here: Stage) -> None:
     ignored = await post(here, "github", foreign.PING)
-    unknown = await post(here, "github", workflow_run("completed", "melted"))
+    before = REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) or 0.0
+    unknown = [await post(here, "github", workflow_run("completed", "melted")) for _ in range(2)][1]
     forged = await Sender(f"{here.url}/webhooks/github", secret="another-secret-of-somebody", scheme="github").post(
         foreign.PING
     )
+    (mail,) = await here.around.mails(1)
     await here.around.settled()
 
+    assert ' github: "melted" is a status that the format does not know ' in mail.subject
+    assert REGISTRY.get_sample_value("relay_format_unknown_total", {"source": "github"}) == before + 2
+    assert REGISTRY.get_sample_value("relay_events_total", {"source": "github", "outcome": "ignored"})
     assert (ignored.status, ignored.document) == (202, {"status": "ignored", "reason": "GitHub's ping"})
     assert (unknown.status, unknown.document["field"]) == (422, "status")
     assert 'no row has the word "melted"' in unknown.document["detail"]
@@ -263,3 +311,41 @@ async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:
     await here.around.settled()
 
     assert sorted(reply for reply, _ in told(here)) == [False, False, True]
+
+
+def mailed(here: Stage, recipient: str) -> list[str]:
+    """Return the subjects of the mails that came since, in any order."""
+    mails = [mail for mail in here.around.inbox.mails if mail.recipient == recipient]
+    for mail in mails:
+        here.around.inbox.mails.remove(mail)
+    return sorted(f"{mail.message['subject']}".replace("\u00a0", " ") for mail in mails)
+
+
+async def test_alerts_of_one_body_are_told_apart_when_they_fire_are_resolved_and_fire_again(here: Stage) -> None:
+    one, two = ({"instance": f"db-{number}:9100"} for number in (1, 2))
+    firing = [alert("InstanceDown", **labels) for labels in (one, two)]
+    resolved = alert("InstanceDown", "resolved", **one)
+    await sent(here, "alerts", alerts(*firing), alerts(*firing))
+    await here.around.settled()
+    began, mails = told(here), mailed(here, "oncall@example.com")
+    reply = await post(here, "alerts", alerts(resolved, firing[1]))
+    await here.around.settled()
+    ended = mailed(here, "oncall@example.com")
+    again = alert("InstanceDown", started="2026-11-21T06:00:00Z", **one)
+    # The first comes again since the same moment: Alertmanager had not heard of it for a while.
+    await sent(here, "alerts", alerts(resolved), alerts(again), alerts(firing[0]), alerts(firing[0]))
+    await here.around.settled()
+
+    down = "InstanceDown (db-{0}:9100) – db-{0}:9100 does not answer"
+    assert began == [(False, f"Firing: {down.format(number)}.") for number in (1, 2)]
+    assert mails == [f"✕ Ausgelöst: {down.format(number)}" for number in (1, 2)]
+    assert [row["status"] for row in reply.document["events"]] == ["accepted", "duplicate"]
+    assert ended == ["✓ Behoben: InstanceDown (db-1:9100) – 12 min"]
+    assert mailed(here, "oncall@example.com") == [f"✕ Ausgelöst: {down.format(1)}"] * 2
+    assert sorted(told(here)) == sorted(
+        [*began, (True, "Resolved: InstanceDown (db-1:9100) – 12 min"), began[0], (True, began[0][1])]
+    )
+    shown = [str(message.blocks) for message in here.around.slack.messages("#team")]
+    assert "❌ *InstanceDown (db-2:9100)* is firing: db-2:9100 does not answer" in shown[1]
+    assert "✅ *InstanceDown (db-1:9100)* is resolved." in shown[2]
+    assert "failed" not in str(shown).lower()

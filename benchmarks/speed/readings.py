@@ -38,10 +38,10 @@ def measure(bounds: Bounds) -> Findings:
         documents.setdefault(name, []).append(document)
     one = partial(_slowest, times=bounds.count(TIMES))
     subjects: dict[str, Measure] = {
-        name: partial(one, read=preset(name).read, documents=documents[name]) for name in sorted(documents)
+        name: partial(one, read=preset(name).readings, documents=documents[name]) for name in sorted(documents)
     }
     _, body = next(requests.workflow_runs())
-    subjects[WHOLE] = partial(one, read=preset("github-actions").read, documents=[json.loads(body)])
+    subjects[WHOLE] = partial(one, read=preset("github-actions").readings, documents=[json.loads(body)])
     if load.program():
         events = (requests.signed(*pair) for pair in requests.events())
         few = requests.write(bounds.directory / "few-events.bin", events, accounts.FEW)

@@ -60,7 +60,7 @@ def drawn(renderer: Renderer, channel: str, last: Sample, view: View) -> Drawing
     notification = Notification(
         delivery="preview", destination=view.destination or "preview", address=READER, kind=sent_as, content=content,
         subject=event.subject, event=event.name, created_at=event.occurred_at, language=view.language,
-        labels=event.labels,
+        labels=event.filters,
     )  # fmt: skip
     preview = getattr(CHANNELS.get(channel), "preview", None)
     return Drawing(kind, content, preview(notification) if preview else _text_alone(notification, channel))

@@ -20,6 +20,7 @@ from relay.policy.notices import (
     KINDS,
     REFUSED,
     STORE,
+    UNKNOWN,
     Cause,
     Notice,
     Observation,
@@ -33,6 +34,7 @@ from relay.policy.notices import (
 from relay.policy.reachability import channel_scope, destinations_of
 from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
+from relay.receiving.unknown_words import UnknownWords
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.reachability import Reachability
@@ -65,6 +67,7 @@ class SelfMonitor:
     lacks: Callable[[], Mapping[str, str]]  # of the store, by name, and why
     clock: Callable[[], float]
     parts: Collection[str] = ()  # of the work that this process does (relay/store/troubles.py)
+    words: UnknownWords = field(default_factory=UnknownWords)
     remembered: Remembered | None = None
     # At each observation.
     _requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = field(default_factory=deque)
@@ -98,6 +101,7 @@ class SelfMonitor:
             *causes_of_states(states, waiting, destinations_of(config), now),
             *(Cause(STORE, name, now, why) for name, why in self.lacks().items()),
             *self._refusing(now),
+            *(Cause(UNKNOWN, f'{source}: "{word}"', now) for source, word in self.words.noticed(self.clock())),
         ]
         deaths = await self._admin.deaths(now - DAY, MOST_DEATHS)
         return Observation(tuple(causes), tuple(its for its in deaths if its.event not in OPERATOR_EVENTS), states)

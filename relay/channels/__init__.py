@@ -8,11 +8,13 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel
 
+from relay.channels.apprise import Apprise
 from relay.channels.email.channel import Email
 from relay.channels.slack.channel import Slack
+from relay.channels.webhook import Webhook
 from relay.domain.deliveries import Limit, Notification, Receipt
 
-__all__ = ["CHANNELS", "Channel"]
+__all__ = ["CHANNELS", "TEMPLATES", "Channel", "templates_of"]
 
 
 class Channel(Protocol):
@@ -21,7 +23,9 @@ class Channel(Protocol):
     A class may have these members too; their readers never ask which channel it is:
 
     calls = True             messages can call people; without, a destination has no `mention`
-    renders = True           its templates make a message; without, it gets the event's own document
+    renders = True           its templates make a message; without, it gets each event's own document, whatever the
+                             hour and however many of one cause
+    templates = "teams"      the folder of its templates; without, its key in `CHANNELS`
     default_events = None    the events that a destination of mode `each` gets where no rule names them; None: all
     unsubscribes = False     each message has one reader, who can end it: it gets a link, and its address may be
                              suppressed
@@ -50,10 +54,10 @@ class Channel(Protocol):
     """
 
     Settings: ClassVar[type[BaseModel]]
-    """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has two methods
-    more: `modes_at(address)`, and `warnings_for(address, mode, mentions)`, what a destination asks for in vain. Where
-    some addresses have credentials of their own, `own_host(address)` names the host that one is sent to, or '': such a
-    host is paused by itself, and says nothing about the channel."""
+    """Its table under `channels:` in the configuration. Where not every address can do all `modes`, it has
+    `modes_at(address)`; ValueError says why it can do none. `warnings_for(address, mode, mentions)` yields what a
+    destination asks for in vain. Where some addresses have credentials of their own, `own_host(address)` names the host
+    that one is sent to, or '': such a host is paused by itself, and says nothing about the channel."""
     modes: ClassVar[tuple[str, ...]]
     """The destination modes it can do, the first being the default."""
     max_concurrency: ClassVar[int]
@@ -82,4 +86,13 @@ class Channel(Protocol):
     async def aclose(self) -> None: ...
 
 
-CHANNELS: Mapping[str, Any] = {"slack": Slack, "email": Email}
+CHANNELS: Mapping[str, Any] = {"slack": Slack, "email": Email, "webhook": Webhook, "apprise": Apprise}
+
+
+def templates_of(channel: str) -> str:
+    """Return the folder of a channel's templates; '' for one that gets the event's own document."""
+    kind = CHANNELS.get(channel)
+    return str(getattr(kind, "templates", channel)) if getattr(kind, "renders", True) else ""
+
+
+TEMPLATES = tuple(dict.fromkeys(filter(None, map(templates_of, CHANNELS))))  # the folders, in the order of `CHANNELS`

@@ -1,6 +1,7 @@
 """relay check: the configuration and its templates; with --live, also the other sides."""
 
 import asyncio
+import contextlib
 import os
 import time
 from dataclasses import asdict, dataclass, field
@@ -51,6 +52,10 @@ def check(config: Path, *, live: bool, as_json: bool) -> None:
         _check(report, config, live=live)
     except ConfigError as error:
         report.problems += error.problems
+    with contextlib.suppress(ConfigError, OSError, UnicodeDecodeError):  # which was reported
+        problems, warnings = check_samples(config, os.environ)
+        report.problems += problems
+        report.warnings += warnings
     if as_json:
         print_json({"ok": not report.problems, **asdict(report)})
     else:
@@ -80,14 +85,12 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
         ]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
-    document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
-    before = len(document.warnings)
-    check_samples(config, document, path.parent)
-    report.problems += document.problems
     if live:
+        document = read(path.read_text("utf-8-sig"), file=str(path), env=os.environ)  # knows the lines
+        before = len(document.warnings)
         problems, report.live = asyncio.run(ask_everyone(config, document))
         report.problems += problems
-    report.warnings += document.warnings[before:]
+        report.warnings += document.warnings[before:]
 
 
 def _summary(config: Config) -> dict[str, list[str]]:

@@ -112,7 +112,8 @@ def show_decision(explanation: Mapping[str, Any]) -> None:
     for rule in explanation["rules"]:
         _print("\n", MARKS[rule["matches"]], " ", (rule["rule"], "bold"), f" → {', '.join(rule['notify'])}")
         for condition in rule["conditions"]:
-            _print("    ", MARKS[condition["holds"]], f" {condition['name']:<16}{condition['actual'] or 'not stated'} ",
+            stated = f" {condition['name']:<15} {condition['actual'] or 'not stated'} "
+            _print("    ", MARKS[condition["holds"]], stated,
                    (f"(wanted: {', '.join(condition['wanted'])})", "dim"))  # fmt: skip
     show_destinations(explanation)
     unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])

@@ -2,20 +2,22 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import click
 
-from relay.channels import CHANNELS
 from relay.cli.client import Group
 from relay.cli.options import CONFIG, json_option, print_json, read_event, visible
-from relay.config import load
 from relay.config.formats import preset, preset_names
+from relay.configfile.document import Document, read
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode
+from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
-from relay.formats.mapping import Format, Reading
+from relay.formats.drafting import draft
+from relay.formats.faults import FormatError
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
 
@@ -38,38 +40,68 @@ def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> Non
     needed, and no secret. Exit status 1: the format finds no run or no status in it.
     """
     try:
-        reading = _named(name, config).read(decode(read_event(document)))
+        readings = _named(name, config).readings(decode_any(read_event(document)))
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        print_json(reading._asdict())
-    else:
-        for line in _lines(reading):
+        facts = [reading._asdict() for reading in readings]
+        print_json(facts[0] if len(facts) == 1 else facts)
+    for place, reading in enumerate(readings if not as_json else (), start=1):
+        for line in _lines(reading, f"item {place}, " if len(readings) > 1 else ""):
             click.echo(visible(line))
-    if reading.missing:
+    if any(reading.missing for reading in readings):
         raise SystemExit(1)
 
 
 def _named(name: str, config: Path | None) -> Format:
+    """Return the format of this name, whatever else is wrong in the configuration."""
     file = config or (USUAL if USUAL.is_file() else None)
-    options = {"env": os.environ, "channels": CHANNELS, "needed": (), "only": ("formats",)}
     try:
-        own = load(file, **options).formats if file else {}
-    except ConfigError as error:
+        text = file.read_text("utf-8-sig") if file else "formats: {}"
+        document = read(text, file=str(file), env=os.environ, needed=())
+        if name in document.section("formats"):
+            return _own(name, document)
+    except (ConfigError, OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(str(error), param_hint="--config") from None
-    if name in own:
-        return compile_format(own[name])
     if name not in preset_names():
-        names = {*preset_names(), *own}
+        names = {*preset_names(), *document.section("formats")}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
 
 
-def _lines(reading: Reading) -> list[str]:
-    case = f"case {reading.case}" if reading.case else "no case"
+def _own(name: str, document: Document) -> Format:
+    try:
+        form = compile_format(document.data["formats"][name])
+    except FormatError as error:
+        document.report(("formats", name, *error.path), f"{error}")
+    if wrong := [fault for fault in document.problems if re.match(rf"formats\.{re.escape(name)}(?![\w-])", fault.path)]:
+        raise ConfigError(wrong, document.file)
+    return form
+
+
+def _lines(reading: Reading, item: str = "") -> list[str]:
+    case = f"{item}case {reading.case}" if reading.case else f"{item}no case"
     if reading.ignored:
         return [f"{case}: ignored: {reading.ignored}"]
     unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
+    if reading.beyond:
+        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_EVENTS}"]
     if reading.document is None:
         return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
     return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
+
+
+@format.command("draft")
+@click.argument("document", metavar="DOCUMENT.json")
+def draft_(document: str) -> None:
+    """Write a first format for a document by guessing, to be edited and checked.
+
+    It goes by the names of members, such as id, state and started, and by the form of times. - reads the document from
+    standard input. `relay check` then says what does not fit.
+    """
+    try:
+        lines = draft(decode(read_event(document)), "" if document == "-" else document)
+    except (RelayError, OSError) as error:
+        raise RelayError(f"{document}: {error}") from None
+    for line in lines:
+        click.echo(line)

@@ -10,7 +10,7 @@ import click
 
 from relay.authoring.drawing import Sample, View, drawn
 from relay.authoring.workspace import Workspace
-from relay.channels import CHANNELS
+from relay.channels import TEMPLATES
 from relay.cli.options import read_event
 from relay.cli.template import read_workspace, workspace_options
 from relay.configfile.validation import suggest
@@ -61,7 +61,7 @@ def preview(
     samples = _from_file(event_file) if event_file else _from_samples(workspace, message)
     for view in [_view(workspace, code, destination) for code in codes]:
         for name, last in samples.items():
-            for channel in CHANNELS:
+            for channel in TEMPLATES:
                 stem = folder / ".".join(filter(None, (name, view.destination, view.language)))
                 stem.parent.mkdir(parents=True, exist_ok=True)
                 for ending, text in drawn(renderer, channel, last, view).preview.documents.items():

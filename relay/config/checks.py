@@ -129,9 +129,21 @@ def _check_rules(config: Config, document: Document) -> None:
             else:
                 hint = suggest(pattern, KNOWN_EVENTS, "it reaches this rule if a source sends it")
                 document.warn(path, f"not an event that relay knows; {hint}")
+        _check_labels(config, document, index)
     notified = {*config.operators, *(name for rule in config.rules for name in rule.notify)}
     for name in config.destinations.keys() - notified:
         document.warn(("destinations", name), "no rule notifies it")
+
+
+def _check_labels(config: Config, document: Document, index: int) -> None:
+    """Warn of labels that no format of the rule's sources gives; relay's own documents may carry any."""
+    rule = config.rules[index]
+    named = [config.sources[name] for name in rule.sources or config.sources if name in config.sources]
+    given = {label for source in named if source.reader for label in source.reader.labels}
+    for label in rule.where.keys() - given:
+        hint = suggest(label, given)
+        if all(source.format for source in named) or nearest(label, given):
+            document.warn(("rules", index, "where", label), f"no format of the rule's sources gives it; {hint}")
 
 
 def _check_reach(config: Config, document: Document) -> None:

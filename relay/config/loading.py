@@ -202,12 +202,13 @@ def _with_possible_modes(config: Config, document: Document, channels: Channels)
         settings = config.channels.get(destination.channel)
         called = dict.fromkeys(name for names in destination.mention.values() for name in names)
         for address in destination.addresses:
-            possible = modes_at(channels[destination.channel], settings, address)
+            why = f"channels.{destination.channel} has no way to {address}"
+            try:
+                possible = modes_at(channels[destination.channel], settings, address)
+            except ValueError as error:
+                possible, why = (), str(error)
             if not possible:
-                document.report(
-                    ("destinations", name, destination.channel),
-                    f"channels.{destination.channel} has no way to {address}",
-                )
+                document.report(("destinations", name, destination.channel), why)
             elif destination.mode not in possible:
                 changed[name] = destination.model_copy(update={"mode": possible[0]})
             warnings_for: Any = getattr(settings, "warnings_for", lambda *_: ())

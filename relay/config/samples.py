@@ -1,29 +1,36 @@
 """Samples of senders' documents: files beside the configuration, against which `relay check` holds its formats."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from relay.config.schema import Config
-from relay.configfile.document import Document, KeyPath
-from relay.domain.documents import decode
-from relay.errors import NotJson
+from relay.configfile.document import Document, KeyPath, read
+from relay.domain.documents import decode_any
+from relay.errors import NotJson, Problem
 from relay.formats.compiling import SAMPLES, compile_format
-from relay.formats.mapping import Format
+from relay.formats.faults import FormatError
+from relay.formats.mapping import roots_of
 from relay.formats.samples import Sample, findings
 
 
-def check_samples(config: Config, document: Document, folder: Path) -> None:
-    """Report to the document what samples show of the formats. `folder`: where their paths begin."""
-    for name, spec in config.formats.items():
-        path: KeyPath = ("formats", name)
-        if isinstance(spec, dict) and SAMPLES in spec:
-            form = compile_format(spec)
-            samples = list(_samples(folder / spec[SAMPLES], form, document, (*path, SAMPLES)))
-            for place, message, certain in findings(form, samples) if samples else ():
-                (document.report if certain else document.warn)((*path, *place), message)
+def check_samples(file: Path, env: Mapping[str, str]) -> tuple[list[Problem], list[Problem]]:
+    """Return what samples show to be wrong with the formats of a configuration, and what may be. Raises ConfigError.
+
+    Whoever writes a format may have none of the secrets: nothing else of the configuration needs to be right.
+    """
+    document = read(file.read_text("utf-8-sig"), file=str(file), env=env, needed=())
+    problems, warnings = len(document.problems), len(document.warnings)
+    for name, spec in document.section("formats").items():
+        with contextlib.suppress(FormatError):  # which is reported elsewhere
+            form, path = compile_format(spec), ("formats", name)
+            if isinstance(spec, dict) and SAMPLES in spec:
+                samples = list(_samples(file.parent / spec[SAMPLES], document, (*path, SAMPLES)))
+                for place, message, certain in findings(form, samples) if samples else ():
+                    (document.report if certain else document.warn)((*path, *place), message)
+    return document.problems[problems:], document.warnings[warnings:]
 
 
-def _samples(where: Path, form: Format, document: Document, path: KeyPath) -> Iterator[Sample]:
+def _samples(where: Path, document: Document, path: KeyPath) -> Iterator[Sample]:
     try:
         files = sorted(where.glob("*.json")) if where.is_dir() else [where]
         for file in files:
@@ -32,7 +39,7 @@ def _samples(where: Path, form: Format, document: Document, path: KeyPath) -> It
             lines = (line.partition(":") for line in head.decode("latin-1").splitlines())
             headers = {name.strip().lower(): text.strip() for name, _, text in lines}
             try:
-                yield Sample(file.name, form.roots(decode(body), headers))
+                yield Sample(file.name, roots_of(decode_any(body), headers))
             except NotJson as error:
                 document.report(path, f"{file}: {error}; expected JSON, below headers and an empty line if it has any")
         if not files:

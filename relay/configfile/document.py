@@ -27,8 +27,10 @@ PLAIN_TAGS = {
     for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 }
 # How placeholders begin, by a key on their path.
-PLACEHOLDERS = {"app_token": "xapp-", "secrets": "relay:", "redis": "redis://placeholder.invalid/"} | dict.fromkeys(
-    ("webhooks", "heartbeat", "proxy", "issuer", "url", "public_url"), "https://placeholder.invalid/"
+PLACEHOLDERS = (
+    {"app_token": "xapp-", "secrets": "relay:", "redis": "redis://placeholder.invalid/"}
+    | dict.fromkeys(("webhooks", "heartbeat", "proxy", "issuer", "url", "public_url"), "https://placeholder.invalid/")
+    | {"urls": "json://placeholder.invalid/"}
 )
 # And whole, by the last key.
 ADDRESSES = {"slack": "#{}", "email": "{}@placeholder.invalid", "from": "{}@placeholder.invalid"}

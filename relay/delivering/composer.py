@@ -57,7 +57,8 @@ class Composer:
         names = mentions_for(delivery.event, delivery.history, options.mention, requested=requested)
         after = options.alert_after or (destination and destination.alert_after) or 0
         mentioned, broadcast = await self._audience(delivery, names, alert_after=after, countable=countable)
-        content = await self._content(delivery, language, timezone, link) if renders else delivery.event.document
+        templates, document = getattr(channel, "templates", delivery.channel), delivery.event.document
+        content = await self._content(delivery, templates, language, timezone, link) if renders else document
         return Notification(
             delivery=delivery.id,
             destination=delivery.destination,
@@ -74,16 +75,18 @@ class Composer:
             unsubscribe=link,
             unknown=delivery.unknown,
             space=delivery.event.space(delivery.event.subject),
-            labels=delivery.event.labels,
+            labels=delivery.event.filters,
             lane=delivery.lane,
         )
 
-    async def _content(self, delivery: Delivery, language: str, timezone: str, unsubscribe: str) -> Mapping[str, Any]:
+    async def _content(
+        self, delivery: Delivery, templates: str, language: str, timezone: str, unsubscribe: str
+    ) -> Mapping[str, Any]:
         """Render the message; if a template fails, in relay's own wording: its fault never costs a message."""
         buttons = await self.buttons(delivery) if self.buttons and delivery.kind == "live" else ()
         # Asked last: a reload closes the previous renderer as soon as it has rendered what it was asked for by then.
         rendered = await self.renderer().message(
-            delivery.channel,
+            templates,
             delivery.form,
             delivery.event,
             delivery.history,

@@ -117,7 +117,7 @@ class JobHistory:
         """Add these outcomes to the event; `history` is what else is known of its operation."""
         if event.name == "digest":
             return await self._compared(event)
-        if event.operation is None or event.about_batch:
+        if event.operation is None or event.about_batch or event.is_alert:  # what fires and is resolved has no streak
             return event
         job = job_of(event, name=named(self._template, *_documents(event, history)))
         run = run_name(event)
@@ -140,7 +140,7 @@ class JobHistory:
         return replace(event, document={**event.document, "entries": rows}) if rows != entries else event
 
     async def _row(self, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:-1])
+        platform, tenant, project, kind = (str(entry.get(name) or "") for name in Job._fields[:4])
         name = str(entry.get("job") or fold(str(entry.get("name") or "")))
         common = usual(await self._ends(Job(platform, tenant, project, kind, name))) if name else None
         return {**entry, "usual": [common.low, common.median, common.high]} if common else entry

@@ -227,7 +227,7 @@ class Notification:
     unsubscribe: str = ""  # the address of the page where its reader ends it; empty: there is none
     unknown: bool = False  # an earlier attempt may have arrived
     space: str = ""  # of the subject's id, if another tenant had it first: a thread is of both (Event.space)
-    labels: Mapping[str, str] = field(default_factory=dict)  # as of `Event.labels`
+    labels: Mapping[str, str] = field(default_factory=dict)  # `Event.filters`
     lane: str = ""  # as of Delivery: a live message is found by it, whichever delivery posted it
 
 

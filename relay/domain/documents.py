@@ -51,6 +51,14 @@ def finite(value: object) -> float | None:
 
 def decode(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`, if every reader would read the same in it; raises NotJson."""
+    document = decode_any(raw)
+    if not isinstance(document, dict):
+        raise NotJson("expected an object at the top")
+    return document
+
+
+def decode_any(raw: bytes) -> Any:
+    """Return the JSON object or array in `raw`, as `decode` does."""
     try:
         long = _LONG in raw.translate(_AS_NOUGHT)
         if long or b"\\u" in raw:
@@ -60,7 +68,7 @@ def decode(raw: bytes) -> dict[str, Any]:
         too_deep = raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict | list):
         raise NotJson("expected an object at the top")
     if too_deep:
         raise NotJson(f"nested deeper than {MAX_DEPTH} levels")

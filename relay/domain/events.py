@@ -24,7 +24,9 @@ STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 FAILED = ("Failed", "Timeout")
+BROKE, MENDED = "broke", "mended"  # what an outcome changes of its job
 SOURCE = "relay"  # of its own events
+ALERT = "alert"  # the type of what fires and is resolved: no run of a job, and no failure like another
 
 # What an event implies where its document does not say, or says something that cannot be.
 IMPLIED_STATUS = {
@@ -54,6 +56,7 @@ class Operation:
     name: Annotated[str, Declared("operationName", limit=1000)] = ""
     status: str = ""
     priority: Annotated[str, Declared("priority", words=PRIORITIES, condition="priorities")] = ""
+    labels: Annotated[str, Declared("labels", labels=True, condition="where")] = ""
     percentage: float | None = None
     phase: str = ""
     phases_completed: int | None = None
@@ -154,14 +157,18 @@ class Event:
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     failed_phase: str = field(default="", compare=False)  # the first of its run (relay.domain.failed_phases)
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
-    past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added when its message is made
+    past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added where it is needed
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
-    # Computed once, for they are read often: whether it is about a batch, the status that people see, its operation's
-    # id, and the id of the messages and threads: the batch's, the retried operation's, else the operation's own.
+    # Computed once, for they are read often: whether it is about a batch, the status that people see, what it changes
+    # of its job, its operation's id, and the id of the messages and threads: the batch's, the retried operation's, else
+    # the operation's own.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
+    change: Annotated[str, Declared(words=(BROKE, MENDED), condition="changes")] = field(
+        init=False, compare=False, repr=False
+    )
     own_id: str = field(init=False, compare=False, repr=False)
     subject: str = field(init=False, compare=False, repr=False)
 
@@ -169,6 +176,7 @@ class Event:
         computed = partial(object.__setattr__, self)
         computed("about_batch", self.batch is not None and self.name.startswith("batch."))
         computed("status", self._status())
+        computed("change", self._change())
         computed("own_id", own_id := self.operation.id if self.operation else "")
         whole = self.batch.id if self.about_batch and self.batch else self.original or own_id
         computed("subject", whole or self.id)  # an event about many has its own
@@ -183,6 +191,23 @@ class Event:
         if implied in TERMINAL:
             return stated if over else implied
         return implied if implied and (over or not stated) else stated
+
+    def _change(self) -> str:
+        """Return `broke` for a failure after a success or the first known run, `mended` for a success after a failure.
+
+        Cancelled runs are passed over. A success that corrects the failure of its own run mends it as well.
+        """
+        failed = self.name == "operation.failed" and self.status in FAILED
+        if not failed and not (self.name == "operation.completed" and self.status == "Completed"):
+            return ""
+        before = next((end.failed for end in reversed(self.past) if end.failed or end.succeeded), False)
+        if failed:
+            return "" if before else BROKE
+        return MENDED if before or (self.compared and self.compared.completes) else ""
+
+    @property
+    def is_alert(self) -> bool:
+        return not self.about_batch and self.operation is not None and self.operation.type == ALERT
 
     @property
     def dated(self) -> bool:
@@ -200,15 +225,15 @@ class Event:
         return source if isinstance(source, str) else ""
 
     @property
-    def labels(self) -> dict[str, str]:
-        """Return the labels that readers filter by, in the platform's words; unknown ones are left out."""
-        labels = {
+    def filters(self) -> dict[str, str]:
+        """Return what readers filter by, in the platform's words; what is unknown is left out."""
+        filters = {
             "status": self.status,
             "priority": self.operation.priority if self.operation and not self.about_batch else "",
             "operation": self.own_id,
             "batch": self.batch.id if self.batch else self.member_of,
         }
-        return {name: value for name, value in labels.items() if value}
+        return {name: value for name, value in filters.items() if value}
 
     @property
     def terminal(self) -> bool:

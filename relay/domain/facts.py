@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
 from relay.domain.failed_phases import FAILED_PHASE, first_failed, is_failed_phase
+from relay.domain.labels import merged
 from relay.domain.run_numbers import number_run, restarts_of
 
-LASTING = tuple(TEXTS)  # type, name, priority
+LASTING = tuple(TEXTS)  # type, name, priority, labels
+LABELS = frozenset(name for name, text in TEXTS.items() if text.labels)
 AUDIENCE = "audience"
 PRESSED = "pressed"
 PARTS = ("phase", "results", "error", "cancellation", "batch")
@@ -88,11 +90,14 @@ def facts(event: Event) -> dict[str, str]:
 
 
 def states_all(event: Event) -> bool:
-    """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up."""
+    """Return whether it states all of `LASTING` and is about one operation, so that no fact need be looked up.
+
+    Labels are added to those that are known. Without any the store sees by itself whether some are.
+    """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
     alone = alone and not is_failed_phase(event)
-    return run is not None and alone and all(getattr(run, name) for name in LASTING)
+    return run is not None and alone and all(bool(getattr(run, name)) != (name in LABELS) for name in LASTING)
 
 
 def audience_of(fact: str) -> Audience | None:
@@ -108,6 +113,7 @@ def fill(event: Event, remembered: Mapping[str, str]) -> Event:
         run, restarts = number_run(event, remembered)
         failed_phase = first_failed(event, run, remembered.get(FAILED_PHASE, ""))
         lasting: dict[str, Any] = {name: getattr(operation, name) or remembered.get(name, "") for name in LASTING}
+        lasting |= {name: merged(getattr(operation, name), remembered.get(name, "")) for name in LABELS}
         operation = replace(
             operation,
             audience=operation.audience or audience_of(remembered.get(AUDIENCE, "")),

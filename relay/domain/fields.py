@@ -12,6 +12,7 @@ class Declared:
     limit: int = 128  # characters; longer text is refused
     words: tuple[str, ...] = ()  # the known ones, which are accepted in any case of letters
     condition: str = ""  # the key in a rule that asks for it; '' for none
+    labels: bool = False  # it holds labels (relay/domain/labels.py), and rules ask for each by its name
 
 
 def declared(owner: type, *, keyed: bool = False) -> dict[str, Declared]:

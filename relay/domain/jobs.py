@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from relay.domain.documents import finite, mapping
 from relay.domain.events import SOURCE, WATCH_EVENTS, Event
+from relay.domain.labels import BRANCH, labels_of
 
 LONGEST = 120  # characters of a job's name
 READ = 1000  # characters that are folded, as many as an operation's name may have: what is left out tells no jobs apart
@@ -42,6 +43,12 @@ class Job(NamedTuple):
     project: str
     type: str
     name: str  # with # for each of what differs from run to run
+    branch: str = ""  # likewise: runs of pull requests and of main are not one job
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return its parts without an empty branch, as they were kept before there were branches."""
+        return self if self.branch else self[:-1]
 
     @property
     def title(self) -> str:
@@ -54,6 +61,9 @@ class Job(NamedTuple):
         return max((text.strip() for text in self.name.split(_FOLDED) if re.search(r"\w", text)), key=len, default="")
 
 
+LENGTHS = (len(Job._fields) - 1, len(Job._fields))  # of its key
+
+
 def job_of(event: Event, *, name: str | None = "") -> Job | None:
     """Return the job of the event's run; None for a batch, or without a name. `name` is the template's (`named`)."""
     run = event.operation
@@ -62,14 +72,19 @@ def job_of(event: Event, *, name: str | None = "") -> Job | None:
     if run is None or event.about_batch or name is None or event.name.startswith("batch."):
         return None
     if folded := fold(name or run.name):
-        return Job(event.platform, event.tenant, event.project, run.type, folded)
+        return Job(event.platform, event.tenant, event.project, run.type, folded, branch_in(run.labels))
     return None
+
+
+def branch_in(labels: str) -> str:
+    """Return the branch of a job by its run's labels."""
+    return fold(labels_of(labels).get(BRANCH, ""))
 
 
 def missing_job(event: Event) -> Job | None:
     """Return the job that relay reports as missing a run (relay/policy/missing.py)."""
     parts = event.document.get("job") if event.name in WATCH_EVENTS and event.source == SOURCE else None
-    return Job(*map(str, parts)) if isinstance(parts, list) and len(parts) == len(Job._fields) else None
+    return Job(*map(str, parts)) if isinstance(parts, list) and len(parts) in LENGTHS else None
 
 
 def named(template: str, *documents: Mapping[str, Any]) -> str | None:

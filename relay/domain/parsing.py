@@ -15,6 +15,7 @@ from relay.domain.documents import MAX_ID, mapping
 from relay.domain.events import STATUSES, TEXTS, Audience, Batch, Document, Event, Operation
 from relay.domain.facts import facts, fill
 from relay.domain.identity import event_name
+from relay.domain.labels import labels_in
 from relay.errors import InvalidEvent
 
 MAX_ADDRESS = 254  # characters; RFC 5321 §4.5.3.1.3 without the brackets
@@ -151,7 +152,8 @@ def _operation(envelope: Document) -> Operation | None:
 
 def _texts(document: Document) -> dict[str, str]:
     return {
-        name: documents.spelled(document, text.key, text.words, "operation.") if text.words
+        name: labels_in(document.get(text.key)) if text.labels
+        else documents.spelled(document, text.key, text.words, "operation.") if text.words
         else documents.text(document, text.key, text.limit, "operation.")
         for name, text in TEXTS.items()
     }  # fmt: skip

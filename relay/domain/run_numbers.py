@@ -59,7 +59,11 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
         return event
     before, report = remembered.get("ends", ""), RunEnd.of(event)
     ends = read_ends(before)
-    run, restarts = _run_by_ends(report, event, ends, remembered)
+    if event.is_alert and ends:  # what was resolved fires again, perhaps since the same moment
+        run = ends[-1].run + (report.failed and ends[-1].ended > 0)
+        restarts = run - (event.retry - event.restarts)
+    else:
+        run, restarts = _run_by_ends(report, event, ends, remembered)
     recorded = next((end for end in ends if end.run == run), None)
     if recorded:
         ends[ends.index(recorded)] = recorded.completed(report)

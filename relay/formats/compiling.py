@@ -23,7 +23,7 @@ ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 SAMPLES, CASES = "samples", "cases"  # beside each other, or samples beside the fields of a single case
-KEYS = ("when", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
+KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
@@ -80,15 +80,17 @@ def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
     conditions = at("when", _conditions, raw.get("when", {}))
+    each = at("each", value, raw["each"]) if "each" in raw else None
     for number, case in enumerate(earlier, start=1):
-        if case.get("when", {}).items() <= raw.get("when", {}).items():
+        about_it = case.get("each") in (None, raw.get("each"))
+        if about_it and case.get("when", {}).items() <= raw.get("when", {}).items():
             raise FormatError(
                 f"never reached: case {number} holds wherever this one does; let it stand behind this one"
             )
     if IGNORE in raw:
-        if raw.keys() - {"when", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
-            raise FormatError("expected a reason, and no fields beside it but `when`", (IGNORE,))
-        return Case(conditions, ignore=raw[IGNORE])
+        if raw.keys() - {"when", "each", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
+            raise FormatError("expected a reason, and no fields beside it but `when` and `each`", (IGNORE,))
+        return Case(conditions, ignore=raw[IGNORE], each=each)
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
@@ -99,6 +101,7 @@ def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
         status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
         phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
         phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
+        each=each,
         fields=tuple(field for field in fields if field[0] not in CAUSE_KEYS),
         causes=tuple(field for field in fields if field[0] in CAUSE_KEYS),
         nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},

@@ -6,7 +6,7 @@ on the envelope is at `$envelope`, for a binary CloudEvent from its headers.
 
 import binascii
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -65,8 +65,13 @@ ENVELOPES: Mapping[str, Callable[[dict[str, Any], Headers], Opened | None]] = {
 }  # fmt: skip
 
 
-def opened(body: Any, headers: Headers, names: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
-    """Open these envelopes, in this order, as far as there are such; return the content, and the inner one's facts."""
+def opened(body: Any, headers: Headers, names: tuple[str, ...]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open these envelopes; yield the content, and what the inner one says, of each where there is a list of them."""
+    batch = body if names and type(body) is list and body else [body]
+    return (_opened(sent, headers, names) for sent in batch)
+
+
+def _opened(body: Any, headers: Headers, names: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
     facts: dict[str, Any] = {}
     levels = 0
     for name in names:

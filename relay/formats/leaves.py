@@ -16,7 +16,7 @@ def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
     """Yield the paths to texts, numbers and nulls, with these; of lists those in the first item."""
     if type(value) is dict and len(names) < DEEPEST:
         for name, member in value.items():
-            if not BEYOND.intersection(name):
+            if name.isprintable() and name and not BEYOND.intersection(name):
                 yield from leaves(member, (*names, f'"{name}"' if "." in name or name != name.strip() else name))
     elif type(value) is list and value and len(names) < DEEPEST:
         yield from leaves(value[0], (*names, "0"))

@@ -1,20 +1,21 @@
 """Mapping of a foreign sender's document to the one that relay understands. Compiled with the configuration. Pure.
 
-A format is a case or several, of which the first counts whose conditions hold. Reading one never raises, whatever
-comes: it gives a document, the reason why there is none to tell about, or the field that is missing.
+A format is a case or several, of which the first counts whose conditions hold. A case with `each` is about the items of
+a list, one by one. Reading never raises, whatever comes: it gives documents, and where there is none to tell about the
+reason, or the field that is missing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from relay.domain.events import FAILED, TERMINAL
 from relay.formats.envelopes import opened
 from relay.formats.fields import MAX_LINE, Convert, plain
-from relay.formats.values import MAX_ITEMS, Read, Roots, Table
+from relay.formats.values import BODY, MAX_ITEMS, Read, Roots, Table
 
-IGNORE = "ignore"
+IGNORE, ITEM = "ignore", "item"
 NO_CASE = "no case of the format is about it"
 # The fields of a run that are keys of the operation in relay's own document, and those of a phase.
 OPERATION_KEYS = {
@@ -23,20 +24,24 @@ OPERATION_KEYS = {
     "deadline": "timeoutAt", "link": "trackingUrl",
 }  # fmt: skip
 CAUSE_KEYS = {"code": "code", "error": "message"}
+MAX_EVENTS = 100  # of one document
 MAX_PHASES = 100  # that are kept of a list; all count for the percentage
 PHASE_KEYS = {"name": "phaseName", "started": "startTime", "ended": "endTime", "error": "message", "link": "url"}
 Fields = tuple[tuple[str, Read, Convert], ...]
 Condition = Callable[[Roots], bool]
+Part = TypeVar("Part")
 
 
 class Reading(NamedTuple):
-    """The result of reading a document. `case` counts from 1, 0 for none; `unknown`: fields with words of no row."""
+    """The result of reading a document, or an item of one. `case` counts from 1, 0 for none; `unknown`: fields with
+    words of no row; `beyond`: items that are too many."""
 
     document: dict[str, Any] | None = None
     ignored: str = ""
     missing: str = ""
     case: int = 0
     unknown: tuple[tuple[str, str], ...] = ()
+    beyond: int = 0
 
 
 def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
@@ -79,6 +84,7 @@ class Case:
     status: Table | None = None
     phase: Phase | None = None
     phases: Phase | None = None
+    each: Read | None = None  # the list whose items it is about
     fields: Fields = ()
     causes: Fields = ()  # the fields of failures alone
     nested: Mapping[str, tuple[tuple[str, Read], ...]] = field(default_factory=dict)
@@ -126,7 +132,7 @@ class Case:
         inner = {**roots}
         phases = []
         for item in items[:MAX_ITEMS]:
-            inner[""] = item
+            inner[BODY] = item
             phase = self.phases.read(inner) if type(item) is dict else {}
             if "phaseName" in phase and phase.get("status") != IGNORE:
                 phases.append(phase)
@@ -185,6 +191,11 @@ def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value or value == 0}  # neither None nor empty
 
 
+def roots_of(body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
+    """Return what paths begin with."""
+    return {BODY: body, "$header": headers or {}, "$received": received.isoformat() if received else None}
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """The cases of a sender's documents, in their order."""
@@ -194,19 +205,66 @@ class Format:
     unwrap: tuple[str, ...] = ()  # envelopes that are opened before
     accept: frozenset[str] = frozenset()  # spellings of a body beside JSON: text, form, gzip
 
-    def roots(self, body: Any, headers: Mapping[str, str] | None = None, received: datetime | None = None) -> Roots:
-        """Return what paths begin with: the body out of its envelopes, and what is around it."""
-        body, envelope = opened(body, headers or {}, self.unwrap)
-        return {"": body, "$header": headers or {}, "$envelope": envelope,
-                "$received": received.isoformat() if received else None}  # fmt: skip
+    @property
+    def labels(self) -> set[str]:
+        """Return the names of the labels that it gives."""
+        return {name for case in self.cases for name, _ in case.nested.get("labels", ())}
 
-    def read(
+    def readings(
         self, body: Any, *, headers: Mapping[str, str] | None = None,
-        received: datetime | None = None,
-    ) -> Reading:  # fmt: skip
-        """Read a document; `headers` by their names in small letters."""
-        roots = self.roots(body, headers, received)
+        received: datetime | None = None, most: int = MAX_EVENTS,
+    ) -> list[Reading]:  # fmt: skip
+        """Read a document: one reading, or of a case with `each` one of each item, the first `most` of them.
+
+        `headers` by their names in small letters.
+        """
+        readings, beyond = self.parts(roots_of(body, headers, received), self._reading, most)
+        return [*readings, Reading(missing="each", beyond=beyond)] if beyond else readings
+
+    def _reading(self, number: int, roots: Roots) -> Reading:
+        return self.cases[number - 1].read(roots, number) if number else Reading(ignored=NO_CASE)
+
+    def parts(
+        self, roots: Roots, use: Callable[[int, Roots], Part], most: int = MAX_EVENTS
+    ) -> tuple[list[Part], int]:  # fmt: skip
+        """Use the document, or each of its items, with the number of the case that it is read by, 0 for none.
+
+        Returns what `use` does, and how many items are left out. For all items it gets one mapping, which changes.
+        """
+        if not self.unwrap:
+            return self._parts(roots, use, most)
+        parts: list[Part] = []
+        beyond = 0
+        for body, envelope in opened(roots[BODY], roots["$header"], self.unwrap):
+            within = {**roots, BODY: body, "$envelope": envelope}
+            found, left = self._parts(within, use, most - len(parts)) if len(parts) < most else ([], 1)
+            parts, beyond = [*parts, *found], beyond + left
+        return parts, beyond
+
+    def _parts(
+        self, roots: Roots, use: Callable[[int, Roots], Part], most: int
+    ) -> tuple[list[Part], int]:  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
-            if case.holds(roots):
-                return case.read(roots, number)
-        return Reading(ignored=NO_CASE)
+            if case.each is None:
+                if case.holds(roots):
+                    return [use(number, roots)], 0
+            elif type(items := case.each(roots)) is list:
+                parts, found = self._of_items(items, roots, use, most)
+                if found:
+                    return parts, max(0, len(items) - most)
+        return [use(0, roots)], 0
+
+    def _of_items(
+        self, items: list[Any], roots: Roots, use: Callable[[int, Roots], Part], most: int
+    ) -> tuple[list[Part], bool]:  # fmt: skip
+        """Use each item by the first case about their list that holds for it. Return whether one holds for any."""
+        body = {**roots[BODY]} if type(roots[BODY]) is dict else {}
+        within, parts, found = {**roots, BODY: body}, [], False
+        cases = [(number, case) for number, case in enumerate(self.cases, start=1)
+                 if case.each and case.each(roots) is items]  # fmt: skip
+        for item in items[:most]:
+            body[ITEM] = item
+            number = next((number for number, case in cases if case.holds(within)), 0)
+            parts.append(use(number, within))
+            found = found or number > 0
+        return parts, found

@@ -8,7 +8,7 @@ from relay.formats.compiling import ABSENT, NESTED, PRESENT
 from relay.formats.fields import FIELDS, OF_PHASES, Convert, plain
 from relay.formats.leaves import lost, meant
 from relay.formats.mapping import Case, Format
-from relay.formats.values import Roots, Table, names_of, paths_of, steps_of, text_of, value, word_of
+from relay.formats.values import BODY, Roots, Table, names_of, paths_of, steps_of, text_of, value, word_of
 
 Place = tuple[str | int, ...]
 NEEDED = {("run",), ("status",), ("phase", "name"), ("phase", "status"), ("phases", "of"), ("phases", "name")}
@@ -34,8 +34,8 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
     """Yield what the samples show to be wrong."""
     reached: dict[int, list[Sample]] = {}
     for sample in samples:
-        holding = (number for number, case in enumerate(form.cases) if case.holds(sample.roots))
-        reached.setdefault(next(holding, -1), []).append(sample)
+        for number, roots in form.parts(sample.roots, lambda number, roots: (number, _copied(roots)))[0]:
+            reached.setdefault(number - 1, []).append(Sample(sample.name, roots))
     ignored = reached.get(-1, [])
     for sample in ignored:
         yield Finding((), f"no case is about {sample.name}, so it is ignored", certain=False)
@@ -46,7 +46,9 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
 
 def _of_conditions(case: Case, ignored: Sequence[Sample]) -> Iterator[Finding]:
     """Say that no sample reaches a case, or which condition those that no case is about would nearly meet."""
-    nearly = []
+    nearly, each = [], case.spec.get("each")
+    if isinstance(each, str) and (near := _near(each, ignored)):
+        nearly.append(Finding(("each",), _message(each, near)))
     for route, accepted in case.spec.get("when", {}).items():
         near, wanted, read = _near(route, ignored), [accepted] if isinstance(accepted, str) else accepted, value(route)
         there = {word for sample in ignored if (word := word_of(read(sample.roots)))}
@@ -79,7 +81,7 @@ def _parts(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, 
             if case.phases and name == "phases":
                 yield (name, "of"), spec["of"], None, samples
                 lists = [(sample, case.phases.of(sample.roots)) for sample in samples if case.phases.of]
-                within = [Sample(name, {**roots, "": item}) for (name, roots), items in lists for item in items or ()]
+                within = [Sample(name, {**roots, BODY: item}) for (name, roots), items in lists for item in items or ()]
             for key in [key for key in spec if key in OF_PHASES or key == "status"] if within else ():
                 yield (name, key), spec[key], OF_PHASES.get(key), within
 
@@ -103,6 +105,10 @@ def _of_value(place: Place, spec: Any, convert: Convert | None, samples: Sequenc
         yield Finding(place, f"{sample.name} has {members[:SHOWN]} there, which does not fit", certain=False)
 
 
+def _copied(roots: Roots) -> Roots:
+    return {name: {**root} if isinstance(root, dict) else root for name, root in roots.items()}
+
+
 def _says(found: Any) -> bool:
     return found is not None and (type(found) is not str or text_of(found) is not None)
 
@@ -110,10 +116,10 @@ def _says(found: Any) -> bool:
 def _near(route: str, samples: Iterable[Sample]) -> str | None:
     """Return the path that was meant by one that no sample has, '' if none is near; None for one that one has."""
     root, steps = steps_of(route)
-    if root not in ("", "$header") or any(not lost(sample.roots[root], steps) for sample in samples):
+    if root not in (BODY, "$header") or any(not lost(sample.roots[root], steps) for sample in samples):
         return None
-    found = (meant(sample.roots[root], names_of(route)[1 if root else 0 :]) for sample in samples)
-    return next((f"{root}.{near}" if root else near for near in found if near), "")
+    found = (meant(sample.roots[root], names_of(route)[route.startswith("$") :]) for sample in samples)
+    return next((near if root == BODY else f"{root}.{near}" for near in found if near), "")
 
 
 def _message(wanted: str, near: str) -> str:

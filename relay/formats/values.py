@@ -12,13 +12,14 @@ from typing import Any
 from relay.configfile.validation import suggest
 from relay.formats.faults import FormatError, at
 
-Roots = Mapping[str, Any]  # by name: "" is the body, or an item of it; those of the request begin with $
+Roots = Mapping[str, Any]  # by name; where a path names none, it begins in the body
 Read = Callable[[Roots], Any]
 
 MAX_STEPS = 12
 MAX_ITEMS = 1000  # of a list that are looked at; a body of 1 MiB has as many jobs of GitLab
 MAX_TEXT = 4096  # characters of a text that are looked at
-ROOTS = ("$header", "$received", "$envelope")
+BODY = "$body"  # or an item of one of its lists
+ROOTS = (BODY, "$header", "$received", "$envelope")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
 _STEP = re.compile(r'(?:"[^"]*"|[^".])+')
 _PAIR = re.compile(r'(?:"[^"]*"|[^"&])+')
@@ -76,12 +77,12 @@ def paths_of(spec: object) -> list[str]:
 
 
 def steps_of(route: str) -> tuple[str, tuple[Step, ...]]:
-    """Return the root of a path, '' for the body, and its steps. Raises FormatError."""
+    """Return the root of a path and its steps. Raises FormatError."""
     names = names_of(route)
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
-    root = names.pop(0) if names[0].startswith("$") else ""
-    if root and root not in ROOTS:
+    root = names.pop(0) if names[0].startswith("$") else BODY
+    if root not in ROOTS:
         raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]

@@ -10,7 +10,6 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
-from relay.domain.documents import decode
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
 from relay.errors import OutOfTime, RelayError
@@ -20,7 +19,7 @@ from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 from relay.receiving.configured_source import check_age
-from relay.receiving.reading import readers
+from relay.receiving.reading import first, readers
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
@@ -68,12 +67,12 @@ def explanation_of(
 
 def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
     """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
-    document = decode(body)
     sender, reader = config.sources[source], readers(config.sources)[source]
-    permissions, event = reader.permissions, reader.read(document, received_at=now)
-    whole = replace(reader, permissions=None).read(document, received_at=now)
+    permissions, events = reader.permissions, reader.events(body, received_at=now)
+    event, whole = first(events), first(replace(reader, permissions=None).events(body, received_at=now))
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
     limits = [*(permissions.limits if permissions else ()), *_too_old(whole, sender)]
+    limits += [f"the body has {len(events)} events; this is the first"] if len(events) > 1 else []
     return explanation_of(event, config, channels, ignored=ignored, limits=limits)
 
 

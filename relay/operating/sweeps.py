@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from relay.config import Config
-from relay.domain.deliveries import Accepted
-from relay.domain.documents import decode
-from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson, handling
+from relay.errors import HandlingFailed, Ignored, InvalidEvent, NotJson
 from relay.formats.mapping import NO_CASE
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
+from relay.receiving.outcomes import take_each, taken
 from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader, readers
 from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
@@ -22,6 +22,7 @@ from relay.store.quarantine import Quarantined
 
 STEP = 50  # rows of one step
 PATIENCE = 5.0  # seconds after which the answer says how far it got
+MOST_EVENTS = 2000  # of one body that was kept because it has too many
 COUNTED = 2000  # dead letters that are looked at to say how many would be meant
 
 
@@ -100,7 +101,7 @@ def replay_dead(admin: Admin, blockers: Blockers) -> Step:
     return step
 
 
-def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[Accepted]]) -> Step:
+def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
     """Take them as events, by `take`, and release them. What is still refused stays."""
 
     async def step(ids: Sequence[str], swept: Swept) -> None:
@@ -139,14 +140,19 @@ def drop(act: Callable[[Sequence[str]], Awaitable[int]]) -> Step:
     return step
 
 
-async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> Accepted:
-    """Ingest it, however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if it is still refused."""
+async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: float) -> None:
+    """Ingest its events, all of them and however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if
+    one is still refused, and Ignored if none is about a run."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
     now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
     headers = {
         key.removeprefix(OF_FORMAT): [text.encode("latin-1", "replace")]
         for key, text in entry.headers.items() if key.startswith(OF_FORMAT)
     }  # fmt: skip
-    with handling():
-        event = reader.read(decode(entry.body), received_at=now_received, raw=entry.body, headers=headers, ids=ids)
-    return await ingest(event, permissions=reader.permissions)
+    events = reader.events(entry.body, received_at=now_received, headers=headers, ids=ids, most=MOST_EVENTS)
+    outcomes = await take_each(events, partial(ingest, permissions=reader.permissions))
+    for its in outcomes:
+        if its.refusal:
+            raise its.refusal
+    if isinstance(why := outcomes[0].result, Ignored) and not taken(outcomes):
+        raise why

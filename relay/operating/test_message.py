@@ -73,23 +73,25 @@ async def send_test(
     kind, sample = await asyncio.to_thread(  # which reads files
         example_event, event, destination, config, renderer.renderer.directories, now=moment, key=key
     )
-    rendered = await renderer.message(
-        destination.channel,
-        kind,
-        sample,
-        (sample,),
-        language=language,
-        timezone=zone_at(destination, config.destination_defaults),
-        now=moment,
-        destination=destination.name,
-    )
     mark, sentence = (renderer.translated(text, language) for text in (TEST, note))
-    content: Mapping[str, Any] = format_of(destination.channel).marked(rendered.content, mark, sentence)
-    if not getattr(channel, "renders", True):  # it takes the event itself
-        content = {**sample.document, "test": sentence}
+    content: Mapping[str, Any] = {**sample.document, "test": sentence}  # for a channel that takes the event itself
+    fault = ""
+    if getattr(channel, "renders", True):
+        templates = getattr(channel, "templates", destination.channel)
+        rendered = await renderer.message(
+            templates,
+            kind,
+            sample,
+            (sample,),
+            language=language,
+            timezone=zone_at(destination, config.destination_defaults),
+            now=moment,
+            destination=destination.name,
+        )
+        content, fault = format_of(templates).marked(rendered.content, mark, sentence), rendered.fault
     notifications = _notifications(destination, kind, sample, content, language)
     sent = await asyncio.gather(*(_answered(channel, notification, patience) for notification in notifications))
-    return Trial(sample.name, rendered.fault, tuple(sent))
+    return Trial(sample.name, fault, tuple(sent))
 
 
 def _notifications(
@@ -99,7 +101,7 @@ def _notifications(
         Notification(
             delivery=f"{event.subject}-{number}", destination=destination.name, address=address, kind=kind,
             content=content, subject=event.subject, event=event.name, created_at=event.occurred_at, language=language,
-            labels=event.labels,
+            labels=event.filters,
         )
         for number, address in enumerate(destination.addresses, start=1)
     ]  # fmt: skip

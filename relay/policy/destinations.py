@@ -87,6 +87,8 @@ class QuietHours(Section):
 
 
 NEVER = QuietHours.model_validate({"from": time(), "to": time(), "days": frozenset()})
+# Of a channel that takes the event itself: a program neither sleeps nor tires of failures of one cause.
+OF_PROGRAMS: Mapping[str, Any] = {"quiet_hours": NEVER, "group_errors": 0.0}
 
 
 def _hours(raw: object) -> object:
@@ -212,7 +214,8 @@ def _destination(name: str, raw: object, document: Document, channels: Channels)
         if key in entries:
             text = f"{channel} calls nobody; its readers are the addresses alone, so leave it out"
             document.report((*path, key), text)
-    rest = {key: value for key, value in entries.items() if key != channel}
+    defaults = {} if getattr(channels[channel], "renders", True) else OF_PROGRAMS
+    rest = {**defaults} | {key: value for key, value in entries.items() if key != channel}
     options = validate(DestinationOptions, rest, document, path)
     if options is None or not addresses or not mode:
         return None

@@ -1,7 +1,9 @@
 """Rules: conditions on events and the destinations to notify, and the rules that an event fulfils."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -14,12 +16,14 @@ from relay.domain.deliveries import Gate
 from relay.domain.events import TEXTS, Event
 from relay.domain.fields import Declared, declared
 from relay.domain.identity import PATTERN, known_events
+from relay.domain.labels import MAX_NAME, labels_of
 
 Some = Annotated[Texts, Field(min_length=1)]
 Pattern = Annotated[str, spelled(PATTERN, "an event's name, with * for any part of it")]
 OTHER_KEYS = frozenset({"name", "events", "min_progress_increment", "min_interval", "notify"})
 KINDS = 4096  # of events that are remembered, by what they state
-EVENTS = "events"  # the one condition with patterns; every rule has it
+EVENTS = "events"  # every rule has this condition
+LabelName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 
 
 class RuleCondition(NamedTuple):
@@ -27,6 +31,7 @@ class RuleCondition(NamedTuple):
 
     accepts: Any
     stated: Callable[[Event], str]
+    labels: bool = False  # one for each label that a rule names
 
 
 def _declared() -> Iterator[tuple[str, RuleCondition]]:
@@ -37,6 +42,8 @@ def _declared() -> Iterator[tuple[str, RuleCondition]]:
 
 
 def _condition(name: str, field: Declared, stated: Callable[[Event], str]) -> tuple[str, RuleCondition]:
+    if field.labels:
+        return field.condition, RuleCondition(dict[LabelName, Some], stated, labels=True)
     word = Annotated[str, known_name(field.words, name)]
     return field.condition, RuleCondition(Annotated[tuple[word, ...], one_or_more] if field.words else Some, stated)
 
@@ -57,9 +64,12 @@ if TYPE_CHECKING:  # those that code names
         operation_types: tuple[str, ...] = ()
         priorities: tuple[str, ...] = ()
         statuses: tuple[str, ...] = ()
+        where: Mapping[str, tuple[str, ...]] = {}
 else:
     _Conditions = create_model(
-        "_Conditions", __base__=Section, **{name: (condition.accepts, ()) for name, condition in CONDITIONS.items()}
+        "_Conditions",
+        __base__=Section,
+        **{name: (its.accepts, {} if its.labels else ()) for name, its in CONDITIONS.items()},
     )
 
 
@@ -127,24 +137,36 @@ class Reached:
     low_wanted: bool = False  # a rule names the priority Low
 
 
+Accepted = tuple[str, tuple[str, ...], Callable[[str], bool]]  # a condition, what the rule wants, what fulfils that
+
+
 class Matcher:
     """The rules of one configuration. All that match contribute; a destination is reached once."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = [(rule, [*_accepted(rule)]) for rule in rules]
+        names = dict.fromkeys(name for _, conditions in self._rules for name, _, _ in conditions)
+        self._stated = {name: _reader(name) for name in names}
         # What decides is what is stated, and few kinds of events make up a day: thousands of rules cost them nothing.
         self._reached_by = lru_cache(KINDS)(self._match)
 
+    def asks(self, condition: str) -> bool:
+        """Return whether a rule has this condition."""
+        return condition in self._stated
+
     def reached(self, event: Event) -> tuple[Reached, ...]:
         """Return the destinations in the order in which rules name them. The store applies their gates."""
-        return self._reached_by(_stated(event))
+        return self._reached_by(self._values(event))
+
+    def _values(self, event: Event) -> tuple[str, ...]:
+        return tuple([stated(event) for stated in self._stated.values()])
 
     def _match(self, values: tuple[str, ...]) -> tuple[Reached, ...]:
-        stated = dict(zip(_STATED, values, strict=True))
+        stated = dict(zip(self._stated, values, strict=True))
         matching: dict[str, list[Rule]] = {}
         for rule, conditions in self._rules:
-            for name, accepted in conditions:
-                if stated[name] not in accepted:
+            for name, _, accepts in conditions:
+                if not accepts(stated[name]):
                     break
             else:
                 for destination in dict.fromkeys(rule.notify):
@@ -153,35 +175,44 @@ class Matcher:
 
     def traces(self, event: Event) -> tuple[Trace, ...]:
         """Return every rule with each of its conditions, in the order of the file."""
-        stated = dict(zip(_STATED, _stated(event), strict=True))
+        stated = dict(zip(self._stated, self._values(event), strict=True))
         return tuple(
             Trace(
                 rule.name,
-                tuple(
-                    [Condition(name, getattr(rule, name), stated[name], stated[name] in ok) for name, ok in conditions]
-                ),
+                tuple([Condition(name, wanted, stated[name], ok(stated[name])) for name, wanted, ok in conditions]),
                 rule.notify,
             )
             for rule, conditions in self._rules
         )
 
 
-_STATED: Mapping[str, Callable[[Event], str]] = {EVENTS: attrgetter("name")} | {
-    name: condition.stated for name, condition in CONDITIONS.items()
-}
+def _reader(name: str) -> Callable[[Event], str]:
+    """Return how an event states a condition, or a label of one: `where.branch`."""
+    condition, _, label = name.partition(".")
+    stated = attrgetter("name") if name == EVENTS else CONDITIONS[condition].stated
+    return (lambda event: labels_of(stated(event)).get(label, "")) if label else stated
 
 
-def _stated(event: Event) -> tuple[str, ...]:
-    return tuple([stated(event) for stated in _STATED.values()])
-
-
-def _accepted(rule: Rule) -> Iterator[tuple[str, frozenset[str]]]:
+def _accepted(rule: Rule) -> Iterator[Accepted]:
     """Return the conditions that the rule has, and the values that fulfil each."""
     # A pattern reaches known events alone; an unknown event only where a rule names it.
-    yield EVENTS, frozenset({*rule.events}.union(*map(known_events, rule.events)))
-    for name in CONDITIONS:
-        if values := getattr(rule, name):
-            yield name, frozenset(values)
+    yield EVENTS, rule.events, frozenset({*rule.events}.union(*map(known_events, rule.events))).__contains__
+    for name, condition in CONDITIONS.items():
+        wanted = getattr(rule, name)
+        if condition.labels:
+            yield from ((f"{name}.{label}", words, _one_of(words)) for label, words in wanted.items())
+        elif wanted:
+            yield name, wanted, frozenset(wanted).__contains__
+
+
+def _one_of(words: Iterable[str]) -> Callable[[str], bool]:
+    matches = wildcards(words).fullmatch
+    return lambda text: bool(text) and matches(text.casefold()) is not None
+
+
+def wildcards(words: Iterable[str]) -> re.Pattern[str]:
+    """Return the pattern that any of these matches in small letters: `*` stands for any part of a text."""
+    return re.compile("|".join(translate(re.sub(r"[\[?]", r"[\g<0>]", word.casefold())) for word in words))
 
 
 def _reached(event: str, destination: str, rules: Sequence[Rule]) -> Reached:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from relay.domain.documents import iso
 from relay.domain.events import SOURCE, Document, Event
 from relay.domain.jobs import Alarm, Alarms, Job, fold
+from relay.domain.labels import BRANCH
 from relay.domain.parsing import parse
 
 RULE = "missing"
@@ -37,7 +38,7 @@ class Missing:
 
     @property
     def id(self) -> str:
-        source = self.expectation or "\0".join(self.job)
+        source = self.expectation or "\0".join(self.job.key)
         name = blake2b(source.encode("utf-8", "replace"), digest_size=6, person=b"relay job").hexdigest()
         moment = self.since if self.expectation else self.after
         return f"job-{name}-{moment:.0f}"
@@ -90,8 +91,9 @@ def _event(name: str, missing: Missing, now: float, parts: Document, watch: Docu
     operation = {
         "operationId": missing.id, "operationName": title, "operationType": job.type or None,
         "priority": missing.priority or None, "status": "Stalled" if name == "operation.stalled" else "Running",
+        "labels": {BRANCH: job.branch},
     }  # fmt: skip
-    document = {"event": name, "timestamp": when.isoformat(), "operation": operation, "job": [*job], **parts}
+    document = {"event": name, "timestamp": when.isoformat(), "operation": operation, "job": [*job.key], **parts}
     watch = {**watch, "since": round(missing.since * 1000)}
     document |= {key: value for key, value in (("tenantId", job.tenant), ("projectId", job.project)) if value}
     return replace(parse(document, source=SOURCE, received_at=when, platform=job.platform), watch=watch)

@@ -18,12 +18,15 @@ from relay.domain.parsing import parse
 from relay.policy.reachability import DOWN, States
 
 CHANNEL, DESTINATION, DEAD, STORE, REFUSED = "channel", "destination", "dead", "store", "refused"
+UNKNOWN = "unknown"  # a status word that no row of a format has
 # In the order in which they are notified, with the seconds without a sign after which they are over. A channel, or a
 # destination, must also have worked: a part of the store may be away, and what is known of it with that.
-CALM: Mapping[str, float] = {CHANNEL: 60.0, DESTINATION: 60.0, DEAD: 150.0, STORE: 150.0, REFUSED: 900.0}
+CALM: Mapping[str, float] = {CHANNEL: 60.0, DESTINATION: 60.0, DEAD: 150.0, STORE: 150.0, REFUSED: 900.0,
+                              UNKNOWN: 150.0}  # fmt: skip
 KINDS = tuple(CALM)
 NEEDS_PROOF = (CHANNEL, DESTINATION)
 WINDOW = 3600.0  # seconds between two notices that the same trouble begins
+ONCE = 30 * 86_400.0  # seconds between two of the same unknown word, whose end has no notice
 RECENT = 3600.0  # seconds that a dead letter is news
 SETTLED = DOWN + 60.0  # seconds that a dead letter waits for its channel to be a trouble
 LATE = 120.0  # seconds after a channel's return in which its last dead letters still come in
@@ -95,6 +98,11 @@ class Trouble:
     lost: int = 0  # dead letters meanwhile
     gone: bool = False  # it ended as the configuration has it no more
 
+    @property
+    def window(self) -> float:
+        """Return the seconds between two notices that it begins."""
+        return ONCE if self.cause.kind == UNKNOWN else WINDOW
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -126,7 +134,7 @@ class Troubles:
     def due(self, now: float) -> list[Trouble]:
         """Return those whose beginning is to be notified. A channel that failed no more is about to be over."""
         certain = [row for row in self.open if now - row.shown < FRESH or row.cause.kind not in NEEDS_PROOF]
-        return [row for row in certain if not row.announced and not 0 <= now - row.told_at < WINDOW]
+        return [row for row in certain if not row.announced and not 0 <= now - row.told_at < row.window]
 
     def dump(self) -> str:
         return _TROUBLES.dump_json(self).decode()
@@ -222,14 +230,15 @@ def _unobserved(row: Trouble, observation: Observation, now: float) -> Trouble |
     """Return what is left to keep of a trouble that was not observed."""
     if row.ended:
         # As long as its last dead letters are news, and as the next notice waits.
-        return row if row.owed or now - max(row.told_at, row.ended) < RECENT + LATE else None
+        return row if row.owed or now - max(row.told_at, row.ended) < max(row.window, RECENT + LATE) else None
     row = replace(row, lost=max(row.lost, observation.lost(row.cause)))
     state = observation.states.get(row.cause.key)
     if (state and state.name != "works") or 0 <= now - row.shown < CALM[row.cause.kind]:
         return row
     # One that no operator could be notified of has a notice of its end all the same.
     gone = row.cause.kind in NEEDS_PROOF and state is None
-    return replace(row, ended=row.shown, owed=row.announced or now - row.told_at >= WINDOW, gone=gone)
+    owed = row.cause.kind != UNKNOWN and (row.announced or now - row.told_at >= WINDOW)
+    return replace(row, ended=row.shown, owed=owed, gone=gone)
 
 
 def _as_document(row: Trouble) -> dict[str, Any]:

@@ -7,13 +7,13 @@ once, unless a silence names their destination. An answer to who pressed a butto
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import translate
 from typing import Literal
 
 from relay.domain.deliveries import Delivery, Digest, Target
 from relay.domain.events import ACTION_DONE, ACTION_REQUESTED, OPERATOR_EVENTS, Event
 from relay.domain.jobs import job_of, named
 from relay.domain.silences import OF_EVENTS, Hold, Silence, strongest
+from relay.policy.matching import wildcards
 from relay.reasons import Held
 
 NEVER_HELD = frozenset({ACTION_REQUESTED, ACTION_DONE})
@@ -84,13 +84,9 @@ class Silences:
 
 
 def _patterns(silence: Silence) -> Patterns:
-    """Return a pattern for each matcher of events: `*` stands for any part of a text, whatever its case."""
-
-    def pattern(word: str) -> str:
-        return translate(re.sub(r"[\[?]", r"[\g<0>]", word.casefold()))
-
+    """Return a pattern for each matcher of events."""
     matchers = {name: getattr(silence, name) for name in OF_EVENTS}
-    return {name: re.compile("|".join(map(pattern, words))) for name, words in matchers.items() if words}
+    return {name: wildcards(words) for name, words in matchers.items() if words}
 
 
 def _matches(patterns: Patterns, stated: Mapping[str, tuple[str, ...]]) -> bool:

@@ -199,7 +199,8 @@ def _presentation(event: Event, recipient: Recipient) -> Presentation:
 def _failure(event: Event, destination: Destination) -> tuple[float, float]:
     """Return the seconds that a failure is held in case it heals, and in which others of its cause are replies."""
     failing = event.name == "operation.failed" and event.status in FAILED
-    if destination.mode == "digest" or not (failing or is_failing_member(event)):
+    # The sender of alerts waits and groups by itself; of two with one cause each is told, with its end.
+    if destination.mode == "digest" or event.is_alert or not (failing or is_failing_member(event)):
         return 0.0, 0.0
     return destination.hold_failure if failing else 0.0, destination.group_errors
 

@@ -91,12 +91,13 @@ class Configured:
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = source.signature.rules.dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
-        self.read = reader.read
+        self.events = reader.events
         self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
         self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
         self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few
         self.verified = cache(partial(metrics.signatures_verified.labels, name))
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
+        metrics.begin_at_nought(metrics.format_unknown, [(name,)] if source.reader else ())
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
 
     async def authenticate(self, signed: SignedRequest, now: float, cache: KeyCache) -> None:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
-from relay.domain.documents import decode, mapping
+from relay import metrics
+from relay.domain.documents import decode, decode_any, mapping
 from relay.errors import KeysUnavailable, NotJson
 from relay.receiving.configured_source import Configured
 from relay.receiving.key_cache import KeyCache
@@ -26,20 +26,29 @@ _EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "
 
 async def answer(request: SignedRequest, configured: Configured, cache: KeyCache) -> web.Response | None:
     """Return the answer to a verified request that only asks; None for an event. HttpProblem."""
+    document, headers = await _answer(request, configured, cache), {}
+    if not document:
+        return None
+    metrics.events.labels(configured.name, "challenge").inc()
+    if "challenge" in document:
+        headers = {CHALLENGE_HEADER: document["challenge"]}
+    return web.json_response(document, headers=headers)
+
+
+async def _answer(request: SignedRequest, configured: Configured, cache: KeyCache) -> Mapping[str, str]:
     if configured.source.signature.scheme == "sns":
         if CONFIRMATION.encode() not in request.body or not (address := confirmation(decode(request.body))):
-            return None
+            return {}
         try:
             # As a key is asked for: within a time, once an hour however often the message comes, by no redirect.
             await cache.get(Wanted(address, "", lambda _: {"": True}))
         except KeysUnavailable as error:
             raise HttpProblem(503, NOT_CONFIRMED) from error
-        return web.json_response({"status": "confirmed"})
+        return {"status": "confirmed"}
     if code := validation_of(request):
-        return web.json_response({"validationResponse": code})
-    if configured.source.reader or not (challenge := challenge_of(request)):
-        return None
-    return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
+        return {"validationResponse": code}
+    challenge = "" if configured.source.reader else challenge_of(request)
+    return {"challenge": challenge} if challenge else {}
 
 
 def validation_of(request: SignedRequest) -> str:
@@ -47,7 +56,7 @@ def validation_of(request: SignedRequest) -> str:
     if request.headers.get("aeg-event-type") != [b"SubscriptionValidation"] or len(request.body) > MAX_QUESTION:
         return ""
     try:
-        events: Any = decode(b'{"events": %b}' % request.body)["events"]
+        events = decode_any(request.body)
     except NotJson:
         return ""
     event = mapping(events[0] if isinstance(events, list) and len(events) == 1 else None)

@@ -34,6 +34,8 @@ Answer = create_model(
     eventId=(str | None, None),
     deliveries=(int | None, None),
     reason=TEXT,
+    events=(list[dict[str, Any]] | None, None),  # of a body with several: what came of each
+    quarantine=TEXT,
 )
 Problem = create_model("Problem", type=str, title=str, status=int, detail=TEXT, field=TEXT, quarantine=TEXT)
 Ready = create_model("Ready", ready=bool, checks=(dict[str, str] | None, None))
@@ -62,7 +64,7 @@ class Address:
 FORM, PAGE, JSON = "application/x-www-form-urlencoded", "text/html", "application/json"
 WEBHOOK, LEAVING = "/webhooks/{source}", "/unsubscribe/{token}"
 LEFT, RECEIVED = (200, 404, 429, 503), (200, 202, 400, 401, 404, 405, 408, 413, 415, 422, 429, 503)
-PINGED = (200, 401, 404, 405, 408, 413, 422, 429, 503)
+PINGED = (200, 400, 401, 404, 405, 408, 413, 422, 429, 503)
 ADDRESSES = (
     Address("get", "/", "Say what this is."),
     Address("post", WEBHOOK, "Report what happened to an operation or a batch.", Answer, RECEIVED, body=Envelope,

@@ -1,18 +1,21 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from relay.domain.documents import decode, decode_any
 from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
-from relay.errors import Ignored, InvalidEvent
-from relay.formats.mapping import Reading
+from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
+from relay.formats.mapping import MAX_EVENTS, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
+from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
+Refusal = InvalidEvent | HandlingFailed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
 
@@ -24,29 +27,57 @@ class SourceReader:
     name: str
     source: Source
     permissions: Permissions | None = None
+    words: UnknownWords | None = None
 
-    def read(
+    def events(
         self,
-        document: Document,
+        body: bytes,
         *,
         received_at: datetime,
-        raw: bytes = b"",
         headers: Mapping[str, Sequence[bytes]] | None = None,
         ids: Mapping[str, str] = NO_IDS,
-    ) -> Event:
-        """Read a decoded body. Raises Ignored, InvalidEvent and NotPermitted. `ids`: `EventIdentity.ids`."""
-        if form := self.source.reader:
-            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
-            document, raw = self._mapped(form.read(document, headers=texts, received=received_at)), b""
-        read = self.permissions.read if self.permissions else parse
-        return read(
-            document, source=self.name, received_at=received_at, default_event=self.source.event,
-            platform=self.source.platform, raw=raw, **ids,
-        )  # fmt: skip
+        most: int = MAX_EVENTS,
+    ) -> list[Event | Refusal]:
+        """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
+
+        `ids`: `EventIdentity.ids`. Raises NotJson.
+        """
+        form = self.source.reader
+        if form is None:
+            return [self._event(decode(body), body, received_at, ids)]
+        texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
+        with handling():
+            readings = form.readings(decode_any(body), headers=texts, received=received_at, most=most)
+        if self.words:
+            for reading in readings:
+                self.words.add(self.name, reading.unknown, received_at.timestamp())
+        if len(readings) == 1:
+            return [self._event(readings[0], b"", received_at, ids)]
+        return [
+            # An id is of one event, and the same again when the body is sent again.
+            self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
+            for place, reading in enumerate(readings)
+        ]
+
+    def _event(
+        self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
+    ) -> Event | Refusal:
+        try:
+            with handling():
+                read = self.permissions.read if self.permissions else parse
+                return read(
+                    self._mapped(document) if isinstance(document, Reading) else document,
+                    source=self.name, received_at=received_at, default_event=self.source.event,
+                    platform=self.source.platform, raw=raw, **ids,
+                )  # fmt: skip
+        except (InvalidEvent, HandlingFailed) as refusal:
+            return refusal
 
     def _mapped(self, reading: Reading) -> Document:
         if reading.ignored:
             raise Ignored(reading.ignored)
+        if reading.beyond:
+            raise InvalidEvent("each", f"{reading.beyond} more items are left out; send fewer at a time")
         if reading.document is None:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
@@ -54,7 +85,16 @@ class SourceReader:
         return reading.document
 
 
-def readers(sources: Mapping[str, Source]) -> dict[str, SourceReader]:
-    """Return the reader of each source."""
+def first(events: Iterable[Event | Refusal]) -> Event:
+    """Return the first event; where there is none, raise why."""
+    outcomes = [*events]
+    for event in outcomes:
+        if isinstance(event, Event):
+            return event
+    raise outcomes[0]  # type: ignore[misc]
+
+
+def readers(sources: Mapping[str, Source], words: UnknownWords | None = None) -> dict[str, SourceReader]:
+    """Return the reader of each source. `words` gets those that no row of its format has."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name]) for name, source in sources.items()}
+    return {name: SourceReader(name, source, allowed[name], words) for name, source in sources.items()}

@@ -3,7 +3,6 @@
 Nothing in a body is read, logged or counted before its signature is verified; 2xx means that the event is durable.
 """
 
-import json
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,24 +12,24 @@ from functools import partial
 
 import structlog
 from aiohttp import hdrs, web
-from pydantic_core import to_json
 
 from relay import metrics
 from relay.domain.deliveries import Accepted
-from relay.domain.documents import decode
 from relay.domain.events import Event
-from relay.errors import HandlingFailed, Ignored, InvalidEvent, NoRoom, NotJson, StoreUnavailable, handling
+from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, pings, request_body
 from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.key_cache import KeyCache
+from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import OF_FORMAT, readers
+from relay.receiving.reading import OF_FORMAT, Refusal, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import EventIdentity
 from relay.receiving.sources import Source
+from relay.receiving.unknown_words import UnknownWords
 from relay.tracing import Accepting, Spans
 
 log = structlog.get_logger(__name__)
@@ -44,8 +43,6 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-FAULT = "fault"  # what a body is kept for that relay itself failed on
-ANSWER = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
 KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
@@ -68,6 +65,7 @@ class Receiver:
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
     last_runs: pings.LastRuns | None = None  # of jobs that ping
+    words: UnknownWords = field(default_factory=UnknownWords)
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
 
@@ -81,7 +79,7 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        self._configured = {name: Configured(reader) for name, reader in readers(sources).items()}
+        self._configured = {name: Configured(reader) for name, reader in readers(sources, self.words).items()}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -107,31 +105,25 @@ class Receiver:
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if answer := await handshakes.answer(signed, configured, self.keys):
-                metrics.events.labels(configured.name, "challenge").inc()
-                return answer
+            if question := await handshakes.answer(signed, configured, self.keys):
+                return question
             if self.tracing is not None:
                 parents = signed.headers.get("traceparent", ())
                 span = self.tracing.accepting(configured.name, parents, time.perf_counter() - began)
-            event, accepted = await self._ingested(signed, configured, span)
-        except Ignored as ignored:  # a sender that is refused what it rightly sends gives up on its webhook
-            configured.outcomes("ignored").inc()  # type: ignore[union-attr] # it was verified
-            if span is not None:
-                span.end("ignored")
-            return web.Response(
-                status=202, body=to_json({"status": "ignored", "reason": ignored.message}), headers=ANSWER
-            )
+            outcomes, quarantine = await self._ingested(signed, configured, span)
         except HttpProblem as refusal:
             # What a stranger made up is not logged.
             outcome = self._refused(request, refusal, configured.name if configured else "")
             if span is not None:
                 span.end(outcome)
             raise
+        rows = [its.row for its in outcomes]
         if span is not None:
-            span.end(accepted.status, event=event.name)
-        configured.outcomes(accepted.status).inc()
+            span.end(status_of(rows), event=next((its.event.name for its in outcomes if its.event), ""))
+        for row in rows:
+            configured.outcomes(row["status"]).inc()
         configured.acknowledged.observe(time.perf_counter() - began)
-        return _answer(event, accepted, configured)
+        return web.Response(text="OK\n", headers=HEADERS) if configured.pings else answer(rows, quarantine)
 
     def _addressed(self, request: web.Request) -> Configured | None:
         """Return the source of this address: one that pings has addresses of its jobs, and only such a one."""
@@ -182,44 +174,57 @@ class Receiver:
 
     async def _ingested(
         self, signed: SignedRequest, configured: Configured, span: Accepting | None
-    ) -> tuple[Event, Accepted]:
-        source = configured.source
+    ) -> tuple[list[Outcome], str]:
+        """Return what came of each event, and the id in the quarantine of a body of which some are refused."""
         try:
-            identity = EventIdentity.of(source.signature.scheme, signed)
+            identity = EventIdentity.of(configured.source.signature.scheme, signed)
         except ValueError as error:
             raise HttpProblem(400, f"{error}") from error
         try:
-            try:
-                event = self._parse(signed, identity, configured)
-                if span is not None:
-                    event = replace(event, trace=span.context)
-                if configured.permissions is None:
-                    return event, await self.ingest(event)
-                ingest = partial(self.ingest, event, permissions=configured.permissions)
-                return event, await self._early.patiently(ingest)
-            except Ignored:
-                raise
-            except InvalidEvent as error:
-                # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
-                quarantine_id = await self._quarantined(signed, identity, configured, str(error), error.kind)
-                raise HttpProblem(422, error.message, field=error.field, quarantine=quarantine_id) from error
-            except HandlingFailed as error:  # it would fail again at every try of the sender
-                metrics.unexpected_errors.inc()
-                quarantine_id = await self._quarantined(signed, identity, configured, str(error), FAULT)
-                raise HttpProblem(422, NOT_HANDLED, quarantine=quarantine_id) from error
+            events = self._read(signed, identity, configured)
+            take = partial(self._take, configured=configured, span=span, alone=len(events) == 1)
+            outcomes = await take_each(events, take)
+            refused = [why for its in outcomes if (why := its.refusal)]
+            return outcomes, await self._refuse(outcomes, refused, signed, identity, configured) if refused else ""
         except StoreUnavailable as error:
             raise HttpProblem(503, NOT_DURABLE) from error
 
-    def _parse(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> Event:
+    async def _refuse(
+        self, outcomes: list[Outcome], refused: list[Refusal], signed: SignedRequest, identity: EventIdentity,
+        configured: Configured,
+    ) -> str:  # fmt: skip
+        """Keep the body, and return its id in the quarantine. Raises HttpProblem where none of its events was taken."""
+        fault = next((why for why in refused if isinstance(why, HandlingFailed)), None)
+        first, why = fault or refused[0], reason(outcomes, refused)
+        kind = first.kind if isinstance(first, InvalidEvent) else FAULT
+        if fault:
+            metrics.unexpected_errors.inc()
+        # Kept before it is refused: a sender that gives up on a 422 has lost nothing.
+        quarantine_id = await self._quarantined(signed, identity, configured, why, kind)
+        if isinstance(first, InvalidEvent) and not taken(outcomes):
+            detail = first.message if len(outcomes) == 1 else why
+            raise HttpProblem(422, detail, field=first.field, quarantine=quarantine_id) from first
+        if not taken(outcomes):  # it would fail again at every try of the sender
+            raise HttpProblem(422, NOT_HANDLED, quarantine=quarantine_id) from first
+        name = configured.name
+        self._lines.warning(log, "event.refused", f"{name} 202", source=name, status=202, reason=why)
+        return quarantine_id
+
+    async def _take(self, event: Event, *, configured: Configured, span: Accepting | None, alone: bool) -> Accepted:
+        if configured.oldest is not None:
+            check_age(event, configured.oldest)
+        if span is not None:
+            event = replace(event, trace=span.context)
+        if configured.permissions is None:
+            return await self.ingest(event)
+        ingest = partial(self.ingest, event, permissions=configured.permissions)
+        return await (self._early.patiently(ingest) if alone else ingest())  # a hundred would not wait in time
+
+    def _read(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> list[Event | Refusal]:
         now = datetime.fromtimestamp(self.clock(), UTC)
+        ids = identity.ids(signed.body)
         try:
-            with handling():
-                document = decode(signed.body)
-                ids = identity.ids(signed.body)
-                event = configured.read(document, received_at=now, raw=signed.body, headers=signed.headers, ids=ids)
-                if configured.oldest is not None:
-                    check_age(event, configured.oldest)
-                return event
+            return configured.events(signed.body, received_at=now, headers=signed.headers, ids=ids)
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 
@@ -235,14 +240,6 @@ class Receiver:
         quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
         metrics.quarantined.labels(name, kind).inc()
         return quarantine_id
-
-
-def _answer(event: Event, accepted: Accepted, configured: Configured) -> web.Response:
-    if configured.pings:
-        return web.Response(text="OK\n", headers=HEADERS)
-    deliveries = f', "deliveries": {accepted.deliveries}' if accepted.status == "accepted" else ""
-    body = f'{{"status": "{accepted.status}", "eventId": {json.dumps(event.id or None)}{deliveries}}}'
-    return web.Response(status=202 if accepted.status == "accepted" else 200, body=body.encode(), headers=ANSWER)
 
 
 def make_app(receiver: Receiver) -> web.Application:

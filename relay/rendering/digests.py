@@ -97,7 +97,7 @@ def _row(entry: Mapping[str, Any], language: Language, until: datetime | None) -
         "id": text(entry, "id"),
         "name": text(entry, "name", "id"),
         "status": status,
-        "status_label": language.label(status),
+        "status_label": language.of(text(entry, "type")).label(status),
         "priority": priority,
         "priority_label": language.label(priority),
         "urgent": priority in ("High", "Critical"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.domain.documents import rows
-from relay.domain.events import BATCH_EVENTS, TERMINAL, Event
+from relay.domain.events import BATCH_EVENTS, FAILED, TERMINAL, Event
 from relay.domain.links import NO_LINKS, LinkTemplates
 from relay.rendering.links import Base, address, of_event, run_link
 from relay.rendering.texts import at, between, clean, iso, line, number, shown_id, span, text, time
@@ -46,6 +46,7 @@ def operation(
         "description": text(merged, "operationDescription"),
         "type": kind,
         "type_label": language.label(kind),
+        "branch": text(merged, "labels.branch", "branch"),
         "status": status,
         "status_label": language.label(status),
         "priority": priority,
@@ -61,7 +62,9 @@ def operation(
         "estimated_cost": text(merged, "resourcesAllocated.estimatedCost"),
         "tracking_url": address(text(merged, "trackingUrl"), event, base),
         **(progress := _progress(event, merged, status)),
-        **_times(event, events, merged, status),
+        **_times(
+            event, events, merged, "" if event.is_alert and status in FAILED else status
+        ),  # one that fires goes on
         "plan": _plan(merged, status, progress["phase"]),
     }
 

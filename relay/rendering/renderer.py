@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from relay.domain.deliveries import Form
 from relay.domain.display import seen_on, text_on
-from relay.domain.events import Event
+from relay.domain.events import ALERT, Event
 from relay.domain.links import ANYWHERE, NO_LINKS, LinkHosts, LinkTemplates
 from relay.errors import TemplateError
 from relay.rendering.bounds import BOUNDS, BUDGET, Bounds, Budget, weigh
@@ -28,7 +28,7 @@ from relay.rendering.localized_values import Localizer
 from relay.rendering.sandbox import Sandbox
 from relay.rendering.template_set import ESCAPING, TemplateSet
 from relay.rendering.texts import clean, line, safe_url
-from relay.rendering.translations import Catalogues
+from relay.rendering.translations import Catalogues, Language
 
 # The button of a mail: its colour and that of its text, where the reader's scheme is light and where it is dark.
 OWN_COLOURS = {"color": "#0B5CAD", "text_color": "#FFFFFF", "dark_color": "#6CB6FF", "dark_text_color": "#0D1117"}
@@ -133,7 +133,7 @@ class Renderer:
         """
         request = request_of(channel, kind, event, destination, history)
         options = self.options
-        localizer = Localizer(self.catalogues.language(language), ZoneInfo(timezone or options.default_timezone), now)
+        localizer = Localizer(self._words(language, event), ZoneInfo(timezone or options.default_timezone), now)
         values = Context(event, history, localizer, Base(options.base_url, options.hosts), links=options.links,
                          live=kind == "live", quick_pct=options.quick_pct)  # fmt: skip
         values["message"] = request.message
@@ -161,6 +161,9 @@ class Renderer:
             BUDGET.reset(bounded)
         return content
 
+    def _words(self, language: str, event: Event) -> Language:
+        return self.catalogues.language(language).of(ALERT if event.is_alert else "")
+
     def _rendered_in(self, kind: type[TemplateEnvironment], request: Request, values: dict[str, Any]) -> dict[str, Any]:
         """Fill in the message's file with these values, and set it in the layouts that it has."""
         library = self.library
@@ -187,7 +190,7 @@ class Renderer:
 
     def fallback(self, channel: str, event: Event, language: str) -> dict[str, Any]:
         """Return one plain line, made without any template, for when a template fails: the message never does."""
-        words = self.catalogues.language(language)
+        words = self._words(language, event)
         about = event.batch if event.about_batch else event.operation
         name = (about.name or about.id) if about else event.subject
         reason = event.error.get("message", "")

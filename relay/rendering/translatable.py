@@ -17,7 +17,7 @@ from relay.rendering.built_in import tree_of
 from relay.rendering.formats.slack import FORMS
 from relay.rendering.localized_values import STYLES
 from relay.rendering.template_set import TemplateSet
-from relay.rendering.translations import NOTICES, SHOWN_KEYS, WORDINGS, Catalogues, humanise, read_catalogue
+from relay.rendering.translations import NOTICES, OF_ALERTS, SHOWN_KEYS, WORDINGS, Catalogues, humanise, read_catalogue
 
 
 class Translatable(NamedTuple):
@@ -89,8 +89,8 @@ def _header(text: str) -> str:
     return f"{header[0].lstrip()}\n" if header and "Plural-Forms" in header[0] else ""
 
 
-# What code says: of batches, of recommendations, for true and false, and in its own sentences.
-WORDS = ("Pending", "Not started", "Medium", "yes", "no", *NOTICES)
+# What code says: of alerts, of batches, of recommendations, for true and false, and in its own sentences.
+WORDS = ("Pending", "Not started", "Medium", "Alert", "yes", "no", *OF_ALERTS.values(), *NOTICES)
 
 
 def untranslated(library: TemplateSet, catalogues: Catalogues) -> Iterator[str]:

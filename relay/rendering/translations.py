@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from gettext import GNUTranslations, NullTranslations
@@ -16,6 +16,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal, format_percent
 
+from relay.domain.events import ALERT
 from relay.errors import TemplateError
 
 SOURCE = "en"  # the language the templates are written in: needs no catalogue
@@ -25,6 +26,19 @@ WORDINGS = {
     "Initiated": "Started", "Timeout": "Timed out", "Stalled": "No progress", "ProcessMiningAnalysis": "Process mining",
     "DataEnrichment": "Data enrichment", "ReportGeneration": "Report generation",
 }  # fmt: skip
+# What is said of an alert in place of what is said of a run.
+OF_ALERTS = {
+    "Failed": "Firing",
+    "Completed": "Resolved",
+    "*%(name)s* failed.": "*%(name)s* is firing.",
+    "*%(name)s* failed: %(reason)s": "*%(name)s* is firing: %(reason)s",
+    "*%(name)s* is complete.": "*%(name)s* is resolved.",
+    "Finished after %(duration)s.": "Resolved after %(duration)s.",
+    "finished %(time)s": "resolved %(time)s",
+    "View run": "View alert",
+    "View error": "View alert",
+    "Open result": "View alert",
+}
 # The documented keys that messages show under their own names.
 SHOWN_KEYS = (
     "recordsAnalyzed", "recordsProcessed", "recordsLoaded", "validRecords", "processVariants", "anomaliesDetected",
@@ -97,6 +111,19 @@ class Language:
         """Name a status, type, priority or key of a document: `recordsLoaded` as "Records loaded"."""
         spoken = WORDINGS.get(word) or humanise(word)
         return self.translations.gettext(spoken) if spoken else ""
+
+    def of(self, kind: str) -> "Language":
+        """Return the language as it is spoken of operations of this type."""
+        if kind != ALERT:
+            return self
+        translations = _OfAlerts()
+        translations.add_fallback(self.translations)
+        return replace(self, translations=translations)
+
+
+class _OfAlerts(NullTranslations):
+    def gettext(self, message: str) -> str:
+        return super().gettext(OF_ALERTS.get(message, message))
 
 
 class Catalogues:

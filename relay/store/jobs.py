@@ -2,20 +2,22 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from pydantic_core import from_json
 
 from relay.domain import documents
-from relay.domain.events import Outcome
-from relay.domain.jobs import Job
+from relay.domain.events import Event, Outcome
+from relay.domain.jobs import LENGTHS, Job, job_of
+from relay.domain.outcomes import before, outcome_of
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store.client import call
+from relay.store.keys import operation as operation_name
 from relay.store.partitions import Partition
 from relay.store.queue import Store
 from relay.store.reading import read_all
-from relay.store.run_plan import job_name
+from relay.store.run_plan import job_name, run_name
 from relay.store.sealing import NAME as NAMES
 from relay.store.sealing import Sealer, open_texts
 
@@ -56,6 +58,21 @@ class Jobs:
         """Return the job of the operation of this name, where a template names jobs and its events have stated it."""
         row = await call(self._redis.hget(self._partitions.of(operation).key(f"operation:{operation}"), "job"))
         return read_job(row, self._sealer) if row else None
+
+    async def of(self, event: Event) -> Job | None:
+        """Return the job of the event's run, also where a template names jobs and only earlier events stated it."""
+        if event.job is None:
+            return await self.named(operation_name(event.subject, event.space(event.subject)))
+        return job_of(event, name=event.job)
+
+    async def compared(self, event: Event, job: Job) -> Event:
+        """Add the outcomes before the event's own, which say what it changes of its job; none if these are away."""
+        try:
+            ends = await self.ends(job)
+        except StoreUnavailable as error:
+            log.warning("job.unknown", error=str(error))
+            return event
+        return replace(event, past=before(ends, run_name(event), outcome_of(event).ended))
 
     async def ends(self, job: Job) -> tuple[Outcome, ...]:
         """Return the last ends of its runs, in the order of their events; of a run there may be several."""
@@ -151,7 +168,7 @@ def read_job(row: bytes, sealer: Sealer | None) -> Job | None:
         parts = from_json(open_texts(sealer, {"names": names}, {"names": NAMES})["names"])
     except (ValueError, Unsealable):
         parts = None
-    if not isinstance(parts, list) or len(parts) < len(Job._fields):
+    if not isinstance(parts, list) or len(parts) < LENGTHS[0]:
         log.warning("job.unreadable", error="a row of names")
         return None
     return Job(*map(str, parts[: len(Job._fields)]))

@@ -10,9 +10,8 @@ from typing import Any
 from pydantic_core import to_json as to_bytes
 
 from relay.domain.events import TEXTS, Event
-from relay.domain.failed_phases import FAILED_PHASE
 from relay.store.keys import REMEMBERED
-from relay.store.sealing import AUDIENCE, ERROR, NAME, PATH, PRESSED, Sealer
+from relay.store.sealing import AUDIENCE, ERROR, LABELS, NAME, PATH, PRESSED, Sealer
 
 Value = str | int | float | bool | None
 
@@ -112,7 +111,7 @@ PACKED: Mapping[str, Sequence[str]] = {
         "id", "fact:platform", "fact:tenant", "fact:project", "fact:original", "fact:retry", "fact:restarts",
         "fact:type", "fact:name", "fact:priority", "fact:batch", "fact:audience", "fact:pressed", "led", "entry:name",
         "entry:type", "entry:priority", "entry:path", "entry:batch", "entry:total", "entry:started", "led_home",
-        "fact:more", "fact:failed_phase",
+        "fact:more", "fact:failed_phase", "fact:labels",
     ),
 }  # fmt: skip
 FIELDS = (*PACKED,)
@@ -124,12 +123,11 @@ _ENTRY_BITS = [(name, 1 << bit) for bit, name in enumerate(ENTRY)]
 STATED, LASTING = (
     [name.removeprefix(kind) for name in PACKED["facts"] if name.startswith(kind)] for kind in ("fact:", "entry:")
 )
-STATED.remove(FAILED_PHASE)
 STATED.remove(MORE := "more")  # a JSON object of the declared texts (relay.domain.events) that have no place here
 
 # Texts that scripts carry and never read, where there is a key; and what they are.
-SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "entry:name": NAME, "entry:path": PATH,
-          "fact:failed_phase": ERROR}  # fmt: skip
+SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "fact:failed_phase": ERROR,
+          "fact:labels": LABELS, "entry:name": NAME, "entry:path": PATH}  # fmt: skip
 SEALED_IN_ENTRIES = {"name": NAME, "path": PATH, "error": ERROR}
 _SEALED_AT = [(PACKED["facts"].index(name), kind) for name, kind in SEALED.items()]
 
@@ -194,9 +192,10 @@ def _packed_facts(
         True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
     ]
     more = {name: stated[name] for name in TEXTS if name in stated and name not in STATED}
-    # The two that stay empty here are where its run is led.
-    row = [subject, *map(stated.get, STATED), None, *same, None, to_json(more) if more else None,
-           stated.get(FAILED_PHASE)]  # fmt: skip
+    values: dict[str, Any] = {f"fact:{name}": stated[name] for name in STATED if name in stated}
+    values |= {f"entry:{name}": value for name, value in zip(LASTING, same, strict=True)}
+    values |= {"id": subject, f"fact:{MORE}": to_json(more) if more else None}
+    row = [values.get(name) for name in PACKED["facts"]]  # where its run is led stays empty here
     if sealer is not None:
         for index, kind in _SEALED_AT:
             if isinstance(text := row[index], str):

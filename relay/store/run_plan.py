@@ -132,7 +132,7 @@ def run_name(event: Event) -> str:
 
 def job_name(job: Job, sealer: Sealer | None = None) -> str:
     """Return the name of a job's list of ends; with another current key it is another one."""
-    plain = digest("job", *job)
+    plain = digest("job", *job.key)
     return (sealer.hashed(plain) if sealer else plain).hex()
 
 
@@ -157,7 +157,7 @@ def job_plan(event: Event, sealer: Sealer | None = None) -> dict[str, Any]:
 @lru_cache(1024)
 def _line(job: Job, sealer: Sealer | None) -> str:
     """Return the job as the list of all jobs has it: always the same with one key."""
-    names = to_json([_text(part) for part in job]).decode()
+    names = to_json([_text(part) for part in job.key]).decode()
     return f"{job_name(job, sealer)} {sealer.seal_text(names, NAME) if sealer else names}"
 
 

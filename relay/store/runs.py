@@ -10,7 +10,7 @@ import structlog
 from relay.domain.documents import rows
 from relay.domain.events import TERMINAL, Event
 from relay.domain.facts import Space
-from relay.domain.jobs import Alarms, Job, Run, fold
+from relay.domain.jobs import Alarms, Job, Run, branch_in, fold
 from relay.domain.parsing import load
 from relay.errors import relay_line
 from relay.store.client import call
@@ -247,7 +247,7 @@ def _job(text: Mapping[str, str]) -> Job | None:
     """By the operation's own name."""
     name = fold(text["fact:name"])
     platform, tenant, project, type_ = (text[f"fact:{part}"] for part in ("platform", "tenant", "project", "type"))
-    return Job(platform, tenant, project, type_, name) if name else None
+    return Job(platform, tenant, project, type_, name, branch_in(text["fact:labels"])) if name else None
 
 
 def _read(name: bytes, row: Sequence[bytes | None], sealer: Sealer | None) -> Run | None:

@@ -36,6 +36,7 @@ TEXTS = 2048  # short texts that are remembered: those of a run come with each o
 BODY, QUARANTINE, RESULTS, AUDIT, SIGNING, COPY = "body", "quarantine", "results", "audit", "signing key", "copy"
 SESSION, SILENCE, TRIAL = "session", "silence", "trial"
 NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "path", "error", "answer"
+LABELS = "labels"
 
 
 class Sealer:

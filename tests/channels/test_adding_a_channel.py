@@ -89,7 +89,8 @@ async def test_a_new_channel_is_one_file_one_folder_and_one_line(store: Store, c
         config = parse_config(
             f"""
 sources: {{async-operations: {{signature: {{secrets: {{current: "a-secret-of-enough-length"}}}}}}}}
-destinations: {{war-room: {{teams: "{server.make_url("/workflow")}", language: de}}}}
+channels: {{teams: {{webhooks: {{war-room: "{server.make_url("/workflow")}"}}}}}}
+destinations: {{war-room: {{teams: war-room, language: de}}}}
 rules: [{{notify: [war-room]}}]
 """,
             env={},
@@ -165,8 +166,8 @@ from relay.policy.recipients import requested_recipients
 
 config = parse_config('''
 sources: {ops: {signature: {secrets: {current: "a-secret-of-enough-length"}}}}
-channels: {email: {host: localhost, from: relay@example.com}}
-destinations: {war-room: {teams: "https://example.com/workflow"}}
+channels: {email: {host: localhost, from: relay@example.com}, teams: {webhooks: {a: "https://example.com/workflow"}}}
+destinations: {war-room: {teams: a}}
 dynamic_destinations: {email_domains: example.com}
 rules: []
 ''', env={}, channels=CHANNELS)

@@ -7,6 +7,7 @@ from tests.support.foreign import PING, workflow_run
 from tests.support.inprocess import relay
 
 OWN = """formats:
+  broken: {run: 'x[0]', status: {of: s}}
   billing: {run: batch.no, job: batch.title, status: {of: state, Running: RUN, Failed: ERR}}
 """
 
@@ -27,7 +28,7 @@ def test_a_preset_shows_the_case_and_relays_own_document() -> None:
 
 
 def test_a_format_of_ones_own_shows_what_it_does_not_find(tmp_path: Path) -> None:
-    (tmp_path / "relay.yaml").write_text(OWN, "utf-8")
+    (tmp_path / "relay.yaml").write_text(f"{OWN}sorces: {{}}\nchannels: x\n", "utf-8")
     options = ("-c", tmp_path / "relay.yaml")
     unknown = {"batch": {"no": 7, "title": "Invoices\u202e"}, "state": "HALF\ncase 9: forged"}
 
@@ -37,5 +38,6 @@ def test_a_format_of_ones_own_shows_what_it_does_not_find(tmp_path: Path) -> Non
     )
     facts = json.loads(tried("billing", unknown, *options, "--json", status=1))
     assert (facts["missing"], facts["unknown"]) == ("status", [["status", "half\ncase 9: forged"]])
+    assert "relay.yaml:2: formats.broken.run: x[0] has brackets" in tried("broken", {}, *options, status=2)
     assert "there is no format biling; did you mean billing?" in tried("biling", {}, *options, status=2)
-    assert "expected an object at the top" in tried("billing", [1], *options, status=1)
+    assert "expected an object at the top" in tried("billing", 7, *options, status=1)

@@ -10,13 +10,13 @@ SECRET = "kFv8Lq2Zr9Tn4Xb7Wd1Y"
 TOKEN = f"signature: {{scheme: token, secrets: {{current: {SECRET}}}}}"
 
 
-def parsed(sources: str, formats: str = "{}") -> Config:
+def parsed(sources: str, formats: str = "{}", rule: str = "") -> Config:
     text = f"""sources:
   it: {{{sources}}}
 formats: {formats}
 channels: {{slack: {{token: xoxb-1-2}}}}
 destinations: {{team: {{slack: "#team"}}}}
-rules: [{{notify: team}}]
+rules: [{{notify: team{rule}}}]
 """
     return parse_config(text, env={}, channels=CHANNELS)
 
@@ -73,3 +73,19 @@ rules: [{{notify: team}}]
 """, env={}, channels=CHANNELS)  # fmt: skip
 
     assert config.platform_source == "api"
+
+
+@pytest.mark.parametrize(
+    ("source", "label", "expected"),
+    [
+        (f"format: gitlab, {TOKEN}", "branch", []),
+        (f"format: gitlab, {TOKEN}", "brnach", ["no format of the rule's sources gives it; did you mean branch?"]),
+        (f"format: terraform-cloud, {TOKEN}", "branch", ["no format of the rule's sources gives it; there are none"]),
+        (f"format: ping, {TOKEN}", "branch", ["no format of the rule's sources gives it; there are none"]),
+        (TOKEN, "anything", []),  # relay's own documents may carry it
+    ],
+)
+def test_a_label_that_no_format_gives_is_known(source: str, label: str, expected: list[str]) -> None:
+    warnings = parsed(source, rule=f", where: {{{label}: main}}").warnings
+
+    assert [row.message for row in warnings if row.path == f"rules[0].where.{label}"] == expected

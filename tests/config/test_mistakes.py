@@ -115,7 +115,7 @@ MISTAKES = [
      "10: destinations.people.mention: email calls nobody; its readers are the addresses alone, so leave it out"),
     (EMAIL, "{email: people@example.com, mode: live}", "10: destinations.people.mode: expected each or digest"),
     (EMAIL, "{sms: people@example.com}",
-     "10: destinations.people: expected slack or email with an address"),
+     "10: destinations.people: expected slack or email or webhook or apprise with an address"),
     # rules
     ("events: [operation.failed]", "min_interval: often", f"13: rules[0].min_interval: {DURATION}"),
 ]  # fmt: skip

@@ -44,7 +44,9 @@ OPENED = {
 def test_an_envelope_is_opened(names: list[str], body: Document, headers: dict[str, str]) -> None:
     form = compile_format({"unwrap": names, "run": "id", "status": {"of": "state", "Completed": "ok"}})
 
-    assert form.read(body, headers=headers).document == {"operation": {"operationId": "r-1", "status": "Completed"}}
+    assert form.readings(body, headers=headers)[0].document == {
+        "operation": {"operationId": "r-1", "status": "Completed"}
+    }
 
 
 CLOSED = {
@@ -58,7 +60,6 @@ CLOSED = {
     "without data": (["cloudevents"], event()),
     "odd data": (["cloudevents"], event(data=[1], data_base64=7)),
     "grid without data": (["eventgrid"], GRID | {"data": "x"}),
-    "a list at the top": (["sns", "pubsub", "cloudevents", "eventgrid"], [BODY]),
 }  # fmt: skip
 
 
@@ -67,14 +68,26 @@ def test_what_is_none_or_holds_none_is_read_as_it_is(names: list[str], body: Any
     form = compile_format({"unwrap": names, "when": {"state": "ok"}, "run": "id",
                            "status": {"of": "state", "Completed": "ok"}})  # fmt: skip
 
-    assert form.read(body, headers={}).ignored
+    assert form.readings(body, headers={})[0].ignored
+
+
+def test_a_list_of_envelopes_is_several_documents_each_with_what_is_on_its_own() -> None:
+    form = compile_format({"unwrap": ["eventgrid", "cloudevents"], "run": "$envelope.id", "job": "$envelope.type",
+                           "status": {"of": "state", "Completed": "ok"}})  # fmt: skip
+    batch = [event(id=f"{number}", data=BODY) for number in range(3)]
+    read, left_out = form.readings([*batch, GRID, "odd"]), form.readings(batch, most=2)
+
+    runs = [(its.document or {}).get("operation", {}).get("operationId") for its in read]
+    assert runs == ["0", "1", "2", "9", None]
+    assert [its.beyond for its in left_out] == [0, 0, 1]
+    assert [its.missing for its in form.readings([])] == ["run"]
 
 
 @pytest.mark.parametrize("headers", [{}, {name: text.replace("runs", "r%75ns") for name, text in HEADERS.items()}])
 def test_what_is_on_the_envelope_is_read_in_both_modes(headers: dict[str, str]) -> None:
     form = compile_format({"unwrap": "cloudevents", "run": "id", "job": "$envelope.type",
                            "status": {"of": "state", "Completed": "ok"}})  # fmt: skip
-    read = form.read(BODY if headers else event(data=BODY), headers=headers).document or {}
+    read = form.readings(BODY if headers else event(data=BODY), headers=headers)[0].document or {}
 
     assert read["operation"]["operationName"] == "com.example.runs"
     assert form.headers == {"ce-specversion", "ce-type"}  # which the quarantine keeps
@@ -134,7 +147,7 @@ SENT = [(name, document) for name, document, _, _ in READ]
 @pytest.mark.parametrize(("name", "document", "kind", "expected"), READ)
 def test_a_document_is_read_as(name: str, document: Document, kind: str, expected: tuple[str, str, str, str]) -> None:
     headers = CLOUD | {"ce-type": kind} if kind else {}
-    read = parse(preset(name).read(document, headers=headers).document or {}, source=name, received_at=NOW)
+    read = parse(preset(name).readings(document, headers=headers)[0].document or {}, source=name, received_at=NOW)
 
     assert read.operation is not None
     assert (read.status, read.own_id, read.operation.name, read.error.get("message", "")) == expected
@@ -146,12 +159,12 @@ def test_a_document_is_read_as(name: str, document: Document, kind: str, expecte
     ("cloudevents", event(type="com.example.backup.failed")), ("cloudevents", BODY),
 ])  # fmt: skip
 def test_other_documents_are_ignored(name: str, document: Document) -> None:
-    assert preset(name).read(document, headers={}).ignored
+    assert preset(name).readings(document, headers={})[0].ignored
 
 
 def test_steps_and_tasks_are_phases() -> None:
-    built = preset("google-cloud-build").read(pubsub(build_of_google("WORKING"))).document or {}
-    task = preset("tekton").read(task_run("False", "Failed", owned=True)).document or {}
+    built = preset("google-cloud-build").readings(pubsub(build_of_google("WORKING")))[0].document or {}
+    task = preset("tekton").readings(task_run("False", "Failed", owned=True))[0].document or {}
 
     assert built["operation"]["progress"] == {"percentage": 50.0, "phasesCompleted": 1, "totalPhases": 2}
     assert [phase["phaseName"] for phase in built["operation"]["phases"]] == ["test", "gcr.io/cloud-builders/docker"]

@@ -7,7 +7,7 @@ import pytest
 
 from relay.config.formats import preset
 from relay.domain.parsing import parse
-from tests.support.foreign import jenkins
+from tests.support.foreign import alert, alerts, jenkins
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 Document = dict[str, Any]
@@ -115,6 +115,12 @@ READ: list[tuple[str, Document, tuple[str, str, str, str]]] = [
      ("Timeout", "g-1", "load", "Too long")),
     ("aws-eventbridge", aws("glue", jobRunId="g-1", jobName="load", state="SUCCEEDED", message="Job run succeeded"),
      ("Completed", "g-1", "load", "")),
+    ("alertmanager", alerts(alert("Down", team="db", cluster="eu", namespace="shop")),
+     ("Failed", "Down-db-eu-shop/2026-11-21T05:00:00.5Z", "Down", "Down does not answer")),
+    ("alertmanager", alerts(alert("Down", "resolved", instance="a:1")),
+     ("Completed", "Down-a:1/2026-11-21T05:00:00.5Z", "Down (a:1)", "")),
+    ("alertmanager", alerts(alert("Down", pod="a-1")),
+     ("Failed", "Down-a-1/2026-11-21T05:00:00.5Z", "Down (a-1)", "Down does not answer")),
     ("openlineage", lineage("START"), ("Initiated", "r-1", "daily.load", "")),
     ("openlineage", lineage("COMPLETE"), ("Completed", "r-1", "daily.load", "")),
     ("openlineage", lineage("FAIL", **FAILED), ("Failed", "r-1", "daily.load", "division by zero")),
@@ -125,7 +131,7 @@ READ: list[tuple[str, Document, tuple[str, str, str, str]]] = [
 
 @pytest.mark.parametrize(("name", "document", "expected"), READ)
 def test_a_document_is_read_as(name: str, document: Document, expected: tuple[str, str, str, str]) -> None:
-    event = parse(preset(name).read(document).document or {}, source=name, received_at=NOW)
+    event = parse(preset(name).readings(document)[0].document or {}, source=name, received_at=NOW)
 
     assert event.operation is not None
     assert (event.status, event.own_id, event.operation.name, event.error.get("message", "")) == expected
@@ -143,14 +149,25 @@ def test_a_document_is_read_as(name: str, document: Document, expected: tuple[st
     ],
 )  # fmt: skip
 def test_other_documents_are_ignored(name: str, document: Document) -> None:
-    assert preset(name).read(document).ignored
+    assert preset(name).readings(document)[0].ignored
 
 
 def test_a_task_of_a_dag_is_a_phase_of_it_and_another_run_is_one_of_a_batch() -> None:
-    task = preset("openlineage").read(lineage("FAIL", task=True, **FAILED)).document or {}
-    query = preset("openlineage").read(lineage("START", parent={"run": {"runId": "app"}, "job": {"name": "Nightly"}}))
+    task = preset("openlineage").readings(lineage("FAIL", task=True, **FAILED))[0].document or {}
+    parent = {"run": {"runId": "app"}, "job": {"name": "Nightly"}}
+    (query,) = preset("openlineage").readings(lineage("START", parent=parent))
 
     assert task["phase"] == {"phaseName": "daily.load", "status": "Failed", "message": "division by zero",
                              "endTime": "2026-11-21T05:00:00+00:00"}  # fmt: skip
     assert (query.document or {})["operation"]["batchId"] == "app"
     assert (query.document or {})["operation"]["batchName"] == "Nightly"
+
+
+@pytest.mark.parametrize(("theirs", "branch"), [("origin/main", "main"), ("main", "main"), ("4", "4")])
+def test_a_branch_of_jenkins_is_named_as_people_name_it(theirs: str, branch: str) -> None:
+    document = jenkins("STARTED")
+    document["build"]["scm"] = {"branch": theirs, "commit": "5f1c"}
+
+    read = preset("jenkins").readings(document)[0].document or {}
+
+    assert read["operation"]["labels"] == {"branch": branch, "sha": "5f1c"}

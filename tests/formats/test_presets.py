@@ -19,7 +19,7 @@ SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
 
 
 def read(name: str, document: Any) -> Reading:
-    return preset(name).read(document)
+    return preset(name).readings(document)[0]
 
 
 def status(name: str, document: Any) -> str:
@@ -57,7 +57,7 @@ def test_a_workflow_run_keeps_what_people_ask_for() -> None:
     assert operation["startTime"] == "2026-11-22T02:00:00+00:00"
     assert operation["trackingUrl"].endswith("/actions/runs/7700000001/attempts/2")
     assert operation["owner"] == {"name": "jon"}
-    assert operation["labels"] == {"branch": "main", "cause": "schedule", "sha": "5f1c0de"}
+    assert operation["labels"] == {"branch": "main", "event": "schedule", "sha": "5f1c0de"}
     assert operation["priority"] == "High"
 
 
@@ -120,9 +120,7 @@ def test_a_pipelines_jobs_are_a_percentage_and_the_cause_is_a_job_that_may_not_f
 def test_beyond_the_hundredth_job_of_a_pipeline_percentage_and_cause_hold() -> None:
     jobs = [build(f"job {number}", "success", started_at="2026-11-21 10:00:00 UTC") for number in range(299)]
     retried = build("last", "failed", failure_reason="script_failure", started_at="2026-11-21 11:00:00 UTC")
-    running, failed = (
-        preset("gitlab").read(pipeline(status, [*jobs, retried])).document for status in ("running", "failed")
-    )
+    running, failed = (read("gitlab", pipeline(status, [*jobs, retried])).document for status in ("running", "failed"))
 
     assert running and running["operation"]["progress"]["totalPhases"] == 300
     assert running["operation"]["progress"]["percentage"] == 100.0
@@ -158,9 +156,10 @@ def test_documents_of_real_senders_are_read() -> None:
     folders = {name: Path(SAMPLES, {"jenkins": "jenkins-notification"}.get(name, name)) for name in preset_names()}
     kinds = {name: sorted(folder.glob("*.json")) for name, folder in folders.items()}
     readings = {
-        f"{name}/{file.stem}": read(name, json.loads(file.read_text("utf-8")))
+        f"{name}/{file.stem}.{place}": reading
         for name, files in kinds.items()
         for file in files
+        for place, reading in enumerate(preset(name).readings(json.loads(file.read_text("utf-8"))))
     }
 
     assert {name for name, files in kinds.items() if not files} == set()

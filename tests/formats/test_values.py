@@ -23,7 +23,7 @@ BODY = {
 
 
 def extracted(written: Any, **roots: Any) -> Any:
-    return value(written)({"": BODY, **roots})
+    return value(written)({"$body": BODY, **roots})
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_list_that_is_not_complete_gives_no_percentage() -> None:
     steps = {"of": "steps", "name": "name", "status": {"of": "ok", "Completed": "true", "Failed": "false"}}
     case = {"run": "run.id", "status": {"of": "run.id", "Running": "7"}}
     read = {
-        complete: compile_format(case | {"phases": steps | {"complete": complete}}).read(BODY).document or {}
+        complete: compile_format(case | {"phases": steps | {"complete": complete}}).readings(BODY)[0].document or {}
         for complete in ("True", "false")
     }
 
@@ -117,7 +117,7 @@ CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of"
         ({"phases": {"of": "s", "name": "step", "statuss": "rc"}}, ("phases", "statuss"), "did you mean status?"),
         ({"status": {"of": "a[0]", "Failed": "x"}}, ("status", "of"), "a[0] has brackets; write a.0"),
         ({"error": ["a", "b[0]"]}, ("error", 1), "b[0] has brackets; write b.0"),
-        ({"error": "$body"}, ("error",), "there is no $body; expected $envelope or $header or"),
+        ({"error": "$bdy"}, ("error",), "there is no $bdy; did you mean $body?"),
         ({"status": {"of": "state"}}, ("status",), "expected rows: relay's word, and theirs"),
         ({"status": {"of": "state", "Failed": "*a*"}}, ("status", "Failed"), "*a* fits no word"),
         ({"status": {"of": "state", "Failed": "None"}}, ("status", "Failed"), "None fits no word"),

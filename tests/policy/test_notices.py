@@ -10,6 +10,7 @@ from relay.policy.notices import (
     DEAD,
     REFUSED,
     STORE,
+    UNKNOWN,
     Cause,
     Death,
     Notice,
@@ -171,3 +172,16 @@ def test_a_notice_stays_until_it_is_queued_and_is_the_same_then() -> None:
     assert [row["name"] for row in troubles.pending.troubles] == ["memory"]
     assert mark_sent(troubles, "another").pending == troubles.pending
     assert mark_sent(troubles, troubles.pending.id).pending is None
+
+
+def test_an_unknown_word_is_told_once_and_its_end_is_not() -> None:
+    operators, word, other = Operators(), Cause(UNKNOWN, 'github: "melted"', NOW), Cause(UNKNOWN, "github: x", NOW)
+    for _ in range(5):
+        operators.passes(2, word)
+        operators.passes(3 * 60)
+    operators.passes(2, word, other)
+
+    assert [row["name"] for notice in operators.notices for row in notice.troubles] == [word.name, other.name]
+    operators.now += 31 * 24 * HOUR
+    operators.passes(2, word)
+    assert len(operators.notices) == 3

@@ -1,15 +1,17 @@
 """Which destinations an event reaches, and why: every condition, every wildcard, every gate."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.config import Config
 from relay.domain.deliveries import Gate, Limit, Target
-from relay.domain.events import Event
+from relay.domain.events import Comparison, Event, Outcome
 from relay.domain.identity import KNOWN_EVENTS, matches_event
 from relay.policy.matching import Condition, Matcher, Reached, Rule
+from relay.policy.presentation import as_failure
 from relay.policy.targets import Targets
 from tests.support.configuration import CHANNELS, GOOD, configured
 from tests.support.events import body, completed, event_of, failed, progress, seed, started
@@ -77,6 +79,65 @@ def test_what_the_event_does_not_state_is_not_what_was_wanted(condition: str) ->
 
     assert matcher.reached(bare) == ()
     assert matcher.traces(bare)[0].conditions[-1] == Condition(condition, ("anything",), "", holds=False)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({"branch": "main"}, False),
+        ({"branch": ["main", "release/*"]}, True),
+        ({"branch": "RELEASE/*"}, True),
+        ({"branch": "*1.2"}, True),
+        ({"branch": "release"}, False),
+        ({"branch": "release/[1].?"}, False),
+        ({"branch": "*", "event": "push"}, True),
+        ({"branch": "release/1.2", "event": "schedule"}, False),
+        ({"environment": "*"}, False),
+        ({"tekton.dev/task": "lint"}, True),
+        ({}, True),
+    ],
+)
+def test_each_label_that_a_rule_names_must_fit(where: dict[str, Any], expected: bool) -> None:
+    run = progress(67, labels={"branch": "release/1.2", "event": "push", "tekton.dev/task": "lint"})
+    (trace,) = Matcher([rule(where=where)]).traces(run)
+
+    assert reaches(run, where=where) is trace.matches is expected
+    assert [row.name for row in trace.conditions[1:]] == [f"where.{label}" for label in where]
+
+
+OK, BAD, TIMED_OUT, CANCELLED = (Outcome(f"op-{status}", status, 1.0)
+                                 for status in ("Completed", "Failed", "Timeout", "Cancelled"))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("past", "event", "change"),
+    [
+        ((), failed(), "broke"),
+        ((OK,), failed(), "broke"),
+        ((OK,), failed(status="Timeout"), "broke"),
+        ((BAD, OK), failed(), "broke"),
+        ((OK, CANCELLED), failed(), "broke"),
+        ((OK, BAD), failed(), ""),
+        ((TIMED_OUT, CANCELLED), failed(), ""),
+        ((BAD,), completed(), "mended"),
+        ((OK, TIMED_OUT, CANCELLED), completed(), "mended"),
+        ((BAD, OK), completed(), ""),
+        ((), completed(), ""),
+        ((BAD,), event_of(body("operation.cancelled", status="Cancelled")), ""),
+        ((BAD,), progress(99), ""),
+        ((OK,), event_of(body("operation.stalled", 40, status="Stalled")), ""),
+        ((OK,), event_of(body("batch.operation.completed", status="Failed") | {"batch": {"batchId": "b"}}), ""),
+        ((OK,), replace(completed(), compared=Comparison("", "", completes="Failed")), "mended"),
+        ((OK,), as_failure(replace(completed(), compared=Comparison("", "", completes="Failed"))), "broke"),
+    ],
+)
+def test_an_outcome_breaks_its_job_or_mends_it_by_the_one_before(
+    past: tuple[Outcome, ...], event: Event, change: str
+) -> None:
+    event = replace(event, past=past)
+
+    assert event.change == change
+    assert [reaches(event, changes=[word]) for word in ("broke", "mended")] == [change == "broke", change == "mended"]
 
 
 def test_a_batch_event_is_judged_by_the_operation_it_tells_of() -> None:

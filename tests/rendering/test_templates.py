@@ -15,7 +15,7 @@ from babel.messages.pofile import read_po
 from relay.domain.deliveries import Kind
 from relay.rendering import Renderer
 from relay.rendering.translatable import translatable
-from relay.rendering.translations import placeholders
+from relay.rendering.translations import OF_ALERTS, placeholders
 from tests.support import samples, slacks
 from tests.support.mails import mail
 
@@ -105,3 +105,5 @@ def test_the_catalogue_holds_nothing_that_no_template_says(renderer: Renderer) -
     written = {text for entry in translatable(renderer.library) for text in entry.texts}
 
     assert [text for text in re.findall(r'^msgid "(.+)"$', source, re.MULTILINE) if text not in written] == []
+    assert OF_ALERTS.keys() <= written
+    assert all(placeholders(words) == placeholders(said) for words, said in OF_ALERTS.items())

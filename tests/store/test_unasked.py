@@ -21,6 +21,7 @@ LATER = {"progress": {"startTime": "2024-01-20T12:00:00Z"}}
 AGAIN = {"operationId": "op-2", "originalOperationId": "op-1"}
 KNOWN: dict[str, tuple[list[Event], Event]] = {
     "whom to tell": ([events.progress(10, notifications={"email": ["ops@example.com"]})], events.progress(20)),
+    "its labels": ([events.progress(10, labels={"branch": "main"})], events.progress(20)),
     "another tenant": ([of("acme", 10)], of("globex", 20)),
     "several tenants": ([of("acme", 10), of("globex", 10)], of("acme", 20)),
     "a new run": ([events.started(), events.completed(), events.started(**LATER)], events.progress(20)),

@@ -116,6 +116,33 @@ def task_run(status: str, reason: str, *, owned: bool = False) -> Document:
     return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}}, "status": state}}
 
 
+def alert(
+    name: str,
+    status: str = "firing",
+    *,
+    started: str = "2026-11-21T05:00:00.5Z",
+    ended: str = "2026-11-21T05:12:00Z",
+    **labels: str,
+) -> Document:
+    """One alert of Alertmanager's, with the summary that its rule gives it."""
+    return {
+        "status": status, "labels": {"alertname": name, "severity": "critical", **labels},
+        "annotations": {"summary": f"{labels.get('instance', name)} does not answer"},
+        "startsAt": started, "endsAt": ended if status == "resolved" else "0001-01-01T00:00:00Z",
+        "generatorURL": "https://prometheus.example.com/graph?g0.expr=up",
+        "fingerprint": "-".join((name, *labels.values())),
+    }  # fmt: skip
+
+
+def alerts(*listed: Any) -> Document:
+    """Alertmanager's webhook."""
+    return {
+        "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "receiver": "relay", "status": "firing",
+        "alerts": [*listed], "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {},
+        "externalURL": "https://alertmanager.example.com",
+    }  # fmt: skip
+
+
 def jenkins(phase: str, status: str | None = None) -> Document:
     build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
     return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}

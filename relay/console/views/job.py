@@ -31,6 +31,7 @@ class JobQuestion(Question):
     project: str = Field(default="", max_length=1000)
     type: str = Field(default="", max_length=1000)
     name: str = Field(default="", max_length=1000)
+    branch: str = Field(default="", max_length=1000)
 
 
 class OfJob(Facts):
@@ -41,6 +42,7 @@ class OfJob(Facts):
     project: str
     type: str
     name: str
+    branch: str
     title: str
     succeeded: int
     failed: int
@@ -124,7 +126,7 @@ def _counted(runs: Sequence[Outcome]) -> dict[str, float | None]:
 
 
 async def job(context: Context, question: JobQuestion) -> JobFacts:
-    meant = Job(question.platform, question.tenant, question.project, question.type, question.name)
+    meant = Job(question.platform, question.tenant, question.project, question.type, question.name, question.branch)
     history = Jobs(context.store)
     ends = of_runs(await history.ends(meant))
     if not ends:

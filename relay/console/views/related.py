@@ -14,6 +14,7 @@ from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import job_of
 from relay.operating.explanation import explanation_of
+from relay.store.jobs import Jobs
 from relay.store.timelines import Timeline
 
 MOST = 50  # members of a batch that are named
@@ -94,8 +95,10 @@ class Explained(Facts):
 
 async def explained(context: Context, events: Sequence[Event]) -> list[Explained]:
     """Return the newest first. Between two of them others have their turn."""
-    rows = list[Explained]()
+    rows, jobs = list[Explained](), Jobs(context.store)
     for event in reversed(events):
+        if event.terminal and (job := await jobs.of(event)):
+            event = await jobs.compared(event, job)  # noqa: PLW2901 - with what it changes of its job
         explanation = explanation_of(event, context.config(), context.kinds)
         rules = sorted(explanation["rules"], key=lambda rule: sum(not one["holds"] for one in rule["conditions"]))
         explanation |= {"rules": rules[:MOST_RULES]}

@@ -10,7 +10,7 @@ from pydantic import Field
 from relay.authoring.drawing import FORMS, Drawing, Sample, kind_of
 from relay.authoring.lint import Finding
 from relay.authoring.studio import Choice, Studio, sources_of
-from relay.channels import CHANNELS
+from relay.channels import TEMPLATES, templates_of
 from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, NoQuestion, Question, Unknown
 from relay.console.view import Frame, scripted_frame
@@ -179,7 +179,7 @@ async def _chosen(context: Context, question: TemplateQuestion) -> tuple[Studio,
         kind=question.kind,
     )  # fmt: skip
     reader = studio.workspace.destinations.get(question.destination)
-    channel = question.channel or (reader.channel if reader else "")
+    channel = question.channel or (templates_of(reader.channel) if reader else "")
     return studio, choice, [channel] if channel else _channels(studio)
 
 
@@ -191,7 +191,7 @@ def _check(text: str, name: str, names: Iterable[str]) -> None:
 def _channels(studio: Studio) -> list[str]:
     """Return the channels of relay, then others that there are templates for."""
     renderer = studio.renderer
-    return list(dict.fromkeys([*CHANNELS, *(renderer.library.channels if renderer else ())]))
+    return list(dict.fromkeys([*TEMPLATES, *(renderer.library.channels if renderer else ())]))
 
 
 def _drawn(channel: str, drawing: Drawing | str, files: list[TemplateFile]) -> DrawnFacts:

@@ -22,7 +22,7 @@ local PACKED = {
     'id', 'fact:platform', 'fact:tenant', 'fact:project', 'fact:original', 'fact:retry', 'fact:restarts', 'fact:type',
     'fact:name', 'fact:priority', 'fact:batch', 'fact:audience', 'fact:pressed', 'led', 'entry:name', 'entry:type',
     'entry:priority', 'entry:path', 'entry:batch', 'entry:total', 'entry:started', 'led_home', 'fact:more',
-    'fact:failed_phase',
+    'fact:failed_phase', 'fact:labels',
   },
 }
 local PLACE = {} -- of a packed value, in the field that it is in
