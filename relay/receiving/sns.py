@@ -61,6 +61,8 @@ class SignedMessage:
             raise InvalidSignature(f"the message is {age:.0f} s old; SNS repeats one for {REPEATED:.0f} s")
 
     def _message(self, body: bytes) -> dict[str, Any]:
+        if not any(topic.encode() in body for topic in self._topics):  # before anything is decoded
+            raise InvalidSignature("the message is of another topic")
         try:
             message = decode(body)
         except NotJson as error:
@@ -85,7 +87,7 @@ def read_certificate(pem: bytes) -> Keys:
     certificate = load_pem_x509_certificate(pem)
     key = certificate.public_key()
     if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_BITS:
-        raise ValueError(f"the certificate of SNS has no RSA key of {LEAST_BITS} bits or more")
+        raise ValueError(f"has no RSA key of {LEAST_BITS} bits or more")
     return {"": certificate}
 
 

@@ -41,7 +41,7 @@ class Published:
     async def __call__(self, address: str) -> bytes:
         self.asked.append(address)
         if address not in self.at:
-            raise KeysUnavailable(f"{address} does not answer")
+            raise KeysUnavailable("does not answer")
         return self.at[address]
 
 
