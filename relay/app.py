@@ -173,7 +173,9 @@ class Relay:
             # Before anything is claimed: a taken port must cost no delivery its time.
             listeners = await self._front.listen(receiver, [*unsubscribe.routes(), *routes], console)
             parts = (worker, *ticking) if self._delivers else ()
-            loops = start(stack, [part.run for part in (*parts, *looking, watch, ProcessFigures())])
+            loops = start(
+                stack, [part.run for part in (*parts, *looking, watch, self._front.last_bodies, ProcessFigures())]
+            )
             # Operators are asked to the end.
             ends: list[Callable[[float], Awaitable[None]]] = [
                 listeners.world.cleanup,

@@ -160,7 +160,7 @@ class TemplateError(RelayError):
 
 @dataclass(eq=False, repr=False)
 class PlatformError(RelayError):
-    """A call of the Async Operations API failed; the message names the call and never the token."""
+    """A call of the platform's API, or of a sender's, failed; the message names the call and never the token."""
 
     message: str
     _: KW_ONLY

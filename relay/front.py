@@ -3,8 +3,6 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from aiohttp.web import AbstractRouteDef
-
 from relay.background.upkeep import SilenceWatch
 from relay.channels import CHANNELS
 from relay.console.context import Context
@@ -13,14 +11,16 @@ from relay.coordinator import Coordinator
 from relay.health import Health
 from relay.ingest import IngestEvent
 from relay.outage import Outage
+from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Bodies, Guard, affordable
 from relay.receiving.key_cache import Fetch, KeyCache
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
-from relay.receiving.receiver import Receiver, make_app
+from relay.receiving.receiver import Receiver
 from relay.receiving.sources import Source
 from relay.store import Store
 from relay.store.audit import AuditTrail
+from relay.store.last_bodies import LastBodies
 from relay.store.last_runs import LastRuns
 from relay.tracing import Spans
 
@@ -42,7 +42,7 @@ class Front:
         self, ingest: IngestEvent, health: Health, outage: Outage, tracing: Spans | None, store: Store
     ) -> Receiver:
         """Build the receiver. Sources and certificates are read anew with the configuration."""
-        server = self._coordinator.config().server
+        server, self.last_bodies = self._coordinator.config().server, LastBodies(store)
         receiver = Receiver(
             self._sources(),
             ingest,
@@ -53,6 +53,7 @@ class Front:
             max_body=server.max_body,
             public_url=server.public_url,
             last_runs=LastRuns(store),
+            remember=self.last_bodies.add,
             outage=outage,
             tracing=tracing,
         )
@@ -94,14 +95,13 @@ class Front:
         )
         return OpenConsole(context, coordinator.config().server.admin)
 
-    async def listen(self, receiver: Receiver, routes: Iterable[AbstractRouteDef], console: OpenConsole) -> Listeners:
+    async def listen(self, receiver: Receiver, routes: Iterable[Route], console: OpenConsole) -> Listeners:
         """Serve the world what the receiver takes, and these; and operators what is theirs. Raises CannotListen."""
-        server, app = self._coordinator.config().server, make_app(receiver)
-        app.add_routes(routes)
-        operators = make_admin_app(receiver.probes, server.admin, app, console.auth)
+        server, public = self._coordinator.config().server, Addresses([*receiver.routes(), *routes])
+        operators = make_admin_app(receiver.probes, server.admin, public.paths, console.auth)
         console.add_to(operators)
         listeners = await Listeners.open(
-            (app, server.host, server.port),
+            (public.answer, server.host, server.port),
             (operators, server.admin.host, server.admin_port),
             self.certificates,
             guard=self._guard(),

@@ -7,8 +7,6 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from aiohttp.web import AbstractRouteDef
-
 from relay import metrics
 from relay.background.upkeep import SilenceWatch
 from relay.config import Config
@@ -19,6 +17,7 @@ from relay.interactivity.service import Interactivity
 from relay.interactivity.socket import PressSocket
 from relay.outage import Outage
 from relay.policy.silences import Silences
+from relay.receiving.addresses import Route
 from relay.shutdown import cancelled
 from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
@@ -90,7 +89,7 @@ async def open_silences(store: Store, clock: Callable[[], float], outage: Outage
 
 def open_presses(
     coordinator: Coordinator, interactivity: Interactivity, presses: Interactions, *, receives: bool
-) -> tuple[PressSocket, Iterable[AbstractRouteDef]]:
+) -> tuple[PressSocket, Iterable[Route]]:
     """Return what brings presses: the connection to Slack, while the configuration says so, and the addresses."""
 
     def channel() -> Any:

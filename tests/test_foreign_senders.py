@@ -1,6 +1,7 @@
 """Whole lives of foreign senders' runs, by HTTP, as people hear of them."""
 
 import asyncio
+import json
 import re
 import shutil
 import time
@@ -17,11 +18,13 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
+from relay.store.last_bodies import LastBodies
 from tests.support import foreign
 from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply, Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
+from tests.support.waiting import until
 
 CONFIG = Path(__file__).parent / "data" / "senders.yaml"
 NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
@@ -216,6 +219,23 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     assert forged.status == 401
     assert await here.around.admin.quarantine_size() == 1
     assert told(here) == []
+
+
+async def test_the_last_bodies_of_a_source_with_a_format_are_kept_beside_the_events(here: Stage) -> None:
+    kept = LastBodies(here.around.store)
+    await post(here, "github", foreign.PING)
+    await post(here, "github", workflow_run("completed", "melted"))
+    await post(here, "gitlab", pipeline("pending", []))
+    await Sender(f"{here.url}/webhooks/github", secret="another-secret-of-somebody", scheme="github").post(foreign.PING)
+
+    async def written() -> bool:
+        return len(await kept.of("github")) == 2
+
+    await until(written)
+    assert [json.loads(body.body) for body in await kept.of("github")] == [
+        workflow_run("completed", "melted"), foreign.PING,
+    ]  # fmt: skip
+    assert await kept.of("gitlab") == []  # whose bodies may hold secrets
 
 
 async def curl(here: Stage, address: str, *options: str, token: str = SECRET) -> tuple[int, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from relay import metrics
+from relay.background.catch_up import CatchUpTick
 from relay.background.heartbeat import HealthSummary, Heartbeat
 from relay.background.reconciliation import Reconciliation, current_platform
 from relay.background.self_monitor import SelfMonitor
@@ -83,17 +84,18 @@ def build_schedulers(
     period: float,
     outage: Outage,
 ) -> tuple[Scheduler, Scheduler]:
-    """Return two: a platform that does not answer must not hold up what is due by time."""
+    """Return two: a platform or a sender that does not answer must not hold up what is due by time."""
     watchdog = WatchdogTick(store, ingest, config, channels)
     digests = Digests(store, config, channels)
     rounds = ReconciliationState(store)
     reconciliation = Reconciliation(
         lambda: current_platform(lookups, config()), rounds, lambda event: ingest(event, None)
     )
+    catch_up = CatchUpTick(lambda: config().sources, TroubleMemory(store).turn)
     scheduler = partial(Scheduler, clock=clock, period=period, outage=outage, report=Runs(store).report_tick)
     return (
         scheduler({"watchdog": watchdog.tick, "digests": digests.tick}),
-        scheduler({"reconciliation": reconciliation.tick}),
+        scheduler({"reconciliation": reconciliation.tick, "catch-up": catch_up.tick}),
     )
 
 

@@ -27,6 +27,7 @@ MODULES = {
         "status": "Show the state of destinations, queues and operations.",
         "health": "Check that the running relay accepts events.",
         "reload": "Reload the configuration of the running relay.",
+        "catch-up": "Have GitHub redeliver what relay did not take.",
     },
     "explain": {"explain": "Explain who is notified of an event and why, or what happened to an operation."},
     "template": {"template": "Lint, preview, test and translate message templates."},

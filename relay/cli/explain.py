@@ -1,7 +1,7 @@
 """relay explain: the recipients of an event with the reasons, or the history of an operation."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import groupby
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from relay.cli.client import ClientCommand, config_file, get, printed, zone
 from relay.cli.connection import NotFound
-from relay.cli.options import read_event, visible
+from relay.cli.options import headers_option, read_event, visible
 from relay.cli.screen import console as screen
 from relay.cli.screen import show
 from relay.errors import RelayError
@@ -29,11 +29,12 @@ SIMILAR = 8  # ids that are named
 @click.command(cls=ClientCommand)
 @click.argument("subject", metavar="EVENT.json|OPERATION_ID")
 @click.option("--source", metavar="NAME", help="The source of the event; default: the first without a fixed event.")
+@headers_option
 @click.option("--all", "every", is_flag=True, help="Show every line of an operation, including repetitions.")
 @click.option("--tenant", default="", metavar="NAME", help="The operation's tenant, where others have the same id.")
 @click.option("--project", default="", metavar="NAME", help="The operation's project, where others have the same id.")
 @click.option("--platform", default="", metavar="NAME", help="The operation's platform, where others have the same id.")
-def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> None:
+def explain(subject: str, source: str | None, *, headers: dict[str, str], every: bool, **whose: str) -> None:
     """Explain who is notified of an event and why: each rule with its conditions, each destination with what delays or
     holds messages for it.
 
@@ -46,14 +47,14 @@ def explain(subject: str, source: str | None, *, every: bool, **whose: str) -> N
     with --tenant, --project and --platform.
     """
     if subject == "-" or Path(subject).is_file():
-        _explain_event(subject, source)
+        _explain_event(subject, source, headers)
     elif subject.endswith(".json"):
         raise click.BadParameter(f"there is no file {subject}", param_hint="EVENT.json")
     else:
         _explain_operation(subject, every=every, **whose)
 
 
-def _explain_event(subject: str, source: str | None) -> None:
+def _explain_event(subject: str, source: str | None, headers: Mapping[str, str]) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415 - an operation needs none of their libraries
     from relay.config import load  # noqa: PLC0415
     from relay.operating.explanation import explained, source_named  # noqa: PLC0415
@@ -64,11 +65,15 @@ def _explain_event(subject: str, source: str | None) -> None:
     except RelayError as error:
         raise click.BadParameter(str(error), param_hint="--source") from None
     try:
-        explanation = explained(read_event(subject), config, CHANNELS, name, datetime.now(UTC))
+        explanation = explained(read_event(subject), config, CHANNELS, name, datetime.now(UTC), headers=headers)
     except (RelayError, OSError) as error:
         raise RelayError(f"{subject}: {error}") from None
     if not printed(explanation):
-        show_decision(explanation)
+        show_reading(explanation["format"])
+        if explanation["event"]:
+            show_decision(explanation)
+    if any(row["refused"] for row in explanation["format"]):
+        raise SystemExit(1)
 
 
 def _explain_operation(subject: str, *, every: bool, **whose: str) -> None:
@@ -99,6 +104,23 @@ def _known_id(text: str, unknown: NotFound) -> str:
 
 
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
+
+
+def show_reading(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print what the source's format makes of a body, or of each of its items."""
+    for number, row in enumerate(rows, start=1):
+        item = f"item {number}, " if len(rows) > 1 else ""
+        _print((f"{item}{'case {}'.format(row['case']) if row['case'] else 'no case'} of the format", "bold"))
+        for missed in row["missed"]:
+            said = f"{missed['path']} is {missed['said'] or 'not there'}"
+            _print((f"    case {missed['case']} does not hold: {said} (wanted: {missed['expected']})", "dim"))
+        for line in row["lines"]:
+            taken = line["value"] if line["value"] or not line["said"] else f"nothing, though it says {line['said']}"
+            _print(
+                f"    {line['field']:<16}{taken or 'not stated'} ", (f"({line['path']})" if line["path"] else "", "dim")
+            )
+        if row["ignored"] or row["refused"]:
+            _print((f"ignored: {row['ignored']}" if row["ignored"] else f"refused: {row['refused']}", "yellow"))
 
 
 def show_decision(explanation: Mapping[str, Any]) -> None:

@@ -2,15 +2,14 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 import click
 
 from relay.cli.client import Group
-from relay.cli.options import CONFIG, json_option, print_json, read_event, visible
+from relay.cli.options import CONFIG, headers_option, json_option, print_json, read_event, visible
 from relay.config.formats import preset, preset_names
-from relay.configfile.document import Document, read
+from relay.configfile.document import read
 from relay.configfile.validation import suggest
 from relay.domain.documents import decode, decode_any
 from relay.errors import ConfigError, RelayError
@@ -32,15 +31,16 @@ def format() -> None:  # noqa: A001 - the command's name
 @click.argument("document", metavar="DOCUMENT.json")
 @click.option("-c", "--config", envvar="RELAY_CONFIG", metavar="FILE", type=click.Path(exists=True, path_type=Path),
               help=f"The configuration with `formats`; default: {USUAL} if it exists.")  # fmt: skip
+@headers_option
 @json_option
-def try_(name: str, document: str, *, config: Path | None, as_json: bool) -> None:
+def try_(name: str, document: str, *, config: Path | None, headers: dict[str, str], as_json: bool) -> None:
     """Show what a format makes of a document: the case that holds, and relay's own document.
 
     NAME is a preset or one of the configuration's formats. - reads the document from standard input. No relay is
     needed, and no secret. Exit status 1: the format finds no run or no status in it.
     """
     try:
-        readings = _named(name, config).readings(decode_any(read_event(document)))
+        readings = _named(name, config).readings(decode_any(read_event(document)), headers=headers)
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
@@ -59,24 +59,18 @@ def _named(name: str, config: Path | None) -> Format:
     try:
         text = file.read_text("utf-8-sig") if file else "formats: {}"
         document = read(text, file=str(file), env=os.environ, needed=())
-        if name in document.section("formats"):
-            return _own(name, document)
+        if name in (own := document.section("formats")):
+            return compile_format(own[name])
+    except FormatError as error:
+        document.report(("formats", name, *error.path), f"{error}")
+        fault = str(ConfigError(document.problems[-1:], document.file))
+        raise click.BadParameter(fault, param_hint="--config") from None
     except (ConfigError, OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(str(error), param_hint="--config") from None
     if name not in preset_names():
-        names = {*preset_names(), *document.section("formats")}
+        names = {*preset_names(), *own}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
-
-
-def _own(name: str, document: Document) -> Format:
-    try:
-        form = compile_format(document.data["formats"][name])
-    except FormatError as error:
-        document.report(("formats", name, *error.path), f"{error}")
-    if wrong := [fault for fault in document.problems if re.match(rf"formats\.{re.escape(name)}(?![\w-])", fault.path)]:
-        raise ConfigError(wrong, document.file)
-    return form
 
 
 def _lines(reading: Reading, item: str = "") -> list[str]:

@@ -36,6 +36,20 @@ config_option = click.option(
     type=ConfigFile(), metavar="FILE", show_envvar=True,
     help="The configuration.",
 )  # fmt: skip
+
+
+def _headers(_context: click.Context, _option: click.Parameter, lines: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers by their names in small letters, as formats read them."""
+    pairs = [line.partition(":") for line in lines]
+    if not all(name.strip() and colon for name, colon, _ in pairs):
+        raise click.BadParameter("expected NAME: TEXT")
+    return {name.strip().lower(): text.strip() for name, _, text in pairs}
+
+
+headers_option = click.option(
+    "--header", "headers", multiple=True, callback=_headers, metavar="'NAME: TEXT'",
+    help="A header of the request, for formats that read it.",
+)  # fmt: skip
 NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"  # between a number and its unit
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -1,4 +1,4 @@
-"""relay status, health and reload: the state of the running relay."""
+"""relay status, health, reload and catch-up: the state of the running relay, and what it is told to do."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.text import Text
 
-from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, printed, shown
+from relay.cli.client import ClientCommand, concluded, connection, every_connection, get, perform, printed, shown
 from relay.cli.connection import ask
 from relay.cli.screen import Cell, rows_table, show, when
 from relay.errors import RelayError
@@ -154,3 +154,14 @@ def reload() -> None:
     exit status is 1.
     """
     concluded(*(ask(relay, "POST", "/reload", {}) for relay in every_connection()))
+
+
+@click.command("catch-up", cls=ClientCommand)
+@click.argument("sender", type=click.Choice(["github"]))
+def catch_up(sender: str) -> None:
+    """Have GitHub redeliver what failed in the last three days and has not arrived since, by all webhooks under
+    `catch_up` of a source. relay does it by itself after a start; this also asks for what relay refused.
+
+    At most 50 deliveries at a time, one a second. Exit status 1 if a webhook cannot be asked.
+    """
+    perform("/catch-up", sender=sender)

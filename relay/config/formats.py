@@ -58,6 +58,8 @@ def bind_formats(config: Config, document: Document) -> None:
             document.report(("formats", name, *error.path), f"{error}")
     names = {*preset_names(), *config.formats, ping.NAME}
     for name, source in config.sources.items():
+        if source.keep_bodies is not None and source.format in ("", ping.NAME):
+            document.report(("sources", name, "keep_bodies"), "without effect: only sources with a format keep bodies")
         if not source.format or source.format in config.formats.keys() - compiled.keys():
             continue
         if source.format not in names:
@@ -72,8 +74,13 @@ def bind_formats(config: Config, document: Document) -> None:
                 document.report(("sources", name, "signature", "scheme"), UNSIGNED_ADDRESS)
             continue
         source.read_with(compiled.get(source.format) or preset(source.format))
+    _check_envelopes(config, document)
+
+
+def _check_envelopes(config: Config, document: Document) -> None:
     for name, source in config.sources.items():
-        if source.signature.scheme == "sns" and not (source.reader and "sns" in source.reader.unwrap):
+        unread = not source.format or (source.reader and "sns" not in source.reader.unwrap)
+        if source.signature.scheme == "sns" and unread:
             document.report(
                 ("sources", name, "format"),
                 "the documents of SNS are in an envelope; expected aws-eventbridge, or a format with unwrap: [sns]",

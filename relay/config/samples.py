@@ -19,8 +19,9 @@ def check_samples(file: Path, env: Mapping[str, str]) -> tuple[list[Problem], li
     Whoever writes a format may have none of the secrets: nothing else of the configuration needs to be right.
     """
     document = read(file.read_text("utf-8-sig"), file=str(file), env=env, needed=())
+    formats = document.section("formats")
     problems, warnings = len(document.problems), len(document.warnings)
-    for name, spec in document.section("formats").items():
+    for name, spec in formats.items():
         with contextlib.suppress(FormatError):  # which is reported elsewhere
             form, path = compile_format(spec), ("formats", name)
             if isinstance(spec, dict) and SAMPLES in spec:

@@ -53,7 +53,8 @@ class JsonApi:
         async def act(request: web.Request) -> web.StreamResponse:
             form = await forms.called_with(action, request)
             done = await action.perform(self._context, form, request[IDENTITY])
-            answer = {"done": not done.refused, **done.values, **done.facts, "text": done.worded()}
+            shown = done.shown.model_dump(mode="json") if done.shown else {}
+            answer = {"done": not done.refused, **done.values, **done.facts, **shown, "text": done.worded()}
             return web.json_response(answer, status=409 if done.refused else 200)
 
         return act

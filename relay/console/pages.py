@@ -19,6 +19,7 @@ from markupsafe import Markup, escape
 
 from relay.console.access.browser import STATIC
 from relay.console.facts import N_, why
+from relay.console.folding import folded
 from relay.operating.sentences import Say, sentence_of
 from relay.rendering.translations import Catalogues, Language
 from relay.resources import resource_dir
@@ -78,6 +79,7 @@ def _environment(language: Language) -> Environment:
         given=lambda values: {name: value for name, value in values.items() if value},
         moment=lambda iso: datetime.fromisoformat(iso) if iso else None,
         lasting=_lasting,
+        folded=folded,
         written=partial(json.dumps, ensure_ascii=False, indent=2),
     )
     return environment

@@ -68,6 +68,8 @@ class Site:
                 done = refused(forms.faults(error))
             except Unknown as error:
                 done = refused(self._translated(request, _sentence_of(error)))
+            if done.shown:
+                return browser.html_page(self.render(request, action.template, {"facts": done.shown}))
             if done.refused and action.keeps:
                 back = forms.refilled(back, fields, self._questions)
             response = web.Response(status=303, headers={"Location": back})

@@ -25,11 +25,12 @@ from relay.console.views import (
     quarantine,
     records,
     silences,
+    source,
     templates,
 )
 from relay.receiving.openapi import Address
 
-ALL, MESSAGE = "all.html", "message.html"
+ALL, MESSAGE, SOURCE = "all.html", "message.html", "source.html"
 VIEWS: Sequence[View] = (
     View("/now", now.now, "now.html", "Now", listed=True),
     View("/operation", operation.operation, "operation.html", "Operation"),
@@ -44,6 +45,7 @@ VIEWS: Sequence[View] = (
     View("/quarantine", quarantine.quarantine, "quarantine.html", "Quarantine", listed=True),
     View("/quarantine/all", quarantine.every, ALL, "Quarantine"),
     View("/quarantined", quarantine.quarantined, "quarantined.html", "Quarantined body"),
+    View("/source", source.source, SOURCE, "Source"),
     View("/destinations", health.destinations, "destinations.html", "Destinations", listed=True),
     View("/destination", destination.destination, "destination.html", "Destination"),
     View("/destination/digest", messages.digest, MESSAGE, "Next digest", html=messages.digest_html),
@@ -63,6 +65,7 @@ ACTIONS: Sequence[Action] = (
     Action("/dead/drop", bulk.drop_letters, "Delete dead letters"),
     Action("/quarantine/replay", bulk.replay_bodies, "Replay quarantined bodies"),
     Action("/quarantine/drop", bulk.drop_bodies, "Delete quarantined bodies"),
+    Action("/source/try", commands.try_body, "Show what a source's format makes of a body", template=SOURCE),
     Action("/destinations/pause", destination_acts.pause, "Pause a destination", keeps=True),
     Action("/destinations/resume", destination_acts.resume, "Resume a destination"),
     Action("/destinations/test", destination_acts.send_trial, "Send a test message"),
@@ -76,6 +79,7 @@ COMMANDS: Sequence[Action] = (  # without a page, too
     Action("/keys/rotate", commands.rotate_key, "Rotate the key for links and buttons"),
     Action("/console/link", commands.link, "Create a one-time login link"),
     Action("/events/send", commands.send_event, "Sign and send an event"),
+    Action("/catch-up", commands.ask_again, "Have a sender redeliver what failed"),
     Action("/reload", commands.reload, "Reload the configuration"),
 )
 

@@ -65,6 +65,7 @@ class Done:
     refused: bool = False
     facts: Mapping[str, Any] = field(default_factory=dict)
     more: Sequence[str] = ()
+    shown: Facts | None = None  # for the action's template
 
     def worded(self, translate: Callable[[str], str] = str) -> str:
         """Without values a text stays as it is: an error's words may have a %."""
@@ -115,12 +116,16 @@ async def answered(answer: Awaitable[Answer]) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`POST` to this path; `do` records it in the audit trail. `keeps`: a refused form is shown with its values."""
+    """`POST` to this path; `do` records it in the audit trail. `keeps`: a refused form is shown with its values.
+
+    With a `template`, the answer is a page of what came of it, and nothing has changed.
+    """
 
     path: str
     do: Callable[[Context, Any, Identity], Awaitable[Done]]
     summary: str
     keeps: bool = False
+    template: str = ""
 
     @property
     def form(self) -> type[Form]:

@@ -132,7 +132,7 @@ def went_wrong(entry: Entry) -> bool:
 
 
 def _cleaned(texts: Mapping[str, object]) -> dict[str, Any]:
-    return {key: line for key, text in texts.items() if text and (line := _text(text, LENGTHS[key]))}
+    return {key: line for key, text in texts.items() if isinstance(text, str) and (line := _line(text, LENGTHS[key]))}
 
 
 def _stated(**values: object) -> dict[str, Any]:
@@ -160,7 +160,8 @@ def _number(document: Document, *keys: str) -> float | None:
     return next((value for key in keys if (value := finite(document.get(key))) is not None), None)
 
 
-def _text(value: object, limit: int) -> str:
+@lru_cache(1024)  # events of a run, and runs of a job, say the same
+def _line(text: str, limit: int) -> str:
     """Return one line of at most `limit` characters that Redis can keep."""
-    line = " ".join(value.split()) if isinstance(value, str) else ""
+    line = " ".join(text.split())
     return (line if line.isascii() else line.encode("utf-8", "replace").decode())[:limit]

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from unicodedata import category
 
@@ -21,6 +21,7 @@ _OBJECT = (dict, Mapping)  # dict first: asking for Mapping is slow
 _LARGEST = 1e300  # JSON's whole numbers have no end; a number beyond this cannot become a float
 MAX_DEPTH = 32
 MAX_INTEGER = 2**63
+MAX_DIGITS = 1000  # of a number that is no integer: the store could not read one of many thousands again
 MAX_ID = 256
 SECONDS = {"d": 86_400.0, "h": 3600.0, "min": 60.0, "s": 1.0}
 UNITS = {"d": "d", "day": "d", "h": "h", "hr": "h", "hour": "h", "m": "min", "min": "min", "minute": "min",
@@ -60,11 +61,9 @@ def decode(raw: bytes) -> dict[str, Any]:
 def decode_any(raw: bytes) -> Any:
     """Return the JSON object or array in `raw`, as `decode` does."""
     try:
-        long = _LONG in raw.translate(_AS_NOUGHT)
-        if long or b"\\u" in raw:
-            from_json(raw)  # which refuses lone surrogates, and numbers that the store could not read again
-        decoder = _CAREFUL if long else _DECODER
-        document = decoder.decode(raw.decode())
+        if b"\\u" in raw:
+            from_json(raw)  # which refuses lone surrogates
+        document = _decode(raw.decode())
         too_deep = raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(document) > MAX_DEPTH
     except (ValueError, RecursionError) as error:
         raise NotJson(str(error)) from None
@@ -89,14 +88,14 @@ def _integer(digits: str) -> int:
 
 
 def _finite(digits: str) -> float:
-    if not math.isfinite(number := float(digits)):  # also of NaN and Infinity, which are no JSON
+    if len(digits) > MAX_DIGITS or not math.isfinite(number := float(digits)):  # NaN and Infinity are no JSON
         raise ValueError(f"{digits[:20]} is no number of JSON, or too large")
     return number
 
 
-_decoder = partial(json.JSONDecoder, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
-_DECODER, _CAREFUL = _decoder(), _decoder(parse_int=_integer)
-_AS_NOUGHT, _LONG = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19  # digits that such an integer has at least
+_decode = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_integer, parse_float=_finite, parse_constant=_finite
+).decode
 
 
 def _depth(value: object) -> int:

@@ -22,7 +22,8 @@ OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
-SAMPLES, CASES = "samples", "cases"  # beside each other, or samples beside the fields of a single case
+# Beside each other, or the others beside the fields of a single case.
+SAMPLES, KEEP_BODIES, CASES = "samples", "keep_bodies", "cases"
 KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
@@ -40,7 +41,8 @@ def compile_format(spec: object) -> Format:
             error.path = (*place, *error.path)
             raise
     texts = {"text"} if "sns" in unwrap else set()  # as which it sends JSON
-    return Format(tuple(cases), _headers(repr(spec), unwrap), unwrap, frozenset({*accept, *texts}))
+    keep_bodies = _flag(spec, KEEP_BODIES, "true") if isinstance(spec, dict) else True
+    return Format(tuple(cases), _headers(repr(spec), unwrap), unwrap, frozenset({*accept, *texts}), keep_bodies)
 
 
 def _some(raw: object, names: Collection[str]) -> tuple[str, ...]:
@@ -64,9 +66,9 @@ def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
     """Return the cases with their places: of a case, a list of them, or {cases: …}, without the keys beside them."""
     place: tuple[str | int, ...] = ()
     if isinstance(spec, dict):
-        if not isinstance(written := spec.get(SAMPLES, "none"), str) or not written.strip():
+        if SAMPLES in spec and (not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip()):
             raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
-        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, *OPENING)}
+        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES, *OPENING)}
     if isinstance(spec, dict) and CASES in spec:
         _refuse_unknown(spec, (CASES,))
         spec, place = spec[CASES], (CASES,)
@@ -157,10 +159,17 @@ def _phases(raw: object) -> Phase:
         raise FormatError("expected `of`, the path of a list, and the name of each item")
     _refuse_unknown(raw, ("of", "complete", "status", *OF_PHASES))
     status = at("status", _statuses, raw["status"], PHASE_STATUSES) if "status" in raw else None
-    complete = f"{raw.get('complete', 'false')}".lower()
-    if complete not in ("true", "false") or (complete == "true" and status is None):
-        raise FormatError("expected true or false, and for true a `status` beside it", ("complete",))
-    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete == "true")
+    complete = _flag(raw, "complete", "false")
+    if complete and status is None:
+        raise FormatError("true needs a `status` beside it", ("complete",))
+    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete)
+
+
+def _flag(raw: Mapping[str, Any], name: str, default: str) -> bool:
+    word = f"{raw.get(name, default)}".lower()
+    if word not in ("true", "false"):
+        raise FormatError("expected true or false", (name,))
+    return word == "true"
 
 
 def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:

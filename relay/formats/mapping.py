@@ -204,6 +204,7 @@ class Format:
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
     unwrap: tuple[str, ...] = ()  # envelopes that are opened before
     accept: frozenset[str] = frozenset()  # spellings of a body beside JSON: text, form, gzip
+    keep_bodies: bool = True  # the last ones, for whoever writes it
 
     @property
     def labels(self) -> set[str]:

@@ -8,7 +8,7 @@ from relay.formats.compiling import ABSENT, NESTED, PRESENT
 from relay.formats.fields import FIELDS, OF_PHASES, Convert, plain
 from relay.formats.leaves import lost, meant
 from relay.formats.mapping import Case, Format
-from relay.formats.values import BODY, Roots, Table, names_of, paths_of, steps_of, text_of, value, word_of
+from relay.formats.values import BODY, MAX_ITEMS, Roots, Table, names_of, paths_of, steps_of, text_of, value, word_of
 
 Place = tuple[str | int, ...]
 NEEDED = {("run",), ("status",), ("phase", "name"), ("phase", "status"), ("phases", "of"), ("phases", "name")}
@@ -61,7 +61,7 @@ def _of_conditions(case: Case, ignored: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def _of_case(case: Case, samples: Sequence[Sample]) -> Iterator[Finding]:
-    found = [finding for part in _parts(case, samples) for finding in _of_value(*part)]
+    found = [finding for part in values_of(case, samples) for finding in _of_value(*part)]
     yield from found
     for sample in samples:
         missing = case.read(sample.roots, 0).missing.split(".")[0]
@@ -69,7 +69,7 @@ def _of_case(case: Case, samples: Sequence[Sample]) -> Iterator[Finding]:
             yield Finding((missing,), f"finds nothing that fits in {sample.name}, which would be refused (422)")
 
 
-def _parts(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, Convert | None, Sequence[Sample]]]:
+def values_of(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, Convert | None, Sequence[Sample]]]:
     """Yield the values of a case: where each is, how it is read and what its paths are to be found in."""
     for name, spec in case.spec.items():
         if name in FIELDS or name == "status":
@@ -81,7 +81,10 @@ def _parts(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, 
             if case.phases and name == "phases":
                 yield (name, "of"), spec["of"], None, samples
                 lists = [(sample, case.phases.of(sample.roots)) for sample in samples if case.phases.of]
-                within = [Sample(name, {**roots, BODY: item}) for (name, roots), items in lists for item in items or ()]
+                within = [
+                    Sample(name, {**roots, BODY: item})
+                    for (name, roots), items in lists if type(items) is list for item in items[:MAX_ITEMS]
+                ]  # fmt: skip
             for key in [key for key in spec if key in OF_PHASES or key == "status"] if within else ():
                 yield (name, key), spec[key], OF_PHASES.get(key), within
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from relay import metrics
 from relay.domain.documents import first_text, mapping
@@ -24,6 +24,7 @@ from relay.interactivity.buttons import ACTIONS, MUTE, PURPOSE, Button, action_r
 from relay.interactivity.service import Interactivity
 from relay.outage import Outage
 from relay.receiving import request_body
+from relay.receiving.addresses import Route
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
 from relay.receiving.problems import HttpProblem, RateLimitedLog, location_of
@@ -63,10 +64,10 @@ class Interactions:
         self._lines = RateLimitedLog(self.clock)
         self._notices: set[asyncio.Task[None]] = set()
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.post(PATH, self.handle, expect_handler=request_body.expect_later)]
+    def routes(self) -> list[Route]:
+        return [Route(PATH, self.handle, (hdrs.METH_POST,))]
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer 200 once every press is durable or refused, 401 if Slack did not sign it, 503 if it is not durable."""
         secret = self.buttons.signing_secret()
         if not secret:
@@ -122,7 +123,7 @@ class Interactions:
         if self._notes:
             await self._notes.aclose()
 
-    def _verify(self, request: web.Request, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
+    def _verify(self, request: web.BaseRequest, signed: SignedRequest, secret: bytes, *, unread: bool = False) -> None:
         """Verify the signature; with `unread`, refuse only what no body could make genuine."""
         secrets, now = {"signing": secret}, self.clock()
         try:

@@ -1,5 +1,6 @@
 """A decision as facts: rules with their reasons, recipients, and what may hold a message back."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -10,19 +11,22 @@ from relay.config import Config
 from relay.configfile.units import spoken
 from relay.configfile.validation import suggest
 from relay.domain.deliveries import Digest, Gate, Live, Presentation, Target
+from relay.domain.documents import decode, mapping
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
-from relay.errors import OutOfTime, RelayError
+from relay.errors import NotJson, OutOfTime, RelayError
+from relay.operating.reading import accounts, outcomes
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace
 from relay.policy.recipients import DeniedRecipient, unheard
 from relay.policy.targets import Targets
 from relay.reasons import Held, sentences
 from relay.receiving.configured_source import check_age
-from relay.receiving.reading import first, readers
+from relay.receiving.reading import OF_FORMAT, first, readers
 from relay.receiving.schemes import SCHEMES
 from relay.receiving.sources import Source
 
+NO_HEADERS: Mapping[str, str] = {}
 SILENT = "the source {0} names nobody (sources.{0}.may_name_recipients)"
 DIGEST = "told together with everything else at %(time)s"
 QUIET = "quiet hours: what would be a new message is told together at %(time)s"
@@ -65,15 +69,37 @@ def explanation_of(
             "limits": [*limits]}  # fmt: skip
 
 
-def explained(body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime) -> dict[str, Any]:
-    """Explain a body from this source. NotJson, InvalidEvent or NotPermitted if it is no event."""
+def explained(
+    body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime, *,
+    headers: Mapping[str, str] = NO_HEADERS,
+) -> dict[str, Any]:  # fmt: skip
+    """Explain a body from this source; `format` is what its format makes of it. NotJson, InvalidEvent or NotPermitted
+    if it is no event, but for what the format itself ignores or refuses: then there is no event.
+    """
     sender, reader = config.sources[source], readers(config.sources)[source]
-    permissions, events = reader.permissions, reader.events(body, received_at=now)
-    event, whole = first(events), first(replace(reader, permissions=None).events(body, received_at=now))
+    kept = {f"{OF_FORMAT}{name}": text for name, text in headers.items()}
+    read = accounts(reader, sender.reader, body, kept, now.timestamp()) if sender.reader else []
+    if read and not any(row.document for row in read):
+        if not _is_own(body):
+            return {"format": [*map(asdict, read)], "event": None, "rules": [], "destinations": [], "refused": [],
+                    "limits": []}  # fmt: skip
+        read, reader = [], reader.without_format()
+    permissions, events = reader.permissions, outcomes(reader, body, kept, now.timestamp())
+    event = first(events)
+    whole = first(outcomes(replace(reader, permissions=None), body, kept, now.timestamp()))
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
     limits = [*(permissions.limits if permissions else ()), *_too_old(whole, sender)]
     limits += [f"the body has {len(events)} events; this is the first"] if len(events) > 1 else []
-    return explanation_of(event, config, channels, ignored=ignored, limits=limits)
+    explanation = explanation_of(event, config, channels, ignored=ignored, limits=limits)
+    return {"format": [*map(asdict, read)], **explanation}
+
+
+def _is_own(body: bytes) -> bool:
+    """Return whether it is relay's own document, as a dead letter shows it, whoever sent the body."""
+    with contextlib.suppress(NotJson):
+        document = decode(body)
+        return "operationId" in mapping(document.get("operation")) or "batchId" in mapping(document.get("batch"))
+    return False
 
 
 def _too_old(event: Event, sender: Source) -> Iterator[str]:

@@ -13,7 +13,7 @@ from relay.formats.mapping import NO_CASE
 from relay.ingest import IngestEvent
 from relay.operating.blockers import Blockers
 from relay.receiving.outcomes import take_each, taken
-from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader, readers
+from relay.receiving.reading import UNCONFIGURED, SourceReader, of_format, readers
 from relay.receiving.signatures import EventIdentity
 from relay.store.admin import Admin
 from relay.store.dead_letters import DeadLetter
@@ -145,10 +145,7 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
     one is still refused, and Ignored if none is about a run."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
     now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
-    headers = {
-        key.removeprefix(OF_FORMAT): [text.encode("latin-1", "replace")]
-        for key, text in entry.headers.items() if key.startswith(OF_FORMAT)
-    }  # fmt: skip
+    headers = {key: [text.encode("latin-1", "replace")] for key, text in of_format(entry.headers).items()}
     events = reader.events(entry.body, received_at=now_received, headers=headers, ids=ids, most=MOST_EVENTS)
     outcomes = await take_each(events, partial(ingest, permissions=reader.permissions))
     for its in outcomes:

@@ -1,7 +1,7 @@
 """A configured source: authentication of its requests, its rate limit, its permissions and its counters."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache, partial
 
@@ -14,7 +14,7 @@ from relay.errors import InvalidSignature, KeysUnavailable, NoRoom, NotYetKnown,
 from relay.formats import ping
 from relay.receiving.key_cache import KeyCache
 from relay.receiving.problems import HttpProblem
-from relay.receiving.reading import SourceReader
+from relay.receiving.reading import OF_FORMAT, SourceReader
 from relay.receiving.scheme import Keys, SignedRequest
 from relay.receiving.signatures import NO_KEYS, verify, wanted_key
 from relay.receiving.sources import RateLimit
@@ -24,6 +24,10 @@ MOST = 32  # that wait at a time; others are asked to come again, so whoever has
 UNSIGNED = "The signature is missing, wrong or too old."  # one answer for all three: a stranger learns nothing
 NO_KEY = "The key that the signature needs cannot be fetched. Send it again."
 QUARANTINED = ("invalid", "reach", "early", "time", "fault")  # why
+KEPT_HEADERS = ("content-type", "user-agent")  # beside those that the format reads
+Remember = Callable[
+    [str, bytes, Mapping[str, str], float], None
+]  # source, body, kept headers, now: it waits for nothing
 AHEAD = timedelta(days=1)  # wrong clocks and time zones; more would make a captured request last, and all after it late
 
 
@@ -82,10 +86,11 @@ class Early:
 class Configured:
     """One source as it is configured now."""
 
-    def __init__(self, reader: SourceReader) -> None:
+    def __init__(self, reader: SourceReader, remember: Remember | None = None) -> None:
+        self._remember = remember if reader.source.keeps_bodies else None
         self.name, self.source, self.permissions = reader.name, reader.source, reader.permissions
         name, source = reader.name, reader.source
-        self.pings = source.format == ping.NAME
+        self.pings, self.foreign = source.format == ping.NAME, reader.form is not None
         self.typed = source.signature.scheme in ("none", "basic")  # browsers send both for other sites' pages
         self.accept = source.reader.accept if source.reader else frozenset()
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
@@ -99,6 +104,18 @@ class Configured:
         metrics.begin_at_nought(metrics.signatures_refused, [(name,)])
         metrics.begin_at_nought(metrics.format_unknown, [(name,)] if source.reader else ())
         metrics.begin_at_nought(metrics.quarantined, [(name, kind) for kind in QUARANTINED])
+
+    def kept_headers(self, signed: SignedRequest) -> dict[str, str]:
+        """Return what is kept of a request beside its body."""
+        kept = {key: key for key in KEPT_HEADERS}
+        kept |= {f"{OF_FORMAT}{key}": key for key in (self.source.reader.headers if self.source.reader else ())}
+        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
+        return {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
+
+    def remember(self, signed: SignedRequest, now: float) -> None:
+        """Let whoever writes the format look at a verified body."""
+        if self._remember:
+            self._remember(self.name, signed.body, self.kept_headers(signed), now)
 
     async def authenticate(self, signed: SignedRequest, now: float, cache: KeyCache) -> None:
         """Raise HttpProblem unless it is genuine, by keys that are fetched where the scheme has public ones."""

@@ -47,7 +47,7 @@ async def _answer(request: SignedRequest, configured: Configured, cache: KeyCach
         return {"status": "confirmed"}
     if code := validation_of(request):
         return {"validationResponse": code}
-    challenge = "" if configured.source.reader else challenge_of(request)
+    challenge = "" if configured.foreign else challenge_of(request)
     return {"challenge": challenge} if challenge else {}
 
 

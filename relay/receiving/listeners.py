@@ -20,10 +20,12 @@ from aiohttp.typedefs import Handler, Middleware
 
 from relay import metrics
 from relay.errors import CannotListen
+from relay.receiving.answers import label
+from relay.receiving.connection import Answer
 from relay.receiving.guard import PROBES, Guard
 from relay.receiving.peers import Proxies, network
 from relay.receiving.probes import Probes
-from relay.receiving.problems import HttpProblem, RateLimitedLog, answering, label
+from relay.receiving.problems import HttpProblem, RateLimitedLog, answering
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.tls import MOMENT, Admin, Tls, context, ending, ends, faults, is_loopback, load
 
@@ -98,12 +100,10 @@ class OwnAuth(Protocol):
         ...
 
 
-def make_admin_app(
-    probes: Probes, admin: Admin, beside: web.Application, auth: OwnAuth | None = None
-) -> web.Application:
-    """Return the application for `serve`; `beside` is that of the other listener."""
+def make_admin_app(probes: Probes, admin: Admin, public: set[str], auth: OwnAuth | None = None) -> web.Application:
+    """Return the application for `serve`; `public` are the paths of the other listener."""
     app = web.Application(middlewares=[answering(), _admitting(admin, auth)])
-    app.add_routes(probes.operators_routes(beside))
+    app.add_routes(probes.operators_routes(public))
     app.on_response_prepare.append(label)
     return app
 
@@ -153,7 +153,7 @@ class Listeners:
     @classmethod
     async def open(
         cls,
-        world: tuple[web.Application, str, int],
+        world: tuple[Answer, str, int],
         operators: tuple[web.Application, str, int],
         certificates: Certificates,
         *,
@@ -162,7 +162,9 @@ class Listeners:
     ) -> Self:
         """Listen on these hosts and ports (0: any free one). Raises CannotListen; then neither listens."""
 
-        async def listen(section: str, app: web.Application, host: str, port: int, **options: Any) -> GuardedRunner:
+        async def listen(
+            section: str, app: web.Application | Answer, host: str, port: int, **options: Any
+        ) -> GuardedRunner:
             context = certificates.context(section)
             try:
                 return await serve(app, host, port, context=context, **options)

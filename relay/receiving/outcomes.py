@@ -7,16 +7,14 @@ that were taken are duplicates. An event that is refused costs no other.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from aiohttp import web
 from pydantic_core import to_json
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import HandlingFailed, Ignored, InvalidEvent
-from relay.receiving.problems import HEADERS
+from relay.receiving.answers import Written
 from relay.receiving.reading import Refusal
 
-ANSWER = {"Content-Type": "application/json; charset=utf-8", **HEADERS}
 FAULT = "fault"  # what a body is kept for that relay itself failed on
 STATUSES = ("accepted", "duplicate", "late", "ignored")  # a body has the first of these that one of its events has
 
@@ -80,9 +78,9 @@ def status_of(rows: Iterable[dict[str, Any]]) -> str:
     return next((status for status in STATUSES if status in found), "")
 
 
-def answer(rows: Sequence[dict[str, Any]], quarantine: str = "") -> web.Response:
+def answer(rows: Sequence[dict[str, Any]], quarantine: str = "") -> Written:
     """Answer a body of which events were taken; `quarantine` has it for those that were not."""
     status = status_of(rows)
     kept = {"quarantine": quarantine} if quarantine else {}
     body = to_json(rows[0] if len(rows) == 1 else {"status": status, "events": rows, **kept})
-    return web.Response(status=200 if status in ("duplicate", "late") else 202, body=body, headers=ANSWER)
+    return Written(200 if status in ("duplicate", "late") else 202, body)

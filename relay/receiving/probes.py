@@ -11,6 +11,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from relay.receiving import openapi
+from relay.receiving.addresses import READ, Route
 
 PERIOD = 1.0  # seconds
 JUST_NOW = 0.1  # seconds: a probe is asked to find out what has changed, and costs less than the metrics
@@ -61,14 +62,15 @@ class Probes:
         self._exposition = Remembered(self._expose)
         self._public_url = public_url
 
-    def routes(self) -> list[web.RouteDef]:
-        return [web.get("/", self.root), web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)]
+    def routes(self) -> list[Route]:
+        answers = {"/": self.root, "/healthz": self.healthz, "/readyz": self.readyz}
+        return [Route(path, handler, READ) for path, handler in answers.items()]
 
-    def operators_routes(self, beside: web.Application) -> list[web.RouteDef]:
-        """Return the operators' routes. `beside` is the public application."""
+    def operators_routes(self, public: set[str]) -> list[web.RouteDef]:
+        """Return the operators' routes. `public` are the paths of the other listener."""
 
         async def description(request: web.Request) -> web.Response:
-            served, public = (_addresses(app) for app in (request.app, beside))
+            served = {resource.canonical for resource in request.app.router.resources()}
             besides = request.app.get(BESIDES)
             more = [*await besides()] if besides else []
             return web.json_response(openapi.document(public, served - public, self._public_url, more))
@@ -80,13 +82,13 @@ class Probes:
             web.get("/openapi.json", description),
         ]
 
-    async def root(self, _request: web.Request) -> web.Response:
+    async def root(self, _request: web.BaseRequest) -> web.Response:
         return web.Response(text=ROOT)
 
-    async def healthz(self, _request: web.Request) -> web.Response:
+    async def healthz(self, _request: web.BaseRequest) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def readyz(self, _request: web.Request) -> web.Response:
+    async def readyz(self, _request: web.BaseRequest) -> web.Response:
         return _answer(await self.readiness(), verbose=False)
 
     async def verbose_readyz(self, request: web.Request) -> web.Response:
@@ -107,7 +109,3 @@ class Probes:
 def _answer(readiness: Readiness, *, verbose: bool) -> web.Response:
     answer = {"ready": readiness.ready, **({"checks": dict(readiness.checks)} if verbose else {})}
     return web.json_response(answer, status=200 if readiness.ready else 503)
-
-
-def _addresses(app: web.Application) -> set[str]:
-    return {resource.canonical for resource in app.router.resources()}

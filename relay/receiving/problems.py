@@ -77,14 +77,6 @@ def answering(clock: Callable[[], float] = time.monotonic) -> Middleware:
     return answer
 
 
-async def label(_request: web.Request, response: web.StreamResponse) -> None:
-    """Set the headers of all of relay's answers: an `on_response_prepare` signal."""
-    if response.headers["Server"] != HEADERS["Server"]:
-        response.headers["Server"] = HEADERS["Server"]  # aiohttp's tells its version, and Python's
-        for header, value in HEADERS.items():
-            response.headers.setdefault(header, value)
-
-
 def failed(lines: "RateLimitedLog", error: Exception) -> None:
     """Count and log a fault of ours."""
     metrics.unexpected_errors.inc()
@@ -121,6 +113,3 @@ class RateLimitedLog:
         self._written_at[line] = now
         values = {name: field() if callable(field) else field for name, field in fields.items()}
         write(event, left_out=self._left_out.pop(line, 0), **values)
-
-
-answer_problems = answering()

@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from relay.domain.documents import decode, decode_any
@@ -9,12 +9,12 @@ from relay.domain.events import Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
-from relay.formats.mapping import MAX_EVENTS, Reading
+from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
 from relay.receiving.sources import Signature, Source
 from relay.receiving.unknown_words import UnknownWords
 
-OF_FORMAT = "header:"  # before the names of headers that a format reads, in the quarantine: none of them is signed
+OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
 Refusal = InvalidEvent | HandlingFailed
 NO_IDS: Mapping[str, str] = {}
 UNCONFIGURED = Source(signature=Signature(scheme="none", allow_unsigned=True))  # it was, when it sent
@@ -26,6 +26,7 @@ class SourceReader:
 
     name: str
     source: Source
+    form: Format | None = None  # of a foreign sender; None where documents are relay's own
     permissions: Permissions | None = None
     words: UnknownWords | None = None
 
@@ -42,8 +43,7 @@ class SourceReader:
 
         `ids`: `EventIdentity.ids`. Raises NotJson.
         """
-        form = self.source.reader
-        if form is None:
+        if (form := self.form) is None:
             return [self._event(decode(body), body, received_at, ids)]
         texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
         with handling():
@@ -58,6 +58,12 @@ class SourceReader:
             self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
             for place, reading in enumerate(readings)
         ]
+
+    def without_format(self) -> "SourceReader":
+        """Return the reader of relay's own documents from this source."""
+        source = self.source.model_copy()
+        source.read_with(None)
+        return replace(self, source=source)
 
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]
@@ -85,6 +91,11 @@ class SourceReader:
         return reading.document
 
 
+def of_format(kept: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that a format reads, of those that were kept with a body."""
+    return {key.removeprefix(OF_FORMAT): text for key, text in kept.items() if key.startswith(OF_FORMAT)}
+
+
 def first(events: Iterable[Event | Refusal]) -> Event:
     """Return the first event; where there is none, raise why."""
     outcomes = [*events]
@@ -97,4 +108,4 @@ def first(events: Iterable[Event | Refusal]) -> Event:
 def readers(sources: Mapping[str, Source], words: UnknownWords | None = None) -> dict[str, SourceReader]:
     """Return the reader of each source. `words` gets those that no row of its format has."""
     allowed = source_permissions(sources)
-    return {name: SourceReader(name, source, allowed[name], words) for name, source in sources.items()}
+    return {name: SourceReader(name, source, source.reader, allowed[name], words) for name, source in sources.items()}

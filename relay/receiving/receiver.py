@@ -19,13 +19,14 @@ from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import handshakes, pings, request_body
-from relay.receiving.configured_source import Configured, Early, RateLimiter, check_age
+from relay.receiving.addresses import Route
+from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
 from relay.receiving.key_cache import KeyCache
 from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog, answering, label
-from relay.receiving.reading import OF_FORMAT, Refusal, readers
+from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog
+from relay.receiving.reading import Refusal, readers
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signatures import EventIdentity
 from relay.receiving.sources import Source
@@ -43,7 +44,6 @@ NOT_HANDLED = (
     "relay could not handle this event by a fault of its own, and has kept it: its operators see it and replay it. "
     "Sending it again does not help."
 )
-KEPT_HEADERS = ("content-type", "user-agent")  # with a body in the quarantine, beside its ids
 
 
 @dataclass(eq=False)
@@ -65,6 +65,7 @@ class Receiver:
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
     last_runs: pings.LastRuns | None = None  # of jobs that ping
+    remember: Remember | None = None
     words: UnknownWords = field(default_factory=UnknownWords)
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
@@ -79,19 +80,19 @@ class Receiver:
 
     def reload(self, sources: Mapping[str, Source]) -> None:
         """Take these sources from now on."""
-        self._configured = {name: Configured(reader) for name, reader in readers(sources, self.words).items()}
+        self._configured = {
+            name: Configured(reader, self.remember) for name, reader in readers(sources, self.words).items()
+        }
 
-    def routes(self) -> list[web.RouteDef]:
-        return [
-            *(
-                web.route("*", f"/webhooks/{{source}}{rest}", self.receive, expect_handler=request_body.expect_later)
-                for rest in ("", *pings.PATHS)
-            ),
-            *self.probes.routes(),
-        ]
+    def routes(self) -> list[Route]:
+        webhooks = (Route(f"/webhooks/{{source}}{rest}", self.receive) for rest in ("", *pings.PATHS))
+        return [*webhooks, *self.probes.routes()]
 
-    async def receive(self, request: web.Request) -> web.StreamResponse:
-        began, configured = time.perf_counter(), self._addressed(request)
+    async def receive(self, request: web.BaseRequest, source: str, **job: str) -> web.StreamResponse:
+        """Answer what comes for a source. `job` and `state` are in the address of a ping."""
+        began, configured = time.perf_counter(), self._configured.get(source)
+        if configured and configured.pings != bool(job):
+            configured = None  # one that pings has addresses of its jobs, and only such a one
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
             if permitted := handshakes.origin_permission(origin, configured.source.rate_limit):
@@ -101,12 +102,13 @@ class Receiver:
             signed, configured = await self._verified(request, configured)
             if configured.pings:
                 body = await pings.read_ping(
-                    request.match_info, request.query.get("rid"), signed.body,
+                    job, request.query.get("rid"), signed.body,
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
             if question := await handshakes.answer(signed, configured, self.keys):
                 return question
+            configured.remember(signed, self.clock())
             if self.tracing is not None:
                 parents = signed.headers.get("traceparent", ())
                 span = self.tracing.accepting(configured.name, parents, time.perf_counter() - began)
@@ -125,11 +127,6 @@ class Receiver:
         configured.acknowledged.observe(time.perf_counter() - began)
         return web.Response(text="OK\n", headers=HEADERS) if configured.pings else answer(rows, quarantine)
 
-    def _addressed(self, request: web.Request) -> Configured | None:
-        """Return the source of this address: one that pings has addresses of its jobs, and only such a one."""
-        configured = self._configured.get(request.match_info["source"])
-        return configured if configured and configured.pings == ("job" in request.match_info) else None
-
     def _refused(self, request: web.BaseRequest, refusal: HttpProblem, source: str) -> str:
         """Count and log a refusal; return the outcome that it is counted as."""
         reason = str(refusal.__cause__ or "") or str(refusal)
@@ -146,7 +143,9 @@ class Receiver:
             )
         return outcome
 
-    async def _verified(self, request: web.Request, configured: Configured | None) -> tuple[SignedRequest, Configured]:
+    async def _verified(
+        self, request: web.BaseRequest, configured: Configured | None
+    ) -> tuple[SignedRequest, Configured]:
         """Return the verified request and its source."""
         if configured is None:
             raise HttpProblem(404, "No source has this address.")
@@ -231,20 +230,7 @@ class Receiver:
     async def _quarantined(
         self, signed: SignedRequest, identity: EventIdentity, configured: Configured, reason: str, kind: str
     ) -> str:
-        name, reader = configured.name, configured.source.reader
-        kept = {key: key for key in KEPT_HEADERS}
-        kept |= {f"{OF_FORMAT}{key}": key for key in (reader.headers if reader else ())}
-        sent = {label: signed.headers.get(key, ()) for label, key in kept.items()}
-        headers = {label: lines[0].decode("latin-1") for label, lines in sent.items() if len(lines) == 1}
-        headers |= identity.headers
-        quarantine_id = await self.quarantine(name, signed.body, headers, reason, fault=kind == FAULT)
-        metrics.quarantined.labels(name, kind).inc()
+        headers = configured.kept_headers(signed) | identity.headers
+        quarantine_id = await self.quarantine(configured.name, signed.body, headers, reason, fault=kind == FAULT)
+        metrics.quarantined.labels(configured.name, kind).inc()
         return quarantine_id
-
-
-def make_app(receiver: Receiver) -> web.Application:
-    """Return the application for `serve`; other rooms add their routes before it is served."""
-    app = web.Application(middlewares=[answering()])
-    app.add_routes(receiver.routes())
-    app.on_response_prepare.append(label)
-    return app

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from relay.receiving.connection import GuardedConnection, watched
+from relay.receiving.connection import Answer, GuardedConnection, watched
 from relay.receiving.guard import Guard
 
 BACKLOG = 4096  # waiting to be accepted: a crowd delays others by milliseconds, a full queue by seconds
@@ -22,7 +22,7 @@ CUT_OFF = 0.1  # seconds that aiohttp waits, twice, for requests whose time is o
 
 
 async def serve(
-    app: web.Application,
+    app: web.Application | Answer,
     host: str,
     port: int,
     *,
@@ -32,9 +32,16 @@ async def serve(
     guard: Guard | None = None,
     context: ssl.SSLContext | None = None,
 ) -> "GuardedRunner":
-    """Listen on host and port (0: any), by TLS alone with a `context`. Times are seconds. OSError if taken."""
+    """Listen on host and port (0: any), by TLS alone with a `context`. Times are seconds. OSError if taken.
+
+    Instead of an application one function may answer all requests.
+    """
     loop, guard = asyncio.get_running_loop(), guard or Guard()
-    runner = web.AppRunner(app, shutdown_timeout=CUT_OFF)
+    runner: web.BaseRunner = (
+        web.AppRunner(app, shutdown_timeout=CUT_OFF)
+        if isinstance(app, web.Application)
+        else web.ServerRunner(web.Server(app), shutdown_timeout=CUT_OFF)
+    )
     await runner.setup()
     server = runner.server
     if server is None:
@@ -69,7 +76,7 @@ async def serve(
 class GuardedRunner:
     """A server that listens, and closes no connection in the middle of a request."""
 
-    runner: web.AppRunner
+    runner: web.BaseRunner
     listening: "asyncio.Server | _TlsServer"
     guard: Guard
     grace: float

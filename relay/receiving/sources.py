@@ -39,6 +39,7 @@ from relay.configfile.validation import (
 from relay.domain.identity import PATTERN
 from relay.formats.mapping import Format
 from relay.receiving.oidc import GOOGLE, KEYS_OF
+from relay.receiving.redelivery import CatchUp
 from relay.receiving.scheme import Scheme
 from relay.receiving.schemes import SCHEMES, hmac_scheme, oidc_scheme, sns_scheme
 from relay.receiving.secret_strength import SHORT_SECRET, refuse_weak, strength
@@ -178,6 +179,7 @@ class Source(Section):
     event: EventName = ""  # of a body that names none
     platform: Annotated[str, Field(max_length=64)] = ""  # sources of one platform report the same operations
     format: str = ""  # of a foreign sender's documents: a preset, or one of `formats`; its platform is its own
+    keep_bodies: bool | None = None  # the last ones, for whoever writes the format; None: as that says
     signature: Signature
     # Its permissions (relay.receiving.permissions):
     events: Annotated[tuple[EventPattern, ...], one_or_more, Field(min_length=1)] | None = None
@@ -188,6 +190,7 @@ class Source(Section):
     max_age: Age = 604_800.0  # as long as relay remembers at least what it has told
     rate_limit: RateLimit | None = None
     max_body: Annotated[Size, Field(ge=1024, le=64 * 2**20)] | None = None  # None: server.max_body
+    catch_up: CatchUp | None = None
     _reader: Format | None = PrivateAttr(None)
 
     @property
@@ -195,7 +198,12 @@ class Source(Section):
         """Return what reads a foreign sender's documents; None where they are relay's own."""
         return self._reader
 
-    def read_with(self, reader: Format) -> None:
+    @property
+    def keeps_bodies(self) -> bool:
+        """Return whether the last bodies are kept; those of relay's own documents never are."""
+        return self._reader is not None and (self._reader.keep_bodies if self.keep_bodies is None else self.keep_bodies)
+
+    def read_with(self, reader: Format | None) -> None:
         self._reader = reader
 
 

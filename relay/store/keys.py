@@ -117,6 +117,10 @@ of their address, so that all messages there, whatever they are of, are made in 
     {relay}:console:testing:<digest>       string  of a destination: ms from which it gets the next test message
     {relay}:ping:<digest>          string  the last run of a job that does not name its runs: when it began, its status
                                            and when that came (JSON); for 35 days
+    {relay}:bodies:<digest>        string  how many bodies of a source were kept for whoever writes its format
+                                           (relay/store/last_bodies.py)
+    {relay}:body:<digest>:<slot>   string  one of its last twenty: its number, when it came, some of its headers and
+                                           the body, packed; for a week
     {relay}:watch                  zset    <op> of each run that goes on → ms at which the watchdog looks at it
     {relay}:stalled                set     <op> of each run that has an alarm
     {relay}:over                   zset    <op> of each run that is over → ms at which its documents go (trim.lua)
@@ -202,6 +206,12 @@ def digest(*parts: str) -> bytes:
 
 def ping(source: str, job: str) -> str:
     return f"{PREFIX}ping:{digest('ping', source, job).hex()}"
+
+
+def last_bodies(source: str, slot: int | None = None) -> str:
+    """The key of one of a source's last bodies; without a slot that of their number."""
+    name = digest("bodies", source).hex()
+    return f"{PREFIX}bodies:{name}" if slot is None else f"{PREFIX}body:{name}:{slot}"
 
 
 @lru_cache(maxsize=REMEMBERED)  # there are few addresses, and each is in many events

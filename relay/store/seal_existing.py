@@ -18,12 +18,12 @@ from relay.store.client import call, write
 from relay.store.owners import at_owner
 from relay.store.quarantine import PARTS, record_of
 from relay.store.queue import Store
-from relay.store.sealing import BODY, COPY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
+from relay.store.sealing import BODY, COPY, LAST_BODY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
 
 PAGE = 500
-STRINGS = {"found": RESULTS, "copy": COPY, "console": TRIAL}
+STRINGS = {"found": RESULTS, "copy": COPY, "console": TRIAL, "body": LAST_BODY}
 SCRATCH = ":sealing"  # behind the name of a stream: its rows, sealed
 META = (b"via", b"over", b"of")  # fields of a row of the audit trail that stay clear
 # KEYS: a string or a hash. ARGV: the field, '' for a string; what was read; what takes its place.

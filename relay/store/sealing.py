@@ -34,7 +34,7 @@ SAME = "\x02"  # begins a short text that is sealed: scripts carry it like any o
 TEXTS = 2048  # short texts that are remembered: those of a run come with each of its events
 # What a value is.
 BODY, QUARANTINE, RESULTS, AUDIT, SIGNING, COPY = "body", "quarantine", "results", "audit", "signing key", "copy"
-SESSION, SILENCE, TRIAL = "session", "silence", "trial"
+SESSION, SILENCE, TRIAL, LAST_BODY = "session", "silence", "trial", "last body"
 NAME, AUDIENCE, PRESSED, PATH, ERROR, ANSWER = "name", "audience", "pressed", "path", "error", "answer"
 LABELS = "labels"
 

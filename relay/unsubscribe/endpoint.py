@@ -10,13 +10,14 @@ from functools import partial
 from urllib.parse import parse_qsl
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from relay.domain.deliveries import Delivery
 from relay.domain.links import issue
 from relay.errors import InvalidSignature, StoreUnavailable
 from relay.outage import Outage
 from relay.receiving import request_body
+from relay.receiving.addresses import READ, Route
 from relay.receiving.configured_source import RateLimiter
 from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
@@ -70,20 +71,20 @@ class Unsubscribe:
         token = issue(await self._keys.current(), PURPOSE, delivery.destination, delivery.address, language)
         return f"{outside}/unsubscribe/{token}"
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[Route]:
         path = "/unsubscribe/{token}"
-        return [web.get(path, self.show), web.post(path, self.submit, expect_handler=request_body.expect_later)]
+        return [Route(path, self.show, READ), Route(path, self.submit, (hdrs.METH_POST,))]
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, request: web.BaseRequest, token: str) -> web.Response:
         """Show the page with its button (GET and HEAD). Changes nothing."""
 
         async def page_name(destination: str, address: str) -> str:
             reason = await self._suppressions.reason(destination, address)
             return "done" if reason == UNSUBSCRIBED else "ask"
 
-        return await self._answer(request, page_name)
+        return await self._answer(request, token, page_name)
 
-    async def submit(self, request: web.Request) -> web.Response:
+    async def submit(self, request: web.BaseRequest, token: str) -> web.Response:
         """Unsubscribe, or take it back (POST). Suppressions by an operator or a bounce stay."""
 
         async def change(destination: str, address: str) -> str:
@@ -97,19 +98,20 @@ class Unsubscribe:
                 changed = await self._suppressions.add(address, destination, reason=UNSUBSCRIBED)
             act.outcome = "done" if changed else "nothing to change"
             if changed:
-                seal = request.match_info["token"].rpartition(".")[2]
+                seal = token.rpartition(".")[2]
                 log.info("address.resubscribed" if undo else "address.unsubscribed", destination=destination,
                          token=f"…{seal[-8:]}")  # fmt: skip
             if self._audit:
                 await self._audit.end(first, act, stranger=True)
             return "undone" if undo else "done"
 
-        return await self._answer(request, change)
+        return await self._answer(request, token, change)
 
-    async def _answer(self, request: web.Request, step: Callable[[str, str], Awaitable[str]]) -> web.Response:
+    async def _answer(
+        self, request: web.BaseRequest, token: str, step: Callable[[str, str], Awaitable[str]]
+    ) -> web.Response:
         """Answer with a page for people; only a body that is none gets a problem document."""
         language = language_of(request.headers.get("Accept-Language", ""))
-        token = request.match_info["token"]
         try:
             destination, address, mail_language = await self._keys.redeem(PURPOSE, token)
             language = language_of(mail_language)
@@ -125,7 +127,7 @@ class Unsubscribe:
         return _page(name, language, about=(destination, address))
 
 
-async def _form(request: web.Request) -> list[tuple[str, str]]:
+async def _form(request: web.BaseRequest) -> list[tuple[str, str]]:
     """Read the fields of a small form; other bodies have none (RFC 8058 allows multipart too)."""
     body = await request_body.read(request, max_size=MAX_BODY, seconds=BODY_TIMEOUT)
     if request.content_type != "application/x-www-form-urlencoded":

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from relay.configfile.validation import suggest
 from relay.domain.documents import decode
 from relay.errors import NotJson, StoreUnavailable
-from relay.receiving.problems import HEADERS, HttpProblem, answer_problems, problem
+from relay.receiving.problems import HEADERS, HttpProblem, answering, problem
 from relay_sandbox.api import openapi, pages
 from relay_sandbox.api.handlers import ApiCall, Handlers
 from relay_sandbox.api.routes import ROUTES, Route
@@ -38,7 +38,7 @@ class ApiServer:
         self._handlers = Handlers(context, self.operations, self.batches)
 
     def app(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[answer_problems, _unavailable])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[answering(), _unavailable])
         handlers = self._handlers.by_route()
         for route in ROUTES:
             app.router.add_route(route.method, route.address, partial(self._serve, route, handlers[route.name]))

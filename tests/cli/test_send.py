@@ -35,7 +35,7 @@ async def test_it_is_signed_and_taken_and_where_it_is_told_is_said(running_stage
     acts = await AuditTrail(running_stage.around.store.redis).entries()
 
     assert first.exit_code == again.exit_code == 0
-    assert first.output.startswith('202 Accepted\n{"status": "accepted"')
+    assert first.output.startswith('202 Accepted\n{"status":"accepted"')
     assert "english email, each: english@example.com\n    because of mails\n    paused by ana until " in first.output
     assert json.loads(again.output)["answer"]["status"] == "duplicate"
     assert {mail.recipient for mail in mails} == {"english@example.com", "german@example.com"}

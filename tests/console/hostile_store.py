@@ -16,6 +16,7 @@ from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.admin import Admin
 from relay.store.audit import Act, AuditTrail
+from relay.store.last_bodies import LastBodies
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.settling import Pause
 from relay.store.silences import SilenceList
@@ -80,7 +81,11 @@ def hostile_config() -> Config:
     document = {
         "timezone": "Europe/Berlin",
         "console": {"tokens": {"program": {"token": SECRET, "role": "viewer"}}},  # so that pages lead to copies
-        "sources": {SOURCE: {"max_age": "off", "signature": {"secrets": {"current": SECRET}}}},
+        "sources": {
+            SOURCE: {"max_age": "off", "signature": {"secrets": {"current": SECRET}}},
+            "foreign": {"format": "odd", "signature": {"secrets": {"current": SECRET}}},
+        },
+        "formats": {"odd": {"run": "run", "job": "job", "status": {"of": "status", "Running": "x"}}},
         "channels": {
             "slack": {"token": "xoxb-2048-abcdef", "base_url": "http://127.0.0.1:9/api/"},
             "email": {"host": "127.0.0.1", "port": 9, "tls": "none", "from": "Operations <relay@example.com>"},
@@ -112,6 +117,7 @@ async def hostile_console(store: Store, clock: Clock) -> AsyncIterator[Open]:
         for name, word in WORDS.items():
             await said_by_people(store, clock, name, word)
             await said_by_senders(page, store, clock, word)
+        await said_by_a_foreign_sender(store, clock)
         await answered_by_others(store, clock)
         last = spoilt(bodies()["operation.failed"], WORDS["cell"], eventId="the last", tenantId="any")
         await page.ingest.ingest(event_of(last, at=datetime.fromtimestamp(clock(), UTC)))
@@ -141,6 +147,16 @@ async def said_by_senders(page: Open, store: Store, clock: Clock, word: str) -> 
     for fault in (False, True):
         body = json.dumps(spoilt(documents["operation.progress"], word) | {"event": word, "fault": fault}).encode()
         await Admin(store).quarantine(SOURCE, body, {"content-type": word}, word, fault=fault)
+
+
+async def said_by_a_foreign_sender(store: Store, clock: Clock) -> None:
+    bodies = LastBodies(store)
+    for word in WORDS.values():
+        document = {"run": word, "job": word, "status": word, word: {word: [word] * 30}}
+        bodies.add("foreign", json.dumps(document).encode(), {}, clock())
+        await Admin(store).quarantine("foreign", json.dumps(document).encode(), {}, word)
+    bodies.add("foreign", WORDS["cell"].encode(), {}, clock())  # no JSON
+    await bodies.flush()
 
 
 async def said_by_people(store: Store, clock: Clock, name: str, word: str) -> None:

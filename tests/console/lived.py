@@ -15,10 +15,11 @@ from relay.console.access.login_flow import make_link
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.sessions import Sessions
 from relay.store.suppressions import Suppressions
+from tests.support import foreign
 from tests.support.auth import TOKEN
 from tests.support.redis_server import RedisServer
 from tests.support.silences import added, silence
-from tests.support.stage import Stage, running, surroundings
+from tests.support.stage import Stage, post, running, surroundings
 from tests.support.waiting import until
 
 CONFIG = f"""\
@@ -29,6 +30,7 @@ retry: {{max_retries: 3, retry_delay: 0.2, backoff_multiplier: 1, max_delay: 60}
 console: {{tokens: {{deploy: {{token: {TOKEN}, role: operator}}}}}}
 sources:
   async-operations: {{signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
+  github: {{format: github-actions, signature: {{secrets: {{current: "${{STAGE_SECRET}}"}}}}}}
 channels:
   slack: {{token: xoxb-the-token-of-the-stage, base_url: "${{STAGE_SLACK}}"}}
   email: {{host: 127.0.0.1, port: "${{STAGE_SMTP}}", tls: none, from: "Operations <relay@example.com>"}}
@@ -135,6 +137,8 @@ async def live(world: Lived) -> None:
     assert await world.tell("operation.completed", REASONS["bad signature"][0], "finance", **unknown) == 401
     for number in range(ODD):
         assert (await world.post({"hello": number, "tenantId": "acme"})).status == 422
+    for document in (foreign.PING, foreign.workflow_run("completed", "melted")):
+        await post(world.url, document, "github")
     await calm(world)
 
 

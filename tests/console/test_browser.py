@@ -34,6 +34,7 @@ TOUR: Mapping[str, Sequence[str]] = {
     "/quarantine": ["/quarantine"],
     "/quarantine/all": ["/quarantine/all?verb=drop"],
     "/quarantined": ["^/quarantine"],
+    "/source": ["^/now", "/source?name=github&body=1"],
     "/destinations": ["/destinations"],
     "/destination": [
         f"/destination?name={name}" for name in ("process-mining", "analysts-daily", "vendor", "customers")

@@ -129,6 +129,7 @@ def questions() -> Iterator[str]:
 
 def forms() -> Iterator[tuple[str, dict[str, Any]]]:
     good: dict[str, dict[str, Any]] = {
+        "/source/try": {"name": "foreign", "document": "{}"},
         "/destinations/pause": {"name": "room", "reason": "x"},
         "/destinations/allow": {"destination": "english", "address": "x"},
         "/silences/add": {"destination": "room", "lasts": "2h", "reason": "x"},

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
-from pytest_aiohttp import AiohttpClient
+from pytest_aiohttp import AiohttpClient, AiohttpRawServer
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Accepted
@@ -19,7 +19,7 @@ from relay.domain.links import Person, Presser, redeem
 from relay.errors import StoreUnavailable
 from relay.interactivity.buttons import VALID_FOR, Button
 from relay.interactivity.endpoint import LIMIT, MAX_BODY, PATH, REFUSED, Interactions
-from relay.receiving.problems import answer_problems
+from relay.receiving.addresses import Addresses
 from relay.receiving.signatures import sign
 from relay.rendering.translations import FORBIDDEN, STALE, TAKEN
 from relay.store import Store, keys
@@ -62,7 +62,9 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Scene:
+async def scene(
+    aiohttp_client: AiohttpClient, aiohttp_raw_server: AiohttpRawServer, clock: Clock, store: Store
+) -> Scene:
     scene = Scene(clock)
 
     async def opened(purpose: str, token: str) -> tuple[str, ...]:
@@ -85,9 +87,7 @@ async def scene(aiohttp_client: AiohttpClient, clock: Clock, store: Store) -> Sc
     buttons = SimpleNamespace(signing_secret=lambda: SECRET, keys=keys, is_allowed=is_allowed, ingest=ingest,
                               post_ephemeral=post_ephemeral)  # fmt: skip
     scene.endpoint = Interactions(buttons, clock=clock, patience=0.2, audit=AuditTrail(store.redis))  # type: ignore[arg-type]
-    app = web.Application(middlewares=[answer_problems])
-    app.add_routes(scene.endpoint.routes())
-    scene.client = await aiohttp_client(app)
+    scene.client = await aiohttp_client(await aiohttp_raw_server(Addresses(scene.endpoint.routes()).answer))
     return scene
 
 

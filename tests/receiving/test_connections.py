@@ -13,7 +13,6 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.guard import Guard
 from relay.receiving.listeners import make_admin_app
-from relay.receiving.receiver import make_app
 from relay.receiving.server import serve
 from relay.receiving.tls import Admin
 from tests.support.events import body
@@ -125,7 +124,7 @@ async def test_a_client_that_does_not_read_is_closed_whoever_holds_its_answers(r
     guard = Guard(header_timeout=patience(), idle_timeout=3600.0, write_timeout=1.0)
     given_up = count("connections_given_up", listener="public", awaited="answer")
     async with receiving() as front:
-        runner = await serve(make_admin_app(front.receiver.probes, Admin(), make_app(front.receiver)), "127.0.0.1", 0,
+        runner = await serve(make_admin_app(front.receiver.probes, Admin(), set()), "127.0.0.1", 0,
                              guard=guard)  # fmt: skip
         with socket.socket() as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

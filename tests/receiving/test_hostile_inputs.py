@@ -43,8 +43,8 @@ START = b"POST /webhooks/ops HTTP/1.1\r\n" + HOST + AUTHORIZED
 
 # Not HTTP/1.1 as it should be. Whatever can be read in two ways must not be read at all.
 WIRE: Mapping[str, tuple[bytes, int]] = {
-    "expectation at no address": (b"GET /x HTTP/1.1\r\nHost: relay\r\nExpect: x\r\n\r\n", 417),
-    "expectation that is no UTF-8": (b"GET /x HTTP/1.1\r\nHost: relay\r\nExpect: \xf0\r\n\r\n", 417),
+    "expectation at no address": (b"GET /x HTTP/1.1\r\nHost: relay\r\nExpect: x\r\n\r\n", 404),
+    "expectation that is no UTF-8": (b"GET /x HTTP/1.1\r\nHost: relay\r\nExpect: \xf0\r\n\r\n", 404),
     "length and chunks": (START + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "two lengths": (START + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{} ", 400),
     "length is text": (START + b"Content-Length: two\r\n\r\n{}", 400),

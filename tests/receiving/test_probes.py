@@ -6,8 +6,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from relay.receiving import openapi
+from relay.receiving.addresses import Addresses
 from relay.receiving.probes import Probes, Readiness
-from relay.receiving.receiver import OUTCOMES, make_app
+from relay.receiving.receiver import OUTCOMES
 from tests.support.events import body
 from tests.support.front import Front, receiving
 from tests.support.schemas import check_openapi, faults_by
@@ -66,7 +67,7 @@ async def test_the_openapi_document_is_valid_and_describes_what_is_served(front:
     reply = await front.operator("/openapi.json")
 
     check_openapi(reply.document)
-    public = {resource.canonical for resource in make_app(front.receiver).router.resources()}
+    public = Addresses(front.receiver.routes()).paths
     assert reply.document["paths"].keys() == public | {"/metrics", "/openapi.json"}
     assert reply.document["openapi"].startswith("3.1")
     assert {address for address, path in reply.document["paths"].items() if "servers" in path} == {

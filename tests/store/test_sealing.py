@@ -17,6 +17,7 @@ from relay.store.audit import Act, AuditTrail
 from relay.store.claiming import SEALED
 from relay.store.copies import Copies
 from relay.store.copying import COPIES, copied_as
+from relay.store.last_bodies import LastBodies
 from relay.store.results import ResultsCache
 from relay.store.runs import Runs
 from relay.store.seal_existing import SealExisting
@@ -195,6 +196,9 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     await before.accept(secretive("op-2"), [room(), team(), mail()])
     await Admin(before).quarantine("ops", MERGER.encode(), {"x-header": MERGER}, f"no JSON: {MERGER}")
     await ResultsCache(before).keep("op-1", 0, {"summary": MERGER})
+    bodies = LastBodies(before)
+    bodies.add("github", MERGER.encode(), {}, clock())
+    await bodies.flush()
     its = silence(clock(), reason=MERGER)
     await SilenceList(before).add(its)
     for stranger in (False, True):
@@ -217,6 +221,7 @@ async def test_what_was_written_without_a_key_is_sealed_once_and_all_of_it_goes_
     assert [said(event) for event in await Admin(store).events("op-1")] == [MERGER]
     assert (await Admin(store).quarantined())[0].body == MERGER.encode()
     assert await ResultsCache(store).get("op-1", 0) == {"summary": MERGER}
+    assert [one.body for one in await LastBodies(store).of("github")] == [MERGER.encode()]
     assert await SilenceList(store).all() == [its]
     entries = await AuditTrail(store.redis, store.sealer).entries()
     assert [(entry.actor, entry.subject, entry.outcome) for entry in entries] == [("jana@host-1", MERGER, "done")] * 2

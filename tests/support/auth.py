@@ -146,7 +146,7 @@ async def served(
     here.auth = ConsoleAuth(
         lambda: here.config, store, audit=trail, render=_plain, clock=clock, **{"loopback": True, **options}
     )
-    app = make_admin_app(Probes(_unready, ""), admin or Admin(), web.Application(), here.auth)
+    app = make_admin_app(Probes(_unready, ""), admin or Admin(), set(), here.auth)
     app.on_response_prepare.append(here.auth.label)
     app.add_routes(here.auth.routes())
     for prefix, middleware in (("/console", here.auth.middleware), ("/api/v1", here.auth.api_middleware)):

@@ -9,11 +9,12 @@ from prometheus_client import REGISTRY
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.receiving.addresses import Addresses
 from relay.receiving.guard import Guard
 from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Readiness
-from relay.receiving.receiver import Receiver, make_app
+from relay.receiving.receiver import Receiver
 from relay.receiving.server import GuardedRunner, serve
 from relay.receiving.sources import Source
 from relay.receiving.tls import Admin
@@ -114,9 +115,9 @@ async def receiving(
     )
     guard = guard or Guard()
     options = {"linger": 0.1, "grace": 5.0, "guard": guard, **server}
-    app = make_app(receiver)
-    runner = await serve(app, "127.0.0.1", 0, **options)
-    operators = await serve(make_admin_app(receiver.probes, admin, app), "127.0.0.1", 0, grace=5.0)
+    public = Addresses(receiver.routes())
+    runner = await serve(public.answer, "127.0.0.1", 0, **options)
+    operators = await serve(make_admin_app(receiver.probes, admin, public.paths), "127.0.0.1", 0, grace=5.0)
     front = Front(receiver, runner, operators, clock, guard)
     try:
         yield front

@@ -11,15 +11,14 @@ import aiohttp
 import html5lib
 import pytest
 import yarl
-from aiohttp import web
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from relay.domain.deliveries import Delivery
 from relay.domain.links import issue, redeem
 from relay.errors import InvalidSignature
+from relay.receiving.addresses import Addresses
 from relay.receiving.guard import Guard
-from relay.receiving.problems import answer_problems
 from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditTrail
@@ -73,10 +72,8 @@ async def page(store: Store, clock: Clock) -> AsyncIterator[Page]:
     address = [""]
     keys = SigningKeys(store)
     unsubscribe = Unsubscribe(suppressions, keys, lambda: address[0], clock, audit=AuditTrail(store.redis))
-    app = web.Application(middlewares=[answer_problems])
-    app.add_routes(unsubscribe.routes())
     guard = Guard()
-    runner = await serve(app, "127.0.0.1", 0, grace=1.0, guard=guard)
+    runner = await serve(Addresses(unsubscribe.routes()).answer, "127.0.0.1", 0, grace=1.0, guard=guard)
     host, port = runner.addresses[0][:2]
     address[0] = f"http://{host}:{port}/"
     try:

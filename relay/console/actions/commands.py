@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from pydantic import ConfigDict, Field
 
+from relay.background.catch_up import catch_up, hooks_of
 from relay.background.upkeep import at_hand
 from relay.config import VIEWER, Config, Role
 from relay.configfile.units import duration
@@ -19,6 +20,8 @@ from relay.console.access.login_flow import MINUTES, make_link
 from relay.console.context import Context, way_of
 from relay.console.facts import Form, Name, NameForm
 from relay.console.view import Done, refused
+from relay.console.views.dead import READ
+from relay.console.views.source import shown
 from relay.domain import documents
 from relay.domain.documents import decode
 from relay.domain.events import Event
@@ -32,6 +35,7 @@ from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
 from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
+from relay.store.last_bodies import LastBody
 from relay.store.operator_pauses import OperatorPauses
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
@@ -48,10 +52,21 @@ class RotateForm(Form):
     force: bool = False
 
 
+class BodyForm(NameForm):
+    """A body that the source of this name might send; it is kept nowhere."""
+
+    document: str = Field(min_length=1, max_length=READ)
+
+
 class LinkForm(Form):
     """The role of the link's user."""
 
     role: Role = VIEWER
+
+
+async def try_body(context: Context, form: BodyForm, _identity: Identity) -> Done:
+    body = LastBody(context.clock(), {}, form.document.encode("utf-8", "replace"))
+    return Done("", shown=await shown(context, form.name, body))
 
 
 async def send_digest(context: Context, form: NameForm, identity: Identity) -> Done:
@@ -113,6 +128,26 @@ async def reload(context: Context, _form: Form, identity: Identity) -> Done:
     if done.before == done.after:
         text = "The configuration was read again and is in use: %(config)s; only templates may have changed."
     return Done(f"{text} These keys need a restart: %(keys)s." if done.needs_restart else text, values)
+
+
+class CatchUpForm(Form):
+    """The kind of sender that is asked."""
+
+    sender: Literal["github"] = "github"
+
+
+async def ask_again(context: Context, form: CatchUpForm, identity: Identity) -> Done:
+    """Have each sender of this kind redeliver what failed in the last three days."""
+    hooks = hooks_of(context.config().sources)
+    if not hooks:
+        return refused("no source has catch_up: the addresses of its webhooks, and a token (docs/senders.md)")
+    async with context.act(identity, "catch-up", form.sender) as act:
+        done = await catch_up(hooks, context.clock(), every=True)
+        act.outcome = f"{sum(each.found.asked for each in done)} asked for"
+    facts = [{"source": each.source, "hook": each.hook, **each.found._asdict(), "error": str(each.error or "")}
+             for each in done]  # fmt: skip
+    failing = any(each.error for each in done)
+    return Done(ANSWERED, {"answered": "\n".join(map(str, done))}, refused=failing, facts={"hooks": facts})
 
 
 POST_TIMEOUT = aiohttp.ClientTimeout(30.0)

@@ -146,9 +146,10 @@ def _missing(stored: Iterable[bytes]) -> Iterator[tuple[str, float]]:
 
 
 class SourceHealth(Facts):
-    """Requests of a source since this process began; those that were `refused` by outcome."""
+    """Requests of a source since this process began; those that were `refused` by outcome. `format`: of its page."""
 
     name: str
+    format: str = ""
     accepted: int = 0
     duplicates: int = 0
     late: int = 0
@@ -162,13 +163,15 @@ class SourceHealth(Facts):
 
 def sources(context: Context) -> list[SourceHealth]:
     """Return the configured sources, those of which most was refused first."""
-    counts: dict[str, dict[str, int]] = {name: {} for name in context.config().sources}
+    configured = context.config().sources
+    counts: dict[str, dict[str, int]] = {name: {} for name in configured}
     for (source, outcome), count in request_counts().items():
         if count and source in counts:
             counts[source][outcome] = int(count)
     rows = [
         SourceHealth(
             name=name,
+            format=configured[name].format if configured[name].reader else "",
             accepted=row.get("accepted", 0),
             duplicates=row.get("duplicate", 0),
             late=row.get("late", 0),

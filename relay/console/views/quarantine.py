@@ -9,6 +9,7 @@ from relay.operating.acts import quarantined_named
 from relay.store.quarantine_pages import QuarantinePages, QuarantineQuery, QuarantineRow
 
 Kind = Literal["", "fault", "refused"]
+GONE = N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there")
 
 
 class QuarantineFilters(Filters):
@@ -35,7 +36,10 @@ class QuarantineFacts(Facts):
 
 
 class QuarantinedFacts(Facts):
-    """A quarantined body. `fault`: relay itself failed, where `reason` says. `cut`: the end of `body` is left out."""
+    """A quarantined body. `fault`: relay itself failed, where `reason` says. `cut`: the end of `body` is left out.
+
+    `format`: what reads it, if its source has one.
+    """
 
     id: str
     source: str
@@ -46,6 +50,7 @@ class QuarantinedFacts(Facts):
     headers: dict[str, str]
     body: str
     cut: bool
+    format: str
 
 
 def query_of(context: Context, filters: QuarantineFilters, until: float | None = None) -> QuarantineQuery:
@@ -69,7 +74,9 @@ async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
 async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFacts:
     entry = await quarantined_named(context.admin, question.id)
     if entry is None:
-        text = N_("%(name)s is not in the quarantine: it was replayed or dropped, or never was there")
-        raise Unknown(text, name=question.id)
+        raise Unknown(GONE, name=question.id)
     body, cut = laid_out(entry.body)
-    return QuarantinedFacts.merged(entry, size=len(entry.body), body=body, cut=cut)
+    source = context.config().sources.get(entry.source)
+    return QuarantinedFacts.merged(
+        entry, size=len(entry.body), body=body, cut=cut, format=source.format if source and source.reader else ""
+    )

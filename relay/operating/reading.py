@@ -1,0 +1,62 @@
+"""The account of what a source's format, and relay after it, make of a body."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from relay.domain.documents import decode_any
+from relay.domain.events import Event
+from relay.errors import Ignored, NotJson, RelayError
+from relay.formats.explaining import Line, Missed, explain
+from relay.formats.mapping import Format, roots_of
+from relay.receiving.reading import Refusal, SourceReader, of_format
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The event that a body, or an item of it, is, or why it is `ignored` or `refused`.
+
+    case      which one it is read by, from 1; 0 for none. `missed`: those before it
+    lines     the fields of the case; `unknown`: of these, with the words that no row has
+    document  relay's own that says the same, as JSON
+    """
+
+    event: str = ""
+    ignored: str = ""
+    refused: str = ""
+    case: int = 0
+    missed: Sequence[Missed] = ()
+    lines: Sequence[Line] = ()
+    unknown: Sequence[tuple[str, str]] = ()
+    document: str = ""
+
+
+def outcomes(reader: SourceReader, body: bytes, kept: Mapping[str, str], at: float) -> Sequence[Event | Refusal]:
+    """Read a body that came then as relay would now. `kept`: the headers that were kept with it. Raises RelayError."""
+    headers = {name: [text.encode("latin-1", "replace")] for name, text in of_format(kept).items()}
+    return reader.events(body, received_at=datetime.fromtimestamp(at, UTC), headers=headers)
+
+
+def accounts(
+    reader: SourceReader, form: Format, body: bytes, kept: Mapping[str, str], at: float
+) -> Sequence[Account]:  # fmt: skip
+    """Return the account of a body, or of a body of several items that of each."""
+    try:
+        events = outcomes(reader, body, kept, at)
+    except NotJson as error:
+        return [Account(refused=f"it is no unambiguous JSON object: {error}")]
+    except RelayError as error:
+        return [Account(refused=str(error))]
+    document, headers, received = decode_any(body), of_format(kept), datetime.fromtimestamp(at, UTC)
+    readings = form.readings(document, headers=headers, received=received)
+    explained, _ = form.parts(roots_of(document, headers, received), partial(explain, form))
+    explained += [([], [])] * (len(readings) - len(explained))  # of what is left out there is none
+    rows = []
+    for event, reading, (missed, lines) in zip(events, readings, explained, strict=True):
+        ignored = event.message if isinstance(event, Ignored) else ""
+        name, refused = (event.name, "") if isinstance(event, Event) else ("", "" if ignored else str(event))
+        text = json.dumps(reading.document, ensure_ascii=False, indent=2) if reading.document else ""
+        rows.append(Account(name, ignored, refused, reading.case, missed, lines, reading.unknown, text))
+    return rows

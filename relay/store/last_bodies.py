@@ -1,0 +1,90 @@
+"""The last bodies of sources with a format, for whoever writes the format: a few of each, for a week.
+
+They lie beside the events: `add` remembers one in this process, and `run` writes what came last once a second. What a
+crash or an absent Redis takes is missing here and nowhere else.
+"""
+
+import asyncio
+import contextlib
+import json
+import zlib
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from relay.errors import StoreUnavailable, Unsealable
+from relay.store import keys
+from relay.store.client import call, write
+from relay.store.queue import Store
+from relay.store.sealing import LAST_BODY, opened
+
+KEPT = 20  # of each source
+LONGEST = 128 * 2**10  # bytes; a longer one is not kept
+SECONDS = 7 * 86_400
+PERIOD = 1.0  # seconds; of a source that sends faster only the last ones are packed and written
+LEVEL = 3  # of zlib: GitHub's 20 kB become 3 kB in 0.2 ms
+
+
+@dataclass(frozen=True, slots=True)
+class LastBody:
+    """A body as it came, `at` seconds since the epoch. `headers`: those that are kept, as in the quarantine."""
+
+    at: float
+    headers: Mapping[str, str]
+    body: bytes
+    number: int = 0  # the source's bodies are counted from 1
+
+
+class LastBodies:
+    """Redis has no name of a source, and a slot for each body, which expires by itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._redis, self._sealer = store.redis, store.sealer
+        self._waiting: dict[str, deque[LastBody]] = {}
+
+    def add(self, source: str, body: bytes, headers: Mapping[str, str], at: float) -> None:
+        """Remember a body until the next turn of `run`. It waits for nothing and never fails."""
+        if len(body) <= LONGEST:
+            self._waiting.setdefault(source, deque(maxlen=KEPT)).append(LastBody(at, headers, body))
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what came since the last time. What Redis does not take is forgotten."""
+        waiting, self._waiting = self._waiting, {}
+        for source, bodies in waiting.items():
+            with contextlib.suppress(StoreUnavailable):
+                await self._write(source, bodies)
+
+    async def _write(self, source: str, bodies: Iterable[LastBody]) -> None:
+        bodies, counter = list(bodies), keys.last_bodies(source)
+        total = int(await write(self._redis, self._redis.incrby(counter, len(bodies))))
+        first = total - len(bodies) + 1
+        # Beside the loop: packing bodies of the greatest length takes longer than events should wait.
+        packed = await asyncio.to_thread(lambda: [self._packed(source, *row) for row in enumerate(bodies, first)])
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.expire(counter, 2 * SECONDS)
+            for key, content in packed:
+                pipeline.set(key, content, ex=SECONDS)
+            await write(self._redis, pipeline.execute())
+
+    def _packed(self, source: str, number: int, body: LastBody) -> tuple[str, bytes]:
+        key = keys.last_bodies(source, number % KEPT)
+        packed = zlib.compress(json.dumps([number, body.at, dict(body.headers)]).encode() + b"\n" + body.body, LEVEL)
+        return key, self._sealer.seal(packed, LAST_BODY, key) if self._sealer else packed
+
+    async def of(self, source: str) -> list[LastBody]:
+        """Return those of a source, the newest first. Raises StoreUnavailable."""
+        slots = [keys.last_bodies(source, slot) for slot in range(KEPT)]
+        bodies = []
+        for key, stored in zip(slots, await call(self._redis.mget(slots)), strict=True):
+            with contextlib.suppress(Unsealable):  # sealed with a key that is gone, or never
+                if stored is not None:
+                    head, _, body = zlib.decompress(opened(self._sealer, stored, LAST_BODY, key)).partition(b"\n")
+                    number, at, headers = json.loads(head)
+                    bodies.append(LastBody(at, headers, body, number))
+        return sorted(bodies, key=lambda body: -body.number)

@@ -1,0 +1,64 @@
+"""The last bodies of a source: few, not too long, for a week, sealed, and in nobody's way."""
+
+from collections.abc import Callable
+
+from redis.asyncio import Redis
+
+from relay.store import Store, keys
+from relay.store.last_bodies import KEPT, LONGEST, SECONDS, LastBodies
+from relay.store.sealing import Sealer, is_sealed
+from tests.support.clock import Clock
+
+SEALER = Sealer({"key": b"1" * 32})
+
+
+async def at_rest(redis: Redis) -> dict[bytes, int]:
+    """What Redis has of bodies: each value, with the seconds after which it goes."""
+    names = [name async for name in redis.scan_iter(f"{keys.PREFIX}body:*")]
+    return {await redis.get(name): await redis.ttl(name) for name in names}
+
+
+async def test_the_last_twenty_of_a_source_are_there_sealed_and_for_a_week(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store(sealer=SEALER)
+    bodies, other = LastBodies(store), LastBodies(store)  # of two processes
+    for number in range(KEPT + 5):
+        (other if number % 10 == 9 else bodies).add("github", b"body %d" % number, {"x-kind": "run"}, clock() + number)
+        if number % 10 == 9:
+            await bodies.flush()
+            await other.flush()
+    await bodies.flush()
+    bodies.add("github", b"x" * (LONGEST + 1), {}, clock())
+    bodies.add("gitlab", b"\xff\n\x00", {}, clock())
+    await bodies.flush()
+    await bodies.flush()
+
+    kept = await LastBodies(store).of("github")
+    assert [body.number for body in kept] == [*range(KEPT + 5, 5, -1)]
+    assert kept[0].body == b"body 24"
+    assert (kept[0].headers, kept[0].at) == ({"x-kind": "run"}, clock() + 24)
+    assert {body.body for body in kept} == {b"body %d" % number for number in range(5, KEPT + 5)}
+    assert [body.body for body in await bodies.of("gitlab")] == [b"\xff\n\x00"]
+    assert await bodies.of("nobody") == []
+    stored = await at_rest(store.redis)
+    assert len(stored) == KEPT + 1
+    assert all(is_sealed(value) and 0 < ttl <= SECONDS for value, ttl in stored.items())
+    assert await LastBodies(open_store()).of("github") == []  # without the key
+
+
+async def test_a_burst_costs_no_more_than_is_kept_and_a_redis_that_is_away_nothing(
+    open_store: Callable[..., Store], clock: Clock
+) -> None:
+    store = open_store()
+    bodies = LastBodies(store)
+    for number in range(1000):
+        bodies.add("github", b"%d" % number, {}, clock())
+    await bodies.flush()
+    assert [body.body for body in await bodies.of("github")][::19] == [b"999", b"980"]
+
+    away = Store.open("redis://127.0.0.1:1/0", worker="w")
+    lost = LastBodies(away)
+    lost.add("github", b"{}", {}, clock())
+    await lost.flush()
+    await away.aclose()
