@@ -14,6 +14,7 @@ from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM
 from relay.outage import PARTLY, Outage, full, reasons, room_in
+from relay.policy.presentation import OWNER
 from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
@@ -34,7 +35,10 @@ LOST = "what was queued is lost, and repetitions are not recognised; a reload en
 def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
     """Return the addresses of each destination; relay's own, and what operations may ask for, have any."""
     anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
-    return anywhere | {name: destination.addresses for name, destination in config.destinations.items()}
+    return anywhere | {
+        name: (*its.addresses, "*") if OWNER in its.addresses else its.addresses
+        for name, its in config.destinations.items()
+    }
 
 
 @dataclass(eq=False)

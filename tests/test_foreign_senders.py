@@ -70,7 +70,8 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     ]
     Random(7).shuffle(jobs)
     broken, other = (workflow_job(f"test ({number})", conclusion="failure") for number in (40, 41))
-    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure")
+    owner = {"triggering_actor": {"login": "ada"}}
+    run, end = workflow_run("in_progress", None), workflow_run("completed", "failure", **owner)
     await sent(here, "github", *jobs[:9])  # before the run is known
     await here.around.settled()
     (begun,) = told(here)
@@ -91,8 +92,10 @@ async def test_a_matrix_of_forty_jobs_in_any_order_is_one_message_with_its_cause
     assert failed == [(False, cause), ended[1]]
     assert root == (False, "Completed: Nightly checks – 9 min 30 s. Works again after 1 failure.")
     assert [reply for reply, _ in replies] == [True, True]
-    assert "/runs/7700000001/attempts/2" in str(here.around.slack.messages("#team")[0].blocks)
-    assert len(here.around.inbox.mails) == 1
+    shown, told_so = (str(message) for message in here.around.slack.messages("#team")[:2])
+    assert "https://github.com/acme/shop/actions/runs/7700000001/attempts/2" in shown
+    assert "<@U0ADA4711>" in told_so  # the owner, by `people`
+    assert sorted(mail.recipient for mail in here.around.inbox.mails) == ["ada@example.com", "leads@example.com"]
 
 
 async def test_each_branch_breaks_and_is_mended_by_itself_and_rules_choose_by_labels(here: Stage) -> None:
@@ -170,7 +173,9 @@ async def test_a_pipeline_that_is_retried_goes_on_as_its_next_attempt(here: Stag
     assert running.startswith("Running" if heard else "Failed")
     assert [reply for reply, _ in told(here)] == [False, True, True]
     assert "attempt 2" in str(here.around.slack.messages("#team")[0].blocks)
-    assert len(here.around.inbox.mails) == 2
+    assert "https://gitlab.example.com/acme/shop/-/pipelines/31" in str(here.around.slack.messages("#team")[0].blocks)
+    assert "U0MARA0815" not in str(here.around.slack.messages("#team"))  # by a token alone nobody is called
+    assert [mail.recipient for mail in here.around.inbox.mails] == ["leads@example.com"] * 2
 
 
 async def test_both_events_about_the_end_of_a_run_are_one_outcome(here: Stage) -> None:

@@ -37,7 +37,7 @@ class Workspace:
     directories: tuple[Path, ...]  # the author's own first, the built-in one last
     base_url: str = ""
     links: LinkTemplates = NO_LINKS
-    link_hosts: tuple[str, ...] = ()
+    link_hosts: LinkHosts = ANYWHERE
     brand: Brand = NO_BRAND
     reader: Reader = Reader()
     destinations: Mapping[str, Reader] = field(default_factory=dict)
@@ -50,8 +50,7 @@ class Workspace:
     def options(self, *, real: bool = False) -> RenderOptions:
         """Return the options of its messages. Samples always have links, `real` events only configured ones."""
         base_url, links = (self.base_url, self.links) if real else (self.sample_url, self.sample_links)
-        hosts = LinkHosts.of(self.link_hosts, self.base_url, self.links) if real else ANYWHERE
-        return RenderOptions(base_url, hosts=hosts, links=links, brand=self.brand)
+        return RenderOptions(base_url, hosts=self.link_hosts if real else ANYWHERE, links=links, brand=self.brand)
 
     @property
     def sample_links(self) -> LinkTemplates:
@@ -71,7 +70,7 @@ def workspace_of(config: Config) -> Workspace:
         directories=(*([config.templates] if config.templates else ()), resource_dir("templates")),
         base_url=platform.base_url,
         links=platform.link_templates,
-        link_hosts=platform.link_hosts,
+        link_hosts=config.link_hosts,
         brand=Brand(**config.brand.model_dump()),
         reader=default,
         destinations={

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from relay.channels import CHANNELS
+from relay.channels import CHANNELS, templates_of
 from relay.channels.slack.authority import kind_of
 from relay.cli.check_live import ask_everyone
 from relay.cli.options import config_option, json_option, print_json, visible
@@ -80,9 +80,8 @@ def _check(report: Report, path: Path, *, live: bool) -> None:
     try:
         renderer = build_renderer(config)
         report.problems += [Problem("templates", fault) for fault in template_problems(renderer.renderer)]
-        report.summary["templates"] = [
-            f"in {', '.join(renderer.languages)}, for {', '.join(config.channels) or 'no channel'}"
-        ]
+        folders = ", ".join(dict.fromkeys(filter(None, map(templates_of, config.channels))))
+        report.summary["templates"] = [f"in {', '.join(renderer.languages)}, for {folders or 'no channel'}"]
     except TemplateError as error:
         report.problems.append(Problem("templates", str(error)))
     if live:

@@ -20,7 +20,7 @@ from relay.platform.lookups import client_of, configured
 from relay.policy.recipients import KEYS
 from relay.receiving.key_cache import fetch
 from relay.receiving.oidc import KEYS_OF, LEAST_BITS, read_keys
-from relay.receiving.sources import Signature
+from relay.receiving.signature_settings import Signature
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect

@@ -38,8 +38,9 @@ def explain(subject: str, source: str | None, *, headers: dict[str, str], every:
     """Explain who is notified of an event and why: each rule with its conditions, each destination with what delays or
     holds messages for it.
 
-    EVENT.json holds the event as it would be sent; - reads it from standard input. Nothing is sent, no running relay is
-    needed, and secrets need not be set.
+    EVENT.json holds the event as it would be sent, of a source with a format as its sender sends it: then what the
+    format reads is shown as well. - reads it from standard input. Nothing is sent, no running relay is needed, and
+    secrets need not be set.
 
     With the id of an operation or batch, or its beginning, ask the running relay what happened to it: events received,
     notifications, each attempt with its answer. Repetitions are counted, unless --all or --json is given; of progress

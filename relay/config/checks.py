@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay.config.people import check_people
 from relay.config.schema import Config
 from relay.config.teams import lists_of_names
 from relay.configfile.document import Document, KeyPath
@@ -92,6 +93,7 @@ def check(config: Config, document: Document, channels: Channels) -> None:
     _check_reach(config, document)
     _check_links(config, document, channels)
     _check_buttons(config, document)
+    check_people(config.people, config.sources, config.destinations, document)
     for path, message in (
         *sources.warnings(config.sources),
         *permissions.warnings(config.sources),
@@ -201,7 +203,7 @@ def _check_links(config: Config, document: Document, channels: Channels) -> None
     if not config.platform.links.operation:
         text = "not set, so messages link to no page, unless the platform sends trackingUrl; expected the page of an"
         document.warn(("platform", "links", "operation"), f"{text} operation, such as {EXAMPLE}")
-    if config.platform.hosts.shown:
+    if config.link_hosts.shown and not all(source.format for source in config.sources.values()):
         text = "not set, and neither are base_url and links: messages link to any host that an event names; list "
         document.warn(("platform", "link_hosts"), f"{text}the allowed hosts, or '*'")
 

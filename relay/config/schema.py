@@ -12,12 +12,14 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
 from relay.config.console import Console
+from relay.config.people import Person, owner_email
 from relay.config.redis import Redis
 from relay.configfile.validation import Days, Duration, Name, Section, Size, Url, one_or_more, spelled
 from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
+from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import FIELD
-from relay.domain.links import PORT
+from relay.domain.links import PORT, LinkHosts
 from relay.errors import Problem
 from relay.platform.settings import REGISTERED, Platform
 from relay.policy.destinations import Destination, DestinationOptions, Hours, Language
@@ -142,6 +144,10 @@ class Config(Section):
     channels: dict[str, BaseModel] = Field(default_factory=dict)
     destinations: dict[str, Destination] = Field(default_factory=dict)
     dynamic_destinations: DynamicDestinations | None = None
+    people: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=200)], Person],
+        AfterValidator(lambda people: {login.casefold(): person for login, person in people.items()}),
+    ] = Field(default_factory=dict)  # by the login that events name as their owner, in any case of letters
     rules: tuple[Rule, ...]
     operators: Annotated[
         tuple[Name, ...], one_or_more, Field(max_length=20)
@@ -158,6 +164,18 @@ class Config(Section):
     def destination_defaults(self) -> DestinationOptions:
         """Return the options of a destination that does not say otherwise. Made once: every event asks for it."""
         return DestinationOptions(language=self.language, timezone=self.timezone, quiet_hours=self.quiet_hours)
+
+    def owner_email(self, event: Event) -> str:
+        """Return where the event's owner gets mails; '' for nowhere."""
+        return owner_email(event, self.people, self.sources.get(event.source)) if self.people else ""
+
+    @property
+    def link_hosts(self) -> LinkHosts:
+        """Return the hosts that links in messages may lead to: those of `platform`, and of sources with their own."""
+        own, foreign = self.platform.hosts, all(source.format for source in self.sources.values())
+        if not own.names and not (own.shown and foreign):
+            return own
+        return LinkHosts.named({*own.names, *(host for its in self.sources.values() for host in its.hosts)})
 
     def destinations_of(self, name: str) -> tuple[str, ...]:
         """Return the destinations of a name: a team's, else the name itself."""

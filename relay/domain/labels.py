@@ -16,6 +16,8 @@ BRANCH = "branch"  # runs of two branches are not of one job (relay/domain/jobs.
 
 def labels_in(value: object) -> str:
     """Return the labels that a document states; '' for none."""
+    if value is None:  # as in most
+        return ""
     texts = {name.strip(): _text(stated) for name, stated in mapping(value).items()}
     return _dump({name: text for name, text in texts.items() if text and 0 < len(name) <= MAX_NAME})
 

@@ -23,6 +23,7 @@ _HOST = rf"({_PART_OF_HOST}|\{{\w+\}}\.{_PART_OF_HOST}\.{_PART_OF_HOST})(\.{_PAR
 PORT = "(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
 TEMPLATE = rf"""https?://{_HOST}{PORT}([/?#][^\s<>"|\\`]*)?"""
 
+HOST = "[a-z0-9.-]+"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _RELATIVE = (".", "..")  # as a part of a path they lead elsewhere
 ANY = "*"
@@ -65,11 +66,27 @@ class LinkHosts:
         """Collect the listed hosts and those of the configured addresses; any where one is `*`."""
         if ANY in listed:
             return ANYWHERE
-        names = {*listed, *templates.hosts, urlsplit(base_url).hostname or ""} - {""}
+        return cls.named({*listed, *templates.hosts, urlsplit(base_url).hostname or ""} - {""})
+
+    @classmethod
+    def named(cls, names: Collection[str]) -> "LinkHosts":
         return cls(tuple(sorted(names)), shown=not names)
 
     def allows(self, host: str) -> bool:
-        return not self.names or any(host == name or host.endswith(f".{name}") for name in self.names)
+        return not self.names or is_below(host, self.names)
+
+
+def is_below(host: str, names: Collection[str]) -> bool:
+    """Return whether it is one of these hosts, or below one."""
+    return any(name in (ANY, host) or host.endswith(f".{name}") for name in names)
+
+
+def leads_to(url: str, names: Collection[str]) -> bool:
+    """Return whether the address is of one of these hosts, or below one."""
+    try:
+        return is_below(urlsplit(url).hostname or "", names)
+    except ValueError:
+        return False
 
 
 ANYWHERE = LinkHosts()

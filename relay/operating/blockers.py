@@ -7,6 +7,7 @@ from relay.config import Config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import ACTION_REQUESTED
 from relay.domain.parsing import load
+from relay.policy.presentation import OWNER
 from relay.policy.reachability import scopes_at
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.policy.silences import Silences
@@ -69,7 +70,7 @@ class Blockers:
         if letter.event == ACTION_REQUESTED or (letter.destination == DYNAMIC and self._config.dynamic_destinations):
             return True
         destination = self._config.destinations.get(letter.destination)
-        return destination is not None and letter.address in destination.addresses
+        return destination is not None and not {letter.address, OWNER}.isdisjoint(destination.addresses)
 
     async def paused(self, destination: str, channel: str, address: str) -> Blocker | None:
         """Return what holds back messages to this address: an operator's pause, or a failure."""

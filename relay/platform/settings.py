@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, SecretStr
 
 from relay.configfile.validation import Section, Url, one_or_more, spelled, suggest
-from relay.domain.links import PLACEHOLDERS, TEMPLATE, LinkHosts, LinkTemplates, balanced, placeholders
+from relay.domain.links import HOST, PLACEHOLDERS, TEMPLATE, LinkHosts, LinkTemplates, balanced, placeholders
 
 
 def _checked(template: str) -> str:
@@ -24,7 +24,7 @@ EXAMPLE = "https://app.example.com/{tenantId}/{projectId}/runs/{operationId}"
 LinkTemplate = Annotated[str, spelled(f"({TEMPLATE})?", f"an address such as {EXAMPLE}"), AfterValidator(_checked)]
 
 
-LinkHost = Annotated[str, spelled(r"[a-z0-9.-]+|\*", "a host's name such as example.com, or '*' for any")]
+LinkHost = Annotated[str, spelled(rf"{HOST}|\*", "a host's name such as example.com, or '*' for any")]
 
 
 class Links(Section):

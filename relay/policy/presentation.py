@@ -167,7 +167,7 @@ def _owner(document: Mapping[str, Any]) -> list[str]:
     """Return the owner's address or Slack id; a name alone may be another person's."""
     for field in OWNER_FIELDS:
         owner = document.get(field)
-        contacts = [owner.get(key) for key in ("email", "slackId", "id")] if isinstance(owner, Mapping) else [owner]
+        contacts = [owner.get(key) for key in ("slackId", "id", "email")] if isinstance(owner, Mapping) else [owner]
         for contact in contacts:
             if isinstance(contact, str) and _CALLABLE.fullmatch(contact.strip()):
                 return [contact.strip()]

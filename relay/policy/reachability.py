@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
+from relay.domain.events import Event
 from relay.policy.destinations import Destination, DestinationOptions
 from relay.policy.matching import Rule
 from relay.policy.recipients import DynamicDestinations
@@ -24,6 +25,7 @@ class Configuration(Protocol):
     def channels(self) -> Mapping[str, Any]: ...
     @property
     def destinations(self) -> Mapping[str, Destination]: ...
+    def owner_email(self, event: Event) -> str: ...
     @property
     def dynamic_destinations(self) -> DynamicDestinations | None: ...
     @property

@@ -9,12 +9,7 @@ from relay.domain.deliveries import DeliveryOptions, Digest, Each, Gate, Limits,
 from relay.domain.events import FAILED, Batch, Event
 from relay.policy.destinations import Channels, Destination, QuietHours, modes_at, zone_at
 from relay.policy.matching import Matcher, Reached
-from relay.policy.presentation import (
-    OUTCOME_EVENTS,
-    is_failing_member,
-    presentation_for,
-    reply_in_batch_thread,
-)
+from relay.policy.presentation import OUTCOME_EVENTS, OWNER, is_failing_member, presentation_for, reply_in_batch_thread
 from relay.policy.reachability import Configuration, own_host
 from relay.policy.recipients import BY, NAME, RequestedRecipients, limit_of, requested_recipients
 from relay.policy.retry import RetryPolicy
@@ -68,7 +63,7 @@ class Targets:
 
     def to(self, names: Iterable[str], event: Event) -> tuple[Target, ...]:
         """Return the targets at these destinations, whatever the rules say."""
-        recipients = [Recipient(self.config.destinations[name], Reached(name, (), ())) for name in dict.fromkeys(names)]
+        recipients = [Recipient(self._named(name, event), Reached(name, (), ())) for name in dict.fromkeys(names)]
         return tuple(target for recipient in recipients for target in self.at(recipient, event))
 
     def for_digest(self, destination: Destination) -> tuple[Target, ...]:
@@ -113,9 +108,17 @@ class Targets:
 
     def recipients(self, event: Event, requested: RequestedRecipients) -> tuple[Recipient, ...]:
         """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
-        destinations = self.config.destinations
-        by_rule = [Recipient(destinations[row.destination], row) for row in self.matcher.reached(event)]
+        named = [Recipient(self._named(row.destination, event), row) for row in self.matcher.reached(event)]
+        by_rule = [recipient for recipient in named if recipient.destination.addresses]
         return (*by_rule, *self._by_request(by_rule, requested)) if requested.addresses else tuple(by_rule)
+
+    def _named(self, name: str, event: Event) -> Destination:
+        """Return the destination of this name, with the address of the event's owner where it is the owners'."""
+        destination = self.config.destinations[name]
+        if OWNER not in destination.addresses:
+            return destination
+        addresses = [self.config.owner_email(event) if its == OWNER else its for its in destination.addresses]
+        return destination.model_copy(update={"addresses": tuple(dict.fromkeys(filter(None, addresses)))})
 
     def at(self, recipient: Recipient, event: Event) -> tuple[Target, ...]:
         """Return a target for each address of the recipient."""

@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     @property
     def refusal(self) -> Refusal | None:
         """Return why it is refused; what is about no run is not."""
-        return None if isinstance(self.result, Accepted | Ignored) else self.result
+        return None if isinstance(self.result, (Accepted, Ignored)) else self.result
 
     @property
     def row(self) -> dict[str, Any]:
@@ -72,15 +72,18 @@ def taken(outcomes: Iterable[Outcome]) -> bool:
     return any(isinstance(its.result, Accepted) for its in outcomes)
 
 
-def status_of(rows: Iterable[dict[str, Any]]) -> str:
+def status_of(rows: Sequence[dict[str, Any]]) -> str:
     """Return the status of a body by those of its events; '' where all are refused."""
+    if len(rows) == 1:
+        return str(rows[0]["status"])
     found = {row["status"] for row in rows}
     return next((status for status in STATUSES if status in found), "")
 
 
 def answer(rows: Sequence[dict[str, Any]], quarantine: str = "") -> Written:
     """Answer a body of which events were taken; `quarantine` has it for those that were not."""
-    status = status_of(rows)
-    kept = {"quarantine": quarantine} if quarantine else {}
-    body = to_json(rows[0] if len(rows) == 1 else {"status": status, "events": rows, **kept})
+    status, document = status_of(rows), rows[0]
+    if len(rows) > 1:
+        document = {"status": status, "events": rows, **({"quarantine": quarantine} if quarantine else {})}
+    body = to_json(document)
     return Written(200 if status in ("duplicate", "late") else 202, body)

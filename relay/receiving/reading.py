@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from relay.domain.documents import decode, decode_any
 from relay.domain.events import Document, Event
@@ -11,7 +12,8 @@ from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
@@ -88,7 +90,19 @@ class SourceReader:
             where = f"the format {self.source.format}, case {reading.case}, finds nothing that fits"
             words = "".join(f'; no row has the word "{word}"' for _, word in reading.unknown)
             raise InvalidEvent(reading.missing, f"{where}{words}")
-        return reading.document
+        return _restricted(reading.document, self.source)
+
+
+def _restricted(document: dict[str, Any], source: Source) -> Document:
+    """Remove links that the source may not give, and add what the owner is mentioned by."""
+    operation = document["operation"]
+    phases = (document.get("phase", {}), *operation.get("phases", ()))
+    for holder, key in ((operation, "trackingUrl"), *((phase, "url") for phase in phases)):
+        if key in holder and not source.allows_link(holder[key]):
+            del holder[key]
+    if owner := operation.get("owner"):
+        owner.update(source.contact_of(owner["name"]))
+    return document
 
 
 def of_format(kept: Mapping[str, str]) -> dict[str, str]:

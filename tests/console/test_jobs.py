@@ -1,6 +1,8 @@
 """Jobs: how long their runs take, and how they end."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,7 +10,7 @@ import pytest
 
 from relay.store import Store
 from tests.support.clock import Clock
-from tests.support.console import Open, console
+from tests.support.console import Open, console, more_destinations
 from tests.support.events import body, event_of
 
 HOUR = 3600.0
@@ -20,7 +22,7 @@ async def run(page: Open, clock: Clock, number: int, seconds: float, *, name: st
     clock.advance(seconds)
     failed = more.pop("failed", "")
     status = "Failed" if failed else "Completed"
-    operation = {"operationId": f"op-{name}-{number}", "operationName": f"{name} {number}", "status": status}
+    operation = {"operationId": f"op-{name}-{number}", "operationName": f"{name} {number}", "status": status} | more
     document = body(f"operation.{status.lower()}", 100, **operation, startTime=began, endTime=None, duration=None)
     document["timestamp"] = datetime.fromtimestamp(clock(), UTC).isoformat()
     if failed:
@@ -49,6 +51,29 @@ async def test_a_job_shows_what_is_usual_and_what_failed_it(store: Store, clock:
         assert (facts["succeeded"], facts["failed"], facts["failing"]) == (10, 2, 0)
         assert len(facts["ends"]) == 12
         assert "style=" not in html
+
+
+async def test_a_branch_is_a_job_of_its_own_and_an_operation_shows_what_it_changed(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    rule = "  - {name: new, where: {branch: main}, changes: broke, notify: [english]}"
+    async with console(store, clock, config=more_destinations(tmp_path, "", rule)) as page:
+        for number, branch in enumerate(("main", "fix", "main")):
+            await run(page, clock, number, 600, failed="X", labels={"branch": branch})
+        rows, html = (await page.api("/jobs"))["rows"], await page.page("/jobs")
+        judged = []
+        for number in range(3):
+            (event,) = (await page.api(f"/operation?id=op-Nightly-{number}"))["events"]
+            (new,) = [its for its in event["explanation"]["rules"] if its["rule"] == "new"]
+            judged.append({its["name"]: its["actual"] for its in new["conditions"][1:]} | {"": new["matches"]})
+
+        assert [(row["branch"], row["runs"]) for row in rows] == [("main", 2), ("fix", 1)]
+        assert (await page.api(re.findall(r'/console(/job[?][^"]+)', html)[0].replace("&amp;", "&")))["failing"] == 2
+        assert judged == [
+            {"where.branch": "main", "changes": "broke", "": True},
+            {"where.branch": "fix", "changes": "broke", "": False},
+            {"where.branch": "main", "changes": "", "": False},
+        ]
 
 
 async def test_a_run_that_takes_longer_than_usual_is_late(store: Store, clock: Clock) -> None:

@@ -15,8 +15,8 @@ from relay.errors import InvalidSignature, KeysUnavailable
 from relay.receiving.key_cache import KeyCache, fetch
 from relay.receiving.oidc import read_keys
 from relay.receiving.scheme import SignedRequest, Wanted
+from relay.receiving.signature_settings import Signature
 from relay.receiving.signatures import verify, wanted_key
-from relay.receiving.sources import Signature
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.front import receiving

@@ -8,9 +8,9 @@ import pytest
 
 from relay.errors import InvalidSignature
 from relay.receiving.scheme import SignedRequest
+from relay.receiving.signature_settings import Signature
 from relay.receiving.signatures import verify, wanted_key
 from relay.receiving.sns import SIGNED, read_certificate
-from relay.receiving.sources import Signature
 from tests.support.issuers import CERTIFICATE, SHORT, STRANGER, TOPIC, certificate, confirming, sns
 
 NOW = 1_795_000_000.0

@@ -16,7 +16,7 @@ from relay.channels.email.messages import Mailbox, Thread, address, ambiguity, c
 from relay.channels.email.session import Server, Session, Timeouts
 from relay.configfile.validation import spelled
 from relay.domain.deliveries import Limit, Notification, Preview, Receipt
-from relay.policy.presentation import MAILED_EVENTS
+from relay.policy.presentation import MAILED_EVENTS, OWNER
 
 log = structlog.get_logger(__name__)
 
@@ -87,13 +87,14 @@ class Email:
 
     @staticmethod
     def addresses(value: object) -> list[str]:
-        """Read the recipients of a destination: one address or a list; each gets a mail of its own."""
+        """Read the recipients of a destination: one address or a list, `owner` for the event's; each gets a mail."""
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(recipient, str) for recipient in listed):
             raise ValueError("expected an e-mail address or a list of them")
         if not 1 <= len(listed) <= MAX_RECIPIENTS:
             raise ValueError(f"expected 1 to {MAX_RECIPIENTS} addresses, found {len(listed)}; or use a mailing list")
-        return list(dict.fromkeys(address(recipient.strip(" ")) for recipient in listed))
+        stripped = [recipient.strip(" ") for recipient in listed]
+        return list(dict.fromkeys(name if name == OWNER else address(name) for name in stripped))
 
     @staticmethod
     def limits(*_: object) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:

@@ -18,6 +18,7 @@ from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
 from relay.operating.pauses import destination_names, require_destination, seconds_of
 from relay.operating.test_message import WrongEvent, send_test
+from relay.policy.presentation import OWNER
 from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
@@ -108,7 +109,7 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
     if destination is None or channel is None:
         return Done(N_("Nothing was sent: the configuration has no addresses of %(name)s."), values, refused=True)
     off = await Suppressions(context.store).among(destination.name, destination.addresses)
-    written_to = tuple(address for address in destination.addresses if address not in off)
+    written_to = tuple(address for address in destination.addresses if address not in off and address != OWNER)
     if not written_to:
         return Done(N_("Nothing was sent: none of its addresses is written to any more."), refused=True)
     if wait := await trials.begin(destination.name, context.clock()):
