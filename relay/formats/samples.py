@@ -66,7 +66,7 @@ def _of_case(case: Case, samples: Sequence[Sample]) -> Iterator[Finding]:
     for sample in samples:
         missing = case.read(sample.roots, 0).missing.split(".")[0]
         if missing and not any(finding.place[0] == missing for finding in found):
-            yield Finding((missing,), f"finds nothing that fits in {sample.name}, which would be refused (422)")
+            yield Finding((missing,), f"finds nothing in {sample.name}: refused (422), unless a `when` leaves it out")
 
 
 def values_of(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, Convert | None, Sequence[Sample]]]:
@@ -92,11 +92,12 @@ def values_of(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, An
 def _of_value(place: Place, spec: Any, convert: Convert | None, samples: Sequence[Sample]) -> Iterator[Finding]:
     read = value(spec)
     if isinstance(read, Table) and place[-1] == "status":
-        for word, sample in {read.unknown(sample.roots): sample for sample in reversed(samples)}.items():
-            if word:
-                row = nearest(word, read.words)
-                hint = f'; did you mean it where "{row}" stands?' if row else ""
-                yield Finding(place, f'"{word[:SHOWN]}" stands in {sample.name} and in no row{hint}')
+        unknown = {word: sample for sample in reversed(samples) if (word := read.unknown(sample.roots))}
+        said = [f'"{word[:SHOWN]}" stands in {sample.name} and in no row' for word, sample in unknown.items()]
+        rows = [row for word in unknown if (row := nearest(word, read.words))]
+        if said:  # in one: of several about a place the first alone is shown
+            hint = f'; did you mean it where "{rows[0]}" stands?' if rows and len(said) == 1 else ""
+            yield Finding(place, f"{', '.join(said)}{hint}")
         read = read.of
     there = [(sample, found) for sample in samples if _says(found := read(sample.roots))]
     for route in paths_of(spec):

@@ -194,7 +194,8 @@ class Receiver:
     ) -> str:  # fmt: skip
         """Keep the body, and return its id in the quarantine. Raises HttpProblem where none of its events was taken."""
         fault = next((why for why in refused if isinstance(why, HandlingFailed)), None)
-        first, why = fault or refused[0], reason(outcomes, refused)
+        first = fault or refused[0]
+        why = reason(outcomes, first)
         kind = first.kind if isinstance(first, InvalidEvent) else FAULT
         if fault:
             metrics.unexpected_errors.inc()
@@ -224,6 +225,8 @@ class Receiver:
         ids = identity.ids(signed.body)
         try:
             return configured.events(signed.body, received_at=now, headers=signed.headers, ids=ids)
+        except HandlingFailed as fault:
+            return [fault]
         except NotJson as error:
             raise HttpProblem(400, f"The body is no unambiguous JSON object: {error}.") from error
 

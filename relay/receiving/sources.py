@@ -121,7 +121,7 @@ class Source(Section):
     def contact_of(self, login: str) -> Mapping[str, str]:
         return self._contacts.get(login.casefold(), {})
 
-    def read_with(self, reader: Format | None, hosts: Iterable[str] = (), contacts: Contacts | None = None) -> None:
+    def read_with(self, reader: Format, hosts: Iterable[str] = (), contacts: Contacts | None = None) -> None:
         self._reader, self._link_hosts, self._contacts = reader, tuple(hosts), contacts or {}
 
 

@@ -89,11 +89,14 @@ def test_what_is_misspelt_is_named_with_what_was_meant(changes: dict[str, Any], 
 
 
 def test_what_has_no_sample_and_what_no_case_is_about_is_said() -> None:
+    assert found({"status": {"of": "state", "Failed": "ABEND"}}) == [
+        'status: "err" stands in 2.json and in no row, "hold" stands in 1.json and in no row'
+    ]
     assert found({}, {"when": {"kind": "audit"}, "ignore": "x"}) == [
         ": no case is about 3.json, so it is ignored", ": no sample reaches this case"
     ]  # fmt: skip
     null = compile_format(GOOD | {"run": "err.no"})
-    assert "finds nothing that fits in 1.json, which would be refused (422)" in str([*findings(null, SAMPLES)])
+    assert "finds nothing in 1.json: refused (422), unless a `when` leaves it out" in str([*findings(null, SAMPLES)])
 
 
 @pytest.mark.parametrize(
