@@ -29,6 +29,8 @@ class CaughtUp(NamedTuple):
         if self.error:
             return f"{self.source}: {self.error}"
         failed, asked, rest = self.found
+        if not failed:
+            return f"{self.source}: nothing is left to redeliver by {self.hook}"
         more = f"; ask again for {rest} more" if rest else ""
         return f"{self.source}: {asked} of {failed} failed deliveries are redelivered by {self.hook}{more}"
 

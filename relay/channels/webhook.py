@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, SecretStr
 from relay.channels.named import STRICT, check_known, one_name, value_of, without_url
 from relay.configfile.validation import Name
 from relay.domain.deliveries import Limit, Notification, Receipt
+from relay.domain.documents import moment
 from relay.domain.links import PORT
 from relay.errors import DeliveryError
 from relay.receiving.scheme import Draft
@@ -90,7 +91,7 @@ class Webhook:
         name, endpoint = notification.address, value_of(notification.address, self._endpoints, ENDPOINTS)
         self._session = self._session or _session(self._deadline)
         url, data = endpoint.url.get_secret_value(), dict(notification.content)
-        at = data.get("timestamp") or notification.created_at.isoformat()
+        at = (moment(data.get("timestamp")) or notification.created_at).isoformat()
         document = {"type": notification.event, "timestamp": at, "labels": dict(notification.labels), "data": data}
         body = json.dumps(document).encode()  # as docs/programs.md says
         # The same in every attempt: by it the program knows a repetition.

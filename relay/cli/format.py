@@ -2,12 +2,14 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
-from relay.cli.client import Group
+from relay.cli.client import ClientCommand, Group, get, printed
 from relay.cli.options import CONFIG, headers_option, json_option, print_json, read_event, visible
+from relay.cli.screen import Cell, print_list, when
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import read
 from relay.configfile.validation import suggest
@@ -19,6 +21,11 @@ from relay.formats.faults import FormatError
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 
 USUAL = Path(CONFIG)
+BODIES: Mapping[str, Cell] = {
+    "number": lambda row: f"{row['number']}",
+    "came": lambda row: when(row["at"]),
+    "is": lambda row: ", ".join(row["outcomes"]),
+}
 
 
 @click.group("format", cls=Group)
@@ -99,3 +106,20 @@ def draft_(document: str) -> None:
         raise RelayError(f"{document}: {error}") from None
     for line in lines:
         click.echo(line)
+
+
+@format.command("bodies", cls=ClientCommand, short_help="List the last bodies of a source, or print one.")
+@click.argument("source")
+@click.argument("number", type=click.IntRange(1), required=False)
+def bodies(source: str, number: int | None) -> None:
+    """List the last bodies that the running relay got of a SOURCE with a format, or print the one of this NUMBER.
+
+    They are there for a week, unless keep_bodies is false. One that is printed may become a sample of the format.
+    """
+    facts = get("/source", name=source, body=number)
+    if number is None:
+        print_list({"rows": facts["bodies"]}, BODIES, f"{source} has no bodies.", whole=("came",))
+    elif facts["cut"]:
+        raise RelayError(f"body {number} is too long to be shown")
+    elif not printed(facts):
+        click.echo(visible(facts["body"]))

@@ -24,7 +24,7 @@ STATUSES = ("Initiated", "Running", "Stalled", "Completed", "Failed", "Cancelled
 PRIORITIES = ("Low", "Normal", "High", "Critical")
 TERMINAL = frozenset({"Completed", "Failed", "Cancelled", "Timeout"})
 FAILED = ("Failed", "Timeout")
-BROKE, MENDED = "broke", "mended"  # what an outcome changes of its job
+BROKE, MENDED = "broke", "mended"  # its job, by a failure after a success or none, by a success after a failure
 SOURCE = "relay"  # of its own events
 ALERT = "alert"  # the type of what fires and is resolved: no run of a job, and no failure like another
 
@@ -193,10 +193,7 @@ class Event:
         return implied if implied and (over or not stated) else stated
 
     def _change(self) -> str:
-        """Return `broke` for a failure after a success or the first known run, `mended` for a success after a failure.
-
-        Cancelled runs are passed over. A success that corrects the failure of its own run mends it as well.
-        """
+        """Return what it is to the run before that was not cancelled; correcting its own failure mends as well."""
         failed = self.name == "operation.failed" and self.status in FAILED
         if not failed and not (self.name == "operation.completed" and self.status == "Completed"):
             return ""

@@ -13,18 +13,18 @@ from relay.formats.values import word_of
 
 # Names, without signs, that mean a field, the likeliest first: of a member, or of it behind what it lies in.
 NAMES: Mapping[str, str] = {
-    "status": "status state conclusion outcome result runstatus success eventtype rc",
+    "status": "status state conclusion outcome result runstatus success eventtype rc phase",
     "run": "runid executionid buildid jobrunid runno batchno id uuid guid number no",
     "attempt": "attempt runattempt attemptnumber retry try tries",
-    "job": "jobname workflowname pipelinename flowname taskname processname name job workflow pipeline task title",
+    "job": "jobname workflowname pipelinename flowname taskname name job workflow pipeline task title label",
     "title": "displaytitle title subject summary description",
     "progress": "progress percent percentage percentcomplete donepct pct",
-    "at": "timestamp ts eventtime time updatedat occurredat sentat",
-    "started": "startedat starttime startdate started start begin began createdat",
-    "ended": "finishedat endedat completedat endtime stoptime enddate finished ended completed end stop",
+    "at": "timestamp ts eventtime time updatedat occurredat sentat emitted",
+    "started": "startedat starttime startdate started start begin began opened createdat",
+    "ended": "finishedat endedat completedat endtime stoptime enddate finished ended completed closed end stop",
     "code": "errorcode errcode errno exitcode code",
-    "error": "errormessage errmessage errtext statusmessage error failurereason message reason cause",
-    "link": "htmlurl runurl weburl trackingurl logurl link url href page",
+    "error": "errormessage errmessage errtext statusmessage error failurereason message reason cause detail",
+    "link": "htmlurl runurl weburl trackingurl logurl link url href page ui",
     "owner": "owner triggeredby startedby createdby user author actor operator",
 }
 WORDS: Mapping[str, str] = {  # of senders

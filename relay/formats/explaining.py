@@ -10,7 +10,7 @@ from relay.formats.samples import Sample, values_of
 from relay.formats.values import Roots, value
 
 MAX_SHOWN = 300  # characters of a value
-FEW = 20  # items of a list whose values are shown
+FEW = 20  # items of a list that are shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,12 @@ def explained(
     """
     sender, reader = config.sources[source], readers(config.sources)[source]
     kept = {f"{OF_FORMAT}{name}": text for name, text in headers.items()}
-    read = accounts(reader, sender.reader, body, kept, now.timestamp()) if sender.reader else []
+    read = accounts(reader, reader.form, body, kept, now.timestamp()) if reader.form else []
     if read and not any(row.document for row in read):
         if not _is_own(body):
             return {"format": [*map(asdict, read)], "event": None, "rules": [], "destinations": [], "refused": [],
                     "limits": []}  # fmt: skip
-        read, reader = [], reader.without_format()
+        read, reader = [], replace(reader, form=None)
     permissions, events = reader.permissions, outcomes(reader, body, kept, now.timestamp())
     event = first(events)
     whole = first(outcomes(replace(reader, permissions=None), body, kept, now.timestamp()))

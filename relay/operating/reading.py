@@ -9,7 +9,7 @@ from functools import partial
 from relay.domain.documents import decode_any
 from relay.domain.events import Event
 from relay.errors import Ignored, NotJson, RelayError
-from relay.formats.explaining import Line, Missed, explain
+from relay.formats.explaining import FEW, Line, Missed, explain
 from relay.formats.mapping import Format, roots_of
 from relay.receiving.reading import Refusal, SourceReader, of_format
 
@@ -51,7 +51,7 @@ def accounts(
         return [Account(refused=str(error))]
     document, headers, received = decode_any(body), of_format(kept), datetime.fromtimestamp(at, UTC)
     readings = form.readings(document, headers=headers, received=received)
-    explained, _ = form.parts(roots_of(document, headers, received), partial(explain, form))
+    explained, _ = form.parts(roots_of(document, headers, received), partial(explain, form), FEW)
     explained += [([], [])] * (len(readings) - len(explained))  # of what is left out there is none
     rows = []
     for event, reading, (missed, lines) in zip(events, readings, explained, strict=True):

@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     @property
     def refusal(self) -> Refusal | None:
         """Return why it is refused; what is about no run is not."""
-        return None if isinstance(self.result, Accepted | Ignored) else self.result
+        return None if isinstance(self.result, (Accepted, Ignored)) else self.result
 
     @property
     def row(self) -> dict[str, Any]:
@@ -58,13 +58,13 @@ async def take_each(events: Iterable[Event | Refusal], take: Callable[[Event], A
     return outcomes
 
 
-def reason(outcomes: Sequence[Outcome], refused: Sequence[Refusal]) -> str:
-    """Say why events are refused: `event 3 of 12: status: …; and 2 more`."""
+def reason(outcomes: Sequence[Outcome], first: Refusal) -> str:
+    """Say why events are refused, this one before others: `event 3 of 12: status: …; and 2 more`."""
     if len(outcomes) == 1:
-        return f"{refused[0]}"
-    first = next(place for place, its in enumerate(outcomes, start=1) if its.refusal)
-    more = f"; and {len(refused) - 1} more" if len(refused) > 1 else ""
-    return f"event {first} of {len(outcomes)}: {refused[0]}{more}"
+        return f"{first}"
+    place = next(place for place, its in enumerate(outcomes, start=1) if its.refusal is first)
+    others = sum(its.refusal is not None for its in outcomes) - 1
+    return f"event {place} of {len(outcomes)}: {first}{f'; and {others} more' if others else ''}"
 
 
 def taken(outcomes: Iterable[Outcome]) -> bool:
@@ -72,15 +72,18 @@ def taken(outcomes: Iterable[Outcome]) -> bool:
     return any(isinstance(its.result, Accepted) for its in outcomes)
 
 
-def status_of(rows: Iterable[dict[str, Any]]) -> str:
+def status_of(rows: Sequence[dict[str, Any]]) -> str:
     """Return the status of a body by those of its events; '' where all are refused."""
+    if len(rows) == 1:
+        return str(rows[0]["status"])
     found = {row["status"] for row in rows}
     return next((status for status in STATUSES if status in found), "")
 
 
 def answer(rows: Sequence[dict[str, Any]], quarantine: str = "") -> Written:
     """Answer a body of which events were taken; `quarantine` has it for those that were not."""
-    status = status_of(rows)
-    kept = {"quarantine": quarantine} if quarantine else {}
-    body = to_json(rows[0] if len(rows) == 1 else {"status": status, "events": rows, **kept})
+    status, document = status_of(rows), rows[0]
+    if len(rows) > 1:
+        document = {"status": status, "events": rows, **({"quarantine": quarantine} if quarantine else {})}
+    body = to_json(document)
     return Written(200 if status in ("duplicate", "late") else 202, body)

@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
@@ -42,12 +43,12 @@ class SourceReader:
     ) -> list[Event | Refusal]:
         """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
 
-        `ids`: `EventIdentity.ids`. Raises NotJson.
+        `ids`: `EventIdentity.ids`. Raises NotJson and HandlingFailed.
         """
-        if (form := self.form) is None:
-            return [self._event(decode(body), body, received_at, ids)]
-        texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
         with handling():
+            if (form := self.form) is None:
+                return [self._event(decode(body), body, received_at, ids)]
+            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
             readings = form.readings(decode_any(body), headers=texts, received=received_at, most=most)
         if self.words:
             for reading in readings:
@@ -59,12 +60,6 @@ class SourceReader:
             self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
             for place, reading in enumerate(readings)
         ]
-
-    def without_format(self) -> "SourceReader":
-        """Return the reader of relay's own documents from this source."""
-        source = self.source.model_copy()
-        source.read_with(None)
-        return replace(self, source=source)
 
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]

@@ -12,17 +12,21 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.queue import Store
 from relay.store.sealing import LAST_BODY, opened
 
+log = structlog.get_logger(__name__)
+
 KEPT = 20  # of each source
 LONGEST = 128 * 2**10  # bytes; a longer one is not kept
 SECONDS = 7 * 86_400
 PERIOD = 1.0  # seconds; of a source that sends faster only the last ones are packed and written
-LEVEL = 3  # of zlib: GitHub's 20 kB become 3 kB in 0.2 ms
+LEVEL = 3  # of zlib: some 15 kB of GitHub's become 1.4 in 20 µs
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,13 @@ class LastBodies:
             self._waiting.setdefault(source, deque(maxlen=KEPT)).append(LastBody(at, headers, body))
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled. Never raises: relay goes on without them."""
         while True:
             await asyncio.sleep(PERIOD)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - as above
+                log.error("bodies.failed", error=type(error).__name__)
 
     async def flush(self) -> None:
         """Write what came since the last time. What Redis does not take is forgotten."""
@@ -82,8 +89,8 @@ class LastBodies:
         slots = [keys.last_bodies(source, slot) for slot in range(KEPT)]
         bodies = []
         for key, stored in zip(slots, await call(self._redis.mget(slots)), strict=True):
-            with contextlib.suppress(Unsealable):  # sealed with a key that is gone, or never
-                if stored is not None:
+            with contextlib.suppress(Unsealable):  # by a key that is gone, or never sealed
+                if stored:
                     head, _, body = zlib.decompress(opened(self._sealer, stored, LAST_BODY, key)).partition(b"\n")
                     number, at, headers = json.loads(head)
                     bodies.append(LastBody(at, headers, body, number))

@@ -1,11 +1,16 @@
-"""relay format try: what a format makes of a document, without a relay."""
+"""relay format: what a format makes of a document, without a relay, and the last bodies that a running one got."""
 
 import json
+from functools import partial
 from pathlib import Path
 
+from relay.store.last_bodies import LastBodies
 from tests.support.foreign import PING, workflow_run
-from tests.support.inprocess import relay
+from tests.support.inprocess import relay, relay_beside
+from tests.support.redis_server import RedisServer
+from tests.support.stage import running, surroundings
 
+SENDERS = Path(__file__).parents[1] / "data" / "senders.yaml"
 OWN = """formats:
   broken: {run: 'x[0]', status: {of: s}}
   billing: {run: batch.no, job: batch.title, status: {of: state, Running: RUN, Failed: ERR}}
@@ -41,3 +46,23 @@ def test_a_format_of_ones_own_shows_what_it_does_not_find(tmp_path: Path) -> Non
     assert "relay.yaml:2: formats.broken.run: x[0] has brackets" in tried("broken", {}, *options, status=2)
     assert "there is no format biling; did you mean billing?" in tried("biling", {}, *options, status=2)
     assert "expected an object at the top" in tried("billing", 7, *options, status=1)
+
+
+async def test_the_last_bodies_of_a_running_relay_are_listed_and_printed(redis_server: RedisServer, home: Path) -> None:
+    (config := home / "relay.yaml").write_text(SENDERS.read_text("utf-8").replace("/nonexistent", f"{home}"), "utf-8")
+    long = workflow_run() | {"x": "y" * 70_000}
+    async with surroundings(redis_server.url) as around, running(around, config):
+        bodies = LastBodies(around.store)
+        for document in (PING, long):
+            bodies.add("github", json.dumps(document).encode(), {}, 1_796_000_000.0)
+        await bodies.flush()
+        asked = partial(relay_beside, "format", "bodies", "-c", config, env=around.env)
+        listed, first, cut, gone = [(await asked("github", *number)).output for number in ((), "1", "2", "3")]
+        none = await asked("gitlab")
+
+    rows = [(row.split()[0], row.split()[-1]) for row in listed.splitlines()[1:]]
+    assert rows == [("2", "operation.completed"), ("1", "ignored")]
+    assert json.loads(first) == PING
+    assert "too long" in cut
+    assert "not there any more" in gone
+    assert none.output == "gitlab has no bodies.\n"

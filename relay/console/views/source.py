@@ -1,6 +1,7 @@
 """A source with a format: its last bodies, and how one of them, or another one, is read."""
 
 import asyncio
+from collections.abc import Sequence
 
 from pydantic import Field
 
@@ -8,11 +9,9 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Unknown
 from relay.console.views.dead import laid_out
 from relay.console.views.quarantine import GONE
-from relay.domain.events import Event
-from relay.errors import Ignored, RelayError
 from relay.operating.acts import quarantined_named
-from relay.operating.reading import Account, accounts, outcomes
-from relay.receiving.reading import SourceReader, readers
+from relay.operating.reading import Account, accounts
+from relay.receiving.reading import readers
 from relay.store.last_bodies import LastBodies, LastBody
 
 
@@ -76,25 +75,21 @@ async def shown(
         text = N_("body %(number)s of %(name)s is not there any more: relay keeps the last ones for a week")
         raise Unknown(text, number=f"{number}", name=name)
 
+    def read(body: LastBody) -> Sequence[Account]:
+        return accounts(reader, form, body.body, body.headers, body.at)
+
     def facts() -> SourceFacts:
-        rows = [BodyRow.merged(body, outcomes=_outcomes(reader, body)) for body in bodies]
+        rows = [BodyRow.merged(body, outcomes=_outcomes(read(body))) for body in bodies]
         of_source = {"name": name, "format": reader.source.format, "keeps": reader.source.keeps_bodies}
         empty = SourceFacts(**of_source, cases=len(form.cases), bodies=rows)
         if chosen is None:
             return empty
         text, cut = laid_out(chosen.body)
-        read = accounts(reader, form, chosen.body, chosen.headers, chosen.at)
-        its = {"quarantined": quarantined, "size": len(chosen.body), "cut": cut, "read": read}
+        its = {"quarantined": quarantined, "size": len(chosen.body), "cut": cut, "read": read(chosen)}
         return SourceFacts.merged(empty, chosen, **its, body=text)
 
     return await asyncio.to_thread(facts)  # reading twenty bodies takes longer than events should wait
 
 
-def _outcomes(reader: SourceReader, body: LastBody) -> list[str]:
-    try:
-        events = outcomes(reader, body.body, body.headers, body.at)
-    except RelayError:
-        return [N_("refused")]
-    ignored, refused = N_("ignored"), N_("refused")
-    names = [one.name if isinstance(one, Event) else ignored if isinstance(one, Ignored) else refused for one in events]
-    return list(dict.fromkeys(names))
+def _outcomes(read: Sequence[Account]) -> list[str]:
+    return list(dict.fromkeys(one.event or (N_("ignored") if one.ignored else N_("refused")) for one in read))
