@@ -10,7 +10,7 @@ from tests.support.commands import ROOT
 
 LEVELS = {name: (name,) for name in ("debug", "info", "warning", "error")} | {"log": ("info", "warning", "error")}
 LOGGER = re.compile(r"(^|\.|_)(log|lines|get_logger\(\))$")
-EVENT = re.compile(r"audit|[a-z]+\.[a-z_]+")
+EVENT = re.compile(r"audit|[a-z_]+\.[a-z_]+")
 ROW = re.compile(r"^\| `([\w.]+)` \| ([a-z, ]+) \|", re.M)
 NAMED_ELSEWHERE = {"notice.name": tuple(OPERATOR_EVENTS)}
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
@@ -16,6 +17,7 @@ from relay.domain.labels import merged
 from relay.domain.run_numbers import number_run, restarts_of
 
 LASTING = tuple(TEXTS)  # type, name, priority, labels
+_lasting_of = attrgetter(*LASTING)
 LABELS = frozenset(name for name, text in TEXTS.items() if text.labels)
 AUDIENCE = "audience"
 PRESSED = "pressed"
@@ -75,7 +77,7 @@ def facts(event: Event) -> dict[str, str]:
     stated = {"platform": event.platform, "tenant": event.tenant, "project": event.project}
     operation = event.operation
     if operation and not event.about_batch:
-        stated |= {name: getattr(operation, name) for name in LASTING}
+        stated |= zip(LASTING, _lasting_of(operation), strict=True)
         stated["batch"] = event.member_of
         if operation.audience:
             stated[AUDIENCE] = _to_json(asdict(operation.audience))

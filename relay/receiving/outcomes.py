@@ -58,13 +58,13 @@ async def take_each(events: Iterable[Event | Refusal], take: Callable[[Event], A
     return outcomes
 
 
-def reason(outcomes: Sequence[Outcome], refused: Sequence[Refusal]) -> str:
-    """Say why events are refused: `event 3 of 12: status: …; and 2 more`."""
+def reason(outcomes: Sequence[Outcome], first: Refusal) -> str:
+    """Say why events are refused, this one before others: `event 3 of 12: status: …; and 2 more`."""
     if len(outcomes) == 1:
-        return f"{refused[0]}"
-    first = next(place for place, its in enumerate(outcomes, start=1) if its.refusal)
-    more = f"; and {len(refused) - 1} more" if len(refused) > 1 else ""
-    return f"event {first} of {len(outcomes)}: {refused[0]}{more}"
+        return f"{first}"
+    place = next(place for place, its in enumerate(outcomes, start=1) if its.refusal is first)
+    others = sum(its.refusal is not None for its in outcomes) - 1
+    return f"event {place} of {len(outcomes)}: {first}{f'; and {others} more' if others else ''}"
 
 
 def taken(outcomes: Iterable[Outcome]) -> bool:

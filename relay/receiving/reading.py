@@ -12,7 +12,8 @@ from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
@@ -42,12 +43,12 @@ class SourceReader:
     ) -> list[Event | Refusal]:
         """Read a body: one event, or by its format several, up to `most`. What is no event has its refusal there.
 
-        `ids`: `EventIdentity.ids`. Raises NotJson.
+        `ids`: `EventIdentity.ids`. Raises NotJson and HandlingFailed.
         """
-        if (form := self.form) is None:
-            return [self._event(decode(body), body, received_at, ids)]
-        texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
         with handling():
+            if (form := self.form) is None:
+                return [self._event(decode(body), body, received_at, ids)]
+            texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
             readings = form.readings(decode_any(body), headers=texts, received=received_at, most=most)
         if self.words:
             for reading in readings:

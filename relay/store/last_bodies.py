@@ -12,11 +12,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write
 from relay.store.queue import Store
 from relay.store.sealing import LAST_BODY, opened
+
+log = structlog.get_logger(__name__)
 
 KEPT = 20  # of each source
 LONGEST = 128 * 2**10  # bytes; a longer one is not kept
@@ -48,10 +52,13 @@ class LastBodies:
             self._waiting.setdefault(source, deque(maxlen=KEPT)).append(LastBody(at, headers, body))
 
     async def run(self) -> None:
-        """Write until cancelled."""
+        """Write until cancelled. Never raises: relay goes on without them."""
         while True:
             await asyncio.sleep(PERIOD)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception as error:  # noqa: BLE001 - as above
+                log.error("bodies.failed", error=type(error).__name__)
 
     async def flush(self) -> None:
         """Write what came since the last time. What Redis does not take is forgotten."""

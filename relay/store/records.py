@@ -129,6 +129,7 @@ STATED.remove(MORE := "more")  # a JSON object of the declared texts (relay.doma
 SEALED = {"fact:name": NAME, "fact:audience": AUDIENCE, "fact:pressed": PRESSED, "fact:failed_phase": ERROR,
           "fact:labels": LABELS, "entry:name": NAME, "entry:path": PATH}  # fmt: skip
 SEALED_IN_ENTRIES = {"name": NAME, "path": PATH, "error": ERROR}
+_PLACES = [(part, name) for part, _, name in (place.partition(":") for place in PACKED["facts"])]
 _SEALED_AT = [(PACKED["facts"].index(name), kind) for name, kind in SEALED.items()]
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode  # made once
@@ -192,10 +193,12 @@ def _packed_facts(
         True if value and value == stated.get(name) else value for name, value in zip(LASTING, lasting, strict=True)
     ]
     more = {name: stated[name] for name in TEXTS if name in stated and name not in STATED}
-    values: dict[str, Any] = {f"fact:{name}": stated[name] for name in STATED if name in stated}
-    values |= {f"entry:{name}": value for name, value in zip(LASTING, same, strict=True)}
-    values |= {"id": subject, f"fact:{MORE}": to_json(more) if more else None}
-    row = [values.get(name) for name in PACKED["facts"]]  # where its run is led stays empty here
+    parts: dict[str, dict[str, Value]] = {
+        "id": {"": subject},
+        "fact": {**stated, MORE: to_json(more) if more else None},
+        "entry": dict(zip(LASTING, same, strict=True)),
+    }
+    row = [parts[part].get(name) if part in parts else None for part, name in _PLACES]  # None: where its run is led
     if sealer is not None:
         for index, kind in _SEALED_AT:
             if isinstance(text := row[index], str):

@@ -43,6 +43,11 @@ rules: [{{notify: team{rule}}}]
          "2: sources.it.signature.keys: expected https"),
         (f"signature: {{scheme: oidc, audience: here, subject: a, secrets: {{current: {SECRET}}}}}", "{}",
          "oidc has no secrets"),
+        ("format: aws-eventbridge, signature: {scheme: sns}", "{}", "sns needs the topics"),
+        ("signature: {scheme: sns, topics: runs}", "{}", "signature.topics[0]: expected the ARN of a topic"),
+        ("format: gitlab, signature: {scheme: sns, topics: 'arn:aws:sns:eu-west-1:123456789012:a'}", "{}",
+         "2: sources.it.format: the documents of SNS are in an envelope"),
+        (f"max_body: 64MiB, {TOKEN}", "{}", "max_body_memory: less than sources.it.max_body"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:
