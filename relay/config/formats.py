@@ -105,6 +105,7 @@ def _bind(name: str, reader: Format, config: Config, document: Document) -> None
     hosts = (*hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)
-    if reader.links and not source.hosts:
+    links = any(field == "link" for case in reader.cases for field, *_ in case.fields)
+    if links and not source.hosts:
         text = "not set, so messages do not link to its runs; expected the host of its pages"
         document.warn(("sources", name, "link_hosts"), text)

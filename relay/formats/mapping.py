@@ -207,11 +207,6 @@ class Format:
     keep_bodies: bool = True  # the last ones, for whoever writes it
 
     @property
-    def links(self) -> bool:
-        """Return whether it reads links of runs."""
-        return any(name == "link" for case in self.cases for name, *_ in case.fields)
-
-    @property
     def labels(self) -> set[str]:
         """Return the names of the labels that it gives."""
         return {name for case in self.cases for name, _ in case.nested.get("labels", ())}
