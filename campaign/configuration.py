@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from campaign import public_keys
 from campaign.canaries import Canaries
 
 TENANT, HOSTILE_TENANT = "tenant-1", "hostile"  # without messages, and with all
@@ -51,6 +52,7 @@ class Configuration:
     slack_secret: str
     admin_token: str
     api_token: str = ""
+    platform_url: str = ""
 
 
 def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> Configuration:
@@ -67,6 +69,7 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
         "progress": SourceFacts("token", canaries.make("sources.progress"), event="operation.progress"),
         "keyed": SourceFacts("token", canaries.make("sources.keyed"), "X-Api-Key", "operation.progress"),
     }
+    issued = SourceFacts("oidc", "", event="operation.progress")
     env = {
         "CAMPAIGN_SLACK_TOKEN": canaries.make("channels.slack.token", "xoxb-{}"),
         "CAMPAIGN_KEY": canaries.make("redis.encryption_key"),
@@ -84,7 +87,8 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
                    "admin": {"token": admin_token}},
         "redis": {"url": "${CAMPAIGN_REDIS}", "encryption_key": "${CAMPAIGN_KEY}"},
         "retry": {"max_retries": 0, "retry_delay": 1},
-        "sources": {name: _source(facts) for name, facts in sources.items()},
+        "sources": {name: _source(facts) for name, facts in sources.items()}
+                   | public_keys.sources(f"{around.platform_url}/keys"),
         "platform": {
             "base_url": around.platform_url, "tenant": TENANT, "project": "project-1",
             "token": "${CAMPAIGN_PLATFORM_TOKEN}", "link_hosts": [LINK_HOST],
@@ -123,7 +127,9 @@ def configuration(directory: Path, around: Surroundings, canaries: Canaries) -> 
     }  # fmt: skip
     text = json.dumps(document, indent=1)  # which is YAML, too
     (directory / "relay.yaml").write_text(text)
-    return Configuration(text, env, sources, slack_secret, admin_token, api_token)
+    return Configuration(
+        text, env, sources | {public_keys.ISSUED: issued}, slack_secret, admin_token, api_token, around.platform_url
+    )
 
 
 def _source(facts: SourceFacts) -> dict[str, Any]:

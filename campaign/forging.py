@@ -45,9 +45,13 @@ def changed_proof(change: Callable[[Random, bytes], bytes]) -> Forge:
         if any(mark in proof for mark in (b"\r", b"\n", b"\0")) or proof.strip() == genuine.proof:
             return None
         if (
-            genuine.scheme in ("hmac-sha256", "hmac", "token", "basic")
+            genuine.scheme in ("hmac-sha256", "hmac", "token", "basic", "oidc")
             and proof.strip().lower() == genuine.proof.lower()
         ):
+            return None
+        if (
+            genuine.scheme == "oidc" and proof[:-1] == genuine.proof[:-1]
+        ):  # whose last letter has bits that mean nothing
             return None
         return genuine.with_proof(proof)
 

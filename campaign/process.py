@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from campaign.configuration import Configuration
+from campaign.public_keys import PUBLISHED
 from relay.store.embedded.launch import ends_with_parent
 from tests.support.patience import patience
 from tests.support.waiting import until
@@ -66,12 +67,16 @@ def lines_of(log: Path) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def platform() -> AsyncIterator[str]:
-    """A platform that repeats in each answer what it was sent, its token as well."""
+    """A platform that repeats in each answer what it was sent, its token as well. It is an issuer of tokens, too."""
 
     async def repeat(request: web.Request) -> web.Response:
         return web.json_response({"error": {"message": f"{dict(request.headers)}"}}, status=500)
 
+    async def keys(_request: web.Request) -> web.Response:
+        return web.Response(body=PUBLISHED)
+
     app = web.Application()
+    app.router.add_get("/keys", keys)
     app.router.add_route("*", "/{path:.*}", repeat)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -12,9 +12,10 @@ from campaign.forgeries import FORGERIES
 from campaign.genuine import Genuine
 from campaign.links import genuine_link
 from campaign.pipelines import answered
+from campaign.public_keys import SNS, forged_message
 from campaign.report import Report
 from campaign.requests import Request
-from campaign.seeds import documents, press, signed, unsubscribing
+from campaign.seeds import HOST, JSON, documents, press, signed, unsubscribing
 from campaign.target import Target
 from campaign.tokens import TOKENS
 from tests.support.patience import busyness
@@ -81,7 +82,12 @@ def _mixed(
     dice, bodies, made = Random(f"{seed} {worker}"), documents(), 0
     links = presses = 0
     while made < count:
-        address = dice.choice((*configured.sources, "a press", "a link"))
+        address = dice.choice((*configured.sources, "a press", "a link", SNS))
+        if address == SNS:
+            made += 1
+            message = forged_message(dice, configured.platform_url)
+            yield "a message of SNS", address, Request(b"POST", b"/webhooks/sns", (HOST, JSON), message)
+            continue
         is_genuine = made % GENUINE == 0
         if address == "a link":
             links += is_genuine
@@ -126,9 +132,11 @@ def _genuine(configured: Configuration, source: str, document: dict[str, object]
     facts = configured.sources[source]
     body = json.dumps(document | {"eventId": f"evt-{source}-{unique}"}).encode()
     other = json.dumps(document | {"eventId": f"other-{source}-{unique}"}).encode()
-    others = tuple(more.secret.encode() for name, more in configured.sources.items() if name != source)
+    others = tuple(more.secret.encode() for name, more in configured.sources.items() if name != source and more.secret)
+    request = signed(configured, source, body, f"msg-{unique}")
+    secret = facts.secret.encode() or dict(request.headers)[b"Authorization"].removeprefix(b"Bearer ")
     return Genuine(
-        signed(configured, source, body, f"msg-{unique}"), facts.scheme, facts.secret.encode(), facts.header or "",
+        request, facts.scheme, secret, facts.header or "",
         signed(configured, source, other, f"other-{unique}"), others,
     )  # fmt: skip
 

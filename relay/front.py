@@ -13,7 +13,7 @@ from relay.ingest import IngestEvent
 from relay.outage import Outage
 from relay.receiving.addresses import Addresses, Route
 from relay.receiving.guard import Bodies, Guard, affordable
-from relay.receiving.key_cache import Fetch
+from relay.receiving.key_cache import Fetch, KeyCache
 from relay.receiving.listeners import OPERATORS, WORLD, Certificates, Listeners, addresses, make_admin_app
 from relay.receiving.peers import Proxies, network
 from relay.receiving.receiver import Receiver
@@ -32,7 +32,7 @@ class Front:
         self._coordinator = coordinator
         self._clock = clock
         self._receives = receives
-        self._fetch = fetch
+        self._keys = KeyCache(fetch, clock)
         server = coordinator.config().server
         self.certificates = Certificates({WORLD: server.tls, OPERATORS: server.admin.tls}, clock)
         self.addresses: list[tuple[str, int]] = []
@@ -49,13 +49,13 @@ class Front:
             health.admin.quarantine,
             health.readiness,
             self._clock,
+            self._keys,
             max_body=server.max_body,
             public_url=server.public_url,
             last_runs=LastRuns(store),
             remember=self.last_bodies.add,
             outage=outage,
             tracing=tracing,
-            fetch=self._fetch,
         )
 
         def reloaded() -> None:

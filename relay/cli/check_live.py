@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from relay.channels.slack.errors import advice
@@ -13,11 +14,13 @@ from relay.config import Config, Oidc
 from relay.configfile.document import Document
 from relay.console.access.oidc import Provider, http_session, short_keys
 from relay.coordinator import build_channels, build_sealer
-from relay.errors import ConfigError, Problem, RelayError
+from relay.errors import ConfigError, KeysUnavailable, Problem, RelayError
 from relay.interactivity.buttons import CHANNEL, enabled_actions
 from relay.platform.lookups import client_of, configured
 from relay.policy.recipients import KEYS
-from relay.receiving.oidc import LEAST_BITS
+from relay.receiving.key_cache import fetch
+from relay.receiving.oidc import KEYS_OF, LEAST_BITS, read_keys
+from relay.receiving.signature_settings import Signature
 from relay.store import Store
 from relay.store.embedded.server import running_url
 from relay.store.inspection import inspect
@@ -35,6 +38,11 @@ async def ask_everyone(config: Config, document: Document) -> tuple[list[Problem
         "redis": lambda: _ask_redis(config),
         **({"platform": lambda: _ask_platform(config)} if config.platform.base_url else {}),
         **({OIDC: lambda: _ask_provider(oidc, document)} if (oidc := config.console.oidc) else {}),
+        **{
+            f"sources.{name}": partial(_ask_issuer, source.signature)
+            for name, source in config.sources.items()
+            if source.signature.scheme == "oidc"
+        },
         **{f"channels.{name}": channel.check for name, channel in channels.items()},
         **({SLACK_APP: lambda: _ask_slack_app(config, slack, channels, document)} if slack else {}),
         **(
@@ -87,6 +95,14 @@ async def _ask_platform(config: Config) -> str:
     async with client_of(config.platform) as client:
         page = await client.operations(page_size=1)
     return f"answers; operations: {page.summary.total_operations}"
+
+
+async def _ask_issuer(signature: Signature) -> str:
+    address = signature.keys or KEYS_OF[signature.issuer]
+    try:
+        return f"answers; keys: {len(read_keys(await fetch(address)))}"
+    except (KeysUnavailable, ValueError) as error:
+        raise RelayError(f"{address} {error}") from None
 
 
 async def _ask_provider(oidc: Oidc, document: Document) -> str:

@@ -68,10 +68,12 @@ def check(config: Config, document: Document, channels: Channels) -> None:
         document.report(("redis", "partitions"), "several partitions are for the url of a Redis Cluster")
     if config.server.reuse_port and not config.redis.url:
         document.report(("server", "reuse_port"), "needs redis.url: relays that share a port must share a Redis")
-    if config.server.max_body_memory < config.server.max_body:
-        document.report(
-            ("server", "max_body_memory"), "less than server.max_body, so no body of that size would be taken"
-        )
+    largest = {"server.max_body": config.server.max_body}
+    largest |= {f"sources.{name}.max_body": source.max_body or 0 for name, source in config.sources.items()}
+    for name, size in largest.items():
+        if config.server.max_body_memory < size:
+            text = f"less than {name}, so no body of that size would be taken"
+            document.report(("server", "max_body_memory"), text)
     several = {"+sentinel://": "with Sentinels", "+cluster://": "on a Cluster"}
     where = next((where for mark, where in several.items() if mark in config.redis.url), "")
     if where and config.redis.durability == "auto":

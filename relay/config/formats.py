@@ -22,7 +22,7 @@ UNSIGNED_ADDRESS = "expected token: no signature covers an address, and other si
 # What the presets' links lead to; where people host a sender themselves, its source names the host.
 LINK_HOSTS: Mapping[str, tuple[str, ...]] = {
     "github-actions": ("github.com",), "gitlab": ("gitlab.com",), "terraform-cloud": ("app.terraform.io",),
-    "airbyte": ("cloud.airbyte.com",),
+    "airbyte": ("cloud.airbyte.com",), "google-cloud-build": ("console.cloud.google.com",),
 }  # fmt: skip
 _NAMED = re.compile(rf"https://({HOST})[/:?#]")
 PRESETS = Path(presets.__file__).parent
@@ -83,6 +83,17 @@ def bind_formats(config: Config, document: Document) -> None:
                 document.report(("sources", name, "signature", "scheme"), UNSIGNED_ADDRESS)
             continue
         _bind(name, compiled.get(source.format) or preset(source.format), config, document)
+    _check_envelopes(config, document)
+
+
+def _check_envelopes(config: Config, document: Document) -> None:
+    for name, source in config.sources.items():
+        unread = not source.format or (source.reader and "sns" not in source.reader.unwrap)
+        if source.signature.scheme == "sns" and unread:
+            document.report(
+                ("sources", name, "format"),
+                "the documents of SNS are in an envelope; expected aws-eventbridge, or a format with unwrap: [sns]",
+            )
 
 
 def _bind(name: str, reader: Format, config: Config, document: Document) -> None:
@@ -94,6 +105,7 @@ def _bind(name: str, reader: Format, config: Config, document: Document) -> None
     hosts = (*hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)
-    if reader.links and not source.hosts:
+    links = any(field == "link" for case in reader.cases for field, *_ in case.fields)
+    if links and not source.hosts:
         text = "not set, so messages do not link to its runs; expected the host of its pages"
         document.warn(("sources", name, "link_hosts"), text)

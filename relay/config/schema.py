@@ -9,13 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, SecretStr, model_validator
 
 from relay.config.console import Console
 from relay.config.people import Person, owner_email
 from relay.config.redis import Redis
-from relay.configfile.units import SIZE, size
-from relay.configfile.validation import Days, Duration, Name, Section, Url, one_or_more, spelled
+from relay.configfile.validation import Days, Duration, Name, Section, Size, Url, one_or_more, spelled
 from relay.domain.display import HEX, OF_SHAPES, WHITE, contrast, full, seen_on
 from relay.domain.events import Event
 from relay.domain.facts import Space
@@ -44,7 +43,6 @@ def _heartbeat(url: SecretStr) -> SecretStr:
 
 
 Heartbeat = Annotated[SecretStr, AfterValidator(_heartbeat)]
-Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)])]
 Network = Annotated[str, Field(max_length=64), AfterValidator(lambda text: network(text) and text)]
 
 

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
 from relay.configfile.document import Document, KeyPath
-from relay.configfile.units import DURATION, any_case, days, duration, seconds, size, spoken, spoken_size
+from relay.configfile.units import DURATION, SIZE, any_case, days, duration, seconds, size, spoken, spoken_size
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -72,6 +72,7 @@ DurationText = Annotated[str, Field(pattern=DURATION)] | Literal[0]
 Duration = Annotated[float, BeforeValidator(duration, json_schema_input_type=DurationText)]
 Days = Annotated[float, BeforeValidator(days, json_schema_input_type=DurationText)]
 Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | DurationText)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | Annotated[str, Field(pattern=SIZE)])]
 Off = Literal["off", False]  # False is what `off` is to older YAML
 
 

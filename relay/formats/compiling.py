@@ -1,12 +1,13 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
+from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
 from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, Case, Condition, Fields, Format, Phase
@@ -16,6 +17,9 @@ STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
+ENVELOPE = re.compile(r"""\$envelope\s*\.\s*["']?([\w-]+)""")
+OPENING = ("unwrap", "accept")  # keys that say how the body is opened
+ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
 NESTED = ("labels", "results")
 # Beside each other, or the others beside the fields of a single case.
@@ -25,9 +29,10 @@ KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 def compile_format(spec: object) -> Format:
     """Compile a format as the configuration has it. Raises FormatError with the place."""
-    headers = frozenset(name.lower() for name in HEADER.findall(repr(spec)))
-    if secret := headers & {"authorization", "cookie"}:
-        raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
+    beside = spec if isinstance(spec, dict) else {}
+    unwrap, accept = (
+        at(key, _some, beside.get(key, []), names) for key, names in (("unwrap", ENVELOPES), ("accept", ACCEPTED))
+    )
     cases: list[Case] = []
     for place, raw in _placed(spec):
         try:
@@ -35,16 +40,35 @@ def compile_format(spec: object) -> Format:
         except FormatError as error:
             error.path = (*place, *error.path)
             raise
-    return Format(tuple(cases), headers, _flag(spec, KEEP_BODIES, "true") if isinstance(spec, dict) else True)
+    texts = {"text"} if "sns" in unwrap else set()  # as which it sends JSON
+    keep_bodies = _flag(spec, KEEP_BODIES, "true") if isinstance(spec, dict) else True
+    return Format(tuple(cases), _headers(repr(spec), unwrap), unwrap, frozenset({*accept, *texts}), keep_bodies)
+
+
+def _some(raw: object, names: Collection[str]) -> tuple[str, ...]:
+    words = raw if isinstance(raw, list) else [raw]
+    for word in words:
+        if f"{word}" not in names:
+            raise FormatError(f"unknown word {word}; {suggest(str(word), names)}")
+    return tuple(words)
+
+
+def _headers(written: str, unwrap: tuple[str, ...]) -> frozenset[str]:
+    headers = frozenset(name.lower() for name in HEADER.findall(written))
+    if secret := headers & {"authorization", "cookie"}:
+        raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
+    if "cloudevents" not in unwrap:
+        return headers
+    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for name in ENVELOPE.findall(written))}
 
 
 def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
-    """Return the cases with their places: of a case, a list of them, or {cases: …}; what stands beside is no case."""
+    """Return the cases with their places: of a case, a list of them, or {cases: …}, without the keys beside them."""
     place: tuple[str | int, ...] = ()
     if isinstance(spec, dict):
         if SAMPLES in spec and (not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip()):
             raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
-        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES)}
+        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES, *OPENING)}
     if isinstance(spec, dict) and CASES in spec:
         _refuse_unknown(spec, (CASES,))
         spec, place = spec[CASES], (CASES,)

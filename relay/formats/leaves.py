@@ -24,24 +24,14 @@ def leaves(value: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
         yield names, value
 
 
-def lost(value: Any, steps: Sequence[Step]) -> bool:
-    """Return whether the steps lead nowhere. What they lead to may be null."""
-    for step in steps:
-        found = _members(value, step)
-        if not found:
-            return True
-        value = found[0]
-    return False
-
-
-def meant(document: Any, names: Sequence[str]) -> str:
-    """Return the path that was probably meant by one that leads nowhere; '' if none is near."""
+def meant(document: Any, names: Sequence[str]) -> Sequence[str]:
+    """Return the path that was probably meant: this one, if it leads somewhere, even to null; none if none is near."""
+    near = _corrected(document, names)
+    if near == names:
+        return near
     paths = [path for path, _ in islice(leaves(document), MOST)]
     alike = [path for path in paths if plain(path) == plain(names)]  # batch_no for batch.no
-    if not alike and (near := _corrected(document, names)):
-        return ".".join(near)
-    alike = alike or [path for path in paths if plain(path[-1:]) == plain(names[-1:])]
-    return min((".".join(path) for path in alike), key=len, default="")
+    return min(alike, default=()) or near or min((path for path in paths if path[-1] == names[-1]), default=())
 
 
 def plain(names: Iterable[str]) -> str:

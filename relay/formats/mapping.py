@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
 from relay.domain.events import FAILED, TERMINAL
+from relay.formats.envelopes import opened
 from relay.formats.fields import MAX_LINE, Convert, plain
 from relay.formats.values import BODY, MAX_ITEMS, Read, Roots, Table
 
@@ -201,12 +202,9 @@ class Format:
 
     cases: tuple[Case, ...]
     headers: frozenset[str] = frozenset()  # the names, in small letters, of those that it reads
+    unwrap: tuple[str, ...] = ()  # envelopes that are opened before
+    accept: frozenset[str] = frozenset()  # spellings of a body beside JSON: text, form, gzip
     keep_bodies: bool = True  # the last ones, for whoever writes it
-
-    @property
-    def links(self) -> bool:
-        """Return whether it reads links of runs."""
-        return any(name == "link" for case in self.cases for name, *_ in case.fields)
 
     @property
     def labels(self) -> set[str]:
@@ -234,6 +232,19 @@ class Format:
 
         Returns what `use` does, and how many items are left out. For all items it gets one mapping, which changes.
         """
+        if not self.unwrap:
+            return self._parts(roots, use, most)
+        parts: list[Part] = []
+        beyond = 0
+        for body, envelope in opened(roots[BODY], roots["$header"], self.unwrap):
+            within = {**roots, BODY: body, "$envelope": envelope}
+            found, left = self._parts(within, use, most - len(parts)) if len(parts) < most else ([], 1)
+            parts, beyond = [*parts, *found], beyond + left
+        return parts, beyond
+
+    def _parts(
+        self, roots: Roots, use: Callable[[int, Roots], Part], most: int
+    ) -> tuple[list[Part], int]:  # fmt: skip
         for number, case in enumerate(self.cases, start=1):
             if case.each is None:
                 if case.holds(roots):

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from relay.configfile.validation import nearest
 from relay.formats.compiling import ABSENT, NESTED, PRESENT
 from relay.formats.fields import FIELDS, OF_PHASES, Convert, plain
-from relay.formats.leaves import lost, meant
+from relay.formats.leaves import meant
 from relay.formats.mapping import Case, Format
-from relay.formats.values import BODY, MAX_ITEMS, Roots, Table, names_of, paths_of, steps_of, text_of, value, word_of
+from relay.formats.values import BODY, MAX_ITEMS, TEMPLATE, Roots, Table, names_in, text_of, value, word_of
 
 Place = tuple[str | int, ...]
 NEEDED = {("run",), ("status",), ("phase", "name"), ("phase", "status"), ("phases", "of"), ("phases", "name")}
@@ -100,13 +100,22 @@ def _of_value(place: Place, spec: Any, convert: Convert | None, samples: Sequenc
             yield Finding(place, f"{', '.join(said)}{hint}")
         read = read.of
     there = [(sample, found) for sample in samples if _says(found := read(sample.roots))]
-    for route in paths_of(spec):
+    for route in _paths(spec):
         if (near := _near(route, samples)) or (near == "" and not there):
             yield Finding(place, _message(route, near), certain=place in NEEDED and not there)
     if there and convert and not any(convert(found) is not None for _, found in there):
         sample, found = there[0]
         members = f"an object with {', '.join(found)}" if isinstance(found, dict) else f"{found!r}"
         yield Finding(place, f"{sample.name} has {members[:SHOWN]} there, which does not fit", certain=False)
+
+
+def _paths(spec: object) -> list[str]:
+    if isinstance(spec, list):
+        return [route for term in spec for route in _paths(term)]
+    if isinstance(spec, dict):
+        return _paths(spec.get("of", []))
+    text = f"{spec}"
+    return [route.partition("|")[0].strip() for route in (TEMPLATE.findall(text) if "{" in text else [text])]
 
 
 def _copied(roots: Roots) -> Roots:
@@ -119,11 +128,10 @@ def _says(found: Any) -> bool:
 
 def _near(route: str, samples: Iterable[Sample]) -> str | None:
     """Return the path that was meant by one that no sample has, '' if none is near; None for one that one has."""
-    root, steps = steps_of(route)
-    if root not in (BODY, "$header") or any(not lost(sample.roots[root], steps) for sample in samples):
-        return None
-    found = (meant(sample.roots[root], names_of(route)[route.startswith("$") :]) for sample in samples)
-    return next((near if root == BODY else f"{root}.{near}" for near in found if near), "")
+    root, names = names_in(route)
+    found = [meant(sample.roots[root], names) for sample in samples] if root in (BODY, "$header") else [names]
+    near = next(filter(None, found), ())
+    return None if names in found else ".".join(near if root == BODY else (root, *near)) if near else ""
 
 
 def _message(wanted: str, near: str) -> str:

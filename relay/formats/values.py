@@ -19,12 +19,12 @@ MAX_STEPS = 12
 MAX_ITEMS = 1000  # of a list that are looked at; a body of 1 MiB has as many jobs of GitLab
 MAX_TEXT = 4096  # characters of a text that are looked at
 BODY = "$body"  # or an item of one of its lists
-ROOTS = (BODY, "$header", "$received")
+ROOTS = (BODY, "$header", "$received", "$envelope")
 NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
 _STEP = re.compile(r'(?:"[^"]*"|[^".])+')
 _PAIR = re.compile(r'(?:"[^"]*"|[^"&])+')
 _INDEX = re.compile(r"-?(?:0|[1-9]\d{0,3})")
-_TEMPLATE = re.compile(r"\{([^{}]+)\}")
+TEMPLATE = re.compile(r"\{([^{}]+)\}")
 
 
 def text_of(value: object) -> str | None:
@@ -61,24 +61,9 @@ def path(spec: str) -> Read:
     return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
 
 
-def names_of(route: str) -> list[str]:
-    """Return the names of a path's steps, as they are written."""
-    return [name.strip() for name in _STEP.findall(route)]
-
-
-def paths_of(spec: object) -> list[str]:
-    """Return the paths of a value, without what converts their texts."""
-    if isinstance(spec, list):
-        return [route for term in spec for route in paths_of(term)]
-    if isinstance(spec, dict):
-        return paths_of(spec.get("of", []))
-    text = f"{spec}"
-    return [route.partition("|")[0].strip() for route in (_TEMPLATE.findall(text) if "{" in text else [text])]
-
-
-def steps_of(route: str) -> tuple[str, tuple[Step, ...]]:
-    """Return the root of a path and its steps. Raises FormatError."""
-    names = names_of(route)
+def names_in(route: str) -> tuple[str, list[str]]:
+    """Return the root of a path and the names of its steps, as they are written. Raises FormatError."""
+    names = [name.strip() for name in _STEP.findall(route)]
     if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
         raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
     root = names.pop(0) if names[0].startswith("$") else BODY
@@ -86,14 +71,14 @@ def steps_of(route: str) -> tuple[str, tuple[Step, ...]]:
         raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
     if root == "$header" and names:
         names = [".".join(names).lower()]
-    steps = tuple(step_of(name) for name in names)
-    if len(steps) > MAX_STEPS:
-        raise FormatError(f"{route} has {len(steps)} steps; expected at most {MAX_STEPS}")
-    return root, steps
+    if len(names) > MAX_STEPS:
+        raise FormatError(f"{route} has {len(names)} steps; expected at most {MAX_STEPS}")
+    return root, names
 
 
 def _route(route: str) -> Read:
-    root, steps = steps_of(route)
+    root, names = names_in(route)
+    steps = tuple(step_of(name) for name in names)
 
     def read(roots: Roots) -> Any:
         value = roots.get(root)
@@ -192,7 +177,7 @@ def _first(reads: list[Read]) -> Read:
 
 def _template(spec: str) -> Read:
     """Fill in all paths of a text; one that says nothing makes it say nothing."""
-    first, *rest = _TEMPLATE.split(spec)
+    first, *rest = TEMPLATE.split(spec)
     reads = [path(inner) for inner in rest[::2]]
     if not reads or any(sign in part for part in (first, *rest[1::2]) for sign in "{}"):
         raise FormatError(f"{spec} has a brace without its other half")

@@ -92,6 +92,7 @@ class Configured:
         name, source = reader.name, reader.source
         self.pings, self.foreign = source.format == ping.NAME, reader.form is not None
         self.typed = source.signature.scheme in ("none", "basic")  # browsers send both for other sites' pages
+        self.accept = source.reader.accept if source.reader else frozenset()
         # Where the scheme signs a time, that of the body may be as old as it will: `verify` looks at the signed one.
         dated = source.signature.rules.dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None

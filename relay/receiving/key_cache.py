@@ -33,11 +33,11 @@ async def fetch(address: str) -> bytes:
             async for piece in response.content.iter_any():
                 body += piece
                 if len(body) > MAX_ANSWER:
-                    raise KeysUnavailable(f"{address} answers with more than {MAX_ANSWER} bytes")
+                    raise KeysUnavailable(f"answers with more than {MAX_ANSWER} bytes")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise KeysUnavailable(f"{address} does not answer: {type(error).__name__}") from None
+        raise KeysUnavailable(f"does not answer: {type(error).__name__}") from None
     if response.status != 200:
-        raise KeysUnavailable(f"{address} answers {response.status}")
+        raise KeysUnavailable(f"answers {response.status}")
     return bytes(body)
 
 
@@ -78,13 +78,14 @@ class KeyCache:
                     entry.read_at = self._clock()
                     return entry.keys
                 except (KeysUnavailable, ValueError) as error:
-                    entry.failed_at, entry.failure = now, f"{error}"
+                    where = wanted.address.partition("?")[0]  # for the log: the rest may be a secret
+                    entry.failed_at, entry.failure = now, f"{where}: {error}"
             if wanted.id in entry.keys and now - entry.read_at < STALE:
                 return entry.keys
             raise KeysUnavailable(entry.failure)
 
     async def _ask(self, address: str, now: float) -> bytes:
         if now - self._asked[0] < LOOK:
-            raise KeysUnavailable(f"{MAX_ADDRESSES} requests for keys were made within {LOOK:g} s; expected fewer")
+            raise KeysUnavailable(f"not asked, for {MAX_ADDRESSES} requests for keys were made within {LOOK:g} s")
         self._asked.append(now)
         return await self._fetch(address)

@@ -84,7 +84,7 @@ def read_keys(document: bytes) -> Keys:
         published = ()
     imported = [key for key in map(import_key, published if isinstance(published, list) else ()) if key]
     if not (keys := {f"{key.kid}": key for key in imported if _may_sign(key)}):
-        raise ValueError("the address of the issuer's keys has none of RS256 or ES256")
+        raise ValueError("has no keys for RS256 or ES256")
     return keys
 
 

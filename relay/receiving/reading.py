@@ -12,7 +12,8 @@ from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
 from relay.formats.mapping import MAX_EVENTS, Format, Reading
 from relay.receiving.permissions import source_permissions
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 
 OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed

@@ -18,17 +18,17 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.errors import HandlingFailed, InvalidEvent, NoRoom, NotJson, StoreUnavailable
 from relay.outage import Outage
-from relay.receiving import pings, request_body
+from relay.receiving import handshakes, pings, request_body
 from relay.receiving.addresses import Route
 from relay.receiving.configured_source import Configured, Early, RateLimiter, Remember, check_age
 from relay.receiving.connection import client_of
-from relay.receiving.key_cache import Fetch, KeyCache, fetch
+from relay.receiving.key_cache import KeyCache
 from relay.receiving.outcomes import FAULT, Outcome, answer, reason, status_of, take_each, taken
 from relay.receiving.probes import Probes, Readiness
 from relay.receiving.problems import HEADERS, HttpProblem, RateLimitedLog
 from relay.receiving.reading import Refusal, readers
 from relay.receiving.scheme import SignedRequest
-from relay.receiving.signatures import CHALLENGE_HEADER, EventIdentity, challenge_of, origin_permission
+from relay.receiving.signatures import EventIdentity
 from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 from relay.tracing import Accepting, Spans
@@ -60,6 +60,7 @@ class Receiver:
     quarantine: Callable[..., Awaitable[str]]
     readiness: InitVar[Callable[[], Awaitable[Readiness]]]
     clock: Callable[[], float]
+    keys: KeyCache
     max_body: int
     body_timeout: float = 5.0
     public_url: InitVar[str] = ""
@@ -68,17 +69,12 @@ class Receiver:
     words: UnknownWords = field(default_factory=UnknownWords)
     outage: Outage = field(default_factory=Outage)
     tracing: Spans | None = None
-    fetch: InitVar[Fetch] = fetch  # of public keys
 
     def __post_init__(
-        self,
-        sources: Mapping[str, Source],
-        readiness: Callable[[], Awaitable[Readiness]],
-        public_url: str,
-        fetch: Fetch,
+        self, sources: Mapping[str, Source], readiness: Callable[[], Awaitable[Readiness]], public_url: str
     ) -> None:
         self.probes = Probes(readiness, public_url)
-        self._limiter, self._early, self._keys = RateLimiter(), Early(), KeyCache(fetch, self.clock)
+        self._limiter, self._early = RateLimiter(), Early()
         self._lines = RateLimitedLog(self.clock)
         self.reload(sources)
 
@@ -99,21 +95,20 @@ class Receiver:
             configured = None  # one that pings has addresses of its jobs, and only such a one
         if request.method == hdrs.METH_OPTIONS and configured:
             origin = request.headers.get("WebHook-Request-Origin", "")
-            if permitted := origin_permission(origin, configured.source.rate_limit):
+            if permitted := handshakes.origin_permission(origin, configured.source.rate_limit):
                 return web.Response(headers=permitted)
         span: Accepting | None = None
         try:
             signed, configured = await self._verified(request, configured)
-            configured.remember(signed, self.clock())
             if configured.pings:
                 body = await pings.read_ping(
                     job, request.query.get("rid"), signed.body,
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if not configured.foreign and (challenge := challenge_of(signed)):
-                metrics.events.labels(configured.name, "challenge").inc()
-                return web.json_response({"challenge": challenge}, headers={CHALLENGE_HEADER: challenge})
+            if question := await handshakes.answer(signed, configured, self.keys):
+                return question
+            configured.remember(signed, self.clock())
             if self.tracing is not None:
                 parents = signed.headers.get("traceparent", ())
                 span = self.tracing.accepting(configured.name, parents, time.perf_counter() - began)
@@ -159,18 +154,21 @@ class Receiver:
             allowed = ", ".join(methods)
             raise HttpProblem(405, f"Events are sent with {allowed}.", headers={"Allow": allowed})
         if not configured.pings:
-            request_body.expect_plain_json(request, typed=configured.typed)
+            request_body.expect_spelling(request, typed=configured.typed, accept=configured.accept)
         headers, token = request_body.header_lines(request), request_body.query_token(request)
-        body = request_body.whole(request, max_size=self.max_body)
+        max_size = configured.source.max_body or self.max_body
+        body = request_body.whole(request, max_size=max_size)
         if body is None:  # nobody gets memory, or the time to fill it, for a name
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
-            body = await request_body.read(request, max_size=self.max_body, seconds=self.body_timeout)
+            body = await request_body.read(request, max_size=max_size, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
-        await configured.authenticate(signed, self.clock(), self._keys)
+        await configured.authenticate(signed, self.clock(), self.keys)
         limit = configured.source.rate_limit
         if limit and (wait := self._limiter.wait(configured.name, limit, self.clock())):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
             raise HttpProblem(429, detail, headers={"Retry-After": f"{math.ceil(wait)}"})
+        if configured.accept:
+            signed = replace(signed, body=request_body.spelled_out(request, body, max_size=max_size))
         return signed, configured
 
     async def _ingested(

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import parse_qs
 
 from aiohttp import HttpVersion11, hdrs, web
 
@@ -11,6 +13,7 @@ from relay.receiving.connection import GuardedConnection
 from relay.receiving.guard import Bodies, Coming, no_memory
 from relay.receiving.problems import HttpProblem
 
+MEDIA = {"text": "text/plain", "form": "application/x-www-form-urlencoded"}
 SLOWEST = 32 * 1024  # bytes a second that a body must have, once its first seconds are over
 
 
@@ -90,18 +93,51 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
     return lines
 
 
-def expect_plain_json(request: web.BaseRequest, *, typed: bool) -> None:
-    """Refuse what is no JSON by its headers, and compressed bodies. `typed`: JSON's type is needed (CORS)."""
+def expect_spelling(request: web.BaseRequest, *, typed: bool, accept: Collection[str] = ()) -> None:
+    """Refuse what is no JSON by its headers, and compressed bodies, unless they are a spelling that is accepted.
+
+    `typed`: JSON's type is needed (CORS). `accept`: `text`, `form` and `gzip`.
+    """
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
         encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
-        if encodings - {"", "identity"}:
+        if encodings - {"", "identity", *({"gzip"} & {*accept})}:
             raise HttpProblem(415, "Send the body without a content encoding.")
     media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
-    if media not in ("", "application/json") and not (media.startswith("application/") and media.endswith("+json")):
+    spelled = {MEDIA[word] for word in accept if word in MEDIA} if not typed else ()
+    if media not in ("", "application/json", *spelled) and not (
+        media.startswith("application/") and media.endswith("+json")
+    ):
         raise HttpProblem(415, "Send the body as application/json.")
     if typed and not media:
         raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
+
+
+def spelled_out(request: web.BaseRequest, body: bytes, *, max_size: int) -> bytes:
+    """Return the JSON of a verified body in an accepted spelling, decompressed and out of its form. HttpProblem.
+
+    What it unpacks to is counted as if it had come like that.
+    """
+    if "gzip" in request.headers.get(hdrs.CONTENT_ENCODING, "").lower():
+        unpacking, packed = zlib.decompressobj(wbits=31), body
+        try:
+            body = unpacking.decompress(packed, max_size + 1)
+        except zlib.error as error:
+            raise HttpProblem(400, "The body is no gzip.") from error
+        _check_size(len(body), max_size)
+        if not unpacking.eof or unpacking.unused_data:
+            raise HttpProblem(400, "The body is no gzip, or more than one.")
+        if isinstance(request.protocol, GuardedConnection):
+            request.protocol.hold(len(body))
+    if request.content_type == MEDIA["form"]:
+        try:
+            fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10, errors="strict")
+        except ValueError as error:
+            raise HttpProblem(400, "The body is no form of a few fields.") from error
+        if len(payloads := fields.get("payload", [])) != 1:
+            raise HttpProblem(400, "The form must have one field `payload`, with the JSON.")
+        body = payloads[0].encode()
+    return body
 
 
 def query_token(request: web.BaseRequest) -> str | None:

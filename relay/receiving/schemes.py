@@ -15,6 +15,7 @@ from typing import Any
 from relay.errors import InvalidSignature, RelayError
 from relay.receiving.oidc import TOKEN, IssuedToken
 from relay.receiving.scheme import Draft, Offer, Scheme, SignedRequest
+from relay.receiving.sns import SignedMessage
 
 _HEX_LENGTH = 64
 _HEX, _BASE64 = re.compile(rb"[0-9a-f]{64}"), re.compile(rb"[A-Za-z0-9+/]{43}=")  # of the 32 bytes of SHA-256
@@ -193,6 +194,12 @@ def oidc_scheme(**options: Any) -> Scheme:
                   public=IssuedToken(**options))  # fmt: skip
 
 
+def sns_scheme(**options: Any) -> Scheme:
+    """Return the scheme of Amazon SNS; `options` are those of `SignedMessage`."""
+    return Scheme("", lambda request, _: Offer(request.body, [b""]), lambda *_: (), _cannot_sign, re.compile(b""),
+                  public=SignedMessage(**options))  # fmt: skip
+
+
 def _prove_token(secret: bytes, _signed: bytes) -> tuple[bytes, ...]:
     return (hashlib.sha256(secret).digest(),)
 
@@ -219,5 +226,6 @@ SCHEMES: Mapping[str, Scheme] = {
         challenge='Basic realm="relay", charset="UTF-8"',
     ),
     "oidc": oidc_scheme(),  # with options: `Signature.rules`, as all that prove by public keys
+    "sns": sns_scheme(),
     "none": Scheme("", lambda request, _: Offer(request.body, []), lambda *_: (), lambda *_: {}, needs_secret=False),
 }

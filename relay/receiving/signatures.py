@@ -1,4 +1,4 @@
-"""Verification and creation of signatures, ids of events by their headers, and handshakes of senders. Pure."""
+"""Verification and creation of signatures, and ids of events by their headers. Pure."""
 
 import hmac
 import re
@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from relay.domain.documents import MAX_ID, decode
-from relay.errors import InvalidSignature, NotJson
+from relay.domain.documents import MAX_ID
+from relay.errors import InvalidSignature
 from relay.receiving.scheme import Draft, Keys, Scheme, SignedRequest, Wanted
 from relay.receiving.schemes import SCHEMES
-from relay.receiving.sources import RateLimit
 
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")  # seconds since 1970; longer ones are not read at all
 NO_KEYS: Keys = {}
 SHOWN = 200  # characters of a ce-id that stand before the digest of all of it
-CHALLENGE_HEADER = "webhook-challenge"
-_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
-MAX_QUESTION = 4096  # bytes of a body that is only a question
-_ORIGIN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
-_EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "data", "payload")
 
 
 def verify(
@@ -125,29 +119,3 @@ def _text(values: Sequence[bytes]) -> str | None:
     """Return a header's one value; None for two, or one that is too long or not printable."""
     text = values[0].decode(errors="replace") if values else ""
     return None if len(values) > 1 or len(text) > MAX_ID or not text.isprintable() or "\ufffd" in text else text
-
-
-def challenge_of(request: SignedRequest) -> str:
-    """Return the challenge that a verified request wants back; '' for an event. The header is unsigned: body first."""
-    if len(request.body) > MAX_QUESTION or not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
-        return ""  # an event, as nearly everything is: nothing is decoded twice
-    try:
-        document = decode(request.body) if request.body.strip() else {}
-    except NotJson:
-        return ""
-    text = document.get("challenge") if document else _header(request)
-    eventful = any(document.get(key) is not None for key in _EVENTFUL)
-    return text if isinstance(text, str) and _CHALLENGE.fullmatch(text) and not eventful else ""
-
-
-def origin_permission(origin: str, limit: RateLimit | None) -> Mapping[str, str]:
-    """Return the answer to OPTIONS (CloudEvents' HTTP 1.1 Web Hooks 1.0.2, section 4): the permitted rate a minute."""
-    if not _ORIGIN.fullmatch(origin):
-        return {}
-    rate = max(1, int(limit.count * 60 / limit.period)) if limit else "*"
-    return {"Allow": "OPTIONS, POST", "WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": f"{rate}"}
-
-
-def _header(request: SignedRequest) -> str:
-    values = request.headers.get(CHALLENGE_HEADER, ())
-    return values[0].decode("latin-1") if len(values) == 1 else ""

@@ -35,6 +35,8 @@ OF_ALERTS = {
     "*%(name)s* is complete.": "*%(name)s* is resolved.",
     "Finished after %(duration)s.": "Resolved after %(duration)s.",
     "finished %(time)s": "resolved %(time)s",
+    "attempt %(number)s": "fired %(number)s times",
+    "Attempt": "Times fired",
     "View run": "View alert",
     "View error": "View alert",
     "Open result": "View alert",

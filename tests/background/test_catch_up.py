@@ -11,7 +11,8 @@ from relay.background.catch_up import LATER, PERIOD, CatchUpTick
 from relay.errors import PlatformError
 from relay.platform.github import Hook
 from relay.receiving.redelivery import CatchUp
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from tests.support.foreign import workflow_run
 from tests.support.github import HOOK, TOKEN, github
 from tests.support.inprocess import relay_beside

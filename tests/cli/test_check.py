@@ -127,6 +127,8 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
         provider.published = [*KEYS.values(), SHORT_KEY]
         oidc = f'{{issuer: "{provider.issuer}", client_id: relay, client_secret: x, viewers: [staff]}}'
         add(live, f"console: {{url: http://localhost:8081, oidc: {oidc}}}")
+        issued = f"{{scheme: oidc, audience: a, subject: s, keys: '{provider.issuer}/keys'}}"
+        change(live, "\nsources:", f"\nsources:\n  issued: {{signature: {issued}}}")
         add(live, f"platform: {{base_url: {platform.url}, tenant: t, project: p, token: t0ken}}")
         command, env = ("check", "-c", live, "--live", "--json"), {"RELAY_REDIS_URL": redis_server.url}
         facts, refused = [json.loads((await relay_beside(*command, env=env)).output) for _ in range(2)]
@@ -137,7 +139,8 @@ async def test_live_asks_everyone(live: Path, redis_server: RedisServer, clock: 
     assert facts["live"].pop("channels.email")
     assert facts["live"] == {
         "redis": "answers; durability is memory", "platform": "answers; operations: 1247",
-        "console.oidc": "answers; keys: 3", "channels.slack.actions": "Slack knows everybody who may press",
+        "console.oidc": "answers; keys: 3", "sources.issued": "answers; keys: 2",
+        "channels.slack.actions": "Slack knows everybody who may press",
     }  # fmt: skip
     assert [warning["message"] for warning in facts["warnings"] if warning["path"] == "console.oidc"] == [
         "the provider signs with the key short of 1024 bits; expected RSA keys of 2048 or more"

@@ -30,6 +30,8 @@ rules: [{{notify: team{rule}}}]
          "2: sources.it.signature.scheme: expected token: no signature covers an address"),
         ("format: ping, signature: {scheme: none, allow_unsigned: true}", "{}", "expected token"),
         (f"format: gitlab, event: operation.failed, {TOKEN}", "{}", "2: sources.it.event: without effect"),
+        (f"format: ping, keep_bodies: true, {TOKEN}", "{}", "2: sources.it.keep_bodies: without effect"),
+        (f"format: mine, {TOKEN}", "{mine: {keep_bodies: no way, run: id}}", "3: formats.mine"),
         (f"format: mine, {TOKEN}", "{mine: [{run: id}]}", "3: formats.mine[0].status: missing"),
         (f"format: mine, {TOKEN}", "{mine: {run: 'a[0]', status: {of: s, Failed: x}}}", "3: formats.mine.run: a[0]"),
         (f"signature: {{scheme: basic, secrets: {{current: {SECRET}}}}}", "{}", "basic needs user and password"),
@@ -43,6 +45,11 @@ rules: [{{notify: team{rule}}}]
          "2: sources.it.signature.keys: expected https"),
         (f"signature: {{scheme: oidc, audience: here, subject: a, secrets: {{current: {SECRET}}}}}", "{}",
          "oidc has no secrets"),
+        ("format: aws-eventbridge, signature: {scheme: sns}", "{}", "sns needs the topics"),
+        ("signature: {scheme: sns, topics: runs}", "{}", "signature.topics[0]: expected the ARN of a topic"),
+        ("format: gitlab, signature: {scheme: sns, topics: 'arn:aws:sns:eu-west-1:123456789012:a'}", "{}",
+         "2: sources.it.format: the documents of SNS are in an envelope"),
+        (f"max_body: 64MiB, {TOKEN}", "{}", "max_body_memory: less than sources.it.max_body"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_reported_with_its_line(sources: str, formats: str, expected: str) -> None:

@@ -13,7 +13,8 @@ from relay.policy.destinations import DestinationOptions, Live
 from relay.policy.matching import Rule
 from relay.policy.retry import RetryPolicy
 from relay.policy.watchdog_settings import Watchdog
-from relay.receiving.sources import Signature, Source
+from relay.receiving.signature_settings import Signature
+from relay.receiving.sources import Source
 from relay.receiving.tls import Admin, Tls
 from tests.support.configuration import CHANNELS, SECRETS, problems
 

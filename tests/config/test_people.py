@@ -36,13 +36,11 @@ def read(config: Config, document: Any) -> Any:
 @pytest.mark.parametrize(
     ("source", "login", "contact", "mails"),
     [
-        (f"signature: {SIGNED}", "jon", {"slackId": "U0JON4711"}, ["jon@example.com"]),
         (f"signature: {SIGNED}", "JON", {"slackId": "U0JON4711"}, ["jon@example.com"]),
         (f"signature: {SIGNED}", "mara", {"email": "mara@example.com"}, ["mara@example.com"]),
         (f"signature: {SIGNED}", "somebody", {}, []),
         (f"signature: {SIGNED}, may_name_recipients: false", "jon", {}, []),
         (f"signature: {TOKEN}, may_name_recipients: true", "jon", {}, []),  # nobody signed who the owner is
-        ("signature: {scheme: none, allow_unsigned: true}", "jon", {}, []),
     ],
 )
 def test_the_owner_is_called_by_a_signed_source_that_may(

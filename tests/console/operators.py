@@ -46,7 +46,7 @@ async def listening(context: Context, admin: Admin | None = None) -> AsyncIterat
     admin = admin or Admin()
     here = Listening(context)
     console = OpenConsole(context, admin)
-    app = make_admin_app(Probes(context.readiness, ""), admin, web.Application(), console.auth)
+    app = make_admin_app(Probes(context.readiness, ""), admin, set(), console.auth)
     console.add_to(app)
 
     async def note(request: web.Request, response: web.StreamResponse) -> None:

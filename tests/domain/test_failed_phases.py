@@ -1,13 +1,11 @@
 """A failed run without a cause takes that of its first failed phase."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.facts import fill
-from relay.domain.failed_phases import FAILED_PHASE, MAX_ERROR, explained, first_failed, lacks_cause
+from relay.domain.failed_phases import MAX_ERROR, explained, first_failed, lacks_cause
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
@@ -61,10 +59,3 @@ def test_a_failure_that_states_no_cause_takes_that_of_a_phase(event: Event, fact
     assert told.error.get("code") == event.error.get("code")
     assert load(dump(told)).error == told.error
     assert lacks_cause(told) == (message is None and event.name == "operation.failed")
-
-
-def test_a_phase_is_remembered_with_the_event_that_states_it() -> None:
-    filled = fill(ended("Failed"), {FAILED_PHASE: LINT, "name": "Nightly"})
-
-    assert filled.failed_phase == LINT
-    assert replace(load(dump(filled)), raw=b"") == replace(filled, raw=b"")

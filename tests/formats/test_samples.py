@@ -11,8 +11,19 @@ from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
 from relay.formats.mapping import roots_of
 from relay.formats.samples import Sample, findings
+from tests.formats.test_envelopes import SENT as ENVELOPED
 from tests.formats.test_more_presets import READ, airbyte, aws, fivetran, lineage
-from tests.support.foreign import PING, alert, alerts, build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.support.foreign import (
+    CLOUD,
+    PING,
+    alert,
+    alerts,
+    build,
+    dbt_run,
+    pipeline,
+    workflow_job,
+    workflow_run,
+)  # fmt: skip
 from tests.support.inprocess import NEEDED, SHIPPED, relay
 
 RUN = {
@@ -109,12 +120,14 @@ def test_what_no_sample_is_needed_for_is_refused_at_once(spec: Any, expected: st
 
 SCM = {"culprits": ["mara"], "branch": "main", "commit": "77ab"}
 SENT = [
-    *((name, document) for name, document, _ in READ),
+    *((name, document) for name, document, _ in READ), *ENVELOPED,
     ("alertmanager", alerts(alert("Down") | {"annotations": {"runbook_url": "https://wiki/x", "description": "x"}})),
     ("airbyte", airbyte(success=True) | {"data": {"connection": {"url": "https://air"}, "bytesCommitted": 1,
                                                   "jobId": 1, "success": True}}),
     ("aws-eventbridge", aws("states", executionArn="a", status="FAILED", name="nightly")),
     ("aws-eventbridge", aws("batch", jobId="b", status="FAILED", startedAt=1, stoppedAt=2, jobQueue="arn/fast")),
+    ("cloudevents", {"specversion": "1.0"}), ("tekton", {"customRun": {}}),
+    ("cloudevents", {"message": "disk full", "type": "backup"}),
     ("dbt-cloud", dbt_run("job.run.errored", "Errored", projectId=3, runErroredAt=None)),
     ("fivetran", {"connector_name": "crm"}),
     ("fivetran", fivetran("sync_end", "FAILED") | {"data": {"status": "FAILED", "reason": "quota"}, "connector_id": "c",
@@ -134,7 +147,7 @@ SENT = [
 
 @pytest.mark.parametrize("name", preset_names())
 def test_each_path_of_a_preset_is_in_one_of_its_samples(name: str) -> None:
-    samples = [Sample(f"{number}", roots_of(it)) for number, (of, it) in enumerate(SENT) if of == name]
+    samples = [Sample(f"{number}", roots_of(it, CLOUD)) for number, (of, it) in enumerate(SENT) if of == name]
 
     assert [*findings(preset(name), samples)] == []
 

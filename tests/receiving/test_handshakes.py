@@ -1,5 +1,7 @@
 """What senders ask before they send: challenges, and CloudEvents' permission."""
 
+import json
+
 import pytest
 
 from tests.support.events import body
@@ -43,6 +45,27 @@ async def test_what_is_an_event_or_no_fit_challenge_is_none(front: Front, sent: 
     assert reply.status == status
     assert "webhook-challenge" not in reply.headers
     assert len(front.quarantined) == (status == 422)
+
+
+GRID = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+
+@pytest.mark.parametrize(("sent", "answer"), [
+    ([{"eventType": GRID, "data": {"validationCode": "512d-C0de"}}], {"validationResponse": "512d-C0de"}),
+    ([{"eventType": "another", "data": {"validationCode": "512d-C0de"}}], None),
+    ([{"eventType": GRID, "data": {"validationCode": "<script>"}}], None),
+    ([{"eventType": GRID, "data": {"validationCode": 512}}], None),
+    ([{"eventType": GRID, "data": []}], None), ([GRID], None), ([], None),
+])  # fmt: skip
+async def test_event_grid_is_told_its_code(front: Front, sent: list[object], answer: object) -> None:
+    headers, body = [("aeg-event-type", "SubscriptionValidation")], json.dumps(sent).encode()
+
+    reply = await front.sender("ops").post(body, headers=headers)
+    plain = await front.sender("ops").post(body)
+    forged = await front.sender("ops").post(body, headers=headers, secret="another-secret-of-somebody")
+
+    assert (reply.document if reply.status == 200 else None) == answer
+    assert (plain.status, forged.status) == (400, 401)
 
 
 @pytest.mark.parametrize(("source", "rate"), [("ops", "*"), ("limited", "12")])

@@ -15,8 +15,8 @@ from relay.errors import InvalidSignature, KeysUnavailable
 from relay.receiving.key_cache import KeyCache, fetch
 from relay.receiving.oidc import read_keys
 from relay.receiving.scheme import SignedRequest, Wanted
+from relay.receiving.signature_settings import Signature
 from relay.receiving.signatures import verify, wanted_key
-from relay.receiving.sources import Signature
 from tests.support.clock import Clock
 from tests.support.events import body
 from tests.support.front import receiving
@@ -110,32 +110,35 @@ def same(one: str, other: str) -> bool:
 
 
 async def test_keys_are_asked_for_once_an_hour_for_a_new_one_once_a_minute_and_not_while_they_fail() -> None:
-    clock, published = Clock(), Published()
+    clock, address = Clock(), f"{KEYS}?token=secret"
+    published = Published({address: key_set(RSA, EC)})
     cache = KeyCache(published, clock)
 
     async def known(kid: str) -> bool | None:
         try:
-            return kid in await cache.get(Wanted(KEYS, kid, read_keys))
-        except KeysUnavailable:
+            return kid in await cache.get(Wanted(address, kid, read_keys))
+        except KeysUnavailable as error:
+            assert KEYS in str(error)
+            assert "secret" not in str(error)
             return None
 
     new = RSAKey.generate_key(2048, {"kid": "new"})
     assert [await known("rsa"), await known("ec"), await known("new"), await known("new")] == [True, True, False, False]
     assert len(published.asked) == 1
-    published.at[KEYS] = key_set(RSA, new)
+    published.at[address] = key_set(RSA, new)
     clock.advance(61)
     assert [await known("new"), await known("ec"), await known("other")] == [True, False, False]
     assert len(published.asked) == 2
-    del published.at[KEYS]
+    del published.at[address]
     clock.advance(3601)  # one that is known serves for a day, while nothing answers
     assert [await known("rsa"), await known("other"), await known("rsa")] == [True, None, True]
     assert len(published.asked) == 3
     clock.advance(86_401)
     assert await known("rsa") is None
-    published.at[KEYS] = b'{"keys": [7, {"kty": "oct", "k": "AAAA"}]}'  # none of which can sign
+    published.at[address] = b'{"keys": [7, {"kty": "oct", "k": "AAAA"}]}'  # none of which can sign
     clock.advance(6)
     assert await known("rsa") is None
-    published.at[KEYS] = key_set(RSA)
+    published.at[address] = key_set(RSA)
     clock.advance(6)
     assert await known("rsa") is True
 

@@ -77,6 +77,45 @@ def dbt_run(event: str, status: str, **data: Any) -> Document:
     }  # fmt: skip
 
 
+CLOUD = {"ce-specversion": "1.0", "ce-id": "9", "ce-source": "/apis/runs", "ce-subject": "s-1",
+         "ce-time": "2026-11-21T05:00:00Z", "ce-type": "dev.tekton.event.pipelinerun.started.v1"}  # fmt: skip
+
+
+def build_of_google(status: str) -> Document:
+    """Cloud Build's build, as its topic has it in Base64."""
+    timing = {"startTime": "2026-11-21T05:00:02Z", "endTime": "2026-11-21T05:02:02Z"}
+    steps = [{"id": "test", "name": "python", "status": "SUCCESS", "timing": timing},
+             {"name": "gcr.io/cloud-builders/docker", "status": "WORKING"}]  # fmt: skip
+    return {
+        "id": "b-1", "projectId": "shop", "status": status, "statusDetail": "", "steps": steps,
+        "createTime": "2026-11-21T05:00:00Z", "startTime": "2026-11-21T05:00:02.123456789Z",
+        "finishTime": "2026-11-21T05:04:02Z", "logUrl": "https://console.cloud.google.com/cloud-build/builds/b-1",
+        "substitutions": {"TRIGGER_NAME": "deploy shop", "BRANCH_NAME": "main", "SHORT_SHA": "77ab", "REPO_NAME": "s"},
+        "failureInfo": {"type": "USER_BUILD_STEP", "detail": "step 2 exited with 1\nlog"},
+    }  # fmt: skip
+
+
+ENDED: tuple[Document, Document] = {}, {"completionTime": "2026-11-21T05:04:00Z"}
+
+
+def pipeline_run(status: str, reason: str) -> Document:
+    """Tekton's run of a pipeline; one that has just begun has no condition."""
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "Tasks Completed: 3 (Failed: 1)"}
+    metadata = {"uid": "u-1", "name": "release-x7", "namespace": "ci", "labels": {"tekton.dev/pipeline": "release"}}
+    state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z"} if status else {}
+    spec = {"pipelineRef": {"name": "release"}}
+    return {"pipelineRun": {"metadata": metadata, "spec": spec, "status": state | ENDED[status == "False"]}}
+
+
+def task_run(status: str, reason: str, *, owned: bool = False) -> Document:
+    labels = {"tekton.dev/task": "lint", "tekton.dev/pipelineTask": "lint-it"}
+    owners = [{"kind": "PipelineRun", "name": "release-x7", "uid": "u-1"}] if owned else []
+    condition = {"type": "Succeeded", "status": status, "reason": reason, "message": "exit 1"}
+    metadata = {"uid": "t-1", "name": "lint-x7", "namespace": "ci", "labels": labels, "ownerReferences": owners}
+    state = {"conditions": [condition], "startTime": "2026-11-21T05:00:00Z", **ENDED[1]}
+    return {"taskRun": {"metadata": metadata, "spec": {"taskRef": {"name": "lint"}}, "status": state}}
+
+
 def alert(
     name: str,
     status: str = "firing",

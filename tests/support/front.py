@@ -11,7 +11,7 @@ from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
 from relay.receiving.addresses import Addresses
 from relay.receiving.guard import Guard
-from relay.receiving.key_cache import Fetch, fetch
+from relay.receiving.key_cache import Fetch, KeyCache, fetch
 from relay.receiving.listeners import make_admin_app
 from relay.receiving.probes import Readiness
 from relay.receiving.receiver import Receiver
@@ -109,9 +109,9 @@ async def receiving(
         quarantine or set_aside,
         ready,
         clock,
+        KeyCache(fetch, clock),
         max_body=max_body,
         body_timeout=body_timeout,
-        fetch=fetch,
     )
     guard = guard or Guard()
     options = {"linger": 0.1, "grace": 5.0, "guard": guard, **server}

@@ -110,6 +110,10 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
         return Done(N_("Nothing was sent: the configuration has no addresses of %(name)s."), values, refused=True)
     off = await Suppressions(context.store).among(destination.name, destination.addresses)
     written_to = tuple(address for address in destination.addresses if address not in off and address != OWNER)
+    if not written_to and OWNER in destination.addresses:
+        return Done(
+            N_("Nothing was sent: %(name)s is for the owner of each event, and a test has none."), values, refused=True
+        )
     if not written_to:
         return Done(N_("Nothing was sent: none of its addresses is written to any more."), refused=True)
     if wait := await trials.begin(destination.name, context.clock()):
