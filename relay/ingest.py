@@ -117,16 +117,13 @@ class Ingest:
                 targets = mark_informed(targets, self._rules().of(as_failure(event)))
             if self.silences.current:
                 targets = self.silences.applied(event, targets)
-        accepted = await self._admitted(event, targets, unasked=unasked)
-        if not unasked and (is_failed_phase(event) or lacks_cause(event)):
-            await self._explain(event)
-        return accepted
-
-    async def _admitted(self, event: Event, targets: Sequence[Target], *, unasked: bool) -> Accepted:
         nobody_waits = event.name == "operation.progress" and all(target.hold_reason for target in targets)
         if nobody_waits and self.fullness() >= CROWDED:
             raise NoRoom(f"Redis uses {self.fullness():.0%} of its maxmemory, and nobody waits for this progress")
-        return await self._accepted(event, targets, unasked=unasked)
+        accepted = await self._accepted(event, targets, unasked=unasked)
+        if not unasked and (is_failed_phase(event) or lacks_cause(event)):
+            await self._explain(event)
+        return accepted
 
     def _rules(self) -> Targets:
         config = self.config()

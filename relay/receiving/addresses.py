@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from aiohttp import hdrs, web
 
-from relay.receiving.answers import label
+from relay.receiving.answers import Written, label
 from relay.receiving.problems import HttpProblem, answering
 
 READ = (hdrs.METH_GET, hdrs.METH_HEAD)
@@ -43,7 +43,8 @@ class Addresses:
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request: the handler of a `web.Server`. Every error becomes a problem document."""
         response = await self._answered(request, self._handled)
-        await label(request, response)
+        if not isinstance(response, Written):
+            await label(request, response)
         return response
 
     async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:

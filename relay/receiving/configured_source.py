@@ -97,7 +97,12 @@ class Configured:
         dated = source.signature.rules.dated
         self.oldest = timedelta(seconds=source.max_age) if source.max_age and not dated else None
         self.events = reader.events
-        self.secrets = {key: secret.get_secret_value().encode() for key, secret in source.signature.secrets.items()}
+        signature = source.signature
+        secrets = {key: secret.get_secret_value().encode() for key, secret in signature.secrets.items()}
+        self._verify = partial(
+            verify, signature.rules, secrets=secrets, header=signature.header or None, tolerance=signature.tolerance
+        )
+        self.has_public_keys = signature.rules.public is not None
         self.acknowledged = metrics.ack_seconds.labels(name)  # which begins at 0: a rate has its first events as well
         self.outcomes = cache(partial(metrics.events.labels, name))  # every event asks for one of a few
         self.verified = cache(partial(metrics.signatures_verified.labels, name))
@@ -118,7 +123,7 @@ class Configured:
             self._remember(self.name, signed.body, self.kept_headers(signed), now)
 
     async def authenticate(self, signed: SignedRequest, now: float, cache: KeyCache) -> None:
-        """Raise HttpProblem unless it is genuine, by keys that are fetched where the scheme has public ones."""
+        """Raise HttpProblem unless it is genuine, by keys that are fetched: of a scheme that has public ones."""
         signature, keys = self.source.signature, NO_KEYS
         try:
             if wanted := wanted_key(signature.rules, signed, signature.header or None):
@@ -131,12 +136,8 @@ class Configured:
 
     def verify(self, signed: SignedRequest, now: float, *, unread: bool = False, keys: Keys = NO_KEYS) -> None:
         """Raise HttpProblem unless it is genuine. With `unread`, only refuse what no body could make genuine."""
-        signature = self.source.signature
         try:
-            key = verify(
-                signature.rules, signed, self.secrets, header=signature.header or None,
-                tolerance=signature.tolerance, now=now, unread=unread, keys=keys,
-            )  # fmt: skip
+            key = self._verify(signed, now=now, unread=unread, keys=keys)
         except InvalidSignature as error:
             raise self._refused(unread=unread) from error
         if not unread:

@@ -17,11 +17,20 @@ from relay.receiving.sources import RateLimit
 
 CHALLENGE_HEADER = "webhook-challenge"
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")  # base64 in both alphabets, hexadecimal, UUIDs, JWTs
+EVENT_TYPE = "aeg-event-type"
 MAX_QUESTION = 4096  # bytes of a body that is only a question
 VALIDATION = "Microsoft.EventGrid.SubscriptionValidationEvent"
 NOT_CONFIRMED = "The subscription could not be confirmed at Amazon. Send it again."
 _ORIGIN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.*-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
 _EVENTFUL = ("operation", "operationId", "newOperationId", "batch", "batchId", "data", "payload")
+
+
+def may_ask(request: SignedRequest, configured: Configured) -> bool:
+    """Return whether a request may be a question. Nearly everything is an event, and costs no more than this."""
+    if configured.source.signature.scheme == "sns":
+        return CONFIRMATION.encode() in request.body
+    asks = CHALLENGE_HEADER in request.headers or EVENT_TYPE in request.headers
+    return len(request.body) <= MAX_QUESTION and (asks or b'"challenge"' in request.body)
 
 
 async def answer(request: SignedRequest, configured: Configured, cache: KeyCache) -> web.Response | None:
@@ -37,7 +46,7 @@ async def answer(request: SignedRequest, configured: Configured, cache: KeyCache
 
 async def _answer(request: SignedRequest, configured: Configured, cache: KeyCache) -> Mapping[str, str]:
     if configured.source.signature.scheme == "sns":
-        if CONFIRMATION.encode() not in request.body or not (address := confirmation(decode(request.body))):
+        if not (address := confirmation(decode(request.body))):
             return {}
         try:
             # As a key is asked for: within a time, once an hour however often the message comes, by no redirect.
@@ -53,7 +62,7 @@ async def _answer(request: SignedRequest, configured: Configured, cache: KeyCach
 
 def validation_of(request: SignedRequest) -> str:
     """Return the code of Event Grid's validation: https://learn.microsoft.com/azure/event-grid/webhook-event-delivery"""
-    if request.headers.get("aeg-event-type") != [b"SubscriptionValidation"] or len(request.body) > MAX_QUESTION:
+    if request.headers.get(EVENT_TYPE) != [b"SubscriptionValidation"]:
         return ""
     try:
         events = decode_any(request.body)
@@ -66,8 +75,8 @@ def validation_of(request: SignedRequest) -> str:
 
 def challenge_of(request: SignedRequest) -> str:
     """Return the challenge that a verified request wants back; '' for an event. The header is unsigned: body first."""
-    if len(request.body) > MAX_QUESTION or not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
-        return ""  # an event, as nearly everything is: nothing is decoded twice
+    if not (CHALLENGE_HEADER in request.headers or b'"challenge"' in request.body):
+        return ""
     try:
         document = decode(request.body) if request.body.strip() else {}
     except NotJson:

@@ -106,7 +106,9 @@ class Receiver:
                     source=configured.name, last_runs=self.last_runs, now=self.clock(),
                 )  # fmt: skip
                 signed = replace(signed, body=body)
-            if question := await handshakes.answer(signed, configured, self.keys):
+            if handshakes.may_ask(signed, configured) and (
+                question := await handshakes.answer(signed, configured, self.keys)
+            ):
                 return question
             configured.remember(signed, self.clock())
             if self.tracing is not None:
@@ -162,7 +164,10 @@ class Receiver:
             configured.verify(SignedRequest(b"", headers, token), self.clock(), unread=True)
             body = await request_body.read(request, max_size=max_size, seconds=self.body_timeout)
         signed = SignedRequest(body, headers, token)
-        await configured.authenticate(signed, self.clock(), self.keys)
+        if configured.has_public_keys:
+            await configured.authenticate(signed, self.clock(), self.keys)
+        else:
+            configured.verify(signed, self.clock())
         limit = configured.source.rate_limit
         if limit and (wait := self._limiter.wait(configured.name, limit, self.clock())):
             detail = f"This source may send {limit.count} requests in {limit.period:g} s."
@@ -210,15 +215,17 @@ class Receiver:
         self._lines.warning(log, "event.refused", f"{name} 202", source=name, status=202, reason=why)
         return quarantine_id
 
-    async def _take(self, event: Event, *, configured: Configured, span: Accepting | None, alone: bool) -> Accepted:
+    def _take(
+        self, event: Event, *, configured: Configured, span: Accepting | None, alone: bool
+    ) -> Awaitable[Accepted]:
         if configured.oldest is not None:
             check_age(event, configured.oldest)
         if span is not None:
             event = replace(event, trace=span.context)
         if configured.permissions is None:
-            return await self.ingest(event)
+            return self.ingest(event)
         ingest = partial(self.ingest, event, permissions=configured.permissions)
-        return await (self._early.patiently(ingest) if alone else ingest())  # a hundred would not wait in time
+        return self._early.patiently(ingest) if alone else ingest()  # a hundred would not wait in time
 
     def _read(self, signed: SignedRequest, identity: EventIdentity, configured: Configured) -> list[Event | Refusal]:
         now = datetime.fromtimestamp(self.clock(), UTC)

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import parse_qs
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -93,7 +94,7 @@ def header_lines(request: web.BaseRequest) -> Mapping[str, Sequence[bytes]]:
     return lines
 
 
-def expect_spelling(request: web.BaseRequest, *, typed: bool, accept: Collection[str] = ()) -> None:
+def expect_spelling(request: web.BaseRequest, *, typed: bool, accept: frozenset[str] = frozenset()) -> None:
     """Refuse what is no JSON by its headers, and compressed bodies, unless they are a spelling that is accepted.
 
     `typed`: JSON's type is needed (CORS). `accept`: `text`, `form` and `gzip`.
@@ -103,14 +104,19 @@ def expect_spelling(request: web.BaseRequest, *, typed: bool, accept: Collection
         encodings = {value.strip().lower() for value in headers.getall(hdrs.CONTENT_ENCODING)}
         if encodings - {"", "identity", *({"gzip"} & {*accept})}:
             raise HttpProblem(415, "Send the body without a content encoding.")
-    media = headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
+    if refusal := _media_refusal(headers.get(hdrs.CONTENT_TYPE, ""), typed, accept):
+        raise HttpProblem(415, refusal)
+
+
+@lru_cache(256)  # a sender says the same with each event
+def _media_refusal(content_type: str, typed: bool, accept: frozenset[str]) -> str:
+    media = content_type.partition(";")[0].strip().lower()
     spelled = {MEDIA[word] for word in accept if word in MEDIA} if not typed else ()
     if media not in ("", "application/json", *spelled) and not (
         media.startswith("application/") and media.endswith("+json")
     ):
-        raise HttpProblem(415, "Send the body as application/json.")
-    if typed and not media:
-        raise HttpProblem(415, "Send the body with Content-Type: application/json. Unsigned events need it.")
+        return "Send the body as application/json."
+    return "Send the body with Content-Type: application/json. Unsigned events need it." if typed and not media else ""
 
 
 def spelled_out(request: web.BaseRequest, body: bytes, *, max_size: int) -> bytes:
