@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL, TEXTS, Audience, Document, Event
-from relay.domain.failed_phases import FAILED_PHASE, first_failed, is_failed_phase
+from relay.domain.failed_phases import FAILED_PHASE, ends_phase, first_failed
 from relay.domain.labels import merged
 from relay.domain.run_numbers import number_run, restarts_of
 
@@ -98,7 +98,7 @@ def states_all(event: Event) -> bool:
     """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
-    alone = alone and not is_failed_phase(event)
+    alone = alone and not ends_phase(event)
     return run is not None and alone and all(bool(getattr(run, name)) != (name in LABELS) for name in LASTING)
 
 
@@ -181,15 +181,22 @@ def stated_fields(event: Event) -> list[str]:
         return []
     words = ["name"] if event.operation.name else []
     for part in OUTCOME_PARTS:
-        stated = [key for key, value in getattr(event, part).items() if value not in (None, "", [], {})]
+        stated = [*_stating(getattr(event, part))]
         words += [part, *(f"{part}.{key}" for key in sorted(stated)[:MAX_FIELDS])] if stated else []
     return words
+
+
+def _stating(part: Document) -> dict[str, Any]:
+    """Return the fields of a part that state something."""
+    return {key: value for key, value in part.items() if value not in (None, "", [], {})}
 
 
 def complete_outcome(recorded: Event, report: Event) -> Event:
     """Add to the recorded outcome what another report of it states besides: webhook and callback may each know more."""
     parts: dict[str, Mapping[str, Any]] = {
-        part: {**getattr(report, part), **getattr(recorded, part)} for part in OUTCOME_PARTS if getattr(report, part)
+        part: {**(known := getattr(recorded, part)), **stated, **_stating(known)}
+        for part in OUTCOME_PARTS
+        if (stated := getattr(report, part))
     }
     operation = recorded.operation
     if operation and report.operation:

@@ -1,4 +1,4 @@
-"""Causes of failed runs that state none: the first of their phases that failed. Pure.
+"""Causes of failed runs that state none: the first of their phases that failed, and has not succeeded since. Pure.
 
 Phases and outcomes come in any order, and senders such as GitHub state an error of the phase alone.
 """
@@ -9,18 +9,12 @@ from dataclasses import replace
 
 from relay.domain.display import boundary
 from relay.domain.events import FAILED, Document, Event
-from relay.domain.identity import error_of
+from relay.domain.identity import error_of, has_failed
 
 FAILURE = "operation.failed"
 FAILED_PHASE = "failed_phase"  # the fact: number of the run, name of the phase, its error
 MAX_NAME, MAX_ERROR = 120, 300  # characters
-_FAILED = (*FAILED, "Error")
 _MESSAGES = ("message", "errorMessage", "detail", "error")
-
-
-def has_failed(phase: Document) -> bool:
-    """Return whether the document of a phase says that it failed."""
-    return str(phase.get("status") or phase.get("phaseStatus")) in _FAILED
 
 
 def reason_of(phase: Document) -> str:
@@ -28,8 +22,12 @@ def reason_of(phase: Document) -> str:
     return next((text for key in _MESSAGES if isinstance(text := phase.get(key), str) and text.strip()), "")
 
 
+def ends_phase(event: Event) -> bool:
+    return event.name == "operation.phase.completed" and bool(event.phase_name)
+
+
 def is_failed_phase(event: Event) -> bool:
-    return event.name == "operation.phase.completed" and has_failed(event.phase) and bool(event.phase_name)
+    return ends_phase(event) and has_failed(event.phase)
 
 
 def lacks_cause(event: Event) -> bool:
@@ -38,12 +36,15 @@ def lacks_cause(event: Event) -> bool:
 
 
 def first_failed(event: Event, run: int, known: str) -> str:
-    """Return the fact of the run with this event: what is known already stays."""
-    if known and json.loads(known)[0] == run:
+    """Return the fact of the run with this event: what is known stays until that phase has succeeded after all."""
+    of_run, first, _ = json.loads(known) if known else (None, "", "")
+    known, first = (known, first) if of_run == run else ("", "")
+    if not ends_phase(event):
         return known
-    if not is_failed_phase(event):
-        return ""
-    return json.dumps([run, _cut(event.phase_name, MAX_NAME), _cut(reason_of(event.phase), MAX_ERROR)])
+    name = _cut(event.phase_name, MAX_NAME)
+    if has_failed(event.phase):
+        return known if first else json.dumps([run, name, _cut(reason_of(event.phase), MAX_ERROR)])
+    return json.dumps([run, "", ""]) if first == name else known  # the store replaces facts, and drops none
 
 
 def explained(event: Event, fact: str) -> Event:
@@ -51,7 +52,7 @@ def explained(event: Event, fact: str) -> Event:
     if not fact or not lacks_cause(event):
         return event
     run, name, reason = json.loads(fact)
-    if run != event.retry:
+    if run != event.retry or not name:
         return event
     words = f"{name} failed – {reason}" if reason else f"{name} failed"
     error: Mapping[str, object] = {"phase": name, **error_of(event), "message": words}

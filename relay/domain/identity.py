@@ -10,6 +10,7 @@ from typing import Any
 from relay.domain.documents import mapping
 from relay.domain.events import (
     BATCH_EVENTS,
+    FAILED,
     IMPLIED_STATUS,
     OPERATION_EVENTS,
     STATUSES,
@@ -125,7 +126,8 @@ def _detail(event: Event) -> Any:
     operation = event.operation
     match event.name:
         case "operation.phase.completed":
-            return event.phase_name or f"{operation.phases_completed if operation else ''}"
+            phase = event.phase_name or f"{operation.phases_completed if operation else ''}"
+            return [phase, "Failed"] if has_failed(event.phase) else phase  # it may be tried again, and succeed
         case name if name in WATCH_EVENTS and (part := mapping(event.document.get(name.partition(".")[2]))):
             return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
         case "batch.operation.completed" if operation:
@@ -133,6 +135,11 @@ def _detail(event: Event) -> Any:
         case name if IMPLIED_STATUS[name] != "Running":
             return ""
     return _progress(event)
+
+
+def has_failed(phase: Document) -> bool:
+    """Return whether the document of a phase says that it failed."""
+    return str(phase.get("status") or phase.get("phaseStatus")) in (*FAILED, "Error")
 
 
 def _by_itself(event: Event) -> list[str]:

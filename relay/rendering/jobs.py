@@ -10,8 +10,8 @@ from relay.domain import documents
 from relay.domain.documents import iso as iso_time
 from relay.domain.documents import mapping, rows
 from relay.domain.events import TERMINAL, Event
-from relay.domain.failed_phases import has_failed, reason_of
-from relay.domain.identity import error_of, signature
+from relay.domain.failed_phases import reason_of
+from relay.domain.identity import error_of, has_failed, signature
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
 from relay.rendering.links import Base, address, for_people
 from relay.rendering.localized_values import Localizer

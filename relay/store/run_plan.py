@@ -8,8 +8,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from relay.domain.events import OPERATOR_EVENTS, Event, Operation
-from relay.domain.failed_phases import has_failed
-from relay.domain.identity import fingerprint
+from relay.domain.identity import fingerprint, has_failed
 from relay.domain.jobs import Job, job_of
 from relay.domain.outcomes import outcome_of
 from relay.domain.run_numbers import latest_begin

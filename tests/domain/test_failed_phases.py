@@ -9,7 +9,7 @@ from relay.domain.failed_phases import MAX_ERROR, explained, first_failed, lacks
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
-LINT = '[0, "lint", "exit 1"]'
+LINT, NONE = '[0, "lint", "exit 1"]', '[0, "", ""]'
 
 
 def of(name: str, *, run: int = 0, **parts: Any) -> Event:
@@ -28,6 +28,9 @@ def ended(status: str, **phase: Any) -> Event:
         (ended("Failed", message="no room"), 0, LINT, LINT),  # the first one stays
         (ended("Failed", message=7), 1, LINT, '[1, "unit", ""]'),  # that of another run does not
         (ended("Completed", message="fine"), 0, "", ""),
+        (ended("Completed"), 0, LINT, LINT),
+        (ended("Completed", phaseName="lint"), 0, LINT, NONE),  # it was tried again
+        (ended("Failed", message="no room"), 0, NONE, '[0, "unit", "no room"]'),
         (ended("Failed", phaseName=""), 0, "", ""),
         (of("operation.failed"), 0, LINT, LINT),
         (of("operation.failed"), 1, LINT, ""),
@@ -50,6 +53,7 @@ def test_the_fact_is_short_whatever_a_sender_states() -> None:
         (of("operation.failed", run=1), LINT, None),  # of another run
         (of("operation.completed"), LINT, None),
         (of("operation.failed"), "", None),
+        (of("operation.failed"), NONE, None),
     ],
 )
 def test_a_failure_that_states_no_cause_takes_that_of_a_phase(event: Event, fact: str, message: str | None) -> None:

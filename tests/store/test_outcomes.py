@@ -126,6 +126,14 @@ class TestReports:
         shown = (await claim_one(store)).event
         assert (overtaken.status, shown.error, shown.results) == ("fuller", {"said": 1}, {"said": 1})
 
+    def test_what_is_recorded_stands_where_it_says_something(self) -> None:
+        recorded, report = (
+            events.event_of(events.body("operation.failed", status="Failed") | {"error": error})
+            for error in ({"code": "E1", "message": ""}, {"code": "E2", "message": "lint failed"})
+        )
+
+        assert complete_outcome(recorded, report).error == {"code": "E1", "message": "lint failed"}
+
 
 class TestADeadLetter:
     async def test_it_tells_the_outcome_that_it_was_of_though_the_next_run_has_begun(
