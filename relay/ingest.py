@@ -21,7 +21,7 @@ from relay.domain.failed_phases import FAILED_PHASE, FAILURE, explained, is_fail
 from relay.domain.jobs import Job, named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
-from relay.errors import NoRoom, StoreUnavailable, handling
+from relay.errors import Ignored, NoRoom, StoreUnavailable, handling
 from relay.outage import CROWDED
 from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
@@ -99,6 +99,8 @@ class Ingest:
             event = await (
                 self._placed_batch(event, permissions) if event.about_batch else self._filled(event, permissions)
             )
+        if event.compared and event.compared.late:
+            return Accepted("late")
         with handling():
             if unasked:
                 event = compare(event, {})
@@ -211,6 +213,8 @@ class Ingest:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
             event = explained(filled := compare(fill(event, facts), facts), filled.failed_phase)
+            if event.quiet and (not facts or event.retry > int(facts.get("runs", 0))):
+                raise Ignored("the end of a run that did nothing, and that nothing is known of")
             if permissions:
                 permissions.check(as_sent, event, of_its_own)
         if event.member_of and not event.watch:

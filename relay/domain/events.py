@@ -125,6 +125,7 @@ class Comparison(NamedTuple):
     decisive: bool = False  # it is of another run than its time and the platform's count say
     differs: tuple[str, ...] = ()  # what it states otherwise than the end that it is another report of
     completes: str = ""  # it completed, and this is the status with which the same run had failed
+    late: bool = False  # an alert that fires, and is known to be resolved
 
 
 @immutable
@@ -160,15 +161,14 @@ class Event:
     past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added where it is needed
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
+    mapped: bool = False  # a format made its document of a foreign sender's
+    quiet: bool = field(default=False, compare=False)  # it ends a run that is known, and is no reason to tell anybody
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
-    # Computed once, for they are read often: whether it is about a batch, the status that people see, what it changes
-    # of its job, its operation's id, and the id of the messages and threads: the batch's, the retried operation's, else
-    # the operation's own.
+    # Computed once: whether it is about a batch, the status that people see, what it changes of its job, its own id,
+    # and the id of the messages and threads: the batch's, the retried operation's, else the operation's own.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
-    change: Annotated[str, Declared(words=(BROKE, MENDED), condition="changes")] = field(
-        init=False, compare=False, repr=False
-    )
+    change: Annotated[str, Declared(words=(BROKE, MENDED), condition="changes")] = field(init=False, compare=False)
     own_id: str = field(init=False, compare=False, repr=False)
     subject: str = field(init=False, compare=False, repr=False)
 
@@ -204,7 +204,7 @@ class Event:
 
     @property
     def is_alert(self) -> bool:
-        return not self.about_batch and self.operation is not None and self.operation.type == ALERT
+        return self.mapped and self.operation is not None and self.operation.type == ALERT
 
     @property
     def dated(self) -> bool:

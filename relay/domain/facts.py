@@ -98,7 +98,7 @@ def states_all(event: Event) -> bool:
     """
     run = event.operation
     alone = not (event.about_batch or event.original or event.member_of or event.watch or event.action)
-    alone = alone and not ends_phase(event)
+    alone = alone and not ends_phase(event) and not event.quiet
     return run is not None and alone and all(bool(getattr(run, name)) != (name in LABELS) for name in LASTING)
 
 

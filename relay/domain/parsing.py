@@ -84,12 +84,16 @@ def dump(event: Event, lasting: Mapping[str, str] | None = None) -> bytes:
     lasting = facts(event) if lasting is None else lasting
     if event.retry:  # which the document need not say
         lasting = {**lasting, "retry": f"{event.retry}"}
-    stated = {"id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
-              "known": lasting}  # fmt: skip
+    stated: dict[str, object] = {
+        "id": event.id, "source": event.source, "name": event.name, "received_at": event.received_at.isoformat(),
+        "known": lasting,
+    }  # fmt: skip
     if event.spaces:
         stated["spaces"] = event.spaces
     if event.trace:
         stated["trace"] = event.trace
+    if event.mapped:
+        stated["mapped"] = True
     return to_json(stated)[:-1] + b',"document":' + (event.raw or to_json(event.document)) + b"}"
 
 
@@ -107,6 +111,7 @@ def load(line: str | bytes) -> Event:
             original="",  # whose retry it is was decided then
             spaces=stored.get("spaces", {}),
             trace=stored.get("trace", ""),
+            mapped=stored.get("mapped", False),
         ),
         stored["known"],
     )

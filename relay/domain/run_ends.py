@@ -129,8 +129,8 @@ def stated_start(event: Event) -> datetime | None:
 
 
 def latest_phase(event: Event) -> datetime | None:
-    """Return the latest start of a phase that the run's own documents state."""
-    phases = rows(event.operation.document.get("phases")) if event.operation else []
+    """Return the latest start of a phase that a foreign sender's document states with its run."""
+    phases = rows(event.operation.document.get("phases")) if event.mapped and event.operation else []
     return max(filter(None, (moment(phase.get("startTime")) for phase in phases)), default=None)
 
 

@@ -27,8 +27,8 @@ def stated_begin(event: Event) -> datetime | None:
 
 
 def latest_begin(event: Event) -> datetime | None:
-    """Return the latest start that an event of a run which goes on states: the run's own, or that of a phase."""
-    if event.name == "operation.progress":
+    """Return the latest start that the event states, a foreign sender's of a run that goes on also by its phases."""
+    if event.mapped and event.name == "operation.progress":
         return max(filter(None, (stated_start(event), latest_phase(event))), default=None)
     return stated_begin(event)
 
@@ -59,8 +59,8 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
         return event
     before, report = remembered.get("ends", ""), RunEnd.of(event)
     ends = read_ends(before)
-    if event.is_alert and ends:  # what was resolved fires again, perhaps since the same moment
-        run = ends[-1].run + (report.failed and ends[-1].ended > 0)
+    if event.is_alert and ends:
+        run = _run_of_alert(report, ends)
         restarts = run - (event.retry - event.restarts)
     else:
         run, restarts = _run_by_ends(report, event, ends, remembered)
@@ -79,8 +79,16 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
             (run, restarts) != (event.retry, event.restarts),
             recorded.differences(report) if recorded else (),
             recorded.status if recorded and recorded.failed and report.status == "Completed" else "",
+            event.is_alert and report.failed and recorded is not None and recorded.ended > 0,
         ),
     )
+
+
+def _run_of_alert(report: RunEnd, ends: Sequence[RunEnd]) -> int:
+    """Return the firing that it is of: a new one only if it began after the last was resolved, or says no start."""
+    end = next((end for end in reversed(ends) if not 0 < report.started < end.started), ends[0])
+    again = end is ends[-1] and report.failed and end.ended and not 0 < report.started <= end.ended
+    return end.run + bool(again)
 
 
 def _run_by_ends(
@@ -102,7 +110,7 @@ def _run_by_ends(
     if "ended" not in remembered and "began" in remembered:  # the newest run goes on
         return newest, int(remembered.get("restarts", 0))
     for end in reversed(ends):
-        if not is_other(end):
+        if not is_other(end) and not (event.mapped and ends[-1].precedes(report)):
             return end.run, end.restarts
     if report.precedes(ends[-1]):
         return newest - 1, event.restarts  # of a run before: it is late

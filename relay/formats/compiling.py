@@ -10,10 +10,10 @@ from relay.domain.events import PRIORITIES
 from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
 from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, Case, Condition, Fields, Format, Phase
+from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, SKIPPED, Case, Condition, Fields, Format, Phase
 from relay.formats.values import Read, Table, table, value
 
-STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
+STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", SKIPPED, IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")

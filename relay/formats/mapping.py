@@ -16,6 +16,7 @@ from relay.formats.fields import MAX_LINE, Convert, plain
 from relay.formats.values import BODY, MAX_ITEMS, Read, Roots, Table
 
 IGNORE, ITEM = "ignore", "item"
+SKIPPED = "Skipped"  # a run that did nothing: it ends one that is known, and says nothing of any other
 NO_CASE = "no case of the format is about it"
 # The fields of a run that are keys of the operation in relay's own document, and those of a phase.
 OPERATION_KEYS = {
@@ -34,7 +35,7 @@ Part = TypeVar("Part")
 
 class Reading(NamedTuple):
     """The result of reading a document, or an item of one. `case` counts from 1, 0 for none; `unknown`: fields with
-    words of no row; `beyond`: items that are too many."""
+    words of no row; `beyond`: items that are too many; `quiet`: only the end of a run that is known."""
 
     document: dict[str, Any] | None = None
     ignored: str = ""
@@ -42,6 +43,7 @@ class Reading(NamedTuple):
     case: int = 0
     unknown: tuple[tuple[str, str], ...] = ()
     beyond: int = 0
+    quiet: bool = False
 
 
 def _read(fields: Fields, roots: Roots) -> dict[str, Any]:
@@ -117,7 +119,9 @@ class Case:
         if not status and not self.phase:
             return Reading(missing="status", case=number, unknown=unknown)
         nested = {name: _entries(reads, roots) for name, reads in self.nested.items()}
-        return Reading(_document(stated, status, phase, self._phases(roots), nested), case=number, unknown=unknown)
+        quiet = status == SKIPPED
+        document = _document(stated, "Cancelled" if quiet else status, phase, self._phases(roots), nested)
+        return Reading(document, case=number, unknown=unknown, quiet=quiet)
 
     def _unknown(self, roots: Roots, status: str | None, of_phase: str | None) -> Iterator[tuple[str, str]]:
         if self.status and status is None and (word := self.status.unknown(roots)):

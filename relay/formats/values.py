@@ -57,7 +57,10 @@ def path(spec: str) -> Read:
     read = _route(route.strip())
     if not bar:
         return read
-    convert = _converter(named.strip())
+    if (argument := named.strip()).startswith("unless "):
+        other = _route(argument.removeprefix("unless ").strip())
+        return lambda roots: text if (text := text_of(read(roots))) != text_of(other(roots)) else None
+    convert = _converter(argument)
     return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
 
 
@@ -184,7 +187,7 @@ def _template(spec: str) -> Read:
     form = "{}".join((first, *rest[1::2]))
 
     def fill(roots: Roots) -> str | None:
-        texts = [text_of(read(roots)) for read in reads]
+        texts = [text_of(part) or word_of(part) for part in (read(roots) for read in reads)]  # also true and false
         return None if None in texts else form.format(*texts)
 
     return fill

@@ -54,7 +54,10 @@ class Targets:
     def of(self, event: Event) -> tuple[Target, ...]:
         """Return the targets of an event, by rules and by request; denied requests are held, and so counted."""
         requested = self.requested(event)
-        targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
+        recipients: Iterable[Recipient] = self.recipients(event, requested)
+        if event.quiet:
+            recipients = [replace(its, update_only=True) for its in recipients if its.destination.mode == "live"]
+        targets = [target for recipient in recipients for target in self.at(recipient, event)]
         if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
             targets += [
                 Target(NAME, its.channel, its.address, hold_reason=Held.NOT_ALLOWED) for its in requested.denied

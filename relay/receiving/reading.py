@@ -1,7 +1,7 @@
 """Reading of a source's documents into events: a foreign sender's by its format, and all within its permissions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -67,11 +67,12 @@ class SourceReader:
         try:
             with handling():
                 read = self.permissions.read if self.permissions else parse
-                return read(
+                event = read(
                     self._mapped(document) if isinstance(document, Reading) else document,
                     source=self.name, received_at=received_at, default_event=self.source.event,
                     platform=self.source.platform, raw=raw, **ids,
                 )  # fmt: skip
+                return replace(event, mapped=True, quiet=document.quiet) if isinstance(document, Reading) else event
         except (InvalidEvent, HandlingFailed) as refusal:
             return refusal
 

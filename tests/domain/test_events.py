@@ -1,5 +1,6 @@
 """parse: every spelling in which the Async Operations API, or something like it, tells one fact."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -152,6 +153,17 @@ def test_facts_differ_by_what_happened(other: Any) -> None:
     assert fingerprint(other) != fingerprint(events.progress(67))
 
 
+def test_a_phase_that_fails_and_then_succeeds_is_two_facts_of_which_the_success_is_what_it_was() -> None:
+    failed, done, bare = (
+        fingerprint(event_of({"event": "operation.phase.completed", "operation": {"operationId": "op-1"},
+                              "phase": {"phaseName": "load"} | status}))
+        for status in ({"status": "Failed"}, {"status": "Completed"}, {})
+    )  # fmt: skip
+
+    assert failed != done
+    assert done == bare == '["op-1", "operation.phase.completed", "Running", "load", 0]'
+
+
 def test_without_a_percentage_the_stated_time_tells_facts_apart_else_their_ids() -> None:
     thin = {"event": "operation.progress", "operation": {"operationId": "op-1"}}
     dated = [fingerprint(event_of(thin | {"timestamp": "2024-01-20T11:00:00Z", "eventId": id_})) for id_ in "ab"]
@@ -166,6 +178,7 @@ def test_an_event_survives_the_store_unchanged() -> None:
         event = at(document, "operation.completed")
 
         assert load(dump(event)) == event
+    assert load(dump(replace(event, mapped=True))).mapped
 
 
 @pytest.mark.parametrize(

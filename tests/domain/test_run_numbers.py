@@ -1,8 +1,14 @@
 """Which run an event is of, where the platform counts some of them, relay others, and a retry has an id of its own."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from relay.domain.run_numbers import number_run
+import pytest
+
+from relay.domain.events import Event
+from relay.domain.facts import fill
+from relay.domain.run_numbers import compare, latest_begin, number_run
 from tests.support import events
 
 RESTARTED = {"runs": "1", "began": "1705749600000", "restarts": "1"}  # once, without being counted by the platform
@@ -26,3 +32,64 @@ def test_a_start_at_the_very_end_that_is_known_is_no_new_run() -> None:
     runs = [number_run(start, {"runs": "0", "ended": f"{moment}"}) for moment in (ended, ended - 1)]
 
     assert runs == [(0, 0), (1, 1)]
+
+
+def alert(status: str, started: str = "", ended: str = "") -> Event:
+    times = {"startTime": started and f"2024-01-20T{started}Z", "endTime": ended and f"2024-01-20T{ended}Z"}
+    make: Callable[..., Event] = events.failed if status == "Failed" else events.completed
+    return replace(make(operationType="alert", progress=None, retryNumber=None, **times), mapped=True)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "report", "run", "late"),
+    [
+        ([alert("Failed", "11:00:00")], alert("Completed", "11:00:00", "11:05:00"), 0, False),
+        ([alert("Failed", "11:00:00")], alert("Failed", "11:00:00"), 0, False),
+        ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:00:00"), 0, True),  # old, and sent again
+        ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:04:00"), 0, True),
+        ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:06:00"), 1, False),
+        ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed"), 1, False),
+        ([alert("Completed", "11:00:00", "11:05:00"), alert("Failed", "11:06:00")],
+         alert("Completed", "11:00:00", "11:05:00"), 0, False),  # resolves nothing that fires since
+        ([alert("Completed", "11:00:00", "11:05:00"), alert("Failed", "11:06:00")],
+         alert("Failed", "10:00:00"), 0, True),
+    ],
+)  # fmt: skip
+def test_an_alert_fires_anew_only_after_it_was_resolved(
+    earlier: list[Event], report: Event, run: int, late: bool
+) -> None:
+    ends = ""
+    for event in earlier:
+        known = compare(event, {"ends": ends})
+        ends = known.compared.after if known.compared else ""
+
+    told = compare(report, {"ends": ends})
+    assert told.retry == run
+    assert told.compared
+    assert told.compared.late == late
+
+
+@pytest.mark.parametrize("mapped", [True, False])
+def test_phases_of_foreign_senders_alone_begin_a_new_run_after_the_end(mapped: bool) -> None:
+    known = {"runs": "0", "ended": f"{int(datetime(2024, 1, 20, 11, tzinfo=UTC).timestamp() * 1000)}"}
+    clean_up = {"phases": [{"phaseName": "clean up", "startTime": "2024-01-20T11:00:05Z"}]}
+    event = replace(events.progress(90, retryNumber=0, **clean_up), mapped=mapped)
+
+    assert bool(latest_begin(event)) == mapped
+    assert number_run(event, known) == ((1, 1) if mapped else (0, 0))
+    assert not replace(events.failed(operationType="alert"), mapped=False).is_alert
+
+
+def test_each_end_after_a_sign_that_the_run_went_on_is_of_another_run_though_all_state_one_start() -> None:
+    ends, runs = "", []
+    for hour in (8, 9, 10):  # a failure, another after the execution was taken up again, and its success
+        end = {"startTime": "2024-01-20T08:00:00Z", "endTime": f"2024-01-20T{hour:02}:10:00Z", "progress": None}
+        event = replace(events.failed(retryNumber=None, **end) if hour < 10 else events.completed(**end), mapped=True)
+        went_on = int(datetime(2024, 1, 20, hour, tzinfo=UTC).timestamp() * 1000)
+        facts = {"runs": f"{max(runs, default=0)}", "restarts": f"{max(runs, default=0)}", "ends": ends}
+        told = compare(filled := fill(event, facts), facts | {"went_on": f"{went_on}"})
+        assert filled.retry == max(runs, default=0)
+        assert told.compared
+        ends, runs = told.compared.after, [*runs, told.retry]
+
+    assert runs == [0, 1, 2]

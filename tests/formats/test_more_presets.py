@@ -145,6 +145,7 @@ def test_a_document_is_read_as(name: str, document: Document, expected: tuple[st
         ("databricks", {"event_type": "ping"}), ("databricks", databricks("jobs.on_streaming_backlog_exceeded")),
         ("airbyte", {"text": "Hello"}), ("fivetran", {"event": "sync_end", "connector_id": "c"}),
         ("fivetran", fivetran("connector_created")), ("prefect", {"event": "prefect.task-run.Running", "resource": {}}),
+        ("prefect", {"event": "prefect.flow-run.heartbeat", "resource": {"prefect.resource.id": "prefect.flow-run.0"}}),
         ("aws-eventbridge", aws("ec2", state="running")), ("openlineage", {"job": {"name": "x"}, "dataset": {}}),
     ],
 )  # fmt: skip

@@ -44,7 +44,7 @@ def test_bodies_are_kept_of_senders_that_send_no_secrets(name: str) -> None:
         ("completed", "failure", "Failed"), ("completed", "startup_failure", "Failed"),
         ("completed", "cancelled", "Cancelled"), ("completed", "stale", "Cancelled"),
         ("completed", "timed_out", "Timeout"),
-        ("completed", "skipped", "ignored: a status that says nothing of a run"),
+        ("completed", "skipped", "Cancelled"),
     ],
 )  # fmt: skip
 def test_a_workflow_run_is_what_its_conclusion_says_whatever_its_action(
@@ -65,6 +65,15 @@ def test_a_workflow_run_keeps_what_people_ask_for() -> None:
     assert operation["owner"] == {"name": "jon"}
     assert operation["labels"] == {"branch": "main", "event": "schedule", "sha": "5f1c0de"}
     assert operation["priority"] == "High"
+
+
+def test_a_branch_of_a_fork_is_none_of_the_repositorys() -> None:
+    document = read("github-actions", workflow_run(head_repository={"full_name": "eve/shop"})).document or {}
+    job = read("github-actions", workflow_job("unit")).document or {}
+
+    assert document["operation"]["labels"]["branch"] == "eve/shop:main"
+    assert document["operation"]["priority"] == "Normal"
+    assert job["operation"].keys().isdisjoint({"labels", "priority"})
 
 
 def test_a_workflow_without_a_name_is_called_by_its_file() -> None:
@@ -101,7 +110,7 @@ def test_what_is_about_no_run_is_ignored(name: str, document: Any) -> None:
     [
         ("created", "Initiated"), ("pending", "Initiated"), ("running", "Running"), ("manual", "Running"),
         ("success", "Completed"), ("failed", "Failed"), ("canceled", "Cancelled"),
-        ("skipped", "ignored: a status that says nothing of a run"),
+        ("skipped", "Cancelled"),
     ],
 )  # fmt: skip
 def test_a_pipeline_is_what_its_status_says(state: str, expected: str) -> None:
@@ -118,6 +127,7 @@ def test_a_pipelines_jobs_are_a_percentage_and_the_cause_is_a_job_that_may_not_f
 
     assert running["operation"]["progress"] == {"percentage": 75.0, "phasesCompleted": 3, "totalPhases": 4}
     assert "error" not in running
+    assert [it["status"] for it in running["operation"]["phases"]] == ["Completed", "Completed", "Failed", "Running"]
     assert failed["error"] == {"message": "lint: job_execution_timeout"}
     assert failed["timestamp"] == "2026-11-21T09:09:00+00:00"
     assert failed["operation"]["operationDescription"] == "Raise the limit"

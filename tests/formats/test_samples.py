@@ -138,6 +138,7 @@ SENT = [
     ("gitlab", pipeline("failed", []) | {"user": {"name": "Mara"}}), ("gitlab", {"object_kind": "build"}),
     ("jenkins", {"name": "shop", "build": {"phase": "STARTED", "full_url": "https://ci/1", "scm": SCM}}),
     ("openlineage", lineage("START") | {"job": {"name": "j", "facets": {"ownership": {"owners": [{"name": "mara"}]}}}}),
+    ("prefect", {"event": "prefect.flow-run.heartbeat"}),
     ("openlineage", {"job": {}}), ("openlineage", lineage("FAIL", task=True, errorMessage={"message": "x"})),
     ("openlineage", lineage("START", parent={"run": {"runId": "r"}, "job": {"name": "j"},
                                              "root": {"run": {"runId": "r"}, "job": {"name": "j"}}})),
