@@ -1,6 +1,5 @@
 """Formats of the configuration and the presets, for the sources that name them."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,19 +11,13 @@ from relay.config.people import may_call
 from relay.config.schema import Config
 from relay.configfile.document import Document
 from relay.configfile.validation import suggest
-from relay.domain.links import ANY, HOST
+from relay.domain.links import ANY
 from relay.formats import ping, presets
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
 
 UNSIGNED_ADDRESS = "expected token: no signature covers an address, and other sites' pages could send none and basic"
-# What the presets' links lead to; where people host a sender themselves, its source names the host.
-LINK_HOSTS: Mapping[str, tuple[str, ...]] = {
-    "github-actions": ("github.com",), "gitlab": ("gitlab.com",), "terraform-cloud": ("app.terraform.io",),
-    "airbyte": ("cloud.airbyte.com",), "google-cloud-build": ("console.cloud.google.com",),
-}  # fmt: skip
-_NAMED = re.compile(rf"https://({HOST})[/:?#]")
 PRESETS = Path(presets.__file__).parent
 
 
@@ -99,13 +92,10 @@ def _check_envelopes(config: Config, document: Document) -> None:
 def _bind(name: str, reader: Format, config: Config, document: Document) -> None:
     """Give a source its format, with the hosts that links may lead to and the people whom it may call."""
     source = config.sources[name]
-    hosts = LINK_HOSTS.get(source.format, ())
-    if source.format in config.formats:
-        hosts = (*_NAMED.findall(repr(config.formats[source.format]).lower()),)
-    hosts = (*hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
+    hosts = (*reader.hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)
-    links = any(field == "link" for case in reader.cases for field, *_ in case.fields)
+    links = any(part.place == ("link",) for case in reader.cases for part in case.shown)
     if links and not source.hosts:
         text = "not set, so messages do not link to its runs; expected the host of its pages"
         document.warn(("sources", name, "link_hosts"), text)
