@@ -111,11 +111,11 @@ def _case(raw: object, earlier: Iterable[Mapping[str, Any]], place: Place) -> Ca
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
     at("priority", _check_priority, raw.get("priority"))
-    status = at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None
-    phase, phases = (at(key, make, raw[key]) if key in raw else None for key, make in PHASES.items())
     fields = _fields(raw, FIELDS) + tuple(
         part for key in NESTED if key in raw for part in at(key, _entries, key, raw[key])
     )
+    status = at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None
+    phase, phases = (at(key, make, raw[key]) if key in raw else None for key, make in PHASES.items())
     return Case(place, conditions, fields, status=status, phase=phase, phases=phases, each=each)
 
 

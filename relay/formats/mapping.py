@@ -46,7 +46,7 @@ class Format:
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that its links lead to."""
         texts = (text for case in self.cases for part in case.shown if part.is_link for text in part.value.texts)
-        return (*self.link_hosts, *(host for text in texts for host in _NAMED.findall(f"{text}/".lower())))
+        return (*self.link_hosts, *(named[1] for text in texts if (named := _NAMED.match(f"{text}/".lower()))))
 
     def readings(
         self, body: Any, *, headers: Mapping[str, str] | None = None, most: int = MAX_EVENTS

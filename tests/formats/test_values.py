@@ -156,16 +156,17 @@ def test_a_case_needs_a_run_and_a_status(missing: str) -> None:
     [
         ("https://ci.example.com/runs/{no}", "../../admin?x=1#y", "https://ci.example.com/runs/..%2F..%2Fadmin%3Fx%3D1%23y"),
         ("{url}/runs/{no}", "a/b", "https://ci.example.com/runs/a%2Fb"), ("{url}/runs/{no}", "..", None),
-        (["nothing", "{url}/{no}"], "a b", "https://ci.example.com/a%20b"), ("url", "", "https://ci.example.com"),
+        (["nothing", "{url}/{no}"], "a b", "https://ci.example.com/a%20b"),
+        ("{url}?to=https://b.example.com/{no}", "1", "https://ci.example.com?to=https://b.example.com/1"), ("url", "", "https://ci.example.com"),
     ],
 )  # fmt: skip
 def test_what_is_filled_into_a_link_leads_nowhere_else(written: Any, number: str, expected: str | None) -> None:
-    form = compile_format(CASE | {"link": written})
+    form = compile_format(CASE | {"link": written, "error": {"text": "see https://b.example.com/"}})
     document = {"batch": {"no": 7}, "state": "OK", "url": "https://ci.example.com", "no": number}
     read = form.readings(document)[0].document or {}
 
     assert read["operation"].get("trackingUrl") == expected
-    assert form.hosts == (("ci.example.com",) if "https" in str(written) else ())
+    assert form.hosts == (("ci.example.com",) if str(written).startswith("https") else ())
 
 
 @pytest.mark.parametrize(("state", "has"), [("run", set()), ("ok", {"endTime"}), ("bad", {"endTime", "message"})])
