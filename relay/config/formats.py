@@ -92,6 +92,9 @@ def _check_envelopes(config: Config, document: Document) -> None:
 def _bind(name: str, reader: Format, config: Config, document: Document) -> None:
     """Give a source its format, with the hosts that links may lead to and the people whom it may call."""
     source = config.sources[name]
+    if (proof := source.signature.header or source.signature.rules.header).lower() in reader.headers:
+        text = f"reads $header.{proof}, which proves who sends and would be kept; expected a format that does not"
+        document.report(("sources", name, "format"), text)
     hosts = (*reader.hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)

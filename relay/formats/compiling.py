@@ -19,6 +19,7 @@ from relay.formats.values import Table, Value, table, value
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
+SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"}
 OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
@@ -51,8 +52,8 @@ def compile_format(spec: object) -> Format:
 def _headers(cases: Iterable[Case], unwrap: tuple[str, ...]) -> frozenset[str]:
     read = [each for case in cases for each in _values(case)]
     headers = frozenset(name for each in read for name in each.names("$header"))
-    if secret := headers & {"authorization", "cookie"}:
-        raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
+    if secret := headers & SECRET_HEADERS:
+        raise FormatError(f"{', '.join(sorted(secret))} is a secret, and would be kept with what is refused")
     if "cloudevents" not in unwrap:
         return headers
     return headers | {"ce-specversion", *(f"ce-{name.lower()}" for each in read for name in each.names("$envelope"))}

@@ -36,6 +36,7 @@ from tests.support.foreign import (
 from tests.support.issuers import pubsub
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SECRETIVE = {"aws-eventbridge", "gitlab", "jenkins", "prefect"}  # whose bodies may hold anything
 SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
 Row = tuple[str, Any, tuple[str, ...], str]
 
@@ -173,6 +174,11 @@ def test_a_document_is_read_as(name: str, document: Any, expected: tuple[str, ..
 )  # fmt: skip
 def test_other_documents_are_ignored(name: str, document: Any) -> None:
     assert preset(name).readings(document)[0].ignored
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_bodies_are_kept_of_senders_that_send_no_secrets(name: str) -> None:
+    assert preset(name).keep_bodies == (name not in SECRETIVE)
 
 
 def read(name: str, document: Any) -> Reading:
