@@ -7,11 +7,9 @@ import shutil
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client import REGISTRY
@@ -20,6 +18,7 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
+from relay.receiving.schemes import hmac_scheme
 from relay.store.last_bodies import LastBodies
 from tests.support import foreign
 from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
@@ -33,6 +32,7 @@ NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no cu
 SCHEMES = {
     "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
     "billing": ("hmac-sha256", None), "alerts": ("token", None), "jenkins": ("token", None),
+    "lineage": ("token", None), "terraform": (hmac_scheme("sha512", "hex"), "X-TFE-Notification-Signature"),
 }  # fmt: skip
 
 
@@ -181,6 +181,50 @@ async def test_a_pipeline_that_is_retried_goes_on_as_its_next_attempt(here: Stag
     assert [mail.recipient for mail in here.around.inbox.mails] == ["leads@example.com"] * 2
 
 
+def lineage(event: str, at: str, task: str = "", **run: Any) -> dict[str, Any]:
+    """An event of a DAG, or of one of its tasks."""
+    facets = {"parent": {"run": {"runId": "0190-dag"}, "job": {"name": "load"}}} if task else {}
+    kind = {"integration": "AIRFLOW", "jobType": "TASK" if task else "DAG"}
+    return {
+        "eventType": event, "eventTime": f"2026-11-21T05:{at}Z",
+        "run": {"runId": f"0191-{task}" if task else "0190-dag", "facets": facets | run},
+        "job": {"namespace": "prod", "name": f"load.{task}" if task else "load", "facets": {"jobType": kind}},
+    }  # fmt: skip
+
+
+async def test_a_dag_of_airflow_is_one_message_with_its_tasks_as_phases(here: Stage) -> None:
+    error = {"errorMessage": {"message": "duplicate key\nTraceback"}}
+    await sent(here, "lineage", lineage("START", "00:00"), lineage("START", "00:05", "extract"))
+    await sent(here, "lineage", lineage("COMPLETE", "01:00", "extract"), lineage("START", "01:01", "load"))
+    await here.around.settled()
+    assert [text.partition(" –")[0] for _, text in told(here)] == ["Running: load"]
+
+    await sent(here, "lineage", lineage("FAIL", "02:00", "load", **error), lineage("FAIL", "02:01"))
+    await here.around.settled()
+
+    first, *replies = told(here)
+    assert first[1].startswith("Failed: load")
+    assert "load.load failed – duplicate key" in first[1]
+    assert [reply for reply, _ in replies] == [True]
+
+
+async def test_terraform_verifies_its_webhook_and_tells_a_run(here: Stage) -> None:
+    def notification(trigger: str, status: str | None) -> dict[str, Any]:
+        return {
+            "run_id": status and "run-A1", "run_url": status and "https://app.terraform.io/app/acme/prod/runs/run-A1",
+            "organization_name": "acme", "workspace_name": "prod", "run_created_at": "2026-11-21T05:00:00Z",
+            "notifications": [{"trigger": trigger, "run_status": status, "message": "As it says",
+                               "run_updated_at": "2026-11-21T05:09:00Z"}],
+        }  # fmt: skip
+
+    verification = await post(here, "terraform", notification("verification", None))
+    await sent(here, "terraform", notification("run:planning", "planning"), notification("run:errored", "canceled"))
+    await here.around.settled()
+
+    assert (verification.status, verification.document["status"]) == (202, "ignored")
+    assert [text.partition(" –")[0] for _, text in told(here)] == ["Cancelled: acme/prod"]
+
+
 async def test_both_events_about_the_end_of_a_run_are_one_outcome(here: Stage) -> None:
     failed = {"runStatusMessage": "Database Error in model orders"}
     await sent(here, "dbt", dbt_run("job.run.started", "Running"), dbt_run("job.run.errored", "Errored", **failed),
@@ -281,29 +325,6 @@ async def test_a_cron_job_by_three_calls_of_curl(here: Stage, tmp_path: Path) ->
     assert "pg_dump: error: connection refused" in backup[1][1]
     assert next(text for _, text in told(here) if "nightly load" in text).startswith("Completed: nightly load")
     assert await here.around.admin.quarantine_size() == 0
-
-
-async def test_a_cron_jobs_run_that_never_came_is_told_and_withdrawn_when_it_comes(
-    redis_server: RedisServer, tmp_path: Path
-) -> None:
-    watchdog = 'watchdog: {startup_grace: 0s, expect: [{job: backup, by: "03:30", grace: 10m}]}'
-    (config := tmp_path / "relay.yaml").write_text(f"{CONFIG.read_text()}\n{watchdog}\n")
-    ahead = [datetime(2026, 11, 23, 3, 20, tzinfo=ZoneInfo("Europe/Berlin")).timestamp() - time.time()]
-    async with (
-        surroundings(redis_server.url) as around,
-        running(around, config, period=0.1, clock=lambda: time.time() + ahead[0]) as relay,
-    ):
-        here = Stage(around, relay)
-        ping = Sender(f"{here.url}/webhooks/cron/backup/ok", secret=SECRET, scheme="token", clock=time.time)
-        assert (await ping.post(b"")).status == 200
-        await until(lambda: told(here))
-        ahead[0] += 24 * 3600 + 21 * 60  # 03:41 on the next day
-        await until(lambda: len(told(here)) == 2)
-        print(told(here))
-        assert (await ping.post(b"")).status == 200
-        await until(lambda: len(told(here)) == 4, 10)
-        print(told(here))
-    assert 0
 
 
 @NEEDS_CURL
