@@ -13,7 +13,7 @@ from relay.receiving.sources import Source
 
 log = structlog.get_logger(__name__)
 
-PERIOD = 60.0  # seconds between two rounds of all processes together: what was asked for has arrived by then
+PERIOD = 120.0  # seconds from round to round of all processes together: no less than one may last (scheduler.LONGEST)
 LATER = 600.0  # seconds until GitHub is asked again that does not answer
 
 

@@ -102,6 +102,9 @@ def _check_envelopes(config: Config, document: Document) -> None:
 def _bind(name: str, reader: Format, config: Config, document: Document) -> None:
     """Give a source its format, with the hosts that links may lead to and the people whom it may call."""
     source = config.sources[name]
+    if (proof := source.signature.header or source.signature.rules.header).lower() in reader.headers:
+        text = f"reads $header.{proof}, which proves who sends and would be kept; expected a format that does not"
+        document.report(("sources", name, "format"), text)
     hosts = LINK_HOSTS.get(source.format, ())
     if source.format in config.formats:
         hosts = (*_NAMED.findall(repr(config.formats[source.format]).lower()),)

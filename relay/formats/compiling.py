@@ -18,6 +18,7 @@ PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNO
 PRESENT, ABSENT = "present", "absent"
 HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
 ENVELOPE = re.compile(r"""\$envelope\s*\.\s*["']?([\w-]+)""")
+SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"}
 OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
@@ -55,8 +56,8 @@ def _some(raw: object, names: Collection[str]) -> tuple[str, ...]:
 
 def _headers(written: str, unwrap: tuple[str, ...]) -> frozenset[str]:
     headers = frozenset(name.lower() for name in HEADER.findall(written))
-    if secret := headers & {"authorization", "cookie"}:
-        raise FormatError(f"{', '.join(secret)} is a secret, and would be kept with what is refused")
+    if secret := headers & SECRET_HEADERS:
+        raise FormatError(f"{', '.join(sorted(secret))} is a secret, and would be kept with what is refused")
     if "cloudevents" not in unwrap:
         return headers
     return headers | {"ce-specversion", *(f"ce-{name.lower()}" for name in ENVELOPE.findall(written))}

@@ -65,9 +65,9 @@ ENVELOPES: Mapping[str, Callable[[dict[str, Any], Headers], Opened | None]] = {
 }  # fmt: skip
 
 
-def opened(body: Any, headers: Headers, names: tuple[str, ...]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Open these envelopes; yield the content, and what the inner one says, of each where there is a list of them."""
-    batch = body if names and type(body) is list and body else [body]
+def opened(body: Any, headers: Headers, names: tuple[str, ...], most: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open these envelopes; yield the content, and what the inner one says: of a list of them, of the first `most`."""
+    batch = body[:most] if names and type(body) is list and body else [body]
     return (_opened(sent, headers, names) for sent in batch)
 
 

@@ -235,11 +235,13 @@ class Format:
         if not self.unwrap:
             return self._parts(roots, use, most)
         parts: list[Part] = []
-        beyond = 0
-        for body, envelope in opened(roots[BODY], roots["$header"], self.unwrap):
+        batch = roots[BODY]
+        beyond = max(0, len(batch) - most) if type(batch) is list else 0  # those are not opened
+        for body, envelope in opened(batch, roots["$header"], self.unwrap, most):
             within = {**roots, BODY: body, "$envelope": envelope}
             found, left = self._parts(within, use, most - len(parts)) if len(parts) < most else ([], 1)
-            parts, beyond = [*parts, *found], beyond + left
+            parts += found
+            beyond += left
         return parts, beyond
 
     def _parts(

@@ -127,7 +127,7 @@ class Configured:
         signature, keys = self.source.signature, NO_KEYS
         try:
             if wanted := wanted_key(signature.rules, signed, signature.header or None):
-                keys = await cache.get(wanted)
+                keys = await cache.get(wanted, self.name)
         except InvalidSignature as error:
             raise self._refused(unread=False) from error
         except KeysUnavailable as error:  # which says nothing against the sender

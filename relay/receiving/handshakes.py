@@ -12,7 +12,7 @@ from relay.receiving.configured_source import Configured
 from relay.receiving.key_cache import KeyCache
 from relay.receiving.problems import HttpProblem
 from relay.receiving.scheme import SignedRequest, Wanted
-from relay.receiving.sns import CONFIRMATION, confirmation
+from relay.receiving.sns import CONFIRMATION, SignedMessage
 from relay.receiving.sources import RateLimit
 
 CHALLENGE_HEADER = "webhook-challenge"
@@ -45,12 +45,12 @@ async def answer(request: SignedRequest, configured: Configured, cache: KeyCache
 
 
 async def _answer(request: SignedRequest, configured: Configured, cache: KeyCache) -> Mapping[str, str]:
-    if configured.source.signature.scheme == "sns":
-        if not (address := confirmation(decode(request.body))):
+    if isinstance(topics := configured.source.signature.rules.public, SignedMessage):
+        if not (address := topics.confirmation(request.body)):
             return {}
         try:
             # As a key is asked for: within a time, once an hour however often the message comes, by no redirect.
-            await cache.get(Wanted(address, "", lambda _: {"": True}))
+            await cache.get(Wanted(address, "", lambda _: {"": True}), f"{configured.name} confirmed")
         except KeysUnavailable as error:
             raise HttpProblem(503, NOT_CONFIRMED) from error
         return {"status": "confirmed"}

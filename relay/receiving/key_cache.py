@@ -1,7 +1,7 @@
 """Public keys of senders: fetched before a signature is verified, and kept."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import inf
@@ -13,13 +13,13 @@ from relay.receiving.scheme import Keys, Wanted
 
 Fetch = Callable[[str], Awaitable[bytes]]  # what is at an address; raises KeysUnavailable
 
-TIMEOUT = aiohttp.ClientTimeout(total=4.0)  # less than any sender waits for an answer
+TIMEOUT = aiohttp.ClientTimeout(total=2.5)  # with the second of `Early` less than any sender waits for an answer
 MAX_ANSWER = 256 * 1024  # bytes
 FRESH = 3600.0  # seconds for which keys are kept,
 STALE = 86_400.0  # and for which they are still used where the address does not answer
 LOOK = 60.0  # seconds between two looks for a new key
 PATIENCE = 5.0  # seconds after a failure in which the address is not asked again: strangers can bring that about
-MAX_ADDRESSES = 32  # that are known, and requests a minute: a stranger may name addresses
+MAX_ADDRESSES = 32  # of a source that are known, and its requests a minute: a stranger may name addresses
 
 
 async def fetch(address: str) -> bytes:
@@ -51,30 +51,51 @@ class _Entry:
     failure: str = ""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    @property
+    def worth(self) -> tuple[bool, float]:
+        return self.lock.locked(), self.read_at
+
+    def answers(self, wanted: Wanted, now: float) -> bool:
+        """Return whether the address need not be asked."""
+        return now - self.read_at < (FRESH if wanted.id in self.keys else LOOK)
+
+
+@dataclass(slots=True)
+class _Share:
+    """Keys of one source by address. Strangers who name addresses use up what this source may ask, and no more."""
+
+    entries: dict[str, _Entry] = field(default_factory=dict)
+    asked: deque[float] = field(default_factory=lambda: deque([-inf] * MAX_ADDRESSES, MAX_ADDRESSES))
+
+    def entry(self, address: str) -> _Entry:
+        if address not in self.entries:
+            if len(self.entries) >= MAX_ADDRESSES:  # what has never been read goes first, unless it is being read
+                del self.entries[min(self.entries, key=lambda known: self.entries[known].worth)]
+            self.entries[address] = _Entry()
+        return self.entries[address]
+
 
 class KeyCache:
-    """Keys by address. `clock` tells seconds."""
+    """Keys by source and address. `clock` tells seconds."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float]) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._entries: dict[str, _Entry] = {}
-        self._asked: deque[float] = deque([-inf] * MAX_ADDRESSES, MAX_ADDRESSES)
+        self._shares: defaultdict[str, _Share] = defaultdict(_Share)
 
-    async def get(self, wanted: Wanted) -> Keys:
+    async def get(self, wanted: Wanted, source: str) -> Keys:
         """Return the keys at the address; without the wanted one, it was not there a moment ago. KeysUnavailable."""
-        entry = self._entries.get(wanted.address)
-        if entry is None:
-            if len(self._entries) >= MAX_ADDRESSES:  # what has never been read goes first
-                del self._entries[min(self._entries, key=lambda address: self._entries[address].read_at)]
-            entry = self._entries[wanted.address] = _Entry()
+        share = self._shares[source]
+        entry = share.entry(wanted.address)
+        if entry.answers(wanted, self._clock()):  # also while a key that may not exist is looked for
+            return entry.keys
         async with entry.lock:
             now = self._clock()
-            if now - entry.read_at < (FRESH if wanted.id in entry.keys else LOOK):
+            if entry.answers(wanted, now):
                 return entry.keys
             if now - entry.failed_at >= PATIENCE:
                 try:
-                    entry.keys = wanted.read(await self._ask(wanted.address, now))
+                    entry.keys = wanted.read(await self._ask(share, wanted.address, now))
                     entry.read_at = self._clock()
                     return entry.keys
                 except (KeysUnavailable, ValueError) as error:
@@ -84,8 +105,8 @@ class KeyCache:
                 return entry.keys
             raise KeysUnavailable(entry.failure)
 
-    async def _ask(self, address: str, now: float) -> bytes:
-        if now - self._asked[0] < LOOK:
+    async def _ask(self, share: _Share, address: str, now: float) -> bytes:
+        if now - share.asked[0] < LOOK:
             raise KeysUnavailable(f"not asked, for {MAX_ADDRESSES} requests for keys were made within {LOOK:g} s")
-        self._asked.append(now)
+        share.asked.append(now)
         return await self._fetch(address)

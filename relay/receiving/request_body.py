@@ -122,7 +122,7 @@ def _media_refusal(content_type: str, typed: bool, accept: frozenset[str]) -> st
 def spelled_out(request: web.BaseRequest, body: bytes, *, max_size: int) -> bytes:
     """Return the JSON of a verified body in an accepted spelling, decompressed and out of its form. HttpProblem.
 
-    What it unpacks to is counted as if it had come like that.
+    What it unpacks to is counted as if it had come like that. Its type is not signed: what can be JSON is no form.
     """
     if "gzip" in request.headers.get(hdrs.CONTENT_ENCODING, "").lower():
         unpacking, packed = zlib.decompressobj(wbits=31), body
@@ -135,7 +135,7 @@ def spelled_out(request: web.BaseRequest, body: bytes, *, max_size: int) -> byte
             raise HttpProblem(400, "The body is no gzip, or more than one.")
         if isinstance(request.protocol, GuardedConnection):
             request.protocol.hold(len(body))
-    if request.content_type == MEDIA["form"]:
+    if request.content_type == MEDIA["form"] and not body.lstrip().startswith((b"{", b"[")):
         try:
             fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10, errors="strict")
         except ValueError as error:

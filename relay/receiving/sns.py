@@ -14,10 +14,9 @@ from relay.domain.documents import decode
 from relay.errors import InvalidSignature, NotJson
 from relay.receiving.scheme import Keys, Wanted
 
-TOPIC = r"arn:aws(-cn|-us-gov)?:sns:[a-z0-9-]{1,40}:\d{12}:[\w-]{1,256}(\.fifo)?"
-CERTIFICATE = re.compile(
-    r"https://sns\.[a-z0-9-]{1,40}\.amazonaws\.com(\.cn)?/SimpleNotificationService-[0-9a-f]{16,64}\.pem"
-)
+REGION = r"[a-z]{2}(-[a-z]{1,20}){1,3}-\d{1,2}"  # no service: sns.s3.amazonaws.com is a bucket, and anyone's
+TOPIC = rf"arn:aws(-cn|-us-gov)?:sns:{REGION}:\d{{12}}:[\w-]{{1,256}}(\.fifo)?"
+CERTIFICATE = r"SimpleNotificationService-[0-9a-f]{16,64}\.pem"
 CONFIRMATION = "SubscriptionConfirmation"
 _ASKING = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 SIGNED = {  # by type, in the order in which they are signed
@@ -36,7 +35,7 @@ class SignedMessage:
         self._topics = topics
 
     def wanted(self, signed: bytes) -> Wanted:
-        """Return the certificate that the message names, which lies at Amazon."""
+        """Return the certificate that the message names, which lies where its topic does."""
         return Wanted(self._message(signed)["SigningCertURL"], "", read_certificate)
 
     def verify(self, signed: bytes, keys: Keys, *, tolerance: float, now: float) -> None:
@@ -74,9 +73,31 @@ class SignedMessage:
             raise InvalidSignature("the body is no message of SNS")
         if message["TopicArn"] not in self._topics:
             raise InvalidSignature("the message is of another topic")
-        if not CERTIFICATE.fullmatch(message["SigningCertURL"]) or message["SignatureVersion"] not in ("1", "2"):
-            raise InvalidSignature("the certificate lies elsewhere than at SNS, or the signature is of another version")
+        if not re.fullmatch(re.escape(_home(message["TopicArn"])) + CERTIFICATE, message["SigningCertURL"]):
+            raise InvalidSignature("the certificate lies elsewhere than at SNS, in the region of the topic")
+        if message["SignatureVersion"] not in ("1", "2"):
+            raise InvalidSignature("the signature is of another version")
         return message
+
+    def confirmation(self, body: bytes) -> str:
+        """Return the address that confirms a subscription, for a verified message that asks for it; else ''.
+
+        It is made of the topic, which is configured, and never taken from the message.
+        """
+        try:
+            message = self._message(body)
+        except InvalidSignature:
+            return ""
+        if message["Type"] != CONFIRMATION:
+            return ""
+        topic, token = message["TopicArn"], message["Token"]
+        return f"{_home(topic)}?{urlencode({'Action': 'ConfirmSubscription', 'TopicArn': topic, 'Token': token})}"
+
+
+def _home(topic: str) -> str:
+    """Return where SNS answers for a configured topic, and has its certificates."""
+    _, partition, _, region, *_ = topic.split(":")
+    return f"https://sns.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}/"
 
 
 def read_certificate(pem: bytes) -> Keys:
@@ -94,16 +115,3 @@ def read_certificate(pem: bytes) -> Keys:
 def _valid(certificate: Any, now: float) -> bool:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return bool(begins.timestamp() <= now <= ends.timestamp())
-
-
-def confirmation(message: dict[str, Any]) -> str:
-    """Return the address that confirms a subscription, for a verified message that asks for it.
-
-    It is made of the topic, which is configured, and never taken from the message.
-    """
-    if message.get("Type") != CONFIRMATION:
-        return ""
-    topic, token = message["TopicArn"], message["Token"]
-    _, partition, _, region, *_ = topic.split(":")
-    query = urlencode({"Action": "ConfirmSubscription", "TopicArn": topic, "Token": token})
-    return f"https://sns.{region}.amazonaws.com{'.cn' if partition == 'aws-cn' else ''}/?{query}"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from relay.background.catch_up import LATER, PERIOD, CatchUpTick
+from relay.background.scheduler import LONGEST
 from relay.errors import PlatformError
 from relay.platform.github import Hook
 from relay.receiving.redelivery import CatchUp
@@ -140,5 +141,6 @@ async def test_after_a_start_it_is_asked_until_all_has_arrived_but_not_for_ever(
         catch_up = CatchUpTick(lambda: {"github": source}, turn)
         for number in range(5):
             await catch_up.tick(NOW + number * LATER)
+    assert PERIOD >= LONGEST  # another process begins none while one goes on
 
     assert sum(asked.method == "GET" for asked in hub.asked) == rounds

@@ -10,6 +10,7 @@ import pytest
 from relay.config.formats import preset
 from relay.domain.parsing import parse
 from relay.formats.compiling import compile_format
+from relay.formats.envelopes import opened
 from relay.formats.faults import FormatError
 from tests.support.foreign import CLOUD, build_of_google, pipeline_run, task_run
 from tests.support.issuers import pubsub, sns
@@ -80,6 +81,7 @@ def test_a_list_of_envelopes_is_several_documents_each_with_what_is_on_its_own()
     runs = [(its.document or {}).get("operation", {}).get("operationId") for its in read]
     assert runs == ["0", "1", "2", "9", None]
     assert [its.beyond for its in left_out] == [0, 0, 1]
+    assert len([*opened(batch, {}, ("cloudevents",), 2)]) == 2  # and no more are opened
     assert [its.missing for its in form.readings([])] == ["run"]
 
 

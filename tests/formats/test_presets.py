@@ -15,6 +15,7 @@ from tests.support import foreign
 from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SECRETIVE = {"aws-eventbridge", "gitlab", "jenkins", "prefect"}  # whose bodies may hold anything
 SAMPLES = os.environ.get("RELAY_SENDER_SAMPLES", "")
 
 
@@ -27,6 +28,11 @@ def status(name: str, document: Any) -> str:
     return f"ignored: {reading.ignored}" if reading.ignored else parse(
         reading.document or {}, source="it", received_at=NOW
     ).status  # fmt: skip
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_bodies_are_kept_of_senders_that_send_no_secrets(name: str) -> None:
+    assert preset(name).keep_bodies == (name not in SECRETIVE)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tokens of OpenID Connect: one issuer, audience and account; keys that are fetched before, and kept."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -12,7 +13,8 @@ from aiohttp.test_utils import TestServer
 from joserfc.jwk import RSAKey
 
 from relay.errors import InvalidSignature, KeysUnavailable
-from relay.receiving.key_cache import KeyCache, fetch
+from relay.receiving.configured_source import PAUSES
+from relay.receiving.key_cache import TIMEOUT, KeyCache, fetch
 from relay.receiving.oidc import read_keys
 from relay.receiving.scheme import SignedRequest, Wanted
 from relay.receiving.signature_settings import Signature
@@ -116,7 +118,7 @@ async def test_keys_are_asked_for_once_an_hour_for_a_new_one_once_a_minute_and_n
 
     async def known(kid: str) -> bool | None:
         try:
-            return kid in await cache.get(Wanted(address, kid, read_keys))
+            return kid in await cache.get(Wanted(address, kid, read_keys), "it")
         except KeysUnavailable as error:
             assert KEYS in str(error)
             assert "secret" not in str(error)
@@ -146,15 +148,39 @@ async def test_keys_are_asked_for_once_an_hour_for_a_new_one_once_a_minute_and_n
 async def test_addresses_that_strangers_name_are_few_and_take_the_place_of_none_that_answers() -> None:
     clock, published = Clock(), Published()
     cache = KeyCache(published, clock)
-    await cache.get(Wanted(KEYS, "rsa", read_keys))
+    await cache.get(Wanted(KEYS, "rsa", read_keys), "it")
 
     for number in range(200):
         with pytest.raises(KeysUnavailable):
-            await cache.get(Wanted(f"https://keys.example.com/{number}", "", read_keys))
+            await cache.get(Wanted(f"https://keys.example.com/{number}", "", read_keys), "it")
         clock.advance(0.1)
 
     assert len(published.asked) == 32
-    assert "rsa" in await cache.get(Wanted(KEYS, "rsa", read_keys))
+    assert "rsa" in await cache.get(Wanted(KEYS, "rsa", read_keys), "it")
+    assert "rsa" in await cache.get(Wanted(KEYS, "rsa", read_keys), "another source")
+
+
+async def test_a_known_key_waits_for_no_look_at_another_and_a_look_is_short() -> None:
+    clock, looking, answers = Clock(), asyncio.Event(), asyncio.Event()
+
+    async def slow(_address: str) -> bytes:
+        looking.set()
+        await answers.wait()
+        return key_set(RSA)
+
+    cache, known = KeyCache(slow, clock), Wanted(KEYS, "rsa", read_keys)
+    answers.set()
+    await cache.get(known, "it")
+    clock.advance(61)
+    answers.clear()
+    looking.clear()
+    look = asyncio.create_task(cache.get(Wanted(KEYS, "made up", read_keys), "it"))
+    await looking.wait()
+    async with asyncio.timeout(5):
+        assert "rsa" in await cache.get(known, "it")
+    answers.set()
+    assert "made up" not in await look
+    assert (TIMEOUT.total or 9.0) + sum(PAUSES) < 4.0  # seconds
 
 
 async def test_what_cannot_be_fetched_says_why_and_leads_nowhere_else() -> None:

@@ -10,8 +10,8 @@ from relay.errors import InvalidSignature
 from relay.receiving.scheme import SignedRequest
 from relay.receiving.signature_settings import Signature
 from relay.receiving.signatures import verify, wanted_key
-from relay.receiving.sns import SIGNED, read_certificate
-from tests.support.issuers import CERTIFICATE, SHORT, STRANGER, TOPIC, certificate, confirming, sns
+from relay.receiving.sns import SIGNED, SignedMessage, read_certificate
+from tests.support.issuers import CERTIFICATE, CONFIRM, SHORT, STRANGER, TOPIC, certificate, confirming, sns
 
 NOW = 1_795_000_000.0
 SIGNATURE = Signature.model_validate({"scheme": "sns", "topics": TOPIC})
@@ -20,14 +20,14 @@ EVIL = "https://sns.eu-central-1.amazonaws.com"
 
 
 def accepted(message: Any, *, now: float = NOW, pem: bytes = PEM) -> bool:
-    """Whether this body is taken, by the certificate that SNS publishes. Raises nothing else."""
+    """Whether this body is taken, by a certificate that lies where it says. Raises nothing else."""
     request = SignedRequest(message if isinstance(message, bytes) else json.dumps(message).encode(), {})
     try:
         wanted = wanted_key(SIGNATURE.rules, request, None)
         verify(SIGNATURE.rules, request, {}, header=None, tolerance=300, now=now, keys=read_certificate(pem))
     except InvalidSignature:
         return False
-    return wanted is not None and wanted.address == CERTIFICATE
+    return wanted is not None
 
 
 def test_messages_of_the_topic_are_taken_by_both_versions_for_as_long_as_sns_repeats_them() -> None:
@@ -51,10 +51,25 @@ def test_messages_of_the_topic_are_taken_by_both_versions_for_as_long_as_sns_rep
         f"https://x@sns.eu-central-1.amazonaws.com/SimpleNotificationService-{'7a' * 16}.pem",
         CERTIFICATE.replace("amazonaws", "amazon-aws"), CERTIFICATE.replace(".com/", ".com:8443/"),
         CERTIFICATE.replace("/Simple", "/../Simple"), CERTIFICATE.replace("sns.", "s3."), "", None, 7,
+        CERTIFICATE.replace("eu-central-1", "s3"), CERTIFICATE.replace("eu-", "us-"),
+        CERTIFICATE.replace(".com/", ".com.cn/"),
     )),
 ], ids=str)  # fmt: skip
 def test_a_signed_message_that_says_anything_else_is_refused(changes: dict[str, Any]) -> None:
     assert not accepted(sns("x", NOW, **changes))
+
+
+def test_an_address_confirms_a_topic_that_is_configured_and_is_made_of_it() -> None:
+    there = CERTIFICATE.replace("eu-central-1", "cn-north-1").replace(".com", ".com.cn")
+    china = {"TopicArn": "arn:aws-cn:sns:cn-north-1:123456789012:runs", "SigningCertURL": there}
+    topics = SignedMessage((TOPIC, china["TopicArn"]))
+    asked = [confirming(NOW), confirming(NOW, **china), sns("x", NOW), confirming(NOW, TopicArn=f"{TOPIC}x"),
+             confirming(NOW, Token=7), [TOPIC]]  # fmt: skip
+    confirmed = [topics.confirmation(json.dumps(message).encode()) for message in asked]
+
+    assert confirmed[0] == CONFIRM
+    assert confirmed[1].startswith("https://sns.cn-north-1.amazonaws.com.cn/?Action=ConfirmSubscription&")
+    assert confirmed[2:] == ["", "", "", ""]
 
 
 def test_ten_thousand_forged_messages_are_refused() -> None:
