@@ -145,7 +145,7 @@ def show_decision(explanation: Mapping[str, Any]) -> None:
     show_destinations(explanation)
     unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
     if unstated and not event["event"].startswith("batch."):
-        _print(("\nWhat is not stated, a running relay takes from the operation's earlier events.", "dim"))
+        _print(("\nWhat is not stated, a running relay takes from earlier events.", "dim"))
 
 
 def show_destinations(explanation: Mapping[str, Any]) -> None:

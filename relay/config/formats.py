@@ -62,6 +62,9 @@ def bind_formats(config: Config, document: Document) -> None:
     for name, source in config.sources.items():
         if source.keep_bodies is not None and source.format in ("", ping.NAME):
             document.report(("sources", name, "keep_bodies"), "without effect: only sources with a format keep bodies")
+        if source.catch_up and source.format not in ("github-actions", *config.formats):
+            text = "only GitHub redelivers; expected format: github-actions, or one of your own"
+            document.report(("sources", name, "catch_up"), text)
         if not source.format or source.format in config.formats.keys() - compiled.keys():
             continue
         if source.format not in names:
