@@ -17,7 +17,7 @@ from relay.config import Config
 from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_member, placed, states_all
-from relay.domain.failed_phases import FAILED_PHASE, FAILURE, explained, is_failed_phase, lacks_cause
+from relay.domain.failed_phases import FAILED_PHASE, FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import Job, named
 from relay.domain.permissions import Permissions, listed_members
 from relay.domain.run_numbers import compare
@@ -190,7 +190,7 @@ class Ingest:
         if event.about_batch or event.original or not (failure := await self.store.kept(replace(event, name=FAILURE))):
             return
         first = event.failed_phase or (await self._known(event, event.own_id)).get(FAILED_PHASE, "")
-        if lacks_cause(failure) and not lacks_cause(report := explained(failure, first)):
+        if lacks_cause(failure) and not lacks_cause(report := with_cause(failure, first)):
             await self._accepted(report, self._rules().of(report))
 
     async def _filled(self, event: Event, permissions: Permissions | None = None) -> Event:
@@ -212,7 +212,7 @@ class Ingest:
         if "original_space" in facts:
             spaces[facts["original"]] = facts.pop("original_space")
         with handling():
-            event = explained(filled := compare(fill(event, facts), facts), filled.failed_phase)
+            event = with_cause(filled := compare(fill(event, facts), facts), filled.failed_phase)
             if event.quiet and (not facts or event.retry > int(facts.get("runs", 0))):
                 raise Ignored("the end of a run that did nothing, and that nothing is known of")
             if permissions:

@@ -107,7 +107,7 @@ class Lazy(Group):
 @click.group(cls=Lazy, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="relay")
 def main() -> None:
-    """The webhook target for long-running operations: one message per operation, in Slack and by e-mail.
+    """The webhook target for long-running operations: one message per operation, to Slack, e-mail, chats and programs.
 
     Exit status: 0 success, 1 failure, 2 wrong use.
     """

@@ -40,7 +40,7 @@ class Report:
 @click.command()
 @config_option
 @click.option("--live", is_flag=True,
-              help="Also check Slack, the mail server, Redis and the platform. No messages are sent.")  # fmt: skip
+              help="Also ask channels, Redis, the platform and issuers of `oidc`. No messages are sent.")  # fmt: skip
 @json_option
 def check(config: Path, *, live: bool, as_json: bool) -> None:
     """Check the configuration, and the templates in every language and channel, before relay uses them.

@@ -58,7 +58,7 @@ def explain(subject: str, source: str | None, *, headers: dict[str, str], every:
 def _explain_event(subject: str, source: str | None, headers: Mapping[str, str]) -> None:
     from relay.channels import CHANNELS  # noqa: PLC0415 - an operation needs none of their libraries
     from relay.config import load  # noqa: PLC0415
-    from relay.operating.explanation import explained, source_named  # noqa: PLC0415
+    from relay.operating.explanation import explanation_of_body, source_named  # noqa: PLC0415
 
     config = load(config_file(), env=os.environ, channels=CHANNELS, needed=())
     try:
@@ -66,7 +66,9 @@ def _explain_event(subject: str, source: str | None, headers: Mapping[str, str])
     except RelayError as error:
         raise click.BadParameter(str(error), param_hint="--source") from None
     try:
-        explanation = explained(read_event(subject), config, CHANNELS, name, datetime.now(UTC), headers=headers)
+        explanation = explanation_of_body(
+            read_event(subject), config, CHANNELS, name, datetime.now(UTC), headers=headers
+        )
     except (RelayError, OSError) as error:
         raise RelayError(f"{subject}: {error}") from None
     if not printed(explanation):
@@ -107,8 +109,8 @@ def _known_id(text: str, unknown: NotFound) -> str:
 MARKS = {True: ("✔", "green"), False: ("✘", "red")}
 
 
-def show_reading(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print what the source's format makes of a body, or of each of its items."""
+def show_reading(rows: Sequence[Mapping[str, Any]], *, documents: bool = False) -> None:
+    """Print what a format makes of a body, or of each of its items."""
     for number, row in enumerate(rows, start=1):
         item = f"item {number}, " if len(rows) > 1 else ""
         _print((f"{item}{'case {}'.format(row['case']) if row['case'] else 'no case'} of the format", "bold"))
@@ -122,6 +124,8 @@ def show_reading(rows: Sequence[Mapping[str, Any]]) -> None:
             )
         if row["ignored"] or row["refused"]:
             _print((f"ignored: {row['ignored']}" if row["ignored"] else f"refused: {row['refused']}", "yellow"))
+        for text in row["document"].splitlines() if documents else ():
+            _print(text)
 
 
 def show_decision(explanation: Mapping[str, Any]) -> None:
@@ -141,7 +145,7 @@ def show_decision(explanation: Mapping[str, Any]) -> None:
     show_destinations(explanation)
     unstated = any(not condition["actual"] for rule in explanation["rules"] for condition in rule["conditions"])
     if unstated and not event["event"].startswith("batch."):
-        _print(("\nWhat is not stated, a running relay takes from the operation's earlier events.", "dim"))
+        _print(("\nWhat is not stated, a running relay takes from earlier events.", "dim"))
 
 
 def show_destinations(explanation: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """relay format: the tools of whoever maps a foreign sender's documents."""
 
-import json
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,12 +14,12 @@ from relay.cli.screen import Cell, print_list, when
 from relay.config.formats import preset, preset_names
 from relay.configfile.document import read
 from relay.configfile.validation import suggest
-from relay.domain.documents import decode, decode_any
+from relay.domain.documents import decode
 from relay.errors import ConfigError, RelayError
 from relay.formats.compiling import compile_format
 from relay.formats.drafting import draft
 from relay.formats.faults import FormatError
-from relay.formats.mapping import MAX_EVENTS, Format, Reading
+from relay.formats.mapping import Format
 
 USUAL = Path(CONFIG)
 BODIES: Mapping[str, Cell] = {
@@ -41,22 +42,27 @@ def format() -> None:  # noqa: A001 - the command's name
 @headers_option
 @json_option
 def try_(name: str, document: str, *, config: Path | None, headers: dict[str, str], as_json: bool) -> None:
-    """Show what a format makes of a document: the case that holds, and relay's own document.
+    """Show what a format makes of a document: the case that holds, its fields, and relay's own document.
 
     NAME is a preset or one of the configuration's formats. - reads the document from standard input. No relay is
-    needed, and no secret. Exit status 1: the format finds no run or no status in it.
+    needed, and no secret. Exit status 1: it is refused.
     """
+    from relay.cli.explain import show_reading  # noqa: PLC0415 - `draft` and `bodies` need none of it
+    from relay.operating.accounts import accounts  # noqa: PLC0415
+    from relay.receiving.reading import OF_FORMAT, UNCONFIGURED, SourceReader  # noqa: PLC0415
+
+    form = _named(name, config)
+    kept = {f"{OF_FORMAT}{header}": text for header, text in headers.items()}
+    reader = SourceReader(name, UNCONFIGURED.model_copy(update={"format": name}), form)
     try:
-        readings = _named(name, config).readings(decode_any(read_event(document)), headers=headers)
+        rows = [asdict(row) for row in accounts(reader, form, read_event(document), kept, time.time())]
     except (RelayError, OSError) as error:
         raise RelayError(f"{document}: {error}") from None
     if as_json:
-        facts = [reading._asdict() for reading in readings]
-        print_json(facts[0] if len(facts) == 1 else facts)
-    for place, reading in enumerate(readings if not as_json else (), start=1):
-        for line in _lines(reading, f"item {place}, " if len(readings) > 1 else ""):
-            click.echo(visible(line))
-    if any(reading.missing for reading in readings):
+        print_json(rows)
+    else:
+        show_reading(rows, documents=True)
+    if any(row["refused"] for row in rows):
         raise SystemExit(1)
 
 
@@ -78,18 +84,6 @@ def _named(name: str, config: Path | None) -> Format:
         names = {*preset_names(), *own}
         raise click.BadParameter(f"there is no format {name}; {suggest(name, names)}", param_hint="NAME")
     return preset(name)
-
-
-def _lines(reading: Reading, item: str = "") -> list[str]:
-    case = f"{item}case {reading.case}" if reading.case else f"{item}no case"
-    if reading.ignored:
-        return [f"{case}: ignored: {reading.ignored}"]
-    unknown = [f'{field}: no row has the word "{" ".join(word.split())}"' for field, word in reading.unknown]
-    if reading.beyond:
-        return [f"{item}left out: {reading.beyond} more, a body may have {MAX_EVENTS}"]
-    if reading.document is None:
-        return [f"{case}: {reading.missing}: nothing that fits is found", *unknown]
-    return [case, *unknown, *json.dumps(reading.document, indent=2, ensure_ascii=False).split("\n")]
 
 
 @format.command("draft")

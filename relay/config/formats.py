@@ -1,6 +1,5 @@
 """Formats of the configuration and the presets, for the sources that name them."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -12,19 +11,13 @@ from relay.config.people import may_call
 from relay.config.schema import Config
 from relay.configfile.document import Document
 from relay.configfile.validation import suggest
-from relay.domain.links import ANY, HOST
+from relay.domain.links import ANY
 from relay.formats import ping, presets
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
 from relay.formats.mapping import Format
 
 UNSIGNED_ADDRESS = "expected token: no signature covers an address, and other sites' pages could send none and basic"
-# What the presets' links lead to; where people host a sender themselves, its source names the host.
-LINK_HOSTS: Mapping[str, tuple[str, ...]] = {
-    "github-actions": ("github.com",), "gitlab": ("gitlab.com",), "terraform-cloud": ("app.terraform.io",),
-    "airbyte": ("cloud.airbyte.com",), "google-cloud-build": ("console.cloud.google.com",),
-}  # fmt: skip
-_NAMED = re.compile(rf"https://({HOST})[/:?#]")
 PRESETS = Path(presets.__file__).parent
 
 
@@ -69,6 +62,9 @@ def bind_formats(config: Config, document: Document) -> None:
     for name, source in config.sources.items():
         if source.keep_bodies is not None and source.format in ("", ping.NAME):
             document.report(("sources", name, "keep_bodies"), "without effect: only sources with a format keep bodies")
+        if source.catch_up and source.format not in ("github-actions", *config.formats):
+            text = "only GitHub redelivers; expected format: github-actions, or one of your own"
+            document.report(("sources", name, "catch_up"), text)
         if not source.format or source.format in config.formats.keys() - compiled.keys():
             continue
         if source.format not in names:
@@ -102,13 +98,10 @@ def _bind(name: str, reader: Format, config: Config, document: Document) -> None
     if (proof := source.signature.header or source.signature.rules.header).lower() in reader.headers:
         text = f"reads $header.{proof}, which proves who sends and would be kept; expected a format that does not"
         document.report(("sources", name, "format"), text)
-    hosts = LINK_HOSTS.get(source.format, ())
-    if source.format in config.formats:
-        hosts = (*_NAMED.findall(repr(config.formats[source.format]).lower()),)
-    hosts = (*hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
+    hosts = (*reader.hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)
-    links = any(field == "link" for case in reader.cases for field, *_ in case.fields)
+    links = any(part.place == ("link",) for case in reader.cases for part in case.shown)
     if links and not source.hosts:
         text = "not set, so messages do not link to its runs; expected the host of its pages"
         document.warn(("sources", name, "link_hosts"), text)

@@ -9,8 +9,8 @@ from relay.domain.documents import decode_any
 from relay.errors import NotJson, Problem
 from relay.formats.compiling import SAMPLES, compile_format
 from relay.formats.faults import FormatError
+from relay.formats.findings import Sample, findings
 from relay.formats.mapping import roots_of
-from relay.formats.samples import Sample, findings
 
 
 def check_samples(file: Path, env: Mapping[str, str]) -> tuple[list[Problem], list[Problem]]:

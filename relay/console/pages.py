@@ -72,7 +72,7 @@ def _environment(language: Language) -> Environment:
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters.update(
-        label=language.label,
+        label=lambda word, kind="": language.of(kind).label(word),
         number=partial(_number, language),
         percent=lambda value: "" if value is None else format_percent(value / 100, locale=language.locale),
         why=partial(why, translate=language.translations.gettext),

@@ -129,4 +129,4 @@ def _too_quick(event: Event, config: Config) -> bool:
     """Return whether a run ended so soon that the whole conversation should see it."""
     percent = config.watchdog.quick_pct if config.watchdog else None
     done = event.name == "operation.completed" and event.status == "Completed"
-    return done and bool(event.past) and too_quick(event.past, outcome_of(event).duration, percent)
+    return done and too_quick(event.past or (), outcome_of(event).duration, percent)

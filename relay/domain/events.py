@@ -158,14 +158,13 @@ class Event:
     pressed: Document = field(default_factory=dict)  # of a cancelled run: who pressed Cancel, by relay's own record
     failed_phase: str = field(default="", compare=False)  # the first of its run (relay.domain.failed_phases)
     job: str | None = ""  # what the operator's template says of its job; None: not without what other events state
-    past: tuple[Outcome, ...] = ()  # earlier outcomes of its job, by relay's own record; added where it is needed
+    past: tuple[Outcome, ...] | None = None  # earlier outcomes of its job, added where it is needed; None: not known
     compared: Comparison | None = field(default=None, compare=False)  # of an outcome, with the ends recorded by then
     raw: bytes = field(default=b"", compare=False, repr=False)  # the document as it came, in one line; b"": made here
     mapped: bool = False  # a format made its document of a foreign sender's
     quiet: bool = field(default=False, compare=False)  # it ends a run that is known, and is no reason to tell anybody
     trace: str = field(default="", compare=False)  # where its trace goes on, as a `traceparent`; "": there is none
-    # Computed once: whether it is about a batch, the status that people see, what it changes of its job, its own id,
-    # and the id of the messages and threads: the batch's, the retried operation's, else the operation's own.
+    # Computed once. `subject` is the id of its messages: the batch's, the retried operation's, else its own.
     about_batch: bool = field(init=False, compare=False, repr=False)
     status: Annotated[str, Declared(words=STATUSES, condition="statuses")] = field(init=False, compare=False)
     change: Annotated[str, Declared(words=(BROKE, MENDED), condition="changes")] = field(init=False, compare=False)
@@ -195,7 +194,8 @@ class Event:
     def _change(self) -> str:
         """Return what it is to the run before that was not cancelled; correcting its own failure mends as well."""
         failed = self.name == "operation.failed" and self.status in FAILED
-        if not failed and not (self.name == "operation.completed" and self.status == "Completed"):
+        done = self.name == "operation.completed" and self.status == "Completed"
+        if self.past is None or not (failed or done):
             return ""
         before = next((end.failed for end in reversed(self.past) if end.failed or end.succeeded), False)
         if failed:

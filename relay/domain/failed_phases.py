@@ -47,7 +47,7 @@ def first_failed(event: Event, run: int, known: str) -> str:
     return json.dumps([run, "", ""]) if first == name else known  # the store replaces facts, and drops none
 
 
-def explained(event: Event, fact: str) -> Event:
+def with_cause(event: Event, fact: str) -> Event:
     """Return a failure that states no cause with that of its run's first failed phase; any other event as it is."""
     if not fact or not lacks_cause(event):
         return event

@@ -107,11 +107,16 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     first, *rest = _PLACEHOLDER.split(template)
     filled = [first]
     for name, text in zip(rest[::2], rest[1::2], strict=True):
-        value = values.get(name, "")
-        if not value or value in _RELATIVE:
+        value = encode(values.get(name, ""))
+        if not value:
             return ""
-        filled += (quote(value.encode("utf-8", "replace"), safe=""), text)
+        filled += (value, text)
     return "".join(filled)
+
+
+def encode(value: str) -> str:
+    """Encode a part of an address; '' for one that leads elsewhere."""
+    return "" if value in _RELATIVE else quote(value.encode("utf-8", "replace"), safe="")
 
 
 def is_api(url: str) -> bool:

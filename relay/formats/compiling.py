@@ -1,75 +1,89 @@
 """Compiling of formats as the configuration has them; every fault with its place and what was expected. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from relay.configfile.validation import suggest
 from relay.domain.events import PRIORITIES
+from relay.domain.links import HOST
+from relay.formats.cases import IGNORE, SKIPPED, Case, Condition, Part, Phase, Place
 from relay.formats.envelopes import ENVELOPES
 from relay.formats.faults import FormatError, at
-from relay.formats.fields import FIELDS, OF_PHASES, Convert
-from relay.formats.mapping import CAUSE_KEYS, IGNORE, PHASE_KEYS, SKIPPED, Case, Condition, Fields, Format, Phase
-from relay.formats.values import Read, Table, table, value
+from relay.formats.fields import FIELDS, NESTED, OF_PHASES, Field, scalar
+from relay.formats.mapping import Format
+from relay.formats.paths import Roots
+from relay.formats.values import Table, Value, table, value
 
 STATUSES = ("Initiated", "Running", "Completed", "Failed", "Cancelled", "Timeout", SKIPPED, IGNORE)
 PHASE_STATUSES = ("Pending", "Running", "Completed", "Failed", "Cancelled", IGNORE)
 PRESENT, ABSENT = "present", "absent"
-HEADER = re.compile(r"""\$header\s*\.\s*["']?([\w.-]+)""")
-ENVELOPE = re.compile(r"""\$envelope\s*\.\s*["']?([\w-]+)""")
 SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-gitlab-token"}
 OPENING = ("unwrap", "accept")  # keys that say how the body is opened
 ACCEPTED = ("text", "form", "gzip")
 MAX_ENTRIES = 20  # labels or results of a run
-NESTED = ("labels", "results")
 # Beside each other, or the others beside the fields of a single case.
-SAMPLES, KEEP_BODIES, CASES = "samples", "keep_bodies", "cases"
+SAMPLES, KEEP_BODIES, LINK_HOSTS, CASES = "samples", "keep_bodies", "link_hosts", "cases"
 KEYS = ("when", "each", IGNORE, "status", "phase", "phases", *FIELDS, *NESTED)
 
 
 def compile_format(spec: object) -> Format:
     """Compile a format as the configuration has it. Raises FormatError with the place."""
     beside = spec if isinstance(spec, dict) else {}
-    unwrap, accept = (
-        at(key, _some, beside.get(key, []), names) for key, names in (("unwrap", ENVELOPES), ("accept", ACCEPTED))
+    unwrap, accept, hosts = (
+        at(key, _some, beside.get(key, []), allowed)
+        for key, allowed in (("unwrap", ENVELOPES), ("accept", ACCEPTED), (LINK_HOSTS, None))
     )
     cases: list[Case] = []
+    earlier: list[Mapping[str, Any]] = []
     for place, raw in _placed(spec):
         try:
-            cases.append(replace(_case(raw, [case.spec for case in cases]), spec=raw, place=place))
+            cases.append(_case(raw, earlier, place))
         except FormatError as error:
             error.path = (*place, *error.path)
             raise
+        earlier.append(raw)
     texts = {"text"} if "sns" in unwrap else set()  # as which it sends JSON
-    keep_bodies = _flag(spec, KEEP_BODIES, "true") if isinstance(spec, dict) else True
-    return Format(tuple(cases), _headers(repr(spec), unwrap), unwrap, frozenset({*accept, *texts}), keep_bodies)
+    keep_bodies = _flag(beside, KEEP_BODIES, "true")
+    return Format(tuple(cases), _headers(cases, unwrap), unwrap, frozenset({*accept, *texts}), keep_bodies, hosts)
 
 
-def _some(raw: object, names: Collection[str]) -> tuple[str, ...]:
-    words = raw if isinstance(raw, list) else [raw]
-    for word in words:
-        if f"{word}" not in names:
-            raise FormatError(f"unknown word {word}; {suggest(str(word), names)}")
-    return tuple(words)
-
-
-def _headers(written: str, unwrap: tuple[str, ...]) -> frozenset[str]:
-    headers = frozenset(name.lower() for name in HEADER.findall(written))
+def _headers(cases: Iterable[Case], unwrap: tuple[str, ...]) -> frozenset[str]:
+    read = [each for case in cases for each in _values(case)]
+    headers = frozenset(name for each in read for name in each.names("$header"))
     if secret := headers & SECRET_HEADERS:
         raise FormatError(f"{', '.join(sorted(secret))} is a secret, and would be kept with what is refused")
     if "cloudevents" not in unwrap:
         return headers
-    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for name in ENVELOPE.findall(written))}
+    return headers | {"ce-specversion", *(f"ce-{name.lower()}" for each in read for name in each.names("$envelope"))}
 
 
-def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
+def _values(case: Case) -> Iterator[Value]:
+    yield from (condition.value for condition in case.conditions)
+    yield from (part.value for part in case.shown)
+    if case.each:
+        yield case.each
+
+
+def _some(raw: object, allowed: Collection[str] | None) -> tuple[str, ...]:
+    """Return a word or several of these; without these, hosts."""
+    words = raw if isinstance(raw, list) else [raw]
+    for word in words:
+        if allowed is None and not (isinstance(word, str) and re.fullmatch(HOST, word)):
+            raise FormatError(f"{word} is no host; expected such as ci.example.com")
+        if allowed is not None and f"{word}" not in allowed:
+            raise FormatError(f"unknown word {word}; {suggest(str(word), allowed)}")
+    return tuple(words)
+
+
+def _placed(spec: object) -> list[tuple[Place, Any]]:
     """Return the cases with their places: of a case, a list of them, or {cases: …}, without the keys beside them."""
-    place: tuple[str | int, ...] = ()
+    place: Place = ()
     if isinstance(spec, dict):
         if SAMPLES in spec and (not isinstance(spec[SAMPLES], str) or not spec[SAMPLES].strip()):
             raise FormatError("expected a file with a document of the sender, or a folder of such files", (SAMPLES,))
-        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES, *OPENING)}
+        spec = {key: row for key, row in spec.items() if key not in (SAMPLES, KEEP_BODIES, LINK_HOSTS, *OPENING)}
     if isinstance(spec, dict) and CASES in spec:
         _refuse_unknown(spec, (CASES,))
         spec, place = spec[CASES], (CASES,)
@@ -78,7 +92,7 @@ def _placed(spec: object) -> list[tuple[tuple[str | int, ...], Any]]:
     return [((*place, number), raw) for number, raw in enumerate(spec)] if isinstance(spec, list) else [(place, spec)]
 
 
-def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
+def _case(raw: object, earlier: Iterable[Mapping[str, Any]], place: Place) -> Case:
     if not isinstance(raw, dict):
         raise FormatError("expected the fields of a case, such as run, job and status")
     _refuse_unknown(raw, KEYS)
@@ -93,22 +107,37 @@ def _case(raw: object, earlier: Sequence[Mapping[str, Any]]) -> Case:
     if IGNORE in raw:
         if raw.keys() - {"when", "each", IGNORE} or not isinstance(raw[IGNORE], str) or not raw[IGNORE].strip():
             raise FormatError("expected a reason, and no fields beside it but `when` and `each`", (IGNORE,))
-        return Case(conditions, ignore=raw[IGNORE], each=each)
+        return Case(place, conditions, ignore=raw[IGNORE], each=each)
     for needed in ("run", *(() if "phase" in raw else ("status",))):
         if needed not in raw:
             raise FormatError("missing; a case needs it, or `ignore: why`", (needed,))
     at("priority", _check_priority, raw.get("priority"))
-    fields = _fields(raw, FIELDS)
-    return Case(
-        conditions,
-        status=at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None,
-        phase=at("phase", _phase, raw["phase"]) if "phase" in raw else None,
-        phases=at("phases", _phases, raw["phases"]) if "phases" in raw else None,
-        each=each,
-        fields=tuple(field for field in fields if field[0] not in CAUSE_KEYS),
-        causes=tuple(field for field in fields if field[0] in CAUSE_KEYS),
-        nested={name: at(name, _nested, raw[name]) for name in NESTED if name in raw},
+    fields = _fields(raw, FIELDS) + tuple(
+        part for key in NESTED if key in raw for part in at(key, _entries, key, raw[key])
     )
+    status = at("status", _statuses, raw["status"], STATUSES) if "status" in raw else None
+    phase, phases = (at(key, make, raw[key]) if key in raw else None for key, make in PHASES.items())
+    return Case(place, conditions, fields, status=status, phase=phase, phases=phases, each=each)
+
+
+def _flag(raw: Mapping[str, Any], name: str, default: str) -> bool:
+    word = f"{raw.get(name, default)}".lower()
+    if word not in ("true", "false"):
+        raise FormatError("expected true or false", (name,))
+    return word == "true"
+
+
+def _fields(raw: Mapping[str, Any], fields: Mapping[str, Field]) -> tuple[Part, ...]:
+    return tuple(
+        Part((name,), at(name, partial(value, link=name == "link"), raw[name]), field)
+        for name, field in fields.items() if name in raw
+    )  # fmt: skip
+
+
+def _entries(key: str, raw: object) -> list[Part]:
+    if not isinstance(raw, dict) or len(raw) > MAX_ENTRIES:
+        raise FormatError(f"expected at most {MAX_ENTRIES} names, each with a path")
+    return [Part((key, name), at(name, value, spec), Field((*NESTED[key], name), scalar)) for name, spec in raw.items()]
 
 
 def _check_priority(raw: object) -> None:
@@ -128,9 +157,10 @@ def _conditions(raw: object) -> tuple[Condition, ...]:
 
 
 def _condition(route: str, accepted: object) -> Condition:
-    read = value(route)
+    said = value(route)
     if accepted in (PRESENT, ABSENT):
-        return lambda roots: (read(roots) is not None) == (accepted == PRESENT)
+        holds: Callable[[Roots], bool] = lambda roots: (said.read(roots) is not None) == (accepted == PRESENT)  # noqa: E731
+        return Condition(route, (f"{accepted}",), said, holds)
     words = accepted if isinstance(accepted, list) else [accepted]
     if not words or not all(isinstance(word, str) for word in words):
         raise FormatError("expected a word, several, present or absent")
@@ -139,7 +169,7 @@ def _condition(route: str, accepted: object) -> Condition:
     except FormatError as error:
         error.path = ()
         raise
-    return lambda roots: matching(roots) is not None
+    return Condition(route, tuple(map(str, words)), said, lambda roots: matching(roots) is not None)
 
 
 def _statuses(raw: object, ours: tuple[str, ...]) -> Table:
@@ -152,7 +182,7 @@ def _phase(raw: object) -> Phase:
     if not isinstance(raw, dict) or not {"name", "status"} <= raw.keys():
         raise FormatError("expected name, status and, where they are stated, started, ended, error and link")
     _refuse_unknown(raw, ("status", *OF_PHASES))
-    return Phase(at("status", _statuses, raw["status"], PHASE_STATUSES), _of_phase(raw))
+    return Phase(_fields(raw, OF_PHASES), at("status", _statuses, raw["status"], PHASE_STATUSES))
 
 
 def _phases(raw: object) -> Phase:
@@ -163,28 +193,10 @@ def _phases(raw: object) -> Phase:
     complete = _flag(raw, "complete", "false")
     if complete and status is None:
         raise FormatError("true needs a `status` beside it", ("complete",))
-    return Phase(status, _of_phase(raw), at("of", value, raw["of"]), complete)
+    return Phase(_fields(raw, OF_PHASES), status, at("of", value, raw["of"]), complete)
 
 
-def _flag(raw: Mapping[str, Any], name: str, default: str) -> bool:
-    word = f"{raw.get(name, default)}".lower()
-    if word not in ("true", "false"):
-        raise FormatError("expected true or false", (name,))
-    return word == "true"
-
-
-def _fields(raw: Mapping[str, Any], names: Mapping[str, Convert]) -> Fields:
-    return tuple((name, at(name, value, raw[name]), convert) for name, convert in names.items() if name in raw)
-
-
-def _of_phase(raw: Mapping[str, Any]) -> Fields:
-    return tuple((PHASE_KEYS[name], read, convert) for name, read, convert in _fields(raw, OF_PHASES))
-
-
-def _nested(raw: object) -> tuple[tuple[str, Read], ...]:
-    if not isinstance(raw, dict) or len(raw) > MAX_ENTRIES:
-        raise FormatError(f"expected at most {MAX_ENTRIES} names, each with a path")
-    return tuple((str(name), at(name, value, extracted)) for name, extracted in raw.items())
+PHASES = {"phase": _phase, "phases": _phases}
 
 
 def _refuse_unknown(raw: Iterable[Any], names: tuple[str, ...]) -> None:

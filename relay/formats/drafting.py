@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any
 
 from relay.formats.fields import FIELDS
-from relay.formats.leaves import MOST, leaves, plain
+from relay.formats.leaves import MOST, leaves, letters
+from relay.formats.paths import word_of
 from relay.formats.times import iso_of
-from relay.formats.values import word_of
 
 # Names, without signs, that mean a field, the likeliest first: of a member, or of it behind what it lies in.
 NAMES: Mapping[str, str] = {
@@ -49,8 +49,8 @@ def draft(document: Any, samples: str = "") -> Iterator[str]:
         fits = [
             ("0" in path, rank, path[:-1] != beside, len(path), path)
             for path, value in found.items() if path not in meant.values()
-            if (rank := min(ranked.get(plain(path[-1:]), MOST), ranked.get(plain(path[-2:]), MOST))) < MOST
-            if FIELDS.get(field, word_of)(value) is not None
+            if (rank := min(ranked.get(letters(path[-1:]), MOST), ranked.get(letters(path[-2:]), MOST))) < MOST
+            if (FIELDS[field].convert if field in FIELDS else word_of)(value) is not None
         ]  # fmt: skip
         if fits:
             meant[field] = min(fits)[-1]

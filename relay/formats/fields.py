@@ -1,18 +1,22 @@
-"""Fields of a format: what of a value each takes, within bounds that no document is refused for. Pure."""
+"""Fields of a format: what of a value each takes, within bounds that no document is refused for, and where it goes.
+
+Pure.
+"""
 
 from collections.abc import Callable, Mapping
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from relay.domain.documents import MAX_ID
-from relay.domain.events import PRIORITIES
+from relay.domain.events import FAILED, PRIORITIES, TERMINAL
+from relay.formats.paths import text_of, word_of
 from relay.formats.times import iso_of
-from relay.formats.values import text_of, word_of
 
 Convert = Callable[[Any], Any]  # None where it says nothing that fits
 
 MAX_LINK, MAX_LINE, MAX_WORDS, MAX_TYPE = 600, 200, 2000, 128  # characters
 MAX_NUMBER = 1_000_000
+_FAILED = frozenset(FAILED)
 _PRIORITIES = {name.lower(): name for name in PRIORITIES}
 
 
@@ -55,7 +59,7 @@ def _link(extracted: Any) -> str | None:
     return text if fits else None
 
 
-def plain(extracted: Any) -> Any:
+def scalar(extracted: Any) -> Any:
     kind = type(extracted)
     if kind is str:
         return _line(extracted)
@@ -68,13 +72,45 @@ def _priority(extracted: Any) -> str | None:
     return _PRIORITIES.get(word_of(extracted) or "")
 
 
-# How a field of a case is read from what its value says.
-FIELDS: Mapping[str, Convert] = {
-    "run": _id, "job": _line, "attempt": _count, "title": _line, "type": lambda extracted: _line(extracted, MAX_TYPE),
-    "progress": _number, "at": iso_of, "started": iso_of, "ended": iso_of, "estimate": iso_of, "deadline": iso_of,
-    "error": _words, "code": lambda extracted: _line(extracted, MAX_TYPE), "link": _link, "owner": _line, "tenant": _id,
-    "project": _id, "priority": _priority, "batch": _id, "batch_name": _line,
-}  # fmt: skip
-OF_PHASES: Mapping[str, Convert] = {
-    "name": _line, "started": iso_of, "ended": iso_of, "error": _words, "link": _link,
-}  # fmt: skip
+def _type(extracted: Any) -> str | None:
+    return _line(extracted, MAX_TYPE)
+
+
+class Field(NamedTuple):
+    """A place in relay's own document, how it is read, and the statuses that have it alone; None for all."""
+
+    key: tuple[str, ...]
+    convert: Convert
+    only: frozenset[str] | None = None
+
+
+FIELDS: Mapping[str, Field] = {
+    "run": Field(("operation", "operationId"), _id),
+    "job": Field(("operation", "operationName"), _line),
+    "attempt": Field(("operation", "retryNumber"), _count),
+    "title": Field(("operation", "operationDescription"), _line),
+    "type": Field(("operation", "operationType"), _type),
+    "progress": Field(("operation", "progress", "percentage"), _number),
+    "at": Field(("timestamp",), iso_of),
+    "started": Field(("operation", "startTime"), iso_of),
+    "ended": Field(("operation", "endTime"), iso_of, TERMINAL),
+    "estimate": Field(("operation", "progress", "estimatedCompletion"), iso_of),
+    "deadline": Field(("operation", "timeoutAt"), iso_of),
+    "error": Field(("error", "message"), _words, _FAILED),
+    "code": Field(("error", "code"), _type, _FAILED),
+    "link": Field(("operation", "trackingUrl"), _link),
+    "owner": Field(("operation", "owner", "name"), _line),
+    "tenant": Field(("tenantId",), _id),
+    "project": Field(("projectId",), _id),
+    "priority": Field(("operation", "priority"), _priority),
+    "batch": Field(("operation", "batchId"), _id),
+    "batch_name": Field(("operation", "batchName"), _line),
+}
+OF_PHASES: Mapping[str, Field] = {
+    "name": Field(("phaseName",), _line),
+    "started": Field(("startTime",), iso_of),
+    "ended": Field(("endTime",), iso_of, TERMINAL),
+    "error": Field(("message",), _words, _FAILED),
+    "link": Field(("url",), _link),
+}
+NESTED: Mapping[str, tuple[str, ...]] = {"labels": ("operation", "labels"), "results": ("results",)}

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from relay.formats.values import Step, first_with, step_of
+from relay.formats.paths import Step, first_with, step_of
 
 MOST = 1000  # leaves of a document that are looked at
 DEEPEST = 8
@@ -30,11 +30,11 @@ def meant(document: Any, names: Sequence[str]) -> Sequence[str]:
     if near == names:
         return near
     paths = [path for path, _ in islice(leaves(document), MOST)]
-    alike = [path for path in paths if plain(path) == plain(names)]  # batch_no for batch.no
+    alike = [path for path in paths if letters(path) == letters(names)]  # batch_no for batch.no
     return min(alike, default=()) or near or min((path for path in paths if path[-1] == names[-1]), default=())
 
 
-def plain(names: Iterable[str]) -> str:
+def letters(names: Iterable[str]) -> str:
     """Return the letters and digits of the names, in small letters."""
     return "".join(sign for name in names for sign in name.casefold() if sign.isalnum())
 

@@ -1,209 +1,107 @@
-"""Values of a foreign document: paths, texts with paths in them, the first of several, tables. Compiled once. Pure.
-
-Reading never raises: what a path does not lead to, or what is of another kind, says nothing, which is None. A path
-has a bounded number of steps, a list a bounded number of items, and nothing of a document becomes a program.
-"""
+"""Values of a foreign document: a path, a text with paths in it, the first of several, a table. Compiled once. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from relay.configfile.validation import suggest
+from relay.domain.links import encode
 from relay.formats.faults import FormatError, at
+from relay.formats.paths import Read, Roots, names_in, path, text_of, word_of
 
-Roots = Mapping[str, Any]  # by name; where a path names none, it begins in the body
-Read = Callable[[Roots], Any]
-
-MAX_STEPS = 12
-MAX_ITEMS = 1000  # of a list that are looked at; a body of 1 MiB has as many jobs of GitLab
-MAX_TEXT = 4096  # characters of a text that are looked at
-BODY = "$body"  # or an item of one of its lists
-ROOTS = (BODY, "$header", "$received", "$envelope")
-NOTHING = frozenset({"", "none", "null"})  # texts that programs write where there is none
-_STEP = re.compile(r'(?:"[^"]*"|[^".])+')
-_PAIR = re.compile(r'(?:"[^"]*"|[^"&])+')
-_INDEX = re.compile(r"-?(?:0|[1-9]\d{0,3})")
-TEMPLATE = re.compile(r"\{([^{}]+)\}")
+_TEMPLATE = re.compile(r"\{([^{}]+)\}")
 
 
-def text_of(value: object) -> str | None:
-    """Return a text, or a whole number as one; None for all that is neither, is empty or says that it is none."""
-    if type(value) is str:
-        text = value[:MAX_TEXT].strip()
-        return None if len(text) < 5 and text.lower() in NOTHING else text
-    if type(value) is int:
-        return str(value) if -(2**63) <= value < 2**63 else None
-    return None
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A compiled value. Beside what reads it, what it reads, for those who check it or are to be shown it."""
+
+    read: Read
+    written: str  # the path, or the text with paths; of several all; '' for a fixed text
+    paths: tuple[str, ...] = ()  # without converters
+    texts: tuple[str, ...] = ()  # that it gives, with the {paths} in them
+    terms: tuple["Value", ...] = ()  # the first that says something counts
+
+    def found(self, roots: Roots) -> tuple[str, Any]:
+        """Return the path that says something, and what; of several that say nothing all, and None."""
+        if not self.terms:
+            return self.written, self.read(roots)
+        term = next((term for term in self.terms if says(term.read(roots))), None)
+        return term.found(roots) if term else (self.written, None)
+
+    def names(self, of: str) -> set[str]:
+        """Return the names that its paths begin with below this root."""
+        return {names[0].strip('"') for root, names in map(names_in, self.paths) if root == of and names}
 
 
-def word_of(value: object) -> str | None:
-    """Return what a table or a condition compares: a text in small letters, also of true and false."""
-    if type(value) is str:
-        word = value[:MAX_TEXT].strip().lower()
-        return None if word in NOTHING else word
-    if type(value) is bool:
-        return "true" if value else "false"
-    return text_of(value)
+def value(spec: object, *, link: bool = False) -> Value:
+    """Compile a path, a text with paths in it, {text: fixed}, a table, or a list of these. Raises FormatError.
 
-
-# Steps: a name, a number, or members with their values, of which the first item that has them all is taken.
-Step = str | int | tuple[tuple[str, str], ...]
-
-
-def path(spec: str) -> Read:
-    """Compile a path, with its converter if it has one. Raises FormatError."""
-    route, bar, named = spec.partition("|")
-    read = _route(route.strip())
-    if not bar:
-        return read
-    if (argument := named.strip()).startswith("unless "):
-        other = _route(argument.removeprefix("unless ").strip())
-        return lambda roots: text if (text := text_of(read(roots))) != text_of(other(roots)) else None
-    convert = _converter(argument)
-    return lambda roots: convert(text) if (text := text_of(read(roots))) is not None else None
-
-
-def names_in(route: str) -> tuple[str, list[str]]:
-    """Return the root of a path and the names of its steps, as they are written. Raises FormatError."""
-    names = [name.strip() for name in _STEP.findall(route)]
-    if not names or ('"' in route and route.count('"') % 2) or ".".join(names) != re.sub(r"\s*\.\s*", ".", route):
-        raise FormatError(f"{route or 'an empty path'} is no path; expected names with full stops between them")
-    root = names.pop(0) if names[0].startswith("$") else BODY
-    if root not in ROOTS:
-        raise FormatError(f"there is no {root}; {suggest(root, ROOTS)}")
-    if root == "$header" and names:
-        names = [".".join(names).lower()]
-    if len(names) > MAX_STEPS:
-        raise FormatError(f"{route} has {len(names)} steps; expected at most {MAX_STEPS}")
-    return root, names
-
-
-def _route(route: str) -> Read:
-    root, names = names_in(route)
-    steps = tuple(step_of(name) for name in names)
-
-    def read(roots: Roots) -> Any:
-        value = roots.get(root)
-        for step in steps:
-            if type(step) is str:
-                value = value.get(step) if type(value) is dict else None
-            elif type(value) is not list:
-                value = value.get(str(step)) if type(value) is dict and type(step) is int else None
-            elif type(step) is int:
-                value = value[step] if -len(value) <= step < len(value) else None
-            elif type(step) is tuple:
-                value = first_with(value, step)
-            if value is None:
-                return None
-        return value
-
-    return read
-
-
-def step_of(name: str) -> Step:
-    if bracket := re.fullmatch(r"(\w+)\[(-?\d+)\]", name):
-        raise FormatError(f"{name} has brackets; write {bracket[1]}.{bracket[2]}")
-    if re.fullmatch('"[^"]*"', name):
-        return name[1:-1]
-    if "=" in name:
-        terms = _PAIR.findall(name)
-        pairs = [pair.partition("=") for pair in terms]
-        if "&".join(terms) != name or not all(member and value for member, _, value in pairs):
-            raise FormatError(f"{name} chooses nothing; expected member=value, joined by &")
-        return tuple((member.strip().strip('"'), value.strip().strip('"').lower()) for member, _, value in pairs)
-    return int(name) if _INDEX.fullmatch(name) else name
-
-
-def first_with(items: list[Any], accepted: tuple[tuple[str, str], ...]) -> Any:
-    for item in items[:MAX_ITEMS]:
-        if type(item) is not dict:
-            continue
-        for member, value in accepted:
-            if word_of(item.get(member)) != value:
-                break
-        else:
-            return item
-    return None
-
-
-def _converter(named: str) -> Callable[[str], str | None]:
-    name, _, argument = named.partition(" ")
-    argument = argument.strip().strip('"')
-    if name not in CONVERTERS:
-        raise FormatError(f"{name or 'nothing'} is no converter; {suggest(name, CONVERTERS)}")
-    if bool(argument) != CONVERTERS[name][0]:
-        expected = "a text" if CONVERTERS[name][0] else "nothing"
-        raise FormatError(f"{named} is no converter by itself; expected {name} and {expected}")
-    convert = CONVERTERS[name][1]
-    return lambda text: convert(text, argument) or None
-
-
-def _unless(text: str, words: str) -> str:
-    return "" if text.lower() in words.lower().split() else text
-
-
-# Whether one takes an argument, and what it makes of a text; '' is nothing.
-CONVERTERS: Mapping[str, tuple[bool, Callable[[str, str], str]]] = {
-    "after": (True, lambda text, mark: text.partition(mark)[2].strip()),
-    "last": (True, lambda text, sign: text.rpartition(sign)[2].strip()),
-    "first_line": (False, lambda text, _: text.splitlines()[0].strip() if text.splitlines() else ""),
-    "not": (True, _unless),
-    "lower": (False, lambda text, _: text.lower()),
-}
-
-
-def value(spec: object) -> Read:
-    """Compile a path, a text with paths in it, {text: fixed}, a table, or a list of these. Raises FormatError."""
+    In the text of a `link` each path is filled in percent-encoded, but for one that it begins with: that is a URL.
+    """
     if isinstance(spec, str):
-        return _template(spec) if "{" in spec else path(spec)
+        return _template(spec, link) if "{" in spec else Value(path(spec), spec, (_bare(spec),))
     if isinstance(spec, list) and spec:
-        return _first([at(number, value, term) for number, term in enumerate(spec)])
+        return _first([at(number, lambda term: value(term, link=link), term) for number, term in enumerate(spec)])
     if isinstance(spec, dict) and spec.keys() == {"text"} and isinstance(spec["text"], str):
         fixed = spec["text"]
-        return lambda _roots: fixed
+        return Value(lambda _roots: fixed, "", texts=(fixed,))
     if isinstance(spec, dict) and "of" in spec and "text" not in spec:
-        return table(spec)
+        return table(spec).value()
     raise FormatError('expected a path, a "text with {path}", {text: fixed}, a table with `of`, or a list of these')
 
 
-def _first(reads: list[Read]) -> Read:
+def _bare(route: str) -> str:
+    return route.partition("|")[0].strip()
+
+
+def says(extracted: Any) -> bool:
+    return extracted is not None and (type(extracted) is not str or text_of(extracted) is not None)
+
+
+def _first(terms: list[Value]) -> Value:
+    reads = [term.read for term in terms]
+
     def read(roots: Roots) -> Any:
         for alternative in reads:
-            extracted = alternative(roots)
-            if extracted is not None and (type(extracted) is not str or text_of(extracted) is not None):
+            if says(extracted := alternative(roots)):
                 return extracted
         return None
 
-    return read
+    paths, texts = (tuple(one for term in terms for one in getattr(term, name)) for name in ("paths", "texts"))
+    return Value(read, ", ".join(term.written for term in terms), paths, texts, tuple(terms))
 
 
-def _template(spec: str) -> Read:
+def _template(spec: str, link: bool) -> Value:
     """Fill in all paths of a text; one that says nothing makes it say nothing."""
-    first, *rest = TEMPLATE.split(spec)
+    first, *rest = _TEMPLATE.split(spec)
     reads = [path(inner) for inner in rest[::2]]
     if not reads or any(sign in part for part in (first, *rest[1::2]) for sign in "{}"):
         raise FormatError(f"{spec} has a brace without its other half")
     form = "{}".join((first, *rest[1::2]))
+    encoded = range(0 if first else 1, len(reads) if link else 0)
 
     def fill(roots: Roots) -> str | None:
         texts = [text_of(part) or word_of(part) for part in (read(roots) for read in reads)]  # also true and false
-        return None if None in texts else form.format(*texts)
+        for place in encoded:
+            texts[place] = encode(texts[place] or "")
+        return form.format(*texts) if all(texts) else None
 
-    return fill
+    return Value(fill, spec, tuple(map(_bare, rest[::2])), (spec,))
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """Our word for each of theirs. `unknown` tells a word that no row has, apart from a value that is not there."""
 
-    of: Read
+    of: Value
     words: Mapping[str, str]  # theirs, in small letters → ours
     patterns: tuple[tuple[str, str, str], ...]  # beginning, end, ours: of a word with * at one end
     otherwise: str | None
 
     def __call__(self, roots: Roots) -> str | None:
-        extracted = self.of(roots)
+        extracted = self.of.read(roots)
         if type(extracted) is str and (ours := self.words.get(extracted)) is not None:  # most write it as the row does
             return ours
         return self.look_up(word_of(extracted))
@@ -218,9 +116,12 @@ class Table:
                 return ours
         return self.otherwise
 
+    def value(self) -> Value:
+        return Value(self, self.of.written, self.of.paths, (*self.words.values(), self.otherwise or ""), (self.of,))
+
     def unknown(self, roots: Roots) -> str | None:
         """Return the word that no row has, if there is one."""
-        word = word_of(self.of(roots))
+        word = word_of(self.of.read(roots))
         return word if word is not None and self.look_up(word) is None else None
 
 

@@ -15,7 +15,7 @@ from relay.domain.documents import decode, mapping
 from relay.domain.events import Event
 from relay.domain.identity import KNOWN_EVENTS, error_of, signature
 from relay.errors import NotJson, OutOfTime, RelayError
-from relay.operating.reading import accounts, outcomes
+from relay.operating.accounts import accounts, events_of
 from relay.policy.destinations import zone_at
 from relay.policy.matching import Trace
 from relay.policy.recipients import DeniedRecipient, unheard
@@ -69,7 +69,7 @@ def explanation_of(
             "limits": [*limits]}  # fmt: skip
 
 
-def explained(
+def explanation_of_body(
     body: bytes, config: Config, channels: Mapping[str, Any], source: str, now: datetime, *,
     headers: Mapping[str, str] = NO_HEADERS,
 ) -> dict[str, Any]:  # fmt: skip
@@ -84,9 +84,9 @@ def explained(
             return {"format": [*map(asdict, read)], "event": None, "rules": [], "destinations": [], "refused": [],
                     "limits": []}  # fmt: skip
         read, reader = [], replace(reader, form=None)
-    permissions, events = reader.permissions, outcomes(reader, body, kept, now.timestamp())
+    permissions, events = reader.permissions, events_of(reader, body, kept, now.timestamp())
     event = first(events)
-    whole = first(outcomes(replace(reader, permissions=None), body, kept, now.timestamp()))
+    whole = first(events_of(replace(reader, permissions=None), body, kept, now.timestamp())) if permissions else event
     ignored = unheard(whole, SILENT.format(source)) if permissions and not permissions.recipients else ()
     limits = [*(permissions.limits if permissions else ()), *_too_old(whole, sender)]
     limits += [f"the body has {len(events)} events; this is the first"] if len(events) > 1 else []

@@ -185,14 +185,14 @@ def _names(person: object) -> set[str]:
 def alerts(event: Event, after: int, *, countable: bool) -> bool:
     """Return whether it may mention people and be broadcast: not a failure with too few before it (`alert_after`)."""
     counted = event.name == "operation.failed" and event.status in FAILED and countable and not event.about_batch
-    return not counted or len(streaks(event.past).failures) + 1 >= after
+    return not counted or len(streaks(event.past or ()).failures) + 1 >= after
 
 
 def works_again(event: Event, after: int) -> bool:
     """Return whether the failure right before it mentioned people, so that its end is broadcast (0: never)."""
     if not after or event.name != "operation.completed" or event.status != "Completed":
         return False
-    return len(streaks(event.past).failures) >= after
+    return len(streaks(event.past or ()).failures) >= after
 
 
 def as_failure(event: Event) -> Event:

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from relay.domain.documents import decode, decode_any
-from relay.domain.events import Document, Event
+from relay.domain.events import TERMINAL, Document, Event
 from relay.domain.parsing import parse
 from relay.domain.permissions import Permissions
 from relay.errors import HandlingFailed, Ignored, InvalidEvent, handling
-from relay.formats.mapping import MAX_EVENTS, Format, Reading
+from relay.formats.cases import Reading
+from relay.formats.mapping import MAX_EVENTS, Format
 from relay.receiving.permissions import source_permissions
 from relay.receiving.signature_settings import Signature
 from relay.receiving.sources import Source
@@ -49,17 +51,25 @@ class SourceReader:
             if (form := self.form) is None:
                 return [self._event(decode(body), body, received_at, ids)]
             texts = {name: lines[0].decode("latin-1") for name, lines in (headers or {}).items() if len(lines) == 1}
-            readings = form.readings(decode_any(body), headers=texts, received=received_at, most=most)
-        if self.words:
-            for reading in readings:
+            readings = form.readings(decode_any(body), headers=texts, most=most)
+        return self.told(readings, body, received_at=received_at, ids=ids)
+
+    def told(
+        self, readings: Sequence[Reading], body: bytes, *, received_at: datetime, ids: Mapping[str, str] = NO_IDS
+    ) -> list[Event | Refusal]:  # fmt: skip
+        """Return the event that each reading of this body is, or its refusal."""
+        events = []
+        for place, reading in enumerate(readings):
+            if self.words:
                 self.words.add(self.name, reading.unknown, received_at.timestamp())
-        if len(readings) == 1:
-            return [self._event(readings[0], b"", received_at, ids)]
-        return [
-            # An id is of one event, and the same again when the body is sent again.
-            self._event(reading, b"", received_at, {name: id_ and f"{id_}/{place}" for name, id_ in ids.items()})
-            for place, reading in enumerate(readings)
-        ]
+            own, document = ids, reading.document or {}
+            over = document.get("operation", {}).get("status") in TERMINAL  # of which the ends are compared
+            if not over and "timestamp" not in document and not any(ids.values()):
+                own = {"unsigned_id": sha256(body).hexdigest()}  # else it would be news whenever it is sent again
+            if len(readings) > 1:  # an id is of one event, and the same again when the body is sent again
+                own = {name: id_ and f"{id_}/{place}" for name, id_ in own.items()}
+            events.append(self._event(reading, b"", received_at, own))
+        return events
 
     def _event(
         self, document: Document | Reading, raw: bytes, received_at: datetime, ids: Mapping[str, str]

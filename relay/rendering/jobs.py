@@ -9,7 +9,7 @@ from markupsafe import Markup
 from relay.domain import documents
 from relay.domain.documents import iso as iso_time
 from relay.domain.documents import mapping, rows
-from relay.domain.events import TERMINAL, Event
+from relay.domain.events import TERMINAL, Event, Outcome
 from relay.domain.failed_phases import reason_of
 from relay.domain.identity import error_of, has_failed, signature
 from relay.domain.outcomes import SLIGHTLY, Usual, phase_name, phase_seconds, streaks, too_quick, usual, usual_phases
@@ -34,12 +34,13 @@ def job(
     """Compare the run, as of its end or of the event, with the other ends of its job, `event.past`."""
     if event.about_batch or event.operation is None:
         return {**EMPTY, "phases": []}
-    normal = usual(event.past)
-    phases = _phases(event, op, merged, usual_phases(event.past))
+    past = event.past or ()
+    normal = usual(past)
+    phases = _phases(event, op, merged, usual_phases(past))
     duration = op["duration"] if op["status"] in TERMINAL else None
-    successes = [end.ended for end in event.past if end.succeeded]
-    values = {**EMPTY, "ends": len(event.past), "successes": len(successes), "phases": phases}
-    values |= _in_a_row(event) | {"last_success": iso_time(max(successes, default=None))}
+    successes = [end.ended for end in past if end.succeeded]
+    values = {**EMPTY, "ends": len(past), "successes": len(successes), "phases": phases}
+    values |= _in_a_row(event, past) | {"last_success": iso_time(max(successes, default=None))}
     if normal is None:
         return values
     values["usual"] = {"low": normal.low, "median": normal.median, "high": normal.high}
@@ -47,16 +48,16 @@ def job(
         values["ratio"] = duration / normal.median
     if event.status == "Completed" and isinstance(duration, int | float):
         values["verdict"] = normal.verdict(duration)
-        values["too_quick"] = too_quick(event.past, duration, quick_pct)
+        values["too_quick"] = too_quick(past, duration, quick_pct)
     if event.status not in TERMINAL:
         values |= _end_in_sight(event, op, normal)
     values["slowest"] = _slowest(phases, normal, values, duration)
     return values
 
 
-def _in_a_row(event: Event) -> dict[str, Any]:
+def _in_a_row(event: Event, past: tuple[Outcome, ...]) -> dict[str, Any]:
     """Return the streak that the run continues: a failure adds to the failures before it, a success ends them."""
-    earlier = streaks(event.past)
+    earlier = streaks(past)
     fails = event.status in ("Failed", "Timeout")
     since = earlier.failures[0].ended if earlier.failures else event.occurred_at.timestamp() if fails else None
     done = event.status == "Completed"
@@ -65,7 +66,7 @@ def _in_a_row(event: Event) -> dict[str, Any]:
         "streak": 0 if done else len(earlier.failures) + fails,
         "streak_since": "" if done else iso_time(since),
         "runs_since_failure": earlier.successes,
-        "same_error": sum(end.error == error_here for end in event.past) if error_here else 0,
+        "same_error": sum(end.error == error_here for end in past) if error_here else 0,
         "recovered_after": len(earlier.failures) if done else 0,
     }
 

@@ -66,13 +66,8 @@ class Jobs:
         return job_of(event, name=event.job)
 
     async def compared(self, event: Event, job: Job) -> Event:
-        """Add the outcomes before the event's own, which say what it changes of its job; none if these are away."""
-        try:
-            ends = await self.ends(job)
-        except StoreUnavailable as error:
-            log.warning("job.unknown", error=str(error))
-            return event
-        return replace(event, past=before(ends, run_name(event), outcome_of(event).ended))
+        """Add the outcomes before the event's own, which say what it changes of its job."""
+        return replace(event, past=before(await self.ends(job), run_name(event), outcome_of(event).ended))
 
     async def ends(self, job: Job) -> tuple[Outcome, ...]:
         """Return the last ends of its runs, in the order of their events; of a run there may be several."""

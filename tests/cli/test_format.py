@@ -23,29 +23,23 @@ def tried(name: str, document: object, *options: str | Path, status: int = 0) ->
     return result.output
 
 
-def test_a_preset_shows_the_case_and_relays_own_document() -> None:
-    first, _, document = tried("github-actions", workflow_run("completed", "failure")).partition("\n")
-
-    assert first == "case 1"
-    assert json.loads(document)["operation"]["status"] == "Failed"
-    assert tried("github-actions", PING) == "case 3: ignored: GitHub's ping\n"
-    assert tried("github-actions", {"x": 1}) == "no case: ignored: no case of the format is about it\n"
-
-
-def test_a_format_of_ones_own_shows_what_it_does_not_find(tmp_path: Path) -> None:
+def test_a_format_shows_the_case_its_fields_and_relays_own_document(tmp_path: Path) -> None:
     (tmp_path / "relay.yaml").write_text(f"{OWN}sorces: {{}}\nchannels: x\n", "utf-8")
     options = ("-c", tmp_path / "relay.yaml")
     unknown = {"batch": {"no": 7, "title": "Invoices\u202e"}, "state": "HALF\ncase 9: forged"}
+    said = tried("github-actions", workflow_run("completed", "failure"))
+    (facts,) = json.loads(tried("billing", unknown, *options, "--json", status=1))
 
+    assert said.startswith("case 1 of the format\n    run             7700000001 (workflow_run.id)\n")
+    document = json.loads(said[said.index("\n{") :])
+    assert document["operation"]["trackingUrl"].endswith("/7700000001/attempts/1")
+    assert tried("github-actions", {"x": 1}).endswith("ignored: no case of the format is about it\n")
     assert '"operationId": "7"' in tried("billing", unknown | {"state": "RUN"}, *options)
-    assert tried("billing", unknown, *options, status=1) == (
-        'case 1: status: nothing that fits is found\nstatus: no row has the word "half case 9: forged"\n'
-    )
-    facts = json.loads(tried("billing", unknown, *options, "--json", status=1))
-    assert (facts["missing"], facts["unknown"]) == ("status", [["status", "half\ncase 9: forged"]])
+    assert facts["refused"].endswith('no row has the word "half case 9: forged"')
+    assert "\ncase 9" not in tried("billing", unknown, *options, status=1)
     assert "relay.yaml:2: formats.broken.run: x[0] has brackets" in tried("broken", {}, *options, status=2)
     assert "there is no format biling; did you mean billing?" in tried("biling", {}, *options, status=2)
-    assert "expected an object at the top" in tried("billing", 7, *options, status=1)
+    assert "it is no unambiguous JSON object" in tried("billing", 7, *options, status=1)
 
 
 async def test_the_last_bodies_of_a_running_relay_are_listed_and_printed(redis_server: RedisServer, home: Path) -> None:

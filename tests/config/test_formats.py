@@ -31,6 +31,8 @@ rules: [{{notify: team{rule}}}]
         ("format: ping, signature: {scheme: none, allow_unsigned: true}", "{}", "expected token"),
         (f"format: gitlab, event: operation.failed, {TOKEN}", "{}", "2: sources.it.event: without effect"),
         (f"format: ping, keep_bodies: true, {TOKEN}", "{}", "2: sources.it.keep_bodies: without effect"),
+        (f"format: gitlab, catch_up: {{hooks: 'https://api.github.com/orgs/a/hooks/1', token: t}}, {TOKEN}", "{}",
+         "2: sources.it.catch_up: only GitHub redelivers; expected format: github-actions"),
         (f"format: mine, {TOKEN}", "{mine: {keep_bodies: no way, run: id}}", "3: formats.mine"),
         (f"format: mine, {TOKEN}", "{mine: [{run: id}]}", "3: formats.mine[0].status: missing"),
         (f"format: mine, {TOKEN}", "{mine: {run: 'a[0]', status: {of: s, Failed: x}}}", "3: formats.mine.run: a[0]"),

@@ -48,11 +48,13 @@ async def test_more_that_are_stalled_than_a_page_has_are_on_the_next(store: Stor
 
 async def test_a_part_of_the_name_finds_it(store: Store, clock: Clock) -> None:
     async with console(store, clock) as page:
-        await take(page, "op-1", operationName="Nightly <mining>")
+        alert = {"operationType": "alert", "status": "Failed"}
+        await take(page, "op-1", "operation.failed", operationName="Nightly <mining>", **alert)
         await take(page, "op-2", operationName="Enrichment")
         html = await page.page("/operations?text=NIGHTLY")
         assert "Nightly &lt;mining&gt;" in html
         assert "Enrichment" not in html
+        assert "Firing" in html
         assert 'value="NIGHTLY"' in html
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from relay.domain.events import Event
-from relay.domain.failed_phases import MAX_ERROR, explained, first_failed, lacks_cause
+from relay.domain.failed_phases import MAX_ERROR, first_failed, lacks_cause, with_cause
 from relay.domain.parsing import dump, load, parse
 from tests.support.events import RECEIVED
 
@@ -57,7 +57,7 @@ def test_the_fact_is_short_whatever_a_sender_states() -> None:
     ],
 )
 def test_a_failure_that_states_no_cause_takes_that_of_a_phase(event: Event, fact: str, message: str | None) -> None:
-    told = explained(event, fact)
+    told = with_cause(event, fact)
 
     assert told.error.get("message") == message
     assert told.error.get("code") == event.error.get("code")

@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from relay.formats.compiling import compile_format
 from relay.formats.drafting import draft
-from tests.formats.test_samples import SENT
+from tests.formats.test_findings import SENT
 from tests.support.inprocess import relay
 
 INVOICES = {

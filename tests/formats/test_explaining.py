@@ -30,7 +30,7 @@ ITEMS = [{"n": "a", "s": "ok"}, {"n": "b"}, {"n": None, "s": "?"}]
 def test_a_field_has_the_path_that_says_something(field: str, spec: Any, expected: tuple[str, str, str]) -> None:
     form = compile_format({"run": "t", "status": {"of": "t", "Running": "*"}, field: spec})
     document = {"a": {"b": "x", "none": None}, "t": 1795226400}
-    missed, lines = explain(form, 1, roots_of(document, {"x-kind": "run"}, None))
+    missed, lines = explain(form, 1, roots_of(document, {"x-kind": "run"}))
 
     assert (missed, lines[-1]) == ([], Line(field, *expected))
     assert lines[1] == Line("status", "t", "1795226400", "Running")
@@ -44,18 +44,18 @@ def test_phases_are_told_together_and_a_case_that_does_not_hold_by_its_first_con
         case | {"phases": phases, "labels": {"branch": "r"}},
     ]
     form = compile_format({"cases": cases, "keep_bodies": "false"})
-    missed, lines = explain(form, 2, roots_of({"r": "1", "kind": "z", "items": ITEMS}, None, None))
+    missed, lines = explain(form, 2, roots_of({"r": "1", "kind": "z", "items": ITEMS}))
 
     assert [(row.case, row.path, row.expected, row.said) for row in missed] == [(1, "kind", "x or y", "z")]
     assert lines[2:] == [
+        Line("labels.branch", "r", "1", "1"),
         Line("phases.of", "items", "[⋯ 3]", "[⋯ 3]"),
         Line("phases.name", "n", "a, b, –", "a, b, –"),
-        Line("phases.status", "s", "ok, –, ?", "Completed, –, –"),
         Line("phases.ended", "e", "", ""),
-        Line("labels.branch", "r", "1", "1"),
+        Line("phases.status", "s", "ok, –, ?", "Completed, –, –"),
     ]
-    assert explain(form, 2, roots_of({"r": "1", "items": 7}, None, None))[1][2:] == [
-        Line("phases.of", "items", "7", "7"),
+    assert explain(form, 2, roots_of({"r": "1", "items": 7}))[1][2:] == [
         Line("labels.branch", "r", "1", "1"),
+        Line("phases.of", "items", "7", "7"),
     ]
     assert not form.keep_bodies

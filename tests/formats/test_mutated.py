@@ -10,16 +10,14 @@ import pytest
 
 from relay.config.formats import preset, preset_names
 from relay.domain.parsing import parse
-from tests.formats.test_envelopes import SENT as ENVELOPED
-from tests.formats.test_more_presets import READ
-from tests.support.foreign import build, dbt_run, pipeline, workflow_job, workflow_run
+from tests.formats.test_presets import SENT as READ
+from tests.support.foreign import build, pipeline
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-SENT: list[tuple[str, Any]] = [
-    ("github-actions", workflow_run()), ("github-actions", workflow_job("linters", conclusion="failure")),
+SENT = [
+    *READ,
     ("gitlab", pipeline("failed", [build("unit", "running"), build("lint", "failed", started_at=1764370800)])),
-    ("dbt-cloud", dbt_run("job.run.errored", "Errored")), *((name, document) for name, document, _ in READ), *ENVELOPED,
-]  # fmt: skip
+]
 ODD = (None, "", "None", 0, -1, 10**30, 1.5, float("inf"), True, [], [[]], {}, {"of": 1}, "x" * 5000, "\ud800", b"", ())
 MILLIONS, PARTS = 3, 2
 GROWTH = 64 * 1024  # kB

@@ -23,7 +23,7 @@ BODY = {
 
 
 def extracted(written: Any, **roots: Any) -> Any:
-    return value(written)({"$body": BODY, **roots})
+    return value(written).read({"$body": BODY, **roots})
 
 
 @pytest.mark.parametrize(
@@ -117,6 +117,7 @@ CASE: dict[str, Any] = {"run": "batch.no", "job": "batch.title", "status": {"of"
         ({"phases": {"of": "s", "name": "step", "statuss": "rc"}}, ("phases", "statuss"), "did you mean status?"),
         ({"status": {"of": "a[0]", "Failed": "x"}}, ("status", "of"), "a[0] has brackets; write a.0"),
         ({"error": ["a", "b[0]"]}, ("error", 1), "b[0] has brackets; write b.0"),
+        ({"run": "$received"}, ("run",), "there is no $received"),
         ({"error": "$bdy"}, ("error",), "there is no $bdy; did you mean $body?"),
         ({"status": {"of": "state"}}, ("status",), "expected rows: relay's word, and theirs"),
         ({"status": {"of": "state", "Failed": "*a*"}}, ("status", "Failed"), "*a* fits no word"),
@@ -148,3 +149,31 @@ def test_the_headers_that_a_format_reads_are_known_and_none_is_a_secret() -> Non
 def test_a_case_needs_a_run_and_a_status(missing: str) -> None:
     with pytest.raises(FormatError, match="missing; a case needs it, or `ignore: why`"):
         compile_format({key: spec for key, spec in CASE.items() if key != missing})
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "expected"),
+    [
+        ("https://ci.example.com/runs/{no}", "../../admin?x=1#y", "https://ci.example.com/runs/..%2F..%2Fadmin%3Fx%3D1%23y"),
+        ("{url}/runs/{no}", "a/b", "https://ci.example.com/runs/a%2Fb"), ("{url}/runs/{no}", "..", None),
+        (["nothing", "{url}/{no}"], "a b", "https://ci.example.com/a%20b"),
+        ("{url}?to=https://b.example.com/{no}", "1", "https://ci.example.com?to=https://b.example.com/1"), ("url", "", "https://ci.example.com"),
+    ],
+)  # fmt: skip
+def test_what_is_filled_into_a_link_leads_nowhere_else(written: Any, number: str, expected: str | None) -> None:
+    form = compile_format(CASE | {"link": written, "error": {"text": "see https://b.example.com/"}})
+    document = {"batch": {"no": 7}, "state": "OK", "url": "https://ci.example.com", "no": number}
+    read = form.readings(document)[0].document or {}
+
+    assert read["operation"].get("trackingUrl") == expected
+    assert form.hosts == (("ci.example.com",) if str(written).startswith("https") else ())
+
+
+@pytest.mark.parametrize(("state", "has"), [("run", set()), ("ok", {"endTime"}), ("bad", {"endTime", "message"})])
+def test_a_phase_has_an_end_when_it_has_ended_and_an_error_when_it_failed(state: str, has: set[str]) -> None:
+    phases = {"of": "steps", "name": "name", "ended": "t", "error": "log",
+              "status": {"of": "state", "Running": "run", "Completed": "ok", "Failed": "bad"}}  # fmt: skip
+    step = {"name": "load", "state": state, "t": 1764370800, "log": "all quiet"}
+    read = compile_format(CASE | {"phases": phases}).readings({"batch": {"no": 7}, "state": "OK", "steps": [step]})
+
+    assert (read[0].document or {})["operation"]["phases"][0].keys() - {"phaseName", "status"} == has

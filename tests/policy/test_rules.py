@@ -112,6 +112,7 @@ OK, BAD, TIMED_OUT, CANCELLED = (Outcome(f"op-{status}", status, 1.0)
 @pytest.mark.parametrize(
     ("past", "event", "change"),
     [
+        (None, failed(), ""),  # without a job, or where nobody looked
         ((), failed(), "broke"),
         ((OK,), failed(), "broke"),
         ((OK,), failed(status="Timeout"), "broke"),
@@ -132,7 +133,7 @@ OK, BAD, TIMED_OUT, CANCELLED = (Outcome(f"op-{status}", status, 1.0)
     ],
 )
 def test_an_outcome_breaks_its_job_or_mends_it_by_the_one_before(
-    past: tuple[Outcome, ...], event: Event, change: str
+    past: tuple[Outcome, ...] | None, event: Event, change: str
 ) -> None:
     event = replace(event, past=past)
 

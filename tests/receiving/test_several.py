@@ -1,20 +1,24 @@
 """Several events in one body: one answer, and none costs another."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from relay.domain.deliveries import Accepted
 from relay.domain.events import Event
+from relay.domain.identity import fingerprint
 from relay.errors import StoreUnavailable
 from relay.formats.compiling import compile_format
+from relay.receiving.reading import SourceReader
 from relay.receiving.sources import Source
 from tests.support.front import assert_problem, receiving, signed
 
 FORM = {"each": "$body", "run": "item.id", "status": {"of": "item.state", "Running": "run", "ignore": "idle"}}
 GOOD, OTHER, IDLE, BAD = ({"id": name, "state": state} for name, state in
                           (("a", "run"), ("b", "run"), ("c", "idle"), ("d", "melted")))  # fmt: skip
-TAKEN, IGNORED = ({"status": "accepted", "eventId": None, "deliveries": 2},
+TAKEN, IGNORED = ({"status": "accepted", "eventId": ANY, "deliveries": 2},
                   {"status": "ignored", "reason": "a status that says nothing of a run"})  # fmt: skip
 DETAIL = 'the format list, case 1, finds nothing that fits; no row has the word "melted"'
 
@@ -71,3 +75,17 @@ async def test_after_a_503_in_the_middle_the_body_comes_again_and_each_event_has
     assert [reply.status for reply in replies] == [503, 202]
     assert [row["status"] for row in replies[1].document["events"]] == ["duplicate", "accepted"]
     assert [event.id for event in events] == ["msg-1/0", "msg-1/1"] * 2
+
+
+def test_a_body_that_states_no_time_is_the_same_fact_when_it_is_sent_again_without_an_id() -> None:
+    reader = SourceReader("ops", sources()["ops"], compile_format(FORM))
+    then = datetime(2026, 11, 22, tzinfo=UTC)
+    first, again, other = (
+        [fingerprint(event) for event in reader.events(body, received_at=at) if isinstance(event, Event)]
+        for body, at in ((b'[{"id": 1, "state": "run"}, {"id": 2, "state": "run"}]', then),
+                         (b'[{"id": 1, "state": "run"}, {"id": 2, "state": "run"}]', then + timedelta(seconds=9)),
+                         (b'[{"id": 1, "state": "run", "step": 2}]', then))
+    )  # fmt: skip
+
+    assert first == again
+    assert other[0] not in first

@@ -59,7 +59,7 @@ async def test_where_its_partition_is_away_nobody_waits_for_it(open_store: Calla
     store.partitions.away = {partition(job_name(job), PARTITIONS): "no answer within 0.5 s"}
 
     with pytest.raises(StoreUnavailable, match="no answer within"):
-        await ends(store, sales(1))
+        await Jobs(store).compared(sales(1), job)  # so the sender asks again: it might have mended
 
 
 async def test_a_start_that_the_outcome_does_not_state_is_that_of_the_first_event(store: Store) -> None:

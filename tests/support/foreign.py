@@ -147,3 +147,69 @@ def alerts(*listed: Any) -> Document:
 def jenkins(phase: str, status: str | None = None) -> Document:
     build = {"number": 31, "phase": phase, "url": "job/shop/31/", "full_url": "https://ci.example.com/job/shop/31/"}
     return {"name": "shop", "url": "job/shop/", "build": build | ({"status": status} if status else {})}
+
+
+def terraform(status: str, trigger: str = "run:completed") -> Document:
+    notification = {
+        "trigger": trigger, "run_status": status, "message": "As it says", "run_updated_at": "2026-11-21T05:07:00Z",
+    }  # fmt: skip
+    return {
+        "run_id": "run-A1", "run_url": "https://app.terraform.io/app/acme/prod/runs/A1", "run_message": "More disks",
+        "run_created_at": "2026-11-21T05:00:00Z", "run_created_by": "mara", "workspace_name": "prod",
+        "organization_name": "acme", "notifications": [notification],
+    }  # fmt: skip
+
+
+def databricks(event: str, **task: str) -> Document:
+    run = {"run_id": 900, **({"parent_run_id": 800} if task else {})}
+    document = {"event_type": event, "workspace_id": 12, "job": {"job_id": 4, "name": "orders"}, "run": run}
+    return document | ({"task": task} if task else {})
+
+
+def airbyte(*, success: bool) -> Document:
+    return {"data": {"workspace": {"id": "w-1"}, "connection": {"name": "CRM to lake"}, "jobId": 77, "success": success,
+                     "startedAt": "2026-11-21T05:00:00Z", "finishedAt": "2026-11-21T05:10:00Z",
+                     "recordsCommitted": 1200, **({} if success else {"errorMessage": "quota exceeded"})}}  # fmt: skip
+
+
+def fivetran(event: str, status: str = "") -> Document:
+    return {"event": event, "created": "2026-11-21T05:00:00.294Z", "connector_name": "crm", "sync_id": "s-1",
+            "data": {"status": status} if status else {}}  # fmt: skip
+
+
+def prefect(state: str, message: str = "") -> Document:
+    resource = {
+        "prefect.resource.id": "prefect.flow-run.0a1b", "prefect.resource.name": "brave-owl", "prefect.run-count": "2",
+        "prefect.state-type": state, "prefect.state-message": message,
+    }  # fmt: skip
+    flow = {"prefect.resource.role": "flow", "prefect.resource.name": "orders"}
+    return {"occurred": "2026-11-21T05:00:00.5Z", "event": f"prefect.flow-run.{state}", "resource": resource,
+            "related": [{"prefect.resource.role": "tag"}, flow]}  # fmt: skip
+
+
+def aws(source: str, **detail: Any) -> Document:
+    return {"source": f"aws.{source}", "account": "1234", "region": "eu-central-1", "time": "2026-11-21T05:00:00Z",
+            "detail": detail}  # fmt: skip
+
+
+def execution(status: str) -> Document:
+    return aws("states", executionArn="arn:aws:states:eu:1234:execution:load:n1", status=status,
+               stateMachineArn="arn:aws:states:eu:1234:stateMachine:load", startDate=1764370800000,
+               stopDate=1764370860000, cause="Lambda was throttled\nat step 2", error="States.TaskFailed")  # fmt: skip
+
+
+def lineage(event: str, *, task: bool = False, **run: Any) -> Document:
+    kind = {"jobType": {"integration": "AIRFLOW", "jobType": "TASK"}} if task else {}
+    facets = {"parent": {"run": {"runId": "dag-1"}, "job": {"name": "daily"}}} if task else {}
+    return {"eventType": event, "eventTime": "2026-11-21T05:00:00Z", "run": {"runId": "r-1", "facets": facets | run},
+            "job": {"namespace": "prod", "name": "daily.load", "facets": kind}}  # fmt: skip
+
+
+def cloud_event(**attributes: Any) -> Document:
+    return {"specversion": "1.0", "type": "com.example.runs", "source": "/jobs", "id": "9", **attributes}
+
+
+def of_a_backup(kind: str, data: Document | None = None, **attributes: str) -> Document:
+    return cloud_event(
+        type=f"com.example.backup.{kind}", subject="b-7", time="2026-11-21T05:00:00Z", data=data, **attributes
+    )

@@ -29,7 +29,7 @@ from relay.domain.parsing import parse
 from relay.errors import RelayError
 from relay.operating.clocks import local
 from relay.operating.digests import digest_named
-from relay.operating.explanation import explained, source_named
+from relay.operating.explanation import explanation_of_body, source_named
 from relay.operating.test_message import moved
 from relay.policy.silences import Silences
 from relay.receiving.problems import HttpProblem
@@ -180,7 +180,7 @@ async def send_event(context: Context, form: EventForm, identity: Identity) -> D
     facts: dict[str, Any] = {"status": status, "answer": document}
     if isinstance(document, dict) and document.get("status") == "accepted":
         with contextlib.suppress(RelayError):  # it was accepted all the same
-            facts["explanation"] = explained(body, config, context.kinds, source, now)
+            facts["explanation"] = explanation_of_body(body, config, context.kinds, source, now)
             event = parse(decode(body), source=source, received_at=now, default_event=config.sources[source].event)
             await _say_held(context, facts["explanation"]["destinations"], event)
     phrase = next((answer.phrase for answer in HTTPStatus if answer == status), "")

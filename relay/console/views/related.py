@@ -1,6 +1,7 @@
 """Links around an operation: batch and members, job, the run that it retries; and the rules of its events."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from relay.domain.documents import first_text, rows
 from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.domain.jobs import job_of
+from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
 from relay.store.jobs import Jobs
 from relay.store.timelines import Timeline
@@ -97,8 +99,9 @@ async def explained(context: Context, events: Sequence[Event]) -> list[Explained
     """Return the newest first. Between two of them others have their turn."""
     rows, jobs = list[Explained](), Jobs(context.store)
     for event in reversed(events):
-        if event.terminal and (job := await jobs.of(event)):
-            event = await jobs.compared(event, job)  # noqa: PLW2901 - with what it changes of its job
+        with contextlib.suppress(StoreUnavailable):  # then it is not known what it changes of its job
+            if event.terminal and (job := await jobs.of(event)):
+                event = await jobs.compared(event, job)  # noqa: PLW2901
         explanation = explanation_of(event, context.config(), context.kinds)
         rules = sorted(explanation["rules"], key=lambda rule: sum(not one["holds"] for one in rule["conditions"]))
         explanation |= {"rules": rules[:MOST_RULES]}

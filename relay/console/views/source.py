@@ -9,8 +9,8 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Name, Question, Time, Unknown
 from relay.console.views.dead import laid_out
 from relay.console.views.quarantine import GONE
+from relay.operating.accounts import Account, accounts
 from relay.operating.acts import quarantined_named
-from relay.operating.reading import Account, accounts
 from relay.receiving.reading import readers
 from relay.store.last_bodies import LastBodies, LastBody
 

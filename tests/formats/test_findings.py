@@ -9,17 +9,20 @@ import pytest
 from relay.config.formats import preset, preset_names
 from relay.formats.compiling import compile_format
 from relay.formats.faults import FormatError
+from relay.formats.findings import Sample, findings
 from relay.formats.mapping import roots_of
-from relay.formats.samples import Sample, findings
-from tests.formats.test_envelopes import SENT as ENVELOPED
-from tests.formats.test_more_presets import READ, airbyte, aws, fivetran, lineage
+from tests.formats.test_presets import SENT as READ
 from tests.support.foreign import (
     CLOUD,
     PING,
+    airbyte,
     alert,
     alerts,
+    aws,
     build,
     dbt_run,
+    fivetran,
+    lineage,
     pipeline,
     workflow_job,
     workflow_run,
@@ -120,7 +123,7 @@ def test_what_no_sample_is_needed_for_is_refused_at_once(spec: Any, expected: st
 
 SCM = {"culprits": ["mara"], "branch": "main", "commit": "77ab"}
 SENT = [
-    *((name, document) for name, document, _ in READ), *ENVELOPED,
+    *READ,
     ("alertmanager", alerts(alert("Down") | {"annotations": {"runbook_url": "https://wiki/x", "description": "x"}})),
     ("airbyte", airbyte(success=True) | {"data": {"connection": {"url": "https://air"}, "bytesCommitted": 1,
                                                   "jobId": 1, "success": True}}),

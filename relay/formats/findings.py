@@ -1,16 +1,16 @@
 """Checking of a format against samples of its sender's documents: what it finds in none, or does not know. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relay.configfile.validation import nearest
-from relay.formats.compiling import ABSENT, NESTED, PRESENT
-from relay.formats.fields import FIELDS, OF_PHASES, Convert, plain
+from relay.formats.cases import Case, Part, Place
+from relay.formats.compiling import ABSENT, PRESENT
 from relay.formats.leaves import meant
-from relay.formats.mapping import Case, Format
-from relay.formats.values import BODY, MAX_ITEMS, TEMPLATE, Roots, Table, names_in, text_of, value, word_of
+from relay.formats.mapping import Format
+from relay.formats.paths import BODY, MAX_ITEMS, Roots, names_in, word_of
+from relay.formats.values import Table, says
 
-Place = tuple[str | int, ...]
 NEEDED = {("run",), ("status",), ("phase", "name"), ("phase", "status"), ("phases", "of"), ("phases", "name")}
 SHOWN = 40  # characters of a value
 
@@ -34,7 +34,7 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
     """Yield what the samples show to be wrong."""
     reached: dict[int, list[Sample]] = {}
     for sample in samples:
-        for number, roots in form.parts(sample.roots, lambda number, roots: (number, _copied(roots)))[0]:
+        for number, roots in form.walk(sample.roots, lambda number, roots: (number, _copied(roots)))[0]:
             reached.setdefault(number - 1, []).append(Sample(sample.name, roots))
     ignored = reached.get(-1, [])
     for sample in ignored:
@@ -46,22 +46,23 @@ def findings(form: Format, samples: Sequence[Sample]) -> Iterator[Finding]:
 
 def _of_conditions(case: Case, ignored: Sequence[Sample]) -> Iterator[Finding]:
     """Say that no sample reaches a case, or which condition those that no case is about would nearly meet."""
-    nearly, each = [], case.spec.get("each")
-    if isinstance(each, str) and (near := _near(each, ignored)):
-        nearly.append(Finding(("each",), _message(each, near)))
-    for route, accepted in case.spec.get("when", {}).items():
-        near, wanted, read = _near(route, ignored), [accepted] if isinstance(accepted, str) else accepted, value(route)
-        there = {word for sample in ignored if (word := word_of(read(sample.roots)))}
-        if near and accepted != ABSENT:
+    of_each = [
+        _message(path, near) for path in (case.each.paths if case.each else ()) if (near := _near(path, ignored))
+    ]
+    nearly = [Finding(("each",), message) for message in of_each]
+    for route, wanted, value, _ in case.conditions:
+        near = next(filter(None, (_near(path, ignored) for path in value.paths)), None)
+        there = {word for sample in ignored if (word := word_of(value.read(sample.roots)))}
+        if near and wanted != (ABSENT,):
             nearly.append(Finding(("when", route), _message(route, near)))
-        elif accepted not in (ABSENT, PRESENT) and there.isdisjoint(map(str.lower, wanted)):
+        elif wanted not in ((ABSENT,), (PRESENT,)) and there.isdisjoint(map(str.lower, wanted)):
             words = [word for term in wanted if (word := nearest(term, there))]
             nearly += [Finding(("when", route), _message(" or ".join(wanted), word)) for word in words[:1]]
     yield from nearly or [Finding((), "no sample reaches this case", certain=False)]
 
 
 def _of_case(case: Case, samples: Sequence[Sample]) -> Iterator[Finding]:
-    found = [finding for part in values_of(case, samples) for finding in _of_value(*part)]
+    found = [finding for there in within(case, samples) for finding in _of_part(*there)]
     yield from found
     for sample in samples:
         missing = case.read(sample.roots, 0).missing.split(".")[0]
@@ -69,61 +70,41 @@ def _of_case(case: Case, samples: Sequence[Sample]) -> Iterator[Finding]:
             yield Finding((missing,), f"finds nothing in {sample.name}: refused (422), unless a `when` leaves it out")
 
 
-def values_of(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Place, Any, Convert | None, Sequence[Sample]]]:
-    """Yield the values of a case: where each is, how it is read and what its paths are to be found in."""
-    for name, spec in case.spec.items():
-        if name in FIELDS or name == "status":
-            yield (name,), spec, FIELDS.get(name), samples
-        elif name in NESTED:
-            yield from (((name, key), extracted, plain, samples) for key, extracted in spec.items())
-        elif name in ("phase", "phases"):
-            within = samples
-            if case.phases and name == "phases":
-                yield (name, "of"), spec["of"], None, samples
-                lists = [(sample, case.phases.of(sample.roots)) for sample in samples if case.phases.of]
-                within = [
-                    Sample(name, {**roots, BODY: item})
-                    for (name, roots), items in lists if type(items) is list for item in items[:MAX_ITEMS]
-                ]  # fmt: skip
-            for key in [key for key in spec if key in OF_PHASES or key == "status"] if within else ():
-                yield (name, key), spec[key], OF_PHASES.get(key), within
+def within(case: Case, samples: Sequence[Sample]) -> Iterator[tuple[Part, Sequence[Sample]]]:
+    """Yield the values of a case, each with what its paths are to be found in; of phases where there is an item."""
+    items = [
+        Sample(name, {**roots, BODY: item})
+        for name, roots in samples if case.phases and case.phases.of
+        if type(items := case.phases.of.read(roots)) is list for item in items[:MAX_ITEMS]
+    ]  # fmt: skip
+    for part in case.shown:
+        there = items if part.place[0] == "phases" and part.place[1] != "of" else samples
+        if there:
+            yield part, there
 
 
-def _of_value(place: Place, spec: Any, convert: Convert | None, samples: Sequence[Sample]) -> Iterator[Finding]:
-    read = value(spec)
-    if isinstance(read, Table) and place[-1] == "status":
-        unknown = {word: sample for sample in reversed(samples) if (word := read.unknown(sample.roots))}
+def _of_part(part: Part, samples: Sequence[Sample]) -> Iterator[Finding]:
+    place, value, field = part
+    if isinstance(value.read, Table) and place[-1] == "status":
+        unknown = {word: sample for sample in reversed(samples) if (word := value.read.unknown(sample.roots))}
         said = [f'"{word[:SHOWN]}" stands in {sample.name} and in no row' for word, sample in unknown.items()]
-        rows = [row for word in unknown if (row := nearest(word, read.words))]
+        rows = [row for word in unknown if (row := nearest(word, value.read.words))]
         if said:  # in one: of several about a place the first alone is shown
             hint = f'; did you mean it where "{rows[0]}" stands?' if rows and len(said) == 1 else ""
             yield Finding(place, f"{', '.join(said)}{hint}")
-        read = read.of
-    there = [(sample, found) for sample in samples if _says(found := read(sample.roots))]
-    for route in _paths(spec):
+        value = value.read.of
+    there = [(sample, found) for sample in samples if says(found := value.read(sample.roots))]
+    for route in value.paths:
         if (near := _near(route, samples)) or (near == "" and not there):
             yield Finding(place, _message(route, near), certain=place in NEEDED and not there)
-    if there and convert and not any(convert(found) is not None for _, found in there):
+    if there and field and not any(field.convert(found) is not None for _, found in there):
         sample, found = there[0]
         members = f"an object with {', '.join(found)}" if isinstance(found, dict) else f"{found!r}"
         yield Finding(place, f"{sample.name} has {members[:SHOWN]} there, which does not fit", certain=False)
 
 
-def _paths(spec: object) -> list[str]:
-    if isinstance(spec, list):
-        return [route for term in spec for route in _paths(term)]
-    if isinstance(spec, dict):
-        return _paths(spec.get("of", []))
-    text = f"{spec}"
-    return [route.partition("|")[0].strip() for route in (TEMPLATE.findall(text) if "{" in text else [text])]
-
-
 def _copied(roots: Roots) -> Roots:
     return {name: {**root} if isinstance(root, dict) else root for name, root in roots.items()}
-
-
-def _says(found: Any) -> bool:
-    return found is not None and (type(found) is not str or text_of(found) is not None)
 
 
 def _near(route: str, samples: Iterable[Sample]) -> str | None:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 from relay.domain.documents import decode_any
 from relay.domain.events import Event
-from relay.errors import Ignored, NotJson, RelayError
+from relay.errors import Ignored, NotJson, RelayError, handling
+from relay.formats.cases import Reading
 from relay.formats.explaining import FEW, Line, Missed, explain
 from relay.formats.mapping import Format, roots_of
+from relay.formats.paths import Roots
 from relay.receiving.reading import Refusal, SourceReader, of_format
 
 
@@ -33,7 +34,7 @@ class Account:
     document: str = ""
 
 
-def outcomes(reader: SourceReader, body: bytes, kept: Mapping[str, str], at: float) -> Sequence[Event | Refusal]:
+def events_of(reader: SourceReader, body: bytes, kept: Mapping[str, str], at: float) -> Sequence[Event | Refusal]:
     """Read a body that came then as relay would now. `kept`: the headers that were kept with it. Raises RelayError."""
     headers = {name: [text.encode("latin-1", "replace")] for name, text in of_format(kept).items()}
     return reader.events(body, received_at=datetime.fromtimestamp(at, UTC), headers=headers)
@@ -43,20 +44,30 @@ def accounts(
     reader: SourceReader, form: Format, body: bytes, kept: Mapping[str, str], at: float
 ) -> Sequence[Account]:  # fmt: skip
     """Return the account of a body, or of a body of several items that of each."""
+    readings: list[Reading] = []
+    told: list[tuple[Sequence[Missed], Sequence[Line]]] = []
+
+    def use(number: int, roots: Roots) -> None:
+        told.append(explain(form, number, roots) if len(told) < FEW else ([], []))
+        readings.append(form.reading(number, roots))
+
     try:
-        events = outcomes(reader, body, kept, at)
+        with handling():
+            _, beyond = form.walk(roots_of(decode_any(body), of_format(kept)), use)
     except NotJson as error:
         return [Account(refused=f"it is no unambiguous JSON object: {error}")]
     except RelayError as error:
         return [Account(refused=str(error))]
-    document, headers, received = decode_any(body), of_format(kept), datetime.fromtimestamp(at, UTC)
-    readings = form.readings(document, headers=headers, received=received)
-    explained, _ = form.parts(roots_of(document, headers, received), partial(explain, form), FEW)
-    explained += [([], [])] * (len(readings) - len(explained))  # of what is left out there is none
+    if beyond:
+        readings.append(Reading(missing="each", beyond=beyond))
+        told.append(([], []))
+    texts = [
+        json.dumps(reading.document, ensure_ascii=False, indent=2) if reading.document else "" for reading in readings
+    ]  # fmt: skip - before what the source may not say is taken away
+    events = reader.told(readings, body, received_at=datetime.fromtimestamp(at, UTC))
     rows = []
-    for event, reading, (missed, lines) in zip(events, readings, explained, strict=True):
+    for event, reading, text, (missed, lines) in zip(events, readings, texts, told, strict=True):
         ignored = event.message if isinstance(event, Ignored) else ""
         name, refused = (event.name, "") if isinstance(event, Event) else ("", "" if ignored else str(event))
-        text = json.dumps(reading.document, ensure_ascii=False, indent=2) if reading.document else ""
         rows.append(Account(name, ignored, refused, reading.case, missed, lines, reading.unknown, text))
     return rows
