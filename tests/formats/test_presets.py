@@ -189,7 +189,7 @@ def test_a_workflow_run_keeps_what_people_ask_for() -> None:
 def test_a_pipelines_jobs_are_a_percentage_and_the_cause_is_a_job_that_may_not_fail() -> None:
     builds = [
         foreign.build("deploy", "failed", allow_failure=True, failure_reason="script_failure"),
-            foreign.build("unit", "success"),
+        foreign.build("unit", "success"),
         foreign.build("lint", "failed", failure_reason="job_execution_timeout"), foreign.build("docs", "running"),
     ]  # fmt: skip
     running = read("gitlab", foreign.pipeline("running", builds)).document or {}
@@ -214,12 +214,6 @@ def test_beyond_the_hundredth_job_of_a_pipeline_percentage_and_cause_hold() -> N
     assert len(running["operation"]["phases"]) == 100
     assert running["operation"]["phases"][-1]["phaseName"] == "last"
     assert failed and failed["error"]["message"] == "last: script_failure"
-
-
-def test_a_word_that_no_row_has_is_named() -> None:
-    reading = read("github-actions", foreign.workflow_run("completed", "melted"))
-
-    assert (reading.missing, reading.unknown) == ("status", (("status", "melted"),))
 
 
 @pytest.mark.skipif(not SAMPLES, reason="RELAY_SENDER_SAMPLES names no folder with documents of real senders")
