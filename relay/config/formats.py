@@ -101,7 +101,6 @@ def _bind(name: str, reader: Format, config: Config, document: Document) -> None
     hosts = (*reader.hosts, *config.platform.hosts.names, *({ANY} & {*config.platform.link_hosts}))
     contacts = {login: person.contact for login, person in config.people.items()} if may_call(source) else {}
     source.read_with(reader, hosts, contacts)
-    links = any(part.place == ("link",) for case in reader.cases for part in case.shown)
-    if links and not source.hosts:
+    if reader.links and not source.hosts:
         text = "not set, so messages do not link to its runs; expected the host of its pages"
         document.warn(("sources", name, "link_hosts"), text)

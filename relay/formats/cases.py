@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from relay.domain.events import TERMINAL
-from relay.formats.fields import MAX_LINE, NESTED, Field
+from relay.formats.fields import MAX_LINE, Field
 from relay.formats.paths import BODY, MAX_ITEMS, Roots
 from relay.formats.values import Table, Value
 
@@ -38,10 +38,6 @@ class Part(NamedTuple):
     place: Place
     value: Value
     field: Field | None = None
-
-    @property
-    def is_link(self) -> bool:
-        return self.place[-1] == "link" and self.place[0] not in NESTED
 
 
 class Condition(NamedTuple):

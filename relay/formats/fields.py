@@ -84,33 +84,23 @@ class Field(NamedTuple):
     only: frozenset[str] | None = None
 
 
+def _run(key: str, convert: Convert, only: frozenset[str] | None = None) -> Field:
+    return Field(("operation", *key.split(".")), convert, only)
+
+
 FIELDS: Mapping[str, Field] = {
-    "run": Field(("operation", "operationId"), _id),
-    "job": Field(("operation", "operationName"), _line),
-    "attempt": Field(("operation", "retryNumber"), _count),
-    "title": Field(("operation", "operationDescription"), _line),
-    "type": Field(("operation", "operationType"), _type),
-    "progress": Field(("operation", "progress", "percentage"), _number),
-    "at": Field(("timestamp",), iso_of),
-    "started": Field(("operation", "startTime"), iso_of),
-    "ended": Field(("operation", "endTime"), iso_of, TERMINAL),
-    "estimate": Field(("operation", "progress", "estimatedCompletion"), iso_of),
-    "deadline": Field(("operation", "timeoutAt"), iso_of),
-    "error": Field(("error", "message"), _words, _FAILED),
-    "code": Field(("error", "code"), _type, _FAILED),
-    "link": Field(("operation", "trackingUrl"), _link),
-    "owner": Field(("operation", "owner", "name"), _line),
-    "tenant": Field(("tenantId",), _id),
-    "project": Field(("projectId",), _id),
-    "priority": Field(("operation", "priority"), _priority),
-    "batch": Field(("operation", "batchId"), _id),
-    "batch_name": Field(("operation", "batchName"), _line),
-}
+    "run": _run("operationId", _id), "job": _run("operationName", _line), "attempt": _run("retryNumber", _count),
+    "title": _run("operationDescription", _line), "type": _run("operationType", _type),
+    "progress": _run("progress.percentage", _number), "at": Field(("timestamp",), iso_of),
+    "started": _run("startTime", iso_of), "ended": _run("endTime", iso_of, TERMINAL),
+    "estimate": _run("progress.estimatedCompletion", iso_of), "deadline": _run("timeoutAt", iso_of),
+    "error": Field(("error", "message"), _words, _FAILED), "code": Field(("error", "code"), _type, _FAILED),
+    "link": _run("trackingUrl", _link), "owner": _run("owner.name", _line), "tenant": Field(("tenantId",), _id),
+    "project": Field(("projectId",), _id), "priority": _run("priority", _priority), "batch": _run("batchId", _id),
+    "batch_name": _run("batchName", _line),
+}  # fmt: skip
 OF_PHASES: Mapping[str, Field] = {
-    "name": Field(("phaseName",), _line),
-    "started": Field(("startTime",), iso_of),
-    "ended": Field(("endTime",), iso_of, TERMINAL),
-    "error": Field(("message",), _words, _FAILED),
-    "link": Field(("url",), _link),
-}
+    "name": Field(("phaseName",), _line), "started": Field(("startTime",), iso_of), "link": Field(("url",), _link),
+    "ended": Field(("endTime",), iso_of, TERMINAL), "error": Field(("message",), _words, _FAILED),
+}  # fmt: skip
 NESTED: Mapping[str, tuple[str, ...]] = {"labels": ("operation", "labels"), "results": ("results",)}

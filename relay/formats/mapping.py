@@ -13,6 +13,7 @@ from relay.domain.links import HOST
 from relay.formats.cases import Case, Reading
 from relay.formats.envelopes import opened
 from relay.formats.paths import BODY, Roots
+from relay.formats.values import Value
 
 ITEM = "item"
 NO_CASE = "no case of the format is about it"
@@ -43,9 +44,15 @@ class Format:
         return {f"{part.place[1]}" for case in self.cases for part in case.parts if part.place[0] == "labels"}
 
     @property
+    def links(self) -> list[Value]:
+        """Return its links, of runs and of phases."""
+        places = (("link",), ("phase", "link"), ("phases", "link"))
+        return [part.value for case in self.cases for part in case.shown if part.place in places]
+
+    @property
     def hosts(self) -> tuple[str, ...]:
         """Return the hosts that its links lead to."""
-        texts = (text for case in self.cases for part in case.shown if part.is_link for text in part.value.texts)
+        texts = (text for link in self.links for text in link.texts)
         return (*self.link_hosts, *(named[1] for text in texts if (named := _NAMED.match(f"{text}/".lower()))))
 
     def readings(

@@ -12,21 +12,7 @@ from relay.formats.faults import FormatError
 from relay.formats.findings import Sample, findings
 from relay.formats.mapping import roots_of
 from tests.formats.test_presets import SENT as READ
-from tests.support.foreign import (
-    CLOUD,
-    PING,
-    airbyte,
-    alert,
-    alerts,
-    aws,
-    build,
-    dbt_run,
-    fivetran,
-    lineage,
-    pipeline,
-    workflow_job,
-    workflow_run,
-)  # fmt: skip
+from tests.support import foreign
 from tests.support.inprocess import NEEDED, SHIPPED, relay
 
 RUN = {
@@ -124,26 +110,29 @@ def test_what_no_sample_is_needed_for_is_refused_at_once(spec: Any, expected: st
 SCM = {"culprits": ["mara"], "branch": "main", "commit": "77ab"}
 SENT = [
     *READ,
-    ("alertmanager", alerts(alert("Down") | {"annotations": {"runbook_url": "https://wiki/x", "description": "x"}})),
-    ("airbyte", airbyte(success=True) | {"data": {"connection": {"url": "https://air"}, "bytesCommitted": 1,
+    ("alertmanager", foreign.alerts(foreign.alert("Down") | {"annotations": {"runbook_url": "https://wiki/x",
+                                                                              "description": "x"}})),
+    ("airbyte", foreign.airbyte(success=True) | {"data": {"connection": {"url": "https://air"}, "bytesCommitted": 1,
                                                   "jobId": 1, "success": True}}),
-    ("aws-eventbridge", aws("states", executionArn="a", status="FAILED", name="nightly")),
-    ("aws-eventbridge", aws("batch", jobId="b", status="FAILED", startedAt=1, stoppedAt=2, jobQueue="arn/fast")),
+    ("aws-eventbridge", foreign.aws("states", executionArn="a", status="FAILED", name="nightly")),
+    ("aws-eventbridge", foreign.aws("batch", jobId="b", status="FAILED", startedAt=1, stoppedAt=2,
+                                    jobQueue="arn/fast")),
     ("cloudevents", {"specversion": "1.0"}), ("tekton", {"customRun": {}}),
     ("cloudevents", {"message": "disk full", "type": "backup"}),
-    ("dbt-cloud", dbt_run("job.run.errored", "Errored", projectId=3, runErroredAt=None)),
+    ("dbt-cloud", foreign.dbt_run("job.run.errored", "Errored", projectId=3, runErroredAt=None)),
     ("fivetran", {"connector_name": "crm"}),
-    ("fivetran", fivetran("sync_end", "FAILED") | {"data": {"status": "FAILED", "reason": "quota"}, "connector_id": "c",
-                                                   "destination_group_id": "g"}),
-    ("github-actions", PING), ("github-actions", workflow_run()),
-    ("github-actions", workflow_job("unit", conclusion="failure")),
-    ("gitlab", pipeline("failed", [build("unit", "failed", failure_reason="x", finished_at=None)])),
-    ("gitlab", pipeline("failed", []) | {"user": {"name": "Mara"}}), ("gitlab", {"object_kind": "build"}),
+    ("fivetran", foreign.fivetran("sync_end", "FAILED") | {"data": {"status": "FAILED", "reason": "quota"},
+                                                           "connector_id": "c", "destination_group_id": "g"}),
+    ("github-actions", foreign.PING), ("github-actions", foreign.workflow_run()),
+    ("github-actions", foreign.workflow_job("unit", conclusion="failure")),
+    ("gitlab", foreign.pipeline("failed", [foreign.build("unit", "failed", failure_reason="x", finished_at=None)])),
+    ("gitlab", foreign.pipeline("failed", []) | {"user": {"name": "Mara"}}), ("gitlab", {"object_kind": "build"}),
     ("jenkins", {"name": "shop", "build": {"phase": "STARTED", "full_url": "https://ci/1", "scm": SCM}}),
-    ("openlineage", lineage("START") | {"job": {"name": "j", "facets": {"ownership": {"owners": [{"name": "mara"}]}}}}),
     ("prefect", {"event": "prefect.flow-run.heartbeat"}),
-    ("openlineage", {"job": {}}), ("openlineage", lineage("FAIL", task=True, errorMessage={"message": "x"})),
-    ("openlineage", lineage("START", parent={"run": {"runId": "r"}, "job": {"name": "j"},
+    ("openlineage", foreign.lineage("START") | {"job": {"name": "j",
+        "facets": {"ownership": {"owners": [{"name": "mara"}]}}}}),
+    ("openlineage", {"job": {}}), ("openlineage", foreign.lineage("FAIL", task=True, errorMessage={"message": "x"})),
+    ("openlineage", foreign.lineage("START", parent={"run": {"runId": "r"}, "job": {"name": "j"},
                                              "root": {"run": {"runId": "r"}, "job": {"name": "j"}}})),
     ("terraform-cloud", {"notifications": [{"trigger": "verification"}]}),
 ]  # fmt: skip
@@ -151,7 +140,7 @@ SENT = [
 
 @pytest.mark.parametrize("name", preset_names())
 def test_each_path_of_a_preset_is_in_one_of_its_samples(name: str) -> None:
-    samples = [Sample(f"{number}", roots_of(it, CLOUD)) for number, (of, it) in enumerate(SENT) if of == name]
+    samples = [Sample(f"{number}", roots_of(it, foreign.CLOUD)) for number, (of, it) in enumerate(SENT) if of == name]
 
     assert [*findings(preset(name), samples)] == []
 
