@@ -35,6 +35,7 @@ REQUESTED = "at most %(count)s in %(time)s that operations ask for; what is abov
 FAILURE = "a failure: nobody is notified for %(time)s, in case its run is begun again"
 BELOW = "if another run failed with this error in the %(time)s before, the two are grouped: it is told below that one"
 NO_STATE = "no state of the operation: told at once, beside the live message"
+SKIPPED = "it did nothing: no message is begun for it, only one that stands is kept up to date"
 LOW = "its priority is Low: no message is begun for it, only one that stands is kept up to date"
 IN_THREAD = "if batch %(batch)s has a message here, it is told in its thread"
 BY_EDITS = "if batch %(batch)s has a message here, it is told by its edits alone"
@@ -157,7 +158,7 @@ def _live_holds(event: Event, presentation: Presentation, live: Live) -> Iterato
         yield NO_STATE
         return
     if live.update_only:
-        yield sentences(Held)[Held.SHOWN_BESIDE]
+        yield SKIPPED if event.quiet else sentences(Held)[Held.SHOWN_BESIDE]
         return
     if not presentation.new_message:
         yield LOW

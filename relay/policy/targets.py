@@ -54,10 +54,7 @@ class Targets:
     def of(self, event: Event) -> tuple[Target, ...]:
         """Return the targets of an event, by rules and by request; denied requests are held, and so counted."""
         requested = self.requested(event)
-        recipients: Iterable[Recipient] = self.recipients(event, requested)
-        if event.quiet:
-            recipients = [replace(its, update_only=True) for its in recipients if its.destination.mode == "live"]
-        targets = [target for recipient in recipients for target in self.at(recipient, event)]
+        targets = [target for recipient in self.recipients(event, requested) for target in self.at(recipient, event)]
         if self.config.dynamic_destinations is not None and event.name not in _FREQUENT:
             targets += [
                 Target(NAME, its.channel, its.address, hold_reason=Held.NOT_ALLOWED) for its in requested.denied
@@ -113,7 +110,10 @@ class Targets:
         """Return whom the rules reach, in their order, then by request whom they do not reach yet."""
         named = [Recipient(self._named(row.destination, event), row) for row in self.matcher.reached(event)]
         by_rule = [recipient for recipient in named if recipient.destination.addresses]
-        return (*by_rule, *self._by_request(by_rule, requested)) if requested.addresses else tuple(by_rule)
+        recipients = (*by_rule, *self._by_request(by_rule, requested)) if requested.addresses else tuple(by_rule)
+        if not event.quiet:
+            return recipients
+        return tuple(replace(its, update_only=True) for its in recipients if its.destination.mode == "live")
 
     def _named(self, name: str, event: Event) -> Destination:
         """Return the destination of this name, with the address of the event's owner where it is the owners'."""
