@@ -54,7 +54,7 @@ def followed(calls: Counter[str]) -> Iterator[None]:
 
 async def walk(events: int = EVENTS) -> Counter[str]:
     """Return the functions that every event but the first enters, each with the calls of the last one."""
-    with tempfile.TemporaryDirectory(prefix="relay-walk-") as directory:
+    with tempfile.TemporaryDirectory(prefix="relay-walk-", ignore_cleanup_errors=True) as directory:
         async with SlackStandin(channels=["team"], posts_per_second=1000) as slack, aiohttp.ClientSession() as session:
             relay = Relay(_configuration(directory, slack), {})
             running = asyncio.create_task(relay.run())

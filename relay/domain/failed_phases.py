@@ -44,7 +44,8 @@ def first_failed(event: Event, run: int, known: str) -> str:
     name = _cut(event.phase_name, MAX_NAME)
     if has_failed(event.phase):
         return known if first else json.dumps([run, name, _cut(reason_of(event.phase), MAX_ERROR)])
-    return json.dumps([run, "", ""]) if first == name else known  # the store replaces facts, and drops none
+    cleared = event.mapped and first == name
+    return json.dumps([run, "", ""]) if cleared else known  # the store replaces facts, and drops none
 
 
 def with_cause(event: Event, fact: str) -> Event:

@@ -127,7 +127,8 @@ def _detail(event: Event) -> Any:
     match event.name:
         case "operation.phase.completed":
             phase = event.phase_name or f"{operation.phases_completed if operation else ''}"
-            return [phase, "Failed"] if has_failed(event.phase) else phase  # it may be tried again, and succeed
+            # It may be tried again, and succeed. What relay's own documents say stays one fact, with or without it.
+            return [phase, "Failed"] if event.mapped and has_failed(event.phase) else phase
         case name if name in WATCH_EVENTS and (part := mapping(event.document.get(name.partition(".")[2]))):
             return " ".join(str(part.get(key, "")) for key in ("rule", "episode", "reminder"))
         case "batch.operation.completed" if operation:

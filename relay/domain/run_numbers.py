@@ -8,6 +8,7 @@ from typing import NamedTuple
 from relay.domain.events import Comparison, Event
 from relay.domain.run_ends import RunEnd, differ, latest_phase, read_ends, stated_start, write_ends
 
+OVERTAKEN = 900_000.0  # ms in which a report of a firing may come behind that of its end
 OUTCOMES = frozenset({"operation.completed", "operation.failed", "operation.cancelled"})
 
 
@@ -60,7 +61,7 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
     before, report = remembered.get("ends", ""), RunEnd.of(event)
     ends = read_ends(before)
     if event.is_alert and ends:
-        run = _run_of_alert(report, ends)
+        run = _run_of_alert(report, ends, event.received_at.timestamp() * 1000)
         restarts = run - (event.retry - event.restarts)
     else:
         run, restarts = _run_by_ends(report, event, ends, remembered)
@@ -84,11 +85,15 @@ def compare(event: Event, remembered: Mapping[str, str]) -> Event:
     )
 
 
-def _run_of_alert(report: RunEnd, ends: Sequence[RunEnd]) -> int:
-    """Return the firing that it is of: a new one only if it began after the last was resolved, or says no start."""
+def _run_of_alert(report: RunEnd, ends: Sequence[RunEnd], received: float) -> int:
+    """Return the firing that it is of: a new one if it began after the last was resolved, or says no start.
+
+    One that says the same start soon after its end is an old report. Later it fires again: an alert that nobody
+    renewed, since its own sender was away, is resolved and fires with the start that it had.
+    """
     end = next((end for end in reversed(ends) if not 0 < report.started < end.started), ends[0])
-    again = end is ends[-1] and report.failed and end.ended and not 0 < report.started <= end.ended
-    return end.run + bool(again)
+    old = 0 < report.started <= end.ended and received <= end.ended + OVERTAKEN
+    return end.run + bool(end is ends[-1] and report.failed and end.ended and not old)
 
 
 def _run_by_ends(

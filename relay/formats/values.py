@@ -41,7 +41,7 @@ def value(spec: object, *, link: bool = False) -> Value:
     In the text of a `link` each path is filled in percent-encoded, but for one that it begins with: that is a URL.
     """
     if isinstance(spec, str):
-        return _template(spec, link) if "{" in spec else Value(path(spec), spec, (_bare(spec),))
+        return _template(spec, link) if "{" in spec else Value(path(spec), spec, paths_in(spec))
     if isinstance(spec, list) and spec:
         return _first([at(number, lambda term: value(term, link=link), term) for number, term in enumerate(spec)])
     if isinstance(spec, dict) and spec.keys() == {"text"} and isinstance(spec["text"], str):
@@ -52,8 +52,10 @@ def value(spec: object, *, link: bool = False) -> Value:
     raise FormatError('expected a path, a "text with {path}", {text: fixed}, a table with `of`, or a list of these')
 
 
-def _bare(route: str) -> str:
-    return route.partition("|")[0].strip()
+def paths_in(route: str) -> tuple[str, ...]:
+    """Return the paths that it reads: its own, and that of `| unless PATH`."""
+    own, *converters = (part.strip() for part in route.split("|"))
+    return own, *(its.removeprefix("unless ").strip() for its in converters if its.startswith("unless "))
 
 
 def says(extracted: Any) -> bool:
@@ -88,7 +90,7 @@ def _template(spec: str, link: bool) -> Value:
             texts[place] = encode(texts[place] or "")
         return form.format(*texts) if all(texts) else None
 
-    return Value(fill, spec, tuple(map(_bare, rest[::2])), (spec,))
+    return Value(fill, spec, tuple(one for inner in rest[::2] for one in paths_in(inner)), (spec,))
 
 
 @dataclass(frozen=True, slots=True)

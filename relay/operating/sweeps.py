@@ -144,9 +144,11 @@ async def take(entry: Quarantined, config: Config, ingest: IngestEvent, now: flo
     """Ingest its events, all of them and however old. Raises NotJson, InvalidEvent, NotPermitted or HandlingFailed if
     one is still refused, and Ignored if none is about a run."""
     reader = readers(config.sources).get(entry.source) or SourceReader(entry.source, UNCONFIGURED)
-    now_received, ids = datetime.fromtimestamp(now, UTC), EventIdentity.from_quarantine(entry.headers).ids(entry.body)
+    # A foreign body is read as of when it came: what was taken of it is known by that, and an old alert is old.
+    received_at = entry.at if reader.form else datetime.fromtimestamp(now, UTC)
+    ids = EventIdentity.from_quarantine(entry.headers).ids(entry.body)
     headers = {key: [text.encode("latin-1", "replace")] for key, text in of_format(entry.headers).items()}
-    events = reader.events(entry.body, received_at=now_received, headers=headers, ids=ids, most=MOST_EVENTS)
+    events = reader.events(entry.body, received_at=received_at, headers=headers, ids=ids, most=MOST_EVENTS)
     outcomes = await take_each(events, partial(ingest, permissions=reader.permissions))
     for its in outcomes:
         if its.refusal:

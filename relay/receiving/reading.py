@@ -18,6 +18,7 @@ from relay.receiving.signature_settings import Signature
 from relay.receiving.sources import Source
 from relay.receiving.unknown_words import UnknownWords
 
+REPEATED = 600.0  # seconds in which a body without a time is the same report
 OF_FORMAT = "header:"  # before the names of headers that a format reads, where they are kept: none of them is signed
 Refusal = InvalidEvent | HandlingFailed
 NO_IDS: Mapping[str, str] = {}
@@ -65,7 +66,9 @@ class SourceReader:
             own, document = ids, reading.document or {}
             over = document.get("operation", {}).get("status") in TERMINAL  # of which the ends are compared
             if not over and "timestamp" not in document and not any(ids.values()):
-                own = {"unsigned_id": sha256(body).hexdigest()}  # else it would be news whenever it is sent again
+                # Else it would be news whenever it is sent again; and later the same may be true anew.
+                minutes = b"%d" % (received_at.timestamp() // REPEATED)
+                own = {"unsigned_id": sha256(minutes + body).hexdigest()}
             if len(readings) > 1:  # an id is of one event, and the same again when the body is sent again
                 own = {name: id_ and f"{id_}/{place}" for name, id_ in own.items()}
             events.append(self._event(reading, b"", received_at, own))

@@ -1,5 +1,6 @@
 """A failed run without a cause takes that of its first failed phase."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ def of(name: str, *, run: int = 0, **parts: Any) -> Event:
 
 
 def ended(status: str, **phase: Any) -> Event:
-    return of("operation.phase.completed", phase={"phaseName": "unit", "status": status, **phase})
+    stated = of("operation.phase.completed", phase={"phaseName": "unit", "status": status, **phase})
+    return replace(stated, mapped=True)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,7 @@ def ended(status: str, **phase: Any) -> Event:
         (ended("Completed", message="fine"), 0, "", ""),
         (ended("Completed"), 0, LINT, LINT),
         (ended("Completed", phaseName="lint"), 0, LINT, NONE),  # it was tried again
+        (replace(ended("Completed", phaseName="lint"), mapped=False), 0, LINT, LINT),  # as relay's own say it
         (ended("Failed", message="no room"), 0, NONE, '[0, "unit", "no room"]'),
         (ended("Failed", phaseName=""), 0, "", ""),
         (of("operation.failed"), 0, LINT, LINT),

@@ -34,10 +34,12 @@ def test_a_start_at_the_very_end_that_is_known_is_no_new_run() -> None:
     assert runs == [(0, 0), (1, 1)]
 
 
-def alert(status: str, started: str = "", ended: str = "") -> Event:
+def alert(status: str, started: str = "", ended: str = "", received: str = "11:06:30") -> Event:
     times = {"startTime": started and f"2024-01-20T{started}Z", "endTime": ended and f"2024-01-20T{ended}Z"}
     make: Callable[..., Event] = events.failed if status == "Failed" else events.completed
-    return replace(make(operationType="alert", progress=None, retryNumber=None, **times), mapped=True)
+    received_at = datetime.fromisoformat(f"2024-01-20T{received}Z")
+    stated = make(operationType="alert", progress=None, retryNumber=None, **times)
+    return replace(stated, mapped=True, received_at=received_at)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,7 @@ def alert(status: str, started: str = "", ended: str = "") -> Event:
         ([alert("Failed", "11:00:00")], alert("Failed", "11:00:00"), 0, False),
         ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:00:00"), 0, True),  # old, and sent again
         ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:04:00"), 0, True),
+        ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:00:00", received="11:21:00"), 1, False),
         ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed", "11:06:00"), 1, False),
         ([alert("Completed", "11:00:00", "11:05:00")], alert("Failed"), 1, False),
         ([alert("Completed", "11:00:00", "11:05:00"), alert("Failed", "11:06:00")],
