@@ -133,8 +133,9 @@ def test_the_headers_that_a_format_reads_are_known_and_none_is_a_secret() -> Non
     case = CASE | {"job": '{$header."X-Job"} of {$header.X-Host}', "when": {"$header.X-Kind": "run"}}
 
     assert compile_format(case).headers == {"x-job", "x-host", "x-kind"}
-    with pytest.raises(FormatError, match="authorization is a secret"):
-        compile_format(CASE | {"job": "$header.Authorization"})
+    for hidden in ("$header.Authorization", "name | unless $header.Authorization"):
+        with pytest.raises(FormatError, match="authorization is a secret"):
+            compile_format(CASE | {"job": hidden})
 
 
 @pytest.mark.parametrize("missing", ["run", "status"])

@@ -80,12 +80,14 @@ async def test_after_a_503_in_the_middle_the_body_comes_again_and_each_event_has
 def test_a_body_that_states_no_time_is_the_same_fact_when_it_is_sent_again_without_an_id() -> None:
     reader = SourceReader("ops", sources()["ops"], compile_format(FORM))
     then = datetime(2026, 11, 22, tzinfo=UTC)
-    first, again, other = (
+    first, again, later, other = (
         [fingerprint(event) for event in reader.events(body, received_at=at) if isinstance(event, Event)]
         for body, at in ((b'[{"id": 1, "state": "run"}, {"id": 2, "state": "run"}]', then),
                          (b'[{"id": 1, "state": "run"}, {"id": 2, "state": "run"}]', then + timedelta(seconds=9)),
+                         (b'[{"id": 1, "state": "run"}, {"id": 2, "state": "run"}]', then + timedelta(minutes=11)),
                          (b'[{"id": 1, "state": "run", "step": 2}]', then))
     )  # fmt: skip
 
     assert first == again
+    assert not {*first} & {*later}
     assert other[0] not in first
