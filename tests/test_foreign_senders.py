@@ -3,12 +3,9 @@
 import asyncio
 import json
 import re
-import shutil
 import time
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,49 +16,20 @@ from relay.channels import CHANNELS
 from relay.config import parse_config
 from relay.ingest import Ingest
 from relay.operating.sweeps import Swept, replay_quarantined, take
-from relay.receiving.schemes import hmac_scheme
 from relay.store.last_bodies import LastBodies
 from tests.support import foreign
 from tests.support.foreign import alert, alerts, build, dbt_run, jenkins, pipeline, workflow_job, workflow_run
+from tests.support.foreign_stage import CONFIG, mailed, post, sent, told
 from tests.support.redis_server import RedisServer
-from tests.support.sender import Reply, Sender
+from tests.support.sender import Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
 from tests.support.waiting import until
-
-CONFIG = Path(__file__).parent / "data" / "senders.yaml"
-NEEDS_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl")
-SCHEMES = {
-    "github": ("github", None), "gitlab": ("token", "X-Gitlab-Token"), "dbt": ("hmac-sha256", "Authorization"),
-    "billing": ("hmac-sha256", None), "alerts": ("token", None), "jenkins": ("token", None),
-    "lineage": ("token", None), "terraform": (hmac_scheme("sha512", "hex"), "X-TFE-Notification-Signature"),
-}  # fmt: skip
 
 
 @pytest.fixture
 async def here(redis_server: RedisServer) -> AsyncIterator[Stage]:
     async with surroundings(redis_server.url) as around, running(around, CONFIG, period=0.5) as relay:
         yield Stage(around, relay)
-
-
-async def post(here: Stage, source: str, document: Any) -> Reply:
-    scheme, header = SCHEMES[source]
-    sender = Sender(f"{here.url}/webhooks/{source}", secret=SECRET, scheme=scheme, header=header, clock=time.time)
-    return await sender.post(document)
-
-
-async def sent(here: Stage, source: str, *documents: Any) -> None:
-    for document in documents:
-        reply = await post(here, source, document)
-        assert reply.status in (200, 202), reply
-        assert reply.document["status"] in ("accepted", "duplicate", "late"), reply
-
-
-def told(here: Stage, channel: str = "#team") -> list[tuple[bool, str]]:
-    """Every message in the channel: whether it is a reply, and its text."""
-    return [
-        (bool(message.thread_ts), message.text.replace("\u00a0", " "))
-        for message in here.around.slack.messages(channel)
-    ]
 
 
 @pytest.mark.parametrize("late", ["no", "yes", "crossing"])
@@ -297,61 +265,6 @@ async def test_what_is_about_no_run_is_answered_and_forgotten_and_what_cannot_be
     assert told(here) == []
 
 
-async def curl(here: Stage, address: str, *options: str, token: str = SECRET) -> tuple[int, str]:
-    """Call as a crontab does; return the exit status, and what was printed."""
-    command = (
-        "curl",
-        "-fsS",
-        "-m",
-        "10",
-        "-H",
-        f"Authorization: Bearer {token}",
-        *options,
-        f"{here.url}/webhooks/{address}",
-    )
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-    printed, _ = await process.communicate()
-    return process.returncode or 0, printed.decode()
-
-
-@NEEDS_CURL
-async def test_a_cron_job_by_three_calls_of_curl(here: Stage, tmp_path: Path) -> None:
-    output = tmp_path / "backup.log"
-    output.write_text("dumping\npg_dump: error: connection refused\n")
-    calls = [
-        await curl(here, "cron/backup/start"),
-        await curl(here, "cron/backup/log", "--data-binary", "half of it"),
-        await curl(here, "cron/backup/3", "--data-binary", f"@{output}"),
-        await curl(here, "cron/backup/3", "--data-binary", f"@{output}"),  # the answer was lost
-        await curl(here, "cron/nightly%20load", "--head"),
-    ]
-    await here.around.settled()
-    refused = [
-        await curl(here, "cron/backup/ok", token="a-token-of-somebody-else"),
-        await curl(here, "cron/backup/maybe"),
-        await curl(here, "cron"),
-        await curl(here, "github/backup/ok"),
-    ]
-
-    assert [status for status, _ in calls] == [0] * 5
-    assert [printed for _, printed in calls[:4]] == ["OK\n"] * 4
-    assert [status for status, _ in refused] == [22] * 4
-    backup = [(reply, text) for reply, text in told(here) if "backup" in text]
-    assert [reply for reply, _ in backup] == [False, True]
-    assert "pg_dump: error: connection refused" in backup[1][1]
-    assert next(text for _, text in told(here) if "nightly load" in text).startswith("Completed: nightly load")
-    assert await here.around.admin.quarantine_size() == 0
-
-
-@NEEDS_CURL
-async def test_a_run_that_names_itself_needs_no_memory(here: Stage) -> None:
-    for address in ("cron/etl/start?rid=a1", "cron/etl/start?rid=b2", "cron/etl/0?rid=a1", "cron/etl/1?rid=b2"):
-        assert (await curl(here, address))[0] == 0
-    await here.around.settled()
-
-    assert sorted(text.partition(":")[0] for reply, text in told(here) if not reply) == ["Completed", "Failed"]
-
-
 async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_it_ignores_is_gone(
     here: Stage,
 ) -> None:
@@ -374,30 +287,12 @@ async def test_what_a_mended_format_reads_is_replayed_with_its_headers_and_what_
     assert await here.around.admin.quarantine_size() == 1
 
 
-async def test_an_address_of_a_job_is_one_of_a_source_that_pings_and_of_no_other(here: Stage) -> None:
-    pinged, signed = (
-        Sender(f"{here.url}/webhooks/{address}", secret=SECRET, scheme=scheme, clock=time.time)
-        for address, scheme in (("cron", "token"), ("github/backup/ok", "github"))
-    )
-
-    assert [(await sender.post(workflow_run())).status for sender in (pinged, signed)] == [404, 404]
-    assert told(here) == []
-
-
 async def test_runs_of_two_senders_with_one_id_are_two(here: Stage) -> None:
     await sent(here, "gitlab", pipeline("running", [], id=90210), pipeline("success", [], id=90210))
     await sent(here, "dbt", dbt_run("job.run.started", "Running"))
     await here.around.settled()
 
     assert sorted(reply for reply, _ in told(here)) == [False, False, True]
-
-
-def mailed(here: Stage, recipient: str) -> list[str]:
-    """Return the subjects of the mails that came since, in any order."""
-    mails = [mail for mail in here.around.inbox.mails if mail.recipient == recipient]
-    for mail in mails:
-        here.around.inbox.mails.remove(mail)
-    return sorted(f"{mail.message['subject']}".replace("\u00a0", " ") for mail in mails)
 
 
 def ago(minutes: int) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.support.foreign import CLOUD, build_of_google, pipeline_run, workflow_run
+from tests.support.foreign_stage import CONFIG, told
 from tests.support.issuers import (
     CERTIFICATE,
     CONFIRM,
@@ -26,7 +27,6 @@ from tests.support.issuers import (
 from tests.support.redis_server import RedisServer
 from tests.support.sender import Reply, Sender
 from tests.support.stage import SECRET, Stage, running, surroundings
-from tests.test_foreign_senders import CONFIG, told
 
 TEXT, FORM = "text/plain; charset=UTF-8", "application/x-www-form-urlencoded"
 
