@@ -1,0 +1,337 @@
+"""The state that decisions read, and a draft of what they change.
+
+A partition's state is five kinds of things, each under a name. `Draft` lays changes over any of them without touching
+what is beneath, so a step that fails has changed nothing, and one that has to read more first may run again.
+
+    record   one value with named fields (relay/engine/records.py), read and written as a whole
+    table    named texts that grow one by one: documents, rows of a digest
+    index    members by score, for instance what is due and when
+    log      lines, of which the last ones are kept
+    count    a number of the ledger; decisions add to it and never read it
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, Self, TypeVar
+
+Score = int  # mostly ms since the epoch
+
+
+@dataclass
+class Record:
+    """A value with named fields. Its fields are replaced, and containers in them are copied with it, one level deep."""
+
+    PREFIX: ClassVar[str] = ""  # begins its key
+    KEPT: ClassVar[int] = 0  # ms after its last write; 0: until it is dropped
+
+    name: str
+
+    def copy(self) -> Self:
+        copied = object.__new__(type(self))
+        mine = copied.__dict__
+        for key, value in self.__dict__.items():
+            kind = type(value)
+            mine[key] = kind(value) if kind is dict or kind is list else value
+        return copied
+
+    @property
+    def key(self) -> str:
+        return self.PREFIX + self.name
+
+
+R = TypeVar("R", bound=Record)
+
+
+class State(Protocol):
+    """What a decision may read. Whoever has only a part of it at hand raises `NotLoaded`, and the step runs again."""
+
+    def record(self, kind: type[R], name: str) -> R | None: ...
+    def field(self, table: str, name: str) -> bytes | None: ...
+    def table(self, table: str) -> Mapping[str, bytes]: ...
+    def score(self, index: str, member: str) -> Score | None: ...
+    def size(self, index: str) -> int: ...
+    def ascending(self, index: str) -> Iterator[tuple[Score, str]]: ...
+    def descending(self, index: str) -> Iterator[tuple[Score, str]]: ...
+    def log(self, log: str) -> Sequence[bytes]: ...
+
+
+class NotLoaded(Exception):  # noqa: N818 - no error: a question to whoever has the rest
+    """Part of the state that has to be read first: `kind` is record, field, table, index or log."""
+
+    def __init__(self, kind: str, *names: Any) -> None:
+        super().__init__(kind, *names)
+        self.kind, self.names = kind, names
+
+
+class Sorted:
+    """Members in the order of their scores."""
+
+    def __init__(self, scores: Iterable[tuple[str, Score]] = ()) -> None:
+        self.scores = dict(scores)
+        self.order = sorted((score, member) for member, score in self.scores.items())
+
+    def set(self, member: str, score: Score | None) -> None:
+        was = self.scores.pop(member, None)
+        if was is not None:
+            del self.order[bisect_left(self.order, (was, member))]
+        if score is not None:
+            self.scores[member] = score
+            insort(self.order, (score, member))
+
+
+@dataclass(slots=True)
+class TableChange:
+    """`fields`: None removes one. `cleared`: nothing of before is left. `kept`: ms that it lives from now on, 0: as is."""
+
+    fields: dict[str, bytes | None] = field(default_factory=dict)
+    cleared: bool = False
+    kept: int = 0
+
+
+@dataclass(slots=True)
+class LogChange:
+    """Lines to append, how many of all are kept, and for how many ms."""
+
+    lines: list[bytes]
+    most: int
+    kept: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything that follows from a step. Applied as a whole, or not at all."""
+
+    records: dict[str, Record | None] = field(default_factory=dict)  # by key; None: dropped
+    tables: dict[str, TableChange] = field(default_factory=dict)
+    indexes: dict[str, dict[str, Score | None]] = field(default_factory=dict)
+    logs: dict[str, LogChange] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Draft:
+    """Changes over a state, which is not touched. A draft is a state itself, so one may lie over another."""
+
+    def __init__(self, base: "State", now: int) -> None:
+        """`now`: ms since the epoch, the partition's time of this step."""
+        self.base, self.now = base, now
+        self.changes = Changes()
+
+    # Records
+
+    def get(self, kind: type[R], name: str) -> R | None:
+        """Return a record to look at, never to change; None where there is none."""
+        changed = self.changes.records
+        key = kind.PREFIX + name
+        return changed[key] if key in changed else self.base.record(kind, name)  # type: ignore[return-value]
+
+    record = get
+
+    def edit(self, kind: type[R], name: str) -> R:
+        """Return the record to change, a new one where there is none."""
+        changed = self.changes.records
+        key = kind.PREFIX + name
+        mine = changed.get(key)
+        if mine is None:
+            was = None if key in changed else self.base.record(kind, name)
+            mine = changed[key] = was.copy() if was else kind(name)
+        return mine  # type: ignore[return-value]
+
+    def drop(self, kind: type[Record], name: str) -> None:
+        self.changes.records[kind.PREFIX + name] = None
+
+    # Tables
+
+    def field(self, table: str, name: str) -> bytes | None:
+        change = self.changes.tables.get(table)
+        if change:
+            if name in change.fields:
+                return change.fields[name]
+            if change.cleared:
+                return None
+        return self.base.field(table, name)
+
+    def table(self, table: str) -> Mapping[str, bytes]:
+        change = self.changes.tables.get(table)
+        fields = {} if change and change.cleared else dict(self.base.table(table))
+        for name, value in change.fields.items() if change else ():
+            if value is None:
+                fields.pop(name, None)
+            else:
+                fields[name] = value
+        return fields
+
+    def put(self, table: str, name: str, value: bytes, *, kept: int = 0) -> None:
+        change = self._table(table)
+        change.fields[name] = value
+        change.kept = max(change.kept, kept)
+
+    def remove(self, table: str, name: str) -> None:
+        self._table(table).fields[name] = None
+
+    def clear(self, table: str) -> None:
+        self.changes.tables[table] = TableChange(cleared=True)
+
+    def keep(self, table: str, kept: int) -> None:
+        """Let it live for `kept` ms from now on."""
+        self._table(table).kept = kept
+
+    def _table(self, table: str) -> TableChange:
+        return self.changes.tables.setdefault(table, TableChange())
+
+    # Indexes
+
+    def score(self, index: str, member: str) -> Score | None:
+        change = self.changes.indexes.get(index)
+        if change and member in change:
+            return change[member]
+        return self.base.score(index, member)
+
+    def place(self, index: str, member: str, score: float) -> None:
+        self.changes.indexes.setdefault(index, {})[member] = int(score)
+
+    def take_out(self, index: str, member: str) -> None:
+        self.changes.indexes.setdefault(index, {})[member] = None
+
+    def size(self, index: str) -> int:
+        change = self.changes.indexes.get(index, {})
+        added = sum((score is not None) - (self.base.score(index, member) is not None) for member, score in change.items())
+        return self.base.size(index) + added
+
+    def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
+        """Yield members, the lowest score first. What is changed meanwhile is not seen."""
+        return self._in_order(index, self.base.ascending(index), -1)
+
+    def descending(self, index: str) -> Iterator[tuple[Score, str]]:
+        return self._in_order(index, self.base.descending(index), 1)
+
+    def first(self, index: str, until: float, most: int = 1 << 60) -> list[str]:
+        """Return up to `most` members whose score is at most `until`, the lowest first."""
+        found: list[str] = []
+        for score, member in self.ascending(index):
+            if score > until or len(found) >= most:
+                break
+            found.append(member)
+        return found
+
+    def _in_order(self, index: str, base: Iterator[tuple[Score, str]], sign: int) -> Iterator[tuple[Score, str]]:
+        change = dict(self.changes.indexes.get(index, ()))
+        rows = sorted((score, member) for member, score in change.items() if score is not None)  # popped from the end
+        if sign < 0:
+            rows.reverse()
+        for row in base:
+            if row[1] in change:
+                continue
+            while rows and (rows[-1] < row if sign < 0 else rows[-1] > row):
+                yield rows.pop()
+            yield row
+        while rows:
+            yield rows.pop()
+
+    # Logs and counts
+
+    def log(self, log: str) -> Sequence[bytes]:
+        change = self.changes.logs.get(log)
+        lines = [*self.base.log(log), *(change.lines if change else ())]
+        return lines[-change.most :] if change else lines
+
+    def append(self, log: str, line: bytes, *, most: int, kept: int) -> None:
+        change = self.changes.logs.setdefault(log, LogChange([], most, kept))
+        change.lines.append(line)
+
+    def count(self, name: str, by: int = 1) -> None:
+        counts = self.changes.counts
+        counts[name] = counts.get(name, 0) + by
+
+    def take(self, changes: Changes) -> None:
+        """Lay the changes of a draft over this one into it."""
+        mine = self.changes
+        mine.records |= changes.records
+        for name, table in changes.tables.items():
+            if table.cleared or name not in mine.tables:
+                mine.tables[name] = table
+            else:
+                known = mine.tables[name]
+                known.fields |= table.fields
+                known.kept = table.kept or known.kept
+        for name, index in changes.indexes.items():
+            mine.indexes.setdefault(name, {}).update(index)
+        for name, log in changes.logs.items():
+            if name in mine.logs:
+                mine.logs[name].lines.extend(log.lines)
+            else:
+                mine.logs[name] = log
+        for name, by in changes.counts.items():
+            mine.counts[name] = mine.counts.get(name, 0) + by
+
+
+class Memory:
+    """A whole state in memory, for tests and for whoever tries something out."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        self.tables: dict[str, dict[str, bytes]] = {}
+        self.indexes: dict[str, Sorted] = {}
+        self.logs: dict[str, list[bytes]] = {}
+        self.counts: dict[str, int] = {}
+        self._expiries: dict[str, int] = {}
+
+    def record(self, kind: type[R], name: str) -> R | None:
+        return self.records.get(kind.PREFIX + name)  # type: ignore[return-value]
+
+    def field(self, table: str, name: str) -> bytes | None:
+        return self.tables.get(table, {}).get(name)
+
+    def table(self, table: str) -> Mapping[str, bytes]:
+        return self.tables.get(table, {})
+
+    def score(self, index: str, member: str) -> Score | None:
+        return self.indexes[index].scores.get(member) if index in self.indexes else None
+
+    def size(self, index: str) -> int:
+        return len(self.indexes[index].scores) if index in self.indexes else 0
+
+    def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
+        return iter([*self.indexes[index].order] if index in self.indexes else ())
+
+    def descending(self, index: str) -> Iterator[tuple[Score, str]]:
+        return reversed([*self.indexes[index].order] if index in self.indexes else ())
+
+    def log(self, log: str) -> Sequence[bytes]:
+        return self.logs.get(log, ())
+
+    def apply(self, changes: Changes, now: int) -> None:
+        """Make the changes; what has expired by `now` is forgotten first, as Redis would."""
+        self.forget(now)
+        for key, record in changes.records.items():
+            if record is None:
+                self.records.pop(key, None)
+            else:
+                self.records[key] = record
+                self._expire(key, record.KEPT, now)
+        for name, change in changes.tables.items():
+            fields = {} if change.cleared else self.tables.get(name, {})
+            fields = {**fields, **change.fields}
+            self.tables[name] = {key: value for key, value in fields.items() if value is not None}
+            if not self.tables[name]:
+                del self.tables[name]
+            self._expire(name, change.kept, now)
+        for name, scores in changes.indexes.items():
+            index = self.indexes.setdefault(name, Sorted())
+            for member, score in scores.items():
+                index.set(member, score)
+        for name, log in changes.logs.items():
+            self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
+            self._expire(name, log.kept, now)
+        for name, by in changes.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + by
+
+    def forget(self, now: int) -> None:
+        for name in [name for name, at in self._expiries.items() if at <= now]:
+            for part in (self.records, self.tables, self.logs):
+                part.pop(name, None)  # type: ignore[attr-defined]
+            del self._expiries[name]
+
+    def _expire(self, name: str, kept: int, now: int) -> None:
+        if kept:
+            self._expiries[name] = now + kept
