@@ -195,7 +195,9 @@ class Draft:
 
     def size(self, index: str) -> int:
         change = self.changes.indexes.get(index, {})
-        added = sum((score is not None) - (self.base.score(index, member) is not None) for member, score in change.items())
+        added = sum(
+            (score is not None) - (self.base.score(index, member) is not None) for member, score in change.items()
+        )
         return self.base.size(index) + added
 
     def ascending(self, index: str) -> Iterator[tuple[Score, str]]:
@@ -310,8 +312,8 @@ class Memory:
                 self.records[key] = record
                 self._expire(key, record.KEPT, now)
         for name, change in changes.tables.items():
-            fields = {} if change.cleared else self.tables.get(name, {})
-            fields = {**fields, **change.fields}
+            before = {} if change.cleared else self.tables.get(name, {})
+            fields: dict[str, bytes | None] = {**before, **change.fields}
             self.tables[name] = {key: value for key, value in fields.items() if value is not None}
             if not self.tables[name]:
                 del self.tables[name]
@@ -329,7 +331,7 @@ class Memory:
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
             for part in (self.records, self.tables, self.logs):
-                part.pop(name, None)  # type: ignore[attr-defined]
+                part.pop(name, None)
             del self._expiries[name]
 
     def _expire(self, name: str, kept: int, now: int) -> None:

@@ -1,0 +1,338 @@
+"""An event as decisions read it, and the targets that it is for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from relay.domain.deliveries import Digest, Each, Limit, Live, RequestLimit, Target, Window
+from relay.domain.digest_entries import summarize
+from relay.domain.display import boundary
+from relay.domain.events import OPERATOR_EVENTS, PRIORITIES, Event
+from relay.domain.facts import Space, facts, stated_fields
+from relay.domain.identity import error_of, fingerprint, has_failed, signature
+from relay.domain.parsing import dump
+from relay.domain.run_numbers import latest_begin
+from relay.engine import names
+from relay.engine.records import INITIATED, RUNNING, TERMINAL, Limit as Rate
+
+RANKS = {
+    "operation.started": INITIATED,
+    "operation.progress": RUNNING,
+    "operation.phase.completed": RUNNING,
+    "operation.stalled": RUNNING,
+    "operation.recovered": RUNNING,
+    "batch.started": INITIATED,
+    "batch.operation.completed": RUNNING,
+}  # other names move nothing and are never late
+OUTCOMES = ("operation.completed", "operation.failed", "operation.cancelled", "batch.completed")
+UNSUCCESSFUL = frozenset({"Failed", "Timeout", "Cancelled"})
+ERROR_LINE = 200  # characters of an error that are kept for the message that it healed
+ESSENTIAL = "2"  # passes quiet hours, and reaches readers who have unsubscribed
+
+
+@dataclass(eq=False)
+class Recipient:
+    """A target with what belongs to it in the state. Flags may change while the event is dispatched."""
+
+    target: Target
+    lane: str
+    id: str  # of the delivery that this event makes
+    batch_lane: str = ""  # where its batch has, or would have, a message
+    reply: bool = False  # a reply in the message's thread is made as well
+    withheld: str = ""  # why a new message of it was not made
+
+    @property
+    def live(self) -> bool:
+        return isinstance(self.target.how, Live)
+
+    @property
+    def passes(self) -> str:
+        how = self.target.how
+        if isinstance(how, Digest):
+            return ""
+        return ESSENTIAL if isinstance(how, Each) and how.essential else "1" if how.bypass_quiet_hours else ""
+
+    @cached_property
+    def calls(self) -> dict[str, Any]:
+        return calls_of(self.target)
+
+    @property
+    def quiet(self) -> tuple[int, int] | None:
+        """Return the quiet hours at hand in ms."""
+        how = self.target.how
+        window = None if isinstance(how, Digest) else how.quiet_window
+        return milliseconds(window) if window else None
+
+    @property
+    def silence(self) -> tuple[str, int, int, bool] | None:
+        """Return the silence at hand: id, start and end in ms, and whether its summary has what it holds."""
+        it = self.target.silence
+        return (it.id, round(it.start * 1000), round(it.end * 1000), it.in_summary) if it else None
+
+
+@dataclass(eq=False)
+class Arrival:
+    """What decisions read of an event. What is costly to make is made when it is first asked for."""
+
+    event: Event
+    targets: Sequence[Target] = ()
+    completes: bool = False
+    operation: str = field(init=False)  # the name of its record
+    rank: int | None = field(init=False)
+    at: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        event = self.event
+        self.operation = names.operation(event.subject, event.space(event.subject))
+        self.rank = TERMINAL if event.name in OUTCOMES else RANKS.get(event.name)
+        if event.watch.get("batch"):  # its message goes on to show what is done: the alarm is posted below it
+            self.rank = None
+        self.at = ms(event.occurred_at)
+
+    @property
+    def name(self) -> str:
+        return self.event.name
+
+    @property
+    def run(self) -> int:
+        return self.event.retry
+
+    @property
+    def watch(self) -> Mapping[str, Any]:
+        return self.event.watch
+
+    @property
+    def action(self) -> Mapping[str, Any]:
+        return self.event.action
+
+    @property
+    def progress(self) -> bool:
+        return self.event.name == "operation.progress"
+
+    @property
+    def phase_end(self) -> bool:
+        return self.event.name == "operation.phase.completed"
+
+    @property
+    def terminal(self) -> bool:
+        return self.rank == TERMINAL
+
+    @cached_property
+    def phase(self) -> str:
+        return self.event.phase_name
+
+    @cached_property
+    def urgency(self) -> str:
+        """Its place among what is due: '1' outcomes, '2' stalls, '3' failed phases, '' the rest."""
+        event = self.event
+        if event.name in OUTCOMES or event.name in OPERATOR_EVENTS:
+            return "1"
+        if event.name == "operation.stalled":
+            return "2"
+        return "3" if has_failed(event.phase) else ""
+
+    @cached_property
+    def fact_text(self) -> str:
+        return fingerprint(self.event)
+
+    @cached_property
+    def fact(self) -> str:
+        """Return the digest of what it says."""
+        return names.short_digest("fact", self.fact_text)
+
+    @cached_property
+    def sender_id(self) -> str:
+        """Return the digest of the sender's id, its source, producer and space; '' without one."""
+        event = self.event
+        if not event.id:
+            return ""
+        parts = ["delivery", event.source, event.id, *filter(None, [event.producer])]
+        if event.platform or event.tenant or event.project:
+            parts.append(Space.of_event(event).dump())
+        return names.short_digest(*parts)
+
+    @cached_property
+    def fact_as_stated(self) -> str:
+        """Return the fact as the document alone says it, where only the time of receipt decided of which run it is: what
+        is sent again is received again, and a run may have begun in between. '' otherwise."""
+        event, run = self.event, self.event.operation
+        if run is None or event.about_batch:
+            return ""
+        stated = stated_retry(event)
+        if event.retry == stated or event.dated or (event.compared and event.compared.decisive):
+            return ""
+        alone = replace(event, operation=replace(run, retry=stated))
+        return names.short_digest("fact", fingerprint(alone))
+
+    @cached_property
+    def body_name(self) -> str:
+        """Return the name of its document for the deliveries that need it."""
+        return self.operation[:16] + names.digest("fact", self.fact_text).hex()[16:]
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """Return what it states that lasts; of a retry under a new id not what is of that id alone."""
+        event, stated = self.event, facts(self.event)
+        if event.original:
+            stated = {name: value for name, value in stated.items() if name not in ("original", "retry")}
+        if event.restarts and not event.about_batch:
+            stated["restarts"] = f"{event.restarts}"
+        return stated
+
+    @cached_property
+    def body(self) -> bytes:
+        return dump(self.event, facts(self.event))
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return {} if self.event.action else summarize(self.event)
+
+    @cached_property
+    def stated(self) -> list[str]:
+        """List what an outcome states beside its status."""
+        return stated_fields(self.event)
+
+    @cached_property
+    def sender(self) -> str:
+        """Return the sender for people; events that relay fetched itself say so."""
+        source = self.event.source
+        return f"{source} when asked" if self.event.document.get("reconciled") is True else source
+
+    @cached_property
+    def started(self) -> int | None:
+        """Return when a run that begins says that it began; None where a retry under a new id is counted by its original."""
+        event = self.event
+        if event.operation is None or event.about_batch or event.original:
+            return None
+        moment = latest_begin(event)
+        return ms(moment) if moment else None
+
+    @property
+    def phases(self) -> int | None:
+        run = self.event.operation
+        return run.phases_completed if run and not self.event.about_batch else None
+
+    @property
+    def goes_on(self) -> bool:
+        """Return whether the watchdog watches the run after this event."""
+        event = self.event
+        if event.name == "batch.started":  # one of which members' ends alone are reported may never report its own
+            return True
+        run_event = event.operation is not None and not event.about_batch
+        return run_event and self.rank is not None and self.rank < TERMINAL and not event.watch
+
+    @property
+    def estimate(self) -> int | None:
+        run = self.event.operation
+        return ms(run.estimate) if run and run.estimate and not self.event.about_batch else None
+
+    @property
+    def deadline(self) -> int | None:
+        run = self.event.operation
+        return ms(run.deadline) if run and run.deadline else None
+
+    @cached_property
+    def mishap(self) -> str:
+        """Return what a member of a batch is told by once: its id and run; '' where it did not fail."""
+        run = self.event.operation
+        if run is None or run.status not in UNSUCCESSFUL:
+            return ""
+        return names.digest("member", run.id, str(stated_retry(self.event) + self.event.restarts)).hex()
+
+    @property
+    def member_over(self) -> tuple[str, int] | None:
+        """Return the member's operation and its run, where a batch says that it is over."""
+        event, run = self.event, self.event.operation
+        if event.name != "batch.operation.completed" or run is None or run.status == "Running":
+            return None
+        return names.operation(run.id, event.space(run.id)), stated_retry(event)
+
+    @cached_property
+    def cause(self) -> tuple[int, str, str] | None:
+        """Return its gravity, whose run failed, and the signature of its error."""
+        event = self.event
+        if not (found := signature(error_of(event))):
+            return None
+        priority = event.operation.priority if event.operation else ""
+        gravity = PRIORITIES.index(priority if priority in PRIORITIES else "Normal")
+        subject = event.own_id if event.about_batch else event.subject
+        return gravity, names.operation(subject, event.space(subject)), found
+
+    @cached_property
+    def error_line(self) -> str:
+        message = error_of(self.event).get("message")
+        line = " ".join(message.split()) if isinstance(message, str) else ""
+        return line[: boundary(line, min(len(line), ERROR_LINE))].encode("utf-8", "replace").decode()
+
+    @cached_property
+    def recipients(self) -> list[Recipient]:
+        return [self._recipient(target) for target in self.targets]
+
+    def _recipient(self, target: Target) -> Recipient:
+        """The delivery's id is made of the parts that differ between events, and between lanes."""
+        event, where = self.event, names.home_of(target)
+        lane = names.lane(where, event.subject, target.destination, target.address, event.space(event.subject))
+        batch = event.member_of
+        batch_lane = batch and names.lane(where, batch, target.destination, target.address, event.space(batch))
+        id_ = f"{where}{self.body_name[-15:]}{lane[-15:]}"
+        return Recipient(target, lane, id_, batch_lane, target.presentation.thread_reply)
+
+
+def ms(moment: Any) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+def milliseconds(window: Window) -> tuple[int, int]:
+    return round(window.start * 1000), round(window.end * 1000)
+
+
+def stated_retry(event: Event) -> int:
+    """Return the number that the document itself gives, whatever run of the original it turned out to be."""
+    for document in (event.operation.document if event.operation else {}, event.document):
+        number = document.get("retryNumber")
+        if isinstance(number, int) and 0 <= number < 1_000_000:
+            return number
+    return 0
+
+
+MOST_KEPT = 16_384  # addresses; about 700 bytes each
+_CALLS: dict[tuple[int, int], tuple[Any, Any, dict[str, Any]]] = {}
+
+
+def calls_of(target: Target) -> dict[str, Any]:
+    """Return the limits of an address and the options of its destination, as deliveries carry them: never changed.
+
+    new, edit  limits: [name, period in ms, burst, reserve]
+    cap        [messages, ms]; own: the host with a credential of its own; requested: [reader, messages, ms]
+    options    of relay.domain.deliveries.DeliveryOptions
+    Both are the same objects for all events of a configuration, so what they make is kept by their identity.
+    """
+    key = id(target.limits), id(target.options)
+    if key not in _CALLS:
+        if len(_CALLS) >= MOST_KEPT:
+            _CALLS.clear()
+        _CALLS[key] = target.limits, target.options, _calls_of(target)
+    return _CALLS[key][2]
+
+
+def _calls_of(target: Target) -> dict[str, Any]:
+    limits = target.limits
+    calls: dict[str, Any] = {"new": _rates(limits.new), "edit": _rates(limits.edit)}
+    if limits.new_message_cap:
+        calls["cap"] = [limits.new_message_cap[0], limits.new_message_cap[1] * 1000]
+    if limits.own_host:
+        calls["own"] = limits.own_host
+    if limits.requested:
+        calls["requested"] = _requested(target.channel, limits.requested)
+    if target.options:
+        calls["options"] = {name: value for name, value in asdict(target.options).items() if value}
+    return calls
+
+
+def _rates(limits: Sequence[Limit]) -> list[Rate]:
+    return [[limit.name, limit.period * 1000, limit.burst, limit.reserve] for limit in limits]
+
+
+def _requested(channel: str, limit: RequestLimit) -> list[str | float]:
+    return [f"{channel} {limit.reader}", limit.count, limit.per * 1000]
