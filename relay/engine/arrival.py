@@ -14,7 +14,8 @@ from relay.domain.identity import error_of, fingerprint, has_failed, signature
 from relay.domain.parsing import dump
 from relay.domain.run_numbers import latest_begin
 from relay.engine import names
-from relay.engine.records import INITIATED, RUNNING, TERMINAL, Limit as Rate
+from relay.engine.records import INITIATED, RUNNING, TERMINAL
+from relay.engine.records import Limit as Rate
 
 RANKS = {
     "operation.started": INITIATED,
@@ -154,8 +155,10 @@ class Arrival:
 
     @cached_property
     def fact_as_stated(self) -> str:
-        """Return the fact as the document alone says it, where only the time of receipt decided of which run it is: what
-        is sent again is received again, and a run may have begun in between. '' otherwise."""
+        """Return the fact as the document alone says it, where only the time of receipt decided of which run it is.
+
+        What is sent again is received again, and a run may have begun in between. '' otherwise.
+        """
         event, run = self.event, self.event.operation
         if run is None or event.about_batch:
             return ""
@@ -201,7 +204,7 @@ class Arrival:
 
     @cached_property
     def started(self) -> int | None:
-        """Return when a run that begins says that it began; None where a retry under a new id is counted by its original."""
+        """Return the stated begin of a run; None for a retry under a new id, which its original counts."""
         event = self.event
         if event.operation is None or event.about_batch or event.original:
             return None

@@ -53,9 +53,9 @@ def lane(where: str, subject: str, destination: str, address: str, space: str = 
     return at_home(where, digest("lane", subject, destination, address, *filter(None, [space])).hex())
 
 
-def bundle(where: str, kind: str, destination: str, address: str, start: int, end: int) -> str:
-    """The name of a bundle and of its delivery; `where`: the lane or home of the address."""
-    parts = (kind, destination, address, str(start), str(end))
+def bundle(where: str, kind: str, place: tuple[str, str], start: int, end: int) -> str:
+    """The name of a bundle and of its delivery; `where`: the lane or home of the address; `place`: destination, address."""
+    parts = (kind, *place, str(start), str(end))
     name = sha1("\0".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
     return at_home(where, name)
 

@@ -193,7 +193,7 @@ class Bundle(Record):
 
 @dataclass
 class Baseline(Record):
-    """What an address's sent digests amounted to: the newest one's figures, and per day how many completed and failed."""
+    """Figures of an address's sent digests: the newest one's, and how many runs completed and failed per day."""
 
     PREFIX: ClassVar[str] = "baseline:"
     KEPT: ClassVar[int] = 60 * DAY

@@ -56,7 +56,7 @@ class State(Protocol):
     def log(self, log: str) -> Sequence[bytes]: ...
 
 
-class NotLoaded(Exception):  # noqa: N818 - no error: a question to whoever has the rest
+class NotLoaded(Exception):
     """Part of the state that has to be read first: `kind` is record, field, table, index or log."""
 
     def __init__(self, kind: str, *names: Any) -> None:
@@ -82,7 +82,7 @@ class Sorted:
 
 @dataclass(slots=True)
 class TableChange:
-    """`fields`: None removes one. `cleared`: nothing of before is left. `kept`: ms that it lives from now on, 0: as is."""
+    """`fields`: None removes one. `cleared`: drop what was there. `kept`: ms that it lives from now on, 0: as it was."""
 
     fields: dict[str, bytes | None] = field(default_factory=dict)
     cleared: bool = False
