@@ -54,7 +54,7 @@ def lane(where: str, subject: str, destination: str, address: str, space: str = 
 
 
 def bundle(where: str, kind: str, place: tuple[str, str], start: int, end: int) -> str:
-    """The name of a bundle and of its delivery; `where`: the lane or home of the address; `place`: destination, address."""
+    """The name of a bundle and of its delivery. `where`: lane or home of the address; `place`: destination, address."""
     parts = (kind, *place, str(start), str(end))
     name = sha1("\0".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()
     return at_home(where, name)

@@ -82,7 +82,7 @@ class Sorted:
 
 @dataclass(slots=True)
 class TableChange:
-    """`fields`: None removes one. `cleared`: drop what was there. `kept`: ms that it lives from now on, 0: as it was."""
+    """`fields`: None removes one. `cleared`: drop the rest. `kept`: ms that it lives from now on; 0: no change."""
 
     fields: dict[str, bytes | None] = field(default_factory=dict)
     cleared: bool = False
@@ -91,11 +91,12 @@ class TableChange:
 
 @dataclass(slots=True)
 class LogChange:
-    """Lines to append, how many of all are kept, and for how many ms."""
+    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, and by people alone."""
 
     lines: list[bytes]
     most: int
     kept: int
+    stream: bool = False
 
 
 @dataclass(slots=True)
@@ -116,6 +117,8 @@ class Draft:
         """`now`: ms since the epoch, the partition's time of this step."""
         self.base, self.now = base, now
         self.changes = Changes()
+        self.notes: dict[str, list[list[Any]]] = {}  # operation → lines of its story (relay/engine/ledger.py)
+        self.counted: set[str] = set()  # operations whose lines are only counted
 
     # Records
 
@@ -237,8 +240,8 @@ class Draft:
         lines = [*self.base.log(log), *(change.lines if change else ())]
         return lines[-change.most :] if change else lines
 
-    def append(self, log: str, line: bytes, *, most: int, kept: int) -> None:
-        change = self.changes.logs.setdefault(log, LogChange([], most, kept))
+    def append(self, log: str, line: bytes, *, most: int, kept: int, stream: bool = False) -> None:
+        change = self.changes.logs.setdefault(log, LogChange([], most, kept, stream))
         change.lines.append(line)
 
     def count(self, name: str, by: int = 1) -> None:

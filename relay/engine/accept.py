@@ -1,0 +1,101 @@
+"""An event is accepted: identity, order, what it changes of its operation, and who is notified of it."""
+
+from relay.domain.deliveries import Accepted
+from relay.engine import jobs, outcomes, presses, watch
+from relay.engine.arrival import Arrival
+from relay.engine.dispatch import dispatch
+from relay.engine.entries import Settings
+from relay.engine.identity import is_known, remember
+from relay.engine.ledger import count_event, note
+from relay.engine.links import end_in_batch, link_retry, mark_shared
+from relay.engine.order import Was, advance, begins_run, is_late, is_subset, update_summary
+from relay.engine.records import Operation
+from relay.engine.state import Draft
+
+
+def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
+    """Return what became of the event. `fuller`: it adds to a known outcome, nothing is done, and it comes again with all."""
+    known = d.get(Operation, a.operation) or Operation(a.operation)
+    repeated, used = is_known(d, known, a.fact), is_known(d, known, a.sender_id)
+    was = Was.of(known)
+    # An id alone makes no repetition: some senders put their registration's into every event.
+    same = repeated or (used and is_known(d, known, a.fact_as_stated))
+    if same or is_subset(a, was):
+        return _repeated(d, settings, a, was, same=same, used=used)
+    if a.watch and watch.is_outdated(known, a):  # not remembered: it may come true later
+        return _dropped(d, "late")
+    if why := presses.rejected(known, a):
+        return _dropped(d, why)
+    o = d.edit(Operation, a.operation)
+    d.count("received")
+    remember(d, o, "" if used else a.sender_id, a.fact)
+    if is_late(a, was):
+        return _late(d, o, a, was, used=used)
+    before = outcomes.begin_again(d, o, a) if begins_run(a, was) else None
+    seq = _record(d, o, a, was)
+    mark_shared(d, a.event)
+    if a.terminal:
+        jobs.keep_end(d, o, a, settings, new_run=before is not None)
+    update_summary(o, a)
+    end_in_batch(d, a)
+    link_retry(d, a)
+    return _notify(d, o, a, seq, reused=used, new_run=before is not None)
+
+
+def _record(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
+    if a.watch:
+        return watch.record_alarm(d, o, a)
+    if a.action:
+        return presses.record(d, o, a)
+    if not a.terminal:
+        o.job = jobs.stated(a) or o.job
+    return advance(d, o, a, was)
+
+
+def _notify(d: Draft, o: Operation, a: Arrival, seq: int, *, reused: bool, new_run: bool) -> Accepted:
+    unheard = "" if a.targets else "no_rule"
+    note(d, o.name, "accepted", a.name, a.event.status, a.event.percentage, a.sender, unheard)
+    d.count("events")
+    if unheard:
+        d.count("accepted")
+        d.count("held:no_rule")
+    notified, held = dispatch(d, o, a, seq)
+    if not notified and a.progress and not new_run:
+        count_event(d, o.name)
+    return Accepted("accepted", notified, (("", unheard),) if unheard else tuple(held), reused)
+
+
+def _repeated(d: Draft, settings: Settings, a: Arrival, was: Was, *, same: bool, used: bool) -> Accepted:
+    known = d.get(Operation, a.operation)
+    compared = a.event.compared
+    if known and same and outcomes.adds(known, a, was):
+        o = d.edit(Operation, a.operation)
+        if not (a.completes and outcomes.complete(d, o, a)):
+            return Accepted("fuller")
+        jobs.keep_end(d, o, a, settings, new_run=False)
+        outcomes.refresh(d, o, a)
+    d.count("received")
+    d.count("duplicates")
+    if compared and known and known.ends != compared.after:
+        d.edit(Operation, a.operation).ends = compared.after
+    if compared and compared.differs:
+        note(d, a.operation, "differs", a.name, a.sender, " and ".join(compared.differs))
+    if not used:
+        watch.record_repeat(d, d.edit(Operation, a.operation), a, was)
+    return Accepted("duplicate")
+
+
+def _late(d: Draft, o: Operation, a: Arrival, was: Was, *, used: bool) -> Accepted:
+    d.count("late")
+    if a.run == was.run:
+        watch.record_repeat(d, o, a, was)
+    note(d, o.name, "late", a.name, a.event.percentage)
+    if a.progress:
+        count_event(d, o.name)
+    return Accepted("late", id_reused=used)
+
+
+def _dropped(d: Draft, why: str) -> Accepted:
+    d.count("received")
+    d.count("late" if why == "late" else "duplicates")
+    return Accepted("late" if why == "late" else "duplicate")

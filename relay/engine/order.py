@@ -1,0 +1,168 @@
+"""Order: what is older than what is known, and what an event changes of its run."""
+
+from typing import Any, NamedTuple
+
+from relay.engine import watch
+from relay.engine.arrival import Arrival
+from relay.engine.ledger import record_begin
+from relay.engine.records import (
+    INITIATED,
+    KEEP_DOCUMENTS,
+    KEEP_OPERATION,
+    OVER,
+    RUNNING,
+    STALLED,
+    TERMINAL,
+    Operation,
+    documents,
+)
+from relay.engine.state import Draft
+
+STARTS = 8  # of runs before the newest, which tell what is repeated of a run from what is new
+LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary, what a new run keeps
+
+
+class Was(NamedTuple):
+    """What is known of the order of an operation's events, before one changes it."""
+
+    rank: int | None = None
+    run: int | None = None
+    percentage: float | None = None
+    phases: int | None = None
+    at: int = 0
+
+    @classmethod
+    def of(cls, o: Operation) -> "Was":
+        return cls(o.rank, o.run, o.percentage, o.phases, o.at)
+
+
+def is_late(a: Arrival, was: Was) -> bool:
+    """Is this older than what is known? Within a run an outcome beats progress, and a percentage never goes back."""
+    if a.watch and was.rank == TERMINAL:
+        return True
+    if a.rank is None or was.rank is None or was.run is None:
+        return False
+    if a.run != was.run:
+        return a.run < was.run
+    if a.rank < TERMINAL == was.rank or (a.rank == INITIATED and was.rank >= RUNNING):
+        return True
+    if a.phase_end:
+        return a.phases is not None and was.phases is not None and a.phases < was.phases
+    if not a.progress:
+        return False
+    percentage = a.event.percentage
+    if percentage is not None and was.percentage is not None:
+        return percentage < was.percentage
+    return a.at < was.at
+
+
+def is_subset(a: Arrival, was: Was) -> bool:
+    """Is this a thinner report of progress that is known? The callback beside the webhook may name no phase."""
+    percentage = a.event.percentage
+    return (
+        a.progress
+        and percentage is not None
+        and percentage == was.percentage
+        and not a.phase
+        and a.phases is None
+        and was.rank == RUNNING
+        and a.run == was.run
+    )
+
+
+def next_seq(o: Operation) -> int:
+    o.seq += 1
+    return o.seq
+
+
+def begins_run(a: Arrival, was: Was) -> bool:
+    return a.rank is not None and was.run is not None and a.run > was.run
+
+
+def advance(d: Draft, o: Operation, a: Arrival, was: Was) -> int:
+    """Record an event of a run, which is neither an alarm nor a press; return its number."""
+    seq, new_run = next_seq(o), begins_run(a, was)
+    if o.first is None:
+        o.first = d.now
+        record_begin(d, o.name)
+    o.last = d.now
+    if new_run:
+        _remember_start(o, was)
+    state_facts(o, a)
+    if a.rank is not None:
+        if new_run:
+            _reset_run(d, o)
+            was = Was()
+        _advance_run(d, o, a, was, seq)
+    watch.track(d, o, a, was)
+    if a.event.compared:
+        o.ends = a.event.compared.after
+    if a.terminal:
+        _keep_lanes(d, o, a)
+    return seq
+
+
+def _advance_run(d: Draft, o: Operation, a: Arrival, was: Was, seq: int) -> None:
+    if was.run is None:
+        # A start after an outcome began when it says; its event may be dated later than the run's first progress. Under
+        # its own id alone: what the original reports after a retry under another id began is of the original.
+        began = min(a.started, a.at) if "restarts" in a.facts and a.started is not None else a.at
+        o.began = None if a.event.original else began
+    o.rank, o.run, o.status, o.at = a.rank, a.run, a.event.status, a.at
+    percentage = a.event.percentage
+    if percentage is not None and a.rank == RUNNING:
+        o.percentage = max(percentage, was.percentage or 0)
+    if a.phases is not None:
+        o.phases = max(a.phases, was.phases or 0)
+    d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+    o.seqs[a.name] = seq
+    if a.terminal:
+        o.stated[a.name] = a.stated
+
+
+def state_facts(o: Operation, a: Arrival) -> None:
+    """Keep what it states that lasts. What an earlier run adds late does not count the starts since."""
+    o.subject = a.event.subject
+    for name, value in a.facts.items():
+        if a.rank is not None or name != "restarts":
+            o.facts[name] = value
+
+
+def _remember_start(o: Operation, was: Was) -> None:
+    if o.began is None:  # of a retry under a new id, which says its run
+        return
+    starts = [*o.starts.split(), f"{was.run}:{int(o.facts.get('restarts', 0))}:{o.began}"]
+    o.starts = " ".join(starts[-STARTS:])
+
+
+def _reset_run(d: Draft, o: Operation) -> None:
+    """A new run begins: what the failed one said must not show in it, nor hold back its progress."""
+    d.clear(documents(o.name))
+    d.take_out(STALLED, o.name)
+    fresh: dict[str, Any] = vars(Operation(o.name))
+    for name in (
+        "gates", "muted", "stated", "seqs", "percentage", "phases", "went_on", "heard", "moved", "gaps", "phase",
+        "estimate", "newest_estimate", "planned", "estimate_moves", "deadline", "alarms", "asked",
+    ):  # fmt: skip
+        setattr(o, name, fresh[name])
+    o.facts.pop("pressed", None)
+
+
+def _keep_lanes(d: Draft, o: Operation, a: Arrival) -> None:
+    """Its documents are needed for a while, and for as long as something of these lanes waits."""
+    o.lanes += [r.lane for r in a.recipients if r.live and r.lane not in o.lanes]
+    d.place(OVER, o.name, d.now + KEEP_DOCUMENTS)
+
+
+def update_summary(o: Operation, a: Arrival) -> None:
+    """Lay the newest state over what earlier events of this run said.
+
+    An event without a rank is no state, but for a batch's alarm: it must not take the place of one.
+    """
+    new, old = a.summary, o.summary
+    if not new or (old and a.rank is None and not a.watch):
+        return
+    if not old and a.rank is None and o.status:
+        new = {**new, "status": o.status}
+    kept = old if old.get("retry") == new["retry"] else {name: old[name] for name in LASTING if name in old}
+    o.summary = {**kept, **new}
