@@ -1,7 +1,9 @@
 """Reports of a known outcome, which may say more of it; and what becomes of an outcome when its run begins again."""
 
-from relay.domain.deliveries import Digest
-from relay.engine.arrival import OUTCOMES, Arrival, Recipient
+from collections.abc import Sequence
+
+from relay.domain.deliveries import Digest, Window
+from relay.engine.arrival import OUTCOMES, Arrival, Recipient, milliseconds
 from relay.engine.bundles import add_row, is_closed
 from relay.engine.deliveries import create, delivery_for, detach_outcome
 from relay.engine.holds import heal
@@ -47,7 +49,7 @@ def refresh(d: Draft, o: Operation, a: Arrival) -> None:
     for r in a.recipients:
         _refresh_message(d, o, a, r)
         if isinstance(r.target.how, Digest):
-            _refresh_row(d, a, r)
+            _refresh_rows(d, a, r, r.target.how.windows)
 
 
 def _refresh_message(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
@@ -66,12 +68,10 @@ def _refresh_message(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
         note(d, o.name, "queued", r.target.destination, r.target.address)
 
 
-def _refresh_row(d: Draft, a: Arrival, r: Recipient) -> None:
-    target = r.target
-    assert isinstance(target.how, Digest)
-    for window in target.how.windows:
-        place, span = (target.destination, target.address), (round(window.start * 1000), round(window.end * 1000))
-        name = bundle(r.lane, "digest", place, *span)
+def _refresh_rows(d: Draft, a: Arrival, r: Recipient, windows: Sequence[Window]) -> None:
+    place = r.target.destination, r.target.address
+    for window in windows:
+        name = bundle(r.lane, "digest", place, *milliseconds(window))
         if not is_closed(d, name) and d.field(rows(name), a.operation) is not None:
             add_row(d, name, a.operation)
 

@@ -91,7 +91,7 @@ class TableChange:
 
 @dataclass(slots=True)
 class LogChange:
-    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, and by people alone."""
+    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone."""
 
     lines: list[bytes]
     most: int
