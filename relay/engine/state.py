@@ -278,6 +278,7 @@ class Memory:
         self.tables: dict[str, dict[str, bytes]] = {}
         self.indexes: dict[str, Sorted] = {}
         self.logs: dict[str, list[bytes]] = {}
+        self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
         self.counts: dict[str, int] = {}
         self._expiries: dict[str, int] = {}
 
@@ -326,16 +327,27 @@ class Memory:
             for member, score in scores.items():
                 index.set(member, score)
         for name, log in changes.logs.items():
-            self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
+            if log.stream:
+                self._stream(name, log, now)
+            else:
+                self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
             self._expire(name, log.kept, now)
         for name, by in changes.counts.items():
             self.counts[name] = self.counts.get(name, 0) + by
 
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs):
+            for part in (self.records, self.tables, self.logs, self.streams):
                 part.pop(name, None)
             del self._expiries[name]
+
+    def _stream(self, name: str, log: LogChange, now: int) -> None:
+        """Where the clock was set back, a line has the time of the last one."""
+        stream = self.streams.setdefault(name, [])
+        for line in log.lines:
+            ms, number = stream[-1][:2] if stream else (now, -1)
+            stream.append((now, 0, line) if now > ms else (ms, number + 1, line))
+        del stream[: -log.most]
 
     def _expire(self, name: str, kept: int, now: int) -> None:
         if kept:
