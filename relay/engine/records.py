@@ -221,9 +221,10 @@ class Cause(Record):
 
 @dataclass
 class Pause(Record):
-    """Something that fails for everybody, or that a person paused. Its name is the scope (relay.engine.pauses)."""
+    """Something that fails for everybody. Its name is the scope (relay.engine.pauses)."""
 
     PREFIX: ClassVar[str] = "pause:"
+    KEPT: ClassVar[int] = 8 * DAY
 
     until: int = 0
     at: int = 0  # when that was decided
@@ -231,9 +232,21 @@ class Pause(Record):
     reason: str = ""
     probe: bool = False
     probes: int = 0  # that failed
+    expires: int = 0
+
+
+@dataclass
+class OperatorPause(Record):
+    """A destination that a person paused."""
+
+    PREFIX: ClassVar[str] = "paused:"
+
+    until: int = 0
+    at: int = 0
+    since: int = 0
+    reason: str = ""
     by: str = ""
     ends: bool = True
-    expires: int = 0
 
 
 @dataclass
@@ -296,6 +309,16 @@ class Suppression(Record):
 
 
 @dataclass
+class Bounces(Record):
+    """Refusals of an address, in small letters, by its server."""
+
+    PREFIX: ClassVar[str] = "bounces:"
+    KEPT: ClassVar[int] = 14 * DAY
+
+    deliveries: dict[str, int] = field(default_factory=dict)  # refused delivery → when
+
+
+@dataclass
 class Silence(Record):
     """A silence that people made, as its text; "over" from `ends` on."""
 
@@ -318,6 +341,8 @@ class Ticks(Record):
     left: int = 0
     asked: int = 0
     reconciled: int = 0
+    step: int = 0  # by how many ms the clock was set back last, and when
+    stepped: int = 0
     turns: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     doing: dict[str, int] = field(default_factory=dict)
@@ -357,12 +382,12 @@ def rows(bundle: str) -> str:
 
 
 MISSING = "missing"  # operation of a run that was announced and has not begun → its job
-HOLDS = "throttled"  # index: limits that are throttled for long
 DEAD = "dead"  # index: dead letters → when they died
 WATCH = "watch"  # index: runs that go on → when the watchdog looks
 STALLED = "stalled"  # index: runs with an alarm
 OVER = "over"  # index: runs that are over → when their documents go
 FLYING = "flying"  # index: deliveries that are handed out → when
+BROKEN = "broken"  # index: paused scope that is probed, also a limit throttled for long → when its pause ends
 PARKING = "parking"  # index: "<channel> <scope>" → when it is looked at
 CHANNELS = "channels"  # index: channels that had deliveries
 JOBS = "jobs"  # index: "<job> <names>" → its last end
@@ -386,10 +411,6 @@ def parked_urgent(place: str) -> str:
 def silenced(silence: str) -> str:
     """Index: deliveries that wait for its end."""
     return f"silenced:{silence}"
-
-
-def bounces(address: str) -> str:
-    return f"bounces:{address}"
 
 
 def roots(channel: str, address: str) -> str:
