@@ -140,6 +140,10 @@ class Draft:
             mine = changed[key] = was.copy() if was else kind(name)
         return mine  # type: ignore[return-value]
 
+    def add(self, record: Record) -> None:
+        """Put a new record in the place of whatever has its name."""
+        self.changes.records[record.key] = record
+
     def drop(self, kind: type[Record], name: str) -> None:
         self.changes.records[kind.PREFIX + name] = None
 
