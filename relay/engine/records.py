@@ -17,7 +17,7 @@ Limit = list[Any]  # name, period (ms), burst, reserve
 
 @dataclass
 class Operation(Record):
-    """What is known of an operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
+    """An operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
 
     PREFIX: ClassVar[str] = "op:"
     KEPT: ClassVar[int] = KEEP_OPERATION
@@ -238,7 +238,7 @@ class Pause(Record):
 
 @dataclass
 class Health(Record):
-    """What delivering sees of a channel, a credential's host or a destination's address."""
+    """State of a channel, a credential's host or a destination's address, by its deliveries."""
 
     PREFIX: ClassVar[str] = "health:"
     KEPT: ClassVar[int] = 60 * DAY

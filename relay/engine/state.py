@@ -44,7 +44,7 @@ R = TypeVar("R", bound=Record)
 
 
 class State(Protocol):
-    """What a decision may read. Whoever has only a part of it at hand raises `NotLoaded`, and the step runs again."""
+    """Reads of a decision. A state that has only a part at hand raises `NotLoaded`, and the step runs again."""
 
     def record(self, kind: type[R], name: str) -> R | None: ...
     def field(self, table: str, name: str) -> bytes | None: ...
