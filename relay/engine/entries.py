@@ -59,7 +59,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a sender does with a delivery that was handed out to it. Answer: bool; False: it is no longer the sender's.
+    """Something about a delivery that was handed out. Answer: bool; False: it is no longer the sender's.
 
     lane     the delivery's, for a receipt that comes when the delivery is gone
     probing  it went ahead of what waits for its channel
@@ -147,16 +147,16 @@ class Withhold(Held):
 
 @dataclass(frozen=True, slots=True)
 class SetAside(Held):
-    """What was handed out could not be read, or made a process fail."""
+    """Set a delivery aside that could not be read, or that made a process fail."""
 
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """Whoever had these deliveries is gone: without a mark nothing was sent, with one nobody knows. None: all of them.
+    """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
 
-    `begins`: what the tickets of the gone begin with.
+    `begins`: how its tickets begin; '': all of them.
     """
 
     begins: str = ""
@@ -226,7 +226,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class LiftPauses:
-    """What failed is tried again at once: pauses of channels, destinations and limits. Answer: how many were lifted."""
+    """Try at once what failed: lift pauses of channels, destinations and limits. Answer: how many were lifted."""
 
     scopes: Sequence[str] = ()  # none: all but those that people made
 
@@ -315,7 +315,7 @@ class RunsDue:
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """When the watchdog looks at these again: (operation, ticket, ms)."""
+    """Set when the watchdog looks at these again: (operation, ticket, ms)."""
 
     times: Sequence[tuple[str, int, int]]
 

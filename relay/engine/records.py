@@ -17,7 +17,7 @@ Limit = list[Any]  # name, period (ms), burst, reserve
 
 @dataclass
 class Operation(Record):
-    """What is known of an operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
+    """An operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
 
     PREFIX: ClassVar[str] = "op:"
     KEPT: ClassVar[int] = KEEP_OPERATION
@@ -129,6 +129,7 @@ class Thread(Record):
     KEPT: ClassVar[int] = KEEP_OPERATION
 
     queues: dict[str, list[str]] = field(default_factory=dict)  # MAIN, REPLIES, HELD → deliveries; the first is due
+    behind: dict[str, int] = field(default_factory=dict)  # queue → number of the last one in the index `behind`, if any
     waiting: str = ""  # the delivery that shows the present state next
     sending: str = ""  # the one that is under way
     posted: int = 0
@@ -149,7 +150,6 @@ class Thread(Record):
     additions: int = 0
     healed: tuple[int, int, str] | None = None  # the run that makes a failure good, how many in a row, what was wrong
     bundle: str = ""  # the list that has it while the cap is exceeded
-    members: dict[str, str] = field(default_factory=dict)  # of a batch: mishap → the delivery that tells it
     first_failed: str = ""  # of a batch: the delivery of its first failure
 
 
@@ -251,7 +251,7 @@ class OperatorPause(Record):
 
 @dataclass
 class Health(Record):
-    """What delivering sees of a channel, a credential's host or a destination's address."""
+    """State of a channel, a credential's host or a destination's address, by its deliveries."""
 
     PREFIX: ClassVar[str] = "health:"
     KEPT: ClassVar[int] = 60 * DAY
@@ -376,6 +376,11 @@ def spaces(operation: str) -> str:
     return f"spaces:{operation}"
 
 
+def mishaps(lane: str) -> str:
+    """Mishap of a batch's member that this lane tells or told → b""."""
+    return f"mishaps:{lane}"
+
+
 def rows(bundle: str) -> str:
     """Operation → its summary (JSON)."""
     return f"rows:{bundle}"
@@ -398,6 +403,11 @@ PAUSED = "paused"  # index: destinations that people paused
 
 def due(channel: str, urgency: str) -> str:
     return f"due:{channel}:{urgency}"
+
+
+def behind(lane: str, queue: str) -> str:
+    """Index: what waits in a queue behind those that its thread lists."""
+    return f"behind:{lane}/{queue}"
 
 
 def parked(place: str) -> str:
