@@ -44,7 +44,7 @@ R = TypeVar("R", bound=Record)
 
 
 class State(Protocol):
-    """What a decision may read. Whoever has only a part of it at hand raises `NotLoaded`, and the step runs again."""
+    """Reads of a decision. A state that has only a part at hand raises `NotLoaded`, and the step runs again."""
 
     def record(self, kind: type[R], name: str) -> R | None: ...
     def field(self, table: str, name: str) -> bytes | None: ...
@@ -139,6 +139,10 @@ class Draft:
             was = None if key in changed else self.base.record(kind, name)
             mine = changed[key] = was.copy() if was else kind(name)
         return mine  # type: ignore[return-value]
+
+    def add(self, record: Record) -> None:
+        """Put a new record in the place of whatever has its name."""
+        self.changes.records[record.key] = record
 
     def drop(self, kind: type[Record], name: str) -> None:
         self.changes.records[kind.PREFIX + name] = None
