@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,6 @@ from redis.asyncio import Redis
 from relay.operating.sentences import WHY
 from relay.store import Store
 from relay.store.admin import Admin
-from tests.support import engine_store
 from tests.support import sandbox as sandboxes
 from tests.support import stage as stages
 from tests.support.clock import Clock
@@ -40,6 +40,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     The first has all that look at the relay that has lived, so that there is one of it, and one browser.
     """
     if config.getoption("engine"):
+        from tests.support import engine_store
+
         left_out = [item for item in items if not engine_store.runs(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -99,13 +101,16 @@ def home() -> Iterator[Path]:
 async def open_store(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Callable[..., Store]]:
     """Opens stores on one empty Redis, as several processes would; closes them at the end."""
     opened: list[Any] = []
-    in_memory = request.config.getoption("engine")
-    where = engine_store.Shared(clock) if in_memory else request.getfixturevalue("redis_server").url
-    opening: Callable[..., Any] = engine_store.opened if in_memory else Store.open
+    if in_memory := request.config.getoption("engine"):
+        from tests.support import engine_store
+
+        opening = partial(engine_store.opened, engine_store.Shared(clock))
+    else:
+        opening = partial(Store.open, request.getfixturevalue("redis_server").url)
 
     def open_one(**options: object) -> Store:
         settings: dict[str, object] = {"worker": f"worker-{len(opened)}", "clock": clock} | options
-        opened.append(opening(where, **settings))
+        opened.append(opening(**settings))
         return opened[-1]  # type: ignore[no-any-return]
 
     first = open_one()

@@ -20,6 +20,7 @@ from relay.domain.silences import load as load_silence
 from relay.engine import causes, entries, jobs, names, records, watching
 from relay.engine.handing import bundle_event
 from relay.engine.known import facts_of as engine_facts
+from relay.engine.pauses import LIMIT, find
 from relay.engine.state import Draft
 from relay.errors import AmbiguousId, RelayError
 from relay.policy.notices import Death
@@ -97,7 +98,11 @@ def values_of(o: records.Operation) -> dict[str, str]:
         **{f"watch:{name}": value or None for name, value in watched.items()},
         **{f"fact:{name}": value for name, value in o.facts.items()},
     }  # fmt: skip
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in values.items() if value not in (None, "")}
+    return {
+        name: f"{value:g}" if isinstance(value, float) else str(value)
+        for name, value in values.items()
+        if value not in (None, "")
+    }
 
 
 def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
@@ -253,26 +258,26 @@ class EngineAdmin(Reader):
             found = [d.get(records.Delivery, name) for name in later]
             return sum(x is not None and x.kind in ("digest", "roundup") for x in found)
 
-        return {
-            channel: max(0, count - scheduled(channel)) for channel, count in (await self.queued(channels)).items()
-        }
+        return {channel: max(0, count - scheduled(channel)) for channel, count in (await self.queued(channels)).items()}
 
     async def paused(self, scopes: Sequence[str]) -> dict[str, tuple[float, str]]:
         d = self.d
-        pauses = {scope: d.get(records.Pause, scope) for scope in scopes}
+        pauses = {scope: find(d, scope) for scope in scopes}
         return {scope: (pause.since / 1000, pause.reason) for scope, pause in pauses.items() if pause}
 
     def _throttled(self) -> list[str]:
-        return [scope for _, scope in self.d.ascending(records.HOLDS)]
+        return [scope for _, scope in self.d.ascending(records.BROKEN) if scope.startswith(LIMIT)]
 
     async def throttled(self) -> dict[str, tuple[float, str]]:
         return await self.paused(self._throttled())
 
     async def parked(self, channels: Sequence[str], scopes: Sequence[str]) -> dict[str, int]:
         d = self.d
-        return {
-            scope: sum(d.size(records.parked(f"{channel} {scope}")) for channel in channels) for scope in scopes
-        } if channels else {}
+        return (
+            {scope: sum(d.size(records.parked(f"{channel} {scope}")) for channel in channels) for scope in scopes}
+            if channels
+            else {}
+        )
 
     async def oldest_due(self, channels: Sequence[str]) -> dict[str, float]:
         d = self.d
@@ -494,9 +499,7 @@ class EngineHistory(Reader):
         _, name = await self.store.spaces.named(subject, space)
         ends = {(int(line[0]), str(line[2])) for line in story_of(self.d, name) if line[1] in OUTCOMES and line[2:]}
         rows = self._rows(await self.destinations())
-        return [
-            self._ended(at, row) for at, row in rows if row["operation"] == name and (at.ms, at.name) in ends
-        ]
+        return [self._ended(at, row) for at, row in rows if row["operation"] == name and (at.ms, at.name) in ends]
 
     def _ended(self, at: Position, row: dict[str, Any]) -> Ended:
         d, lane = self.d, row.get("lane", "")
@@ -559,7 +562,9 @@ class EngineOperations(Reader):
         o = d.get(records.Operation, name)
         if o is None or not o.subject:
             return None
-        stated = {key: o.facts.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project", "batch")}
+        stated = {
+            key: o.facts.get(key, "") for key in ("name", "type", "priority", "platform", "tenant", "project", "batch")
+        }
         return OperationRow(
             operation=name,
             subject=o.subject,
@@ -586,7 +591,14 @@ class EngineWaiting(Reader):
         self._looked = looked
 
     async def page(
-        self, channels: Sequence[str], now: float, *, state: str = "", destination: str = "", cursor: str = "", limit: int = 50
+        self,
+        channels: Sequence[str],
+        now: float,
+        *,
+        state: str = "",
+        destination: str = "",
+        cursor: str = "",
+        limit: int = 50,
     ) -> WaitingPage:
         after = _Position.load(cursor) if cursor else None
         d = self.d
@@ -862,7 +874,9 @@ class EngineSuppressions(Reader):
     async def all(self) -> list[Suppressed]:  # type: ignore[override]
         rows = [(record, *record.name.partition(" ")[::2]) for record in super().all(records.Suppression)]
         found = [
-            Suppressed(destination, it.address or address, it.reason, it.detail, datetime.fromtimestamp(it.at / 1000, UTC))
+            Suppressed(
+                destination, it.address or address, it.reason, it.detail, datetime.fromtimestamp(it.at / 1000, UTC)
+            )
             for it, destination, address in rows
         ]
         return sorted(found, key=lambda entry: (entry.at, entry.destination, entry.address))
@@ -900,7 +914,7 @@ class EnginePauses(Reader):
 
     async def all(self, now: float) -> list[OperatorPause]:  # type: ignore[override]
         d = self.d
-        pauses = [(name, d.get(records.Pause, f"operator:{name}")) for _, name in d.ascending(records.PAUSED)]
+        pauses = [(name, d.get(records.OperatorPause, name)) for _, name in d.ascending(records.PAUSED)]
         found = [
             OperatorPause(name, it.by, it.reason, it.since / 1000, it.until / 1000 if it.ends else None)
             for name, it in pauses
@@ -925,7 +939,9 @@ class EngineReachability(Reader):
         d = self.d
         healths = {scope: d.get(records.Health, scope) for scope in scopes}
         states = {
-            scope: state_of([Record(it.works / 1000, it.since / 1000, it.failed / 1000, it.cause, it.refused)] if it else [])
+            scope: state_of(
+                [Record(it.works / 1000, it.since / 1000, it.failed / 1000, it.cause, it.refused)] if it else []
+            )
             for scope, it in healths.items()
         }
         parked = await EngineAdmin(self.store).parked(channels, [scope for scope in scopes if states[scope].fails])

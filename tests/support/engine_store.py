@@ -208,7 +208,7 @@ class EngineStore:
         return Claimed(tuple(taken.deliveries), taken.next_due)
 
     async def mark_sending(self, delivery: Delivery) -> bool:
-        return await self.extend(delivery) and self._settle(entries.Mark, delivery, over=False)
+        return self._settle(entries.Mark, delivery, over=False) and await self.extend(delivery)
 
     async def extend(self, delivery: Delivery) -> bool:
         if not self._holds(delivery):
@@ -237,7 +237,14 @@ class EngineStore:
         )
 
     async def reschedule(
-        self, delivery: Delivery, delay: float, error: str, *, deaf: bool = False, holds: Sequence[Pause] = (), **flags: bool
+        self,
+        delivery: Delivery,
+        delay: float,
+        error: str,
+        *,
+        deaf: bool = False,
+        holds: Sequence[Pause] = (),
+        **flags: bool,
     ) -> bool:
         pauses = tuple(
             entries.PauseScope(
@@ -255,23 +262,20 @@ class EngineStore:
             delay=int(delay * 1000),
             error=error[:500],
             unresponsive=deaf,
-            probing=delivery.trial.probe is not None,
             pauses=pauses,
             **flags,
         )
 
     async def dead_letter(self, delivery: Delivery, reason: str, error: str, *, bounce: str = "") -> bool:
-        probing = delivery.trial.probe is not None
-        return self._settle(
-            entries.GiveUp, delivery, reason=reason, error=error[:500], bounce=bounce, probing=probing
-        )
+        return self._settle(entries.GiveUp, delivery, reason=reason, error=error[:500], bounce=bounce)
 
     def _holds(self, delivery: Delivery) -> bool:
         held = self.shared.draft().get(records.Delivery, delivery.id)
         return held is not None and held.ticket == delivery.lease
 
     def _settle(self, kind: type[entries.Held], delivery: Delivery, *, over: bool = True, **details: Any) -> bool:
-        entry = kind(delivery.id, delivery.lease, delivery.lane, **details)
+        probing = delivery.trial.probe is not None
+        entry = kind(delivery.id, delivery.lease, delivery.lane, probing, **details)
         done = bool(self.shared.step(entry, self.settings))
         if over and done:
             self.shared.leases.pop(delivery.lease, None)
