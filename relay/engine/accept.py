@@ -14,7 +14,7 @@ from relay.engine.state import Draft
 
 
 def accept(d: Draft, settings: Settings, a: Arrival) -> Accepted:
-    """Return what became of the event. `fuller`: it adds to a known outcome, nothing is done, and it comes again with all."""
+    """Return what became of the event. `fuller`: it adds to a known outcome, and nothing was done."""
     known = d.get(Operation, a.operation) or Operation(a.operation)
     repeated, used = is_known(d, known, a.fact), is_known(d, known, a.sender_id)
     was = Was.of(known)

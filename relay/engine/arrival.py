@@ -74,7 +74,7 @@ class Recipient:
 
 @dataclass(eq=False)
 class Arrival:
-    """What decisions read of an event. What is costly to make is made when it is first asked for."""
+    """An event as decisions read it; each part is made when it is first needed."""
 
     event: Event
     targets: Sequence[Target] = ()

@@ -59,14 +59,16 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a sender does with a delivery that was handed out to it. Answer: bool; False: it is no longer the sender's.
+    """Something about a delivery that was handed out. Answer: bool; False: it is no longer the sender's.
 
-    `lane` is the delivery's, for a receipt that comes when the delivery is gone.
+    lane     the delivery's, for a receipt that comes when the delivery is gone
+    probing  it went ahead of what waits for its channel
     """
 
     id: str
     ticket: str
     lane: str = ""
+    probing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Mark(Held):
 
 @dataclass(frozen=True, slots=True)
 class Release(Held):
-    """Nothing was sent. `probes_in`: it was to probe its channel, which is probed again in so many ms."""
+    """Nothing was sent. `probes_in`: its channel, which it was to probe, is probed again in so many ms."""
 
     delay: int = 0  # ms
     probes_in: int | None = None
@@ -123,7 +125,6 @@ class Failed(Held):
     refused: bool = False
     unsent: bool = False
     unresponsive: bool = False
-    probing: bool = False
     pauses: tuple[PauseScope, ...] = ()
 
 
@@ -134,7 +135,6 @@ class GiveUp(Held):
     reason: str = ""
     error: str = ""
     bounce: str = ""
-    probing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +147,16 @@ class Withhold(Held):
 
 @dataclass(frozen=True, slots=True)
 class SetAside(Held):
-    """What was handed out could not be read, or made a process fail."""
+    """Set a delivery aside that could not be read, or that made a process fail."""
 
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """Whoever had these deliveries is gone: without a mark nothing was sent, with one nobody knows. None: all of them.
+    """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
 
-    `begins`: what the tickets of the gone begin with.
+    `begins`: how its tickets begin; '': all of them.
     """
 
     begins: str = ""
@@ -226,7 +226,7 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class LiftPauses:
-    """What failed is tried again at once: pauses of channels, destinations and limits. Answer: how many were lifted."""
+    """Try at once what failed: lift pauses of channels, destinations and limits. Answer: how many were lifted."""
 
     scopes: Sequence[str] = ()  # none: all but those that people made
 
@@ -284,10 +284,11 @@ class Suppress:
 
 @dataclass(frozen=True, slots=True)
 class Unsuppress:
-    """Answer: whether it was suppressed."""
+    """Answer: whether it was suppressed, and for that `reason` ('' for any)."""
 
     destination: str
     address: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +315,7 @@ class RunsDue:
 
 @dataclass(frozen=True, slots=True)
 class LookAgain:
-    """When the watchdog looks at these again: (operation, ticket, ms)."""
+    """Set when the watchdog looks at these again: (operation, ticket, ms)."""
 
     times: Sequence[tuple[str, int, int]]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from relay.engine.entries import ForgetDocuments
+from relay.engine import records
+from relay.engine.entries import ForgetDocuments, Settings
 from relay.engine.names import DIGEST
 from relay.engine.records import (
     DAY,
@@ -13,7 +14,6 @@ from relay.engine.records import (
     TERMINAL,
     Operation,
     Thread,
-    documents,
     identities,
     story,
 )
@@ -28,7 +28,8 @@ COURSE = (
 OF_THREADS = ("standing", "interval", "shown", "shown_seq", "done", "calls_people", "healed", "first_failed", "touched")
 
 
-def forget_documents(d: Draft, entry: ForgetDocuments) -> int:
+def documents(d: Draft, entry: ForgetDocuments, _: Settings) -> int:
+    """Answer how many runs were due."""
     left = max(entry.retention - KEEP_DOCUMENTS, DAY)
     operations = d.first(OVER, d.now, entry.most)
     for operation in operations:
@@ -54,7 +55,7 @@ def _forget(d: Draft, operation: str, left: int) -> None:
             thread.retained = left
     _move_ids(d, o, left)
     _close_story(d, o, left)
-    d.clear(documents(operation))
+    d.clear(records.documents(operation))
     _reset(o, COURSE)
     # Another tenant's run of this id goes on, and is found by this record (known.py).
     o.retained = 0 if o.shared else left

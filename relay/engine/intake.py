@@ -25,7 +25,7 @@ from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
 
 
-def report(d: Draft, settings: Settings, entry: Report) -> Accepted:
+def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
     """Accept an event. Raises AmbiguousId, NotPermitted and Ignored, and then nothing has changed."""
     event = entry.event
     if entry.targets is not None:

@@ -61,5 +61,5 @@ def bundle(where: str, kind: str, place: tuple[str, str], start: int, end: int) 
 
 
 def of_address(destination: str, address: str) -> str:
-    """What a record about an address of a destination is named by."""
+    """Return the name of a record about an address of a destination."""
     return sha1(f"{destination}\0{address}".encode("utf-8", "replace"), usedforsecurity=False).hexdigest()

@@ -23,7 +23,7 @@ LASTING = ("name", "type", "priority", "path", "batch", "total")  # of a summary
 
 
 class Was(NamedTuple):
-    """What is known of the order of an operation's events, before one changes it."""
+    """Order of an operation's events before one changes it."""
 
     rank: int | None = None
     run: int | None = None

@@ -17,7 +17,7 @@ Limit = list[Any]  # name, period (ms), burst, reserve
 
 @dataclass
 class Operation(Record):
-    """What is known of an operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
+    """An operation or a batch, up to its newest run. Its name is made from its id (names.py)."""
 
     PREFIX: ClassVar[str] = "op:"
     KEPT: ClassVar[int] = KEEP_OPERATION
@@ -134,6 +134,7 @@ class Thread(Record):
     KEPT: ClassVar[int] = KEEP_OPERATION
 
     queues: dict[str, list[str]] = field(default_factory=dict)  # MAIN, REPLIES, HELD → deliveries; the first is due
+    behind: dict[str, int] = field(default_factory=dict)  # queue → number of the last one in the index `behind`, if any
     waiting: str = ""  # the delivery that shows the present state next
     sending: str = ""  # the one that is under way
     posted: int = 0
@@ -154,7 +155,6 @@ class Thread(Record):
     additions: int = 0
     healed: tuple[int, int, str] | None = None  # the run that makes a failure good, how many in a row, what was wrong
     bundle: str = ""  # the list that has it while the cap is exceeded
-    members: dict[str, str] = field(default_factory=dict)  # of a batch: mishap → the delivery that tells it
     first_failed: str = ""  # of a batch: the delivery of its first failure
     retained: int = 0  # as of Operation
 
@@ -231,9 +231,10 @@ class Cause(Record):
 
 @dataclass
 class Pause(Record):
-    """Something that fails for everybody, or that a person paused. Its name is the scope (relay.engine.pauses)."""
+    """Something that fails for everybody. Its name is the scope (relay.engine.pauses)."""
 
     PREFIX: ClassVar[str] = "pause:"
+    KEPT: ClassVar[int] = 8 * DAY
 
     until: int = 0
     at: int = 0  # when that was decided
@@ -241,14 +242,26 @@ class Pause(Record):
     reason: str = ""
     probe: bool = False
     probes: int = 0  # that failed
-    by: str = ""
-    ends: bool = True
     expires: int = 0
 
 
 @dataclass
+class OperatorPause(Record):
+    """A destination that a person paused."""
+
+    PREFIX: ClassVar[str] = "paused:"
+
+    until: int = 0
+    at: int = 0
+    since: int = 0
+    reason: str = ""
+    by: str = ""
+    ends: bool = True
+
+
+@dataclass
 class Health(Record):
-    """What delivering sees of a channel, a credential's host or a destination's address."""
+    """State of a channel, a credential's host or a destination's address, by its deliveries."""
 
     PREFIX: ClassVar[str] = "health:"
     KEPT: ClassVar[int] = 60 * DAY
@@ -306,6 +319,16 @@ class Suppression(Record):
 
 
 @dataclass
+class Bounces(Record):
+    """Refusals of an address, in small letters, by its server."""
+
+    PREFIX: ClassVar[str] = "bounces:"
+    KEPT: ClassVar[int] = 14 * DAY
+
+    deliveries: dict[str, int] = field(default_factory=dict)  # refused delivery → when
+
+
+@dataclass
 class Silence(Record):
     """A silence that people made, as its text; "over" from `ends` on."""
 
@@ -328,7 +351,7 @@ class Ticks(Record):
     left: int = 0
     asked: int = 0
     reconciled: int = 0
-    step: int = 0  # by how much the clock was set back last, and when that was
+    step: int = 0  # by how many ms the clock was set back last, and when
     stepped: int = 0
     turns: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -363,18 +386,23 @@ def spaces(operation: str) -> str:
     return f"spaces:{operation}"
 
 
+def mishaps(lane: str) -> str:
+    """Mishap of a batch's member that this lane tells or told → b""."""
+    return f"mishaps:{lane}"
+
+
 def rows(bundle: str) -> str:
     """Operation → its summary (JSON)."""
     return f"rows:{bundle}"
 
 
 MISSING = "missing"  # operation of a run that was announced and has not begun → its job
-HOLDS = "throttled"  # index: limits that are throttled for long
 DEAD = "dead"  # index: dead letters → when they died
 WATCH = "watch"  # index: runs that go on → when the watchdog looks
 STALLED = "stalled"  # index: runs with an alarm
 OVER = "over"  # index: runs that are over → when their documents go
 FLYING = "flying"  # index: deliveries that are handed out → when
+BROKEN = "broken"  # index: paused scope that is probed, also a limit throttled for long → when its pause ends
 PARKING = "parking"  # index: "<channel> <scope>" → when it is looked at
 CHANNELS = "channels"  # index: channels that had deliveries
 JOBS = "jobs"  # index: job → its last end
@@ -388,6 +416,11 @@ def due(channel: str, urgency: str) -> str:
     return f"due:{channel}:{urgency}"
 
 
+def behind(lane: str, queue: str) -> str:
+    """Index: what waits in a queue behind those that its thread lists."""
+    return f"behind:{lane}/{queue}"
+
+
 def parked(place: str) -> str:
     return f"parked:{place}"
 
@@ -399,10 +432,6 @@ def parked_urgent(place: str) -> str:
 def silenced(silence: str) -> str:
     """Index: deliveries that wait for its end."""
     return f"silenced:{silence}"
-
-
-def bounces(address: str) -> str:
-    return f"bounces:{address}"
 
 
 def roots(channel: str, address: str) -> str:

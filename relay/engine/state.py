@@ -49,7 +49,7 @@ R = TypeVar("R", bound=Record)
 
 
 class State(Protocol):
-    """What a decision may read. Whoever has only a part of it at hand raises `NotLoaded`, and the step runs again."""
+    """Reads of a decision. A state that has only a part at hand raises `NotLoaded`, and the step runs again."""
 
     def record(self, kind: type[R], name: str) -> R | None: ...
     def field(self, table: str, name: str) -> bytes | None: ...
@@ -96,7 +96,7 @@ class TableChange:
 
 @dataclass(slots=True)
 class LogChange:
-    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, and by people alone.
+    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone.
 
     `cleared`: drop what was there.
     """
@@ -148,6 +148,10 @@ class Draft:
             was = None if key in changed else self.base.record(kind, name)
             mine = changed[key] = was.copy() if was else kind(name)
         return mine  # type: ignore[return-value]
+
+    def add(self, record: Record) -> None:
+        """Put a new record in the place of whatever has its name."""
+        self.changes.records[record.key] = record
 
     def drop(self, kind: type[Record], name: str) -> None:
         self.changes.records[kind.PREFIX + name] = None
@@ -299,6 +303,7 @@ class Memory:
         self.tables: dict[str, dict[str, bytes]] = {}
         self.indexes: dict[str, Sorted] = {}
         self.logs: dict[str, list[bytes]] = {}
+        self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
         self.counts: dict[str, int] = {}
         self._expiries: dict[str, int] = {}
 
@@ -347,18 +352,30 @@ class Memory:
             for member, score in scores.items():
                 index.set(member, score)
         for name, log in changes.logs.items():
-            self.logs[name] = [*(() if log.cleared else self.logs.get(name, ())), *log.lines][-log.most :]
-            if not self.logs[name]:
-                del self.logs[name]
+            if log.stream:
+                self._stream(name, log, now)
+            else:
+                lines = () if log.cleared else self.logs.get(name, ())
+                self.logs[name] = [*lines, *log.lines][-log.most :]
+                if not self.logs[name]:
+                    del self.logs[name]
             self._expire(name, log.kept, now)
         for name, by in changes.counts.items():
             self.counts[name] = self.counts.get(name, 0) + by
 
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs):
+            for part in (self.records, self.tables, self.logs, self.streams):
                 part.pop(name, None)
             del self._expiries[name]
+
+    def _stream(self, name: str, log: LogChange, now: int) -> None:
+        """Where the clock was set back, a line has the time of the last one."""
+        stream = self.streams.setdefault(name, [])
+        for line in log.lines:
+            ms, number = stream[-1][:2] if stream else (now, -1)
+            stream.append((now, 0, line) if now > ms else (ms, number + 1, line))
+        del stream[: -log.most]
 
     def _expire(self, name: str, kept: int, now: int) -> None:
         if kept:

@@ -12,6 +12,7 @@ from relay.engine.entries import (
     Reconciled,
     ReportTick,
     RunsDue,
+    Settings,
     TakeTurn,
     Tick,
 )
@@ -26,7 +27,7 @@ FORGOTTEN_AT_ONCE = 1000
 _MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
 
 
-def tick(d: Draft, entry: Tick) -> tuple[int, int, int, int]:
+def tick(d: Draft, entry: Tick, _: Settings) -> tuple[int, int, int, int]:
     """Record a sign of life of the watchdog, and forget the runs that it has not seen to for 30 days.
 
     Most of these had an open alarm, and are looked at a last time; with the watchdog off, nobody does, and they leave
@@ -46,7 +47,7 @@ def tick(d: Draft, entry: Tick) -> tuple[int, int, int, int]:
     return d.now, ticks.grace, d.size(STALLED), left
 
 
-def due(d: Draft, entry: RunsDue) -> tuple[int, list[tuple[str, int, Run]]]:
+def due(d: Draft, entry: RunsDue, _: Settings) -> tuple[int, list[tuple[str, int, Run]]]:
     """Give out runs that may be due. What a process that died has not seen to, the next one does."""
     again, runs = d.now + entry.pause, []
     operations = d.first(WATCH, d.now, entry.most)
@@ -59,14 +60,14 @@ def due(d: Draft, entry: RunsDue) -> tuple[int, list[tuple[str, int, Run]]]:
     return len(operations), runs
 
 
-def look_again(d: Draft, entry: LookAgain) -> None:
+def look_again(d: Draft, entry: LookAgain, _: Settings) -> None:
     """Set the next look at each. An event that came since the run was given out has moved it, and decides."""
     for operation, ticket, at in entry.times:
         if d.score(WATCH, operation) == ticket:
             d.place(WATCH, operation, at)
 
 
-def take_turn(d: Draft, entry: TakeTurn) -> int | None:
+def take_turn(d: Draft, entry: TakeTurn, _: Settings) -> int | None:
     ticks = d.edit(Ticks, TICKS)
     if d.now - ticks.asked < entry.period:
         return None
@@ -74,18 +75,18 @@ def take_turn(d: Draft, entry: TakeTurn) -> int | None:
     return ticks.reconciled
 
 
-def reconciled(d: Draft, entry: Reconciled) -> None:
+def reconciled(d: Draft, entry: Reconciled, _: Settings) -> None:
     d.edit(Ticks, TICKS).reconciled = entry.at
 
 
-def asked(d: Draft, entry: AskedPlatform) -> None:
+def asked(d: Draft, entry: AskedPlatform, _: Settings) -> None:
     """Ask about others first next time, also where the platform does not know these any more."""
     for operation in entry.operations:
         if d.get(Operation, operation):
             d.edit(Operation, operation).asked = d.now
 
 
-def report_tick(d: Draft, entry: ReportTick) -> None:
+def report_tick(d: Draft, entry: ReportTick, _: Settings) -> None:
     failed = d.edit(Ticks, TICKS).failed
     if entry.error:
         failed[entry.name] = f"{d.now // 1000} {entry.error}"
@@ -93,7 +94,7 @@ def report_tick(d: Draft, entry: ReportTick) -> None:
         failed.pop(entry.name, None)
 
 
-def forget_missing(d: Draft, entry: ForgetMissing) -> None:
+def forget_missing(d: Draft, entry: ForgetMissing, _: Settings) -> None:
     d.remove(MISSING, entry.operation)
 
 

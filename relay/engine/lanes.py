@@ -1,0 +1,191 @@
+"""Lanes: the deliveries of one operation at one address, in order.
+
+A lane has three queues (`Thread.queues`). Of each only the first delivery is due, so order holds and one is under way.
+Replies have a queue beside the messages: an outcome that calls people waits for the message that it stands under, and
+never for an edit of that. What is held for a while has a third, where it is in nobody's way.
+"""
+
+from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, behind, due, parked, parked_urgent
+from relay.engine.state import Draft
+
+URGENCIES = ("1", "2", "3", "")  # as they leave: outcomes, stalled runs, failed phases, everything else
+BUNDLED = frozenset({"digest", "roundup"})  # kinds that are of a window, and due by the calendar
+LISTED = 32  # deliveries of a queue that its thread lists; those behind them cost the others nothing
+OVERTAKEN = 5000  # ms
+
+
+def make_due(d: Draft, x: Delivery) -> None:
+    """Place a delivery among what is due, if it is the first of its queue, and nobody has it.
+
+    A reply is not due while the message that it stands under is still to come.
+    """
+    if x.ticket or x.died or not _is_first(d, x):
+        return
+    leave_queues(d, x)
+    if not _waits_for_message(d, x):
+        d.place(due(x.channel, x.urgency), x.name, due_of(d, x))
+
+
+def set_due(d: Draft, x: Delivery, at: int) -> None:
+    x.due, x.dated = at, d.now
+
+
+def due_of(d: Draft, x: Delivery) -> int:
+    """Return when it is due. Where the clock was set back since, what was left of the wait begins now."""
+    if x.dated > d.now and x.kind not in BUNDLED:
+        x = d.edit(Delivery, x.name)
+        set_due(d, x, x.due - (x.dated - d.now))
+    return x.due
+
+
+def leave_queues(d: Draft, x: Delivery) -> None:
+    """Take it out of what is due, and of what waits for something broken."""
+    d.take_out(due(x.channel, x.urgency), x.name)
+    if x.parked:
+        d.take_out(parked(x.parked), x.name)
+        d.take_out(parked_urgent(x.parked), x.name)
+        d.edit(Delivery, x.name).parked = ""
+
+
+def set_urgency(d: Draft, x: Delivery, urgency: str) -> None:
+    """Change its urgency; `make_due` places it anew."""
+    if urgency != x.urgency:
+        leave_queues(d, x)
+        x.urgency = urgency
+
+
+def end_hand_out(d: Draft, x: Delivery) -> None:
+    """Nobody has it any more."""
+    if x.ticket:
+        d.take_out(FLYING, x.name)
+    x.ticket, x.marked = "", 0
+
+
+def join(d: Draft, x: Delivery) -> None:
+    """Put it behind the others of its queue."""
+    _append(d, x)
+    make_due(d, x)
+    if x.urgency == "1":
+        first = d.get(Delivery, d.edit(Thread, x.lane).queues[x.queue][0])
+        if first and first.event != "operation.progress":  # progress is hurried instead (relay/engine/dispatch.py)
+            let_urgent_pass(d, x)
+
+
+def leave(d: Draft, x: Delivery, apart: bool = False) -> None:
+    """Take it out of its queue: the next one is due. `apart`: it is no live message, so nothing stands under it.
+
+    A thread that has nothing left to say is dropped, so whoever changes it afterwards takes it from `edit` again.
+    """
+    thread = d.edit(Thread, x.lane)
+    _remove(d, thread, x)
+    follower = first_of(d, x.lane, x.queue)
+    if x.queue == MAIN and not apart:
+        if thread.waiting == x.name:
+            thread.waiting = ""
+        if thread.sending == x.name:
+            thread.sending = ""
+    if follower:
+        make_due(d, follower)
+    if not apart:
+        release_replies(d, x)
+    if thread == Thread(x.lane):
+        d.drop(Thread, x.lane)
+
+
+def let_urgent_pass(d: Draft, x: Delivery) -> None:
+    """Let what is urgent and due soon overtake the first of the queue, where its next attempt is a while off."""
+    thread, soon = d.get(Thread, x.lane), d.now + OVERTAKEN
+    ids = thread.queues.get(x.queue, [])[:20] if thread else []
+    first = d.get(Delivery, ids[0]) if len(ids) > 1 else None
+    if first is None or first.ticket or first.due <= soon:
+        return
+    for name in ids[1:]:
+        other = d.get(Delivery, name)
+        if other and other.urgency == "1" and other.due <= soon:
+            leave_queues(d, first)
+            queue = d.edit(Thread, x.lane).queues[x.queue]
+            queue.remove(name)
+            queue.insert(0, name)
+            make_due(d, other)
+            return
+
+
+def release_replies(d: Draft, x: Delivery) -> None:
+    """What became of this message allows its replies: one that says no more than it showed goes at once."""
+    if x.queue == MAIN:
+        release_lane(d, x.lane, x.seq)
+
+
+def release_lane(d: Draft, lane: str, shown: int = -1) -> None:
+    """Make the first reply due. `shown`: number of the newest event that the message shows, or showed."""
+    reply = first_of(d, lane, REPLIES)
+    if reply:
+        if not reply.attempts and shown >= reply.seq:
+            reply = d.edit(Delivery, reply.name)
+            set_due(d, reply, d.now)
+        make_due(d, reply)
+
+
+def beside(d: Draft, lane: str) -> list[Delivery]:
+    """Return what waits beside the message of this lane, held or not: to look at, and not to change."""
+    names = [*queued(d, lane, REPLIES), *queued(d, lane, HELD)]
+    return [x for name in names if (x := d.get(Delivery, name))]
+
+
+def queued(d: Draft, lane: str, queue: str) -> list[str]:
+    """Return all deliveries in a queue, in order."""
+    thread = d.get(Thread, lane)
+    if thread is None:
+        return []
+    more = [name for _, name in d.ascending(behind(lane, queue))] if queue in thread.behind else []
+    return [*thread.queues.get(queue, ()), *more]
+
+
+def first_of(d: Draft, lane: str, queue: str) -> Delivery | None:
+    """Return the first delivery of a queue: to look at, and not to change."""
+    thread = d.get(Thread, lane)
+    names = thread.queues.get(queue) if thread else None
+    return d.get(Delivery, names[0]) if names else None
+
+
+def is_live(thread: Thread | None) -> bool:
+    """Return whether the operation has, or is to have, a live message here."""
+    return thread is not None and bool(thread.standing)
+
+
+def _is_first(d: Draft, x: Delivery) -> bool:
+    thread = d.get(Thread, x.lane)
+    names = thread.queues.get(x.queue) if thread else None
+    return not names or names[0] == x.name  # of a thread that was forgotten in 30 days nothing goes before it
+
+
+def _waits_for_message(d: Draft, x: Delivery) -> bool:
+    thread = d.get(Thread, x.lane) if x.queue == REPLIES else None
+    return thread is not None and not thread.posted and bool(thread.waiting or thread.sending)
+
+
+def _append(d: Draft, x: Delivery) -> None:
+    thread = d.edit(Thread, x.lane)
+    names = thread.queues.get(x.queue, [])
+    if len(names) < LISTED and x.queue not in thread.behind:
+        thread.queues[x.queue] = [*names, x.name]
+    else:
+        thread.behind[x.queue] = thread.behind.get(x.queue, 0) + 1
+        d.place(behind(x.lane, x.queue), x.name, thread.behind[x.queue])
+
+
+def _remove(d: Draft, thread: Thread, x: Delivery) -> None:
+    names = [name for name in thread.queues.get(x.queue, ()) if name != x.name]
+    if x.queue in thread.behind:
+        index = behind(x.lane, x.queue)
+        d.take_out(index, x.name)
+        if len(names) < LISTED:
+            more = d.first(index, thread.behind[x.queue], LISTED)
+            for name in more:
+                d.take_out(index, name)
+            names += more
+            if len(more) < LISTED:
+                del thread.behind[x.queue]
+    thread.queues[x.queue] = names
+    if not names:
+        del thread.queues[x.queue]

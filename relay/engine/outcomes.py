@@ -1,0 +1,130 @@
+"""Reports of a known outcome, which may say more of it; and what becomes of an outcome when its run begins again."""
+
+from collections.abc import Sequence
+
+from relay.domain.deliveries import Digest, Window
+from relay.engine.arrival import OUTCOMES, Arrival, Recipient, milliseconds
+from relay.engine.bundles import add_row, is_closed
+from relay.engine.deliveries import create, delivery_for, detach_outcome
+from relay.engine.holds import heal
+from relay.engine.lanes import beside
+from relay.engine.ledger import note
+from relay.engine.names import bundle
+from relay.engine.order import Was, update_summary
+from relay.engine.records import KEEP_OPERATION, TERMINAL, Body, Delivery, Operation, Thread, documents, rows
+from relay.engine.state import Draft
+from relay.engine.suppressions import suppressed
+
+Known = dict[str, tuple[bytes, int]]  # outcome → its document and number
+
+
+def adds(o: Operation, a: Arrival, was: Was) -> bool:
+    """Return whether another report of a known outcome states more than the first one did."""
+    known = o.stated.get(a.name)
+    if not a.stated or known is None or was.rank != TERMINAL or a.run != was.run:
+        return False
+    return any(word not in known for word in a.stated)
+
+
+def complete(d: Draft, o: Operation, a: Arrival) -> bool:
+    """Replace a known outcome by one with what another report of it added.
+
+    False if a third report was put together with it meanwhile, and this one lacks a part that it added. Fields are not
+    compared: of many fields not all are listed.
+    """
+    if any(word not in a.stated for word in o.stated[a.name] if "." not in word):
+        return False
+    d.put(documents(o.name), a.name, a.body, kept=KEEP_OPERATION)
+    o.stated[a.name] = a.stated
+    for name, value in a.facts.items():
+        o.facts.setdefault(name, value)
+    if all(o.seqs.get(other, 0) <= o.seqs.get(a.name, 0) for other in OUTCOMES):
+        update_summary(o, a)
+    note(d, o.name, "completed", a.name, a.sender)
+    return True
+
+
+def refresh(d: Draft, o: Operation, a: Arrival) -> None:
+    """Bring posted messages up to date; what waits shows it when it is sent. Nothing new is posted."""
+    for r in a.recipients:
+        _refresh_message(d, o, a, r)
+        if isinstance(r.target.how, Digest):
+            _refresh_rows(d, a, r, r.target.how.windows)
+
+
+def _refresh_message(d: Draft, o: Operation, a: Arrival, r: Recipient) -> None:
+    thread = d.get(Thread, r.lane)
+    if not r.live or thread is None:
+        return
+    if thread.waiting:
+        d.edit(Delivery, thread.waiting).lapsed = ""  # a late receipt is of an older state than this
+    elif (thread.sending or thread.posted) and not suppressed(d, r.target.destination, r.target.address):
+        # Numbered: a delivery of the event's own id may be under way.
+        thread = d.edit(Thread, r.lane)
+        thread.additions += 1
+        addition = delivery_for(d, a, r, o.seq, "live")
+        addition.name = f"{r.id}-addition-{thread.additions}"
+        create(d, addition)
+        note(d, o.name, "queued", r.target.destination, r.target.address)
+
+
+def _refresh_rows(d: Draft, a: Arrival, r: Recipient, windows: Sequence[Window]) -> None:
+    place = r.target.destination, r.target.address
+    for window in windows:
+        name = bundle(r.lane, "digest", place, *milliseconds(window))
+        if not is_closed(d, name) and d.field(rows(name), a.operation) is not None:
+            add_row(d, name, a.operation)
+
+
+def begin_again(d: Draft, o: Operation, a: Arrival) -> Known:
+    """A new run begins: outcomes of the one before that were not posted yet become messages of their own."""
+    known: Known = {}
+    for name in OUTCOMES:
+        if name in o.seqs and (text := d.field(documents(o.name), name)) is not None:
+            known[name] = text, o.seqs[name]
+    healed = heal(d, o, a.run)
+    for lane in o.lanes:
+        _detach(d, lane, known, o.seq, healed=lane in healed)
+    return known
+
+
+def _detach(d: Draft, lane: str, known: Known, last: int, *, healed: bool) -> None:
+    """Give an outcome that waits, or is dead, a message of its own; it would vanish with the run that it ended.
+
+    What is under way keeps what it shows, and becomes one if it does not arrive.
+    """
+    replies = _set_replies_apart(d, lane, last)
+    thread = d.get(Thread, lane)
+    if thread is None or thread.posted:
+        return
+    thread = d.edit(Thread, lane)
+    # What the message would have called people to was of this run, and whatever is left of that says it.
+    thread.calls_people = ""
+    # One of them is enough: an addition or a repair may wait behind what shows it. What healed needs none.
+    done = "operation.failed" if healed else ""
+    for role, id_ in (("sending", thread.sending), ("waiting", thread.waiting), ("dead", thread.dead)):
+        x = d.get(Delivery, id_) if id_ else None
+        if x is None or x.urgency != "1" or x.body or x.event == done or x.event not in known:
+            continue
+        text, seq = known[x.event]
+        if (x.event, seq) in replies:
+            continue
+        done = x.event
+        body = d.edit(Body, x.name)
+        body.text, body.users = text, 1
+        x = d.edit(Delivery, id_)
+        x.body = x.name
+        if role != "sending":
+            detach_outcome(d, x)
+        if role == "waiting":
+            d.edit(Thread, lane).waiting = ""
+
+
+def _set_replies_apart(d: Draft, lane: str, last: int) -> set[tuple[str, int]]:
+    """Mark what waits beside the message as of this run; return which outcomes that tells."""
+    told = set()
+    for reply in beside(d, lane):
+        if reply.ended is None:
+            d.edit(Delivery, reply.name).ended = last
+        told.add((reply.event, reply.seq))
+    return told

@@ -1,0 +1,177 @@
+"""Lanes: order, one under way, and replies beside the message."""
+
+from relay.engine.deliveries import create, dead_letter, forget, requeue, supersede
+from relay.engine.lanes import LISTED, beside, leave, queued
+from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, due
+from relay.engine.state import Draft, Memory
+
+LANE = "a" * 32
+NOW = 1_000_000
+
+
+class Lab:
+    """A state in memory, changed step by step."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.d = Draft(self.memory, NOW)
+
+    def commit(self, later: int = 0) -> None:
+        self.memory.apply(self.d.changes, self.d.now)
+        self.d = Draft(self.memory, self.d.now + later)
+
+    def new(self, name: str, kind: str = "each", **fields: object) -> Delivery:
+        queue = REPLIES if kind == "reply" else MAIN
+        given = {"queue": queue, "lane": LANE, "due": NOW, "operation": "o", "destination": "team", "channel": "slack"}
+        create(self.d, Delivery(name, kind=kind, **{**given, **fields}))  # type: ignore[arg-type]
+        return self.edit(name)
+
+    def edit(self, name: str) -> Delivery:
+        return self.d.edit(Delivery, name)
+
+    def take(self, name: str) -> Delivery:
+        """Hand it out."""
+        x = self.edit(name)
+        x.ticket = f"t:{name}"
+        self.d.take_out(due(x.channel, x.urgency), name)
+        self.d.place(FLYING, name, self.d.now)
+        if x.kind == "live":
+            thread = self.d.edit(Thread, x.lane)
+            thread.sending, thread.waiting = name, ""
+        return x
+
+    def end(self, name: str) -> None:
+        x = self.edit(name)
+        leave(self.d, x)
+        forget(self.d, x)
+
+    def due(self, urgency: str = "") -> list[str]:
+        return [name for _, name in self.d.ascending(due("slack", urgency))]
+
+
+def test_only_the_first_of_a_queue_is_due() -> None:
+    lab = Lab()
+    lab.new("1")
+    lab.new("2", due=NOW - 5)
+    assert lab.due() == ["1"]
+
+    lab.end("1")
+
+    assert lab.due() == ["2"]
+
+
+def test_what_is_handed_out_lets_nothing_pass() -> None:
+    lab = Lab()
+    lab.new("1")
+    lab.take("1")
+
+    lab.new("2", urgency="1")
+
+    assert lab.due() == [] == lab.due("1")
+
+
+def test_the_queue_of_a_storm_keeps_its_order() -> None:
+    lab = Lab()
+    names = [f"{i}" for i in range(100)]
+    for name in names:
+        lab.new(name)
+        lab.commit()
+    assert queued(lab.d, LANE, MAIN) == names
+    assert len(lab.d.edit(Thread, LANE).queues[MAIN]) == LISTED
+    lab.end("50")
+
+    ended = []
+    while lab.due():
+        ended += lab.due()
+        lab.end(lab.due()[0])
+        lab.commit()
+
+    assert ended == [name for name in names if name != "50"]
+    assert lab.memory.records == {}
+    assert not any(lab.memory.indexes[name].scores for name in lab.memory.indexes if name.startswith("behind:"))
+
+
+def test_a_reply_waits_for_the_message_that_it_stands_under() -> None:
+    lab = Lab()
+    lab.new("root", "live", seq=3)
+    lab.new("reply", "reply", seq=3, due=NOW + 3000)
+    assert lab.due() == ["root"]
+
+    lab.take("root")
+    lab.d.edit(Thread, LANE).posted = NOW
+    lab.end("root")
+
+    assert lab.due() == ["reply"]
+    assert lab.edit("reply").due == NOW  # the root says as much: nothing to wait for
+
+
+def test_an_edit_does_not_keep_a_reply() -> None:
+    lab = Lab()
+    lab.d.edit(Thread, LANE).posted = NOW
+    lab.new("edit", "live", due=NOW + 60_000)
+
+    lab.new("reply", "reply")
+
+    assert lab.due() == ["reply", "edit"]
+
+
+def test_what_is_urgent_overtakes_a_long_wait() -> None:
+    lab = Lab()
+    lab.new("1", event="operation.stalled", due=NOW + 60_000)
+    lab.new("2")
+
+    lab.new("3", urgency="1")
+
+    assert lab.due("1") == ["3"]
+    assert queued(lab.d, LANE, MAIN) == ["3", "1", "2"]
+
+
+def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> None:
+    lab = Lab()
+    lab.new("old", "live")
+    lab.take("old")
+    lab.new("new", "live")
+    old = lab.edit("old")
+    old.attempts, old.unknowns, old.faults, old.failing = 3, 1, 2, NOW - 9
+
+    requeue(lab.d, old, NOW + 4000)
+
+    new = lab.edit("new")
+    assert (new.attempts, new.unknowns, new.faults, new.failing, new.due) == (3, 1, 2, NOW - 9, NOW + 4000)
+    assert lab.d.get(Delivery, "old") is None
+    assert lab.due() == ["new"]
+    assert lab.d.changes.counts == {"accepted": 2, "pending": 1, "superseded": 1}
+
+
+def test_a_dead_letter_leaves_its_lane_to_the_next() -> None:
+    lab = Lab()
+    lab.new("1")
+    lab.new("2")
+    lab.take("1")
+
+    dead_letter(lab.d, lab.edit("1"), "refused", "no such channel")
+
+    lab.commit()
+    assert lab.due() == ["2"]
+    assert lab.memory.records["d:1"].reason == "refused"  # type: ignore[attr-defined]
+    assert lab.memory.size("dead") == 1
+    assert lab.memory.size(FLYING) == 0
+
+
+def test_a_doubt_about_the_first_message_outlives_its_delivery() -> None:
+    lab = Lab()
+    x = lab.new("1", "live", unknowns=1, first_marked=NOW - 7)
+
+    supersede(lab.d, x, "covered_by_batch")
+
+    thread = lab.d.edit(Thread, LANE)
+    assert (thread.doubt, thread.waiting) == (NOW - 7, "")
+
+
+def test_replies_and_held_ones_are_beside_the_message() -> None:
+    lab = Lab()
+    lab.new("held", "reply", queue=HELD)
+    lab.new("reply", "reply")
+    lab.new("each")
+
+    assert [x.name for x in beside(lab.d, LANE)] == ["reply", "held"]
