@@ -4,7 +4,6 @@ Each has the surface of the class in relay.store that it stands for, which says 
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,13 +13,13 @@ from relay.domain.deliveries import Delivery, Digest, Target, Window
 from relay.domain.events import FAILED, Event
 from relay.domain.facts import NOWHERE, Space
 from relay.domain.jobs import Job
-from relay.domain.parsing import load
 from relay.domain.silences import Silence, dump
 from relay.domain.silences import load as load_silence
-from relay.engine import causes, entries, jobs, names, records, watching
+from relay.engine import causes, entries, jobs, names, records
 from relay.engine.handing import bundle_event
-from relay.engine.known import facts_of as engine_facts
+from relay.engine.known import all_of, resolved
 from relay.engine.pauses import LIMIT, find
+from relay.engine.runs import history, last_event_of_members, silent
 from relay.engine.state import Draft
 from relay.errors import AmbiguousId, RelayError
 from relay.policy.notices import Death
@@ -35,12 +34,13 @@ from relay.store.destinations import HELD_BACK
 from relay.store.history import FEW, MOST, HistoryPage
 from relay.store.history_rows import OUTCOMES, VALUES, Ended
 from relay.store.jobs import JobEnd, JobsPage
+from relay.store.jobs import _position as job_position
 from relay.store.ledger import Ledger
 from relay.store.merging import LOOKED, Position
 from relay.store.operations import FailedOperations, OperationRow, OperationsPage, _filter
 from relay.store.operator_pauses import OperatorPause
 from relay.store.reconciliation import SilentRun
-from relay.store.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page, _members
+from relay.store.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page
 from relay.store.silences import MOST as MOST_SILENCES
 from relay.store.silences import Reading
 from relay.store.suppressions import ADDED, EVERYWHERE, Suppressed, _folded
@@ -79,13 +79,6 @@ def whose(d: Draft, name: str) -> dict[str, str]:
     """Return what rows say of the operation that they are about."""
     o = operation_of(d, name)
     return {"subject": o.subject, **{key: o.facts.get(key, "") for key in ("name", "tenant", "project", "platform")}}
-
-
-def events_of(d: Draft, name: str) -> tuple[Event, ...]:
-    """Return the newest event of each name, in the order in which they came."""
-    o = operation_of(d, name)
-    kept = d.table(records.documents(name))
-    return tuple(load(kept[event]) for event in sorted(kept, key=lambda event: o.seqs.get(event, 0)))
 
 
 def values_of(o: records.Operation) -> dict[str, str]:
@@ -130,18 +123,10 @@ class EngineSpaces:
         self._shared = shared
 
     async def all(self, id_: str) -> list[dict[str, str]]:
-        d = self._shared.draft()
-        name = names.operation(id_)
-        others = sorted(d.table(records.spaces(name)))
-        found = [engine_facts(d, id_, space) | ({"space": space} if space else {}) for space in ("", *others)]
-        return [facts for facts in found if facts.keys() - {"space"}]
+        return all_of(self._shared.draft(), id_)
 
     async def resolved(self, id_: str, space: Space) -> dict[str, str]:
-        meant = [facts for facts in await self.all(id_) if Space.of(facts).may_be(space)]
-        exact = [facts for facts in meant if facts.get("space") == space.dump()]
-        if len(meant) > 1 and not exact:
-            raise AmbiguousId(id_, [Space.of(facts) for facts in meant])
-        return (exact or meant or [{"space": space.dump()}])[0]
+        return resolved(self._shared.draft(), id_, space)
 
     async def meant(self, subject: str, space: Space) -> tuple[str, str | None]:
         """Return the id and its space, as relay.store.timelines.Timelines."""
@@ -236,7 +221,7 @@ class EngineAdmin(Reader):
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         _, name = await self.store.spaces.named(subject, space)
-        return sorted(events_of(self.d, name), key=lambda event: event.occurred_at)
+        return sorted(history(self.d, name), key=lambda event: event.occurred_at)
 
     def _places(self, channel: str = "") -> list[str]:
         places = [place for _, place in self.d.ascending(records.PARKING)]
@@ -671,56 +656,47 @@ class EngineJobs(Reader):
     """Of relay.store.jobs.Jobs."""
 
     async def named(self, operation: str) -> Job | None:
-        line = operation_of(self.d, operation).job
-        return jobs.read_job(line) if line else None
+        return jobs.read_names(operation_of(self.d, operation).job)
 
     async def of(self, event: Event) -> Job | None:
-        from relay.domain.jobs import job_of
-
-        if event.job is None:
-            return await self.named(names.operation(event.subject, event.space(event.subject)))
-        return job_of(event, name=event.job)
+        return jobs.of(self.d, event)
 
     async def compared(self, event: Event, job: Job) -> Event:
-        from relay.domain.outcomes import before, outcome_of
-        from relay.store.run_plan import run_name
-
-        return replace(event, past=before(await self.ends(job), run_name(event), outcome_of(event).ended))
+        return jobs.compared(self.d, event, job)
 
     async def ends(self, job: Job) -> tuple[Any, ...]:
-        return tuple(jobs.ends(self.d, job))
+        return jobs.ends(self.d, job)
 
     async def ends_of_each(self, listed: Sequence[Job]) -> list[tuple[Any, ...]]:
         return [await self.ends(job) for job in listed]
 
-    async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
-        from relay.store.jobs import NAME, _position
+    def _job(self, name: str) -> Job | None:
+        return jobs.read_names(self.d.field(records.JOB_NAMES, name) or b"")
 
-        ms, behind = _position(cursor)
+    async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
+        ms, behind = job_position(cursor)
         left = [
-            (at, line)
-            for at, line in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
-            if ms is None or (-at, line[:NAME]) > (-ms, behind.decode())
+            (at, name)
+            for at, name in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
+            if ms is None or (-at, name) > (-ms, behind.decode())
         ]
-        rows = [JobEnd(job, at / 1000) for at, line in left[:limit] if (job := jobs.read_job(line))]
+        rows = [JobEnd(job, at / 1000) for at, name in left[:limit] if (job := self._job(name))]
         last = left[min(limit, len(left)) - 1] if left else None
-        return JobsPage(rows, f"{last[0]}-{last[1][:NAME]}" if last and len(left) > limit else "")
+        return JobsPage(rows, f"{last[0]}-{last[1]}" if last and len(left) > limit else "")
 
     async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
         since = moments.get(0, 0)
-        rows = [(at, line) for at, line in self.d.ascending(records.JOBS) if at >= since][:limit]
+        rows = [(at, name) for at, name in self.d.ascending(records.JOBS) if at >= since][:limit]
         moments[0] = rows[-1][0] if rows else since
         if len(rows) == limit and rows[0][0] == rows[-1][0]:
             moments[0] += 1
-        return [job for _, line in rows if (job := jobs.read_job(line))], len(rows) < limit
+        return [job for _, name in rows if (job := self._job(name))], len(rows) < limit
 
     async def missing(self) -> dict[str, bytes]:
         return dict(self.d.table(records.MISSING))
 
     async def forget_missing(self, operation: str) -> None:
-        d = self.d
-        d.remove(records.MISSING, operation)
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.ForgetMissing(operation))
 
 
 class EngineRuns(Reader):
@@ -740,12 +716,7 @@ class EngineRuns(Reader):
         return int(self.step(entries.ForgetDocuments(limit, int(retention * 1000))))
 
     async def report_tick(self, name: str, fault: str) -> None:
-        d = self.d
-        failed = d.edit(records.Ticks, "ticks").failed
-        failed.pop(name, None)
-        if fault:
-            failed[name] = f"{d.now / 1000:.0f} {fault}"
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.ReportTick(name, fault))
 
     async def failed_ticks(self) -> dict[str, tuple[float, str]]:
         failed = {name: text.partition(" ") for name, text in self._ticks().failed.items()}
@@ -759,55 +730,28 @@ class EngineRuns(Reader):
         self.step(entries.LookAgain([(run.operation, run.ticket, int(at * 1000)) for run, at in times]))
 
     async def begun(self, *, named: bool = False) -> dict[Job, list[float]]:
-        d, starts = self.d, defaultdict[Job, list[float]](list)
-        for _, name in d.ascending(records.WATCH):
-            o = operation_of(d, name)
-            run = watching.run_of(o)
-            job = (jobs.read_job(o.job) if o.job else None) if named else run.job
-            if job and run.started is not None:
-                starts[job].append(run.started)
-        return starts
+        return jobs.starts(self.d, named=named)
 
     async def history(self, operation: str) -> tuple[Event, ...]:
-        return events_of(self.d, operation)
+        return history(self.d, operation)
 
-    async def members_heard(self, history: Sequence[Event], now: float) -> float:
-        members = {member: over for event in history for member, over in _members(event)}
-        if not members:
-            return 0.0
-        newest, d = history[-1], self.d
-        its = Space.of_event(newest)
-        spaces = dict.fromkeys((its.dump(), newest.space(newest.subject), ""))
-        meant = [
-            next((o for o in (operation_of(d, names.operation(member, space)) for space in spaces)
-                  if o.subject and Space.of(o.facts).may_be(its)), None)
-            for member in members
-        ]  # fmt: skip
-        if all(over or (o and o.rank == records.TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
-            return now
-        return max(float(max(o.last, o.heard or 0)) / 1000 if o else 0.0 for o in meant)
+    async def members_heard(self, events: Sequence[Event], now: float) -> float:
+        return last_event_of_members(self.d, events, now)
 
 
 class EngineReconciliation(Reader):
     """Of relay.store.reconciliation.ReconciliationState."""
 
     async def turn(self, period: float) -> float | None:
-        d = self.d
-        ticks = d.edit(records.Ticks, "ticks")
-        if d.now - ticks.asked < period * 1000:
-            return None
-        ticks.asked = d.now
-        self.shared.memory.apply(d.changes, d.now)
-        return ticks.reconciled / 1000
+        reconciled = self.step(entries.TakeTurn(int(period * 1000)))
+        return None if reconciled is None else reconciled / 1000
 
     async def finished(self, at: float) -> None:
-        d = self.d
-        d.edit(records.Ticks, "ticks").reconciled = int(at * 1000)
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.Reconciled(int(at * 1000)))
 
     async def unheard(self, seconds: float, limit: int, space: Space) -> list[SilentRun]:
         d = self.d
-        chosen = [name for name, _ in watching.unheard(d, int(seconds * 1000), limit, space)]
+        chosen = [o.name for _, o in silent(d, d.now, int(seconds * 1000), space)[:limit]]
         self.step(entries.AskedPlatform(chosen))
         return [self._silent(d, name) for name in chosen]
 
@@ -816,7 +760,7 @@ class EngineReconciliation(Reader):
         o = operation_of(d, name)
         present = o.subject
         if o.run:
-            present = next((event.own_id for event in reversed(events_of(d, name)) if event.own_id), present)
+            present = next((event.own_id for event in reversed(history(d, name)) if event.own_id), present)
         return SilentRun(present, o.percentage, o.phase)
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
