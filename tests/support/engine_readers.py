@@ -4,11 +4,12 @@ Each has the surface of the class in relay.store that it stands for, which says 
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+from relay.engine.handing import bundle_event
 
 from relay.domain.deliveries import Delivery, Digest, Target, Window
 from relay.domain.events import FAILED, Event
@@ -17,9 +18,8 @@ from relay.domain.jobs import Job
 from relay.domain.parsing import load
 from relay.domain.silences import Silence, dump
 from relay.domain.silences import load as load_silence
-from relay.engine import causes, entries, jobs, names, records, watching
-from relay.engine.handing import bundle_event
-from relay.engine.known import facts_of as engine_facts
+from relay.engine import causes, entries, jobs, names, records, runs, watching
+from relay.engine.known import all_of, resolved
 from relay.engine.pauses import LIMIT, find
 from relay.engine.state import Draft
 from relay.errors import AmbiguousId, RelayError
@@ -40,7 +40,7 @@ from relay.store.merging import LOOKED, Position
 from relay.store.operations import FailedOperations, OperationRow, OperationsPage, _filter
 from relay.store.operator_pauses import OperatorPause
 from relay.store.reconciliation import SilentRun
-from relay.store.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page, _members
+from relay.store.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page
 from relay.store.silences import MOST as MOST_SILENCES
 from relay.store.silences import Reading
 from relay.store.suppressions import ADDED, EVERYWHERE, Suppressed, _folded
@@ -130,18 +130,10 @@ class EngineSpaces:
         self._shared = shared
 
     async def all(self, id_: str) -> list[dict[str, str]]:
-        d = self._shared.draft()
-        name = names.operation(id_)
-        others = sorted(d.table(records.spaces(name)))
-        found = [engine_facts(d, id_, space) | ({"space": space} if space else {}) for space in ("", *others)]
-        return [facts for facts in found if facts.keys() - {"space"}]
+        return all_of(self._shared.draft(), id_)
 
     async def resolved(self, id_: str, space: Space) -> dict[str, str]:
-        meant = [facts for facts in await self.all(id_) if Space.of(facts).may_be(space)]
-        exact = [facts for facts in meant if facts.get("space") == space.dump()]
-        if len(meant) > 1 and not exact:
-            raise AmbiguousId(id_, [Space.of(facts) for facts in meant])
-        return (exact or meant or [{"space": space.dump()}])[0]
+        return resolved(self._shared.draft(), id_, space)
 
     async def meant(self, subject: str, space: Space) -> tuple[str, str | None]:
         """Return the id and its space, as relay.store.timelines.Timelines."""
@@ -675,17 +667,10 @@ class EngineJobs(Reader):
         return jobs.read_job(line) if line else None
 
     async def of(self, event: Event) -> Job | None:
-        from relay.domain.jobs import job_of
-
-        if event.job is None:
-            return await self.named(names.operation(event.subject, event.space(event.subject)))
-        return job_of(event, name=event.job)
+        return jobs.of(self.d, event)
 
     async def compared(self, event: Event, job: Job) -> Event:
-        from relay.domain.outcomes import before, outcome_of
-        from relay.store.run_plan import run_name
-
-        return replace(event, past=before(await self.ends(job), run_name(event), outcome_of(event).ended))
+        return jobs.compared(self.d, event, job)
 
     async def ends(self, job: Job) -> tuple[Any, ...]:
         return tuple(jobs.ends(self.d, job))
@@ -702,7 +687,7 @@ class EngineJobs(Reader):
             for at, line in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
             if ms is None or (-at, line[:NAME]) > (-ms, behind.decode())
         ]
-        rows = [JobEnd(job, at / 1000) for at, line in left[:limit] if (job := jobs.read_job(line))]
+        rows = [JobEnd(job, at / 1000) for at, line in left[:limit] if (job := jobs.named(self.d, line))]
         last = left[min(limit, len(left)) - 1] if left else None
         return JobsPage(rows, f"{last[0]}-{last[1][:NAME]}" if last and len(left) > limit else "")
 
@@ -712,15 +697,13 @@ class EngineJobs(Reader):
         moments[0] = rows[-1][0] if rows else since
         if len(rows) == limit and rows[0][0] == rows[-1][0]:
             moments[0] += 1
-        return [job for _, line in rows if (job := jobs.read_job(line))], len(rows) < limit
+        return [job for _, line in rows if (job := jobs.named(self.d, line))], len(rows) < limit
 
     async def missing(self) -> dict[str, bytes]:
         return dict(self.d.table(records.MISSING))
 
     async def forget_missing(self, operation: str) -> None:
-        d = self.d
-        d.remove(records.MISSING, operation)
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.ForgetMissing(operation))
 
 
 class EngineRuns(Reader):
@@ -740,12 +723,7 @@ class EngineRuns(Reader):
         return int(self.step(entries.ForgetDocuments(limit, int(retention * 1000))))
 
     async def report_tick(self, name: str, fault: str) -> None:
-        d = self.d
-        failed = d.edit(records.Ticks, "ticks").failed
-        failed.pop(name, None)
-        if fault:
-            failed[name] = f"{d.now / 1000:.0f} {fault}"
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.ReportTick(name, fault))
 
     async def failed_ticks(self) -> dict[str, tuple[float, str]]:
         failed = {name: text.partition(" ") for name, text in self._ticks().failed.items()}
@@ -759,51 +737,24 @@ class EngineRuns(Reader):
         self.step(entries.LookAgain([(run.operation, run.ticket, int(at * 1000)) for run, at in times]))
 
     async def begun(self, *, named: bool = False) -> dict[Job, list[float]]:
-        d, starts = self.d, defaultdict[Job, list[float]](list)
-        for _, name in d.ascending(records.WATCH):
-            o = operation_of(d, name)
-            run = watching.run_of(o)
-            job = (jobs.read_job(o.job) if o.job else None) if named else run.job
-            if job and run.started is not None:
-                starts[job].append(run.started)
-        return starts
+        return jobs.starts(self.d, named=named)
 
     async def history(self, operation: str) -> tuple[Event, ...]:
-        return events_of(self.d, operation)
+        return runs.history(self.d, operation)
 
     async def members_heard(self, history: Sequence[Event], now: float) -> float:
-        members = {member: over for event in history for member, over in _members(event)}
-        if not members:
-            return 0.0
-        newest, d = history[-1], self.d
-        its = Space.of_event(newest)
-        spaces = dict.fromkeys((its.dump(), newest.space(newest.subject), ""))
-        meant = [
-            next((o for o in (operation_of(d, names.operation(member, space)) for space in spaces)
-                  if o.subject and Space.of(o.facts).may_be(its)), None)
-            for member in members
-        ]  # fmt: skip
-        if all(over or (o and o.rank == records.TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
-            return now
-        return max(float(max(o.last, o.heard or 0)) / 1000 if o else 0.0 for o in meant)
+        return runs.last_event_of_members(self.d, history, now)
 
 
 class EngineReconciliation(Reader):
     """Of relay.store.reconciliation.ReconciliationState."""
 
     async def turn(self, period: float) -> float | None:
-        d = self.d
-        ticks = d.edit(records.Ticks, "ticks")
-        if d.now - ticks.asked < period * 1000:
-            return None
-        ticks.asked = d.now
-        self.shared.memory.apply(d.changes, d.now)
-        return ticks.reconciled / 1000
+        last = self.step(entries.TakeTurn(int(period * 1000)))
+        return None if last is None else last / 1000
 
     async def finished(self, at: float) -> None:
-        d = self.d
-        d.edit(records.Ticks, "ticks").reconciled = int(at * 1000)
-        self.shared.memory.apply(d.changes, d.now)
+        self.step(entries.Reconciled(int(at * 1000)))
 
     async def unheard(self, seconds: float, limit: int, space: Space) -> list[SilentRun]:
         d = self.d
