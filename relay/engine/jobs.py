@@ -39,12 +39,18 @@ def of(d: State, event: Event) -> Job | None:
     if event.job is not None:
         return job_of(event, name=event.job)
     o = d.record(Operation, names.operation(event.subject, event.space(event.subject)))
-    return read_names(o.job) if o else None
+    return read_job(o.job) if o else None
 
 
 def compared(d: State, event: Event, its: Job) -> Event:
     """Add the outcomes before the event's own, which say what it changes of its job."""
     return replace(event, past=before(ends(d, its), _run_name(event), outcome_of(event).ended))
+
+
+def named(d: State, name: str) -> Job | None:
+    """Return the job that is called so in the state."""
+    text = d.field(JOB_NAMES, name)
+    return read_job(text) if text else None
 
 
 def ends(d: State, its: Job) -> tuple[Outcome, ...]:
@@ -55,7 +61,7 @@ def ends(d: State, its: Job) -> tuple[Outcome, ...]:
 def keep_end(d: Draft, o: Operation, a: Arrival, settings: Settings, *, new_run: bool) -> None:
     """Record an outcome in the history of its job, and when its run began; not when one before did (`new_run`)."""
     event = a.event
-    its = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_names(o.job))
+    its = job_of(event, name=event.job) or (None if event.about_batch or event.job is not None else read_job(o.job))
     if its is None:
         return
     name = name_of(its)
@@ -85,13 +91,13 @@ def starts(state: State, *, named: bool = False) -> dict[Job, list[float]]:
     for _, operation in islice(state.ascending(WATCH), MOST_RUNS):
         if o := state.record(Operation, operation):
             run = run_of(o)
-            its = read_names(o.job) if named else run.job
+            its = read_job(o.job) if named else run.job
             if its and run.started is not None:
                 found[its].append(run.started)
     return found
 
 
-def read_names(text: str | bytes) -> Job | None:
+def read_job(text: str | bytes) -> Job | None:
     """Read the names of a job; None where they are damaged, or fewer."""
     try:
         parts = from_json(text)

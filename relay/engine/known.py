@@ -40,11 +40,11 @@ def resolved(d: State, id_: str, space: Space) -> Facts:
     Where nothing is known, `space` says under which name it begins. AmbiguousId where it could mean several.
     """
     o = d.record(Operation, names.operation(id_))
-    first = _facts_of(o)
+    first = _lasting(o)
     if o is None or not o.shared:
         return first if Space.of(first).may_be(space) else {"space": space.dump()}
     stated = space.dump()
-    if exact := _facts(d, id_, stated):
+    if exact := facts_of(d, id_, stated):
         return exact | {"space": stated}
     meant = _each(d, id_, first, space)
     if len(meant) > 1:
@@ -55,7 +55,7 @@ def resolved(d: State, id_: str, space: Space) -> Facts:
 def all_of(d: State, id_: str) -> list[Facts]:
     """Return the facts of each operation or batch with this id; `space` as in `resolved`."""
     o = d.record(Operation, names.operation(id_))
-    first = _facts_of(o)
+    first = _lasting(o)
     return _each(d, id_, first, NOWHERE) if o and o.shared else [first] if first else []
 
 
@@ -63,23 +63,24 @@ def _meant(d: State, id_: str, space: Space | Mapping[str, str]) -> Facts:
     if isinstance(space, Space):
         return resolved(d, id_, space)
     its = space.get(id_, "")
-    facts = _facts(d, id_, its)
+    facts = facts_of(d, id_, its)
     return facts | {"space": its} if its else facts
 
 
-def _facts(d: State, id_: str, space: str) -> Facts:
-    return _facts_of(d.record(Operation, names.operation(id_, space)))
+def facts_of(d: State, id_: str, space: str = "") -> Facts:
+    """Return what is known under an id in one space, as it is kept."""
+    return _lasting(d.record(Operation, names.operation(id_, space)))
 
 
 def _each(d: State, id_: str, first: Facts, space: Space) -> list[Facts]:
     """Return the operations that `space` may mean. A name that cannot be meant is not read."""
     meant = [first] if first and Space.of(first).may_be(space) else []
     possible = [name for name in sorted(d.table(spaces(names.operation(id_)))) if Space.load(name).may_be(space)]
-    others = [(name, _facts(d, id_, name)) for name in possible]
+    others = [(name, facts_of(d, id_, name)) for name in possible]
     return meant + [facts | {"space": name} for name, facts in others if facts and Space.of(facts).may_be(space)]
 
 
-def _facts_of(o: Operation | None) -> Facts:
+def _lasting(o: Operation | None) -> Facts:
     if o is None:
         return {}
     facts = dict(o.facts)

@@ -1,7 +1,6 @@
 """Runs that go on, as the watchdog and people see them: read only."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 from relay.domain.documents import moment, rows
 from relay.domain.events import TERMINAL as OVER
@@ -10,11 +9,10 @@ from relay.domain.facts import Space
 from relay.domain.jobs import Alarms, Job, Run, branch_in, fold
 from relay.domain.parsing import load
 from relay.engine import names
-from relay.engine.records import TERMINAL, WATCH, Operation, documents
+from relay.engine.records import TERMINAL, Operation, documents
 from relay.engine.state import State
 
 MOST_MEMBERS = 1000  # of a batch that are looked at
-MOST_SILENT = 20_000  # runs that are looked at for those to ask about
 
 
 def run_of(o: Operation) -> Run:
@@ -77,21 +75,6 @@ def last_event_of_members(state: State, events: Sequence[Event], now: float) -> 
     if all(over or (o and o.rank == TERMINAL) for over, o in zip(members.values(), meant, strict=True)):
         return now
     return max(max(o.last, o.heard or 0) / 1000 if o else 0.0 for o in meant)
-
-
-def silent(state: State, now: int, quiet: int, space: Space) -> list[tuple[int, Operation]]:
-    """Return the runs of a project without an event for `quiet` ms, each with the ms since which it has waited.
-
-    A run whose platform, tenant or project is not known is given too; a batch is not.
-    """
-    found = []
-    for _, operation in islice(state.ascending(WATCH), MOST_SILENT):
-        o = state.record(Operation, operation)
-        if o and o.heard and o.subject and not is_batch(o) and now - o.heard >= quiet:
-            whose = Space.of(o.facts)
-            if whose.filled(space) == space:
-                found.append((max(o.heard, o.asked), o))
-    return sorted(found, key=lambda row: row[0])
 
 
 def _member(state: State, id_: str, whose: Space, spaces: Sequence[str]) -> Operation | None:

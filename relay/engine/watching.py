@@ -1,8 +1,11 @@
 """Ticks and looks of the watchdog, and whose turn it is to ask the platform (relay/policy/watchdog.py decides)."""
 
 import re
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
+from relay.domain.facts import Space
 from relay.domain.jobs import Run
 from relay.engine import jobs
 from relay.engine.entries import (
@@ -17,13 +20,14 @@ from relay.engine.entries import (
     Tick,
 )
 from relay.engine.records import KEEP_OPERATION, MISSING, STALLED, TERMINAL, WATCH, Operation, Ticks
-from relay.engine.runs import run_of
+from relay.engine.runs import is_batch, run_of
 from relay.engine.state import Draft
 from relay.engine.watch import TICKS, check_now, unwatch
 
 LAST = '"last":true'  # in the text of alarms: people were notified that relay will forget the run
 JITTER = 5000  # ms: clocks are put right by so little all the time
 FORGOTTEN_AT_ONCE = 1000
+MOST_LOOKED_AT = 20_000  # runs, for those to ask about
 _MOMENT = re.compile(r'("(?:at|since|resumed)":)(\d+(?:\.\d+)?)')  # in the text of alarms, in seconds
 
 
@@ -84,6 +88,21 @@ def asked(d: Draft, entry: AskedPlatform, _: Settings) -> None:
     for operation in entry.operations:
         if d.get(Operation, operation):
             d.edit(Operation, operation).asked = d.now
+
+
+def unheard(d: Draft, quiet: int, most: int, space: Space) -> list[tuple[str, Operation]]:
+    """Return runs of a project without an event for `quiet` ms, those first that were asked about longest ago.
+
+    A run whose platform, tenant or project is not known is given too; a batch is not.
+    """
+    found = []
+    for _, operation in islice(d.ascending(WATCH), MOST_LOOKED_AT):
+        o = d.get(Operation, operation)
+        if not (o and o.heard and o.subject) or is_batch(o):
+            continue
+        if d.now - o.heard >= quiet and Space.of(o.facts).filled(space) == space:
+            found.append((max(o.heard, o.asked), operation, o))
+    return [(operation, o) for _, operation, o in sorted(found, key=itemgetter(0))[:most]]
 
 
 def report_tick(d: Draft, entry: ReportTick, _: Settings) -> None:

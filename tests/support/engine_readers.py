@@ -9,17 +9,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from relay.engine.handing import bundle_event
+
 from relay.domain.deliveries import Delivery, Digest, Target, Window
 from relay.domain.events import FAILED, Event
 from relay.domain.facts import NOWHERE, Space
 from relay.domain.jobs import Job
+from relay.domain.parsing import load
 from relay.domain.silences import Silence, dump
 from relay.domain.silences import load as load_silence
-from relay.engine import causes, entries, jobs, names, records
-from relay.engine.handing import bundle_event
+from relay.engine import causes, entries, jobs, names, records, runs, watching
 from relay.engine.known import all_of, resolved
 from relay.engine.pauses import LIMIT, find
-from relay.engine.runs import history, last_event_of_members, silent
 from relay.engine.state import Draft
 from relay.errors import AmbiguousId, RelayError
 from relay.policy.notices import Death
@@ -34,7 +35,6 @@ from relay.store.destinations import HELD_BACK
 from relay.store.history import FEW, MOST, HistoryPage
 from relay.store.history_rows import OUTCOMES, VALUES, Ended
 from relay.store.jobs import JobEnd, JobsPage
-from relay.store.jobs import _position as job_position
 from relay.store.ledger import Ledger
 from relay.store.merging import LOOKED, Position
 from relay.store.operations import FailedOperations, OperationRow, OperationsPage, _filter
@@ -79,6 +79,13 @@ def whose(d: Draft, name: str) -> dict[str, str]:
     """Return what rows say of the operation that they are about."""
     o = operation_of(d, name)
     return {"subject": o.subject, **{key: o.facts.get(key, "") for key in ("name", "tenant", "project", "platform")}}
+
+
+def events_of(d: Draft, name: str) -> tuple[Event, ...]:
+    """Return the newest event of each name, in the order in which they came."""
+    o = operation_of(d, name)
+    kept = d.table(records.documents(name))
+    return tuple(load(kept[event]) for event in sorted(kept, key=lambda event: o.seqs.get(event, 0)))
 
 
 def values_of(o: records.Operation) -> dict[str, str]:
@@ -221,7 +228,7 @@ class EngineAdmin(Reader):
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         _, name = await self.store.spaces.named(subject, space)
-        return sorted(history(self.d, name), key=lambda event: event.occurred_at)
+        return sorted(events_of(self.d, name), key=lambda event: event.occurred_at)
 
     def _places(self, channel: str = "") -> list[str]:
         places = [place for _, place in self.d.ascending(records.PARKING)]
@@ -656,7 +663,8 @@ class EngineJobs(Reader):
     """Of relay.store.jobs.Jobs."""
 
     async def named(self, operation: str) -> Job | None:
-        return jobs.read_names(operation_of(self.d, operation).job)
+        line = operation_of(self.d, operation).job
+        return jobs.read_job(line) if line else None
 
     async def of(self, event: Event) -> Job | None:
         return jobs.of(self.d, event)
@@ -665,32 +673,31 @@ class EngineJobs(Reader):
         return jobs.compared(self.d, event, job)
 
     async def ends(self, job: Job) -> tuple[Any, ...]:
-        return jobs.ends(self.d, job)
+        return tuple(jobs.ends(self.d, job))
 
     async def ends_of_each(self, listed: Sequence[Job]) -> list[tuple[Any, ...]]:
         return [await self.ends(job) for job in listed]
 
-    def _job(self, name: str) -> Job | None:
-        return jobs.read_names(self.d.field(records.JOB_NAMES, name) or b"")
-
     async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
-        ms, behind = job_position(cursor)
+        from relay.store.jobs import NAME, _position
+
+        ms, behind = _position(cursor)
         left = [
-            (at, name)
-            for at, name in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
-            if ms is None or (-at, name) > (-ms, behind.decode())
+            (at, line)
+            for at, line in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
+            if ms is None or (-at, line[:NAME]) > (-ms, behind.decode())
         ]
-        rows = [JobEnd(job, at / 1000) for at, name in left[:limit] if (job := self._job(name))]
+        rows = [JobEnd(job, at / 1000) for at, line in left[:limit] if (job := jobs.named(self.d, line))]
         last = left[min(limit, len(left)) - 1] if left else None
-        return JobsPage(rows, f"{last[0]}-{last[1]}" if last and len(left) > limit else "")
+        return JobsPage(rows, f"{last[0]}-{last[1][:NAME]}" if last and len(left) > limit else "")
 
     async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
         since = moments.get(0, 0)
-        rows = [(at, name) for at, name in self.d.ascending(records.JOBS) if at >= since][:limit]
+        rows = [(at, line) for at, line in self.d.ascending(records.JOBS) if at >= since][:limit]
         moments[0] = rows[-1][0] if rows else since
         if len(rows) == limit and rows[0][0] == rows[-1][0]:
             moments[0] += 1
-        return [job for _, name in rows if (job := self._job(name))], len(rows) < limit
+        return [job for _, line in rows if (job := jobs.named(self.d, line))], len(rows) < limit
 
     async def missing(self) -> dict[str, bytes]:
         return dict(self.d.table(records.MISSING))
@@ -733,25 +740,25 @@ class EngineRuns(Reader):
         return jobs.starts(self.d, named=named)
 
     async def history(self, operation: str) -> tuple[Event, ...]:
-        return history(self.d, operation)
+        return runs.history(self.d, operation)
 
-    async def members_heard(self, events: Sequence[Event], now: float) -> float:
-        return last_event_of_members(self.d, events, now)
+    async def members_heard(self, history: Sequence[Event], now: float) -> float:
+        return runs.last_event_of_members(self.d, history, now)
 
 
 class EngineReconciliation(Reader):
     """Of relay.store.reconciliation.ReconciliationState."""
 
     async def turn(self, period: float) -> float | None:
-        reconciled = self.step(entries.TakeTurn(int(period * 1000)))
-        return None if reconciled is None else reconciled / 1000
+        last = self.step(entries.TakeTurn(int(period * 1000)))
+        return None if last is None else last / 1000
 
     async def finished(self, at: float) -> None:
         self.step(entries.Reconciled(int(at * 1000)))
 
     async def unheard(self, seconds: float, limit: int, space: Space) -> list[SilentRun]:
         d = self.d
-        chosen = [o.name for _, o in silent(d, d.now, int(seconds * 1000), space)[:limit]]
+        chosen = [name for name, _ in watching.unheard(d, int(seconds * 1000), limit, space)]
         self.step(entries.AskedPlatform(chosen))
         return [self._silent(d, name) for name in chosen]
 
@@ -760,7 +767,7 @@ class EngineReconciliation(Reader):
         o = operation_of(d, name)
         present = o.subject
         if o.run:
-            present = next((event.own_id for event in reversed(history(d, name)) if event.own_id), present)
+            present = next((event.own_id for event in reversed(events_of(d, name)) if event.own_id), present)
         return SilentRun(present, o.percentage, o.phase)
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
