@@ -254,7 +254,7 @@ class Arrival:
     @property
     def deadline(self) -> int | None:
         run = self.event.operation
-        return ms(run.deadline) if run and run.deadline else None
+        return ms(run.deadline) if run and run.deadline and not self.event.about_batch else None
 
     @cached_property
     def mishap(self) -> str:

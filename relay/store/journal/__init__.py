@@ -1,0 +1,1 @@
+"""The journal: everything between the pure `step` and Redis. `partition.py` is what to read first."""

@@ -1,0 +1,143 @@
+"""Values as bytes: JSON with named fields and a version, sealed as a whole where there is a key.
+
+Defaults are left out. Fields that this release does not know stay attributes of the record, and are written back with
+it. What is sealed is bound to the name of its key.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
+from typing_extensions import TypedDict
+
+from relay.engine.state import Record
+from relay.errors import NoRoom
+from relay.store.sealing import Sealer, opened
+
+VERSION = 1  # of the format that is written
+READABLE = frozenset({1})
+FORMAT, KIND = "v", "kind"  # beside the fields of a value
+SEALED_AS = "journal"
+CONFIG = ConfigDict(val_json_bytes="base64", arbitrary_types_allowed=False)
+R = TypeVar("R", bound=Record)
+
+
+class Unreadable(NoRoom):
+    """A value in Redis that a newer release wrote, or that is damaged. What needs it waits, and nothing else."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"the value of {key} in Redis cannot be read: {why}")
+
+
+class Layout:
+    """Fields of a dataclass: what they are, and what they are where nothing is written."""
+
+    def __init__(self, kind: type) -> None:
+        hints = get_type_hints(kind)
+        fields = dataclasses.fields(kind)
+        make_dict: Any = TypedDict  # mypy knows it with literals only
+        shape = make_dict(kind.__name__, {item.name: hints[item.name] for item in fields}, total=False)
+        shape.__pydantic_config__ = CONFIG
+        self._adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
+        self._names = {item.name for item in fields} | {FORMAT, KIND}
+        self.constants = {item.name: item.default for item in fields if item.default is not dataclasses.MISSING}
+        self.made: dict[str, Callable[[], Any]] = {
+            item.name: item.default_factory for item in fields if item.default_factory is not dataclasses.MISSING
+        }
+        self._defaults = self.constants | {name: make() for name, make in self.made.items()}
+
+    def written(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return those of these values that are not what they would be anyway."""
+        defaults = self._defaults
+        missing = dataclasses.MISSING
+        return {
+            name: value
+            for name, value in values.items()
+            if (default := defaults.get(name, missing)) is missing
+            or value != default
+            or type(value) is not type(default)
+        }
+
+    def read(self, content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the known fields and the others, as they were written."""
+        raw = from_json(content)
+        if raw.get(FORMAT) not in READABLE:
+            raise ValueError(f"it has format {raw.get(FORMAT)}")
+        fields = self._adapter.validate_json(content)
+        unknown = {name: value for name, value in raw.items() if name not in self._names}
+        return fields, unknown
+
+
+class Codec:
+    """`kinds`: what may stand in the inbox and in kept answers, by the name of its class."""
+
+    def __init__(self, kinds: Iterable[type] = (), sealer: Sealer | None = None) -> None:
+        self._sealer = sealer
+        self._kinds = {kind.__name__: kind for kind in kinds}
+        self._layouts: dict[type, Layout] = {}
+
+    def record(self, record: Record, key: str) -> bytes:
+        values = record.__dict__.copy()
+        del values["name"]  # it is the key's
+        return self.seal(_dumped({FORMAT: VERSION} | self._layout(type(record)).written(values)), key)
+
+    def read_record(self, kind: type[R], name: str, stored: bytes, key: str) -> R:
+        layout = self._layout(kind)
+        fields, unknown = self._read(layout, self.open(stored, key), key)
+        record = object.__new__(kind)
+        made = {name: make() for name, make in layout.made.items()}
+        record.__dict__.update(unknown | layout.constants | made | fields | {"name": name})
+        return record
+
+    def value(self, value: Any, key: str) -> bytes:
+        """Return an entry or an answer as bytes: of one of the kinds, or what JSON has."""
+        content: dict[str, Any] = {FORMAT: VERSION}
+        if type(value) in self._kinds.values():
+            values = {item.name: getattr(value, item.name) for item in dataclasses.fields(value)}
+            content |= {KIND: type(value).__name__} | self._layout(type(value)).written(values)
+        else:
+            content["value"] = value
+        return self.seal(_dumped(content), key)
+
+    def read_value(self, stored: bytes, key: str) -> Any:
+        content = self.open(stored, key)
+        try:
+            raw = from_json(content)
+            if KIND not in raw:
+                return raw["value"]
+            kind = self._kinds[raw[KIND]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unreadable(key, type(error).__name__) from None
+        return kind(**self._read(self._layout(kind), content, key)[0])
+
+    def seal(self, content: bytes, key: str) -> bytes:
+        return self._sealer.seal(content, SEALED_AS, key) if self._sealer else content
+
+    def open(self, stored: bytes, key: str) -> bytes:
+        """Unsealable where it is another's, or clear beside a key."""
+        return opened(self._sealer, stored, SEALED_AS, key)
+
+    def _read(self, layout: Layout, content: bytes, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        try:
+            return layout.read(content)
+        except ValidationError as error:  # its text has values
+            raise Unreadable(key, f"{error.error_count()} fields are not what they have to be") from None
+        except (ValueError, AttributeError) as error:
+            raise Unreadable(key, str(error)) from None
+
+    def _layout(self, kind: type) -> Layout:
+        layout = self._layouts.get(kind)
+        if layout is None:
+            layout = self._layouts[kind] = Layout(kind)
+        return layout
+
+
+def _dumped(content: dict[str, Any]) -> bytes:
+    try:
+        return to_json(content, bytes_mode="base64")
+    except (PydanticSerializationError, UnicodeError):  # half a pair of surrogates, for instance
+        plain = to_jsonable_python(content, bytes_mode="base64")
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,115 @@
+"""The three scripts, and reads beside them: where they run, what their errors mean, and when a write is confirmed."""
+
+import time
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, Literal, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
+
+from relay import metrics
+from relay.errors import RelayError, StoreUnavailable
+from relay.store.client import STEPPED_DOWN, call
+from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
+from relay.store.owners import at_owner
+from relay.store.wire import Command, WiredPool
+
+Name = Literal["commit", "append", "lease"]
+Value = str | bytes | int
+SOURCES = files("relay.store.journal") / "scripts"
+
+
+class Full(StoreUnavailable):
+    """Redis is full, and has surely written nothing."""
+
+
+class BadCommit(RelayError):
+    """Redis refuses these very writes, whenever they come, and has written none of them."""
+
+
+@cache
+def source(name: Name, although_full: bool) -> tuple[str, str]:
+    """Return the text of a script and its digest. One that runs although Redis is full is another one to Redis."""
+    head = "#!lua flags=allow-oom" if although_full else "#!lua"
+    text = f"{head}\n{(SOURCES / f'{name}.lua').read_text('utf-8')}"
+    return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Scripts:
+    """Runs scripts on the keys of one slot. StoreUnavailable: whether it was done is unknown."""
+
+    def __init__(self, redis: Redis, replicas: int = 0) -> None:
+        """`replicas`: how many have to confirm a write, of those that could take over all."""
+        self._redis = redis
+        self.replicas = replicas
+
+    async def run(
+        self, name: Name, keys: Sequence[str], args: Sequence[Value], *, although_full: bool = False
+    ) -> list[Any]:
+        """Return the script's answer, once what it wrote is confirmed."""
+        text, digest = source(name, although_full)
+        rest = (len(keys), *keys, *args)
+        server = self._redis
+
+        async def evaluated(redis: Redis) -> list[Any]:
+            nonlocal server
+            server = redis  # of a Cluster's, the one that has these keys
+            try:
+                return await self._evaluate(redis, ("EVALSHA", digest, *rest))
+            except NoScriptError:
+                return await self._evaluate(redis, ("EVAL", text, *rest))
+
+        began = time.perf_counter()
+        try:
+            return cast("list[Any]", await call(at_owner(self._redis, keys[0], evaluated)))
+        except StoreUnavailable as error:
+            metrics.script_failures.labels(name).inc()
+            cause = error.__cause__
+            if isinstance(cause, OutOfMemoryError):
+                raise Full(str(error)) from cause
+            if isinstance(cause, ResponseError) and str(cause).startswith("BADCOMMIT"):
+                raise BadCommit(str(cause)) from cause
+            if isinstance(cause, STEPPED_DOWN) or "NOREPLICAS " in str(cause):
+                await drop_connections(server)
+            raise
+        except UnicodeError as error:  # half a pair of surrogates in a name
+            raise BadCommit("a name is no text in UTF-8") from error
+        finally:
+            metrics.script_seconds.labels(name).observe(time.perf_counter() - began)
+
+    async def read(self, key: str, commands: Sequence[Command]) -> list[Any]:
+        """Return the answers to commands about keys of this key's slot, all by one connection."""
+
+        async def asked(redis: Redis) -> list[Any]:
+            answers = await cast("WiredPool", redis.connection_pool).call(*commands)
+            for answer in answers:
+                if isinstance(answer, RedisError):
+                    raise answer
+            return answers
+
+        try:
+            return cast("list[Any]", await call(at_owner(self._redis, key, asked)))
+        except UnicodeError as error:
+            raise BadCommit("a name is no text in UTF-8") from error
+
+    async def _evaluate(self, redis: Redis, command: tuple[Value, ...]) -> list[Any]:
+        if not self.replicas:
+            [answer] = await cast("WiredPool", redis.connection_pool).call(command)
+            if isinstance(answer, Exception):
+                raise answer
+            return cast("list[Any]", answer)
+        before = candidates_of(redis)
+        # WAIT covers the writes of its own connection only, so both travel in one pipeline on one connection.
+        async with redis.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*command)
+            pipeline.wait(max(self.replicas, before.total()), int(REPLICA_TIMEOUT * 1000))
+            if can_fail_over(redis):
+                pipeline.info("replication")
+            answer, *confirmed = await pipeline.execute()
+        if reason := unconfirmed(redis, before, self.replicas, *confirmed):
+            await drop_connections(redis)  # a primary that was replaced may not know it yet
+            raise StoreUnavailable(reason)
+        return cast("list[Any]", answer)

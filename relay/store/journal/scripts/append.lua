@@ -1,0 +1,24 @@
+-- append: an entry to the inbox, for the owner.
+-- KEYS: inbox, owner; of an act the key of its answer. ARGV: the entry's id, the entry, after how many ms that the oldest
+-- one waits it is refused under a living owner (0: never), from how many bytes on under none, how long an answer is kept
+-- (ms), and what stands for the answer until it is there.
+-- Answers {taken, id in the inbox}; {known, answer} for an act that was taken before; {busy, ms that the oldest waits}.
+local lag, most = tonumber(ARGV[3]), tonumber(ARGV[4])
+local known = KEYS[3] and redis.call('GET', KEYS[3])
+if known then
+  redis.call('PEXPIRE', KEYS[3], ARGV[5])  -- a write, so that WAIT covers what it stands for
+  return {'known', known}
+end
+if lag > 0 then
+  local time, oldest = redis.call('TIME'), redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local waits = oldest and time[1] * 1000 + time[2] / 1000 - tonumber(string.match(oldest[1], '^%d+')) or 0
+  local busy
+  if redis.call('EXISTS', KEYS[2]) == 1 then
+    busy = waits > lag
+  else
+    busy = oldest and redis.call('MEMORY', 'USAGE', KEYS[1]) > most
+  end
+  if busy then return {'busy', math.max(0, math.floor(waits))} end
+end
+if KEYS[3] then redis.call('SET', KEYS[3], ARGV[6], 'PX', ARGV[5]) end
+return {'taken', redis.call('XADD', KEYS[1], '*', 'id', ARGV[1], 'entry', ARGV[2])}

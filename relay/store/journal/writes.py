@@ -1,0 +1,112 @@
+"""Changes as commands of Redis, and the commit that they make together."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from relay.engine.state import Changes, LogChange, TableChange
+from relay.errors import HandlingFailed
+from relay.store.journal.codec import Codec
+from relay.store.journal.scripts import Value
+
+MOST_ENTRIES, MOST_WRITES, MOST_BYTES = 256, 2_000, 1 << 20  # of one commit
+MOST_ARGUMENTS = 500  # of one command
+SLACK = 60_000  # ms that Redis keeps longer than decisions go by, so that nothing expires under the cache
+LEDGER = "ledger"
+
+Write = tuple[str, str, tuple[Value, ...]]  # command, key without its prefix, the rest
+
+
+@dataclass(slots=True)
+class Commit:
+    """Writes on one state: `stands_on` is the mark of the commit before, `sets` its own."""
+
+    term: int
+    stands_on: str
+    sets: str
+    writes: Sequence[Write]
+    used: Sequence[bytes] = ()  # ids of entries of the inbox
+    takes_on: bool = False  # a full Redis refuses it
+    sizes: dict[str, int] = field(default_factory=dict)  # bytes of each record, by its key
+
+    def arguments(self, prefix: str) -> tuple[list[str], list[Value]]:
+        """Return its KEYS and ARGV."""
+        numbers: dict[str, int] = {}
+        args: list[Value] = [self.term, self.stands_on, self.sets, len(self.used), *self.used]
+        for command, key, rest in self.writes:
+            number = numbers.setdefault(key, len(numbers) + 1)
+            args += (command, number, len(rest), *rest)
+        return [prefix + key for key in ("term", "mark", "inbox", *numbers)], args
+
+
+def count_writes(changes: Changes) -> int:
+    tables = sum(len(table.fields) + 1 for table in changes.tables.values())
+    indexes = sum(len(index) for index in changes.indexes.values())
+    logs = sum(len(log.lines) + 1 for log in changes.logs.values())
+    return len(changes.records) + tables + indexes + logs + len(changes.counts)
+
+
+def count_bytes(writes: Sequence[Write]) -> int:
+    return sum(len(value) for _, _, rest in writes for value in rest if isinstance(value, (bytes, str)))
+
+
+def encode(changes: Changes, codec: Codec) -> tuple[list[Write], dict[str, int]]:
+    """Return the writes, and the bytes of each record. HandlingFailed where a value cannot be written."""
+    writes: list[Write] = []
+    sizes: dict[str, int] = {}
+    try:
+        for key, record in changes.records.items():
+            if record is None:
+                writes.append(("DEL", key, ()))
+                continue
+            content = codec.record(record, key)
+            sizes[key] = len(content)
+            expiry = ("PX", record.KEPT + SLACK) if record.KEPT else ()
+            writes.append(("SET", key, (content, *expiry)))
+        for name, table in changes.tables.items():
+            writes += _table(name, table, codec)
+        for name, index in changes.indexes.items():
+            writes += _index(name, index)
+        for name, log in changes.logs.items():
+            writes += _log(name, log, codec)
+        writes += [("HINCRBY", LEDGER, (name, by)) for name, by in changes.counts.items() if by]
+    except (TypeError, ValueError, RecursionError) as error:  # pydantic's are ValueErrors
+        raise HandlingFailed(type(error).__name__, "relay/store/journal/writes.py") from error
+    return writes, sizes
+
+
+def _table(name: str, table: TableChange, codec: Codec) -> Iterator[Write]:
+    if table.cleared:
+        yield "DEL", name, ()
+    given = ((key, value) for key, value in table.fields.items() if value is not None)
+    while some := [*islice(given, MOST_ARGUMENTS // 2)]:
+        flat = tuple(part for key, value in some for part in (key, codec.seal(value, f"{name}\0{key}")))
+        yield "HSET", name, flat
+    removed = [] if table.cleared else [key for key, value in table.fields.items() if value is None]
+    for at in range(0, len(removed), MOST_ARGUMENTS):
+        yield "HDEL", name, tuple(removed[at : at + MOST_ARGUMENTS])
+    if table.kept:
+        yield "PEXPIRE", name, (table.kept + SLACK,)
+
+
+def _index(name: str, index: dict[str, int | None]) -> Iterator[Write]:
+    placed = [(member, score) for member, score in index.items() if score is not None]
+    removed = [member for member, score in index.items() if score is None]
+    for at in range(0, len(placed), MOST_ARGUMENTS // 2):
+        some = placed[at : at + MOST_ARGUMENTS // 2]
+        yield "ZADD", name, tuple(part for member, score in some for part in (int(score), member))
+    for at in range(0, len(removed), MOST_ARGUMENTS):
+        yield "ZREM", name, tuple(removed[at : at + MOST_ARGUMENTS])
+
+
+def _log(name: str, log: LogChange, codec: Codec) -> Iterator[Write]:
+    lines = [codec.seal(line, name) for line in log.lines[-log.most :]]
+    if log.stream:
+        for line in lines:
+            yield "XADD", name, ("MAXLEN", "~", log.most, "*", "r", line)
+    else:
+        for at in range(0, len(lines), MOST_ARGUMENTS):
+            yield "RPUSH", name, tuple(lines[at : at + MOST_ARGUMENTS])
+        yield "LTRIM", name, (-log.most, -1)
+    if log.kept:
+        yield "PEXPIRE", name, (log.kept + SLACK,)

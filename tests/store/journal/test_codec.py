@@ -1,0 +1,100 @@
+"""Records and entries come back from their bytes as they were, and those of other releases as far as can be."""
+
+import json
+from dataclasses import dataclass, field, is_dataclass
+from inspect import isclass
+from typing import Any, ClassVar
+
+import pytest
+
+from relay.engine import records
+from relay.engine.state import Record
+from relay.errors import NotSealed, Unsealable
+from relay.store.journal.codec import Codec, Unreadable
+from relay.store.sealing import Sealer
+from tests.store.journal.toy import KINDS, Add, Counter, Press
+
+
+@dataclass
+class Newer(Record):
+    """A counter of a later release."""
+
+    PREFIX: ClassVar[str] = "counter:"
+
+    total: int = 0
+    shade: dict[str, str] = field(default_factory=dict)
+
+
+FULL = Counter("a", 3, ["x", "ä"], {"p": (1, b"\xff")}, None, b"\0\xfe")
+
+
+def test_a_record_comes_back_and_its_defaults_are_not_written() -> None:
+    codec = Codec()
+    stored = codec.record(FULL, "counter:a")
+
+    assert codec.read_record(Counter, "a", stored, "counter:a") == FULL
+    assert codec.record(Counter("a"), "counter:a") == b'{"v":1}'
+    first, second = (codec.read_record(Counter, "a", b'{"v":1}', "counter:a") for _ in range(2))
+    first.seen.append("x")
+    assert second == Counter("a")
+
+
+def test_fields_of_a_newer_release_are_carried_through_an_edit() -> None:
+    codec = Codec()
+    stored = codec.record(Newer("a", 1, {"tone": "dark"}), "counter:a")
+
+    known = codec.read_record(Counter, "a", stored, "counter:a").copy()
+    known.total = 2
+    back = codec.read_record(Newer, "a", codec.record(known, "counter:a"), "counter:a")
+
+    assert back == Newer("a", 2, {"tone": "dark"})
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [b"", b"[]", b"no json", b'{"total":1}', b'{"v":2}', b'{"v":1,"total":"many"}', b'{"v":1,"blob":"?"}'],
+    ids=str,
+)
+def test_what_cannot_be_read_says_so_without_its_values(stored: bytes) -> None:
+    with pytest.raises(Unreadable) as error:
+        Codec().read_record(Counter, "a", stored, "counter:a")
+
+    assert "many" not in str(error.value)
+
+
+def test_half_a_pair_of_surrogates_is_replaced() -> None:
+    codec = Codec()
+    stored = codec.record(Counter("a", seen=["a \ud800"], blob=b"\xff"), "counter:a")
+
+    assert codec.read_record(Counter, "a", stored, "counter:a") == Counter("a", seen=["a ?"], blob=b"\xff")
+
+
+def test_entries_and_answers_come_back() -> None:
+    codec = Codec(KINDS)
+    for value in (Add("a", "e", 2, b"\xff"), Press("a"), {"total": 1}, None, [1, "x"], True):
+        assert codec.read_value(codec.value(value, "inbox:1"), "inbox:1") == value
+    with pytest.raises(Unreadable):
+        Codec().read_value(codec.value(Press("a"), "inbox:1"), "inbox:1")
+
+
+def test_a_sealed_value_opens_under_its_own_key_alone_and_a_clear_one_is_refused() -> None:
+    sealed = Codec(KINDS, Sealer.of({"one": b"1" * 32}))
+    stored = sealed.record(FULL, "counter:a")
+
+    assert b"total" not in stored
+    assert sealed.read_record(Counter, "a", stored, "counter:a") == FULL
+    with pytest.raises(Unsealable):
+        sealed.read_record(Counter, "b", stored, "counter:b")
+    with pytest.raises(NotSealed):
+        sealed.read_record(Counter, "a", Codec().record(FULL, "counter:a"), "counter:a")
+    with pytest.raises(Unsealable):
+        Codec().read_record(Counter, "a", stored, "counter:a")
+
+
+def test_every_record_of_the_engine_can_be_kept() -> None:
+    codec = Codec()
+    for kind in vars(records).values():
+        if isclass(kind) and is_dataclass(kind) and issubclass(kind, Record):
+            empty: Any = kind("x")
+            assert json.loads(codec.record(empty, "x")) == {"v": 1}
+            assert codec.read_record(kind, "x", b'{"v":1}', "x") == empty
