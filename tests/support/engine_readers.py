@@ -15,7 +15,6 @@ from relay.domain.deliveries import Delivery, Digest, Target, Window
 from relay.domain.events import FAILED, Event
 from relay.domain.facts import NOWHERE, Space
 from relay.domain.jobs import Job
-from relay.domain.parsing import load
 from relay.domain.silences import Silence, dump
 from relay.domain.silences import load as load_silence
 from relay.engine import causes, entries, jobs, names, records, runs, watching
@@ -35,6 +34,7 @@ from relay.store.destinations import HELD_BACK
 from relay.store.history import FEW, MOST, HistoryPage
 from relay.store.history_rows import OUTCOMES, VALUES, Ended
 from relay.store.jobs import JobEnd, JobsPage
+from relay.store.jobs import _position as job_position
 from relay.store.ledger import Ledger
 from relay.store.merging import LOOKED, Position
 from relay.store.operations import FailedOperations, OperationRow, OperationsPage, _filter
@@ -79,13 +79,6 @@ def whose(d: Draft, name: str) -> dict[str, str]:
     """Return what rows say of the operation that they are about."""
     o = operation_of(d, name)
     return {"subject": o.subject, **{key: o.facts.get(key, "") for key in ("name", "tenant", "project", "platform")}}
-
-
-def events_of(d: Draft, name: str) -> tuple[Event, ...]:
-    """Return the newest event of each name, in the order in which they came."""
-    o = operation_of(d, name)
-    kept = d.table(records.documents(name))
-    return tuple(load(kept[event]) for event in sorted(kept, key=lambda event: o.seqs.get(event, 0)))
 
 
 def values_of(o: records.Operation) -> dict[str, str]:
@@ -228,7 +221,7 @@ class EngineAdmin(Reader):
 
     async def events(self, subject: str, space: Space = NOWHERE) -> list[Event]:
         _, name = await self.store.spaces.named(subject, space)
-        return sorted(events_of(self.d, name), key=lambda event: event.occurred_at)
+        return sorted(runs.history(self.d, name), key=lambda event: event.occurred_at)
 
     def _places(self, channel: str = "") -> list[str]:
         places = [place for _, place in self.d.ascending(records.PARKING)]
@@ -679,17 +672,15 @@ class EngineJobs(Reader):
         return [await self.ends(job) for job in listed]
 
     async def page(self, *, cursor: str = "", limit: int = 25) -> JobsPage:
-        from relay.store.jobs import NAME, _position
-
-        ms, behind = _position(cursor)
+        ms, behind = job_position(cursor)
         left = [
             (at, line)
             for at, line in sorted(self.d.ascending(records.JOBS), key=lambda row: (-row[0], row[1]))
-            if ms is None or (-at, line[:NAME]) > (-ms, behind.decode())
+            if ms is None or (-at, line) > (-ms, behind.decode())
         ]
         rows = [JobEnd(job, at / 1000) for at, line in left[:limit] if (job := jobs.named(self.d, line))]
         last = left[min(limit, len(left)) - 1] if left else None
-        return JobsPage(rows, f"{last[0]}-{last[1][:NAME]}" if last and len(left) > limit else "")
+        return JobsPage(rows, f"{last[0]}-{last[1]}" if last and len(left) > limit else "")
 
     async def ended_since(self, moments: dict[int, int], limit: int) -> tuple[list[Job], bool]:
         since = moments.get(0, 0)
@@ -767,7 +758,7 @@ class EngineReconciliation(Reader):
         o = operation_of(d, name)
         present = o.subject
         if o.run:
-            present = next((event.own_id for event in reversed(events_of(d, name)) if event.own_id), present)
+            present = next((event.own_id for event in reversed(runs.history(d, name)) if event.own_id), present)
         return SilentRun(present, o.percentage, o.phase)
 
     async def unknown(self, operations: Sequence[str], space: Space) -> list[str]:
