@@ -11,12 +11,13 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any
 
+from relay import metrics
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.domain.parsing import load
 from relay.domain.permissions import Permissions
-from relay.domain.silences import Hold
+from relay.domain.silences import Hold, dump
 from relay.engine import entries, names, records
 from relay.engine.known import known
 from relay.engine.state import Draft, Memory
@@ -29,6 +30,7 @@ from relay.store.client import Durability, Promise
 from relay.store.queue import LEASE
 from relay.store.run_plan import MAX_JOBS
 from relay.store.settling import Pause, digest_baseline_of
+from relay.store.silences import MOST
 
 PULSE_GAP, PULSE_LIFE = 2.0, 4.0  # seconds
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
@@ -292,7 +294,13 @@ class EngineIngest(Ingest):
         rules, config = self._rules(), self.config()
         settings = Configured(config.job, MAX_JOBS, rules)
         store: Any = self.store
+        for silence in self.silences.current:  # of this process alone
+            store.shared.step(entries.AddSilence(silence.id, dump(silence), round(silence.ends * 1000), MOST))
         accepted: Accepted = store.shared.step(entries.Report(event, targets, permissions), settings)
+        if accepted.differs:
+            metrics.duplicates_differing.labels(event.source).inc()
+        if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
+            self._reused(event)
         if accepted.deliveries:
             self.wake(self.channels)
         return accepted
