@@ -46,13 +46,16 @@ def _accept(
 ) -> Accepted:
     """Accept it, an outcome that states more than the recorded one together with that."""
     accepted = accept(d, settings, Arrival(event, targets, completes))
-    if accepted.status != "fuller":
-        return accepted
-    recorded = event_of(d, names.operation(event.subject, event.space(event.subject)), event.name)
-    if recorded:
-        event = replace(complete_outcome(recorded, event), job=event.job, compared=event.compared)
-    accepted = accept(d, settings, Arrival(event, targets, completes=True))
-    return replace(accepted, status="duplicate") if accepted.status == "fuller" else accepted
+    if accepted.status == "fuller":
+        recorded = event_of(d, names.operation(event.subject, event.space(event.subject)), event.name)
+        if recorded:
+            event = replace(complete_outcome(recorded, event), job=event.job, compared=event.compared)
+        accepted = accept(d, settings, Arrival(event, targets, completes=True))
+    if accepted.status == "fuller":
+        accepted = replace(accepted, status="duplicate")
+    if accepted.status == "duplicate" and event.compared and event.compared.differs:
+        return replace(accepted, differs=True)
+    return accepted
 
 
 def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:

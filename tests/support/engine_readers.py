@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from relay.engine.handing import bundle_event
-
 from relay.domain.deliveries import Delivery, Digest, Target, Window
 from relay.domain.events import FAILED, Event
 from relay.domain.facts import NOWHERE, Space
@@ -18,6 +16,7 @@ from relay.domain.jobs import Job
 from relay.domain.silences import Silence, dump
 from relay.domain.silences import load as load_silence
 from relay.engine import causes, entries, jobs, names, records, runs, watching
+from relay.engine.handing import bundle_event
 from relay.engine.known import all_of, resolved
 from relay.engine.pauses import LIMIT, find
 from relay.engine.state import Draft

@@ -11,12 +11,13 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any
 
+from relay import metrics
 from relay.domain.deliveries import Accepted, Delivery, Notification, Receipt, Target, Window
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
 from relay.domain.parsing import load
 from relay.domain.permissions import Permissions
-from relay.domain.silences import Hold
+from relay.domain.silences import Hold, dump
 from relay.engine import entries, names, records
 from relay.engine.known import known
 from relay.engine.state import Draft, Memory
@@ -29,6 +30,7 @@ from relay.store.client import Durability, Promise
 from relay.store.queue import LEASE
 from relay.store.run_plan import MAX_JOBS
 from relay.store.settling import Pause, digest_baseline_of
+from relay.store.silences import MOST
 
 PULSE_GAP, PULSE_LIFE = 2.0, 4.0  # seconds
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler
@@ -128,6 +130,7 @@ class OnePartition:
 class EngineStore:
     """One process's store. The verbs are those of relay.store.Store, which says what each does."""
 
+    intake = True  # `Ingest` decides in the step that accepts
     emptied = False
     sealer = None
     away: Mapping[int, str] = MappingProxyType({})
@@ -291,16 +294,22 @@ class EngineIngest(Ingest):
         rules, config = self._rules(), self.config()
         settings = Configured(config.job, MAX_JOBS, rules)
         store: Any = self.store
+        for silence in self.silences.current:  # of this process alone
+            store.shared.step(entries.AddSilence(silence.id, dump(silence), round(silence.ends * 1000), MOST))
         accepted: Accepted = store.shared.step(entries.Report(event, targets, permissions), settings)
+        if accepted.differs:
+            metrics.duplicates_differing.labels(event.source).inc()
+        if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
+            self._reused(event)
         if accepted.deliveries:
             self.wake(self.channels)
         return accepted
 
 
-def opened(shared: Shared, *, clock: Any = None, **options: Any) -> EngineStore:
+def opened(shared: Shared, *, jobs: int = MAX_JOBS, worker: str = "", lease: float = LEASE, **_: Any) -> EngineStore:
     """Open one more process's store. From now on what reads a store reads this kind as well."""
-    _read_by_engine()
-    return EngineStore(shared, **options)
+    read_by_engine()
+    return EngineStore(shared, worker=worker, lease=lease, jobs=jobs)
 
 
 def runs(item: Any) -> bool:
@@ -312,7 +321,7 @@ def runs(item: Any) -> bool:
 
 
 @cache
-def _read_by_engine() -> None:
+def read_by_engine() -> None:
     """Let each class that reads a store give its like for the engine, when it is made with the engine's."""
     from relay.store import (
         admin,
@@ -351,6 +360,10 @@ def _read_by_engine() -> None:
 
 def _made(kind: type, like: type, cls: type, store: Any = None, *args: Any, **options: Any) -> Any:
     """Make an object: of the engine's class where the store is the engine's, which is made at once."""
-    if cls is not kind or not isinstance(store, EngineStore):
+    if cls is kind and hasattr(store, "engine") and kind is not Ingest:
+        theirs = object.__new__(kind)
+        theirs.__init__(store, *args, **options)
+        return store.both(theirs, like(store.engine, *args, **options))
+    if cls is not kind or not isinstance(store, EngineStore) or (kind is Ingest and not store.intake):
         return object.__new__(cls)
     return object.__new__(like) if issubclass(like, kind) else like(store, *args, **options)
