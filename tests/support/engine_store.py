@@ -130,6 +130,7 @@ class OnePartition:
 class EngineStore:
     """One process's store. The verbs are those of relay.store.Store, which says what each does."""
 
+    intake = True  # `Ingest` decides in the step that accepts
     emptied = False
     sealer = None
     away: Mapping[int, str] = MappingProxyType({})
@@ -305,10 +306,10 @@ class EngineIngest(Ingest):
         return accepted
 
 
-def opened(shared: Shared, *, clock: Any = None, **options: Any) -> EngineStore:
+def opened(shared: Shared, *, jobs: int = MAX_JOBS, worker: str = "", lease: float = LEASE, **_: Any) -> EngineStore:
     """Open one more process's store. From now on what reads a store reads this kind as well."""
-    _read_by_engine()
-    return EngineStore(shared, **options)
+    read_by_engine()
+    return EngineStore(shared, worker=worker, lease=lease, jobs=jobs)
 
 
 def runs(item: Any) -> bool:
@@ -320,7 +321,7 @@ def runs(item: Any) -> bool:
 
 
 @cache
-def _read_by_engine() -> None:
+def read_by_engine() -> None:
     """Let each class that reads a store give its like for the engine, when it is made with the engine's."""
     from relay.store import (
         admin,
@@ -359,6 +360,10 @@ def _read_by_engine() -> None:
 
 def _made(kind: type, like: type, cls: type, store: Any = None, *args: Any, **options: Any) -> Any:
     """Make an object: of the engine's class where the store is the engine's, which is made at once."""
-    if cls is not kind or not isinstance(store, EngineStore):
+    if cls is kind and hasattr(store, "engine") and kind is not Ingest:
+        theirs = object.__new__(kind)
+        theirs.__init__(store, *args, **options)
+        return store.both(theirs, like(store.engine, *args, **options))
+    if cls is not kind or not isinstance(store, EngineStore) or (kind is Ingest and not store.intake):
         return object.__new__(cls)
     return object.__new__(like) if issubclass(like, kind) else like(store, *args, **options)
