@@ -1,72 +1,65 @@
-"""A partition in memory, to which entries come one after another."""
+"""A partition in memory, where events come one by one."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
-from relay.domain.deliveries import Delivery, Target
+from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
-from relay.engine import entries, records
+from relay.domain.permissions import Permissions
+from relay.engine import intake, names
+from relay.engine.entries import Report
+from relay.engine.ledger import write_story
+from relay.engine.records import Operation
 from relay.engine.state import Draft, Memory
-from relay.engine.step import step
 
-NOW = 1_705_750_000_000
-SETTINGS: Any = SimpleNamespace(job="", max_jobs=100, targets=lambda _: (), asks=lambda _: False)
-POSTED = {"channel": "C1", "ts": "1.1"}
+SECOND, MINUTE, DAY = 1000, 60_000, 86_400_000
+START = 1_705_749_600_000  # ms; 2024-01-20T11:20:00Z, inside the seed's own day
 
 
 @dataclass
 class Partition:
-    now: int = NOW
-    memory: Memory = field(default_factory=Memory)
-    hand_outs: int = 0
+    """`rules` give the targets of an event; `asked`: whether one has the condition `changes`."""
 
-    def step(self, entry: Any) -> Any:
-        changes, answer = step(self.memory, entry, self.now, SETTINGS)
-        self.memory.apply(changes, self.now)
-        return answer
+    rules: Callable[[Event], Sequence[Target]] = lambda _: ()
+    asked: bool = False
+    job: str = ""
+    max_jobs: int = 100
+    now: int = START
+    memory: Memory = field(default_factory=Memory)
+    routed: list[Event] = field(default_factory=list)  # events as the rules saw them, the newest last
+
+    def targets(self, event: Event) -> Sequence[Target]:
+        self.routed.append(event)
+        return self.rules(event)
+
+    def asks(self, _condition: str) -> bool:
+        return self.asked
 
     @property
-    def draft(self) -> Draft:
+    def d(self) -> Draft:
+        """What is known now, to look at."""
+        self.memory.forget(self.now)
         return Draft(self.memory, self.now)
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """Return what became of the deliveries so far."""
-        return {
-            name: count for name, count in self.memory.counts.items() if count and name not in ("received", "events")
-        }
+    def do(self, decide: Callable[..., Any], entry: Any) -> Any:
+        d = self.d
+        answer = decide(d, entry, self)
+        write_story(d)
+        self.memory.apply(d.changes, self.now)
+        return answer
 
-    def report(self, event: Event, *targets: Target) -> None:
-        assert self.step(entries.Report(event, targets)).status == "accepted"
+    def report(
+        self, event: Event, targets: Sequence[Target] | None = None, permissions: Permissions | None = None
+    ) -> Accepted:
+        accepted: Accepted = self.do(intake.report, Report(event, targets, permissions))
+        return accepted
 
-    def take(self, channel: str = "slack", process: str = "a") -> list[Delivery]:
-        self.hand_outs += 1
-        taken = self.step(entries.Take(channel, 20, f"{process}:{self.hand_outs}"))
-        return list(taken.deliveries)
+    def statuses(self, *events: Event) -> list[str]:
+        return [self.report(event).status for event in events]
 
-    def take_one(self, channel: str = "slack", process: str = "a") -> Delivery:
-        (delivery,) = self.take(channel, process)
-        return delivery
-
-    def tell(self, kind: type[entries.Held], of: Delivery, **details: Any) -> bool:
-        """Bring what became of a hand-out."""
-        return bool(self.step(kind(of.id, of.lease, of.lane, of.trial.probe is not None, **details)))
-
-    def arrive(self, of: Delivery, **details: Any) -> bool:
-        self.tell(entries.Mark, of)
-        given = {"receipt": POSTED, "converges": of.kind == "live", "new": not of.thread} | details
-        return self.tell(entries.Arrived, of, **given)
-
-    def fail(self, of: Delivery, scope: str, ms: int = 60_000, **details: Any) -> bool:
-        self.tell(entries.Mark, of)
-        pause = entries.PauseScope(scope, ms, "it is broken", probe=True)
-        return self.tell(entries.Failed, of, delay=ms, error="no", refund_attempt=True, pauses=(pause,), **details)
-
-    def delivery(self, name: str) -> records.Delivery:
-        found = self.draft.get(records.Delivery, name)
-        assert found
-        return found
-
-    def lapse(self, begins: str = "") -> None:
-        self.step(entries.Lapse(begins))
+    def operation(self, subject: str = "", space: str = "") -> Operation:
+        subject = subject or next(o.subject for o in self.memory.records.values() if isinstance(o, Operation))
+        o = self.d.get(Operation, names.operation(subject, space))
+        assert o
+        return o
