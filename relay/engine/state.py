@@ -62,11 +62,14 @@ class State(Protocol):
 
 
 class NotLoaded(Exception):
-    """Part of the state that has to be read first: `kind` is record, field, table, index or log."""
+    """Part of the state that has to be read first: `kind` is record, field, table, index or log.
 
-    def __init__(self, kind: str, *names: Any) -> None:
+    `more`: other parts that the same step needs, to be read with it.
+    """
+
+    def __init__(self, kind: str, *names: Any, more: "Sequence[NotLoaded]" = ()) -> None:
         super().__init__(kind, *names)
-        self.kind, self.names = kind, names
+        self.kind, self.names, self.more = kind, names, more
 
 
 class Sorted:
