@@ -53,8 +53,9 @@ def take(d: Draft, entry: Take, _: Settings) -> Taken:
     for urgency in URGENCIES:
         hand_out.urgency(urgency)
     if hand_out.missing:
-        first, *more = hand_out.missing
-        raise NotLoaded(first.kind, *first.names, more=more)
+        first, *others = hand_out.missing
+        first.others = others
+        raise first
     return Taken(tuple(hand_out.taken), _next_due(d, entry.channel))
 
 
@@ -135,7 +136,7 @@ class HandOut:
             waits = ((scope, until) for scope in scopes_of(x, limits) if (until := paused_until(d, scope)) > d.now)
             scope, until = next(waits, ("", 0))
         except NotLoaded as missing:
-            self.missing.append(missing)
+            self.missing += [missing, *missing.others]
             return True
         except Exception:  # noqa: BLE001 - the close look says what becomes of it
             return False
@@ -157,7 +158,7 @@ class HandOut:
         try:
             handed_out = self._handed_out(d, index, name)
         except NotLoaded as missing:
-            self.missing.append(missing)
+            self.missing += [missing, *missing.others]
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
             d = Draft(self.d, self.d.now)
