@@ -283,6 +283,7 @@ class Memory:
         self.indexes: dict[str, Sorted] = {}
         self.logs: dict[str, list[bytes]] = {}
         self.counts: dict[str, int] = {}
+        self.ids: dict[str, list[tuple[int, int]]] = {}  # of the lines of a stream: ms, and a number
         self._expiries: dict[str, int] = {}
 
     def record(self, kind: type[R], name: str) -> R | None:
@@ -331,13 +332,23 @@ class Memory:
                 index.set(member, score)
         for name, log in changes.logs.items():
             self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
+            if log.stream:
+                self._number(name, log, now)
             self._expire(name, log.kept, now)
         for name, by in changes.counts.items():
             self.counts[name] = self.counts.get(name, 0) + by
 
+    def _number(self, name: str, log: LogChange, now: int) -> None:
+        """Give these lines the ids that Redis would."""
+        ids = self.ids.setdefault(name, [])
+        for _ in log.lines:
+            ms, number = ids[-1] if ids else (0, 0)
+            ids.append((now, 0) if now > ms else (ms, number + 1))
+        del ids[: -log.most]
+
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs):
+            for part in (self.records, self.tables, self.logs, self.ids):
                 part.pop(name, None)
             del self._expiries[name]
 
