@@ -146,6 +146,7 @@ class Accepted:
     deliveries: int = 0  # addresses this event will reach
     held: tuple[tuple[str, str], ...] = ()  # (destination, reason)
     id_reused: bool = False  # another fact came under the same delivery id before
+    differs: bool = field(default=False, compare=False)  # a duplicate whose error or end is another than the recorded
     letters: tuple[tuple[int, bytes], ...] = ()  # of the store alone: messages to other partitions
 
 

@@ -328,6 +328,35 @@ class AskedPlatform:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeTurn:
+    """Take the turn to ask the platform, one in each `period` ms. Answer: ms of the newest `Reconciled`; None: wait."""
+
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Every run that began before `at` (ms) is known."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportTick:
+    """The newest tick of this name failed; without `error` it did not."""
+
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMissing:
+    """The report that a run has not begun is too old, or cannot be read."""
+
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetDocuments:
     """Drop the documents of up to `most` runs that ended three days ago. Answer: how many were due.
 

@@ -90,9 +90,10 @@ def hold_back(d: Draft, scope: str, ms: int) -> None:
 
 def drop(d: Draft, scope: str) -> bool:
     """End a pause that no person made. False if there is none."""
+    if d.score(BROKEN, scope) is not None:
+        d.take_out(BROKEN, scope)
     if d.get(Pause, scope) is None:
         return False
-    d.take_out(BROKEN, scope)
     d.drop(Pause, scope)
     return True
 
@@ -140,6 +141,16 @@ def _is_witnessed(d: Draft, scope: str, lane: str) -> bool:
     if health is None or not health.failed or health.by == lane:
         return False
     return d.now - health.failed <= WITNESS and health.works <= health.failed
+
+
+def probe_again(d: Draft, x: Delivery, after: int | None) -> None:
+    """Let the next delivery probe its channel at once; or after so many ms, where this one found no answer."""
+    scope = channel_scope(x)
+    if find(d, scope):
+        paused = d.edit(Pause, scope)
+        paused.until, paused.at = d.now + (after or 0), d.now
+        paused.probes += after is not None
+        look_at(d, place_of(x.channel, scope))
 
 
 def resume(d: Draft, x: Delivery) -> None:

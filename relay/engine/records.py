@@ -28,7 +28,7 @@ class Operation(Record):
     summary: dict[str, Any] = field(default_factory=dict)  # its newest state (relay.domain.digest_entries)
     leads_to: str = ""  # the operation that continues it: it is a retry under a new id
     shared: bool = False  # other tenants use its id as well; their spaces are in the table `spaces:<name>`
-    job: str = ""  # of what job it is, where a template names them
+    job: str = ""  # the names of its job (JSON), where a template names them
     # Order
     rank: int | None = None
     run: int | None = None  # number of the run
@@ -58,6 +58,7 @@ class Operation(Record):
     lanes: list[str] = field(default_factory=list)  # of the live messages that showed the outcome
     holds: list[tuple[str, int]] = field(default_factory=list)  # deliveries of its failure, and until when they wait
     dead: int = 0  # when a live message of it became a dead letter
+    retained: int = 0  # where its documents are gone: ms for which the rest is kept
     # Watchdog
     heard: int | None = None
     moved: int | None = None
@@ -70,6 +71,10 @@ class Operation(Record):
     deadline: int | None = None
     alarms: str = ""  # relay.domain.jobs.Alarms
     asked: int = 0  # when the platform was asked about it
+
+    @property
+    def lives(self) -> int:
+        return self.retained or self.KEPT
 
 
 @dataclass
@@ -151,6 +156,11 @@ class Thread(Record):
     healed: tuple[int, int, str] | None = None  # the run that makes a failure good, how many in a row, what was wrong
     bundle: str = ""  # the list that has it while the cap is exceeded
     first_failed: str = ""  # of a batch: the delivery of its first failure
+    retained: int = 0  # as of Operation
+
+    @property
+    def lives(self) -> int:
+        return self.retained or self.KEPT
 
 
 MAIN, REPLIES, HELD = "main", "replies", "held"
@@ -395,10 +405,11 @@ FLYING = "flying"  # index: deliveries that are handed out → when
 BROKEN = "broken"  # index: paused scope that is probed, also a limit throttled for long → when its pause ends
 PARKING = "parking"  # index: "<channel> <scope>" → when it is looked at
 CHANNELS = "channels"  # index: channels that had deliveries
-JOBS = "jobs"  # index: "<job> <names>" → its last end
+JOBS = "jobs"  # index: job → its last end
+JOB_NAMES = "job-names"  # job → its names (JSON), which an index would not seal
 SILENCES = "silences"  # index: id → when it ends
 HISTORIES = "histories"  # index: destination → its newest row
-PAUSED = "paused"  # index: destinations that people paused
+PAUSED = "paused"  # index: destinations that people paused → until when
 
 
 def due(channel: str, urgency: str) -> str:

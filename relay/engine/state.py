@@ -39,6 +39,11 @@ class Record:
     def key(self) -> str:
         return self.PREFIX + self.name
 
+    @property
+    def lives(self) -> int:
+        """Return the ms for which it is kept after its last write; 0: until it is dropped."""
+        return self.KEPT
+
 
 R = TypeVar("R", bound=Record)
 
@@ -91,12 +96,16 @@ class TableChange:
 
 @dataclass(slots=True)
 class LogChange:
-    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone."""
+    """Lines to append, how many of all are kept, and for how many ms. A `stream` is read by time, by people alone.
+
+    `cleared`: drop what was there.
+    """
 
     lines: list[bytes]
     most: int
     kept: int
     stream: bool = False
+    cleared: bool = False
 
 
 @dataclass(slots=True)
@@ -241,12 +250,22 @@ class Draft:
 
     def log(self, log: str) -> Sequence[bytes]:
         change = self.changes.logs.get(log)
-        lines = [*self.base.log(log), *(change.lines if change else ())]
-        return lines[-change.most :] if change else lines
+        if change is None:
+            return self.base.log(log)
+        return [*(() if change.cleared else self.base.log(log)), *change.lines][-change.most :]
 
     def append(self, log: str, line: bytes, *, most: int, kept: int, stream: bool = False) -> None:
         change = self.changes.logs.setdefault(log, LogChange([], most, kept, stream))
         change.lines.append(line)
+        change.most, change.kept = most, kept
+
+    def cut(self, log: str, *, most: int, kept: int) -> None:
+        """Keep its last lines alone, for so many ms from now on."""
+        change = self.changes.logs.setdefault(log, LogChange([], most, kept))
+        change.most, change.kept = most, kept
+
+    def clear_log(self, log: str) -> None:
+        self.changes.logs[log] = LogChange([], 1, 0, cleared=True)
 
     def count(self, name: str, by: int = 1) -> None:
         counts = self.changes.counts
@@ -266,10 +285,12 @@ class Draft:
         for name, index in changes.indexes.items():
             mine.indexes.setdefault(name, {}).update(index)
         for name, log in changes.logs.items():
-            if name in mine.logs:
-                mine.logs[name].lines.extend(log.lines)
-            else:
+            if log.cleared or name not in mine.logs:
                 mine.logs[name] = log
+            else:
+                known_log = mine.logs[name]
+                known_log.lines.extend(log.lines)
+                known_log.most, known_log.kept = log.most, log.kept
         for name, by in changes.counts.items():
             mine.counts[name] = mine.counts.get(name, 0) + by
 
@@ -282,8 +303,8 @@ class Memory:
         self.tables: dict[str, dict[str, bytes]] = {}
         self.indexes: dict[str, Sorted] = {}
         self.logs: dict[str, list[bytes]] = {}
+        self.streams: dict[str, list[tuple[int, int, bytes]]] = {}  # ms, number within it, line
         self.counts: dict[str, int] = {}
-        self.ids: dict[str, list[tuple[int, int]]] = {}  # of the lines of a stream: ms, and a number
         self._expiries: dict[str, int] = {}
 
     def record(self, kind: type[R], name: str) -> R | None:
@@ -318,7 +339,7 @@ class Memory:
                 self.records.pop(key, None)
             else:
                 self.records[key] = record
-                self._expire(key, record.KEPT, now)
+                self._expire(key, record.lives, now)
         for name, change in changes.tables.items():
             before = {} if change.cleared else self.tables.get(name, {})
             fields: dict[str, bytes | None] = {**before, **change.fields}
@@ -331,26 +352,30 @@ class Memory:
             for member, score in scores.items():
                 index.set(member, score)
         for name, log in changes.logs.items():
-            self.logs[name] = [*self.logs.get(name, ()), *log.lines][-log.most :]
             if log.stream:
-                self._number(name, log, now)
+                self._stream(name, log, now)
+            else:
+                lines = () if log.cleared else self.logs.get(name, ())
+                self.logs[name] = [*lines, *log.lines][-log.most :]
+                if not self.logs[name]:
+                    del self.logs[name]
             self._expire(name, log.kept, now)
         for name, by in changes.counts.items():
             self.counts[name] = self.counts.get(name, 0) + by
 
-    def _number(self, name: str, log: LogChange, now: int) -> None:
-        """Give these lines the ids that Redis would."""
-        ids = self.ids.setdefault(name, [])
-        for _ in log.lines:
-            ms, number = ids[-1] if ids else (0, 0)
-            ids.append((now, 0) if now > ms else (ms, number + 1))
-        del ids[: -log.most]
-
     def forget(self, now: int) -> None:
         for name in [name for name, at in self._expiries.items() if at <= now]:
-            for part in (self.records, self.tables, self.logs, self.ids):
+            for part in (self.records, self.tables, self.logs, self.streams):
                 part.pop(name, None)
             del self._expiries[name]
+
+    def _stream(self, name: str, log: LogChange, now: int) -> None:
+        """Where the clock was set back, a line has the time of the last one."""
+        stream = self.streams.setdefault(name, [])
+        for line in log.lines:
+            ms, number = stream[-1][:2] if stream else (now, -1)
+            stream.append((now, 0, line) if now > ms else (ms, number + 1, line))
+        del stream[: -log.most]
 
     def _expire(self, name: str, kept: int, now: int) -> None:
         if kept:
