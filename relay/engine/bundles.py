@@ -108,7 +108,7 @@ def close(d: Draft, name: str) -> None:
     bundle.closed = d.now
     if bundle.kind == "digest":
         if past := d.get(Baseline, of_address(bundle.destination, bundle.address)):
-            bundle.baseline = _figures(past)
+            bundle.baseline = figures(past)
         return
     for operation in [*d.table(rows(name))][:REFRESHED]:
         o = d.get(Operation, operation)
@@ -132,8 +132,9 @@ def _write_row(d: Draft, name: str, operation: str, o: Operation | None) -> None
     d.put(rows(name), operation, to_json(summary_of(o) if o else {}))
 
 
-def _figures(past: Baseline) -> dict[str, str]:
-    figures = {"to": str(past.end), "last": past.last}
+def figures(past: Baseline) -> dict[str, str]:
+    """Return what the digests before amounted to, as a bundle keeps it."""
+    texts = {"to": str(past.end), "last": past.last}
     for day, (completed, failed) in past.days.items():
-        figures |= {f"c:{day}": str(completed), f"f:{day}": str(failed)}
-    return figures
+        texts |= {f"c:{day}": str(completed), f"f:{day}": str(failed)}
+    return texts

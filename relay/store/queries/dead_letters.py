@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from relay.domain.facts import Space
 from relay.domain.parsing import dump
 from relay.engine.entries import DropDead, ReplayDead
 from relay.engine.records import DAY, DEAD, Body, Delivery, Operation, Thread
 from relay.policy.notices import Death
 from relay.store.queries.bundles import BUNDLE_KINDS, Bundles
 from relay.store.queries.paging import Members, Page, Position, Row, page_of
-from relay.store.queries.reader import Questions, Span
+from relay.store.queries.questions import Questions, stated_by
+from relay.store.queries.reader import Span
 
 LOOKED = 2000  # dead letters that one page looks at
+SAME = ("destination", "channel", "address", "kind", "event", "attempts", "reason", "error")
 STEP = 250  # that are read at once
 KEPT = 30 * DAY
 EXPIRED_AT_ONCE = 100
@@ -126,37 +129,22 @@ class DeadPages(Questions):
         source = Members(self._reader, DEAD, since=since, until=until, before=Position.load(cursor))
         limit = min(limit, LOOKED)
 
-        async def read(rows: Sequence[Row]) -> list[DeadLetter | None]:
+        async def read(rows: Sequence[Row]) -> list[Delivery | None]:
             died = await self._reader.records(Delivery, [row.position.name for row in rows])
-            letters = [_letter(x, {}) if x and x.died else None for x in died]
-            return [letter if letter and fits(letter) else None for letter in letters]
+            return [x if x and x.died and fits(_letter(x, {})) else None for x in died]
 
         page = await page_of(source, read, limit=limit, looked=LOOKED, step=min(STEP, limit))
-        return replace(page, rows=await self._with_operations(page.rows)) if whole else page
-
-    async def _with_operations(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        deliveries = await self._named(Delivery, [letter.id for letter in letters])
-        operations = await self._named(Operation, [*{x.operation for x in deliveries.values()}])
-        return [_letter(x, operations) for letter in letters if (x := deliveries.get(letter.id))]
+        operations = await self._named(Operation, [*{x.operation for x in page.rows}]) if whole else {}
+        return Page([_letter(x, operations) for x in page.rows], page.cursor, page.looked, page.looked_to)
 
 
 def _letter(x: Delivery, operations: Mapping[str, Operation]) -> DeadLetter:
-    o = operations.get(x.operation)
-    facts = o.facts if o else {}
+    stated = stated_by(operations.get(x.operation))
     return DeadLetter(
         id=x.name,
-        operation=o.subject if o else "",
-        destination=x.destination,
-        channel=x.channel,
-        address=x.address,
-        kind=x.kind,
-        event=x.event,
-        attempts=x.attempts,
-        reason=x.reason,
-        error=x.error,
+        operation=stated["subject"],
+        title=stated["name"],
         died_at=datetime.fromtimestamp(x.died / 1000, UTC),
-        tenant=facts.get("tenant", ""),
-        project=facts.get("project", ""),
-        platform=facts.get("platform", ""),
-        title=facts.get("name", ""),
+        **{name: getattr(x, name) for name in SAME},
+        **{name: stated[name] for name in Space._fields},
     )

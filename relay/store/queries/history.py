@@ -10,7 +10,8 @@ from relay.domain.facts import NOWHERE, Space
 from relay.engine.ledger import STORY
 from relay.engine.records import HISTORIES, Operation, Thread, history, story
 from relay.store.queries.paging import Lines, Page, Position, Row, page_of
-from relay.store.queries.reader import Line, Questions, Stretch
+from relay.store.queries.questions import Questions, stated_by
+from relay.store.queries.reader import Line, Stretch
 from relay.store.queries.spaces import Spaces
 
 MOST = 200  # rows of a page
@@ -137,16 +138,15 @@ def _has(content: bytes, outcome: str) -> bool:
 
 def _ended(destination: str, ms: int, content: bytes) -> Ended:
     """Read a row; what is known of its operation is not in it."""
-    row: dict[str, Any] = dict(zip(VALUES, from_json(content), strict=False))
-    lane, at = [*from_json(content)[len(VALUES) :], "", ms][:2]
+    values = from_json(content)
+    row: dict[str, Any] = dict(zip(VALUES, values, strict=False))
+    lane, at = [*values[len(VALUES) :], "", ms][:2]
     row["took"] /= 1000
     return Ended(**row, destination=destination, at=at / 1000, lane=lane, copy=lane or row["id"])
 
 
 def _with(row: Ended, o: Operation | None, thread: Thread | None) -> Ended:
-    if o:
-        stated = {name: o.facts.get(name, "") for name in ("name", "type", "tenant", "project", "platform")}
-        row = replace(row, subject=o.subject, **stated)
+    row = replace(row, type=o.facts.get("type", "") if o else "", **stated_by(o))
     if thread and thread.edits and thread.posted == round(row.at * 1000):  # else they are of a message that came after
         row = replace(row, edits=thread.edits, edited_at=thread.touched / 1000)
     return row

@@ -6,14 +6,14 @@ says how far it looked. By its id an operation is found at once.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from relay.domain.events import FAILED
 from relay.domain.facts import NOWHERE, Space
 from relay.engine import names
 from relay.engine.records import KEEP_DOCUMENTS, OVER, STALLED, TERMINAL, Operation
 from relay.store.queries.paging import Lines, Page, Position, Row, page_of
-from relay.store.queries.reader import Access, Questions, Span
+from relay.store.queries.questions import Access, Questions, seconds, stated_by
+from relay.store.queries.reader import Span
 from relay.store.queries.spaces import Spaces
 
 LOOKED = 500  # operations that one page reads
@@ -117,20 +117,19 @@ class Operations(Questions):
 
 
 def _row(o: Operation, *, stalled: bool) -> OperationRow:
-    texts = ("name", "type", "priority", "platform", "tenant", "project", "batch")
     return OperationRow(
         operation=o.name,
-        subject=o.subject,
-        **{name: o.facts.get(name, "") for name in texts},
+        **{name: o.facts.get(name, "") for name in ("type", "priority", "batch")},
+        **stated_by(o),
         is_batch=not OF_BATCHES.isdisjoint(o.seqs),
         status=o.status,
         percentage=o.percentage,
         phase=o.phase,
         run=o.run or 0,
-        first=_seconds(o.first) or 0.0,
-        last=_seconds(o.last) or 0.0,
-        began=_seconds(o.began),
-        due=_seconds(o.estimate),
+        first=seconds(o.first) or 0.0,
+        last=seconds(o.last) or 0.0,
+        began=seconds(o.began),
+        due=seconds(o.estimate),
         over=o.rank == TERMINAL,
         stalled=stalled,
     )
@@ -145,7 +144,3 @@ def _filter(state: str, text: str) -> Callable[[OperationRow], bool]:
         return not part or any(part in word.casefold() for word in (row.subject, row.name, row.type))
 
     return fits
-
-
-def _seconds(ms: Any) -> float | None:
-    return float(ms) / 1000 if ms else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from relay.engine.state import Memory, Record
 
@@ -13,7 +13,7 @@ Id = tuple[int, int]  # of a line in a stream: ms since the epoch, and its numbe
 class Span(NamedTuple):
     """Members of an index, the lowest score first; those from `low` to `high`, where these are given."""
 
-    index: str
+    name: str
     most: int
     skip: int = 0
     low: int | None = None
@@ -24,7 +24,7 @@ class Span(NamedTuple):
 class Stretch(NamedTuple):
     """Lines of a stream, the newest first: from `since` (ms) on, and before `before`."""
 
-    stream: str
+    name: str
     most: int
     since: int = 0
     before: Id | None = None
@@ -52,39 +52,6 @@ class Reader(Protocol):
     async def logs(self, logs: Sequence[str], most: int) -> list[Sequence[bytes]]: ...  # the newest lines, oldest first
     async def lines(self, stretches: Sequence[Stretch]) -> list[list[Line]]: ...
     async def counts(self) -> Mapping[str, int]: ...
-
-
-class Access(Protocol):
-    """What questions and acts need of a store."""
-
-    @property
-    def reader(self) -> Reader: ...
-    async def submit(self, entry: Any) -> Any:
-        """Have an entry decided by the partition's owner; return its answer."""
-
-
-class Questions:
-    """Questions, and the acts beside them. Every failure is StoreUnavailable."""
-
-    def __init__(self, store: Access) -> None:
-        self._store = store
-        self._reader = store.reader
-
-    async def _record(self, kind: type[R], name: str) -> R | None:
-        [record] = await self._reader.records(kind, [name])
-        return record
-
-    async def _named(self, kind: type[R], names: Sequence[str]) -> dict[str, R]:
-        """Return those of these names that there are."""
-        records = await self._reader.records(kind, names)
-        return {record.name: record for record in records if record}
-
-    async def _all_members(self, index: str) -> list[str]:
-        [rows] = await self._reader.members([Span(index, EVERY)])
-        return [member for member, _ in rows]
-
-
-EVERY = 1 << 30
 
 
 class MemoryReader:
@@ -127,7 +94,7 @@ class MemoryReader:
         return [self._members(span) for span in spans]
 
     def _members(self, span: Span) -> list[tuple[str, int]]:
-        rows = (self._memory.descending if span.descending else self._memory.ascending)(span.index)
+        rows = (self._memory.descending if span.descending else self._memory.ascending)(span.name)
         fitting = (
             (member, score)
             for score, member in rows
@@ -144,13 +111,12 @@ class MemoryReader:
 
     def _lines(self, stretch: Stretch) -> list[Line]:
         state = self._state
-        rows = zip(state.ids.get(stretch.stream, ()), state.log(stretch.stream), strict=True)
-        fitting = [
-            Line(*id_, content)
-            for id_, content in rows
-            if id_[0] >= stretch.since and (stretch.before is None or id_ < stretch.before)
-        ]
-        return fitting[::-1][: stretch.most]
+        fitting = (
+            Line(*row)
+            for row in reversed(state.streams.get(stretch.name, ()))
+            if row[0] >= stretch.since and (stretch.before is None or row[:2] < stretch.before)
+        )
+        return [*islice(fitting, stretch.most)]
 
     async def counts(self) -> Mapping[str, int]:
         return {name: count for name, count in self._memory.counts.items() if count}

@@ -8,15 +8,16 @@ from pydantic_core import from_json
 
 from relay.domain.events import Event
 from relay.domain.facts import NOWHERE, Space
-from relay.domain.parsing import load
+from relay.engine import runs
 from relay.engine.ledger import HELD, LATE, STORY
-from relay.engine.records import Operation, documents, story
-from relay.store.queries.reader import Questions
+from relay.engine.records import Operation, story
+from relay.store.queries.questions import Questions
 from relay.store.queries.spaces import Spaces
 
 PROGRESS = "operation.progress"
 ACCEPTED = 4  # values of such a line: event, status, percentage, source
 PLACES = 3  # values that say why one destination gets no message
+TEXTS = {"dead": 3, "suppressed": 3, "superseded": 2}  # values of lines whose last ones may be empty
 NAMES = {  # of what a timeline shows beside facts
     "id": "subject", "status": "status", "percentage": "percentage", "retry": "run", "rank": "rank", "seq": "seq",
     "at": "at", "phases": "phases", "first": "first", "last": "last", "began": "began", "watch:heard": "heard",
@@ -60,10 +61,7 @@ class Timelines(Questions):
 
     async def history(self, operation: str) -> tuple[Event, ...]:
         """Return the newest event of each name in the newest run of the operation of this name, as they came."""
-        o = await self._record(Operation, operation)
-        kept = await self._reader.table(documents(operation)) if o else {}
-        seqs = o.seqs if o else {}
-        return tuple(load(kept[name]) for name in sorted(kept, key=lambda name: (seqs.get(name, 0), name)))
+        return await self._ask(lambda d: runs.history(d, operation))
 
     async def story(self, o: Operation) -> list[list[Any]]:
         """Return the lines of its story, the oldest first."""
@@ -77,8 +75,12 @@ class Timelines(Questions):
 def facts_of(o: Operation) -> dict[str, str]:
     """Return all values of an operation as texts: what it stated under `fact:`, the watchdog's under `watch:`."""
     values = {name: getattr(o, field) for name, field in NAMES.items()}
-    stated = {name: _text(value) for name, value in values.items() if value not in (None, "", 0) or name == "percentage"}
-    return {name: text for name, text in stated.items() if text} | {f"fact:{name}": text for name, text in o.facts.items()}
+    stated = {
+        name: _text(value) for name, value in values.items() if value not in (None, "", 0) or name == "percentage"
+    }
+    return {name: text for name, text in stated.items() if text} | {
+        f"fact:{name}": text for name, text in o.facts.items()
+    }
 
 
 def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
@@ -90,7 +92,7 @@ def lines_of(line: Sequence[Any]) -> Iterator[list[Any]]:
         yield [at, kind, *values[:ACCEPTED]]
         yield [at, "held", "", *values[ACCEPTED:]]
     else:
-        yield [*line]
+        yield [at, kind, *values, *[""] * (TEXTS.get(kind, 0) - len(values))]
 
 
 def _counted(at: int, kind: str, values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -9,14 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
-from relay.domain.facts import Space
-from relay.engine.records import FLYING, MAIN, PARKING, Delivery, Operation, Thread, due, parked, rows
-from relay.store.queries.reader import Access, Questions, Span
+from relay.engine.lanes import URGENCIES
+from relay.engine.records import FLYING, MAIN, PARKING, Delivery, Operation, Thread, behind, due, parked, rows
+from relay.store.queries.questions import Access, Questions, stated_by
+from relay.store.queries.reader import Span
 
 LOOKED = 1000  # deliveries that one page reads
 STEP = 200  # of them at a time
 STATES = ("leased", "due", "retrying", "parked", "later")
-URGENCIES = ("1", "2", "3", "")
+SAME = ("operation", "destination", "channel", "address", "kind", "event", "attempts", "error")
 
 _CURSOR = re.compile(r"(\d{1,15}) ([0-9a-f]{2}[^ ]{0,98}) (.*)", re.DOTALL)
 
@@ -101,12 +102,13 @@ class Waiting(Questions):
         limit: int = 50,
     ) -> WaitingPage:
         """Of these channels. ValueError for a cursor that no page gave."""
-        found, looked = list[WaitingRow](), 0
+        found, looked = list[tuple[WaitingRow, Delivery]](), 0
         async for position, x in self._all(channels, state, _Position.load(cursor)):
             looked += 1
-            row = x and _row(position.queue, x, position.score, now)
-            if row and row.state == (state or row.state) and row.destination == (destination or row.destination):
-                found.append(row)
+            if x and x.destination == (destination or x.destination):
+                row = _row(position.queue, x, position.score, now)
+                if row.state == (state or row.state):
+                    found.append((row, x))
             if len(found) == limit or looked == self._looked:
                 return WaitingPage(await self._whole(found), position.dump(), looked)
         return WaitingPage(await self._whole(found), "", looked)
@@ -116,14 +118,18 @@ class Waiting(Questions):
         x = await self._record(Delivery, name)
         if x is None:
             return None
-        queues = [FLYING, *(due(x.channel, urgency) for urgency in URGENCIES), *([parked(x.parked)] if x.parked else [])]
+        queues = [
+            FLYING,
+            *(due(x.channel, urgency) for urgency in URGENCIES),
+            *([parked(x.parked)] if x.parked else []),
+        ]
         scores = await self._reader.scores([(queue, name) for queue in queues])
         places = [(queue, score) for queue, score in zip(queues, scores, strict=True) if score is not None]
         if places:
             row = _row(places[0][0], x, places[0][1], now)
         else:
             row = replace(_row("", x, 0, now), state="dead" if x.died else "behind")
-        [row] = await self._whole([row])
+        [row] = await self._whole([(row, x)])
         return row
 
     async def _all(
@@ -152,16 +158,19 @@ class Waiting(Questions):
         places = [parked(name) for name in await self._all_members(PARKING) if name.partition(" ")[0] in channels]
         return sorted(places if state else [*queues, FLYING, *places])
 
-    async def _whole(self, found: Sequence[WaitingRow]) -> list[WaitingRow]:
+    async def _whole(self, found: Sequence[tuple[WaitingRow, Delivery]]) -> list[WaitingRow]:
         """Add what is known of their operations, and how many wait behind them."""
-        deliveries = await self._named(Delivery, [row.id for row in found])
-        operations = await self._named(Operation, [*{row.operation for row in found}])
-        threads = await self._named(Thread, [*{x.lane for x in deliveries.values()}])
-        sizes = await self._reader.table_sizes([rows(row.id) for row in found])
-        return [
-            _with(row, operations.get(row.operation), deliveries.get(row.id), threads, entries=size)
-            for row, size in zip(found, sizes, strict=True)
-        ]
+        operations = await self._named(Operation, [*{x.operation for _, x in found}])
+        threads = await self._named(Thread, [*{x.lane for _, x in found}])
+        sizes = await self._reader.table_sizes([rows(x.name) for _, x in found])
+        more = await self._reader.sizes([behind(x.lane, x.queue or MAIN) for _, x in found])
+        whole = list[WaitingRow]()
+        for (row, x), entries, others in zip(found, sizes, more, strict=True):
+            thread, o = threads.get(x.lane), operations.get(x.operation)
+            listed = len(thread.queues.get(x.queue or MAIN, ())) if thread else 0
+            number = max(0, listed - 1) + others
+            whole.append(replace(row, behind=number, entries=entries, **stated_by(o)))
+        return whole
 
 
 def _row(queue: str, x: Delivery, score: int, now: float) -> WaitingRow:
@@ -169,29 +178,12 @@ def _row(queue: str, x: Delivery, score: int, now: float) -> WaitingRow:
     early = "retrying" if x.error else "later"
     return WaitingRow(
         id=x.name,
-        operation=x.operation,
         subject="",
-        destination=x.destination,
-        channel=x.channel,
-        address=x.address,
-        kind=x.kind,
-        event=x.event,
         state="parked" if is_parked else "leased" if queue == FLYING else "due" if score / 1000 <= now else early,
         due=x.due / 1000,
         created=x.created / 1000,
-        attempts=x.attempts,
-        error=x.error,
         pause=queue.partition(" ")[2] if is_parked else "",
         behind=0,
         entries=0,
+        **{name: getattr(x, name) for name in SAME},
     )
-
-
-def _with(
-    row: WaitingRow, o: Operation | None, x: Delivery | None, threads: dict[str, Thread], *, entries: int
-) -> WaitingRow:
-    thread = threads.get(x.lane) if x else None
-    behind = len(thread.queues.get((x and x.queue) or MAIN, ())) - 1 if thread else 0
-    if o:
-        row = replace(row, subject=o.subject, **{name: o.facts.get(name, "") for name in ("name", *Space._fields)})
-    return replace(row, behind=max(0, behind), entries=entries)
