@@ -1,52 +1,9 @@
 """Lanes: order, one under way, and replies beside the message."""
 
-from relay.engine.deliveries import create, dead_letter, forget, requeue, supersede
-from relay.engine.lanes import LISTED, beside, leave, queued
-from relay.engine.records import FLYING, HELD, MAIN, REPLIES, Delivery, Thread, due
-from relay.engine.state import Draft, Memory
-
-LANE = "a" * 32
-NOW = 1_000_000
-
-
-class Lab:
-    """A state in memory, changed step by step."""
-
-    def __init__(self) -> None:
-        self.memory = Memory()
-        self.d = Draft(self.memory, NOW)
-
-    def commit(self, later: int = 0) -> None:
-        self.memory.apply(self.d.changes, self.d.now)
-        self.d = Draft(self.memory, self.d.now + later)
-
-    def new(self, name: str, kind: str = "each", **fields: object) -> Delivery:
-        queue = REPLIES if kind == "reply" else MAIN
-        given = {"queue": queue, "lane": LANE, "due": NOW, "operation": "o", "destination": "team", "channel": "slack"}
-        create(self.d, Delivery(name, kind=kind, **{**given, **fields}))  # type: ignore[arg-type]
-        return self.edit(name)
-
-    def edit(self, name: str) -> Delivery:
-        return self.d.edit(Delivery, name)
-
-    def take(self, name: str) -> Delivery:
-        """Hand it out."""
-        x = self.edit(name)
-        x.ticket = f"t:{name}"
-        self.d.take_out(due(x.channel, x.urgency), name)
-        self.d.place(FLYING, name, self.d.now)
-        if x.kind == "live":
-            thread = self.d.edit(Thread, x.lane)
-            thread.sending, thread.waiting = name, ""
-        return x
-
-    def end(self, name: str) -> None:
-        x = self.edit(name)
-        leave(self.d, x)
-        forget(self.d, x)
-
-    def due(self, urgency: str = "") -> list[str]:
-        return [name for _, name in self.d.ascending(due("slack", urgency))]
+from relay.engine.deliveries import dead_letter, requeue, supersede
+from relay.engine.lanes import LISTED, beside, queued
+from relay.engine.records import FLYING, HELD, MAIN, Delivery, Thread
+from tests.engine.lab import LANE, NOW, Lab
 
 
 def test_only_the_first_of_a_queue_is_due() -> None:
@@ -153,7 +110,7 @@ def test_a_dead_letter_leaves_its_lane_to_the_next() -> None:
 
     lab.commit()
     assert lab.due() == ["2"]
-    assert lab.memory.records["d:1"].reason == "refused"  # type: ignore[attr-defined]
+    assert lab.memory.records["d:1"].reason == "refused"
     assert lab.memory.size("dead") == 1
     assert lab.memory.size(FLYING) == 0
 
