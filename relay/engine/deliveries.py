@@ -86,9 +86,10 @@ def create(d: Draft, x: Delivery) -> None:
 
 
 def lend_body(d: Draft, name: str, text: bytes) -> None:
-    """Keep a document for one more delivery that needs it."""
-    body = d.edit(Body, name)
-    body.text, body.users = text, body.users + 1
+    """Keep the document of this step's event for one more delivery that needs it."""
+    body = d.changed(Body, name) or Body(name, text)
+    body.users += 1
+    d.add(body)
 
 
 def forget(d: Draft, x: Delivery) -> None:

@@ -150,7 +150,7 @@ def first_of(d: Draft, lane: str, queue: str) -> Delivery | None:
 
 def is_live(thread: Thread | None) -> bool:
     """Return whether the operation has, or is to have, a live message here."""
-    return thread is not None and bool(thread.standing)
+    return thread is not None and bool(thread.standing or thread.posted)
 
 
 def _is_first(d: Draft, x: Delivery) -> bool:
