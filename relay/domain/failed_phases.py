@@ -38,7 +38,7 @@ def lacks_cause(event: Event) -> bool:
 
 
 def first_failed(event: Event, run: int, known: str) -> str:
-    """Return the fact of the run with this event. Where the first phase succeeds after all, the next one is the cause."""
+    """Return the fact of the run with this event. Where the first succeeds after all, the next one is the cause."""
     of_run, *listed = json.loads(known) if known else (None,)
     if of_run != run:
         known, listed = "", []
