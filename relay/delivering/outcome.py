@@ -9,9 +9,8 @@ from typing import Literal
 
 from relay.domain.deliveries import Delivery, Limit
 from relay.errors import DeliveryError
-from relay.policy.retry import RetryPolicy, delay, retry_in
+from relay.policy.retry import Pause, RetryPolicy, delay, retry_in
 from relay.reasons import Dead
-from relay.store.settling import Pause
 
 Limits = tuple[Sequence[Limit], Sequence[Limit]]
 

@@ -18,9 +18,9 @@ from relay.delivering.outcome import Failure
 from relay.domain.deliveries import Delivery, Notification, Receipt, Trial
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.outage import Outage
+from relay.policy.retry import Pause
 from relay.receiving.problems import RateLimitedLog
 from relay.store import Store
-from relay.store.settling import Pause
 from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)

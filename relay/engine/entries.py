@@ -21,11 +21,28 @@ class Settings(Protocol):
     def asks(self, condition: str) -> bool: ...  # whether any rule has it
 
 
+class NoRules:
+    """Settings before there is a configuration: nobody is notified."""
+
+    job = ""
+    max_jobs = 0
+
+    def targets(self, event: Event) -> Sequence[Target]:  # noqa: ARG002 - of the protocol
+        return ()
+
+    def asks(self, condition: str) -> bool:  # noqa: ARG002 - of the protocol
+        return False
+
+
+NO_RULES = NoRules()
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """An event. `targets`: those that are notified, instead of those that the rules name; its facts stay as they are.
 
     completes  it is a known outcome with what another report of it adds
+    crowded    Redis has little room: progress of which nobody is notified is refused (NoRoom)
     Answer: relay.domain.deliveries.Accepted.
     """
 
@@ -33,6 +50,7 @@ class Report:
     targets: Sequence[Target] | None = None
     permissions: Permissions | None = None
     completes: bool = False
+    crowded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

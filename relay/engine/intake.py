@@ -20,12 +20,13 @@ from relay.engine.known import Facts, known
 from relay.engine.records import DAY, SILENCES, Operation, Silence
 from relay.engine.runs import event_of
 from relay.engine.state import Draft
+from relay.errors import NoRoom
 from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
 
 
 def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
-    """Accept an event. Raises AmbiguousId and NotPermitted."""
+    """Accept an event. Raises AmbiguousId, NotPermitted, and NoRoom for progress that nobody waits for."""
     event = entry.event
     if entry.targets is not None:
         return _accept(d, settings, event, entry.targets, completes=entry.completes)
@@ -36,7 +37,10 @@ def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
     if _is_skipped(d, event):
         return Accepted("ignored")
     event = _with_job(d, settings, event)
-    accepted = _accept(d, settings, event, _targets(d, settings, event), completes=entry.completes)
+    targets = _targets(d, settings, event)
+    if entry.crowded and event.name == "operation.progress" and all(target.hold_reason for target in targets):
+        raise NoRoom("Redis is nearly full, and nobody is notified of this progress")
+    accepted = _accept(d, settings, event, targets, completes=entry.completes)
     if is_failed_phase(event):
         _explain(d, settings, event)
     return accepted

@@ -1,6 +1,7 @@
 """Retries: the delay after a failed attempt by the platform's own policy, and probes of failing channels. Pure."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
@@ -35,6 +36,21 @@ class Patience(RetryPolicy):
 
     # Seconds for a channel that fails.
     give_up_after: Annotated[Duration, Field(ge=60, le=30 * 86_400, validation_alias="give_up_after")] = 3 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A fault that concerns every delivery in a scope: none is tried there for `seconds`.
+
+    With `probe`, one delivery goes ahead when the time is over, and the rest follow if it succeeds. `witnessed`: only
+    with another message that failed within a minute, for it may be this one's own fault.
+    """
+
+    scope: str  # "channel:<name>[@<host>]", "destination:<name>/<address>", "limit:<name>", or "lane" for its own lane
+    seconds: float
+    reason: str
+    probe: bool = False
+    witnessed: bool = False
 
 
 def delay(

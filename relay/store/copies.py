@@ -7,13 +7,14 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from relay.errors import Unsealable
 from relay.store.client import call
-from relay.store.everywhere import Everywhere
-from relay.store.queue import Store
+from relay.store.copying import NAMES, copy_key, drop
 from relay.store.sealing import COPY, opened
+from relay.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +42,27 @@ class Copy:
 class Copies:
     """Reads them. Every failure is StoreUnavailable."""
 
-    def __init__(self, store: Store, *, partial: bool = False) -> None:
-        self._everywhere = Everywhere(store, partial=partial)
-        self._redis = store.redis
+    def __init__(self, store: Store) -> None:
+        self._redis, self._sealer = store.redis, store.sealer
 
     async def of(self, name: str) -> Copy | None:
         """The copy of this name (`Ended.copy`, or `copied_as` of a delivery); None if there is none (any more)."""
         if not is_name(name):
             return None
-        where = self._everywhere.partitions.of(name)
-        stored = await call(self._redis.get(where.key(f"copy:{name}")))
+        stored = await call(self._redis.get(copy_key(name)))
         if stored is None:
             return None
         try:
-            packed = opened(self._everywhere.sealer, stored, COPY, name)
+            packed = opened(self._sealer, stored, COPY, name)
         except Unsealable:
             return None  # clear, or sealed with a key that is gone: unreadable
         return Copy(name=name, **json.loads(zlib.decompress(packed)))
 
     async def forget(self, part: float) -> int:
-        """The oldest go, this part of them (0 to 1); how many are left."""
-        return sum(map(int, await self._everywhere.of_each(lambda partition: partition.run("copies", [f"{part}"]))))
+        """Drop the oldest, this part of them (0 to 1); return how many are left."""
+        count = int(await call(self._redis.zcard(NAMES)))
+        await drop(self._redis, await call(self._redis.zrange(NAMES, 0, ceil(count * part) - 1)) if count else [])
+        return int(await call(self._redis.zcard(NAMES)))
 
 
 def is_name(text: str) -> bool:

@@ -180,7 +180,7 @@ AUDIT_LOGGED = PREFIX + "audited"
 SEALED = PREFIX + "sealed"
 CONSOLE = PREFIX + "console:"
 SCHEMA = PREFIX + "schema"
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 PARTITIONS = PREFIX + "partitions"
 # Without the prefix of their partition:
 LEDGER = "ledger"

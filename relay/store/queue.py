@@ -56,7 +56,12 @@ class Queue:
         return await self.journal.submit(entry, act=act)
 
     async def report(
-        self, event: Event, targets: Sequence[Target] | None = None, *, permissions: Permissions | None = None
+        self,
+        event: Event,
+        targets: Sequence[Target] | None = None,
+        *,
+        permissions: Permissions | None = None,
+        crowded: bool = False,
     ) -> Accepted:
         """Make an event durable with everyone who is notified of it: these targets, or those that the rules name.
 
@@ -65,7 +70,9 @@ class Queue:
         """
         progress = event.name == "operation.progress" and not event.terminal
         admission = Admission.PROGRESS if progress else Admission.OUTCOME
-        answer = await self.journal.submit(entries.Report(event, targets, permissions), admission=admission)
+        crowded = crowded and self.journal.owns  # what stands in the inbox is accepted already
+        entry = entries.Report(event, targets, permissions, crowded=crowded)
+        answer = await self.journal.submit(entry, admission=admission)
         return answer if isinstance(answer, Accepted) else Accepted("accepted", elsewhere=True)
 
     async def claim(

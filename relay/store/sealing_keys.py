@@ -7,7 +7,6 @@ from redis.asyncio import Redis
 from relay.errors import ConfigError, Problem
 from relay.store import keys
 from relay.store.client import call, write, write_although_full
-from relay.store.partitions import Partition, Partitions
 from relay.store.sealing import Sealer
 
 CLEAR = "the data in Redis was written without a key; run `relay keys seal` once, or begin with an empty Redis"
@@ -35,16 +34,13 @@ async def check_keys(redis: Redis, sealer: Sealer | None) -> tuple[float, list[s
     return now, [*missing]
 
 
-async def check_sealed(redis: Redis, partitions: Partitions, sealer: Sealer | None) -> None:
+async def check_sealed(redis: Redis, sealer: Sealer | None) -> None:
     """ConfigError if there is a key and the data was written without any: relay would refuse all of it."""
     if sealer is None or (await sealed_with(redis))[1]:
         return
 
-    async def entries(partition: Partition) -> int:
-        return int(await call(redis.exists(partition.key(keys.LEDGER), partition.key("operations"))))
-
-    shared = await call(redis.exists(keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS))
-    if shared or any((await partitions.each(entries)).values()):
+    ledger, operations = keys.PREFIX + keys.LEDGER, keys.PREFIX + "operations"
+    if await call(redis.exists(ledger, operations, keys.KEY, keys.QUARANTINE, keys.AUDIT, keys.AUDIT_STRANGERS)):
         raise ConfigError([Problem("redis.encryption_key", CLEAR)])
 
 

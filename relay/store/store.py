@@ -1,0 +1,140 @@
+"""One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis.asyncio import Redis
+
+from relay.domain.deliveries import Delivery, Notification
+from relay.engine import entries
+from relay.engine.step import step
+from relay.errors import StoreUnavailable
+from relay.store import keys
+from relay.store.client import Durability, Promise, call, connect, write
+from relay.store.copying import Copying
+from relay.store.inspection import inspect
+from relay.store.journal.batch import Rules
+from relay.store.journal.codec import Codec
+from relay.store.journal.kinds import KINDS, lost
+from relay.store.journal.partition import Partition
+from relay.store.layout import agree
+from relay.store.owners import at_owner
+from relay.store.queries.bundles import Bundles
+from relay.store.queries.redis_reader import RedisReader
+from relay.store.queue import Queue
+from relay.store.sealing import Sealer
+from relay.store.sealing_keys import agree_on_keys, check_sealed
+from relay.store.server_signs import Signs, fullness_of, signs_of
+
+PROBED = 60_000  # ms for which the probe stays
+
+
+class Store(Queue):
+    """The store of one process. Nothing is sent before `prepare`."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        process: str,
+        private: bool = False,
+        may_own: bool = True,
+        sealer: Sealer | None = None,
+        copies: tuple[int, int] | None = None,
+        clock: Callable[[], float] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`private`: no other process uses this Redis. `may_own`: this one may decide and deliver.
+
+        `copies`: so many messages, of so many bytes, are kept for three days as they were sent. `clock` takes the place
+        of Redis's, for tests (seconds since the epoch).
+        """
+        self.redis, self.sealer = redis, sealer
+        self.promise = Promise("memory")
+        codec = Codec(KINDS, sealer)
+        self.partition = Partition(
+            redis,
+            Rules(step, lost, codec),
+            entries.NO_RULES,
+            process=process,
+            alone=private,
+            may_own=may_own,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        super().__init__(self.partition, RedisReader(redis, codec, keys.PREFIX, clock))
+        self._copying = Copying(redis, sealer, copies)
+        self.bundles = Bundles(self)
+        self._started = self._agreed = False
+
+    @classmethod
+    def open(cls, url: str, **options: Any) -> "Store":
+        """A store on the Redis at this URL, with the options of the constructor. Nothing is sent yet."""
+        return cls(connect(url), **options)
+
+    async def prepare(self, durability: Durability = "auto", replicas: int = 1, *, sealing: bool = False) -> Promise:
+        """Check that this Redis may be relied on, and take part. ConfigError if not, StoreUnavailable if it is away.
+
+        `sealing`: it is opened to seal what was written without a key, and takes no part.
+        """
+        promise = await inspect(self.redis, durability, replicas)
+        await agree(self.redis)
+        if not (self._agreed or sealing):
+            await check_sealed(self.redis, self.sealer)
+        if not sealing:
+            await agree_on_keys(self.redis, self.sealer)
+            self._agreed = True
+        self.promise = promise
+        self.partition.replicas = promise.replicas
+        if not (self._started or sealing):
+            self.partition.start()
+            self._started = True
+        return promise
+
+    async def aclose(self) -> None:
+        await self.partition.aclose()
+        await self.redis.aclose()
+
+    @property
+    def emptied(self) -> bool:
+        """True where the data was found deleted since this was last asked."""
+        return self.partition.take_emptied()
+
+    def take_set_back(self) -> float:
+        """Return the seconds by which Redis's clock was set back since this was last asked."""
+        return self.partition.take_set_back() / 1000
+
+    async def time(self) -> float:
+        """Return the time of Redis's clock, seconds since the epoch."""
+        return await self.reader.now() / 1000
+
+    async def ping(self) -> None:
+        await self._at(lambda redis: redis.ping())
+
+    async def fullness(self) -> float:
+        """Return the used part of this Redis's `maxmemory`, 0 without one."""
+        return fullness_of(await self._at(lambda redis: redis.info("memory")))
+
+    async def signs(self) -> Signs:
+        """Return the health of Redis itself."""
+        return signs_of(await self._at(lambda redis: redis.info("server", "memory", "persistence", "replication")))
+
+    async def probe(self) -> None:
+        """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""
+        await write(self.redis, self.redis.set(keys.PREFIX + keys.PROBE, 1, px=PROBED))
+
+    def keep_copies(self, bounds: tuple[int, int] | None) -> None:
+        """From now on, so many of so many bytes; None: no more are kept."""
+        self._copying.bounds = bounds
+
+    async def _at(self, act: Callable[[Redis], Any]) -> Any:
+        """Ask the server where the partition is."""
+        return await call(at_owner(self.redis, keys.PREFIX + keys.LEDGER, act))
+
+    async def _keep_copy(self, delivery: Delivery, sent: Notification) -> None:
+        """Keep a copy for people. It is no part of a promise: without one, the message has arrived all the same."""
+        try:
+            await self._copying.keep(delivery, sent, await self.time())
+        except StoreUnavailable:
+            return
