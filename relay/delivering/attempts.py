@@ -24,7 +24,7 @@ from relay.domain.silences import Hold
 from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.policy.retry import LAST_PROBE, RetryPolicy, repeats_in, retry_in
 from relay.policy.silences import Silences
-from relay.store import Store
+from relay.store.queue import Queue
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ class DeliveryChannel(Protocol):
 class Attempts:
     """Attempts with one process's channels. `config` is asked anew each time, so a reload needs no restart."""
 
-    store: Store
+    store: Queue
     channels: Mapping[str, DeliveryChannel]
     composer: Composer
     settlement: Settlement
@@ -65,17 +65,17 @@ class Attempts:
         """Make one attempt, from rendering to settling."""
         claimed = self.clock()
         hold = self._hold(delivery) if self.silences.current else None
-        if hold and await self._stored(delivery, lambda: self.store.silence(delivery, hold)):
+        if hold and await self._stored(lambda: self.store.silence(delivery, hold)):
             return
         channel, began = self.channels[delivery.channel], time.monotonic()
         try:
             notification = await self.composer.compose(delivery, channel)
         except StoreUnavailable:  # nothing has left: it is claimed again once Redis is back
-            await self._stored(delivery, lambda: self.store.release(delivery, REDIS_PAUSE))
+            await self._stored(lambda: self.store.release(delivery, REDIS_PAUSE))
             return
         except Exception as error:  # noqa: BLE001 - as below; else it would be claimed for ever, and nobody would know
             log.error("delivery.crashed", delivery=delivery.id, channel=delivery.channel, error=type(error).__name__)
-            if await self._stored(delivery, lambda: self.store.mark_sending(delivery)):
+            if await self._stored(lambda: self.store.mark_sending(delivery)):
                 fault = DeliveryError(f"unexpected {type(error).__name__} before it was sent")
                 await self._failed(delivery, channel, fault, time.monotonic())
             return
@@ -83,7 +83,7 @@ class Attempts:
         async with self._brakes.turn(_throttled_limits(delivery, channel)) as is_mine:
             wait = self._brakes.wait(_scopes_of(delivery, channel), claimed)  # since it was claimed
             if self.stopping or wait or not is_mine:  # nothing has left yet: another process may have it at once
-                await self._stored(delivery, lambda: self.store.release(delivery, wait))
+                await self._stored(lambda: self.store.release(delivery, wait))
             elif await self._is_clear(delivery, channel, notification):
                 await self._send(delivery, channel, notification)
 
@@ -143,10 +143,10 @@ class Attempts:
     async def _wait(self, delivery: Delivery, seconds: float) -> None:
         """Release it for so long. If it was to probe its channel, another one does."""
         probes_in = None if delivery.trial.probe is None else retry_in(delivery.trial)
-        await self._stored(delivery, lambda: self.store.release(delivery, seconds, probes_in))
+        await self._stored(lambda: self.store.release(delivery, seconds, probes_in))
 
     async def _send(self, delivery: Delivery, channel: DeliveryChannel, notification: Notification) -> None:
-        if not await self._stored(delivery, lambda: self.store.mark_sending(delivery)):
+        if not await self._stored(lambda: self.store.mark_sending(delivery)):
             return
         started = time.monotonic()
         try:
@@ -170,7 +170,7 @@ class Attempts:
         self, delivery: Delivery, receipt: Receipt, notification: Notification, started: float
     ) -> None:
         self._brakes.works(delivery.scope)
-        await self._stored(delivery, lambda: self.store.complete(delivery, receipt, notification))
+        await self._stored(lambda: self.store.complete(delivery, receipt, notification))
         self.reporting.delivered(delivery, started, receipt)
 
     async def _failed(
@@ -195,14 +195,14 @@ class Attempts:
             # First, for it may be reported twice: a person who waits for an answer must not wait for ever.
             await self._give_up(delivery, channel, error)
             dead = partial(self.store.dead_letter, delivery, failure.reason, str(error), bounce=error.bounce)
-            await self._stored(delivery, dead)
+            await self._stored(dead)
         else:
             again = partial(
                 self.store.reschedule, delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt,
-                unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent, deaf=deaf,
+                unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent, unresponsive=deaf,
                 holds=failure.pauses,
             )  # fmt: skip
-            await self._stored(delivery, again)
+            await self._stored(again)
         self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew
         self.reporting.failed(delivery, started, failure, error, unsent=unsent)
 

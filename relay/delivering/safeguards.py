@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from relay.errors import CannotFind, DeliveryError, StoreUnavailable
 from relay.outage import Outage
 from relay.policy.retry import Pause
 from relay.receiving.problems import RateLimitedLog
-from relay.store import Store
 from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
@@ -119,38 +117,19 @@ def no_answer(channel: Any, *, outcome_unknown: bool = False) -> DeliveryError:
 
 
 class Settlement:
-    """Tasks whose outcome is being stored."""
+    """Stores outcomes. What is known to have arrived must be stored, however long Redis is away."""
 
-    def __init__(self, store: Store, outage: Outage) -> None:
-        self._store = store
+    def __init__(self, outage: Outage) -> None:
         self._outage = outage
-        self._tasks: set[asyncio.Task[Any] | None] = set()
-        self._waiting = Counter[int]()  # how many of them have met a Redis that is away, by partition
 
-    def __contains__(self, task: asyncio.Task[Any]) -> bool:
-        return task in self._tasks
-
-    def stuck(self) -> list[int]:
-        """Return the partitions where a claim might take over what is known to have arrived."""
-        return [partition for partition, count in self._waiting.items() if count]
-
-    async def until_stored(self, delivery: Delivery, step: Callable[[], Awaitable[bool]]) -> bool:
+    async def until_stored(self, step: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat a step until Redis has answered it."""
-        task, waits = asyncio.current_task(), False
-        partition = self._store.partitions.of(delivery.id).number
-        self._tasks.add(task)
-        try:
-            while True:
-                try:
-                    return await step()
-                except StoreUnavailable as error:
-                    self._outage.failed(str(error))
-                    self._waiting[partition] += not waits
-                    waits = True
-                    await asyncio.sleep(REDIS_PAUSE)
-        finally:
-            self._tasks.discard(task)
-            self._waiting[partition] -= waits
+        while True:
+            try:
+                return await step()
+            except StoreUnavailable as error:
+                self._outage.failed(str(error))
+                await asyncio.sleep(REDIS_PAUSE)
 
 
 @dataclass(eq=False)

@@ -20,7 +20,7 @@ from relay.outage import Outage
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
 from relay.receiving.problems import RateLimitedLog
-from relay.store import Store
+from relay.store.queue import Queue
 from relay.tracing import Spans
 
 log = structlog.get_logger(__name__)
@@ -33,7 +33,7 @@ BROKEN_PERIOD = 60.0  # seconds between two lines about a claim that fails again
 class Worker:
     """Worker that delivers what is due. `config` is asked anew each time, so a reload needs no restart."""
 
-    store: Store
+    store: Queue
     channels: Mapping[str, DeliveryChannel]
     composer: Composer
     config: Callable[[], Config]
@@ -45,10 +45,10 @@ class Worker:
 
     def __post_init__(self) -> None:
         self._lines = RateLimitedLog(self.clock, BROKEN_PERIOD)
-        self._settlement = Settlement(self.store, self.outage)
+        settlement = Settlement(self.outage)
         reporting = Reporting(self.clock, self._lines, self.tracing)
         self._attempts = Attempts(
-            self.store, self.channels, self.composer, self._settlement, reporting, config=self.config, clock=self.clock,
+            self.store, self.channels, self.composer, settlement, reporting, config=self.config, clock=self.clock,
             jitter=self.jitter, silences=self.silences,
         )  # fmt: skip
         self.deliver = self._attempts.deliver
@@ -67,7 +67,6 @@ class Worker:
         """Deliver until `stop`. Never raises for a delivery's sake, nor while Redis is away."""
         async with asyncio.TaskGroup() as group:
             self._loops = [group.create_task(self._serve(channel)) for channel in self.channels]
-            group.create_task(self._keep_leases())
 
     async def stop(self, grace: float) -> None:
         """Claim no more, let what is being sent finish within `grace` seconds, then let go of the rest."""
@@ -80,7 +79,7 @@ class Worker:
         tasks = [task for sending in self._sending.values() for task in sending]
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
-            for task in unfinished:  # its lease lapses, and its outcome is unknown: that is what has happened
+            for task in unfinished:  # its outcome is unknown: the next owner finds it marked and without a receipt
                 task.cancel()
             if unfinished:
                 await asyncio.wait(unfinished, timeout=1.0)
@@ -95,15 +94,11 @@ class Worker:
         wake, sending = self._wakes[channel], self._sending[channel]
         while not self._attempts.stopping:
             wake.clear()
-            unsettled = self._settlement.stuck()
-            if len(unsettled) == len(self.store.partitions):
-                await asyncio.sleep(REDIS_PAUSE)
-                continue
             pause = IDLE
             free = self.channels[channel].max_concurrency - len(sending)
             if free > 0:
                 try:
-                    claimed = await self.store.claim(channel, free, self._quiet(), idle=IDLE, without=unsettled)
+                    claimed = await self.store.claim(channel, free, self._quiet())
                 except StoreUnavailable as error:
                     self.outage.failed(str(error))
                     await asyncio.sleep(REDIS_PAUSE)
@@ -133,19 +128,3 @@ class Worker:
             self._wakes[channel].set()  # a slot is free, and the lane's next delivery may be due
 
         task.add_done_callback(finished)
-
-    async def _keep_leases(self) -> None:
-        """Renew the leases of what is being sent: a mail server may take minutes to answer."""
-        while True:  # during a stop as well, until it is cancelled
-            await asyncio.sleep(self.store.lease / 3)
-            await self.keep_leases()
-
-    async def keep_leases(self) -> None:
-        """Renew all leases but those of deliveries whose outcome is being stored."""
-        under_way = [pair for sending in self._sending.values() for pair in sending.items()]
-        await asyncio.gather(*(self._keep_lease(*pair) for pair in under_way if pair[0] not in self._settlement))
-
-    async def _keep_lease(self, task: asyncio.Task[None], delivery: Delivery) -> None:
-        with contextlib.suppress(StoreUnavailable):
-            if not await self.store.extend(delivery) and task not in self._settlement:
-                task.cancel()  # another worker holds it now

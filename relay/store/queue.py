@@ -85,12 +85,18 @@ class Queue:
         if not self.journal.owns:
             return entries.Taken()
         ticket = f"{self.journal.process}:{next(self._hand_outs)}"
-        taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, ticket, quiet), lazy=True)
+        try:
+            taken: entries.Taken = await self.journal.submit(entries.Take(channel, limit, ticket, quiet), lazy=True)
+        except NotOwner:
+            return entries.Taken()
         return taken
 
     async def mark_sending(self, delivery: Delivery) -> bool:
         """Mark it before the first byte leaves. False: it is no longer this process's, so nothing may be sent."""
-        done = await self.journal.submit(_of(entries.Mark, delivery), only_owner=True)
+        try:
+            done = await self.journal.submit(_of(entries.Mark, delivery), only_owner=True)
+        except NotOwner:
+            return False
         return bool(done) and self.journal.may_send()
 
     async def release(self, delivery: Delivery, delay: float = 0.0, probes_in: float | None = None) -> bool:
