@@ -123,6 +123,10 @@ class StoreUnavailable(RelayError):
     """Redis did not confirm in time. Whether it acted is unknown, so every caller may repeat the call (503)."""
 
 
+class NotYetDone(StoreUnavailable):
+    """An act is taken, and will be done; its outcome is not known yet."""
+
+
 class NoRoom(StoreUnavailable):
     """Redis is well, and yet this one event cannot be taken now: its sender keeps it (503)."""
 

@@ -13,15 +13,15 @@ from relay.background.figures import PROMISES, DeliveryBlockers, Figures
 from relay.config import Config
 from relay.errors import ConfigError, StoreUnavailable
 from relay.interactivity.executor import CHANNEL as PLATFORM
-from relay.outage import PARTLY, Outage, full, reasons, room_in
+from relay.outage import Outage, full, room_in
 from relay.policy.presentation import OWNER
 from relay.policy.reachability import scopes
 from relay.policy.recipients import NAME as DYNAMIC
 from relay.receiving.probes import Readiness
 from relay.store import Store
 from relay.store.owners import is_cluster
+from relay.store.queries.backlog import MAX_PAUSED
 from relay.store.sentinel import by_sentinels
-from relay.store.settling import MAX_PAUSED
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +32,11 @@ PATIENCE = 2.0  # seconds that a probe waits for Redis
 LOST = "what was queued is lost, and repetitions are not recognised; a reload ends this notice"
 
 
-def known_addresses(config: Config) -> dict[str, tuple[str, ...]]:
-    """Return the addresses of each destination; relay's own, and what operations may ask for, have any."""
-    anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), ("*",))
+def known_addresses(config: Config) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the addresses of each destination by channel; relay's own, and what operations may ask for, have any."""
+    anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), {"": ("*",)})
     return anywhere | {
-        name: (*its.addresses, "*") if OWNER in its.addresses else its.addresses
+        name: {its.channel: (*its.addresses, "*") if OWNER in its.addresses else its.addresses}
         for name, its in config.destinations.items()
     }
 
@@ -58,8 +58,6 @@ class Health:
     _emptied: datetime | None = None  # when relay's data was found deleted
     _looks: int = 0
     _announced: Config | None = None
-    _aware: set[int] = field(default_factory=set)  # the partitions that know it
-    _away: dict[int, str] = field(default_factory=dict)  # those that take nothing, and why, as of the last look
     _resuming: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -76,7 +74,7 @@ class Health:
         redis, before = self.config().redis, self._weakened or self.store.promise.durability
         try:
             promise = await self.store.prepare(redis.durability, redis.replicas)
-            await self._pulse()
+            self._hear()
             await self._announce()
         except StoreUnavailable as error:
             self._fail(error)
@@ -112,14 +110,15 @@ class Health:
     async def look(self) -> None:
         """Notice a Redis that goes, comes back or changes; keep the gauges; give up and drop what is too old."""
         await self._look()
-        takes, _ = self._room(self._away)
+        takes, _ = self._room()
         self._figures.promise(self._trouble, self.shortcomings(), takes=takes)
 
     async def _look(self) -> None:
         self._looks += 1
         housekeeping = self._looks % HOUSEKEEPING == 0
         try:
-            await self._pulse()  # first, and whatever is wrong: others take over what a dead process held
+            self._hear()
+            await self.store.release_gone()
             regrouping = by_sentinels(self.store.redis) or is_cluster(self.store.redis)
             if self._trouble or self.store.promise.shortfall or housekeeping or regrouping:
                 await self._inspect()
@@ -127,9 +126,9 @@ class Health:
                 return
             self.fullness = await self.store.fullness()
             self._full = full(self.fullness)
-            self._notice(self.store.away | await self.store.probe())
+            await self.store.probe()
             await self._announce()
-            await self._figures.measure(partial=bool(self._away))
+            await self._figures.measure()
             if housekeeping:
                 await self._clean_up()
         except StoreUnavailable as error:
@@ -137,15 +136,6 @@ class Health:
             return
         if not self.store.promise.shortfall:
             self.outage.worked()
-
-    def _notice(self, away: Mapping[int, str]) -> None:
-        """Say when one of several partitions goes, and when all are back. The others go on."""
-        metrics.partitions_away.set(len(away))
-        if away.keys() - self._away.keys():
-            log.warning("partitions.away", partitions=sorted(away), reason=reasons(away), meaning=PARTLY)
-        elif self._away and not away:
-            log.warning("partitions.returned")
-        self._away = {**away}
 
     async def _clean_up(self) -> None:
         """Bundle too much that waits, give up what has waited for too long, drop what was unused for too long."""
@@ -160,9 +150,9 @@ class Health:
             for name, check in (await self._blockers.stranded()).items():
                 log.warning("channel.removed", channel=name.removeprefix("channel:"), reason=check)
 
-    async def _pulse(self) -> None:
-        """Say that this process lives; notice a clock that was set back, and data that was deleted."""
-        if step := await self.store.pulse():
+    def _hear(self) -> None:
+        """Notice a clock that was set back, and data that was deleted."""
+        if step := self.store.take_set_back():
             metrics.clock_set_back.inc()
             log.warning("redis.clock_set_back", seconds=step, meaning="what waits does not wait for longer than before")
         if self.store.emptied:
@@ -178,17 +168,17 @@ class Health:
 
     def shortcomings(self) -> dict[str, str]:
         """Return what the store lacks of its promise, by name, as of the last look. `/readyz` says the same."""
-        _, lacks = self._room(self._away)
+        _, lacks = self._room()
         if self._trouble:
             lacks["durability"] = self._trouble
         if self._emptied:
             lacks["data"] = f"somebody deleted relay's data at {self._emptied:%Y-%m-%d %H:%M:%S} UTC"
         return lacks
 
-    def _room(self, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
-        """Return whether the store takes events without these partitions, and what it lacks of its promise."""
+    def _room(self) -> tuple[bool, dict[str, str]]:
+        """Return whether the store takes events, and what it lacks of its promise."""
         promise = self.store.promise
-        takes, lacks = room_in(promise.shortfall, len(self.store.partitions), self.fullness, away)
+        takes, lacks = room_in(promise.shortfall, self.fullness)
         if self._weakened:
             weaker = f"{promise.durability}, and it was {self._weakened}: this Redis no longer offers that"
             lacks.setdefault("durability", weaker)
@@ -200,18 +190,17 @@ class Health:
         if readiness.ready:
             return checks.get("scheduler", "")
         redis = "" if checks["redis"] == "ok" else checks["redis"]
-        return redis or self.store.promise.shortfall or self._full or checks.get("partitions", "")
+        return redis or self.store.promise.shortfall or self._full
 
     async def readiness(self) -> Readiness:
         """Ready to accept, and what prevents delivering (which does not make a 2xx less true)."""
         checks = {"redis": "ok", "durability": self.store.promise.durability, **self.notices()}
-        away: Mapping[int, str] = {}
         try:
             async with asyncio.timeout(PATIENCE):
                 if self._trouble:
                     await self._inspect()
                 await self.store.ping()
-                away = self.store.away | await self.store.probe()
+                await self.store.probe()
                 checks |= await self._blockers.checks()
         except TimeoutError:
             checks["redis"] = f"no answer within {PATIENCE:g} s"
@@ -223,17 +212,15 @@ class Health:
             checks["data"] = (
                 f"found deleted at {self._emptied:%Y-%m-%d %H:%M:%S} UTC (FLUSHALL, or another database): " + LOST
             )
-        takes, lacks = self._room(away)
+        takes, lacks = self._room()
         return Readiness(takes and checks["redis"] == "ok", checks | lacks)
 
     async def _announce(self) -> None:
-        """Announce the destinations after a start and each reload, before anything is claimed by that file."""
+        """Announce the destinations after a start and each reload, before anything is handed out by that file."""
         config = self.config()
         if config is not self._announced:
-            self._announced, self._aware = config, set()
-        if len(self._aware) < len(self.store.partitions):
-            channels = {name: destination.channel for name, destination in config.destinations.items()}
-            self._aware = await self.admin.announce(known_addresses(config), self._aware, channels)
+            await self.admin.announce(known_addresses(config))
+            self._announced = config
 
     def resume(self) -> None:
         """Try paused channels and destinations again within seconds: the configuration changed."""

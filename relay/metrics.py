@@ -193,6 +193,5 @@ fsyncs_delayed = Gauge(
     "relay_redis_fsyncs_delayed",
     "How often Redis had to wait for the disk since it started, where it does not fsync each write.",
 )
-partitions_away = Gauge("relay_partitions_away", "Partitions of the store that take nothing now; 0.")
 clock_skew = Gauge("relay_clock_skew_seconds", "How far the clock of Redis is ahead of relay's own.")
 clock_set_back = Counter("relay_redis_clock_set_back", "Times that the clock of Redis was set back by over 5 s.")

@@ -4,7 +4,7 @@ Every call that Redis does not answer is reported here, many times a second; onl
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import structlog
 
@@ -14,8 +14,6 @@ EVERY = 60.0  # seconds between two lines while it lasts
 CALM = 3.0  # seconds without a failure until it is over: a call that was under way may still fail after others succeed
 CROWDED = 0.8  # of Redis's maxmemory: from here on progress without a message is left to its sender
 FULL = 0.9  # from here on nothing is taken
-BEARABLE = 0.5  # the part of the partitions that may be away; with more, another relay can hardly be worse off
-PARTLY = "events of operations that live there are answered 503, so that their senders try again; all others go on"
 MEANING = "events are answered 503, so that their senders try again; what is queued stays queued"
 
 
@@ -49,10 +47,6 @@ class Outage:
             self._begun, self.failures = None, 0
 
 
-def reasons(away: Mapping[int, str]) -> str:
-    return "; ".join(dict.fromkeys(away.values()))
-
-
 def full(fullness: float) -> str:
     """Return why Redis takes no more, before it is full itself: what is queued needs room to be delivered."""
     if fullness < FULL:
@@ -60,8 +54,8 @@ def full(fullness: float) -> str:
     return f"Redis uses {fullness:.0%} of its maxmemory, more than {FULL:.0%}: no event is taken"
 
 
-def room_in(shortfall: str, partitions: int, fullness: float, away: Mapping[int, str]) -> tuple[bool, dict[str, str]]:
-    """Return whether a store takes events that is so full and lacks these partitions, and what it lacks, by name."""
+def room_in(shortfall: str, fullness: float) -> tuple[bool, dict[str, str]]:
+    """Return whether a store takes events that is so full, and what it lacks, by name."""
     lacks = {}
     if shortfall:
         lacks["durability"] = shortfall
@@ -69,7 +63,4 @@ def room_in(shortfall: str, partitions: int, fullness: float, away: Mapping[int,
         lacks["memory"] = full(fullness) or (
             f"Redis uses {fullness:.0%} of its maxmemory: progress that nobody waits for is answered 503"
         )
-    if away and partitions > 1:
-        numbers = ", ".join(map(str, sorted(away)))
-        lacks["partitions"] = f"{len(away)} of {partitions} are away ({numbers}): {reasons(away)}; {PARTLY}"
-    return not shortfall and not full(fullness) and len(away) <= partitions * BEARABLE, lacks
+    return not shortfall and not full(fullness), lacks

@@ -14,10 +14,11 @@ from relay.config import Config
 from relay.errors import StoreUnavailable
 from relay.policy.reachability import DESTINATION, OPERATOR
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.reachability import Reachability
-from relay.store.runs import Runs
-from relay.store.settling import MAX_PAUSED
+from relay.store.quarantine import Quarantine
+from relay.store.queries.admin import Admin
+from relay.store.queries.backlog import MAX_PAUSED
+from relay.store.queries.reachability import Reachability
+from relay.store.queries.runs import Runs
 
 SELDOM = 5  # looks
 SECOND = 1.0  # seconds
@@ -44,7 +45,8 @@ class Figures:
 
     def __post_init__(self) -> None:
         self._time = self.redis_time or self.store.time
-        self._reachability = Reachability(self.store, partial=True)
+        self._reachability = Reachability(self.store)
+        self._quarantine = Quarantine(self.store.redis, self.store.sealer)
 
     def promise(self, trouble: str, lacks: Mapping[str, str], *, takes: bool) -> None:
         """Show whether Redis serves, whether events are taken, and what a 2xx is worth, as `/readyz` says it."""
@@ -54,15 +56,13 @@ class Figures:
         for name in PROMISES:
             metrics.durability.labels(name).set(not trouble and name == self.store.promise.durability)
 
-    async def measure(self, *, partial: bool) -> None:
-        """Ask Redis. Raises StoreUnavailable. `partial`: a part of the store is away, so sums would mislead."""
+    async def measure(self) -> None:
+        """Ask Redis. Raises StoreUnavailable."""
         now = await self._time()
         metrics.clock_skew.set(now - self.clock())
         seldom, self._looks = self._looks % SELDOM == 0, self._looks + 1
         if seldom:
             await self._server()
-        if partial:
-            return
         channels = list(self.config().channels)
         for channel in self._channels.difference(channels):  # else an alert on it would never end
             metrics.queued.remove(channel)
@@ -99,9 +99,9 @@ class Figures:
             )
         metrics.pauses.labels("limit").set(len(await self.admin.throttled()))
         metrics.pauses.labels("removed").set(len(await self.admin.removed(now)))
-        faults = await self.admin.faults()
+        faults = await self._quarantine.faults()
         metrics.quarantine_bodies.labels("fault").set(faults)
-        metrics.quarantine_bodies.labels("other").set(await self.admin.quarantine_size() - faults)
+        metrics.quarantine_bodies.labels("other").set(await self._quarantine.size() - faults)
 
 
 class ProcessFigures:
@@ -138,21 +138,19 @@ class DeliveryBlockers:
     internal: Collection[str] = ()
 
     def __post_init__(self) -> None:
-        self.admin = Admin(self.store, partial=True)
+        self.admin = Admin(self.store)
         self._runs = Runs(self.store)
-        self._reachability = Reachability(self.store, partial=True)
+        self._reachability = Reachability(self.store)
+        self._quarantine = Quarantine(self.store.redis, self.store.sealer)
 
     async def checks(self) -> dict[str, str]:
         """Return a sentence for each part that is not as it should be."""
         checks = await self._unreachable() | await self.stranded() | await self._ticking()
         for destination, address in await self.admin.removed(await self.store.time()):
             checks[f"destination:{destination}/{address}"] = REMOVED
-        if faults := await self._faults():
+        if faults := await self._quarantine.faults():
             which = "1 event waits" if faults == 1 else f"{faults} events wait"
             checks["quarantine"] = f"{which} because relay itself failed; see `relay dead list`"
-        if unread := await self.admin.unread():
-            lost = f"{unread} could not be applied, and count as dead: of these nobody was told; the log says why"
-            checks["letters"] = f"{lost} (letter.unreadable), and Redis keeps them (LRANGE {{relay-N}}:unread)"
         return checks
 
     def channels(self) -> set[str]:
@@ -187,13 +185,3 @@ class DeliveryBlockers:
         if now - last <= OVERDUE:
             return failed
         return failed | {"scheduler": f"last ran {now - last:.0f} s ago, expected every {PERIOD:g} s"}
-
-    async def _faults(self) -> int:
-        """Return how many events relay itself could not handle: each was refused, and waits for a mended relay."""
-        try:
-            async with asyncio.timeout(self.store.partitions.patience):
-                return await self.admin.faults()
-        except (StoreUnavailable, TimeoutError):
-            if len(self.store.partitions) == 1:
-                raise
-            return 0  # the node that has the quarantine is away

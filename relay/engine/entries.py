@@ -353,6 +353,44 @@ class TakeTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAtTroubles:
+    """Read what is wrong with relay itself; `parts` of the work that this process does: receive, deliver."""
+
+    parts: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeepTroubles:
+    """Replace the text, if it is still as it was. Answer: bool."""
+
+    was: str
+    becomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class TakeTurnFor:
+    """Take a turn that one process has in each `period` ms. Answer: bool."""
+
+    name: str
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWorks:
+    """A test message got through: these scopes work, unless deliveries found otherwise."""
+
+    scopes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An entry that was taken and could not be decided: an event counts as dead, and is kept aside for people."""
+
+    reason: str
+    is_event: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
     """Every run that began before `at` (ms) is known."""
 

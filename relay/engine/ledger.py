@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from relay.engine.entries import Lost, Settings
 from relay.engine.records import DAY, HISTORIES, KEEP_OPERATION, Delivery, Operation, history, story
 from relay.engine.state import Draft
 
@@ -109,3 +110,12 @@ def record_end(d: Draft, x: Delivery, outcome: str, why: str = "", detail: str =
         row.append(x.lane)
     d.append(history(x.destination), to_json(row), most=HISTORY, kept=KEPT, stream=True)
     d.place(HISTORIES, x.destination, d.now)
+
+
+def lost(d: Draft, entry: Lost, _: Settings) -> None:
+    """Count an event that was taken and could not be decided: its deliveries are unknown, so it is one that is dead."""
+    if entry.is_event:
+        d.count("received")
+        d.count("accepted")
+        d.count("dead")
+        d.count("buried:unreadable")

@@ -360,6 +360,15 @@ class Ticks(Record):
 
 
 @dataclass
+class Troubles(Record):
+    """What is wrong with relay itself, and its notices, as text. There is one, named `troubles`."""
+
+    PREFIX: ClassVar[str] = ""
+
+    text: str = ""
+
+
+@dataclass
 class Configured(Record):
     """Addresses of the newest configuration. There is one, named `configured`."""
 

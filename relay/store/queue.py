@@ -6,6 +6,7 @@ are in relay/store/queries/.
 
 from collections.abc import Mapping, Sequence
 from itertools import count
+from secrets import token_hex
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -15,8 +16,11 @@ from relay.domain.events import Event
 from relay.domain.permissions import Permissions
 from relay.domain.silences import Hold
 from relay.engine import entries
+from relay.errors import NotYetDone
 from relay.policy.retry import Pause
+from relay.store.journal.inbox import TAKEN
 from relay.store.journal.items import Admission
+from relay.store.journal.partition import NotOwner
 from relay.store.queries.reader import Reader
 
 LONGEST = 500  # characters of an answer that is kept
@@ -52,8 +56,16 @@ class Queue:
         self._hand_outs = count()
 
     async def submit(self, entry: Any, *, act: str = "") -> Any:
-        """Have an entry decided; return its answer. `act`: the id of an act of people, which counts once."""
-        return await self.journal.submit(entry, act=act)
+        """Have an entry decided; return its answer. `act`: the id of an act of people, which counts once.
+
+        NotYetDone where another process owns the partition and has not answered: it will be done.
+        """
+        if not self.journal.owns:
+            act = act or token_hex(8)  # under which the owner's answer is kept
+        answer = await self.journal.submit(entry, act=act)
+        if answer is TAKEN:
+            raise NotYetDone("taken, not yet done: the process that decides is busy, or another one takes over")
+        return answer
 
     async def report(
         self,
