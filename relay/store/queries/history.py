@@ -140,8 +140,8 @@ def _ended(destination: str, ms: int, content: bytes) -> Ended:
     """Read a row; what is known of its operation is not in it."""
     values = from_json(content)
     row: dict[str, Any] = dict(zip(VALUES, values, strict=False))
-    lane, at = [*values[len(VALUES) :], "", ms][:2]
     row["took"] /= 1000
+    lane, at = values[len(VALUES) :] or ("", ms)
     return Ended(**row, destination=destination, at=at / 1000, lane=lane, copy=lane or row["id"])
 
 
