@@ -76,7 +76,7 @@ def _was_away(d: Draft, since: int) -> bool:
     if d.now - since < ABSENCE:
         return False
     ticks = d.get(Ticks, TICKS)
-    return ticks is not None and (d.now - ticks.last > ABSENCE or since < ticks.back)
+    return ticks is not None and (0 < ticks.last < d.now - ABSENCE or since < ticks.back)
 
 
 def _plan(d: Draft, o: Operation, a: Arrival) -> bool:
