@@ -57,8 +57,7 @@ def _forget(d: Draft, operation: str, left: int) -> None:
     _close_story(d, o, left)
     d.clear(records.documents(operation))
     _reset(o, COURSE)
-    # Another tenant's run of this id goes on, and is found by this record (known.py).
-    o.retained = 0 if o.shared else left
+    o.retained = left
 
 
 def _needed_until(d: Draft, o: Operation) -> int:

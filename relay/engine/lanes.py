@@ -103,9 +103,8 @@ def let_urgent_pass(d: Draft, x: Delivery) -> None:
         other = d.get(Delivery, name)
         if other and other.urgency == "1" and other.due <= soon:
             leave_queues(d, first)
-            queue = d.edit(Thread, x.lane).queues[x.queue]
-            queue.remove(name)
-            queue.insert(0, name)
+            queues = d.edit(Thread, x.lane).queues
+            queues[x.queue] = [name, *(id_ for id_ in queues[x.queue] if id_ != name)]
             make_due(d, other)
             return
 

@@ -13,7 +13,7 @@ from relay.engine.entries import ForgetDocuments
 from relay.engine.known import all_of, known
 from relay.engine.records import SILENCES
 from relay.engine.records import Silence as SilenceRecord
-from relay.errors import AmbiguousId, Ignored, NotPermitted, NotYetKnown
+from relay.errors import AmbiguousId, NotPermitted, NotYetKnown
 from tests.engine.partition import DAY, START, Partition
 from tests.support import events
 from tests.support.targets import team
@@ -34,7 +34,7 @@ def bare(status: str = "Failed", **operation: Any) -> Event:
 def phase(name: str, status: str, *, mapped: bool = True) -> Event:
     document = events.body("operation.phase.completed", None)
     ended = {"phaseName": name, "status": status, **({"errorMessage": "disk full"} if status == "Failed" else {})}
-    return replace(events.event_of(document | {"phase": ended}), mapped=mapped)
+    return replace(events.event_of(document | {"phase": ended, "timestamp": "2024-01-20T11:39:00Z"}), mapped=mapped)
 
 
 def test_what_earlier_events_stated_decides_too() -> None:
@@ -117,14 +117,21 @@ def test_a_failure_without_a_cause_has_that_of_its_failed_phase(*, late: bool) -
     assert recorded.error["message"] == "Load failed – disk full"
 
 
-def test_the_quiet_end_of_an_unknown_run_is_ignored_and_of_a_known_one_ends_it() -> None:
+def test_the_end_of_a_run_that_did_nothing_is_ignored_unless_the_run_is_known() -> None:
     partition = Partition()
     end = replace(events.cancelled(), quiet=True)
-    with pytest.raises(Ignored):
-        partition.report(end)
-    partition.report(events.progress(10))
 
-    assert partition.report(end).status == "accepted"
+    assert partition.statuses(end, events.progress(10), end) == ["ignored", "accepted", "accepted"]
+
+
+def test_what_the_end_of_a_run_that_did_nothing_overtook_is_ignored_and_another_run_is_not() -> None:
+    partition = Partition()
+    overtaken = [events.started(), phase("Load", "Completed")]
+    end = replace(events.cancelled(), quiet=True)
+    assert partition.statuses(end, *overtaken) == ["ignored"] * 3
+
+    assert partition.statuses(events.started(retryNumber=1)) == ["accepted"]
+    assert partition.statuses(events.started()) == ["late"]
 
 
 def test_silences_hold_what_would_be_a_new_message() -> None:
