@@ -38,12 +38,11 @@ from relay.receiving.key_cache import Fetch, fetch
 from relay.receiving.unknown_words import UnknownWords
 from relay.shutdown import Shutdown, cancelled
 from relay.store import Store
-from relay.store.jobs import Jobs
-from relay.store.queue import LEASE
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.suppressions import Suppressions
+from relay.store.queries.troubles import DELIVER, RECEIVE
 from relay.store.results import ResultsCache
 from relay.store.signing_keys import SigningKeys
-from relay.store.suppressions import Suppressions
-from relay.store.troubles import DELIVER, RECEIVE
 from relay.tracing import open_tracing
 from relay.unsubscribe.endpoint import Unsubscribe
 
@@ -64,7 +63,6 @@ class Relay:
         env: Mapping[str, str],
         *,
         role: Role = "all",
-        lease: float = LEASE,
         grace: float = GRACE,
         period: float = PERIOD,
         clock: Callable[[], float] = time.time,
@@ -74,7 +72,7 @@ class Relay:
         self._receives, self._delivers = role != "deliver", role != "receive"
         self._role = role
         self._parts = tuple(part for part, does in ((RECEIVE, self._receives), (DELIVER, self._delivers)) if does)
-        self._lease, self._period, self._clock = lease, period, clock
+        self._period, self._clock = period, clock
         self._shutdown = Shutdown(grace)
         self.drain, self.stop = self._shutdown.drain, self._shutdown.stop
         self._coordinator = Coordinator(path, env)
@@ -111,7 +109,7 @@ class Relay:
         # Closed in reverse: receiver and worker together, the loops, channels, the platform's client, store, Redis.
         async with contextlib.AsyncExitStack() as stack:
             embedded = await open_redis(stack, config(), self._env)
-            store = await open_store(stack, coordinator, embedded, self._lease)
+            store = await open_store(stack, coordinator, embedded, delivers=self._delivers)
             if tracing := open_tracing(self._env):
                 stack.push_async_callback(tracing.aclose)
             health = Health(store, config, clock=clock, notices=self._notices, outage=outage, internal=(PLATFORM,))
@@ -123,9 +121,7 @@ class Relay:
 
             signing, audit = SigningKeys(store), open_audit(stack, coordinator, store)
             watch = await open_silences(store, clock, outage)
-            unguarded = Ingest(
-                store, config, CHANNELS, clock=clock, fullness=lambda: health.fullness, silences=watch.silences
-            )
+            unguarded = Ingest(store, config, CHANNELS, clock=clock, fullness=lambda: health.fullness)
             ingest = guarded(unguarded.ingest, health.obstacle)
             unsubscribe = Unsubscribe(
                 Suppressions(store), signing, lambda: config().server.public_url, clock, outage=outage, audit=audit
@@ -145,7 +141,7 @@ class Relay:
                 job_history=JobHistory(Jobs(store), clock=clock, config=config).complete,
                 unsubscribe=unsubscribe.link,
                 buttons=interactivity.buttons,
-                calls=store.causes.call,
+                calls=store.claim_mentions,
             )
             # In every role, since it is woken for each new delivery; it runs only where relay delivers.
             worker = Worker(
@@ -158,7 +154,7 @@ class Relay:
                 silences=watch.silences,
                 tracing=tracing,
             )
-            unguarded.wake = worker.wake
+            store.partition.due = worker.wake
             ticking = build_schedulers(
                 store, ingest, config, CHANNELS, lookups, clock=clock, period=self._period, outage=outage
             )
@@ -167,6 +163,7 @@ class Relay:
             console = self._front.console(receiver, health, ingest, audit, store=store, silences=watch)
             stack.push_async_callback(console.aclose)
             coordinator.subscribe(health.resume)
+            coordinator.subscribe(unguarded.apply)
             presses = Interactions(interactivity, clock=clock, outage=outage, audit=audit)
             socket, routes = open_presses(coordinator, interactivity, presses, receives=self._receives)
             self._socket = socket

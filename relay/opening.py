@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from relay.store import Store
 from relay.store.audit import Act, AuditTrail, Notes
 from relay.store.copying import COPIES
 from relay.store.embedded.server import FAREWELL, EmbeddedRedis, find_server
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 
 
 async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapping[str, str]) -> EmbeddedRedis | None:
@@ -37,22 +36,20 @@ async def open_redis(stack: contextlib.AsyncExitStack, config: Config, env: Mapp
 
 
 async def open_store(
-    stack: contextlib.AsyncExitStack, coordinator: Coordinator, embedded: EmbeddedRedis | None, lease: float
+    stack: contextlib.AsyncExitStack, coordinator: Coordinator, embedded: EmbeddedRedis | None, *, delivers: bool
 ) -> Store:
-    """The store of this process, under a name that no other has."""
+    """The store of this process. With a private Redis it owns the partition at once: no other can use the directory."""
     config = coordinator.config()
     store = Store.open(
         embedded.url if embedded else config.redis.url,
-        worker=f"{os.uname().nodename}-{os.getpid()}-{secrets.token_hex(3)}",
-        lease=lease,
-        partitions=config.redis.partitions,
+        process=f"{os.uname().nodename}-{os.getpid()}",
+        private=embedded is not None,
+        may_own=delivers,
         sealer=build_sealer(config),
         copies=_copies(config),
     )
     stack.push_async_callback(store.aclose)
     coordinator.subscribe(lambda: store.keep_copies(_copies(coordinator.config())))
-    if embedded:
-        await store.take_over()  # no other process can use this directory: whatever held something is dead
     return store
 
 

@@ -1,5 +1,5 @@
-"""The store: the only code that knows Redis."""
+"""relay's state in Redis: the partition and its journal, questions about it, and plain lists beside it."""
 
-from relay.store.queue import Store
+from relay.store.store import Store
 
 __all__ = ["Store"]
