@@ -17,8 +17,8 @@ from relay.config import Config
 from relay.errors import StoreUnavailable
 from relay.policy.reachability import CHANNEL
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.reachability import Reachability
+from relay.store.queries.admin import Admin
+from relay.store.queries.reachability import Reachability
 
 log = structlog.get_logger(__name__)
 

@@ -36,9 +36,9 @@ from relay.policy.targets import Targets
 from relay.receiving.problems import RateLimitedLog
 from relay.receiving.unknown_words import UnknownWords
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.reachability import Reachability
-from relay.store.troubles import Remembered, TroubleMemory
+from relay.store.queries.admin import Admin
+from relay.store.queries.reachability import Reachability
+from relay.store.queries.troubles import Remembered, TroubleMemory
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from relay.store import Store
 from relay.store.audit import AuditTrail, say
 from relay.store.copies import Copies
 from relay.store.forgetting import FULL, SHARE, Forgetting
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 
 log = structlog.get_logger(__name__)
 

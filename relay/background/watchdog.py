@@ -20,9 +20,9 @@ from relay.policy.targets import Targets
 from relay.policy.watchdog import decide, event_of, next_look
 from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
-from relay.store.jobs import Jobs
+from relay.store.queries.jobs import Jobs
 from relay.store.run_plan import MAX_JOBS
-from relay.store.runs import DueRun, Runs
+from relay.store.queries.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)
 

@@ -28,12 +28,12 @@ from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.clocks import iso, local
 from relay.store import Store, keys
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.client import call, connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
-from relay.store.ledger import Ledger
+from relay.store.queries.admin import Ledger
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 

@@ -14,7 +14,7 @@ from relay.operating.clocks import moment
 from relay.receiving.probes import Readiness
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 
 if TYPE_CHECKING:

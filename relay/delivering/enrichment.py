@@ -16,7 +16,7 @@ from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import before, of_runs, outcome_of, usual
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
-from relay.store.jobs import Jobs
+from relay.store.queries.jobs import Jobs
 from relay.store.results import ResultsCache
 from relay.store.run_plan import run_name
 

@@ -3,11 +3,7 @@
 import re
 from contextlib import suppress
 from itertools import islice
-<<<<<<< HEAD
 from typing import Any
-=======
-from operator import itemgetter
->>>>>>> engine-base
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from relay.errors import RelayError
-from relay.store.admin import Admin
-from relay.store.dead_letters import DeadLetter
+from relay.store.queries.admin import Admin
+from relay.store.queries.dead_letters import DeadLetter
 from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
 NAMED = 10  # ids that the audit trail has of many

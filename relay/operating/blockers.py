@@ -13,11 +13,11 @@ from relay.policy.recipients import NAME as DYNAMIC
 from relay.policy.silences import Silences
 from relay.reasons import Held
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.bundles import BUNDLE_KINDS
-from relay.store.dead_letters import DeadLetter
-from relay.store.silences import SilenceList
-from relay.store.suppressions import EVERYWHERE, Suppressions
+from relay.store.queries.admin import Admin
+from relay.store.queries.bundles import BUNDLE_KINDS
+from relay.store.queries.dead_letters import DeadLetter
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import EVERYWHERE, Suppressions
 
 REASONS: Mapping[str, str] = {Held.UNSUBSCRIBED: "its reader unsubscribed", Held.BOUNCED: "bounced"}
 

@@ -11,7 +11,7 @@ from relay.domain.silences import Silence, Then, faults
 from relay.errors import RelayError
 from relay.operating.clocks import next_moment
 from relay.operating.pauses import destination_names
-from relay.store.silences import new_id
+from relay.store.queries.silences import new_id
 
 WORDS = {"destinations": "at {}", "jobs": "named {}", "types": "of type {}", "priorities": "of priority {}",
          "tenants": "of tenant {}", "projects": "of project {}"}  # fmt: skip

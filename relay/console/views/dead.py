@@ -26,9 +26,9 @@ from relay.console.facts import (
 from relay.operating import sweeps
 from relay.operating.acts import letter_named
 from relay.reasons import Dead, sentences
-from relay.store.dead_letters import DeadLetter
-from relay.store.dead_pages import DeadPages
-from relay.store.history import History
+from relay.store.queries.dead_letters import DeadLetter
+from relay.store.queries.dead_letters import DeadPages
+from relay.store.queries.history import History
 
 SHOWN = 64_000  # characters of a body
 READ = 1_000_000  # of a longer one only the beginning is shown, as it came

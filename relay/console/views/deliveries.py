@@ -8,9 +8,9 @@ from pydantic import Field
 from relay.console.context import Context, seconds_of
 from relay.console.facts import Facts, Filters, Name, OfOperation, Time, When, existing, why
 from relay.reasons import Waiting as Reasons
-from relay.store.history import History
-from relay.store.history_rows import OUTCOMES, Ended
-from relay.store.waiting import STATES, Waiting, WaitingRow
+from relay.store.queries.history import History
+from relay.store.queries.history import OUTCOMES, Ended
+from relay.store.queries.waiting import STATES, Waiting, WaitingRow
 
 ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)
 REMOVED = "removed:"  # how the scope begins of what the newest configuration does not have

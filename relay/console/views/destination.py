@@ -8,8 +8,8 @@ from relay.console.views.health import DestinationHealth, destinations_of, place
 from relay.console.views.messages import ScheduledDigest, scheduled
 from relay.policy.destinations import quiet_at, zone_at
 from relay.policy.recipients import NAME
-from relay.store.reachability import Reachability
-from relay.store.suppressions import EVERYWHERE, Suppressed, Suppressions
+from relay.store.queries.reachability import Reachability
+from relay.store.queries.suppressions import EVERYWHERE, Suppressed, Suppressions
 
 MOST_ADDRESSES = 100  # that are shown of one destination
 

@@ -7,9 +7,9 @@ from relay.console.context import Context
 from relay.console.facts import Facts, NoQuestion, Time
 from relay.policy.reachability import OPERATOR, State, States, channel_scope
 from relay.policy.recipients import KEYS, NAME
-from relay.store.history import History
-from relay.store.reachability import Reachability
-from relay.store.runs import Runs
+from relay.store.queries.history import History
+from relay.store.queries.reachability import Reachability
+from relay.store.queries.runs import Runs
 
 BY_GRAVITY = ("failing", "paused", "works", "never_tried")
 

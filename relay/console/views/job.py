@@ -11,8 +11,8 @@ from relay.domain.events import Outcome
 from relay.domain.facts import NOWHERE
 from relay.domain.jobs import Job
 from relay.domain.outcomes import Usual, of_runs, streaks, usual
-from relay.store.jobs import JobEnd, Jobs
-from relay.store.run_names import RunName, RunNames
+from relay.store.queries.jobs import JobEnd, Jobs
+from relay.store.queries.run_names import RunName, RunNames
 
 MOST, MOST_CAUSES = 25, 10
 

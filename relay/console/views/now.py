@@ -13,11 +13,11 @@ from relay.console.views.obstacles import Obstacle, SourceHealth, obstacles, sou
 from relay.console.views.operations import OperationListed, RunFacts, listed, runs
 from relay.domain.events import PRIORITIES
 from relay.errors import StoreUnavailable
-from relay.store.jobs import Jobs
-from relay.store.operations import OperationRow, Operations
-from relay.store.reachability import Reachability
-from relay.store.running import Running
-from relay.store.troubles import TroubleMemory
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.operations import OperationRow, Operations
+from relay.store.queries.reachability import Reachability
+from relay.store.queries.runs import Running
+from relay.store.queries.troubles import TroubleMemory
 
 MOST, MOST_FAILURES = 50, 10  # runs, and failed operations, that are shown
 DAY = 86_400.0

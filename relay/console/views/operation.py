@@ -27,12 +27,12 @@ from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
 from relay.store import keys
-from relay.store.history import History
-from relay.store.history_rows import Ended
-from relay.store.jobs import Jobs
-from relay.store.lanes import Lanes, Place
-from relay.store.silences import SilenceList
-from relay.store.waiting import Waiting
+from relay.store.queries.history import History
+from relay.store.queries.history import Ended
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.lanes import Lanes, Place
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.waiting import Waiting
 
 MOST_WAITING = 50  # deliveries, each of which is asked for by itself
 

@@ -9,9 +9,9 @@ from relay.console.context import Context
 from relay.console.facts import N_, Facts, Filters, OfOperation, Phrase, Time, existing, phrase
 from relay.domain.events import Outcome
 from relay.domain.outcomes import usual
-from relay.store.jobs import Jobs
-from relay.store.operations import OperationRow, Operations
-from relay.store.running import Goes, Running
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.operations import OperationRow, Operations
+from relay.store.queries.runs import Goes, Running
 
 MOST = 50
 # What the watchdog's rules have found, each followed by since when.

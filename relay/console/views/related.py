@@ -16,8 +16,8 @@ from relay.domain.facts import Space
 from relay.domain.jobs import job_of
 from relay.errors import StoreUnavailable
 from relay.operating.explanation import explanation_of
-from relay.store.jobs import Jobs
-from relay.store.timelines import Timeline
+from relay.store.queries.jobs import Jobs
+from relay.store.queries.timelines import Timeline
 
 MOST = 50  # members of a batch that are named
 BATCH, MEMBER, JOB, ORIGINAL, RETRY = N_("batch"), N_("member"), N_("job"), N_("first run"), N_("retried as")

@@ -17,7 +17,7 @@ from relay.operating.clocks import CLOCK, local
 from relay.operating.pauses import destination_names
 from relay.operating.silences import meaning, silence_of
 from relay.store.audit import COMMAND
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 
 MOST_OVER = 100
 

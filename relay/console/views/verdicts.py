@@ -12,7 +12,7 @@ from relay.configfile.units import spoken
 from relay.console.facts import N_, Facts, Phrase, Time, phrase
 from relay.operating.sentences import WHY
 from relay.reasons import Held
-from relay.store.history_rows import Ended
+from relay.store.queries.history import Ended
 
 Line = Mapping[str, Any]
 
