@@ -46,7 +46,7 @@ class Front:
         receiver = Receiver(
             self._sources(),
             ingest,
-            health.admin.quarantine,
+            store.quarantine.keep,
             health.readiness,
             self._clock,
             self._keys,

@@ -34,7 +34,8 @@ LOST = "what was queued is lost, and repetitions are not recognised; a reload en
 
 def known_addresses(config: Config) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the addresses of each destination by channel; relay's own, and what operations may ask for, have any."""
-    anywhere = dict.fromkeys((PLATFORM, *([DYNAMIC] if config.dynamic_destinations else [])), {"": ("*",)})
+    free = (PLATFORM, *([DYNAMIC] if config.dynamic_destinations else []))
+    anywhere: dict[str, dict[str, tuple[str, ...]]] = {name: {"": ("*",)} for name in free}
     return anywhere | {
         name: {its.channel: (*its.addresses, "*") if OWNER in its.addresses else its.addresses}
         for name, its in config.destinations.items()

@@ -14,7 +14,6 @@ from relay.config import Config
 from relay.errors import StoreUnavailable
 from relay.policy.reachability import DESTINATION, OPERATOR
 from relay.store import Store
-from relay.store.quarantine import Quarantine
 from relay.store.queries.admin import Admin
 from relay.store.queries.backlog import MAX_PAUSED
 from relay.store.queries.reachability import Reachability
@@ -46,7 +45,7 @@ class Figures:
     def __post_init__(self) -> None:
         self._time = self.redis_time or self.store.time
         self._reachability = Reachability(self.store)
-        self._quarantine = Quarantine(self.store.redis, self.store.sealer)
+        self._quarantine = self.store.quarantine
 
     def promise(self, trouble: str, lacks: Mapping[str, str], *, takes: bool) -> None:
         """Show whether Redis serves, whether events are taken, and what a 2xx is worth, as `/readyz` says it."""
@@ -141,7 +140,7 @@ class DeliveryBlockers:
         self.admin = Admin(self.store)
         self._runs = Runs(self.store)
         self._reachability = Reachability(self.store)
-        self._quarantine = Quarantine(self.store.redis, self.store.sealer)
+        self._quarantine = self.store.quarantine
 
     async def checks(self) -> dict[str, str]:
         """Return a sentence for each part that is not as it should be."""

@@ -73,9 +73,9 @@ class SelfMonitor:
     _requests: deque[tuple[float, Mapping[tuple[str, str], float]]] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self._admin = Admin(self.store, partial=True)
+        self._admin = Admin(self.store)
         self._memory = TroubleMemory(self.store)
-        self._reachability = Reachability(self.store, partial=True)
+        self._reachability = Reachability(self.store)
         self._lines = RateLimitedLog(self.clock, REMINDER)
 
     async def tick(self, _now: float) -> None:

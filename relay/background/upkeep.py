@@ -59,7 +59,7 @@ class Records:
         self._config = config
         self._turn = turn
         self._history = Forgetting(store)
-        self._copies = Copies(store, partial=True)
+        self._copies = Copies(store)
 
     async def tick(self, now: float) -> None:
         """Forget what is old or too much. Raises StoreUnavailable; the next tick goes on where this ended."""
@@ -93,7 +93,6 @@ class SilenceWatch:
             if reading.silences is not None:
                 self.silences.replace(reading.silences)
                 self._version = reading.version
-            await self.stored.lift(reading.lifting)
         except StoreUnavailable as error:
             self.outage.failed(str(error))
         except Exception as error:  # noqa: BLE001 - as `run` says

@@ -21,7 +21,7 @@ from relay.policy.watchdog import decide, event_of, next_look
 from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
 from relay.store.queries.jobs import Jobs
-from relay.store.run_plan import MAX_JOBS
+from relay.engine.jobs import MAX_JOBS
 from relay.store.queries.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)

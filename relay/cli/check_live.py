@@ -78,14 +78,14 @@ async def _ask_redis(config: Config) -> str:
     if not url:
         return "the private one is not running; relay serve starts it"
     sealer = build_sealer(config)
-    opened = Store.open(url, worker="check", partitions=config.redis.partitions, sealer=sealer)
+    opened = Store.open(url, process="check", may_own=False, sealer=sealer)
     async with contextlib.aclosing(opened) as store:
-        promise = await inspect(store.redis, store.partitions, config.redis.durability, config.redis.replicas)
-        await check_sealed(store.redis, store.partitions, sealer)
+        promise = await inspect(store.redis, config.redis.durability, config.redis.replicas)
+        await check_sealed(store.redis, sealer)
         await check_keys(store.redis, sealer)
         sealed = [f"sealed with {sealer.name}", *await older_keys(store.redis, sealer)] if sealer else []
-    if shortfall := promise.shortfall or "; ".join(dict.fromkeys(promise.short.values())):
-        raise RelayError(shortfall)
+    if promise.shortfall:
+        raise RelayError(promise.shortfall)
     return "; ".join([f"answers; durability is {promise.durability}", *sealed])
 
 

@@ -16,11 +16,13 @@ from relay.domain.outcomes import outcome_of, too_quick
 from relay.policy.presentation import alerts, mentions_for, works_again
 from relay.policy.recipients import mentions
 from relay.rendering import IsolatedRenderer
-from relay.store.causes import EVERYBODY
 
 log = structlog.get_logger(__name__)
 
 Calls = Callable[[Delivery, Sequence[str]], Awaitable[Sequence[str]]]
+
+
+EVERYBODY = "*"  # the conversation, which a broadcast calls
 
 
 @dataclass(eq=False)

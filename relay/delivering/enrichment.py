@@ -18,7 +18,7 @@ from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
 from relay.store.queries.jobs import Jobs
 from relay.store.results import ResultsCache
-from relay.store.run_plan import run_name
+from relay.engine.jobs import run_name
 
 log = structlog.get_logger(__name__)
 

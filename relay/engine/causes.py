@@ -11,6 +11,7 @@ from relay.engine import names
 from relay.engine.arrival import ESSENTIAL
 from relay.engine.bundles import add_row, has_summary, is_closed, move_to_bundle, open_bundle
 from relay.engine.deliveries import create, lend_body, supersede
+from relay.engine.entries import ClaimMentions, Settings
 from relay.engine.lanes import beside, join, leave, leave_queues, set_due
 from relay.engine.records import REPLIES, Bundle, Cause, Delivery, Operation, Thread, documents
 from relay.engine.state import Draft
@@ -89,6 +90,10 @@ def claim_mentions(d: Draft, group: str, people: Sequence[str], delivery: str, w
             cause.callers[person.casefold()] = delivery
             mentioned.append(person)
     return tuple(mentioned)
+
+
+def mention(d: Draft, entry: ClaimMentions, _: Settings) -> list[str]:
+    return [*claim_mentions(d, entry.group, entry.people, entry.delivery, entry.window)]
 
 
 def _current(d: Draft, name: str) -> Cause | None:

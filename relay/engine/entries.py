@@ -174,10 +174,11 @@ class SetAside(Held):
 class Lapse:
     """Give up hand-outs of a process that is gone: without a mark nothing was sent, with one the outcome is unknown.
 
-    `begins`: how its tickets begin; '': all of them.
+    `begins`: how its tickets begin. `living`: those of these processes are left alone. Neither: all of them.
     """
 
     begins: str = ""
+    living: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +381,16 @@ class RecordWorks:
     """A test message got through: these scopes work, unless deliveries found otherwise."""
 
     scopes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMentions:
+    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those that it mentions."""
+
+    group: str
+    people: Sequence[str]
+    delivery: str
+    window: int
 
 
 @dataclass(frozen=True, slots=True)

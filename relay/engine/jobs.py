@@ -18,6 +18,7 @@ from relay.engine.runs import began, run_of
 from relay.engine.state import Draft, State
 
 ENDS = 50  # of each
+MAX_JOBS = 10_000  # that have a history
 KEEP_JOB = 90 * DAY  # after its last end
 FORGOTTEN_AT_ONCE = 100
 MOST_RUNS = 50_000  # that are looked at for their jobs

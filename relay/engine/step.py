@@ -9,6 +9,7 @@ from typing import Any
 
 from relay.engine import (
     acts,
+    causes,
     clock,
     digests,
     entries,
@@ -41,6 +42,7 @@ DELIVERIES: dict[type, Decide] = {
     entries.Withhold: receipts.withhold,
     entries.SetAside: receipts.set_aside,
     entries.Lapse: receipts.lapse,
+    entries.ClaimMentions: causes.mention,
 }
 # Time that has come
 TIME: dict[type, Decide] = {

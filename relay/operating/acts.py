@@ -35,11 +35,11 @@ async def letter_named(admin: Admin, name: str) -> DeadLetter | None:
     return _one_of(await admin.dead(limit=max(1, count)) if _is_short(name) else (), name)
 
 
-async def quarantined_named(admin: Admin, name: str) -> Quarantined | None:
+async def quarantined_named(bodies: Quarantine, name: str) -> Quarantined | None:
     """Return the quarantined body with this id, whole or short. RelayError if it may be any of several."""
-    if entry := await admin.quarantined_body(name):
+    if entry := await bodies.named(name):
         return entry
-    return _one_of(await admin.quarantined(limit=2 * QUARANTINE_LENGTH) if _is_short(name) else (), name)
+    return _one_of(await bodies.newest(2 * QUARANTINE_LENGTH) if _is_short(name) else (), name)
 
 
 def _one_of(entries: Sequence[Entry], typed: str) -> Entry | None:

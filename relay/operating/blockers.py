@@ -17,7 +17,8 @@ from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import BUNDLE_KINDS
 from relay.store.queries.dead_letters import DeadLetter
 from relay.store.queries.silences import SilenceList
-from relay.store.queries.suppressions import EVERYWHERE, Suppressions
+from relay.engine.suppressions import EVERYWHERE
+from relay.store.queries.suppressions import Suppressions
 
 REASONS: Mapping[str, str] = {Held.UNSUBSCRIBED: "its reader unsubscribed", Held.BOUNCED: "bounced"}
 

@@ -101,12 +101,12 @@ def replay_dead(admin: Admin, blockers: Blockers) -> Step:
     return step
 
 
-def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
+def replay_quarantined(bodies: Quarantine, take: Callable[[Quarantined], Awaitable[None]]) -> Step:
     """Take them as events, by `take`, and release them. What is still refused stays."""
 
     async def step(ids: Sequence[str], swept: Swept) -> None:
         for name in ids:
-            entry = await admin.quarantined_body(name)
+            entry = await bodies.named(name)
             if entry is None:
                 swept.gone += 1
                 continue
@@ -116,14 +116,14 @@ def replay_quarantined(admin: Admin, take: Callable[[Quarantined], Awaitable[Non
                 if error.message == NO_CASE:  # which a slip in a format says of everything
                     swept.stay[f"is still refused: {error}"] += 1
                     continue
-                await admin.release([name])
+                await bodies.release([name])
                 swept.done += 1
             except (NotJson, InvalidEvent) as error:
                 swept.stay[f"is still refused: {error}"] += 1
             except HandlingFailed as error:
                 swept.stay[f"relay itself still fails on it: {error}"] += 1
             else:
-                await admin.release([name])  # after it is durable: a crash between the two repeats nothing
+                await bodies.release([name])  # after it is durable: a crash between the two repeats nothing
                 swept.done += 1
 
     return step

@@ -5,7 +5,7 @@ import json
 from relay.formats.ping import LastRun
 from relay.store import keys
 from relay.store.client import write
-from relay.store.queue import Store
+from relay.store.store import Store
 
 SECONDS = 35 * 86_400  # longer than a month: a monthly job's end may come late
 

@@ -4,13 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import call
 from relay.store.quarantine import QUARANTINE_LENGTH, record_of
-from relay.store.queue import Store
-from relay.store.reading import read_all
+from relay.store.store import Store
 from relay.store.sealing import QUARANTINE, opened
 
 _CURSOR = re.compile(r"([01])-(\d{1,15})-(.+)", re.DOTALL)
@@ -78,7 +78,7 @@ class QuarantinePages:
     async def _rows(self, order: Sequence[tuple[bool, int, str]]) -> list[QuarantineRow]:
         fields = await self._fields([name for *_, name in order], "source", "reason")
         commands = [("HSTRLEN", f"{keys.PREFIX}quarantined:{name}", "body") for *_, name in order]
-        sizes = await read_all(self._redis, keys.QUARANTINE, commands)
+        sizes = await self._read(commands)
         return [
             QuarantineRow(
                 name,
@@ -100,7 +100,13 @@ class QuarantinePages:
 
     async def _fields(self, names: Sequence[str], *fields: str) -> list[list[bytes | None]]:
         commands = [("HMGET", f"{keys.PREFIX}quarantined:{name}", *fields) for name in names]
-        return await read_all(self._redis, keys.QUARANTINE, commands)
+        return await self._read(commands)
+
+    async def _read(self, commands: Sequence[Sequence[str]]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command)
+            return list(await call(pipeline.execute()))
 
 
 def _position(cursor: str) -> tuple[bool, int, str]:

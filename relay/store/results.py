@@ -6,7 +6,7 @@ from typing import Any
 
 from relay.store import keys
 from relay.store.client import call
-from relay.store.queue import Store
+from relay.store.store import Store
 from relay.store.sealing import RESULTS, opened
 
 KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
@@ -18,7 +18,6 @@ class ResultsCache:
 
     def __init__(self, store: Store) -> None:
         self._redis = store.redis
-        self._partitions = store.partitions
         self._sealer = store.sealer
 
     async def get(self, subject: str, run: int, space: str = "") -> dict[str, Any] | None:
@@ -39,7 +38,7 @@ class ResultsCache:
 
     def _key(self, subject: str, run: int, space: str) -> str:
         name = keys.digest("found", subject, str(run), *filter(None, [space])).hex()
-        return self._partitions.of(name).key(f"found:{name}")
+        return f"{keys.PREFIX}found:{name}"
 
 
 def _bounded(document: Mapping[str, Any]) -> bytes:

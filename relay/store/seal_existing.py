@@ -17,7 +17,7 @@ from relay.store.audit import sealed_row
 from relay.store.client import call, write
 from relay.store.owners import at_owner
 from relay.store.quarantine import PARTS, record_of
-from relay.store.queue import Store
+from relay.store.store import Store
 from relay.store.sealing import BODY, COPY, LAST_BODY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys

@@ -14,7 +14,7 @@ from relay.domain import links
 from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.queue import Store
+from relay.store.store import Store
 from relay.store.sealing import SIGNING, is_sealed, is_sealed_by, opened
 
 SIZE = 32  # bytes

@@ -1,7 +1,7 @@
 """One process's store: the queue over a partition in Redis, and Redis itself, with what it promises."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -20,6 +20,7 @@ from relay.store.journal.kinds import KINDS, lost
 from relay.store.journal.partition import Partition
 from relay.store.layout import agree
 from relay.store.owners import at_owner
+from relay.store.quarantine import Quarantine
 from relay.store.queries.bundles import Bundles
 from relay.store.queries.redis_reader import RedisReader
 from relay.store.queue import Queue
@@ -64,6 +65,7 @@ class Store(Queue):
             monotonic=monotonic,
         )
         super().__init__(self.partition, RedisReader(redis, codec, keys.PREFIX, clock))
+        self.quarantine = Quarantine(redis, sealer)
         self._copying = Copying(redis, sealer, copies)
         self.bundles = Bundles(self)
         self._started = self._agreed = False
@@ -91,6 +93,16 @@ class Store(Queue):
             self.partition.start()
             self._started = True
         return promise
+
+    async def release_gone(self) -> None:
+        """Give up hand-outs of processes that are gone: what they sent is asked for, or sent again."""
+        if self.partition.owns:
+            await self.submit(entries.Lapse(living=sorted(self.partition.living | {self.partition.process})))
+
+    async def claim_mentions(self, delivery: Delivery, people: Sequence[str]) -> tuple[str, ...]:
+        """Return the people that this delivery mentions: no other of its cause did within the window."""
+        ms = int(delivery.window * 1000)
+        return tuple(await self.submit(entries.ClaimMentions(delivery.group, people, delivery.id, ms)))
 
     async def aclose(self) -> None:
         await self.partition.aclose()

@@ -67,17 +67,17 @@ async def drop_letters(context: Context, form: DeadForm, identity: Identity) -> 
 async def replay_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
     """They are read again by today's rules, and ingested."""
     taking = partial(take, config=context.config(), ingest=context.ingest, now=context.clock())
-    step = replay_quarantined(context.admin, taking)
+    step = replay_quarantined(context.store.quarantine, taking)
     return await _act(context, form, identity, "quarantine replay", (step, _bodies(context, form)))
 
 
 async def drop_bodies(context: Context, form: QuarantineForm, identity: Identity) -> Done:
-    step = drop(context.admin.release)
+    step = drop(context.store.quarantine.release)
     return await _act(context, form, identity, "quarantine drop", (step, _bodies(context, form)))
 
 
 def _letters(context: Context, form: DeadForm) -> NextPage:
-    pages, means = DeadPages(context.store, partial=True), form.matches
+    pages, means = DeadPages(context.store), form.matches
     since, before = seconds_of(context, form.since), form.before or context.clock()
 
     async def next_page(cursor: str) -> tuple[Sequence[str], str]:

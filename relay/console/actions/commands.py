@@ -192,7 +192,7 @@ async def _say_held(context: Context, destinations: Iterable[dict[str, Any]], ev
     """Add what silences and pauses hold there to the explanation."""
     now, zone = context.clock(), context.config().timezone
     silences = Silences(await SilenceList(context.store).all()).matching(event, now)
-    pauses = await OperatorPauses(context.store, partial=True).all(now)
+    pauses = await OperatorPauses(context.store).all(now)
     holds = [(its.destinations, f"silence {its.id}", its.ends, its.reason) for its in silences]
     holds += [((its.destination,), f"paused by {its.by}", its.until or 0.0, its.reason) for its in pauses]
     for row in destinations:

@@ -23,7 +23,8 @@ from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.queries.operator_pauses import OperatorPauses
-from relay.store.queries.suppressions import ADDED, EVERYWHERE, Suppressions
+from relay.engine.suppressions import EVERYWHERE
+from relay.store.queries.suppressions import ADDED, Suppressions
 from relay.store.trials import Trials
 
 PATIENCE = 20.0  # seconds for the answer to a test message, since a page waits for it

@@ -130,9 +130,9 @@ class DeadLetterFacts(DeadFacts):
 
 
 async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
-    pages, since = DeadPages(context.store, partial=True), seconds_of(context, question.since)
+    pages, since = DeadPages(context.store), seconds_of(context, question.since)
     page = await existing(pages.page(question.matches, since=since, cursor=question.cursor))
-    named = {*context.config().destinations, *await History(context.store, partial=True).destinations()}
+    named = {*context.config().destinations, *await History(context.store).destinations()}
     rows = [_facts(letter) for letter in page.rows]
     return DeadListFacts.merged(
         page, total=await pages.count(), rows=rows, destinations=sorted(named), reasons=sentences(Dead)
@@ -141,7 +141,7 @@ async def dead(context: Context, question: DeadQuestion) -> DeadListFacts:
 
 async def every(context: Context, question: DeadQuestion) -> AllFacts:
     since, before = seconds_of(context, question.since), context.clock()
-    answer = await sweeps.meant(DeadPages(context.store, partial=True), question.matches, since, before)
+    answer = await sweeps.meant(DeadPages(context.store), question.matches, since, before)
     of = [
         MeantFacts(destination=destination, reason=reason, why=why(reason, "dead"), count=count)
         for (destination, reason), count in answer.by.most_common()

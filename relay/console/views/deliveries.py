@@ -109,7 +109,7 @@ Found = tuple[list[DeliveryFacts], str, float | None]
 
 
 async def deliveries(context: Context, question: DeliveriesQuestion) -> DeliveriesFacts:
-    history, config = History(context.store, partial=True), context.config()
+    history, config = History(context.store), context.config()
     ask = _waiting if question.waits else _ended
     rows, cursor, looked_to = await existing(ask(context, question))
     return DeliveriesFacts(
@@ -122,7 +122,7 @@ async def deliveries(context: Context, question: DeliveriesQuestion) -> Deliveri
 
 
 async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
-    page = await History(context.store, partial=True).page(
+    page = await History(context.store).page(
         destination=question.destination,
         outcome=question.state,
         since=seconds_of(context, question.since),
@@ -134,7 +134,7 @@ async def _ended(context: Context, question: DeliveriesQuestion) -> Found:
 
 
 async def _waiting(context: Context, question: DeliveriesQuestion) -> Found:
-    page = await Waiting(context.store, partial=True).page(
+    page = await Waiting(context.store).page(
         [*context.config().channels],
         context.clock(),
         state="" if question.state == "waiting" else question.state,

@@ -9,7 +9,8 @@ from relay.console.views.messages import ScheduledDigest, scheduled
 from relay.policy.destinations import quiet_at, zone_at
 from relay.policy.recipients import NAME
 from relay.store.queries.reachability import Reachability
-from relay.store.queries.suppressions import EVERYWHERE, Suppressed, Suppressions
+from relay.engine.suppressions import EVERYWHERE
+from relay.store.queries.suppressions import Suppressed, Suppressions
 
 MOST_ADDRESSES = 100  # that are shown of one destination
 
@@ -60,7 +61,7 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
     if its is None and not (name == NAME and dynamic):
         raise Unknown(N_("The configuration has no destination of this name."))
     options, defaults = its or config.destination_defaults, config.destination_defaults
-    states = await Reachability(context.store, partial=True).states(config, now)
+    states = await Reachability(context.store).states(config, now)
     [its_health] = await destinations_of(context, states, [name])
     every = places_of(config, name)
     shown = every[:MOST_ADDRESSES]
@@ -94,7 +95,7 @@ async def destination(context: Context, question: DestinationQuestion) -> Destin
 async def _addresses(context: Context, name: str, places: Sequence[tuple[str, str]]) -> list[AddressFacts]:
     addresses = [address for _, address in places]
     scopes = [f"destination:{name}/{address}" for address in addresses]
-    states = await Reachability(context.store, partial=True).of(scopes, [*context.config().channels])
+    states = await Reachability(context.store).of(scopes, [*context.config().channels])
     suppressed = await Suppressions(context.store).among(name, addresses)
     return [
         AddressFacts.merged(

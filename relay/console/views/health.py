@@ -48,13 +48,12 @@ class DestinationHealth(Facts):
 
 
 class StoreHealth(Facts):
-    """Redis: `memory` in bytes, `fullness` 0 to 1 of its maxmemory (0 where it has none)."""
+    """Redis: `memory` in bytes, `fullness` 0 to 1 of its maxmemory (0 where it has none). `owns`: this process decides."""
 
     memory: int
     fullness: float
     replicas: int
-    partitions: int
-    away: int
+    owns: bool
     aof_failing: bool
     last_tick: Time
 
@@ -70,7 +69,7 @@ class DestinationsFacts(Facts):
 async def destinations(context: Context, _question: NoQuestion) -> DestinationsFacts:
     config = context.config()
     names = [*config.channels]
-    states = await Reachability(context.store, partial=True).states(config, context.clock())
+    states = await Reachability(context.store).states(config, context.clock())
     waiting, due = await context.admin.waiting(names, context.clock()), await context.admin.oldest_due(names)
     listed = [*config.destinations, *([NAME] if config.dynamic_destinations else [])]
     paused = {scope.removeprefix(OPERATOR) for scope in states if scope.startswith(OPERATOR)}
@@ -109,11 +108,11 @@ def places_of(config: Config, name: str) -> list[tuple[str, str]]:
 
 async def destinations_of(context: Context, states: States, names: Sequence[str]) -> list[DestinationHealth]:
     """Return these destinations, those that fail first. `states` has all scopes but the addresses of `dynamic`."""
-    config, history = context.config(), History(context.store, partial=True)
+    config, history = context.config(), History(context.store)
     last = await history.last_delivered([*names]) if names else {}
     if NAME in names and NAME not in config.destinations:
         scopes = [scope for pair in _scopes(config, NAME) for scope in pair]
-        its_states = await Reachability(context.store, partial=True).of(scopes, [*config.channels])
+        its_states = await Reachability(context.store).of(scopes, [*config.channels])
         states = {**states, **its_states}
     rows = [_destination(config, name, states, last.get(name)) for name in names]
     return sorted(rows, key=lambda row: BY_GRAVITY.index(row.state))
@@ -149,5 +148,4 @@ def _destination(config: Config, name: str, states: States, last: float | None) 
 
 async def redis(context: Context) -> StoreHealth:
     store, last_tick = context.store, await Runs(context.store).last_tick()
-    partitions, away = len(store.partitions), len(store.away)
-    return StoreHealth.merged(await store.signs(), partitions=partitions, away=away, last_tick=last_tick)
+    return StoreHealth.merged(await store.signs(), owns=store.partition.owns, last_tick=last_tick)

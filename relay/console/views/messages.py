@@ -92,7 +92,7 @@ async def message_html(context: Context, question: MessageQuestion) -> Frame:
 
 
 async def _copy(context: Context, name: str) -> Copy:
-    copy = await Copies(context.store, partial=True).of(name)
+    copy = await Copies(context.store).of(name)
     if copy is None:
         text = N_("The message as it was sent is not kept: that is for three days, where the console has a login.")
         raise Unknown(text)

@@ -115,13 +115,13 @@ async def _with_store(context: Context, facts: NowFacts) -> NowFacts:
         context.admin.ledger(),
         context.admin.oldest_due(names),
         context.admin.waiting(names, clock),
-        Reachability(context.store, partial=True).states(config, clock),
+        Reachability(context.store).states(config, clock),
     )
     quarantined, missing, remembered, failed, redis = await asyncio.gather(
-        context.admin.quarantine_size(),
+        context.store.quarantine.size(),
         Jobs(context.store).missing(),
         _remembered(context),
-        Operations(context.store, partial=True).failed(clock - DAY),
+        Operations(context.store).failed(clock - DAY),
         health.redis(context),
     )
     return NowFacts.merged(

@@ -45,7 +45,6 @@ KINDS: Mapping[str, Kind] = {  # by the first word of a check's name, or the kin
     "redis": Kind("Redis", N_("Senders are answered 503 and try again. See that Redis runs and can be reached.")),
     "durability": Kind("", N_("Mend Redis's persistence or replicas, or ask for less with redis.durability.")),
     "memory": Kind("", N_("Give Redis more memory, or let what waits go out first."), "/deliveries?state=waiting"),
-    "partitions": Kind("", N_("Bring the nodes back; what lives there waits meanwhile.")),
     "data": Kind(N_("relay's data"), N_("Find out who deleted it; a reload of the configuration ends this notice."),
                  "/audit"),
     "scheduler": Kind("", N_("Start a process that delivers: without it nobody hears of stalled runs or digests.")),

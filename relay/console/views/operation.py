@@ -91,7 +91,7 @@ async def operation(context: Context, question: OperationQuestion) -> OperationF
         timeline = await context.admin.timeline(id_, space)
         if timeline is None:
             raise unknown(context, id_)
-        history = History(context.store, partial=True)
+        history = History(context.store)
         events, ended = await asyncio.gather(context.admin.events(id_, space), history.of_operation(id_, space))
     except AmbiguousId as error:
         several = [one_of_several(id_, use) for use in error.spaces if isinstance(use, Space)]
@@ -120,8 +120,8 @@ async def _waiting(
 ) -> list[DeliveryFacts]:
     """Return its deliveries that wait. `timeline` says to which addresses there were any."""
     queued = {(line["destination"], line["address"]) for line in timeline if line["what"] == "queued"}
-    named = await Lanes(context.store, partial=True).waiting(id_, space, {*_places(context, queued)})
-    store, ids = Waiting(context.store, partial=True), [*chain.from_iterable(named.values())]
+    named = await Lanes(context.store).waiting(id_, space, {*_places(context, queued)})
+    store, ids = Waiting(context.store), [*chain.from_iterable(named.values())]
     rows = [await store.named(id_, context.clock()) for id_ in ids[:MOST_WAITING]]
     return await waiting_facts(context, [row for row in rows if row])
 

@@ -74,7 +74,7 @@ async def operations(context: Context, question: OperationsQuestion) -> Operatio
         if len(going) < MOST or (question.state == "stalled" and others):
             rows = [_going(row) for row in going if row.stalled or question.state == "running"]
             return OperationsFacts(rows=rows, looked=len(going))
-    pages = Operations(context.store, partial=True)
+    pages = Operations(context.store)
     page = await existing(pages.page(state=question.state, text=question.text, cursor=question.cursor, limit=MOST))
     return OperationsFacts.merged(page, rows=[listed(row) for row in page.rows])
 

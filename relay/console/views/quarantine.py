@@ -60,7 +60,7 @@ def query_of(context: Context, filters: QuarantineFilters, until: float | None =
 
 async def quarantine(context: Context, question: QuarantineQuestion) -> QuarantineFacts:
     page = await existing(QuarantinePages(context.store).page(query_of(context, question), cursor=question.cursor))
-    total, faults = await context.admin.quarantine_size(), await context.admin.faults()
+    total, faults = await context.store.quarantine.size(), await context.store.quarantine.faults()
     return QuarantineFacts.merged(page, total=total, faults=faults, sources=sorted(context.config().sources))
 
 

@@ -13,6 +13,7 @@ from relay.store.queries.questions import Questions
 from relay.store.queries.reader import Span
 
 SCHEDULED = 1000  # deliveries of a later time that are looked at, of each channel
+MAX_PAUSED = 3 * 86_400.0  # seconds that a delivery waits for something broken
 STEP, STEPS = 100, 100  # deliveries given up in one step, and steps in one go
 
 
