@@ -149,11 +149,10 @@ def announce(d: Draft, entry: entries.Announce, _settings: Settings) -> None:
     }
     for place in _places(d):
         channel, _, scope = place.partition(" ")
-        kind, _, where = scope.partition(":")
-        destination, _, address = where.partition("/")
+        destination, _, address = scope.partition(":")[2].partition("/")
         here = is_configured(d, destination, address)
-        found = here or present_address(d, destination, channel)
-        if found if f"{kind}:" == REMOVED else f"{kind}:" == DESTINATION and not here:
+        goes_on = scope.startswith(REMOVED) and (here or present_address(d, destination, channel))
+        if goes_on or (scope.startswith(DESTINATION) and not here):  # the latter: its place is another one now
             drop_pause(d, scope)
             it.lacking.pop(f"{destination}\0{address}", None)
             look_at(d, place)

@@ -6,10 +6,11 @@ with it and due at its end. The first hand-out closes it: nothing joins it any m
 and what comes later goes into the next one. Its name is made by `relay.engine.names.bundle`.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic_core import to_json
 
+from relay.engine.arrival import Recipient
 from relay.engine.deliveries import alarm_sent, create, forget, keep_doubt
 from relay.engine.lanes import leave
 from relay.engine.ledger import note, record_end
@@ -25,22 +26,7 @@ SHOWN = (
 )  # fmt: skip
 TENANT = ("platform", "tenant", "project")
 
-
-class Place(Protocol):
-    """Where a bundle goes: a recipient, or a delivery."""
-
-    @property
-    def destination(self) -> str: ...
-    @property
-    def channel(self) -> str: ...
-    @property
-    def address(self) -> str: ...
-    @property
-    def calls(self) -> dict[str, Any]: ...
-    @property
-    def lane(self) -> str: ...
-    @property
-    def passes(self) -> str: ...
+Place = Recipient | Delivery  # where a bundle goes
 
 
 def is_closed(d: Draft, name: str) -> bool:
@@ -79,7 +65,7 @@ def has_summary(o: Operation | None) -> bool:
 
 def summary_of(o: Operation) -> dict[str, Any]:
     """Return the row of an operation: its newest state in a few words."""
-    row = {"id": o.subject} | {name: o.summary[name] for name in SHOWN if name in o.summary}
+    row = {"id": o.subject} | {name: _plain(o.summary[name]) for name in SHOWN if name in o.summary}
     return row | {name: o.facts[name] for name in TENANT if o.facts.get(name)}
 
 
@@ -110,8 +96,7 @@ def close(d: Draft, name: str) -> None:
         if past := d.get(Baseline, of_address(bundle.destination, bundle.address)):
             bundle.baseline = _figures(past)
         return
-    for operation in [*d.table(rows(name))][:REFRESHED]:
-        o = d.get(Operation, operation)
+    for operation, o in d.get_all(Operation, [*d.table(rows(name))][:REFRESHED]).items():
         if has_summary(o):
             _write_row(d, name, operation, o)
 
@@ -130,6 +115,10 @@ def move_to_bundle(d: Draft, x: Delivery, reason: str, detail: str = "") -> None
 
 def _write_row(d: Draft, name: str, operation: str, o: Operation | None) -> None:
     d.put(rows(name), operation, to_json(summary_of(o) if o else {}))
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _figures(past: Baseline) -> dict[str, str]:

@@ -5,13 +5,15 @@ Here all that is in a queue is put right; what is read record by record is put r
 
 from relay.engine.entries import ClockSetBack, Settings
 from relay.engine.lanes import BUNDLED, URGENCIES, set_due
-from relay.engine.records import CHANNELS, PARKING, WATCH, Delivery, Ticks, due
+from relay.engine.parking import EVER
+from relay.engine.pauses import OPERATOR, find
+from relay.engine.records import BROKEN, CHANNELS, PARKING, PAUSED, WATCH, Delivery, Ticks, due
 from relay.engine.state import Draft, Score
-
-JITTER = 5000  # ms: clocks are put right by so little all the time
 
 
 def set_back(d: Draft, entry: ClockSetBack, _settings: Settings) -> None:
+    for scope in [*d.first(BROKEN, EVER), *(OPERATOR + name for name in d.first(PAUSED, EVER))]:
+        find(d, scope)
     for index in (PARKING, WATCH):
         for score, member in _later(d, index):
             d.place(index, member, score - entry.step)
@@ -44,12 +46,3 @@ def _put_right(d: Draft, index: str, id_: str, at: int) -> None:
         x.created = min(x.created, d.now)
         set_due(d, x, at)
         d.place(index, id_, at)
-
-
-def dated(d: Draft, moment: int) -> int:
-    """Return a moment of before the clock was set back by the right clock; where that is not known, it is now."""
-    if moment <= d.now:
-        return moment
-    ticks = d.get(Ticks, "ticks")
-    known = ticks and d.now < ticks.stepped + ticks.step and moment - d.now > JITTER
-    return min(d.now, moment - ticks.step) if ticks and known else d.now

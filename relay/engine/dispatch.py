@@ -11,7 +11,7 @@ from relay.engine.lanes import beside, first_of, make_due, queued, set_due
 from relay.engine.ledger import note
 from relay.engine.live import shown_elsewhere, upsert
 from relay.engine.presses import is_muted
-from relay.engine.records import MAIN, REPLIES, Delivery, Operation
+from relay.engine.records import MAIN, REPLIES, Delivery, Operation, Thread
 from relay.engine.state import Draft
 from relay.engine.suppressions import suppressed
 from relay.engine.withholding import enqueue
@@ -19,6 +19,7 @@ from relay.engine.withholding import enqueue
 
 def dispatch(d: Draft, o: Operation, a: Arrival, seq: int) -> tuple[int, list[tuple[str, str]]]:
     """Notify every recipient; return how many are, and of the others destination and reason."""
+    d.get_all(Thread, [lane for r in a.recipients for lane in (r.lane, r.batch_lane) if lane])  # read together
     held = [(r.destination, why) for r in a.recipients if (why := _notify(d, o, a, r, seq))]
     return len(a.recipients) - len(held), held
 
@@ -89,8 +90,8 @@ def _hurry_progress(d: Draft, r: Recipient) -> None:
 
 def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
     """Drop a failure of this run whose sending has not begun, for its completion. False: people have it."""
-    waiting = beside(d, r.lane) if r.live else [d.get(Delivery, name) for name in queued(d, r.lane, MAIN)]
-    for x in waiting:
+    names = queued(d, r.lane, MAIN)
+    for x in beside(d, r.lane) if r.live else d.get_all(Delivery, names).values():
         if x and x.operation == a.operation and x.event == "operation.failed" and not x.ticket and not x.attempts:
             supersede(d, d.edit(Delivery, x.name), "newer state")
             return True

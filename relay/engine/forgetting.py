@@ -38,7 +38,7 @@ def documents(d: Draft, entry: ForgetDocuments, _: Settings) -> int:
 
 
 def _forget(d: Draft, operation: str, left: int) -> None:
-    """What is left is kept for `left` ms."""
+    """Forget the course of a run that is over; keep the rest for `left` ms."""
     known = d.get(Operation, operation)
     over = known is not None and known.rank == TERMINAL
     if known and over and (until := _needed_until(d, known)):
@@ -57,8 +57,7 @@ def _forget(d: Draft, operation: str, left: int) -> None:
     _close_story(d, o, left)
     d.clear(records.documents(operation))
     _reset(o, COURSE)
-    # Another tenant's run of this id goes on, and is found by this record (known.py).
-    o.retained = 0 if o.shared else left
+    o.retained = left
 
 
 def _needed_until(d: Draft, o: Operation) -> int:

@@ -10,23 +10,22 @@ from relay.domain.facts import PRESSED, Space, complete_outcome, fill, number_me
 from relay.domain.failed_phases import FAILURE, is_failed_phase, lacks_cause, with_cause
 from relay.domain.jobs import named
 from relay.domain.permissions import Permissions, listed_members
-from relay.domain.run_numbers import compare
+from relay.domain.run_numbers import compare, stated_begin
 from relay.domain.silences import load
 from relay.engine import jobs, names
 from relay.engine.accept import accept
-from relay.engine.arrival import Arrival
+from relay.engine.arrival import Arrival, ms
 from relay.engine.entries import Report, Settings
 from relay.engine.known import Facts, known
-from relay.engine.records import SILENCES, Silence
+from relay.engine.records import DAY, SILENCES, Operation, Silence
 from relay.engine.runs import event_of
 from relay.engine.state import Draft
-from relay.errors import Ignored
 from relay.policy.presentation import as_failure, mark_informed
 from relay.policy.silences import Silences
 
 
 def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
-    """Accept an event. Raises AmbiguousId, NotPermitted and Ignored, and then nothing has changed."""
+    """Accept an event. Raises AmbiguousId and NotPermitted."""
     event = entry.event
     if entry.targets is not None:
         return _accept(d, settings, event, entry.targets, completes=entry.completes)
@@ -34,6 +33,8 @@ def report(d: Draft, entry: Report, settings: Settings) -> Accepted:
     event = _placed_batch(d, event, permissions) if event.about_batch else _filled(d, event, permissions)
     if event.compared and event.compared.late:
         return Accepted("late")
+    if _is_skipped(d, event):
+        return Accepted("ignored")
     event = _with_job(d, settings, event)
     accepted = _accept(d, settings, event, _targets(d, settings, event), completes=entry.completes)
     if is_failed_phase(event):
@@ -56,6 +57,29 @@ def _accept(
     if accepted.status == "duplicate" and event.compared and event.compared.differs:
         return replace(accepted, differs=True)
     return accepted
+
+
+def _is_skipped(d: Draft, event: Event) -> bool:
+    """Return whether it is of a run that did nothing, and of which nothing else is known.
+
+    The end of such a run is remembered for a day: what it overtook would begin a message that never ends.
+    """
+    name = names.operation(event.subject, event.space(event.subject))
+    o = d.get(Operation, name)
+    if o and o.first is not None and event.retry <= (o.run or 0):
+        return False
+    if event.quiet:
+        is_new, o = o is None, d.edit(Operation, name)
+        o.skipped = event.retry, ms(event.occurred_at)
+        o.retained = DAY if is_new else o.retained
+        return True
+    if o is None or o.skipped is None:
+        return False
+    moment = stated_begin(event)
+    if event.name == "operation.phase.completed" and event.dated:
+        moment = event.occurred_at
+    run, ended = o.skipped
+    return moment is not None and event.retry <= run and ms(moment) <= ended
 
 
 def _targets(d: Draft, settings: Settings, event: Event) -> Sequence[Target]:
@@ -135,8 +159,6 @@ def _filled(d: Draft, event: Event, permissions: Permissions | None) -> Event:
         spaces[facts["original"]] = facts.pop("original_space")
     event = fill(event, facts)
     event = with_cause(compare(event, facts), event.failed_phase)
-    if event.quiet and (not facts or event.retry > int(facts.get("runs", 0))):
-        raise Ignored("the end of a run that did nothing, and that nothing is known of")
     if permissions:
         permissions.check(stated, event, own)
     if event.member_of and not event.watch:

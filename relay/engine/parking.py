@@ -12,7 +12,7 @@ from relay.engine.state import Draft
 
 RECHECK = 1000  # ms; a place whose probe was lost sends the next one after so long
 PLACES = 10  # that are looked at in one step
-CHUNK = 500  # so many come back in one step
+CHUNK = 200  # so many come back to a place's queue in one step
 REPEAT = 900_000  # ms between two probes with one message that may have arrived, where others wait
 PROBERS = 100  # so many are looked at for the next probe
 EVER = 1 << 60

@@ -81,13 +81,6 @@ def failed_probes(d: Draft, scope: str) -> int | None:
     return pause.probes if isinstance(pause, Pause) and pause.probe else None
 
 
-def hold_back(d: Draft, scope: str, ms: int) -> None:
-    """One delivery goes ahead as a probe: the others wait for its success, or for so long."""
-    if failed_probes(d, scope) is not None:
-        pause = d.edit(Pause, scope)
-        pause.until, pause.at = d.now + ms, d.now
-
-
 def drop(d: Draft, scope: str) -> bool:
     """End a pause that no person made. False if there is none."""
     if d.score(BROKEN, scope) is not None:

@@ -1,7 +1,7 @@
 """Records of a partition's state, and the names of its tables, indexes and logs. Times are ms since the epoch."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from relay.engine.state import Record
 
@@ -58,7 +58,8 @@ class Operation(Record):
     lanes: list[str] = field(default_factory=list)  # of the live messages that showed the outcome
     holds: list[tuple[str, int]] = field(default_factory=list)  # deliveries of its failure, and until when they wait
     dead: int = 0  # when a live message of it became a dead letter
-    retained: int = 0  # where its documents are gone: ms for which the rest is kept
+    skipped: tuple[int, int] | None = None  # a run that ended before it was known, and when
+    retained: int = 0  # where its documents are gone, or it has none: ms for which the rest is kept
     # Watchdog
     heard: int | None = None
     moved: int | None = None
@@ -74,7 +75,21 @@ class Operation(Record):
 
     @property
     def lives(self) -> int:
-        return self.retained or self.KEPT
+        return self.KEPT if self.shared else self.retained or self.KEPT  # other tenants' are found by it
+
+
+class Was(NamedTuple):
+    """Order of an operation's events before one changes it."""
+
+    rank: int | None = None
+    run: int | None = None
+    percentage: float | None = None
+    phases: int | None = None
+    at: int = 0
+
+    @classmethod
+    def of(cls, o: Operation) -> "Was":
+        return cls(o.rank, o.run, o.percentage, o.phases, o.at)
 
 
 @dataclass

@@ -12,7 +12,8 @@ def add(d: Draft, entry: AddSilence, _: Settings) -> bool:
     """Add a silence. False where as many as there may be are not over yet; a second entry finds it done."""
     if d.get(Silence, entry.id):
         return True
-    if _trim(d) >= entry.most:
+    _trim(d)
+    if d.size(SILENCES) - len(d.first(SILENCES, d.now)) >= entry.most:
         return False
     silence = d.edit(Silence, entry.id)
     silence.text, silence.ends, silence.planned = entry.text, entry.ends, entry.ends
@@ -48,15 +49,13 @@ def _release(d: Draft, x: Delivery) -> None:
     make_due(d, x)
 
 
-def _trim(d: Draft) -> int:
-    """Forget silences that have long been over; return how many are not over."""
-    over = d.first(SILENCES, d.now)
-    old = d.first(SILENCES, d.now - KEPT)
+def _trim(d: Draft) -> None:
+    """Forget silences that have long been over, and the oldest where many are."""
+    over, old = d.first(SILENCES, d.now), d.first(SILENCES, d.now - KEPT)
     for id_ in over[: max(len(old), len(over) - MOST_OVER)]:
         d.drop(Silence, id_)
         d.take_out(SILENCES, id_)
         _forget_held(d, id_)
-    return d.size(SILENCES) - len(over) + max(0, len(old), len(over) - MOST_OVER)
 
 
 def _forget_held(d: Draft, id_: str) -> None:

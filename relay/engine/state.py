@@ -67,6 +67,7 @@ class NotLoaded(Exception):
     def __init__(self, kind: str, *names: Any) -> None:
         super().__init__(kind, *names)
         self.kind, self.names = kind, names
+        self.others: Sequence[NotLoaded] = ()  # what is missing as well
 
 
 class Sorted:
@@ -138,6 +139,23 @@ class Draft:
         return changed[key] if key in changed else self.base.record(kind, name)  # type: ignore[return-value]
 
     record = get
+
+    def get_all(self, kind: type[R], names: Iterable[str]) -> dict[str, R | None]:
+        """Return these records to look at. What has to be read for that is asked for at once."""
+        found, missing = dict[str, R | None](), list[NotLoaded]()
+        for name in names:
+            try:
+                found[name] = self.get(kind, name)
+            except NotLoaded as need:
+                missing.append(need)
+        if missing:
+            missing[0].others = missing[1:]
+            raise missing[0]
+        return found
+
+    def changed(self, kind: type[R], name: str) -> R | None:
+        """Return the record as it is in this draft alone; None where that does not have it."""
+        return self.changes.records.get(kind.PREFIX + name)  # type: ignore[return-value]
 
     def edit(self, kind: type[R], name: str) -> R:
         """Return the record to change, a new one where there is none."""

@@ -16,7 +16,7 @@ def suppressed(d: Draft, destination: str, address: str, essential: bool = False
     """
     for scope in (destination, EVERYWHERE):
         known = d.get(Suppression, _name(scope, address))
-        if known and not (essential and known.reason == Held.UNSUBSCRIBED):
+        if known and not (essential and known.reason == Held.UNSUBSCRIBED.value):
             return known.reason
     return ""
 
@@ -41,7 +41,7 @@ def bounce(d: Draft, x: Delivery, how: str, error: str) -> bool:
     bounces.deliveries = {name: at for name, at in bounces.deliveries.items() if at > oldest} | {x.name: d.now}
     if how != "hard" and len(bounces.deliveries) < BOUNCES:
         return False
-    return add(d, EVERYWHERE, x.address, Held.BOUNCED, error)
+    return add(d, EVERYWHERE, x.address, Held.BOUNCED.value, error)
 
 
 def forgive(d: Draft, address: str) -> None:

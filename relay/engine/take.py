@@ -11,7 +11,7 @@ something: then it leaves the heap, and nothing that is due later waits for it.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import merge
-from itertools import takewhile
+from itertools import islice, takewhile
 from math import ceil
 from zlib import crc32
 
@@ -33,13 +33,13 @@ from relay.engine.removed import keep_from_removed
 from relay.engine.requested import over_request_limit, readdress, spend_request
 from relay.engine.state import Draft, NotLoaded
 from relay.engine.suppressions import suppressed
-from relay.errors import relay_line
+from relay.errors import StoreUnavailable, relay_line
 
 PARKED_FROM = 1000  # ms: a shorter pause is waited for in the queue
 OLDEST = 8  # one place in so many is for the oldest,
 STARVED = 10_000  # ms: once that has waited for so long
 SCAN, NEWEST = 200, 50  # of an urgency so many are looked at closely, and so many of these are the newest
-MANY = 1000  # so many are parked without a close look: a hand-out stays quick
+MANY = 500  # so many are parked without a close look: a hand-out stays quick
 UNREADABLE = 30_000  # ms until what could not be read is tried again
 MAX_CRASHES = 8  # handed out this often without an attempt that ended: it kills its process, or cannot be read
 FORGOTTEN = "what it should tell was forgotten 30 days after the last event"
@@ -52,6 +52,10 @@ def take(d: Draft, entry: Take, _: Settings) -> Taken:
     hand_out.oldest()
     for urgency in URGENCIES:
         hand_out.urgency(urgency)
+    if hand_out.missing:
+        first, *others = hand_out.missing
+        first.others = others
+        raise first
     return Taken(tuple(hand_out.taken), _next_due(d, entry.channel))
 
 
@@ -64,12 +68,16 @@ def _next_due(d: Draft, channel: str) -> float | None:
 
 @dataclass
 class HandOut:
-    """One hand-out, with what was decided in it so far."""
+    """One hand-out, with what was decided in it so far.
+
+    `missing`: what has to be read first, of all that was looked at, so that a step is not run again for each.
+    """
 
     d: Draft
     entry: Take
     taken: list[HandedOut] = field(default_factory=list)
     waits: Waits = field(default_factory=Waits)
+    missing: list[NotLoaded] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.quiet: dict[str, Hours] = {name: milliseconds(window) for name, window in self.entry.quiet.items()}
@@ -80,7 +88,7 @@ class HandOut:
         places += crc32(self.entry.ticket.encode()) % OLDEST < rest
         indexes = [due(self.entry.channel, urgency) for urgency in URGENCIES]
         starved = merge(*(((*row, index) for row in self._due(index, STARVED)) for index in indexes))
-        for _, name, index in [row for row, _ in zip(starved, range(NEWEST), strict=False)] if places else ():
+        for _, name, index in [*islice(starved, NEWEST)] if places else ():
             if len(self.taken) < places:
                 self._decide(index, name)
 
@@ -96,41 +104,41 @@ class HandOut:
         until = self.d.now - since
         return takewhile(lambda row: row[0] <= until, self.d.ascending(index))
 
-    def _candidates(self, index: str) -> list[str]:
-        """Return what is looked at closely.
+    def _candidates(self, index: str) -> Iterator[str]:
+        """Yield what is looked at closely.
 
-        Where more is due than that and something is broken, what waits for it is parked without a close look, which it
-        gets when it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
+        Where more is due than that, what waits for something broken is parked without a close look, which it gets when
+        it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
         """
-        d, names = self.d, [name for (_, name), _ in zip(self._due(index), range(MANY), strict=False)]
-        if len(names) <= SCAN or not d.size(PARKING):
-            return names[:SCAN]
-        close_look: list[str] = []
-        for name in names:
-            if not self._park(name):
-                close_look.append(name)
-                if len(close_look) == SCAN - NEWEST:
-                    break
-        newest = (name for at, name in d.descending(index) if at <= d.now)
-        more = [name for name, _ in zip(newest, range(NEWEST), strict=False)]
-        return list(dict.fromkeys([*close_look, *more]))
+        names = [name for _, name in islice(self._due(index), MANY)]
+        if len(names) <= SCAN:
+            yield from names
+            return
+        yield from islice((name for name in names if not self._park(name)), SCAN - NEWEST)
+        yield from islice((name for at, name in self.d.descending(index) if at <= self.d.now), NEWEST)
 
     def _park(self, name: str) -> bool:
         """Park it where it waits for something broken. What may be listed for quiet hours is not parked instead.
 
         Whether a live message would be an edit, and so which limits hold, is left to the close look.
         """
-        d, x = self.d, self.d.get(Delivery, name)
-        if x is None or self._hours(x):
+        d = self.d
+        try:
+            x = d.get(Delivery, name)
+            if x is None or self._hours(x):
+                return False
+            limits = [] if converges(x.kind) else x.calls["new"]
+            waits = ((scope, until) for scope in scopes_of(x, limits) if (until := paused_until(d, scope)) > d.now)
+            scope, until = next(waits, ("", 0))
+        except NotLoaded as missing:
+            self.missing += [missing, *missing.others]
+            return True
+        except Exception:  # noqa: BLE001 - the close look says what becomes of it
             return False
-        for scope in scopes_of(x, [] if converges(x.kind) else x.calls["new"]):
-            until = paused_until(d, scope)
-            if until > d.now:
-                if until - d.now <= PARKED_FROM:
-                    return False
-                park(d, d.edit(Delivery, name), scope, x.created, until)
-                return True
-        return False
+        if until - d.now <= PARKED_FROM:
+            return False
+        park(d, d.edit(Delivery, name), scope, x.created, until)
+        return True
 
     def _hours(self, x: Delivery) -> Hours | None:
         hours = self.quiet.get(x.destination) or self.quiet.get("*")
@@ -141,13 +149,14 @@ class HandOut:
         at = self.d.score(index, name)
         if at is None or at > self.d.now:  # what was decided before took it out
             return
-        d = Draft(self.d, self.d.now)
+        d, handed_out = Draft(self.d, self.d.now), None
         try:
             handed_out = self._handed_out(d, index, name)
-        except NotLoaded:
-            raise
+        except NotLoaded as missing:
+            self.missing += [missing, *missing.others]
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, its neighbours are delivered
-            d, handed_out = Draft(self.d, self.d.now), None
+            d = Draft(self.d, self.d.now)
             _set_aside(d, index, name, error)
         self.d.take(d.changes)
         for operation, lines in d.notes.items():
@@ -237,8 +246,10 @@ def _postpone(d: Draft, x: Delivery, ms: float) -> None:
 
 
 def _set_aside(d: Draft, index: str, name: str, error: Exception) -> None:
-    """It waits for another release, and is given up when it was tried too often."""
+    """It waits for another release, and is given up when it was tried too often; not what another key opens."""
     d.place(index, name, d.now + UNREADABLE)
+    if isinstance(error, StoreUnavailable):
+        return
     x = d.edit(Delivery, name)
     set_due(d, x, d.now + UNREADABLE)
     x.error, x.unreadable = f"{type(error).__name__} at {relay_line(error)}", True

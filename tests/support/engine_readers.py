@@ -728,7 +728,7 @@ class EngineRuns(Reader):
 
     async def due(self, limit: int) -> Page:
         looked, found = self.step(entries.RunsDue(limit, int(PAUSE * 1000)))
-        return Page(self.shared.clock(), [DueRun(*row) for row in found], looked >= limit)
+        return Page(self.d.now / 1000, [DueRun(*row) for row in found], looked >= limit)
 
     async def check_again_at(self, times: Sequence[tuple[DueRun, float]]) -> None:
         self.step(entries.LookAgain([(run.operation, run.ticket, int(at * 1000)) for run, at in times]))

@@ -22,7 +22,7 @@ from relay.engine import entries, names, records
 from relay.engine.known import known
 from relay.engine.state import Draft, Memory
 from relay.engine.step import step
-from relay.errors import handling
+from relay.errors import Ignored, handling
 from relay.ingest import Ingest
 from relay.policy.targets import Targets
 from relay.store.claiming import Claimed
@@ -310,6 +310,8 @@ class EngineIngest(Ingest):
         for silence in self.silences.current:  # of this process alone
             store.shared.step(entries.AddSilence(silence.id, dump(silence), round(silence.ends * 1000), MOST))
         accepted: Accepted = store.shared.step(entries.Report(event, targets, permissions), settings)
+        if accepted.status == "ignored":
+            raise Ignored("a run that did nothing, and of which nothing else is known")
         if accepted.differs:
             metrics.duplicates_differing.labels(event.source).inc()
         if accepted.id_reused or (accepted.status != "duplicate" and self._of_another(event)):
