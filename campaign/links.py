@@ -15,6 +15,6 @@ from relay.unsubscribe.endpoint import PURPOSE
 async def genuine_link(target: Target, address: str = "english@example.com", purpose: str = PURPOSE) -> str:
     """The token of this reader of `english`; with another purpose it is sealed rightly, for something else."""
     sealer = build_sealer(parse_config(target.configured.text, env=target.configured.env, channels=CHANNELS))
-    store = Store.open(target.redis.url, worker="campaign", sealer=sealer)
+    store = Store.open(target.redis.url, process="campaign", may_own=False, sealer=sealer)
     async with aclosing(store):
         return issue(await SigningKeys(store).current(), purpose, "english", address, "en")

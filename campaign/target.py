@@ -92,7 +92,7 @@ class Target:
 
     async def settled(self) -> None:
         """Return once nothing waits to be delivered but the next digest."""
-        store = Store.open(self.redis.url, worker="campaign")
+        store = Store.open(self.redis.url, process="campaign", may_own=False)
         async with aclosing(store):
 
             async def nothing_pending() -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 from relay import __version__, metrics
 from relay.background.scheduler import PERIOD
 from relay.config import Config
-from relay.errors import StoreUnavailable
 from relay.policy.reachability import DESTINATION, OPERATOR
 from relay.store import Store
 from relay.store.queries.admin import Admin

@@ -14,6 +14,7 @@ from relay.domain.deliveries import Accepted, Target
 from relay.domain.events import Event
 from relay.domain.jobs import Job, fold
 from relay.domain.outcomes import of_runs, slow_after
+from relay.engine.jobs import MAX_JOBS
 from relay.errors import StoreUnavailable, Unsealable
 from relay.policy.missing import Missing, alarm, matches, recovery, start_of
 from relay.policy.targets import Targets
@@ -21,7 +22,6 @@ from relay.policy.watchdog import decide, event_of, next_look
 from relay.policy.watchdog_settings import Expectation, Watchdog
 from relay.store import Store
 from relay.store.queries.jobs import Jobs
-from relay.engine.jobs import MAX_JOBS
 from relay.store.queries.runs import DueRun, Runs
 
 log = structlog.get_logger(__name__)

@@ -28,18 +28,17 @@ from relay.coordinator import build_sealer
 from relay.errors import EmbeddedRedisError, RelayError
 from relay.operating.clocks import iso, local
 from relay.store import Store, keys
-from relay.store.queries.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
 from relay.store.client import call, connect
 from relay.store.embedded.backup import FOLDER, back_up, put_back, sync
 from relay.store.embedded.server import EmbeddedRedis, find_server, running_url
-from relay.store.queries.admin import Ledger
+from relay.store.queries.admin import Admin, Ledger
 from relay.store.seal_existing import SealExisting
 from relay.store.sealing import Sealer
 
 
-def _store(url: str, partitions: int, sealer: Sealer | None = None) -> contextlib.aclosing[Store]:
-    return contextlib.aclosing(Store.open(url, worker=f"command-{os.getpid()}", partitions=partitions, sealer=sealer))
+def _store(url: str, sealer: Sealer | None = None) -> contextlib.aclosing[Store]:
+    return contextlib.aclosing(Store.open(url, process=f"command-{os.getpid()}", may_own=False, sealer=sealer))
 
 
 @click.command()
@@ -139,7 +138,7 @@ def restore(file: Path, config: Path, *, as_json: bool) -> None:
 
 async def _count(config: Config, server: Path) -> Ledger:
     """Start the server on what was restored, and count. EmbeddedRedisError if it cannot read it, StoreUnavailable."""
-    async with EmbeddedRedis(config.data_dir, server) as redis, _store(redis.url, config.redis.partitions) as store:
+    async with EmbeddedRedis(config.data_dir, server) as redis, _store(redis.url) as store:
         return await Admin(store).ledger()
 
 
@@ -186,7 +185,7 @@ async def _sealed(path: Path) -> tuple[dict[str, int], str]:
         if not url:
             server = find_server(os.environ.get("RELAY_REDIS_SERVER", ""))
             url = (await stack.enter_async_context(EmbeddedRedis(config.data_dir, server))).url
-        store = await stack.enter_async_context(_store(url, config.redis.partitions, sealer))
+        store = await stack.enter_async_context(_store(url, sealer))
         await store.prepare(config.redis.durability, config.redis.replicas, sealing=True)
         who, more = actor(os.environ)
         async with AuditTrail(store.redis, sealer, via=COMMAND).act(Act(who, "keys seal", sealer.name, more)) as act:

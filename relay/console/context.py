@@ -14,8 +14,8 @@ from relay.operating.clocks import moment
 from relay.receiving.probes import Readiness
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.queries.admin import Admin
 from relay.store.audit import COMMAND, Act, AuditTrail
+from relay.store.queries.admin import Admin
 
 if TYPE_CHECKING:
     from relay.authoring.studio import Gallery

@@ -199,8 +199,8 @@ class Attempts:
         else:
             again = partial(
                 self.store.reschedule, delivery, failure.retry_in, str(error), refund_attempt=failure.refund_attempt,
-                unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent, unresponsive=deaf,
-                holds=failure.pauses,
+                unknown=failure.unknown, of_channel=failure.of_channel, refused=error.refused, unsent=unsent,
+                unresponsive=deaf, holds=failure.pauses,
             )  # fmt: skip
             await self._stored(again)
         self._brakes.apply(failure.pauses, witnessed=others)  # again, for what was claimed before the store knew

@@ -14,11 +14,11 @@ from relay.domain.events import Event, Outcome
 from relay.domain.facts import Space
 from relay.domain.jobs import Job, fold, job_of, named
 from relay.domain.outcomes import before, of_runs, outcome_of, usual
+from relay.engine.jobs import run_name
 from relay.errors import PlatformError, StoreUnavailable
 from relay.platform.lookups import Lookups
 from relay.store.queries.jobs import Jobs
 from relay.store.results import ResultsCache
-from relay.engine.jobs import run_name
 
 log = structlog.get_logger(__name__)
 

@@ -385,7 +385,7 @@ class RecordWorks:
 
 @dataclass(frozen=True, slots=True)
 class ClaimMentions:
-    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those that it mentions."""
+    """Mention people for a cause (`group`) by this delivery, each once in `window` ms. Answer: those it mentions."""
 
     group: str
     people: Sequence[str]

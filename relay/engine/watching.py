@@ -3,7 +3,6 @@
 import re
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run

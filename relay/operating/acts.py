@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from relay.errors import RelayError
+from relay.store.quarantine import QUARANTINE_LENGTH, Quarantine, Quarantined
 from relay.store.queries.admin import Admin
 from relay.store.queries.dead_letters import DeadLetter
-from relay.store.quarantine import QUARANTINE_LENGTH, Quarantined
 
 NAMED = 10  # ids that the audit trail has of many
 SHORT = 8  # characters of an id's digest that people type

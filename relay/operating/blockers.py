@@ -7,6 +7,7 @@ from relay.config import Config
 from relay.domain.deliveries import Delivery
 from relay.domain.events import ACTION_REQUESTED
 from relay.domain.parsing import load
+from relay.engine.suppressions import EVERYWHERE
 from relay.policy.presentation import OWNER
 from relay.policy.reachability import scopes_at
 from relay.policy.recipients import NAME as DYNAMIC
@@ -17,7 +18,6 @@ from relay.store.queries.admin import Admin
 from relay.store.queries.bundles import BUNDLE_KINDS
 from relay.store.queries.dead_letters import DeadLetter
 from relay.store.queries.silences import SilenceList
-from relay.engine.suppressions import EVERYWHERE
 from relay.store.queries.suppressions import Suppressions
 
 REASONS: Mapping[str, str] = {Held.UNSUBSCRIBED: "its reader unsubscribed", Held.BOUNCED: "bounced"}

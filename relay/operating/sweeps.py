@@ -15,10 +15,9 @@ from relay.operating.blockers import Blockers
 from relay.receiving.outcomes import take_each, taken
 from relay.receiving.reading import UNCONFIGURED, SourceReader, of_format, readers
 from relay.receiving.signatures import EventIdentity
+from relay.store.quarantine import Quarantine, Quarantined
 from relay.store.queries.admin import Admin
-from relay.store.queries.dead_letters import DeadLetter
-from relay.store.queries.dead_letters import DeadPages
-from relay.store.quarantine import Quarantined
+from relay.store.queries.dead_letters import DeadLetter, DeadPages
 
 STEP = 50  # rows of one step
 PATIENCE = 5.0  # seconds after which the answer says how far it got

@@ -7,8 +7,7 @@ from typing import Any
 
 from relay.domain.jobs import Alarms
 from relay.operating.clocks import iso
-from relay.store.queries.timelines import Counted
-from relay.store.queries.timelines import Timeline
+from relay.store.queries.timelines import Counted, Timeline
 
 # What the store's scripts note of an operation, and what the values after it are called.
 NOTED = {

@@ -1,13 +1,6 @@
 """Access to Redis: connections without hidden retries, and honest durability."""
 
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha1
-from importlib.resources import files
-from itertools import accumulate
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -19,17 +12,13 @@ from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
     MovedError,
-    NoScriptError,
     ReadOnlyError,
     RedisError,
 )
 
-from relay import metrics
-from relay.errors import HandlingFailed, StoreUnavailable
+from relay.errors import StoreUnavailable
 from relay.store import cluster, sentinel
-from relay.store.failover import REPLICA_TIMEOUT, can_fail_over, candidates_of, drop_connections, unconfirmed
-from relay.store.keys import PREFIX
-from relay.store.owners import at_owner
+from relay.store.failover import drop_connections
 from relay.store.wire import WiredPool
 
 Durability = Literal["auto", "fsync", "replicated", "memory"]

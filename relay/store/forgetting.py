@@ -12,6 +12,7 @@ LONGEST = 30 * 86_400.0  # seconds
 FULL = 0.7  # of Redis's memory: from here on the oldest rows go, before anything else is refused
 SHARE = 0.9  # of the rows that stay then, each time
 
+
 class Forgetting:
     """Every failure is StoreUnavailable; the next call goes on where this ended."""
 

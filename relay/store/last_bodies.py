@@ -17,8 +17,8 @@ import structlog
 from relay.errors import StoreUnavailable, Unsealable
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.store import Store
 from relay.store.sealing import LAST_BODY, opened
+from relay.store.store import Store
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from relay.store.client import call
 
 
 async def agree(redis: Redis) -> None:
-    """Check the layout of the data, or set it where there is none. ConfigError for one that this release cannot read."""
+    """Check the layout of the data, or set it where there is none. ConfigError for one of another release."""
     version = await call(redis.get(keys.SCHEMA))
     if version is None:  # later nothing is written: Redis may be full
         await call(redis.set(keys.SCHEMA, keys.SCHEMA_VERSION, nx=True))

@@ -10,8 +10,8 @@ from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import call
 from relay.store.quarantine import QUARANTINE_LENGTH, record_of
-from relay.store.store import Store
 from relay.store.sealing import QUARANTINE, opened
+from relay.store.store import Store
 
 _CURSOR = re.compile(r"([01])-(\d{1,15})-(.+)", re.DOTALL)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from relay.store import keys
 from relay.store.client import call
-from relay.store.store import Store
 from relay.store.sealing import RESULTS, opened
+from relay.store.store import Store
 
 KEPT = 3 * 86_400  # seconds, as long as the documents of a run that is over
 LARGEST = 256 * 1024  # bytes; what is larger is kept without its phases' details, or else not at all

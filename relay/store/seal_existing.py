@@ -7,7 +7,6 @@ it is, so a crash costs nothing and the next run goes on. Short texts are left t
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
-from secrets import token_hex
 from typing import Any
 
 from redis.asyncio import Redis
@@ -17,10 +16,10 @@ from relay.store.audit import sealed_row
 from relay.store.client import call, write
 from relay.store.owners import at_owner
 from relay.store.quarantine import PARTS, record_of
-from relay.store.store import Store
 from relay.store.sealing import BODY, COPY, LAST_BODY, QUARANTINE, RESULTS, SILENCE, TRIAL, Sealer, is_sealed
 from relay.store.sealing_keys import agree_on_keys
 from relay.store.signing_keys import SigningKeys
+from relay.store.store import Store
 
 PAGE = 500
 STRINGS = {"found": RESULTS, "copy": COPY, "console": TRIAL, "body": LAST_BODY}
@@ -59,12 +58,8 @@ class SealExisting:
         self._counts["signing key"] += await SigningKeys(self._store).seal_clear()
         for stream in (keys.AUDIT, keys.AUDIT_STRANGERS):
             self._counts["audit"] += await self._audit(stream)
-        for prefix in dict.fromkeys([keys.PREFIX, *(partition.prefix for partition in self._store.partitions)]):
-            async for key in self._keys(prefix):
-                await self._seal(prefix, key)
-        if self._counts[SILENCE]:  # every process reads them again
-            version = self._store.partitions[0].key("silences:version")
-            await write(self._redis, self._redis.set(version, f"seal {token_hex(4)}"))
+        async for key in self._keys(keys.PREFIX):
+            await self._seal(keys.PREFIX, key)
         await agree_on_keys(self._redis, self._sealer)  # last: until then no start goes on from what is half sealed
         return +self._counts
 

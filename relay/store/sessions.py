@@ -12,8 +12,8 @@ from typing import Any
 from relay.errors import Unsealable
 from relay.store import keys
 from relay.store.client import write, write_although_full
-from relay.store.store import Store
 from relay.store.sealing import SESSION, opened
+from relay.store.store import Store
 
 
 @dataclass(frozen=True)

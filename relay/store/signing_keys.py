@@ -14,8 +14,8 @@ from relay.domain import links
 from relay.errors import InvalidSignature
 from relay.store import keys
 from relay.store.client import call, write
-from relay.store.store import Store
 from relay.store.sealing import SIGNING, is_sealed, is_sealed_by, opened
+from relay.store.store import Store
 
 SIZE = 32  # bytes
 # The keys sealed anew, each in place of what was read; one that was replaced meanwhile stays as it is.

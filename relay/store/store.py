@@ -18,6 +18,7 @@ from relay.store.journal.batch import Rules
 from relay.store.journal.codec import Codec
 from relay.store.journal.kinds import KINDS, lost
 from relay.store.journal.partition import Partition
+from relay.store.journal.scripts import Scripts
 from relay.store.layout import agree
 from relay.store.owners import at_owner
 from relay.store.quarantine import Quarantine
@@ -56,7 +57,7 @@ class Store(Queue):
         codec = Codec(KINDS, sealer)
         self.partition = Partition(
             redis,
-            Rules(step, lost, codec),
+            Rules(step, lost, codec, lambda living: entries.Lapse(living=living)),
             entries.NO_RULES,
             process=process,
             alone=private,
@@ -64,7 +65,7 @@ class Store(Queue):
             clock=clock,
             monotonic=monotonic,
         )
-        super().__init__(self.partition, RedisReader(redis, codec, keys.PREFIX, clock))
+        super().__init__(self.partition, RedisReader(Scripts(redis), codec, keys.PREFIX, clock))
         self.quarantine = Quarantine(redis, sealer)
         self._copying = Copying(redis, sealer, copies)
         self.bundles = Bundles(self)

@@ -23,8 +23,8 @@ from relay.receiving.connection import client_of
 from relay.receiving.problems import RETRY_AFTER, RateLimitedLog
 from relay.receiving.sources import RateLimit
 from relay.store.audit import Act, AuditTrail
-from relay.store.signing_keys import SigningKeys
 from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions
+from relay.store.signing_keys import SigningKeys
 from relay.unsubscribe.page import POLICY, UNDO, language_of, page
 
 PURPOSE = "unsubscribe"

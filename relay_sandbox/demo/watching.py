@@ -116,7 +116,7 @@ async def link_into_console(config: Config, base: str) -> str:
 @asynccontextmanager
 async def _store(config: Config) -> AsyncIterator[Store]:
     """Open the store of the relay that runs with this configuration."""
-    store = Store.open(await running_url(config.data_dir) or "", worker="demo")
+    store = Store.open(await running_url(config.data_dir) or "", process="demo", may_own=False)
     try:
         await store.prepare(config.redis.durability, config.redis.replicas)
         yield store

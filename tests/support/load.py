@@ -105,7 +105,7 @@ class Load:
 @contextlib.asynccontextmanager
 async def load(url: str) -> AsyncIterator[Load]:
     config = parse_config(CONFIG % url, env={}, channels={"email": Mail})
-    store = Store.open(url, worker="w")
+    store = Store.open(url, process="w")
     using = Load(store, Health(store, lambda: config, clock=time.time))
     await using.health.prepare()
     workers = [asyncio.create_task(using.health.watch()), asyncio.create_task(using.work())]

@@ -12,7 +12,7 @@ from relay.cli.serve import run_loop
 
 
 async def main(config: str, lease: str, grace: str) -> None:
-    relay = Relay(Path(config), dict(os.environ), lease=float(lease), grace=float(grace))
+    relay = Relay(Path(config), dict(os.environ), grace=float(grace))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, relay.stop)

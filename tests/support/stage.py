@@ -69,7 +69,7 @@ class Surroundings:
 @asynccontextmanager
 async def surroundings(redis_url: str, *, partitions: int = 1, **env: str) -> AsyncIterator[Surroundings]:
     async with SlackStandin() as slack, Inbox() as inbox:
-        store = Store.open(redis_url, worker="test", partitions=partitions)
+        store = Store.open(redis_url, process="test", may_own=False)
         await store.redis.flushall()
         data_dir = tempfile.mkdtemp(prefix="relay-", dir="/tmp")  # short enough for the path of a socket
         variables = {

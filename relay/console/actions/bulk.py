@@ -14,8 +14,8 @@ from relay.console.views.quarantine import QuarantineFilters, query_of
 from relay.operating.acts import names_of
 from relay.operating.blockers import Blockers
 from relay.operating.sweeps import STEP, NextPage, Step, Swept, drop, replay_dead, replay_quarantined, sweep, take
-from relay.store.queries.dead_letters import DeadPages
 from relay.store.quarantine_pages import QuarantinePages
+from relay.store.queries.dead_letters import DeadPages
 
 EVERY = "all that match"  # as the audit trail says it
 NONE_CHOSEN = N_("Nothing was done: choose at least one first.")

@@ -37,9 +37,9 @@ from relay.receiving.signatures import sign
 from relay.receiving.tls import is_loopback
 from relay.store.last_bodies import LastBody
 from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.silences import SilenceList
 from relay.store.sessions import Sessions
 from relay.store.signing_keys import MOST, SigningKeys, name_of
-from relay.store.queries.silences import SilenceList
 
 KEEP = "366d"
 DEAD = "What they sealed does not work any more: links in mails that were sent, and buttons that stand."

@@ -13,6 +13,7 @@ from relay.console.access import Identity
 from relay.console.context import Context
 from relay.console.facts import N_, REFUSED, Form, Name, NameForm, Value
 from relay.console.view import Done
+from relay.engine.suppressions import EVERYWHERE
 from relay.errors import RelayError, StoreUnavailable
 from relay.operating.blockers import Blockers
 from relay.operating.clocks import local
@@ -23,7 +24,6 @@ from relay.policy.reachability import DESTINATION, channel_scope
 from relay.rendering.translations import CONSOLE_TEST_NOTE, TEST_NOTE
 from relay.store.audit import COMMAND
 from relay.store.queries.operator_pauses import OperatorPauses
-from relay.engine.suppressions import EVERYWHERE
 from relay.store.queries.suppressions import ADDED, Suppressions
 from relay.store.trials import Trials
 
@@ -117,7 +117,7 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
         )
     if not written_to:
         return Done(N_("Nothing was sent: none of its addresses is written to any more."), refused=True)
-    if wait := await trials.begin(destination.name, context.clock()):
+    if wait := await trials.begin(destination.name):
         text = N_("Nothing was sent: %(name)s got a test message just now. Try again in %(seconds)s s.")
         return Done(text, {**values, "seconds": round(wait) or 1}, refused=True)
     command = identity.via == COMMAND
@@ -141,7 +141,7 @@ async def send_trial(context: Context, form: TrialForm, identity: Identity) -> D
     channels = [channel_scope(config, destination.channel, address) for address in reached]
     places = [f"{DESTINATION}{destination.name}/{address}" for address in reached]
     with contextlib.suppress(StoreUnavailable):  # the message was sent: no reason to try again
-        await trials.works([*dict.fromkeys(channels), *places], context.clock())
+        await trials.works([*dict.fromkeys(channels), *places])
     rows = sorted(trial.sent, key=lambda row: not row.error)
     answers = "; ".join(f"{row.address}: {row.error or row.answer}" for row in rows)
     values |= {"reached": trial.reached, "all": len(trial.sent), "answers": answers}

@@ -26,8 +26,7 @@ from relay.console.facts import (
 from relay.operating import sweeps
 from relay.operating.acts import letter_named
 from relay.reasons import Dead, sentences
-from relay.store.queries.dead_letters import DeadLetter
-from relay.store.queries.dead_letters import DeadPages
+from relay.store.queries.dead_letters import DeadLetter, DeadPages
 from relay.store.queries.history import History
 
 SHOWN = 64_000  # characters of a body

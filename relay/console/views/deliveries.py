@@ -8,8 +8,7 @@ from pydantic import Field
 from relay.console.context import Context, seconds_of
 from relay.console.facts import Facts, Filters, Name, OfOperation, Time, When, existing, why
 from relay.reasons import Waiting as Reasons
-from relay.store.queries.history import History
-from relay.store.queries.history import OUTCOMES, Ended
+from relay.store.queries.history import OUTCOMES, Ended, History
 from relay.store.queries.waiting import STATES, Waiting, WaitingRow
 
 ADDRESS = re.compile(r"https://[\w.-]+(:\d+)?/[\w./?=&%#~+:@-]*", re.ASCII)

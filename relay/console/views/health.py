@@ -48,7 +48,7 @@ class DestinationHealth(Facts):
 
 
 class StoreHealth(Facts):
-    """Redis: `memory` in bytes, `fullness` 0 to 1 of its maxmemory (0 where it has none). `owns`: this process decides."""
+    """Redis: `memory` in bytes, `fullness` 0 to 1 of its maxmemory (0: it has none). `owns`: this process decides."""
 
     memory: int
     fullness: float

@@ -27,8 +27,7 @@ from relay.policy.matching import Matcher
 from relay.policy.reachability import scopes_at
 from relay.policy.silences import Silences
 from relay.store import keys
-from relay.store.queries.history import History
-from relay.store.queries.history import Ended
+from relay.store.queries.history import Ended, History
 from relay.store.queries.jobs import Jobs
 from relay.store.queries.lanes import Lanes, Place
 from relay.store.queries.silences import SilenceList

@@ -72,7 +72,7 @@ async def every(context: Context, question: QuarantineQuestion) -> AllFacts:
 
 
 async def quarantined(context: Context, question: IdQuestion) -> QuarantinedFacts:
-    entry = await quarantined_named(context.admin, question.id)
+    entry = await quarantined_named(context.store.quarantine, question.id)
     if entry is None:
         raise Unknown(GONE, name=question.id)
     body, cut = laid_out(entry.body)

@@ -7,8 +7,8 @@ from relay.console.context import Context, seconds_of
 from relay.console.facts import Facts, Filters, Name, NoQuestion, Time, When, existing
 from relay.store.audit import AuditEntry
 from relay.store.audit_pages import audit_page
-from relay.store.signing_keys import SigningKeys, name_of
 from relay.store.queries.suppressions import Suppressed, Suppressions
+from relay.store.signing_keys import SigningKeys, name_of
 
 
 class AuditQuestion(Filters):

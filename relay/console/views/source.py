@@ -55,7 +55,7 @@ class SourceFacts(Facts):
 async def source(context: Context, question: SourceQuestion) -> SourceFacts:
     if not question.quarantined:
         return await shown(context, question.name, number=question.body)
-    entry = await quarantined_named(context.admin, question.quarantined)
+    entry = await quarantined_named(context.store.quarantine, question.quarantined)
     if entry is None or entry.source != question.name:
         raise Unknown(GONE, name=question.quarantined)
     body = LastBody(entry.at.timestamp(), entry.headers, entry.body)

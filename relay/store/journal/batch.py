@@ -28,6 +28,7 @@ class Rules:
     step: Step
     set_aside: SetAside
     codec: Codec
+    take_over: Callable[[Sequence[str]], Any]  # living processes → the entry that gives up what others had
 
 
 class Batch:

@@ -7,7 +7,7 @@ from relay.domain.deliveries import Accepted
 from relay.engine import entries
 from relay.errors import AmbiguousId, NotPermitted
 
-KINDS = (
+KINDS: tuple[type, ...] = (
     Accepted,
     *(kind for kind in vars(entries).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)),
 )

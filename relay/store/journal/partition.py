@@ -8,7 +8,7 @@ begins. A process that does not own the partition appends what arrives to the ow
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -53,6 +53,7 @@ class Partition:
         alone: bool = False,
         may_own: bool = True,
         hot: int = MOST_HOT,
+        clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`alone`: no other process takes events, so nothing has to be read before an event is decided."""
@@ -61,7 +62,7 @@ class Partition:
         self._monotonic = monotonic
         self._scripts = Scripts(redis, replicas)
         self._queue = Queue(monotonic)
-        self._clock = PartitionClock(monotonic)
+        self._clock = PartitionClock(monotonic, clock)
         self._inbox = Inbox(redis, self._scripts, rules.codec, prefix)
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
         self._term: Term | None = None
@@ -69,6 +70,8 @@ class Partition:
         self._listening: asyncio.Task[None] | None = None
         self._closing = False
         self._lent_at = self._retried = 0.0
+        self._set_back, self._emptied, self._committed = 0, False, False
+        self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
 
     # What others use
 
@@ -85,6 +88,25 @@ class Partition:
     def process(self) -> str:
         """The name of this process and its start."""
         return self._lease.process
+
+    @property
+    def replicas(self) -> int:
+        """Replicas that have to confirm each write."""
+        return self._scripts.replicas
+
+    @replicas.setter
+    def replicas(self, count: int) -> None:
+        self._scripts.replicas = count
+
+    def take_set_back(self) -> int:
+        """Return the ms by which Redis's clock was set back since this was last asked."""
+        step, self._set_back = self._set_back, 0
+        return step
+
+    def take_emptied(self) -> bool:
+        """Return True where the data was found deleted since this was last asked."""
+        emptied, self._emptied = self._emptied, False
+        return emptied
 
     def may_send(self) -> bool:
         """Return True where a first byte may leave: the lease has time left, by this process's own clock."""
@@ -157,6 +179,7 @@ class Partition:
                 raise OtherData
             self._clock.hear(ms)
         if step := self._clock.take_set_back():
+            self._set_back += step
             await self._commit(term, [Item(ClockSetBack(step))])
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
@@ -201,6 +224,9 @@ class Partition:
         left = items
         try:
             left = await term.commit(items, self.settings)
+            self._committed = True
+            if channels := term.take_due():
+                self.due(channels)
         finally:
             self._inbox.put_back(left)
             self._queue.put_back(left)
@@ -227,6 +253,7 @@ class Partition:
             await self._idle(RENEWED)
 
     async def _begin(self, taken: Taken) -> None:
+        self._emptied |= self._committed and not taken.mark
         last = taken.mark.rpartition(".")[2]
         self._clock.begin(int(last) if last.isdecimal() else 0)
         self._clock.hear(taken.ms)
@@ -238,6 +265,7 @@ class Partition:
         if not taken.handed_over:
             await term.suspect([*self._inbox.pending])
         self._term = term
+        self._queue.add(Item(self._rules.take_over(sorted({*self._lease.living, self.process}))))
         self._listening = asyncio.create_task(self._inbox.listen(self._queue.wake.set))
         log.info("the partition is owned", term=taken.term)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from relay.engine.records import PARKING
 from relay.engine.state import Changes, Draft, LogChange, NotLoaded, TableChange
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store.journal.batch import SUSPECTS, Batch, Rules
@@ -36,6 +37,7 @@ class Term:
         self._carries = False
         self._nonce = token_hex(6)
         self._composed = 0
+        self._due = set[str]()
         self._rules, self._clock, self._inbox = rules, clock, inbox
         self.cache, self._scripts, self._prefix = cache, cache.scripts, cache.prefix
 
@@ -73,6 +75,7 @@ class Term:
         self._clock.hear(ms)
         self._inbox.hear(newest)
         self.cache.apply(changes, batch.now, sizes)
+        self._notice_due(changes)
         self.cache.trim()
         self._answer(batch)
         self._narrow -= len(batch.outcomes)
@@ -173,6 +176,19 @@ class Term:
             failed = error if isinstance(error, HandlingFailed) else HandlingFailed("BadCommit", "relay/store/journal")
             items[0].failed = failed
         return [*items]
+
+    def _notice_due(self, changes: Changes) -> None:
+        for name, scores in changes.indexes.items():
+            kind, _, rest = name.partition(":")
+            if kind == "due" and any(score is not None for score in scores.values()):
+                self._due.add(rest.partition(":")[0])
+            elif name == PARKING:
+                self._due |= {place.partition(" ")[0] for place, at in scores.items() if at is not None}
+
+    def take_due(self) -> set[str]:
+        """Return the channels in which something became due, or was put off, since this was last asked."""
+        due, self._due = self._due, set()
+        return due
 
     def _narrow_to(self, limit: int, count: int) -> None:
         self.limit, self._narrow = max(1, limit), count

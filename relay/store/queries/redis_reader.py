@@ -23,13 +23,16 @@ T = TypeVar("T")
 class RedisReader:
     """What cannot be read, for it is sealed with another key or of a newer release, is logged and left out."""
 
-    def __init__(self, scripts: Scripts, codec: Codec, prefix: str) -> None:
-        """`prefix` begins all keys of the partition, with their hash tag."""
+    def __init__(self, scripts: Scripts, codec: Codec, prefix: str, clock: Callable[[], float] | None = None) -> None:
+        """`prefix` begins all keys of the partition. `clock` takes the place of Redis's, for tests."""
+        self._clock = clock
         self._scripts = scripts
         self._codec = codec
         self._prefix = prefix
 
     async def now(self) -> int:
+        if self._clock:
+            return int(self._clock() * 1000)
         [(seconds, micros)] = await self._ask([("TIME",)])
         return int(seconds) * 1000 + int(micros) // 1000
 
