@@ -17,7 +17,7 @@ from campaign.inbox import ClosedInbox
 from campaign.outputs import Outputs
 from campaign.process import memory, platform, serving
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay_sandbox.standins.slack import SlackStandin
 from tests.support.commands import Done, relay, relay_on_terminal
 from tests.support.patience import patience

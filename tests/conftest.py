@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from relay.operating.sentences import WHY
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import sandbox as sandboxes
 from tests.support import stage as stages
 from tests.support.clock import Clock

@@ -15,7 +15,7 @@ from relay.health import Health
 from relay.ingest import Ingest, guarded
 from relay.store import Store
 from relay.store.keys import PREFIX, TICKS
-from relay.store.runs import Runs
+from relay.store.queries.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.redis_server import RedisServer

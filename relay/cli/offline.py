@@ -162,7 +162,7 @@ async def _listed(url: str, path: str, question: Mapping[str, Any]) -> Any:
     async with contextlib.aclosing(connect(url)) as redis:
         partitions = int(await call(redis.get(keys.PARTITIONS)) or 1)
     asked, ask = LISTS[path]
-    async with _store(url, partitions) as store:
+    async with _store(url) as store:
         context = SimpleNamespace(store=store, admin=Admin(store), config=lambda: CONFIG, clock=time.time)
         question = {name: text for name, text in question.items() if text}
         facts = await ask(cast("Context", context), asked.model_validate(question))

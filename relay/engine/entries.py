@@ -1,6 +1,6 @@
 """Entries of a step: what arrives, time that has come, what became of a send, and acts of people."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -240,7 +240,7 @@ class ResumeDestination:
 class Announce:
     """The newest configuration's addresses: destination → channel → addresses (`*`: any)."""
 
-    addresses: Mapping[str, Mapping[str, Collection[str]]]
+    addresses: Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class Store(Queue):
         if not (self._started or sealing):
             self.partition.start()
             self._started = True
+            await self.partition.joined()
         return promise
 
     async def release_gone(self) -> None:
@@ -131,7 +132,8 @@ class Store(Queue):
 
     async def signs(self) -> Signs:
         """Return the health of Redis itself."""
-        return signs_of(await self._at(lambda redis: redis.info("server", "memory", "persistence", "replication")))
+        parts = ("server", "memory", "persistence", "replication")
+        return signs_of([await self._at(lambda redis: redis.info(*parts))])
 
     async def probe(self) -> None:
         """One small write: a full Redis, or one that became a read-only replica, refuses it with StoreUnavailable."""

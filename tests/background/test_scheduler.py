@@ -9,7 +9,7 @@ from relay.errors import StoreUnavailable
 from relay.health import Health
 from relay.store import Store
 from relay.store.keys import PREFIX, TICKS
-from relay.store.runs import Runs
+from relay.store.queries.runs import Runs
 from tests.support.clock import Clock, loop_ahead
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.patience import patience

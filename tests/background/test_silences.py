@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 from relay.background.upkeep import SilenceWatch
 from relay.policy.silences import Silences
 from relay.store import Store
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support import events
 from tests.support.bundles import send
 from tests.support.clock import Clock

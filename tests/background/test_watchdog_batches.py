@@ -4,8 +4,8 @@ from typing import Any
 
 from relay.config import parse_config
 from relay.domain.events import Event
-from relay.store.admin import Admin
-from relay.store.runs import Runs
+from relay.store.queries.admin import Admin
+from relay.store.queries.runs import Runs
 from tests.support import events, records
 from tests.support.configuration import CHANNELS, GOOD, SECRETS
 from tests.support.queue import send

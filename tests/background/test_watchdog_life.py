@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import records
 from tests.support.runs import HOUR, MINUTE, Watched
 

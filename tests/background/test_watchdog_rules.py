@@ -1,6 +1,6 @@
 """What the watchdog finds: alarms, reminders and recoveries over hours of a run."""
 
-from relay.store.runs import Runs
+from relay.store.queries.runs import Runs
 from tests.support import events, records
 from tests.support.runs import HOUR, MINUTE, Watched, iso
 

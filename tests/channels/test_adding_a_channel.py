@@ -14,7 +14,7 @@ from relay.config import parse_config
 from relay.policy.targets import Targets
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.copied import ROOT, answer, block, copy_to

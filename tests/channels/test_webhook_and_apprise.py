@@ -25,7 +25,7 @@ from relay.domain.events import Event
 from relay.errors import ConfigError, DeliveryError
 from relay.policy.targets import Targets
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.certificates import Certificate
 from tests.support.clock import Clock

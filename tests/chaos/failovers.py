@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relay.store.ledger import Ledger
+from relay.store.queries.admin import Ledger
 from tests.chaos.test_kills import SEED, Load
 from tests.support.ports import own_host
 from tests.support.running import RunningRelay

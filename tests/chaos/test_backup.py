@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.embedded.server import running_url
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import SlackStandin

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from relay.store.audit import AuditTrail
-from relay.store.reachability import Reachability
+from relay.store.queries.reachability import Reachability
 from tests.support.inprocess import relay_beside
 from tests.support.serving import change
 from tests.support.stage import Surroundings, running

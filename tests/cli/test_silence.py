@@ -8,7 +8,7 @@ from click.testing import Result
 
 from relay.errors import RelayError
 from relay.operating.clocks import next_moment as at
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support.events import body
 from tests.support.inprocess import relay, relay_beside
 from tests.support.silences import silence

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 
 from relay.cli.options import actor
-from relay.store.suppressions import UNSUBSCRIBED, Suppressions
+from relay.store.queries.suppressions import UNSUBSCRIBED, Suppressions
 from tests.support.events import body
 from tests.support.inprocess import relay_beside
 from tests.support.stage import CONFIG, Stage

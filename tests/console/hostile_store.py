@@ -14,14 +14,14 @@ from relay.domain.deliveries import Delivery, Receipt
 from relay.policy.notices import DEAD, REFUSED, STORE, Cause, Trouble, Troubles
 from relay.receiving.probes import Readiness
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import Act, AuditTrail
 from relay.store.last_bodies import LastBodies
-from relay.store.operator_pauses import OperatorPauses
-from relay.store.settling import Pause
-from relay.store.silences import SilenceList
-from relay.store.suppressions import Suppressions
-from relay.store.troubles import TroubleMemory
+from relay.store.queries.operator_pauses import OperatorPauses
+from relay.policy.retry import Pause
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import Suppressions
+from relay.store.queries.troubles import TroubleMemory
 from tests.support.clock import Clock
 from tests.support.console import Open, console
 from tests.support.events import event_of

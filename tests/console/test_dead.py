@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
-from relay.store.operator_pauses import OperatorPauses
-from relay.store.silences import SilenceList
-from relay.store.suppressions import BOUNCED, Suppressions
+from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import BOUNCED, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console

@@ -7,9 +7,9 @@ from relay.domain.events import Event
 from relay.policy.recipients import NAME
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.operator_pauses import OperatorPauses
-from relay.store.silences import SilenceList
-from relay.store.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
+from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import EVERYWHERE, UNSUBSCRIBED, Suppressions
 from relay_sandbox.standins.inbox import Inbox
 from relay_sandbox.standins.slack import Fault, SlackStandin
 from tests.support.clock import Clock

@@ -12,11 +12,11 @@ from relay import metrics
 from relay.domain.deliveries import Receipt
 from relay.policy.silences import Silences
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.operator_pauses import OperatorPauses
-from relay.store.settling import Pause
-from relay.store.silences import SilenceList
-from relay.store.suppressions import Suppressions
+from relay.store.queries.admin import Admin
+from relay.store.queries.operator_pauses import OperatorPauses
+from relay.policy.retry import Pause
+from relay.store.queries.silences import SilenceList
+from relay.store.queries.suppressions import Suppressions
 from tests.support.clock import Clock
 from tests.support.console import Open, console, more_destinations
 from tests.support.events import body, event_of

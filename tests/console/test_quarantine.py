@@ -11,7 +11,7 @@ import pytest
 from relay.console.actions.bulk import outcome
 from relay.operating.sweeps import Swept
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
 from tests.support.clock import Clock
 from tests.support.console import Open, console

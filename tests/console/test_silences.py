@@ -8,7 +8,7 @@ from aiohttp import ClientSession
 
 from relay.store import Store
 from relay.store.audit import AuditTrail
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.console import console

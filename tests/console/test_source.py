@@ -11,7 +11,7 @@ import pytest
 from relay.config import Config
 from relay.console.folding import folded
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
 from relay.store.last_bodies import LastBodies
 from tests.support.clock import Clock

@@ -14,10 +14,10 @@ from aiohttp import ClientSession, DummyCookieJar, FormData
 from relay.console.access.browser import csrf_of
 from relay.console.site import ACTIONS
 from relay.store import Store, keys
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.audit import AuditTrail
-from relay.store.operator_pauses import OperatorPauses
-from relay.store.suppressions import Suppressions
+from relay.store.queries.operator_pauses import OperatorPauses
+from relay.store.queries.suppressions import Suppressions
 from relay_sandbox.standins.slack import SlackStandin
 from tests.console.operators import Listening, listening
 from tests.support import events

@@ -21,7 +21,7 @@ from relay.rendering.digests import digest
 from relay.rendering.links import Base
 from relay.rendering.translations import Catalogues
 from relay.store import Store
-from relay.store.jobs import Jobs
+from relay.store.queries.jobs import Jobs
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.partitions import PARTITIONS, carried

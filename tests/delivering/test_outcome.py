@@ -9,7 +9,7 @@ from relay.domain.deliveries import Delivery, Limit, Trial
 from relay.errors import DeliveryError
 from relay.policy.retry import JITTER, RetryPolicy
 from relay.reasons import Dead
-from relay.store.settling import Pause
+from relay.policy.retry import Pause
 from tests.support import events
 
 EVENT = events.completed()

@@ -12,7 +12,7 @@ from relay.errors import StoreUnavailable
 from relay.outage import Outage
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim, counts

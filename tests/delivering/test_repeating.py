@@ -13,7 +13,7 @@ from relay.domain.deliveries import Notification, Receipt
 from relay.errors import CannotFind, DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one

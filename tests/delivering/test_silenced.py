@@ -13,7 +13,7 @@ from relay.ingest import Ingest
 from relay.policy.silences import Silences
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.silences import HOUR, silence

@@ -11,7 +11,7 @@ from relay.domain.deliveries import Delivery, Receipt
 from relay.errors import DeliveryError
 from relay.rendering import IsolatedRenderer
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.patience import patience

@@ -13,7 +13,7 @@ from relay.domain.parsing import load
 from relay.errors import HandlingFailed, InvalidEvent, StoreUnavailable, handling
 from relay.ingest import Ingest
 from relay.store import Store, keys
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.quarantine import QUARANTINE_LENGTH
 from tests.support import events, records
 from tests.support.commands import Done, relay

@@ -10,7 +10,7 @@ from relay.domain.events import Event
 from relay.domain.facts import fill
 from relay.errors import ConfigError, HandlingFailed, StoreUnavailable
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.targets import room

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.bundles import SENT, claim, digest, next_day, send, statuses
 from tests.support.clock import Clock

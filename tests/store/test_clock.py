@@ -6,7 +6,7 @@ from relay.config import parse_config
 from relay.domain.deliveries import Gate, Limit
 from relay.health import Health
 from relay.store import Store
-from relay.store.settling import Pause
+from relay.policy.retry import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.front import count

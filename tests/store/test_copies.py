@@ -9,7 +9,7 @@ from relay.domain.deliveries import Delivery
 from relay.store import Store
 from relay.store.copies import Copies
 from relay.store.copying import COPIES
-from relay.store.history import History
+from relay.store.queries.history import History
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim_one, message

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.store import Store
-from relay.store.dead_pages import DeadPages
+from relay.store.queries.dead_letters import DeadPages
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import carried

@@ -6,12 +6,12 @@ import pytest
 
 from relay.domain.deliveries import Receipt, Window
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.forgetting import Forgetting
-from relay.store.history import History
-from relay.store.history_rows import Ended
+from relay.store.queries.history import History
+from relay.store.queries.history import Ended
 from relay.store.merging import LOOKED
-from relay.store.suppressions import Suppressions
+from relay.store.queries.suppressions import Suppressions
 from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried

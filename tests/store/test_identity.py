@@ -16,7 +16,7 @@ from relay.ingest import Ingest
 from relay.operating.sentences import sentence_of
 from relay.operating.timeline import facts_of
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.flow import Flow, flowing

@@ -11,7 +11,7 @@ from relay.domain.jobs import job_of
 from relay.domain.outcomes import before
 from relay.errors import StoreUnavailable
 from relay.store import Store
-from relay.store.jobs import Jobs
+from relay.store.queries.jobs import Jobs
 from relay.store.keys import partition
 from relay.store.run_plan import job_name, run_name
 from tests.support import events

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.client import Promise
 from relay.store.keys import operation
 from relay.store.target_plan import home_of

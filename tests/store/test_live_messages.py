@@ -6,8 +6,8 @@ import pytest
 
 from relay.domain.deliveries import Receipt, Window
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.settling import Pause
+from relay.store.queries.admin import Admin
+from relay.policy.retry import Pause
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts, send

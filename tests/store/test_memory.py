@@ -1,8 +1,8 @@
 """What a finished run leaves in Redis, and for how long."""
 
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.runs import Runs
+from relay.store.queries.admin import Admin
+from relay.store.queries.runs import Runs
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, claim, claim_one, send

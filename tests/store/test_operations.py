@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.domain.events import Event
 from relay.store import Store
-from relay.store.operations import OperationRow, Operations
+from relay.store.queries.operations import OperationRow, Operations
 from relay.store.sealing import Sealer
 from tests.support import events
 from tests.support.clock import Clock

@@ -5,8 +5,8 @@ import pytest
 from relay.config import parse_config
 from relay.health import Health
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.operator_pauses import OperatorPauses
+from relay.store.queries.admin import Admin
+from relay.store.queries.operator_pauses import OperatorPauses
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts

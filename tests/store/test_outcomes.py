@@ -9,7 +9,7 @@ from relay.domain.events import Event
 from relay.domain.facts import complete_outcome
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts

@@ -9,7 +9,7 @@ from relay.config import parse_config
 from relay.domain.deliveries import Delivery
 from relay.health import HOUSEKEEPING, Health
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.settling import MAX_PAUSED, Pause
 from tests.support import events
 from tests.support.clock import Clock

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from relay.domain.deliveries import Limit
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import POSTED, accept, claim, claim_one, counts

@@ -11,7 +11,7 @@ import pytest
 from relay.domain.deliveries import Accepted, Receipt
 from relay.errors import HandlingFailed, StoreUnavailable
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import accept, claim, claim_one

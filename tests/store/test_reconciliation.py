@@ -4,7 +4,7 @@ from relay.domain.events import Event
 from relay.domain.facts import Space
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.reconciliation import ReconciliationState, SilentRun
+from relay.store.queries.reconciliation import ReconciliationState, SilentRun
 from tests.support import events
 from tests.support.clock import Clock
 

@@ -9,7 +9,7 @@ from relay.domain.deliveries import Target
 from relay.domain.events import Event
 from relay.errors import HandlingFailed
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.keys import home, lane, operation
 from tests.support import events
 from tests.support.clock import Clock

@@ -7,8 +7,8 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Receipt, RequestLimit, Target
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.suppressions import Suppressions
+from relay.store.queries.admin import Admin
+from relay.store.queries.suppressions import Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim, counts

@@ -7,7 +7,7 @@ from relay.domain.jobs import Run
 from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
-from relay.store.runs import DueRun, Runs
+from relay.store.queries.runs import DueRun, Runs
 from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.targets import team

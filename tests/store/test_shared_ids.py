@@ -20,7 +20,7 @@ from relay.interactivity.buttons import PURPOSE, Button, action_requested, actio
 from relay.policy.watchdog import decide, event_of
 from relay.policy.watchdog_settings import Watchdog
 from relay.store import Store
-from relay.store.runs import Runs
+from relay.store.queries.runs import Runs
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried
 from tests.support.queue import send_all

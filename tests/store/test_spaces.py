@@ -12,7 +12,7 @@ from relay.domain.facts import Space
 from relay.errors import AmbiguousId
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.queue import claim

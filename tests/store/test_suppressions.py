@@ -4,7 +4,7 @@ import pytest
 
 from relay.domain.deliveries import Delivery, Receipt
 from relay.store import Store
-from relay.store.suppressions import BOUNCED, EVERYWHERE, Suppressions
+from relay.store.queries.suppressions import BOUNCED, EVERYWHERE, Suppressions
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.targets import mail

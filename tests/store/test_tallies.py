@@ -3,8 +3,8 @@
 from typing import Any
 
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.notes import Counted
+from relay.store.queries.admin import Admin
+from relay.store.queries.timelines import Counted
 from tests.support import events, records
 from tests.support.clock import Clock
 from tests.support.queue import counts

@@ -4,9 +4,9 @@ import pytest
 
 from relay.domain.deliveries import Each
 from relay.store import Store
-from relay.store.admin import Admin
-from relay.store.settling import Pause
-from relay.store.suppressions import Suppressions
+from relay.store.queries.admin import Admin
+from relay.policy.retry import Pause
+from relay.store.queries.suppressions import Suppressions
 from tests.support.clock import Clock
 from tests.support.events import body, event_of
 from tests.support.queue import claim_one, send

@@ -8,7 +8,7 @@ from relay.channels import CHANNELS
 from relay.domain.events import Event
 from relay.ingest import Ingest
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support import events
 from tests.support.life.settings import CONFIG
 

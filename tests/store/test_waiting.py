@@ -5,8 +5,8 @@ from typing import Any
 
 from relay.domain.deliveries import Window
 from relay.store import Store
-from relay.store.settling import Pause
-from relay.store.waiting import Waiting, WaitingRow
+from relay.policy.retry import Pause
+from relay.store.queries.waiting import Waiting, WaitingRow
 from tests.support import events
 from tests.support.clock import Clock
 from tests.support.partitions import PARTITIONS, carried

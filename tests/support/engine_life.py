@@ -15,9 +15,9 @@ from relay.domain.parsing import dump
 from relay.domain.silences import Hold
 from relay.engine import records
 from relay.errors import StoreUnavailable
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from relay.store.claiming import Claimed
-from relay.store.settling import Pause
+from relay.policy.retry import Pause
 from tests.support.engine_store import EngineStore, Shared
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Record

@@ -25,27 +25,27 @@ from relay.errors import AmbiguousId, RelayError
 from relay.policy.notices import Death
 from relay.policy.reachability import OPERATOR, Configuration, Record, State, States, scopes, state_of
 from relay.store import notes
-from relay.store.bundles import BUNDLE_KINDS, Bundle
-from relay.store.dead_letters import KEEP_DEAD_DAYS, DeadLetter
-from relay.store.dead_pages import LOOKED as DEAD_LOOKED
-from relay.store.dead_pages import DeadPage
-from relay.store.dead_pages import _position as dead_position
+from relay.store.queries.bundles import BUNDLE_KINDS, Bundle
+from relay.store.queries.dead_letters import KEEP_DEAD_DAYS, DeadLetter
+from relay.store.queries.dead_letters import LOOKED as DEAD_LOOKED
+from relay.store.queries.dead_letters import DeadPage
+from relay.store.queries.dead_letters import _position as dead_position
 from relay.store.destinations import HELD_BACK
-from relay.store.history import FEW, MOST, HistoryPage
-from relay.store.history_rows import OUTCOMES, VALUES, Ended
-from relay.store.jobs import JobEnd, JobsPage
-from relay.store.jobs import _position as job_position
-from relay.store.ledger import Ledger
+from relay.store.queries.history import FEW, MOST, HistoryPage
+from relay.store.queries.history import OUTCOMES, VALUES, Ended
+from relay.store.queries.jobs import JobEnd, JobsPage
+from relay.store.queries.jobs import _position as job_position
+from relay.store.queries.admin import Ledger
 from relay.store.merging import LOOKED, Position
-from relay.store.operations import FailedOperations, OperationRow, OperationsPage, _filter
-from relay.store.operator_pauses import OperatorPause
-from relay.store.reconciliation import SilentRun
-from relay.store.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page
-from relay.store.silences import MOST as MOST_SILENCES
-from relay.store.silences import Reading
-from relay.store.suppressions import ADDED, EVERYWHERE, Suppressed, _folded
-from relay.store.timelines import Timeline
-from relay.store.waiting import WaitingPage, WaitingRow, _Position
+from relay.store.queries.operations import FailedOperations, OperationRow, OperationsPage, _filter
+from relay.store.queries.operator_pauses import OperatorPause
+from relay.store.queries.reconciliation import SilentRun
+from relay.store.queries.runs import AWAY, PAUSE, RETENTION, DueRun, Heartbeat, Page
+from relay.store.queries.silences import MOST as MOST_SILENCES
+from relay.store.queries.silences import Reading
+from relay.store.queries.suppressions import ADDED, EVERYWHERE, Suppressed, _folded
+from relay.store.queries.timelines import Timeline
+from relay.store.queries.waiting import WaitingPage, WaitingRow, _Position
 from tests.support.engine_store import EngineStore, Shared
 
 URGENCIES = ("1", "2", "3", "")

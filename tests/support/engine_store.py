@@ -33,8 +33,8 @@ from relay.store.queries.spaces import Spaces
 from relay.store.queue import LEASE
 from relay.store.run_plan import MAX_JOBS
 from relay.store.server_signs import Signs
-from relay.store.settling import Pause, digest_baseline_of
-from relay.store.silences import MOST
+from relay.policy.retry import Pause, digest_baseline_of
+from relay.store.queries.silences import MOST
 
 PULSE_GAP, PULSE_LIFE = 2.0, 4.0  # seconds
 SET_BACK = 5.0  # seconds; less than that, and waiting is simpler

@@ -8,7 +8,7 @@ from relay.domain.deliveries import Delivery, Notification, Receipt, Target
 from relay.domain.events import Event
 from relay.policy.presentation import presentation_for, reply_in_batch_thread
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 from tests.support.clock import Clock
 
 POSTED = Receipt("C1/1.1", {"channel": "C1", "ts": "1.1"})

@@ -5,7 +5,7 @@ from typing import Any
 from relay.domain.deliveries import Delivery, Target
 from relay.domain.silences import Hold, Silence
 from relay.store import Store
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support.targets import changed
 
 HOUR = 3600.0

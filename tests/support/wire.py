@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from relay.domain.deliveries import Limit, Notification, Receipt
 from relay.store import Store
-from relay.store.admin import Admin
+from relay.store.queries.admin import Admin
 
 
 class Wire:

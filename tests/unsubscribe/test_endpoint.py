@@ -23,7 +23,7 @@ from relay.receiving.server import serve
 from relay.store import Store
 from relay.store.audit import AuditTrail
 from relay.store.signing_keys import SigningKeys
-from relay.store.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppressions
+from relay.store.queries.suppressions import ADDED, BOUNCED, UNSUBSCRIBED, Suppressions
 from relay.unsubscribe.endpoint import LIMIT, PURPOSE, Unsubscribe
 from tests.support import events
 from tests.support.clock import Clock

@@ -30,6 +30,7 @@ PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
+JOINING = 2.0  # seconds
 STOPPING = 10.0  # seconds that a stop waits for what is under way
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class Partition:
         self._listening: asyncio.Task[None] | None = None
         self._closing = False
         self._lent_at = self._retried = 0.0
+        self._joined = asyncio.Event()
         self._set_back, self._emptied, self._committed = 0, False, False
         self.due: Callable[[Iterable[str]], None] = lambda channels: None  # noqa: ARG005 - called with what may be due
 
@@ -114,6 +116,11 @@ class Partition:
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._expire())]
+
+    async def joined(self, seconds: float = JOINING) -> None:
+        """Wait until it is known whether this process owns the partition, or for so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._joined.wait(), seconds)
 
     async def aclose(self) -> None:
         """Take no more events, finish what is here, and let another process own the partition at once."""
@@ -244,7 +251,9 @@ class Partition:
                 await self._lease.pulse()
             elif taken := await self._lease.take():
                 await self._begin(taken)
+                self._joined.set()
                 return
+            self._joined.set()
         queue = self._queue
         items = [item for line in (queue.lazy, queue.acts, queue.events) for item in queue.take(line, len(line))]
         if items:

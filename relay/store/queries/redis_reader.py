@@ -75,7 +75,7 @@ class RedisReader:
 
     async def members(self, spans: Sequence[Span]) -> list[list[tuple[str, int]]]:
         answers = await self._ask([self._span(span) for span in spans])
-        return [[(row[i].decode(), int(row[i + 1])) for i in range(0, len(row), 2)] for row in answers]
+        return [[(member.decode(), int(float(score))) for member, score in _pairs(rows)] for rows in answers]
 
     def _span(self, span: Span) -> Command:
         low = "-inf" if span.low is None else span.low
@@ -107,7 +107,7 @@ class RedisReader:
 
     async def counts(self) -> Mapping[str, int]:
         [flat] = await self._ask([("HGETALL", self._prefix + LEDGER)])
-        return {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True) if int(count)}
+        return {name.decode(): int(count) for name, count in _pairs(flat) if int(count)}
 
     def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
         return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
@@ -133,3 +133,11 @@ def _readable(prefix: str, read: Callable[[str, bytes], T], name: str, stored: b
 def _id(text: bytes) -> Id:
     ms, _, number = text.partition(b"-")
     return int(ms), int(number)
+
+
+def _pairs(answer: Any) -> Iterable[tuple[bytes, bytes]]:
+    """Return pairs, in whichever of the two protocols they were answered."""
+    if isinstance(answer, dict):
+        return answer.items()
+    nested = bool(answer) and isinstance(answer[0], (list, tuple))
+    return [(one, other) for one, other in answer] if nested else zip(answer[::2], answer[1::2], strict=True)

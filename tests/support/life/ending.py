@@ -1,8 +1,8 @@
 """The end of a life: all is well again, and one process brings what is left to its end."""
 
-from relay.store.admin import Admin
-from relay.store.dead_letters import DeadLetter
-from relay.store.suppressions import EVERYWHERE, Suppressions
+from relay.store.queries.admin import Admin
+from relay.store.queries.dead_letters import DeadLetter
+from relay.store.queries.suppressions import EVERYWHERE, Suppressions
 from tests.support.life.settings import ADDRESSES, QUEUES, READER
 from tests.support.life.silencing import end_silences
 from tests.support.life.world import Process, World

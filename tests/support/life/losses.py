@@ -13,7 +13,7 @@ from relay.errors import StoreUnavailable
 from relay.store import Store, accepting
 from relay.store.client import Scripts
 from relay.store.keys import PREFIX, operation
-from relay.store.ledger import Ledger
+from relay.store.queries.admin import Ledger
 from tests.support.life.record import Letter, Record
 
 Applied = Callable[[Letter, Mapping[str, str]], None]

@@ -11,7 +11,7 @@ from relay.domain.digest_entries import summarize
 from relay.domain.events import TERMINAL, Event
 from relay.domain.identity import fingerprint
 from relay.domain.parsing import dump, load
-from relay.store.dead_letters import DeadLetter
+from relay.store.queries.dead_letters import DeadLetter
 
 Lane = tuple[str, str, str, str]  # subject, its space, destination, address
 Letter = tuple[int, int, bytes]  # from which partition to which, and its number

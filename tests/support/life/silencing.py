@@ -5,7 +5,7 @@ from typing import Any
 
 from relay.domain.silences import Silence
 from relay.errors import StoreUnavailable
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support.life.accidents import befall
 from tests.support.life.world import Process, World
 

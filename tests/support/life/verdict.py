@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from relay.domain.deliveries import Digest, Live
 from relay.domain.events import Event
 from relay.domain.parsing import load
-from relay.store.bundles import BUNDLE_KINDS
-from relay.store.dead_letters import DeadLetter
+from relay.store.queries.bundles import BUNDLE_KINDS
+from relay.store.queries.dead_letters import DeadLetter
 from relay.store.run_plan import OUTCOMES
 from tests.support.life.record import BUNDLES, Attempt, Expected, Record, fact_of, lane_of
 

@@ -15,7 +15,7 @@ from relay.errors import StoreUnavailable
 from relay.ingest import Ingest
 from relay.policy.destinations import quiet_now
 from relay.policy.silences import Silences
-from relay.store.silences import SilenceList
+from relay.store.queries.silences import SilenceList
 from tests.support.clock import Clock
 from tests.support.life.losses import LifeStore
 from tests.support.life.record import Record

@@ -36,7 +36,10 @@ function verbs.take()
     back = now
     redis.call('ZADD', KEYS[4], now, BACK)
   end
-  local waits = owner and owner ~= ARGV[6] or not owner and now - back < tonumber(ARGV[7])
+  -- Nobody ever owned it, or gave it up in good order: nothing of anybody is under way.
+  local term = redis.call('GET', KEYS[2])
+  local free = not term or term == redis.call('GET', KEYS[5])
+  local waits = owner and owner ~= ARGV[6] or not owner and not free and now - back < tonumber(ARGV[7])
   if waits and not mine and ARGV[6] ~= '*' then
     return {'held', now, owner or '', unpack(living())}
   end
