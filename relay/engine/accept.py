@@ -8,8 +8,8 @@ from relay.engine.entries import Settings
 from relay.engine.identity import is_known, remember
 from relay.engine.ledger import count_event, note
 from relay.engine.links import end_in_batch, link_retry, mark_shared
-from relay.engine.order import Was, advance, begins_run, is_late, is_subset, update_summary
-from relay.engine.records import Operation
+from relay.engine.order import advance, begins_run, is_late, is_subset, update_summary
+from relay.engine.records import Operation, Was
 from relay.engine.state import Draft
 
 

@@ -38,7 +38,7 @@ def documents(d: Draft, entry: ForgetDocuments, _: Settings) -> int:
 
 
 def _forget(d: Draft, operation: str, left: int) -> None:
-    """What is left is kept for `left` ms."""
+    """Forget the course of a run that is over; keep the rest for `left` ms."""
     known = d.get(Operation, operation)
     over = known is not None and known.rank == TERMINAL
     if known and over and (until := _needed_until(d, known)):

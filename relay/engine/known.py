@@ -1,4 +1,4 @@
-"""What is known of an operation or batch by its id: texts by the names of relay.domain.facts, and beside these
+"""Facts known of an operation or batch by its id: texts by the names of relay.domain.facts, and beside these
 
 since     it has events, however little they state
 runs      how often it was run again; `began` when the newest of these runs did (ms), `starts` when those before did

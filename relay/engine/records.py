@@ -1,7 +1,7 @@
 """Records of a partition's state, and the names of its tables, indexes and logs. Times are ms since the epoch."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from relay.engine.state import Record
 
@@ -76,6 +76,20 @@ class Operation(Record):
     @property
     def lives(self) -> int:
         return self.KEPT if self.shared else self.retained or self.KEPT  # other tenants' are found by it
+
+
+class Was(NamedTuple):
+    """Order of an operation's events before one changes it."""
+
+    rank: int | None = None
+    run: int | None = None
+    percentage: float | None = None
+    phases: int | None = None
+    at: int = 0
+
+    @classmethod
+    def of(cls, o: Operation) -> "Was":
+        return cls(o.rank, o.run, o.percentage, o.phases, o.at)
 
 
 @dataclass

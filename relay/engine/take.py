@@ -104,23 +104,18 @@ class HandOut:
         until = self.d.now - since
         return takewhile(lambda row: row[0] <= until, self.d.ascending(index))
 
-    def _candidates(self, index: str) -> list[str]:
-        """Return what is looked at closely.
+    def _candidates(self, index: str) -> Iterator[str]:
+        """Yield what is looked at closely.
 
-        Where more is due than that and something is broken, what waits for it is parked without a close look, which it
-        gets when it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
+        Where more is due than that, what waits for something broken is parked without a close look, which it gets when
+        it comes back: all of it has left the heap in a moment, and the newest, behind it, need not wait.
         """
-        d, names = self.d, [name for _, name in islice(self._due(index), MANY)]
-        if len(names) <= SCAN or not d.size(PARKING):
-            return names[:SCAN]
-        close_look: list[str] = []
-        for name in names:
-            if not self._park(name):
-                close_look.append(name)
-                if len(close_look) == SCAN - NEWEST:
-                    break
-        newest = (name for at, name in d.descending(index) if at <= d.now)
-        return list(dict.fromkeys([*close_look, *islice(newest, NEWEST)]))
+        names = [name for _, name in islice(self._due(index), MANY)]
+        if len(names) <= SCAN:
+            yield from names
+            return
+        yield from islice((name for name in names if not self._park(name)), SCAN - NEWEST)
+        yield from islice((name for at, name in self.d.descending(index) if at <= self.d.now), NEWEST)
 
     def _park(self, name: str) -> bool:
         """Park it where it waits for something broken. What may be listed for quiet hours is not parked instead.

@@ -1,13 +1,8 @@
 """Measures of the watchdog: signs of life, moves and estimates of a run (relay/policy/watchdog.py)."""
 
-from typing import TYPE_CHECKING
-
 from relay.engine.arrival import Arrival, ms
-from relay.engine.records import RUNNING, STALLED, TERMINAL, WATCH, Operation, Ticks
+from relay.engine.records import RUNNING, STALLED, TERMINAL, WATCH, Operation, Ticks, Was
 from relay.engine.state import Draft
-
-if TYPE_CHECKING:
-    from relay.engine.order import Was
 
 TICKS = "ticks"  # the name of the only record of its kind
 GAPS = 15  # between signs of life, that are kept
@@ -24,7 +19,7 @@ def unwatch(d: Draft, operation: str) -> None:
     d.take_out(STALLED, operation)
 
 
-def track(d: Draft, o: Operation, a: Arrival, was: "Was") -> None:
+def track(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
     """Record an event that is neither late nor repeated. A run is watched from its first event to its end."""
     o.retained = 0
     if a.terminal:
@@ -44,7 +39,7 @@ def track(d: Draft, o: Operation, a: Arrival, was: "Was") -> None:
         check_now(d, o.name)
 
 
-def record_repeat(d: Draft, o: Operation, a: Arrival, was: "Was") -> None:
+def record_repeat(d: Draft, o: Operation, a: Arrival, was: Was) -> None:
     """Record a repetition, or what came late: a run that is stuck reports the same over and over, and that is life."""
     if a.progress and a.event.dated and was.rank == TERMINAL:
         o.went_on = max(a.at, o.went_on or 0)  # its next end is another one (relay/domain/run_ends.py)
@@ -55,7 +50,7 @@ def record_repeat(d: Draft, o: Operation, a: Arrival, was: "Was") -> None:
         o.moved, o.phase = d.now, a.phase
 
 
-def _record_sign_of_life(d: Draft, o: Operation, was: "Was", *, repeated: bool) -> None:
+def _record_sign_of_life(d: Draft, o: Operation, was: Was, *, repeated: bool) -> None:
     """Neither the wait for the first progress is rhythm, nor a second report of one fact, nor relay's own absence."""
     last = o.heard
     if (
@@ -76,7 +71,7 @@ def _was_away(d: Draft, since: int) -> bool:
     if d.now - since < ABSENCE:
         return False
     ticks = d.get(Ticks, TICKS)
-    return ticks is not None and (d.now - ticks.last > ABSENCE or since < ticks.back)
+    return ticks is not None and (0 < ticks.last < d.now - ABSENCE or since < ticks.back)
 
 
 def _plan(d: Draft, o: Operation, a: Arrival) -> bool:

@@ -1,8 +1,8 @@
 """Ticks and looks of the watchdog, and whose turn it is to ask the platform (relay/policy/watchdog.py decides)."""
 
 import re
+from contextlib import suppress
 from itertools import islice
-from typing import Any
 
 from relay.domain.facts import Space
 from relay.domain.jobs import Run
@@ -57,7 +57,8 @@ def due(d: Draft, entry: RunsDue, _: Settings) -> tuple[int, list[tuple[str, int
     for operation in operations:
         if o := _watched(d, operation):
             d.place(WATCH, operation, again)
-            runs.append((operation, again, run_of(o)))
+            with suppress(ValueError, TypeError):  # one that is damaged costs no other its turn
+                runs.append((operation, again, run_of(o)))
         else:
             _leave(d, operation)
     return len(operations), runs
@@ -166,9 +167,9 @@ def _set_right(d: Draft, o: Operation) -> Operation:
 
 
 def _by_right_clock(d: Draft, moment: int) -> int:
-    """What the known step back of the clock does not account for is as of now."""
+    """Return a moment by the right clock; as of now where the known step back does not account for it."""
     if moment <= d.now:
         return moment
-    ticks: Any = d.get(Ticks, TICKS) or Ticks(TICKS)
+    ticks = d.get(Ticks, TICKS) or Ticks(TICKS)
     known = ticks.step and d.now < ticks.stepped + ticks.step and moment - d.now > JITTER
     return min(d.now, moment - ticks.step) if known else d.now

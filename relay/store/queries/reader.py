@@ -119,4 +119,4 @@ class MemoryReader:
         return [*islice(fitting, stretch.most)]
 
     async def counts(self) -> Mapping[str, int]:
-        return {name: count for name, count in self._memory.counts.items() if count}
+        return dict(self._memory.counts)

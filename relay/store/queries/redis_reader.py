@@ -104,7 +104,7 @@ class RedisReader:
 
     async def counts(self) -> Mapping[str, int]:
         [flat] = await self._ask([("HGETALL", self._prefix + LEDGER)])
-        return {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True) if int(count)}
+        return {name.decode(): int(count) for name, count in zip(flat[::2], flat[1::2], strict=True)}
 
     def _opened(self, table: str, values: Iterable[tuple[str, bytes | None]]) -> list[bytes | None]:
         return [None if value is None else self._line(f"{table}\0{name}", value) for name, value in values]
