@@ -2,7 +2,7 @@
 
 from relay.engine.arrival import Arrival, Recipient
 from relay.engine.deliveries import delivery_for
-from relay.engine.lanes import is_live, make_due, set_due
+from relay.engine.lanes import make_due, set_due
 from relay.engine.records import KEEP_OPERATION, REPLIES, Delivery, Operation, Thread, mishaps
 from relay.engine.state import Draft
 from relay.engine.withholding import enqueue
@@ -10,7 +10,8 @@ from relay.engine.withholding import enqueue
 
 def has_message(d: Draft, r: Recipient) -> bool:
     """Return whether the recipient's batch has, or is to have, a message."""
-    return bool(r.batch_lane) and is_live(d.get(Thread, r.batch_lane))
+    thread = d.get(Thread, r.batch_lane) if r.batch_lane else None
+    return thread is not None and bool(thread.standing or thread.posted)
 
 
 def reply_in_batch(d: Draft, o: Operation, a: Arrival, r: Recipient, seq: int) -> str | None:

@@ -90,8 +90,8 @@ def _hurry_progress(d: Draft, r: Recipient) -> None:
 
 def _give_way(d: Draft, a: Arrival, r: Recipient) -> bool:
     """Drop a failure of this run whose sending has not begun, for its completion. False: people have it."""
-    waiting = beside(d, r.lane) if r.live else [d.get(Delivery, name) for name in queued(d, r.lane, MAIN)]
-    for x in waiting:
+    names = queued(d, r.lane, MAIN)
+    for x in beside(d, r.lane) if r.live else d.get_all(Delivery, names).values():
         if x and x.operation == a.operation and x.event == "operation.failed" and not x.ticket and not x.attempts:
             supersede(d, d.edit(Delivery, x.name), "newer state")
             return True

@@ -7,7 +7,7 @@ from relay.engine.arrival import Arrival, Recipient
 from relay.engine.batches import claim_reply, has_message, is_loud
 from relay.engine.deliveries import create, delivery_for, standing_of, supersede
 from relay.engine.holds import held_until, hold
-from relay.engine.lanes import URGENCIES, due_of, make_due, set_due, set_urgency
+from relay.engine.lanes import URGENCIES, due_of, leave_queues, make_due, set_due
 from relay.engine.ledger import note
 from relay.engine.presses import is_muted
 from relay.engine.records import HELD, Delivery, Operation, Thread
@@ -96,7 +96,9 @@ def _join(d: Draft, a: Arrival, waiting: Delivery, x: Delivery, *, held: bool) -
         due = was  # its back-off holds
     urgency = min(x.urgency, waiting.urgency, key=URGENCIES.index)
     moved = bool(waiting.parked) or due != stored or urgency != waiting.urgency
-    set_urgency(d, waiting, urgency)
+    if moved:
+        leave_queues(d, waiting)
+    waiting.urgency = urgency
     set_due(d, waiting, due)
     waiting.seq, waiting.event, waiting.cause, waiting.error_line = x.seq, x.event, x.cause, x.error_line
     waiting.passes = x.passes or waiting.passes

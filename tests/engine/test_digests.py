@@ -110,13 +110,3 @@ def test_a_button_does_its_thing_once_unless_nothing_came_of_it(action: str) -> 
     assert presses.rejected(o, pressed) == ""
     o.run = 1
     assert presses.rejected(o, pressed) == "late"
-
-
-def test_who_pressed_is_forgotten_only_where_nothing_was_done() -> None:
-    lab, o = Lab(), Operation("o")
-    presses.record(lab.d, o, press("cancel", press="p1", pressed="{}"))
-
-    presses.record(lab.d, o, press("cancel", ok=False, unknown=True))
-    assert o.facts["pressed"] == "{}"
-    presses.record(lab.d, o, press("cancel", ok=False))
-    assert "pressed" not in o.facts

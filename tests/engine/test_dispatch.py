@@ -5,9 +5,7 @@ import pytest
 from relay.domain.deliveries import Gate, Presentation, Target, Window
 from relay.domain.events import Event
 from relay.domain.silences import Silenced
-from relay.engine import holds
-from relay.engine.arrival import Arrival
-from relay.engine.records import HELD, REPLIES, Bundle, Delivery, Operation, Suppression, Thread, rows
+from relay.engine.records import REPLIES, Bundle, rows
 from tests.engine.lab import NOW, Lab
 from tests.support import events
 from tests.support.targets import changed, mail, room, team
@@ -38,17 +36,6 @@ class TestLiveMessages:
         (x,) = lab.deliveries()
         assert (x.kind, x.seq, x.due, x.body) == ("live", 2, NOW + 30_000, "")
         assert lab.memory.counts == {"accepted": 2, "pending": 1, "superseded": 1}
-
-    def test_an_outcome_does_not_wait(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), team(post_after=30.0))
-
-        lab.dispatch(events.completed(), team(post_after=30.0))
-
-        (x,) = lab.deliveries()
-        assert (x.event, x.due, x.urgency) == ("operation.completed", NOW, "1")
-        assert lab.due("1") == [x.name]
-        assert lab.due() == []
 
     @pytest.mark.parametrize(
         ("event", "due"), [(events.progress(20), 15_000), (phase_end(), 25_000), (events.failed(), 10_000)]
@@ -89,27 +76,6 @@ class TestLiveMessages:
         assert lab.memory.records[f"body:{reply.body}"].users == 1
         assert lab.edit(edit.name).lane == reply.lane
 
-    def test_a_first_message_calls_people_itself(self) -> None:
-        lab = Lab()
-
-        lab.dispatch(events.failed(), team(presentation=REPLY))
-
-        (x,) = lab.deliveries()
-        thread = lab.d.edit(Thread, x.lane)
-        assert (x.kind, thread.calls_people, thread.standing["kind"]) == ("live", "operation.failed", "live")
-
-    def test_nobody_is_called_below_a_message_that_is_muted(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), team())
-        lab.post()
-        arrival = Arrival(events.failed(), [team()])
-        lab.d.edit(Operation, arrival.operation).muted[arrival.recipients[0].lane] = NOW
-
-        assert lab.dispatch(events.failed(), team(presentation=REPLY)) == []
-
-        assert [x.kind for x in lab.deliveries()] == ["live"]
-        assert lab.memory.counts["held:muted"] == 1
-
     @pytest.mark.parametrize(
         ("target", "reason"),
         [
@@ -126,53 +92,18 @@ class TestLiveMessages:
         assert lab.deliveries() == []
         assert lab.memory.counts == {"accepted": 1, f"held:{reason}": 1}
 
-    def test_a_message_that_is_posted_is_kept_true_whatever_begins_none(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), team())
-        lab.post()
 
-        assert lab.dispatch(events.progress(20), team(presentation=LOW)) == []
+def test_a_batch_speaks_for_its_members_and_the_first_that_failed_is_seen_by_all() -> None:
+    lab = Lab()
+    below = team(presentation=Presentation(batch_reply=True, broadcast=True, once_in_batch=True))
+    lab.dispatch(events.event_of({"event": "batch.started", "batch": {"batchId": "b-1"}}), team())
 
+    members = [events.failed(operationId=f"op-{number}", batchId="b-1") for number in range(3)]
+    held = [lab.dispatch(event, below) for event in [*members, members[0]]]
 
-class TestBatches:
-    """A batch's message speaks for its members; a mishap is told below it."""
-
-    BATCH = Presentation(batch_reply=True, broadcast=True, once_in_batch=True)
-
-    def lab(self) -> Lab:
-        lab = Lab()
-        lab.dispatch(events.event_of({"event": "batch.started", "batch": {"batchId": "b-1"}}), team())
-        return lab
-
-    def member(self, number: int) -> Event:
-        return events.failed(operationId=f"op-{number}", batchId="b-1")
-
-    def test_the_first_of_several_is_seen_by_the_conversation(self) -> None:
-        lab = self.lab()
-
-        for number in range(3):
-            assert lab.dispatch(self.member(number), team(presentation=self.BATCH)) == []
-
-        replies = [x for x in lab.deliveries() if x.kind == "reply"]
-        assert [x.loud for x in replies] == [True, False, False]
-        (root,) = [x for x in lab.deliveries() if x.kind == "live"]
-        assert {x.lane for x in replies} == {root.lane}
-
-    def test_a_mishap_is_told_once(self) -> None:
-        lab = self.lab()
-        lab.dispatch(self.member(1), team(presentation=self.BATCH))
-
-        assert lab.dispatch(self.member(1), team(presentation=self.BATCH)) == [("team", "batch")]
-
-    def test_a_message_of_the_member_gives_way_until_it_tells_an_outcome(self) -> None:
-        lab = Lab()
-        running = events.progress(5, operationId="op-1", batchId="b-1")
-        lab.dispatch(running, team())
-        lab.dispatch(events.event_of({"event": "batch.started", "batch": {"batchId": "b-1"}}), team())
-
-        assert lab.dispatch(running, team()) == [("team", "batch")]
-
-        assert [x.event for x in lab.deliveries()] == ["batch.started"]
+    assert held == [[], [], [], [("team", "batch")]]
+    assert [x.loud for x in lab.deliveries() if x.kind == "reply"] == [True, False, False]
+    assert len({x.lane for x in lab.deliveries()}) == 1
 
 
 class TestMessagesOfTheirOwn:
@@ -186,22 +117,6 @@ class TestMessagesOfTheirOwn:
             ("each", "#room", 1), ("each", "analyst@example.com", 1), ("each", "#room", 2)
         ]  # fmt: skip
         assert [record.users for key, record in lab.memory.records.items() if key.startswith("body:")] == [2, 1]
-
-    def test_an_outcome_hurries_the_progress_before_it(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), room())
-        (x,) = lab.deliveries()
-        lab.edit(x.name).due = NOW + 60_000
-
-        lab.dispatch(events.completed(), room())
-
-        assert [x.due for x in lab.deliveries()] == [NOW, NOW]
-
-    def test_a_suppressed_address_gets_nothing(self) -> None:
-        lab = Lab()
-        lab.d.add(Suppression("* analyst@example.com", reason="bounced"))
-
-        assert lab.dispatch(events.failed(), mail()) == [("analysts", "bounced")]
 
     def test_a_failure_that_waits_gives_way_to_its_completion(self) -> None:
         lab = Lab()
@@ -270,47 +185,3 @@ class TestQuietHoursAndSilences:
         lab.dispatch(events.failed(), changed(self.QUIET, silence=silence()))
 
         assert self.bundles(lab) == {"quiet": 0, "silence": 1}
-
-    def test_a_message_that_is_posted_is_kept_true(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), team())
-        lab.post()
-
-        assert lab.dispatch(events.progress(20), team(quiet_window=MORNING)) == []
-
-
-class TestHolds:
-    def test_a_failure_below_a_message_waits_aside(self) -> None:
-        lab = Lab()
-        lab.dispatch(events.progress(10), team())
-        lab.post()
-
-        lab.dispatch(events.failed(), team(presentation=REPLY, hold=300.0))
-
-        held = {x.kind: (x.queue, x.due - NOW) for x in lab.deliveries()}
-        assert held == {"live": ("main", 0), "reply": (HELD, 300_000)}
-
-    @pytest.mark.parametrize(("after", "healed"), [(299_000, True), (300_000, False)])
-    def test_the_next_run_heals_it_in_time(self, after: int, healed: bool) -> None:
-        lab = Lab()
-        lab.dispatch(events.failed(), mail(hold=300.0))
-        (x,) = lab.deliveries()
-        lab.d.now += after
-
-        lanes = holds.heal(lab.d, lab.d.edit(Operation, x.operation), run=1)
-
-        assert lanes == ({x.lane} if healed else set())
-        assert (lab.d.get(Delivery, x.name) is None) == healed
-        thread = lab.d.edit(Thread, x.lane)
-        assert thread.healed == ((1, 1, "The extractor did not answer for 300 s.") if healed else None)
-
-    def test_the_third_in_a_row_is_not_held(self) -> None:
-        lab = Lab()
-        due = []
-        for run in range(3):
-            o = lab.d.edit(Operation, Arrival(events.failed()).operation)
-            holds.heal(lab.d, o, run)
-            lab.dispatch(events.failed(retryNumber=run), mail(hold=300.0))
-            due += [x.due - NOW for x in lab.deliveries()]
-
-        assert due == [300_000, 300_000, 0]

@@ -1,8 +1,8 @@
 """Lanes: order, one under way, and replies beside the message."""
 
-from relay.engine.deliveries import dead_letter, requeue, supersede
-from relay.engine.lanes import LISTED, beside, queued
-from relay.engine.records import FLYING, HELD, MAIN, Delivery, Thread
+from relay.engine.deliveries import requeue
+from relay.engine.lanes import LISTED, queued
+from relay.engine.records import MAIN, Delivery, Thread
 from tests.engine.lab import LANE, NOW, Lab
 
 
@@ -15,16 +15,6 @@ def test_only_the_first_of_a_queue_is_due() -> None:
     lab.end("1")
 
     assert lab.due() == ["2"]
-
-
-def test_what_is_handed_out_lets_nothing_pass() -> None:
-    lab = Lab()
-    lab.new("1")
-    lab.take("1")
-
-    lab.new("2", urgency="1")
-
-    assert lab.due() == [] == lab.due("1")
 
 
 def test_the_queue_of_a_storm_keeps_its_order() -> None:
@@ -98,37 +88,3 @@ def test_a_newer_live_delivery_inherits_what_the_older_one_went_through() -> Non
     assert lab.d.get(Delivery, "old") is None
     assert lab.due() == ["new"]
     assert lab.d.changes.counts == {"accepted": 2, "pending": 1, "superseded": 1}
-
-
-def test_a_dead_letter_leaves_its_lane_to_the_next() -> None:
-    lab = Lab()
-    lab.new("1")
-    lab.new("2")
-    lab.take("1")
-
-    dead_letter(lab.d, lab.edit("1"), "refused", "no such channel")
-
-    lab.commit()
-    assert lab.due() == ["2"]
-    assert lab.memory.records["d:1"].reason == "refused"
-    assert lab.memory.size("dead") == 1
-    assert lab.memory.size(FLYING) == 0
-
-
-def test_a_doubt_about_the_first_message_outlives_its_delivery() -> None:
-    lab = Lab()
-    x = lab.new("1", "live", unknowns=1, first_marked=NOW - 7)
-
-    supersede(lab.d, x, "covered_by_batch")
-
-    thread = lab.d.edit(Thread, LANE)
-    assert (thread.doubt, thread.waiting) == (NOW - 7, "")
-
-
-def test_replies_and_held_ones_are_beside_the_message() -> None:
-    lab = Lab()
-    lab.new("held", "reply", queue=HELD)
-    lab.new("reply", "reply")
-    lab.new("each")
-
-    assert [x.name for x in beside(lab.d, LANE)] == ["reply", "held"]

@@ -64,6 +64,12 @@ class EngineAdmin(Admin):
     async def unread(self) -> int:
         return 0
 
+    async def faults(self) -> int:
+        return 0  # the quarantine is a plain list in Redis
+
+    async def quarantine_size(self) -> int:
+        return 0
+
 
 class EngineSilences(SilenceList):
     async def read(self, version: str) -> Reading:  # type: ignore[override]
