@@ -83,7 +83,8 @@ class Lease:
         await self._ask("give", self.term)
 
     def lose(self) -> None:
-        self.held, self._until, self._seen = False, float("-inf"), ("", 0.0)
+        self.held, self._seen = False, ("", 0.0)
+        self._until = self._asked = float("-inf")
 
     async def _ask(self, verb: Literal["take", "renew", "pulse", "give"], *args: Value) -> tuple[float, list[Any]]:
         self._number += 1

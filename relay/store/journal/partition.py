@@ -28,6 +28,7 @@ from relay.store.journal.term import PAUSES, Term
 
 PREFIX = "{relay}:"
 COMPANY = 0.05  # seconds that changes of lazy entries wait for a commit of others
+POLL, POLL_ALONE = 0.05, 0.25  # seconds between two looks into the inbox of an owner without work
 RETRY_WAITING = 60.0  # seconds between two tries of what cannot be read
 EXPIRE = 0.5
 STOPPING = 10.0  # seconds that a stop waits for what is under way
@@ -62,13 +63,12 @@ class Partition:
         self._scripts = Scripts(redis, replicas)
         self._queue = Queue(monotonic)
         self._clock = PartitionClock(monotonic)
-        self._inbox = Inbox(redis, self._scripts, rules.codec, prefix)
+        self._inbox = Inbox(self._scripts, rules.codec, prefix)
         self._lease = Lease(self._scripts, prefix, process, monotonic, at_once=alone)
         self._term: Term | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._listening: asyncio.Task[None] | None = None
         self._closing = False
-        self._lent_at = self._retried = 0.0
+        self._lent_at = self._retried = self._read_at = 0.0
 
     # What others use
 
@@ -160,7 +160,9 @@ class Partition:
             await self._commit(term, [Item(ClockSetBack(step))])
         await self._lend(term)
         unplaced = [] if self._alone else self._queue.unplaced()
-        if unplaced or self._inbox.has_more:
+        poll = POLL_ALONE if self._alone else POLL
+        if unplaced or self._inbox.has_more or self._monotonic() - self._read_at >= poll:
+            self._read_at = self._monotonic()
             newest = await self._inbox.read()
             for item in unplaced:
                 item.follows = newest
@@ -170,7 +172,7 @@ class Partition:
         if items or (term.carries and self._monotonic() - self._lent_at >= COMPANY):
             await self._commit(term, items)
         else:
-            await self._idle(COMPANY if term.carries else RENEWED)
+            await self._idle(min(COMPANY, poll) if term.carries else poll)
 
     async def _lend(self, term: Term) -> None:
         while lazy := self._queue.take(self._queue.lazy, term.limit):
@@ -208,7 +210,8 @@ class Partition:
     async def _idle(self, seconds: float) -> None:
         self._queue.wake.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._queue.wake.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._queue.wake.wait()
 
     # Who owns it
 
@@ -238,13 +241,10 @@ class Partition:
         if not taken.handed_over:
             await term.suspect([*self._inbox.pending])
         self._term = term
-        self._listening = asyncio.create_task(self._inbox.listen(self._queue.wake.set))
         log.info("the partition is owned", term=taken.term)
 
     def _forget(self) -> None:
         self._term = None
-        if self._listening:
-            self._listening.cancel()
         self._lease.lose()
         self._inbox.forget()
         self._queue.displace()

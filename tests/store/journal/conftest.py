@@ -56,7 +56,7 @@ class Process:
 
     async def die(self) -> None:
         """End at once, wherever it is, as by SIGKILL."""
-        tasks = [*self.partition._tasks, *filter(None, [self.partition._listening])]
+        tasks = self.partition._tasks
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
